@@ -1,0 +1,51 @@
+/**
+ * A two-way stream of bytes as the data plane uses it. Its one purpose is to leave out what a Node stream does for each
+ * chunk: bytes arrive in a buffer that the reader gave, and a write says at once whether the kernel took all of it.
+ */
+
+export interface ByteStreamHandler {
+  /**
+   * Bytes have arrived in `buf[start, end)`. They are valid during the call only, unless the buffer is the handler's own.
+   */
+  onBytes (buf: Buffer, start: number, end: number): void
+  /** The peer will send no more (a FIN). */
+  onEnd (): void
+  /** Everything written so far has been taken by the kernel, after a write that was not. */
+  onDrain (): void
+  /** The stream is gone. Called once, last. `error` is a code such as ECONNRESET when it did not end in peace. */
+  onClose (error: string | undefined): void
+}
+
+export interface ByteStream {
+  /**
+   * Writes bytes.
+   * @returns true when the kernel has taken them all; false when `bytes` must stay untouched until onDrain
+   */
+  write (bytes: Buffer): boolean
+  /** Are there bytes that the kernel has not taken yet? */
+  readonly writePending: boolean
+  /** Bytes received from now on go to this buffer; called from within onBytes or before the first read. */
+  readInto (buffer: ReadBuffer): void
+  /** Stops and resumes reading. */
+  pause (): void
+  resume (): void
+  /** Sends a FIN after what has been written. */
+  end (): void
+  /** Closes the stream at once and drops what has not been sent. */
+  destroy (): void
+  /** Closes with a reset, so that the peer can't take what it has got for complete. */
+  reset (): void
+}
+
+/** Where a stream puts what it reads: `memory[offset, offset + length)`. The room around it belongs to the reader. */
+export interface ReadBuffer {
+  readonly memory: Buffer
+  readonly window: Buffer
+  readonly offset: number
+}
+
+/** A buffer to read into, with room before and after it. */
+export function createReadBuffer (headroom: number, length: number, tailroom: number): ReadBuffer {
+  const memory = Buffer.allocUnsafeSlow(headroom + length + tailroom)
+  return { memory, window: memory.subarray(headroom, headroom + length), offset: headroom }
+}

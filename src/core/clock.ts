@@ -1,0 +1,28 @@
+/**
+ * Time as a port, so that everything that waits or compares times can be tested with a clock that the test moves.
+ */
+
+/** Something that can be cancelled once. */
+export interface TimerHandle {
+  cancel (): void
+}
+
+export interface Clock {
+  /** Wall-clock time in milliseconds since the Unix epoch. For people: logs, history. */
+  wallMs (): number
+  /** Monotonic time in milliseconds, with fractions. For durations and deadlines. */
+  nowMs (): number
+  /** Calls `callback` once after `delayMs`. The timer does not keep the process alive. */
+  after (delayMs: number, callback: () => void): TimerHandle
+}
+
+/** The clock of the operating system. */
+export const systemClock: Clock = {
+  wallMs: () => Date.now(),
+  nowMs: () => performance.now(),
+  after (delayMs, callback) {
+    const timer = setTimeout(callback, delayMs)
+    timer.unref()
+    return { cancel: () => { clearTimeout(timer) } }
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The one table of everything that can go wrong with a proxied request.
+ *
+ * A failure is classified once, at the place where the facts are known, by naming a code of this table. Everything that
+ * follows (the response, the retry decision, metrics, the access log, docs/errors.md) reads the row.
+ */
+
+/** Who caused the failure. `downstream` is the client, `upstream` an endpoint, `weir` this proxy or its configuration. */
+export type ErrorSource = 'downstream' | 'upstream' | 'weir'
+
+/**
+ * When another attempt may be made: `never`; `unsent` = no byte of the request reached an endpoint, so any method may be
+ * repeated; `idempotent` = something may have been sent, so only idempotent methods may (RFC 9110 section 9.2.2).
+ */
+export type RetryRule = 'never' | 'unsent' | 'idempotent'
+
+/** One row of the table. */
+export interface ProxyErrorRow {
+  /** The status of the response, if a response can still be sent. 499 is never sent: the client has gone. */
+  readonly status: number
+  readonly source: ErrorSource
+  readonly retry: RetryRule
+  /** Does the failure count against the endpoint's health? */
+  readonly blamesEndpoint: boolean
+  /** The connection to the client can't be kept: what follows on it can't be trusted or was not read. */
+  readonly closes: boolean
+  /** One sentence for the client. It never carries details of the inside. */
+  readonly title: string
+  /** What an operator should look at; printed in docs/errors.md. */
+  readonly remedy: string
+}
+
+export const PROXY_ERRORS = {
+  malformed_request: { status: 400, source: 'downstream', retry: 'never', blamesEndpoint: false, closes: true, title: 'The request is not valid HTTP/1.1', remedy: 'Fix the client. The access log names the fault found (RFC 9112).' },
+  malformed_body: { status: 400, source: 'downstream', retry: 'never', blamesEndpoint: false, closes: true, title: 'The body of the request is not framed as RFC 9112 demands', remedy: 'Fix the client: its chunked coding is broken.' },
+  no_route: { status: 404, source: 'weir', retry: 'never', blamesEndpoint: false, closes: false, title: 'No route matches this request', remedy: 'Compare host, path, method and headers with routes[].match; `GET /v1/routes` lists what is loaded.' },
+  method_not_supported: { status: 405, source: 'downstream', retry: 'never', blamesEndpoint: false, closes: true, title: 'CONNECT is not supported', remedy: 'Weir is a gateway, not a forward proxy.' },
+  request_timeout: { status: 408, source: 'downstream', retry: 'never', blamesEndpoint: false, closes: true, title: 'The request did not arrive in time', remedy: 'The client was too slow: timeouts.requestHead or timeouts.requestBody.' },
+  body_too_large: { status: 413, source: 'downstream', retry: 'never', blamesEndpoint: false, closes: true, title: 'The body of the request is too large', remedy: 'Raise limits.maxBodyBytes if such bodies are wanted.' },
+  uri_too_long: { status: 414, source: 'downstream', retry: 'never', blamesEndpoint: false, closes: true, title: 'The request target is too long', remedy: 'Raise limits.maxUriBytes if such targets are wanted.' },
+  expectation_failed: { status: 417, source: 'downstream', retry: 'never', blamesEndpoint: false, closes: true, title: 'The expectation is not supported', remedy: 'The only expectation of HTTP is 100-continue (RFC 9110 section 10.1.1).' },
+  head_too_large: { status: 431, source: 'downstream', retry: 'never', blamesEndpoint: false, closes: true, title: 'The header of the request is too large', remedy: 'Raise limits.maxHeadBytes or limits.maxHeaderFields if such headers are wanted.' },
+  client_gone: { status: 499, source: 'downstream', retry: 'never', blamesEndpoint: false, closes: true, title: 'The client closed the connection before its answer was complete', remedy: 'Nothing; many of them point at answers slower than the clients\' patience.' },
+  internal_error: { status: 500, source: 'weir', retry: 'never', blamesEndpoint: false, closes: true, title: 'Weir failed to handle the request', remedy: 'A defect of Weir: the log has the stack. Please report it.' },
+  transfer_coding_not_supported: { status: 501, source: 'downstream', retry: 'never', blamesEndpoint: false, closes: true, title: 'Only the chunked transfer coding is supported', remedy: 'Fix the client: it sent a Transfer-Encoding other than chunked (RFC 9112 section 6.1).' },
+  upstream_connect_failed: { status: 502, source: 'upstream', retry: 'unsent', blamesEndpoint: true, closes: false, title: 'The endpoint refused the connection', remedy: 'Is the pod listening on the endpoint\'s port? Does a network policy stop Weir?' },
+  upstream_reset: { status: 502, source: 'upstream', retry: 'idempotent', blamesEndpoint: true, closes: false, title: 'The endpoint closed the connection before it answered', remedy: 'The pod died or closed a kept-alive connection; compare its keep-alive timeout with timeouts.upstreamIdle.' },
+  upstream_malformed: { status: 502, source: 'upstream', retry: 'never', blamesEndpoint: true, closes: false, title: 'The endpoint\'s answer is not valid HTTP/1.1', remedy: 'Fix the origin. The access log names the fault found (RFC 9112).' },
+  upstream_truncated: { status: 502, source: 'upstream', retry: 'never', blamesEndpoint: true, closes: true, title: 'The endpoint\'s answer ended before it was complete', remedy: 'The pod died in mid-answer. The client saw an incomplete response.' },
+  no_endpoint: { status: 503, source: 'weir', retry: 'never', blamesEndpoint: false, closes: false, title: 'No endpoint is available for this request', remedy: 'Are the pods ready? `GET /v1/routes/{route}` shows endpoints and conditions.' },
+  overloaded: { status: 503, source: 'weir', retry: 'never', blamesEndpoint: false, closes: true, title: 'Too many requests are in flight', remedy: 'Add workers or replicas, or raise limits.maxConcurrentRequests.' },
+  upstream_connect_timeout: { status: 504, source: 'upstream', retry: 'unsent', blamesEndpoint: true, closes: false, title: 'The endpoint did not accept the connection in time', remedy: 'timeouts.upstreamConnect; is the pod\'s node reachable?' },
+  upstream_timeout: { status: 504, source: 'upstream', retry: 'never', blamesEndpoint: true, closes: false, title: 'The endpoint did not answer in time', remedy: 'timeouts.upstreamResponse; look at the pod\'s latency.' },
+  upstream_idle_timeout: { status: 504, source: 'upstream', retry: 'never', blamesEndpoint: true, closes: true, title: 'The endpoint stopped sending in mid-answer', remedy: 'timeouts.streamIdle; raise it for long polls and event streams.' },
+  version_not_supported: { status: 505, source: 'downstream', retry: 'never', blamesEndpoint: false, closes: true, title: 'Only HTTP/1.0 and HTTP/1.1 are supported', remedy: 'Fix the client: it spoke another protocol on a plain HTTP/1 port.' }
+} as const satisfies Record<string, ProxyErrorRow>
+
+/** The name of a row: what the response's body, metrics and access log carry. */
+export type ProxyErrorCode = keyof typeof PROXY_ERRORS
+
+/** All codes in the table's order. The position of a code is its index in the shared counters. */
+export const PROXY_ERROR_CODES: readonly ProxyErrorCode[] = Object.keys(PROXY_ERRORS) as ProxyErrorCode[]
+
+/** The place of each code in PROXY_ERROR_CODES. */
+export const PROXY_ERROR_INDEX: Readonly<Record<ProxyErrorCode, number>> =
+  Object.fromEntries(PROXY_ERROR_CODES.map((code, index) => [code, index])) as Record<ProxyErrorCode, number>
+
+/** Looks up the row of a code. */
+export function proxyErrorRow (code: ProxyErrorCode): ProxyErrorRow {
+  return PROXY_ERRORS[code]
+}

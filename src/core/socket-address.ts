@@ -1,0 +1,39 @@
+import { isIPv6 } from 'node:net'
+import { parseIp } from './ip.ts'
+
+/** An IP address and a TCP port. */
+export interface SocketAddress {
+  /** Without brackets, in the one spelling of `parseIp`. */
+  readonly address: string
+  readonly port: number
+}
+
+/**
+ * Reads `127.0.0.1:9001` or `[fd00::1]:9001`. Names are refused: Weir doesn't ask DNS.
+ * @throws RangeError with the remedy when the text is anything else
+ */
+export function parseHostPort (text: string): SocketAddress {
+  const match = /^(?:\[([^\]]*)\]|([^[\]:]*)):([^:]*)$/.exec(text)
+  if (match === null) throw new RangeError(`"${text}" is not an address and port: ${explainShape(text)}`)
+  const [, bracketed, bare = '', portText = ''] = match
+  const host = bracketed ?? bare
+  const ip = host.includes('%') ? undefined : parseIp(host)
+  if (ip === undefined || (bracketed !== undefined) !== isIPv6(host)) throw new RangeError(explainHost(text, host, bracketed !== undefined))
+  const port = /^[1-9][0-9]{0,4}$/.test(portText) ? Number(portText) : 0
+  if (port < 1 || port > 65_535) throw new RangeError(`"${text}" has no valid port: write a number from 1 to 65535 after the colon`)
+  return { address: ip.address, port }
+}
+
+function explainShape (text: string): string {
+  if (isIPv6(text)) return `put an IPv6 address in brackets and add a port, such as [${text}]:80`
+  if (text.split(':').length > 2) return 'put an IPv6 address in brackets, such as [fd00::1]:80'
+  return 'write it as 127.0.0.1:9001 or [fd00::1]:9001'
+}
+
+function explainHost (text: string, host: string, bracketed: boolean): string {
+  if (host === '') return `"${text}" has no address before the port: write it as 127.0.0.1:9001 or [fd00::1]:9001`
+  if (host.includes('%')) return `"${text}" has a zone (%): zones are not supported`
+  if (bracketed) return `"${text}" has no IPv6 address in its brackets`
+  return `"${text}" has the name "${host}" where an IP address has to be: names are not looked up. ` +
+    'Write the address, or follow a Kubernetes Service with `service` and `port`'
+}

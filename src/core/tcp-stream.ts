@@ -1,0 +1,215 @@
+/**
+ * A TCP connection as a ByteStream.
+ *
+ * Reading uses `onread`, public API of net.connect. Two things here are not documented by Node and live in this file only:
+ * adopting the handle of an accepted socket, so that `onread` serves there too, and writing to the handle directly, which
+ * saves the queueing of stream.Writable when the kernel takes everything at once (it nearly always does). Both are used
+ * only on the Node versions they were checked with; anywhere else the same class works on 'data' events and socket.write().
+ */
+import net from 'node:net'
+import type { ByteStream, ByteStreamHandler, ReadBuffer } from './byte-stream.ts'
+
+/** What libuv's stream handle offers in Node 26. */
+interface StreamHandle {
+  /** @returns 0 or an error number when the write is over; an object with `oncomplete` to set when it goes on */
+  writeBuffer (request: null, bytes: Buffer): number | PendingWrite
+  useUserBuffer (buffer: Uint8Array): void
+}
+
+interface PendingWrite {
+  handle: unknown
+  buffer: Buffer
+  oncomplete: (status: number) => void
+}
+
+/** Node versions on which the undocumented parts have been checked: `writeBuffer(null, …)` answers with a number when it is done at once. */
+export function supportsDirectHandles (nodeVersion: string): boolean {
+  const [major = 0, minor = 0] = nodeVersion.split('.').map(Number)
+  return major === 26 && minor >= 10
+}
+
+const DIRECT = supportsDirectHandles(process.versions.node)
+
+/** The handle behind a socket, if it has what is needed. */
+function handleOf (socket: net.Socket): StreamHandle | undefined {
+  if (!DIRECT) return undefined
+  const handle: unknown = Reflect.get(socket, '_handle')
+  return isStreamHandle(handle) ? handle : undefined
+}
+
+function isStreamHandle (handle: unknown): handle is StreamHandle {
+  return typeof handle === 'object' && handle !== null &&
+    typeof Reflect.get(handle, 'writeBuffer') === 'function' && typeof Reflect.get(handle, 'useUserBuffer') === 'function'
+}
+
+export class TcpStream implements ByteStream {
+  readonly #handler: ByteStreamHandler
+  #socket: net.Socket
+  #handle: StreamHandle | undefined
+  #buffer: ReadBuffer
+  #nextWindow: Buffer | null = null
+  #pendingWrites = 0
+  #paused = false
+  #closed = false
+  #failure: string | undefined
+
+  /** Use accept() or connect(). */
+  constructor (handler: ByteStreamHandler, buffer: ReadBuffer) {
+    this.#handler = handler
+    this.#buffer = buffer
+    this.#nextWindow = buffer.window
+    this.#socket = new net.Socket()
+  }
+
+  /**
+   * Takes over an accepted socket. The server has to be created with `pauseOnConnect` and `allowHalfOpen`.
+   */
+  static accept (socket: net.Socket, handler: ByteStreamHandler, buffer: ReadBuffer): TcpStream {
+    const stream = new TcpStream(handler, buffer)
+    const handle = handleOf(socket)
+    if (handle === undefined) {
+      stream.#attach(socket)
+      socket.on('data', (bytes: Buffer) => { stream.#onData(bytes) })
+      socket.resume()
+      return stream
+    }
+    const options: net.SocketConstructorOpts = { allowHalfOpen: true, onread: stream.#onread() }
+    Object.assign(options, { handle })
+    stream.#attach(new net.Socket(options))
+    stream.#handle = handle
+    stream.#socket.resume()
+    return stream
+  }
+
+  /** Opens a connection; `onConnect` is called when it is there, the handler's onClose when it could not be made. */
+  static connect (target: { address: string, port: number }, handler: ByteStreamHandler, buffer: ReadBuffer, onConnect: () => void): TcpStream {
+    const stream = new TcpStream(handler, buffer)
+    const where = { host: target.address, port: target.port, noDelay: true, allowHalfOpen: true }
+    stream.#attach(net.connect({ ...where, ...(DIRECT ? { onread: stream.#onread() } : {}) }))
+    if (!DIRECT) stream.#socket.on('data', (bytes: Buffer) => { stream.#onData(bytes) })
+    stream.#socket.once('connect', () => {
+      stream.#handle = handleOf(stream.#socket)
+      onConnect()
+    })
+    return stream
+  }
+
+  #onread (): net.OnReadOpts {
+    return {
+      // Called once before the first read and after each one; null keeps the buffer that is in use.
+      buffer: () => {
+        const next = this.#nextWindow
+        this.#nextWindow = null
+        return next ?? NO_CHANGE
+      },
+      callback: (length: number) => {
+        const { memory, offset } = this.#buffer
+        this.#handler.onBytes(memory, offset, offset + length)
+        return !this.#paused
+      }
+    }
+  }
+
+  #attach (socket: net.Socket): void {
+    this.#socket = socket
+    socket.on('end', () => { if (!this.#closed) this.#handler.onEnd() })
+    socket.on('error', (error: NodeJS.ErrnoException) => { this.#failure = error.code ?? error.name })
+    socket.on('close', () => {
+      if (this.#closed) return
+      this.#closed = true
+      this.#handler.onClose(this.#failure)
+    })
+  }
+
+  /** The way without direct handles: copies into the reader's buffer, so that the room around it is there too. */
+  #onData (bytes: Buffer): void {
+    let from = 0
+    while (from < bytes.length && !this.#closed) {
+      const { memory, window, offset } = this.#buffer
+      const length = Math.min(window.length, bytes.length - from)
+      bytes.copy(window, 0, from, from + length)
+      from += length
+      if (from < bytes.length && this.#paused) {
+        this.#socket.unshift(bytes.subarray(from))
+        from = bytes.length
+      }
+      this.#handler.onBytes(memory, offset, offset + length)
+    }
+  }
+
+  get remoteAddress (): string { return this.#socket.remoteAddress ?? '' }
+  get remotePort (): number { return this.#socket.remotePort ?? 0 }
+
+  get writePending (): boolean {
+    return this.#pendingWrites > 0
+  }
+
+  write (bytes: Buffer): boolean {
+    if (this.#closed) return true
+    const handle = this.#handle
+    if (handle === undefined) return this.#writeThroughStream(bytes)
+    const outcome = handle.writeBuffer(null, bytes)
+    if (outcome === 0) return true
+    if (typeof outcome === 'number') {
+      // The peer is gone; 'close' follows on its own turn.
+      this.#failure ??= 'EPIPE'
+      this.#socket.destroy()
+      return true
+    }
+    this.#pendingWrites++
+    outcome.handle = handle
+    outcome.buffer = bytes
+    outcome.oncomplete = status => { this.#onWritten(status) }
+    return false
+  }
+
+  #writeThroughStream (bytes: Buffer): boolean {
+    this.#pendingWrites++
+    this.#socket.write(bytes, error => { this.#onWritten(error == null ? 0 : -1) })
+    return this.#socket.writableLength === 0
+  }
+
+  #onWritten (status: number): void {
+    this.#pendingWrites--
+    if (this.#closed) return
+    if (status < 0) {
+      this.#failure ??= 'EPIPE'
+      this.#socket.destroy()
+    } else if (this.#pendingWrites === 0) {
+      this.#handler.onDrain()
+    }
+  }
+
+  readInto (buffer: ReadBuffer): void {
+    if (buffer === this.#buffer) return
+    this.#buffer = buffer
+    this.#nextWindow = buffer.window
+  }
+
+  pause (): void {
+    if (this.#paused) return
+    this.#paused = true
+    this.#socket.pause()
+  }
+
+  resume (): void {
+    if (!this.#paused) return
+    this.#paused = false
+    if (!this.#closed) this.#socket.resume()
+  }
+
+  end (): void {
+    if (!this.#closed) this.#socket.end()
+  }
+
+  destroy (): void {
+    this.#socket.destroy()
+  }
+
+  reset (): void {
+    if (!this.#closed) this.#socket.resetAndDestroy()
+  }
+}
+
+/** What the generator gives to keep the buffer in use: Node takes only a Uint8Array for a change. */
+const NO_CHANGE: Uint8Array = Object.create(null)
