@@ -1,0 +1,57 @@
+import { isIP } from 'node:net'
+import { isLoopback, parseIp } from '../core/ip.ts'
+import type { ConfigPath } from './config-path.ts'
+import { fault, findDuplicates, type Finding } from './finding.ts'
+import type { Config } from './schema.ts'
+
+type AdminConfig = Config['admin']
+type Bound = Pick<Config['listeners'][number], 'address' | 'port'>
+
+/** The rules of one list of listeners: names, addresses, and no two on one address and port. */
+export function checkListeners (listeners: Config['listeners']): readonly Finding[] {
+  const findings = [
+    ...listeners.flatMap((listener, index) => checkAddress(['listeners', index, 'address'], listener.address)),
+    ...findDuplicates(listeners.map((listener) => listener.name), (index) => ['listeners', index, 'name'], (first) =>
+      `is the same as ${first}; names must differ`)
+  ]
+  for (const [index, listener] of listeners.entries()) {
+    const other = listeners.findIndex((before, position) => position < index && overlaps(before, listener))
+    if (other !== -1) findings.push(fault(['listeners', index, 'port'], `listens where listeners[${other}] does already; use another port or address`))
+  }
+  return findings
+}
+
+/** The rules of the admin API: where it listens and who may use it. */
+export function checkAdmin (admin: AdminConfig): readonly Finding[] {
+  const findings = [
+    ...checkAddress(['admin', 'address'], admin.address),
+    ...findDuplicates(admin.tokens.map((token) => token.name), (index) => ['admin', 'tokens', index, 'name'], (first) =>
+      `is the same as ${first}; names must differ, for the history to say who it was`),
+    ...findDuplicates(admin.tokens.map((token) => token.file), (index) => ['admin', 'tokens', index, 'file'], (first) =>
+      `is the same as ${first}; each token needs its own`)
+  ]
+  if (isIP(admin.address) !== 0 && !isLoopback(admin.address) && admin.tokens.length === 0) {
+    findings.push(fault(['admin', 'address'], 'lets everyone who can reach it change traffic: add admin.tokens, or listen on a loopback address such as 127.0.0.1'))
+  }
+  return findings
+}
+
+/** The admin API and a listener can't share an address and port. */
+export function checkAdminApart (admin: AdminConfig, listeners: Config['listeners']): readonly Finding[] {
+  const index = listeners.findIndex((listener) => overlaps(listener, admin))
+  return index === -1 ? [] : [fault(['admin', 'port'], `is the port of listeners[${index}]; use another one`)]
+}
+
+function checkAddress (path: ConfigPath, address: string): readonly Finding[] {
+  return isIP(address) !== 0 ? [] : [fault(path, 'must be an IP address, such as 127.0.0.1, 0.0.0.0 or ::1; names are not looked up')]
+}
+
+/** Would the second find the port taken? A wildcard takes it on every address; `::` on those of IPv4 too. */
+function overlaps (left: Bound, right: Bound): boolean {
+  if (left.port !== right.port) return false
+  const [leftIp, rightIp] = [parseIp(left.address), parseIp(right.address)]
+  if (leftIp === undefined || rightIp === undefined) return false
+  if (leftIp.address === '::' || rightIp.address === '::') return true
+  if (leftIp.family !== rightIp.family) return false
+  return leftIp.address === rightIp.address || leftIp.address === '0.0.0.0' || rightIp.address === '0.0.0.0'
+}

@@ -1,0 +1,43 @@
+/** One thing that is wrong with a configuration, or merely odd. */
+export interface ConfigFault {
+  /** The option, such as `routes[0].versions[1].weight`; empty when the fault is not about one. */
+  readonly path: string
+  /** The value that was given, as short text; null when nothing was. */
+  readonly value: string | null
+  /** What is wrong, and what is allowed. */
+  readonly message: string
+  /** Where the value was given: `weir.yaml:12:9`, `env WEIR_ADMIN_PORT` or `flag --admin-port`. */
+  readonly source: string
+}
+
+/** More faults than this are counted, not listed. */
+export const MAX_FAULTS = 100
+
+/** The configuration can't be used. Carries every fault that was found, up to MAX_FAULTS. */
+export class ConfigError extends Error {
+  readonly faults: readonly ConfigFault[]
+  /** How many faults were found beyond those listed. */
+  readonly omitted: number
+
+  /**
+   * @param faults at least one
+   * @param more how many there are beyond those
+   */
+  constructor (faults: readonly ConfigFault[], more = 0) {
+    const listed = faults.slice(0, MAX_FAULTS)
+    const omitted = faults.length - listed.length + more
+    const lines = listed.map(formatFault)
+    if (omitted > 0) lines.push(`… and ${omitted} more`)
+    super(lines.join('\n'))
+    this.name = 'ConfigError'
+    this.faults = listed
+    this.omitted = omitted
+  }
+}
+
+/** One line for people: place, option, fault, value. */
+export function formatFault (fault: ConfigFault): string {
+  const option = fault.path === '' ? '' : ` ${fault.path}:`
+  const given = fault.value === null || fault.message.startsWith(fault.value) ? '' : `; given: ${fault.value}`
+  return `${fault.source}:${option} ${fault.message}${given}`
+}

@@ -1,0 +1,160 @@
+import type { ErrorObject } from 'ajv'
+import { formatPath, isMapping, valueAt, type ConfigPath } from './config-path.ts'
+import { describeAllowed } from './describe-allowed.ts'
+import { nearestName } from './nearest-name.ts'
+import type { SchemaNode } from './schema-node.ts'
+
+/** One thing that the schema does not allow. */
+export interface SchemaFault {
+  readonly path: ConfigPath
+  readonly message: string
+  /** The fault is about the key, not about its value. */
+  readonly aboutKey: boolean
+}
+
+type Errors = readonly ErrorObject[]
+
+/** The errors of all branches of a union that no branch accepts. */
+interface UnionGroup {
+  readonly union: ErrorObject
+  readonly members: ErrorObject[]
+}
+
+/** What was validated, and with what. */
+export interface Validated {
+  readonly schema: SchemaNode
+  readonly value: unknown
+}
+
+/** Turns what ajv reports (with `allErrors`) into one fault for each thing that is wrong. */
+export function explainErrors (errors: Errors, validated: Validated): readonly SchemaFault[] {
+  const groups = new Map<string, UnionGroup>()
+  for (const error of errors) {
+    if (error.keyword === 'anyOf') groups.set(`${error.schemaPath} ${error.instancePath}`, { union: error, members: [] })
+  }
+  const outermost: ErrorObject[] = []
+  for (const error of errors) {
+    const group = groups.size === 0 ? undefined : outermostUnion(error, groups)
+    if (group === undefined) outermost.push(error)
+    else group.members.push(error)
+  }
+  const faults = new Map<string, SchemaFault>()
+  for (const error of outermost) {
+    const group = groups.get(`${error.schemaPath} ${error.instancePath}`)
+    for (const fault of group === undefined ? [explainError(error, validated)] : explainUnion(group, validated)) {
+      faults.set(`${formatPath(fault.path)} ${fault.message}`, fault)
+    }
+  }
+  return [...faults.values()]
+}
+
+/** The union that an error is in: its schema path leads through the union's, its instance path is the same or deeper. */
+function outermostUnion (error: ErrorObject, groups: ReadonlyMap<string, UnionGroup>): UnionGroup | undefined {
+  for (let at = error.schemaPath.indexOf('/anyOf/'); at !== -1; at = error.schemaPath.indexOf('/anyOf/', at + 1)) {
+    const schemaPath = error.schemaPath.slice(0, at + '/anyOf'.length)
+    let instancePath = error.instancePath
+    for (;;) {
+      const group = groups.get(`${schemaPath} ${instancePath}`)
+      if (group !== undefined) return group
+      if (instancePath === '') break
+      instancePath = instancePath.slice(0, instancePath.lastIndexOf('/'))
+    }
+  }
+  return undefined
+}
+
+function explainUnion ({ union, members }: UnionGroup, validated: Validated): readonly SchemaFault[] {
+  const schema = schemaOf(union, validated.schema)
+  const branches = schema.anyOf ?? []
+  const path = toPath(union.instancePath, validated.value)
+  const value = valueAt(validated.value, path)
+  if (!isMapping(value) || !branches.every((branch) => branch.type === 'object')) {
+    return [{ path, message: `must be ${describeAllowed(schema)}${hint(value, schema)}`, aboutKey: false }]
+  }
+  const meant = branches.map((_, index) => index).filter((index) => Object.hasOwn(value, leadingKey(branches[index])))
+  if (meant.length > 1) {
+    const keys = meant.map((index) => `\`${leadingKey(branches[index])}\``)
+    return [{ path, message: `has ${keys.join(' and ')}; use one of them`, aboutKey: false }]
+  }
+  const chosen = meant[0] ?? branches.findIndex((branch) => {
+    const known = Object.keys(branch.properties ?? {})
+    return Object.keys(value).some((key) => known.includes(key) || nearestName(key, known) !== undefined)
+  })
+  if (chosen === -1) return [{ path, message: `must be ${describeAllowed(schema)}`, aboutKey: false }]
+  return explainErrors(members.filter((error) => error.schemaPath.startsWith(`${union.schemaPath}/${chosen}/`)), validated)
+}
+
+/** The key by which a branch of a union is known. */
+function leadingKey (branch: SchemaNode | undefined): string {
+  return branch?.required?.[0] ?? ''
+}
+
+function explainError (error: ErrorObject, validated: Validated): SchemaFault {
+  const schema = schemaOf(error, validated.schema)
+  const path = toPath(error.instancePath, validated.value)
+  switch (error.keyword) {
+    case 'additionalProperties': {
+      const key = String(error.params['additionalProperty'])
+      return { path: [...path, key], message: `is not a known option. ${suggestKey(key, Object.keys(schema.properties ?? {}))}`, aboutKey: true }
+    }
+    case 'required': {
+      const key = String(error.params['missingProperty'])
+      const missing = schema.properties?.[key] ?? {}
+      return { path: [...path, key], message: `is missing; write ${describeAllowed(missing)}. ${missing.description ?? ''}`.trimEnd(), aboutKey: true }
+    }
+    case 'minItems': return { path, message: `must have at least ${countEntries(schema.minItems)}`, aboutKey: false }
+    case 'maxItems': return { path, message: `must have at most ${countEntries(schema.maxItems)}`, aboutKey: false }
+    default: return { path, message: `must be ${describeAllowed(schema)}${hint(valueAt(validated.value, path), schema)}`, aboutKey: false }
+  }
+}
+
+/** The part of the schema that an error comes from. Its schema path is a URI fragment that ends with the keyword. */
+function schemaOf (error: ErrorObject, root: SchemaNode): SchemaNode {
+  let node: unknown = root
+  for (const step of decodeURIComponent(error.schemaPath).split('/').slice(1, -1)) {
+    const key = step.replaceAll('~1', '/').replaceAll('~0', '~')
+    node = valueAt(node, [Array.isArray(node) ? Number(key) : key])
+  }
+  // What the schema's own path leads to is a schema.
+  return (isMapping(node) ? node : {}) as SchemaNode
+}
+
+function suggestKey (key: string, known: readonly string[]): string {
+  const nearest = nearestName(key, known)
+  if (nearest !== undefined) return `Did you mean \`${nearest}\`?`
+  return `Known here: ${known.map((name) => `\`${name}\``).join(', ')}`
+}
+
+function countEntries (count = 0): string {
+  return count === 1 ? '1 entry' : `${count} entries`
+}
+
+/** What probably happened, where a value of the wrong kind shows it. */
+function hint (value: unknown, schema: SchemaNode): string {
+  if (value === null) return ' (nothing follows the colon: write a value, or remove the line)'
+  const choices = schema.anyOf ?? [schema]
+  const takesNumber = choices.some(({ type }) => type === 'integer' || type === 'number')
+  if (typeof value === 'string') {
+    const isNumber = /^-?[0-9]+(\.[0-9]+)?$/.test(value)
+    if (isNumber && takesNumber && !choices.some(({ type, pattern }) => type === 'string' && pattern !== undefined)) return ' (a number, without quotes)'
+    const nearest = nearestName(value, choices.flatMap((choice) => typeof choice.const === 'string' ? [choice.const] : []))
+    return nearest === undefined ? '' : `. Did you mean \`${nearest}\`?`
+  }
+  // A mapping may have a `toString` of its own, so only plain values become text.
+  const isPlain = (typeof value === 'number' && !takesNumber) || typeof value === 'boolean'
+  const fitsAsText = isPlain && choices.some(({ type, pattern, const: only }) =>
+    type === 'string' && only === undefined && (pattern === undefined || new RegExp(pattern).test(String(value))))
+  return fitsAsText ? ' (put it in quotes)' : ''
+}
+
+/** Reads ajv's instance path, a JSON pointer (RFC 6901); steps through lists become numbers. */
+function toPath (pointer: string, root: unknown): ConfigPath {
+  const path: (string | number)[] = []
+  let value = root
+  for (const step of pointer.split('/').slice(1)) {
+    const key = step.replaceAll('~1', '/').replaceAll('~0', '~')
+    path.push(Array.isArray(value) ? Number(key) : key)
+    value = valueAt(value, path.slice(-1))
+  }
+  return path
+}

@@ -1,0 +1,31 @@
+/**
+ * The patterns of the configuration's texts, and what to tell a person whose text does not match.
+ */
+import { DURATION_PATTERN } from '../core/duration.ts'
+
+export const NAME_PATTERN = '^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$'
+export const HOST_PATTERN = '^(\\*\\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$|^\\[[0-9a-fA-F:.]+\\]$|^\\*$'
+export const PATH_PATTERN = '^/'
+/** RFC 9110 section 9.1: a method is a token. */
+export const METHOD_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}$"
+/** RFC 9110 section 5.1: a field name is a token. So is a cookie's name: RFC 6265 section 4.1.1. */
+export const FIELD_NAME_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$"
+/** RFC 1035 label: what Kubernetes allows as the name of a Service. */
+export const SERVICE_PATTERN = '^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$'
+/** RFC 6335 section 5.1: the name of a port has up to 15 characters. */
+export const PORT_NAME_PATTERN = '^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$'
+/** RFC 1123 label. */
+export const NAMESPACE_PATTERN = '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$'
+
+/** For each pattern, what completes "must be …". */
+export const PATTERN_TEXTS: ReadonlyMap<string, string> = new Map([
+  [DURATION_PATTERN, 'a duration: a whole number and a unit, such as 250ms, 5s, 2m or 1h'],
+  [NAME_PATTERN, 'a name of 1 to 63 lower-case letters, digits, `.`, `_` and `-` that starts and ends with a letter or digit'],
+  [HOST_PATTERN, 'a host without scheme, port or path, such as `example.com`, `*.example.com` or `[fd00::1]`'],
+  [PATH_PATTERN, 'a path that starts with `/`'],
+  [METHOD_PATTERN, 'a method such as `GET`'],
+  [FIELD_NAME_PATTERN, "a name of 1 to 128 letters, digits and !#$%&'*+.^_`|~-"],
+  [SERVICE_PATTERN, 'the name of a Kubernetes Service: up to 63 lower-case letters, digits and `-`, starting with a letter'],
+  [PORT_NAME_PATTERN, 'the name of a port: up to 15 lower-case letters, digits and `-`'],
+  [NAMESPACE_PATTERN, 'the name of a Kubernetes namespace: up to 63 lower-case letters, digits and `-`']
+])

@@ -1,0 +1,86 @@
+import { endpointKey } from '../core/endpoint.ts'
+import { parseHostPort } from '../core/socket-address.ts'
+import type { ConfigPath } from './config-path.ts'
+import { fault, findDuplicates, findUnreadable, warning, type Finding } from './finding.ts'
+import type { AffinityConfig, MatchConfig, RouteConfig, VersionConfig } from './schema.ts'
+
+/**
+ * The rules inside one route.
+ * @param isBroken tells the paths in or around which the schema found a fault; rules leave those alone
+ */
+export function checkRoute (route: RouteConfig, path: ConfigPath, isBroken: (path: ConfigPath) => boolean): readonly Finding[] {
+  const when = (below: ConfigPath, rule: (path: ConfigPath) => readonly Finding[]): readonly Finding[] =>
+    isBroken([...path, ...below]) ? [] : rule([...path, ...below])
+  const versions = Array.isArray(route.versions) ? route.versions : []
+  return [
+    ...when(['match'], (at) => checkMatch(route.match ?? {}, at)),
+    ...when(['affinity'], (at) => checkAffinity(route.affinity, at)),
+    ...when(['versions'], (at) => checkVersions(versions, at)),
+    ...versions.flatMap((version, index) => when(['versions', index, 'endpoints'], (at) => checkEndpoints(version, at)))
+  ]
+}
+
+function checkVersions (versions: readonly VersionConfig[], path: ConfigPath): readonly Finding[] {
+  const findings = findDuplicates(versions.map((version) => version.name), (index) => [...path, index, 'name'], (first) =>
+    `is the same as ${first}; the versions of a route need different names`)
+  if (versions.some((version) => version.weight > 0)) return findings
+  return [...findings, warning(path, 'have no weight above 0: the route answers 503 until one is set')]
+}
+
+function checkMatch (match: MatchConfig, path: ConfigPath): readonly Finding[] {
+  const findings: Finding[] = []
+  if (match.path !== undefined && match.exact !== undefined) {
+    findings.push(fault([...path, 'exact'], 'stands beside `path`; use one: `path` for a prefix, `exact` for one path alone'))
+  }
+  for (const key of ['path', 'exact'] as const) {
+    if (/[?#\s]/.test(match[key] ?? '')) findings.push(fault([...path, key], 'can never match: a path has no `?`, `#` or space; conditions on the query go into `query`'))
+  }
+  for (const [index, host] of (match.hosts ?? []).entries()) findings.push(...checkHost(host, [...path, 'hosts', index]))
+  for (const [index, { value }] of (match.headers ?? []).entries()) {
+    const canArrive = value === undefined || (value === value.trim() && !hasControlCharacter(value))
+    if (!canArrive) findings.push(fault([...path, 'headers', index, 'value'], 'can never match: the value of a field has no space around it and no control characters'))
+  }
+  return findings
+}
+
+function hasControlCharacter (text: string): boolean {
+  return [...text].some((character) => (character < ' ' && character !== '\t') || character === '\u007f')
+}
+
+/** RFC 1035 section 2.3.4: a label has 1 to 63 octets. */
+function checkHost (host: string, path: ConfigPath): readonly Finding[] {
+  if (host === '*') return []
+  if (host.startsWith('[')) {
+    return findUnreadable(path, () => parseHostPort(`${host}:80`)).map(() => fault(path, 'has no IPv6 address in its brackets'))
+  }
+  const labels = host.split('.')
+  const isValid = labels.every((label) => label.length >= 1 && label.length <= 63)
+  return isValid ? [] : [fault(path, 'is not a host name: between its dots are 1 to 63 characters')]
+}
+
+function checkAffinity (affinity: AffinityConfig, path: ConfigPath): readonly Finding[] {
+  const findings: Finding[] = []
+  for (const key of ['header', 'cookie'] as const) {
+    const isGiven = affinity[key] !== undefined
+    if (affinity.by === key && !isGiven) findings.push(fault([...path, key], `is missing: \`by: ${key}\` needs the name of the ${key}`))
+    if (affinity.by !== key && isGiven) findings.push(fault([...path, key], `is not used: with it, write \`by: ${key}\``))
+  }
+  if (affinity.by === 'none' && affinity.level === 'endpoint') {
+    findings.push(warning([...path, 'level'], 'has no effect with `by: none`: nothing recognises a client'))
+  }
+  return findings
+}
+
+function checkEndpoints ({ endpoints, weight }: VersionConfig, path: ConfigPath): readonly Finding[] {
+  if ('static' in endpoints) return checkStatic(endpoints.static, weight, [...path, 'static'])
+  const isQuotedNumber = typeof endpoints.port === 'string' && /^[0-9]+$/.test(endpoints.port)
+  return isQuotedNumber ? [fault([...path, 'port'], 'is text, and the name of a port has a letter; for the number remove the quotes')] : []
+}
+
+function checkStatic (addresses: readonly string[], weight: number, path: ConfigPath): readonly Finding[] {
+  if (addresses.length === 0 && weight > 0) return [warning(path, 'is empty, and the version has a weight: its clients go where `whenEmpty` says')]
+  const unreadable = addresses.flatMap((address, index) => findUnreadable([...path, index], () => parseHostPort(address)))
+  if (unreadable.length > 0) return unreadable
+  return findDuplicates(addresses.map((address) => endpointKey(parseHostPort(address))), (index) => [...path, index], (first) =>
+    `is the same endpoint as ${first}; name it once, weights belong to versions`)
+}

@@ -1,0 +1,138 @@
+/**
+ * The schema of Weir's configuration: the only place where an option is declared. Types, validation, defaults,
+ * environment variables, flags, `config/weir.schema.json` and docs/configuration.md all come from here. The running program
+ * imports only types from this file and reads `config/weir.schema.json`, because TypeBox costs 20 MiB of memory: after a
+ * change run `npm run generate`.
+ *
+ * Durations are strings such as `250ms`, `5s`, `2m`; sizes are bytes.
+ */
+import Type, { type Static } from 'typebox'
+import { DURATION_PATTERN } from '../core/duration.ts'
+import { FIELD_NAME_PATTERN, HOST_PATTERN, METHOD_PATTERN, NAME_PATTERN, NAMESPACE_PATTERN, PATH_PATTERN, PORT_NAME_PATTERN, SERVICE_PATTERN } from './patterns.ts'
+
+const strict = { additionalProperties: false } as const
+
+const name = (description: string) => Type.String({ pattern: NAME_PATTERN, description })
+const duration = (description: string, standard: string) => Type.String({ pattern: DURATION_PATTERN, description, default: standard })
+const port = (description: string) => Type.Integer({ minimum: 1, maximum: 65535, description })
+
+export const ListenerSchema = Type.Object({
+  name: name('What logs and metrics call this listener.'),
+  address: Type.String({ description: 'The IP address to listen on; `0.0.0.0` or `::` for all.', default: '0.0.0.0', minLength: 1 }),
+  port: port('The TCP port to listen on.')
+}, { ...strict, description: 'An address and port that accepts HTTP/1.1 connections.' })
+
+export const TokenSchema = Type.Object({
+  name: name('Who uses the token: the actor in the history.'),
+  role: Type.Union([Type.Literal('viewer'), Type.Literal('operator')], { description: '`viewer` may read; `operator` may also change weights.' }),
+  file: Type.String({ minLength: 1, description: 'The file that holds the token. It is read again when it changes.' })
+}, { ...strict, description: 'A bearer token of the admin API.' })
+
+export const MatchSchema = Type.Object({
+  hosts: Type.Optional(Type.Array(Type.String({ pattern: HOST_PATTERN, description: 'A host name without port; `*.example.com` stands for any name under it.' }), { minItems: 1, maxItems: 1_000, description: 'The hosts of the route; without it, every host.' })),
+  path: Type.Optional(Type.String({ pattern: PATH_PATTERN, description: 'A path prefix, by whole segments: `/api` matches `/api` and `/api/x`, not `/apis`.' })),
+  exact: Type.Optional(Type.String({ pattern: PATH_PATTERN, description: 'The exact path; instead of `path`.' })),
+  methods: Type.Optional(Type.Array(Type.String({ pattern: METHOD_PATTERN }), { minItems: 1, maxItems: 64, description: 'The methods of the route, case-sensitive; without it, every method.' })),
+  headers: Type.Optional(Type.Array(Type.Object({
+    name: Type.String({ pattern: FIELD_NAME_PATTERN, description: 'The name of the header field, in any case.' }),
+    value: Type.Optional(Type.String({ description: 'The exact value; without it, the field has to be there.' }))
+  }, strict), { minItems: 1, maxItems: 64, description: 'Header fields that must all match.' })),
+  query: Type.Optional(Type.Array(Type.Object({
+    name: Type.String({ minLength: 1, description: 'The name of the query parameter.' }),
+    value: Type.Optional(Type.String({ description: 'The exact value; without it, the parameter has to be there.' }))
+  }, strict), { minItems: 1, maxItems: 64, description: 'Query parameters that must all match.' }))
+}, { ...strict, description: 'Which requests the route takes. The most specific route wins: host, then exact path, then the longest prefix, then the number of other conditions, then the order of the file.' })
+
+export const AffinitySchema = Type.Object({
+  by: Type.Union([Type.Literal('client-ip'), Type.Literal('header'), Type.Literal('cookie'), Type.Literal('none')], { default: 'client-ip', description: 'What a client is recognised by. `none` draws at random for every request.' }),
+  header: Type.Optional(Type.String({ pattern: FIELD_NAME_PATTERN, description: 'The header field that names the client; with `by: header`.' })),
+  cookie: Type.Optional(Type.String({ pattern: FIELD_NAME_PATTERN, description: 'The cookie that names the client; with `by: cookie`.' })),
+  level: Type.Union([Type.Literal('version'), Type.Literal('endpoint')], { default: 'version', description: '`version` pins a client to a version; `endpoint` pins it to one endpoint too.' }),
+  salt: Type.Optional(Type.String({ maxLength: 128, description: 'Mixed into every draw; the name of the route by default. Another salt draws another cohort.' }))
+}, { ...strict, default: {}, description: 'How a client is kept on its version. A request without the header or cookie falls back to the client IP.' })
+
+export const EndpointsSchema = Type.Union([
+  Type.Object({
+    static: Type.Array(Type.String({ description: '`address:port`, IPv6 in brackets.' }), { maxItems: 10_000, description: 'A fixed list of endpoints.' })
+  }, strict),
+  Type.Object({
+    service: Type.String({ pattern: SERVICE_PATTERN, description: 'The Service whose EndpointSlices are followed.' }),
+    port: Type.Union([Type.String({ pattern: PORT_NAME_PATTERN }), Type.Integer({ minimum: 1, maximum: 65535 })], { description: 'The name of the port in the EndpointSlices, or its number.' }),
+    namespace: Type.Optional(Type.String({ pattern: NAMESPACE_PATTERN, description: 'The namespace of the Service; `kubernetes.namespace` by default.' }))
+  }, strict)
+], { description: 'Where the endpoints of the version come from.' })
+
+export const VersionSchema = Type.Object({
+  name: name('The name of the version: stable, canary, blue, v2.'),
+  weight: Type.Number({ minimum: 0, maximum: 1_000_000, description: 'The share of the clients, relative to the other weights of the route.' }),
+  endpoints: EndpointsSchema
+}, { ...strict, description: 'One deployable variant of the service.' })
+
+export const RouteSchema = Type.Object({
+  name: name('The name of the route in the API, metrics and logs.'),
+  match: Type.Optional(MatchSchema),
+  affinity: AffinitySchema,
+  balancing: Type.Union([Type.Literal('least-request'), Type.Literal('round-robin'), Type.Literal('rendezvous')], { default: 'least-request', description: 'How an endpoint of the version is chosen. `affinity.level: endpoint` always uses rendezvous.' }),
+  whenEmpty: Type.Union([Type.Literal('fallback'), Type.Literal('fail')], { default: 'fallback', description: 'What happens when the chosen version has no endpoint: its clients go to their next choice until it is back, or get 503.' }),
+  versions: Type.Array(VersionSchema, { minItems: 1, maxItems: 64, description: 'The versions and their weights. Weights here are where the route starts; weights set at run time win until these change.' })
+}, { ...strict, description: 'A match with its versions and policies.' })
+
+export const ConfigSchema = Type.Object({
+  listeners: Type.Array(ListenerSchema, { minItems: 1, maxItems: 32, description: 'Where requests come in. A change needs a restart.' }),
+  routes: Type.Array(RouteSchema, { maxItems: 10_000, description: 'The routes.' }),
+  workers: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 1, maximum: 256 })], { default: 'auto', description: 'The number of data plane threads; `auto` is one for each available core. A change needs a restart.' }),
+  clientIp: Type.Object({
+    trustedProxies: Type.Array(Type.String({ description: 'An address or CIDR.' }), { default: [], maxItems: 1_000, description: 'Peers whose X-Forwarded-For is believed. The client is the first address from the right that is not one of them.' })
+  }, { ...strict, default: {}, description: 'How the address of the client is found.' }),
+  admin: Type.Object({
+    address: Type.String({ default: '127.0.0.1', minLength: 1, description: 'The IP address of the admin API.' }),
+    port: Type.Integer({ minimum: 1, maximum: 65535, default: 9901, description: 'The TCP port of the admin API.' }),
+    tokens: Type.Array(TokenSchema, { default: [], maxItems: 1_000, description: 'Who may use the API. Without any, it is open, and may then listen on loopback only.' })
+  }, { ...strict, default: {}, description: 'The admin API. A change of address or port needs a restart.' }),
+  state: Type.Object({
+    store: Type.Union([Type.Literal('memory'), Type.Literal('file')], { default: 'memory', description: '`memory` forgets run-time weights at exit; `file` keeps them.' }),
+    path: Type.String({ default: './.weir/state.json', minLength: 1, description: 'The file of the file store.' })
+  }, { ...strict, default: {}, description: 'Where run-time weights and their history live. A change needs a restart.' }),
+  kubernetes: Type.Object({
+    kubeconfig: Type.Optional(Type.String({ minLength: 1, description: 'The kubeconfig file; without it the in-cluster credentials, or else the usual places (KUBECONFIG, ~/.kube/config).' })),
+    context: Type.Optional(Type.String({ minLength: 1, description: 'The context of the kubeconfig.' })),
+    namespace: Type.Optional(Type.String({ pattern: NAMESPACE_PATTERN, description: 'The namespace of Services that name none; by default that of the credentials.' })),
+    allowAddresses: Type.Array(Type.String({ description: 'An address or CIDR.' }), { default: [], maxItems: 1_000, description: 'Endpoint addresses that may be dialled although they are loopback, link-local, unspecified, multicast or broadcast.' })
+  }, { ...strict, default: {}, description: 'The Kubernetes API, used when a version names a service. A change needs a restart.' }),
+  timeouts: Type.Object({
+    requestHead: duration('From the first byte of a request to the end of its header.', '10s'),
+    requestBody: duration('The longest silence of a client in mid-body.', '30s'),
+    keepAliveIdle: duration('How long an idle client connection is kept.', '75s'),
+    upstreamConnect: duration('To open a connection to an endpoint.', '2s'),
+    upstreamResponse: duration('From the end of a request to the header of its response.', '60s'),
+    upstreamIdle: duration('How long an idle connection to an endpoint is kept. Keep it below the keep-alive timeout of the origins.', '4s'),
+    streamIdle: duration('The longest silence in mid-response, of the endpoint or of a client that does not read.', '60s'),
+    drain: duration('How long requests in flight may go on after SIGTERM.', '25s')
+  }, { ...strict, default: {}, description: 'Every wait has an end.' }),
+  limits: Type.Object({
+    maxHeadBytes: Type.Integer({ minimum: 1024, maximum: 1_048_576, default: 32_768, description: 'The size of a request header, request line included; and of a response header.' }),
+    maxHeaderFields: Type.Integer({ minimum: 16, maximum: 4096, default: 128, description: 'The number of fields of a header.' }),
+    maxUriBytes: Type.Integer({ minimum: 256, maximum: 1_048_576, default: 16_384, description: 'The size of a request target.' }),
+    maxBodyBytes: Type.Integer({ minimum: 0, default: 0, description: 'The size of a request body; 0 sets no limit.' }),
+    maxConcurrentRequests: Type.Integer({ minimum: 0, default: 0, description: 'Requests in flight in one worker before it answers 503; 0 sets no limit.' }),
+    maxConnections: Type.Integer({ minimum: 0, default: 0, description: 'Client connections of one worker; more are closed at once. 0 sets no limit.' }),
+    maxIdleUpstream: Type.Integer({ minimum: 0, maximum: 100_000, default: 256, description: 'Idle connections that one worker keeps to one endpoint.' })
+  }, { ...strict, default: {}, description: 'What a client may ask for.' }),
+  accessLog: Type.Object({
+    mode: Type.Union([Type.Literal('off'), Type.Literal('sampled'), Type.Literal('on')], { default: 'off', description: 'Which requests are logged. `sampled` logs `sampleRate` of them and every failure.' }),
+    sampleRate: Type.Number({ minimum: 0, maximum: 1, default: 0.01, description: 'The share of the requests that `sampled` logs.' }),
+    path: Type.String({ default: '-', minLength: 1, description: 'The file to append to; `-` is standard output.' })
+  }, { ...strict, default: {}, description: 'One JSON line a request. A change of path needs a restart.' }),
+  log: Type.Object({
+    level: Type.Union([Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')], { default: 'info', description: 'The least severe messages that are logged.' })
+  }, { ...strict, default: {}, description: "Weir's own log: JSON lines on standard error." })
+}, { ...strict, title: 'Weir configuration', description: 'The configuration of Weir.' })
+
+/** A configuration that has passed validation, with every default filled in. */
+export type Config = Static<typeof ConfigSchema>
+export type RouteConfig = Static<typeof RouteSchema>
+export type VersionConfig = Static<typeof VersionSchema>
+export type EndpointsConfig = Static<typeof EndpointsSchema>
+export type MatchConfig = Static<typeof MatchSchema>
+export type AffinityConfig = Static<typeof AffinitySchema>
+export type ListenerConfig = Static<typeof ListenerSchema>

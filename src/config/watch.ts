@@ -1,0 +1,172 @@
+import type { Clock, TimerHandle } from '../core/clock.ts'
+import { ConfigError } from './config-error.ts'
+import { digestOf, type LoadedConfig } from './resolve.ts'
+
+/** The file as the watcher sees it. */
+export interface WatchedFile {
+  /**
+   * The bytes of the file.
+   * @throws ConfigError when it can't be read
+   */
+  read (): Promise<Uint8Array>
+  /** Calls `onHint` when the file may have changed. Hints may be missing, late or too many. @returns what ends it */
+  subscribe (onHint: () => void): () => void
+}
+
+export interface ConfigWatcherOptions {
+  readonly file: WatchedFile
+  readonly clock: Clock
+  /** Makes a configuration of bytes. @throws ConfigError */
+  readonly resolve: (bytes: Uint8Array) => Promise<LoadedConfig>
+  /** The digest of the configuration in use: only other bytes are news. */
+  readonly digest: string
+  /** A new configuration that may be used. */
+  readonly onChange: (loaded: LoadedConfig) => void
+  /** The file is wrong now, or gone; told once for each content. The configuration in use stays as it was. */
+  readonly onError: (error: ConfigError) => void
+  /** Between two looks at a file of which nothing is heard, in milliseconds. */
+  readonly pollMs?: number
+  /** How long new content has to stand still, in milliseconds: a file that is written in place is seen half-written. */
+  readonly settleMs?: number
+  /** How long the file may be unreadable before that is an error, in milliseconds. */
+  readonly graceMs?: number
+}
+
+/**
+ * Watches a configuration file by its content. Events of the file system only hasten the next look, so that every way to
+ * replace a file works: writing in place, renaming another file over it, and the swap of a ConfigMap's `..data` link. New
+ * content is taken when two looks, `settleMs` apart, have seen the same.
+ */
+export class ConfigWatcher {
+  readonly #options: ConfigWatcherOptions
+  readonly #pollMs: number
+  readonly #settleMs: number
+  readonly #graceMs: number
+  /** Of the content that was last reported, good or bad; empty after an unreadable file was. */
+  #reported: string
+  /** Of new content that has been seen once. */
+  #candidate = ''
+  /** When the file was first found unreadable (monotonic ms). */
+  #unreadableSince: number | null = null
+  #unreadableReported = false
+  #unsubscribe: (() => void) | null = null
+  #timer: TimerHandle | null = null
+  /** When the timer fires (monotonic ms). */
+  #timerAt = Infinity
+  #isLooking = false
+  #hintedWhileLooking = false
+  #stopped = true
+
+  constructor (options: ConfigWatcherOptions) {
+    this.#options = options
+    this.#pollMs = options.pollMs ?? 5_000
+    this.#settleMs = options.settleMs ?? 100
+    this.#graceMs = options.graceMs ?? 2_000
+    this.#reported = options.digest
+  }
+
+  /** Begins to watch, with a first look: the file may have changed since it was loaded. */
+  start (): void {
+    if (!this.#stopped) return
+    this.#stopped = false
+    this.#unsubscribe = this.#options.file.subscribe(() => { this.#hint() })
+    this.#lookIn(this.#settleMs)
+  }
+
+  /** Ends watching. No callback follows. */
+  stop (): void {
+    this.#stopped = true
+    this.#unsubscribe?.()
+    this.#unsubscribe = null
+    this.#timer?.cancel()
+    this.#timer = null
+    this.#timerAt = Infinity
+  }
+
+  #hint (): void {
+    if (this.#stopped) return
+    if (this.#isLooking) this.#hintedWhileLooking = true
+    else this.#lookIn(this.#settleMs)
+  }
+
+  /** Looks after a time, unless a look is due before. */
+  #lookIn (delayMs: number): void {
+    const at = this.#options.clock.nowMs() + delayMs
+    if (this.#stopped || at >= this.#timerAt) return
+    this.#timer?.cancel()
+    this.#timerAt = at
+    this.#timer = this.#options.clock.after(delayMs, () => {
+      this.#timer = null
+      this.#timerAt = Infinity
+      void this.#lookAndGoOn()
+    })
+  }
+
+  async #lookAndGoOn (): Promise<void> {
+    if (this.#isLooking) {
+      this.#hintedWhileLooking = true
+      return
+    }
+    this.#isLooking = true
+    this.#hintedWhileLooking = false
+    const nextMs = await this.#look()
+    this.#isLooking = false
+    this.#lookIn(this.#hintedWhileLooking ? this.#settleMs : nextMs)
+  }
+
+  /** @returns when to look again, in milliseconds */
+  async #look (): Promise<number> {
+    let bytes: Uint8Array
+    try {
+      bytes = await this.#options.file.read()
+    } catch (error) {
+      return this.#stopped ? this.#pollMs : this.#sawUnreadable(asConfigError(error))
+    }
+    if (this.#stopped) return this.#pollMs
+    this.#unreadableSince = null
+    this.#unreadableReported = false
+    const digest = digestOf(bytes)
+    if (digest === this.#reported) {
+      this.#candidate = ''
+      return this.#pollMs
+    }
+    if (digest !== this.#candidate) {
+      this.#candidate = digest
+      return this.#settleMs
+    }
+    this.#candidate = ''
+    this.#reported = digest
+    await this.#report(bytes)
+    return this.#pollMs
+  }
+
+  async #report (bytes: Uint8Array): Promise<void> {
+    let loaded: LoadedConfig
+    try {
+      loaded = await this.#options.resolve(bytes)
+    } catch (error) {
+      if (!this.#stopped) this.#options.onError(asConfigError(error))
+      return
+    }
+    if (!this.#stopped) this.#options.onChange(loaded)
+  }
+
+  #sawUnreadable (error: ConfigError): number {
+    const now = this.#options.clock.nowMs()
+    this.#candidate = ''
+    this.#unreadableSince ??= now
+    if (this.#unreadableReported) return this.#pollMs
+    if (now - this.#unreadableSince < this.#graceMs) return this.#settleMs
+    this.#unreadableReported = true
+    // When the file is back it is news, even with the content that was there before.
+    this.#reported = ''
+    this.#options.onError(error)
+    return this.#pollMs
+  }
+}
+
+function asConfigError (error: unknown): ConfigError {
+  if (error instanceof ConfigError) return error
+  const message = `cannot be loaded: ${error instanceof Error ? error.message : String(error)}`
+  return new ConfigError([{ path: '', value: null, message, source: 'configuration' }])
+}

@@ -1,0 +1,67 @@
+import t from 'tap'
+import { ConfigError, MAX_FAULTS } from '../../../src/config/config-error.ts'
+import { createConfigResolver } from '../../../src/config/resolve.ts'
+
+const resolve = await createConfigResolver()
+const SOUND = 'listeners: [{ name: web, port: 8080 }]\nroutes: []\n'
+
+async function refusal (content: string | Uint8Array): Promise<ConfigError> {
+  try {
+    await resolve({ bytes: Buffer.from(content), fileName: 'f', env: {}, args: [] })
+  } catch (error) {
+    if (error instanceof ConfigError) return error
+    throw error
+  }
+  throw new Error('the file was accepted')
+}
+
+t.test('bytes that are not text', async (t) => {
+  for (const bytes of [Buffer.of(0xff, 0xfe, 0x41, 0), Buffer.from('a\0b'), Buffer.of(0xc3, 0x28), Buffer.of(0xed, 0xa0, 0x80)]) {
+    t.match((await refusal(bytes)).message, /is not text in UTF-8/)
+  }
+})
+
+t.test('a byte order mark is fine', async (t) => {
+  await t.resolves(resolve({ bytes: Buffer.from(`\ufeff${SOUND}`), fileName: 'f', env: {}, args: [] }))
+})
+
+t.test('endless nesting', async (t) => {
+  for (const text of ['['.repeat(1_000_000), '{a: '.repeat(100_000), '- '.repeat(1_000_000), '? '.repeat(100_000)]) {
+    t.match((await refusal(text)).message, /nested deeper than 64/, JSON.stringify(text.slice(0, 8)))
+  }
+})
+
+t.test('long lists on lines of their own are not deep', async (t) => {
+  const text = `${SOUND}clientIp:\n  trustedProxies:\n${'    - 10.0.0.1\n'.repeat(900)}`
+  await t.resolves(resolve({ bytes: Buffer.from(text), fileName: 'f', env: {}, args: [] }))
+})
+
+t.test('millions of tokens', async (t) => {
+  t.match((await refusal(`[${'1,'.repeat(2_000_000)}]`)).message, /has more than 2500000 tokens/)
+})
+
+t.test('aliases that multiply', async (t) => {
+  const levels = 'abcdefghijk'
+  const lines = [...levels].map((name, index) => `${name}: &${name} [${index === 0 ? 'x' : Array(9).fill(`*${levels[index - 1] ?? ''}`).join(', ')}]`)
+  t.match((await refusal(lines.join('\n'))).message, /cannot be read as YAML: Excessive alias count/)
+})
+
+t.test('faults beyond the limit are counted', async (t) => {
+  const error = await refusal(`${SOUND}${Array.from({ length: 20_000 }, (_, index) => `k${index}: 1\n`).join('')}`)
+  t.equal(error.faults.length, MAX_FAULTS)
+  t.equal(error.omitted, 20_000 - MAX_FAULTS)
+  t.match(error.message, /… and 19900 more$/)
+})
+
+t.test('what is shown of a value is short, and without control characters', async (t) => {
+  const error = await refusal(`${SOUND}log: { level: "${'x'.repeat(10_000)}" }\nworkers: "\\x1b[31m\\n"\n"${'k'.repeat(10_000)}": 1`)
+  t.ok(error.message.length < 1_500)
+  t.notOk(error.message.includes('\u001b'))
+})
+
+t.test('keys that objects have anyway', async (t) => {
+  const keys = 'toString: "", valueOf: 1, __proto__: { a: 1 }, constructor: x, hasOwnProperty: 2, toJSON: 3'
+  const error = await refusal(`listeners: [{ name: { ${keys} }, port: { ${keys} } }]\nroutes: []\nworkers: { ${keys} }\nlog: { ${keys} }`)
+  t.same([...new Set(error.faults.map((fault) => fault.path.split(/[.[]/)[0]))].sort(), ['listeners', 'log', 'workers'])
+  t.equal(Object.hasOwn(Object.prototype, 'a'), false)
+})
