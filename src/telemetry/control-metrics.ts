@@ -1,0 +1,63 @@
+import { Counter, Gauge, Registry } from 'prom-client'
+import type { Clock } from '../core/clock.ts'
+import { METRICS, type MetricName } from './metric-catalogue.ts'
+
+const REASON_PATTERN = /^[a-z0-9_-]{1,32}$/
+
+/** What the control plane itself counts: rare events, so plain prom-client metrics. */
+export class ControlMetrics {
+  readonly registry = new Registry()
+  readonly #clock: Clock
+  readonly #reloads: Counter
+  readonly #reloadOk: Gauge
+  readonly #reloadTime: Gauge
+  readonly #watchRestarts: Counter
+  readonly #workerRestarts: Counter
+
+  /** @param build the versions of Weir and Node that run */
+  constructor (clock: Clock, build: { readonly version: string, readonly node: string }) {
+    this.#clock = clock
+    this.#reloads = this.#counter('weir_config_reloads_total')
+    this.#reloadOk = this.#gauge('weir_config_last_reload_successful')
+    this.#reloadTime = this.#gauge('weir_config_last_reload_success_timestamp_seconds')
+    this.#watchRestarts = this.#counter('weir_watch_restarts_total')
+    this.#workerRestarts = this.#counter('weir_worker_restarts_total')
+    this.#gauge('weir_build_info').set(build, 1)
+    this.#reloads.inc({ result: 'success' }, 0)
+    this.#reloads.inc({ result: 'failure' }, 0)
+  }
+
+  /** The configuration of the start is in use. */
+  configLoaded (): void {
+    this.#reloadOk.set(1)
+    this.#reloadTime.set(this.#clock.wallMs() / 1000)
+  }
+
+  /** A reload was applied, or was refused and the last good configuration stays. */
+  configReloaded (result: 'success' | 'failure'): void {
+    this.#reloads.inc({ result })
+    if (result === 'success') this.configLoaded()
+    else this.#reloadOk.set(0)
+  }
+
+  /**
+   * A watch of the Kubernetes API ended and is started again.
+   * @param reason a word of a fixed set, such as `gone` or `closed`; anything that does not look like one counts as `other`
+   */
+  watchRestarted (namespace: string, reason: string): void {
+    this.#watchRestarts.inc({ namespace, reason: REASON_PATTERN.test(reason) ? reason : 'other' })
+  }
+
+  /** A worker died and is replaced. */
+  workerRestarted (): void {
+    this.#workerRestarts.inc()
+  }
+
+  #counter (name: MetricName): Counter {
+    return new Counter({ name, help: METRICS[name].help, labelNames: METRICS[name].labels, registers: [this.registry] })
+  }
+
+  #gauge (name: MetricName): Gauge {
+    return new Gauge({ name, help: METRICS[name].help, labelNames: METRICS[name].labels, registers: [this.registry] })
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * The layout of the shared-memory counters, as indexes into Float64Arrays over SharedArrayBuffers.
+ *
+ * Each worker owns one worker page and a number of segments; only the worker writes them and the control plane reads them.
+ * Doubles are written whole on 64-bit machines and count exactly up to 2^53, so no atomics are needed. A segment holds
+ * SLOTS_PER_SEGMENT slots; a slot counts for one version of one route.
+ */
+import { PROXY_ERROR_CODES } from '../core/proxy-error.ts'
+
+/** Upper bounds of the latency buckets in seconds; the last bucket, without bound, follows them. */
+export const LATENCY_BOUNDS_S: readonly number[] = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30
+]
+
+/** Indexes of a slot: what is counted for one version of one route. */
+export const SLOT = {
+  /** Finished requests by status class: 1xx (101) at +0 … 5xx at +4. Weir's own error responses are included. */
+  requestsByClass: 0,
+  /** Requests in flight now. */
+  inFlight: 5,
+  /** Body bytes from clients, without framing. */
+  requestBodyBytes: 6,
+  /** Body bytes to clients, without framing. */
+  responseBodyBytes: 7,
+  /** Connections opened to endpoints. */
+  upstreamConnects: 8,
+  /** Requests that went out on a kept-alive connection. */
+  upstreamReuses: 9,
+  /** Attempts after the first. */
+  retries: 10,
+  /** Requests served by this version because the chosen one was empty. */
+  fallbacks: 11,
+  /** Sum of the durations of finished requests, in seconds. */
+  latencySumS: 12,
+  /** Finished requests by duration, one for each bound and one past them. Not cumulative. */
+  latencyBuckets: 13,
+  /** Failures by code, in the order of PROXY_ERROR_CODES. */
+  errors: 13 + LATENCY_BOUNDS_S.length + 1
+} as const
+
+/** Doubles in a slot. */
+export const SLOT_LENGTH = 64
+export const SLOTS_PER_SEGMENT = 128
+export const SEGMENT_BYTES = SLOT_LENGTH * SLOTS_PER_SEGMENT * Float64Array.BYTES_PER_ELEMENT
+
+/** Indexes of the worker page: what is counted for a worker as a whole. */
+export const WORKER = {
+  /** Client connections accepted. */
+  connectionsAccepted: 0,
+  /** Client connections open now. */
+  connectionsOpen: 1,
+  /** Client connections refused by a limit. */
+  connectionsRefused: 2,
+  /** Connections to endpoints open now. */
+  upstreamOpen: 3,
+  /** Connections to endpoints idle now. */
+  upstreamIdle: 4,
+  /** How late the last tick of the worker's coarse timer was, in seconds. */
+  loopLagS: 5,
+  /** The latest tick since the start, in seconds. */
+  loopLagMaxS: 6,
+  /** Access log lines dropped because the writer could not keep up. */
+  accessLogDropped: 7,
+  /** Share of the time that the event loop was busy since the last tick: 0 to 1. */
+  loopUtilization: 8,
+  /** Requests that were answered before a version was chosen, by status class, as in SLOT.requestsByClass. */
+  unroutedByClass: 9,
+  /** Failures before a version was chosen, by code. */
+  unroutedErrors: 14
+} as const
+
+/** Doubles in a worker page. */
+export const WORKER_LENGTH = 64
+
+if (SLOT.errors + PROXY_ERROR_CODES.length > SLOT_LENGTH || WORKER.unroutedErrors + PROXY_ERROR_CODES.length > WORKER_LENGTH) {
+  throw new RangeError('the table of errors has outgrown the counter layout: raise SLOT_LENGTH or WORKER_LENGTH')
+}
+
+/**
+ * The view of one slot.
+ * @param segments the worker's segments, in order
+ */
+export function slotView (segments: readonly SharedArrayBuffer[], slot: number): Float64Array {
+  const segment = segments[Math.floor(slot / SLOTS_PER_SEGMENT)]
+  if (segment === undefined) throw new RangeError(`slot ${slot} is past the ${segments.length} segments of the worker`)
+  return new Float64Array(segment, (slot % SLOTS_PER_SEGMENT) * SLOT_LENGTH * Float64Array.BYTES_PER_ELEMENT, SLOT_LENGTH)
+}

@@ -1,0 +1,34 @@
+/**
+ * The text format of Prometheus, version 0.0.4:
+ * https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+ */
+import { metricRow, type MetricName } from './metric-catalogue.ts'
+
+/** The media type of the format. */
+export const EXPOSITION_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+/** The HELP and TYPE lines of a family. */
+export function familyHead (name: MetricName): string {
+  const { help, type } = metricRow(name)
+  return `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} ${type}\n`
+}
+
+/** `name="value",…` without braces; values are escaped. */
+export function labelText (labels: Readonly<Record<string, string | number>>): string {
+  return Object.entries(labels).map(([name, value]) => `${name}="${escapeLabelValue(String(value))}"`).join(',')
+}
+
+/** One line. `labels` comes from labelText. */
+export function sampleLine (name: string, labels: string, value: number): string {
+  return labels === '' ? `${name} ${valueText(value)}\n` : `${name}{${labels}} ${valueText(value)}\n`
+}
+
+function escapeLabelValue (value: string): string {
+  return value.toWellFormed().replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+}
+
+function valueText (value: number): string {
+  if (Number.isFinite(value)) return String(value)
+  if (Number.isNaN(value)) return 'NaN'
+  return value > 0 ? '+Inf' : '-Inf'
+}

@@ -1,0 +1,84 @@
+/**
+ * The catalogue of metrics: every family that Weir exposes, once. The collector, docs/metrics.md and the tests read it.
+ *
+ * Names follow https://prometheus.io/docs/practices/naming/: the prefix `weir_`, base units, `_total` for counters.
+ * `process_*` and `nodejs_*` have the names that other Node programs use, so that common dashboards find them.
+ */
+
+export type MetricType = 'counter' | 'gauge' | 'histogram'
+
+/** Who counts: the workers in shared memory, the control plane's state or events, or the operating system. */
+export type MetricSource = 'version counters' | 'worker counters' | 'control plane' | 'process'
+
+/** One family. */
+export interface MetricRow {
+  readonly type: MetricType
+  /** One sentence; the HELP line of the exposition. */
+  readonly help: string
+  /** Label names in the order of the exposition. `le` of histograms is not listed. */
+  readonly labels: readonly string[]
+  readonly source: MetricSource
+}
+
+const VERSION = ['route', 'version'] as const
+
+export const METRICS = {
+  weir_requests_total: { type: 'counter', help: 'Finished requests by status class, Weir\'s own error responses included.', labels: [...VERSION, 'code_class'], source: 'version counters' },
+  weir_request_duration_seconds: { type: 'histogram', help: 'Time from the first byte of a request to the end of its response.', labels: VERSION, source: 'version counters' },
+  weir_requests_in_flight: { type: 'gauge', help: 'Requests that have a version and no complete response yet.', labels: VERSION, source: 'version counters' },
+  weir_request_body_bytes_total: { type: 'counter', help: 'Body bytes received from clients, without framing.', labels: VERSION, source: 'version counters' },
+  weir_response_body_bytes_total: { type: 'counter', help: 'Body bytes sent to clients, without framing.', labels: VERSION, source: 'version counters' },
+  weir_request_errors_total: { type: 'counter', help: 'Failed requests by error code and by who caused the failure; a code is listed from its first failure on.', labels: [...VERSION, 'code', 'source'], source: 'version counters' },
+  weir_upstream_connects_total: { type: 'counter', help: 'Connections opened to endpoints.', labels: VERSION, source: 'version counters' },
+  weir_upstream_reuses_total: { type: 'counter', help: 'Requests sent on a kept-alive connection.', labels: VERSION, source: 'version counters' },
+  weir_upstream_retries_total: { type: 'counter', help: 'Attempts after the first.', labels: VERSION, source: 'version counters' },
+  weir_fallbacks_total: { type: 'counter', help: 'Requests served by this version because the chosen one had no endpoint.', labels: VERSION, source: 'version counters' },
+
+  weir_target_weight: { type: 'gauge', help: 'Share of the clients that the split gives to the version, 0 to 1.', labels: VERSION, source: 'control plane' },
+  weir_observed_share: { type: 'gauge', help: 'Share of the route\'s finished requests that the version answered in the last 30 seconds, 0 to 1; absent while there were none.', labels: VERSION, source: 'version counters' },
+  weir_endpoints: { type: 'gauge', help: 'Endpoints by condition as Kubernetes defines it (ready, serving, terminating) and in total; one endpoint can meet several.', labels: [...VERSION, 'condition'], source: 'control plane' },
+  weir_route_epoch: { type: 'gauge', help: 'Number of the route\'s traffic state in the control plane.', labels: ['route'], source: 'control plane' },
+  weir_epoch_applied: { type: 'gauge', help: 'Number of the route\'s traffic state that the worker uses.', labels: ['route', 'worker'], source: 'control plane' },
+
+  weir_unrouted_requests_total: { type: 'counter', help: 'Requests answered before a version was chosen, by status class.', labels: ['code_class'], source: 'worker counters' },
+  weir_unrouted_errors_total: { type: 'counter', help: 'Failures before a version was chosen, by error code and by who caused them; a code is listed from its first failure on.', labels: ['code', 'source'], source: 'worker counters' },
+  weir_connections_accepted_total: { type: 'counter', help: 'Client connections accepted.', labels: ['worker'], source: 'worker counters' },
+  weir_connections_refused_total: { type: 'counter', help: 'Client connections closed at once because of a limit.', labels: ['worker'], source: 'worker counters' },
+  weir_connections_open: { type: 'gauge', help: 'Client connections open.', labels: ['worker'], source: 'worker counters' },
+  weir_upstream_connections_open: { type: 'gauge', help: 'Connections to endpoints open, idle ones included.', labels: ['worker'], source: 'worker counters' },
+  weir_upstream_connections_idle: { type: 'gauge', help: 'Connections to endpoints kept idle for later requests.', labels: ['worker'], source: 'worker counters' },
+  weir_access_log_dropped_total: { type: 'counter', help: 'Access log lines dropped, in the workers because the control plane lagged, in the writer because the file or pipe failed or lagged.', labels: ['stage'], source: 'worker counters' },
+  weir_event_loop_lag_seconds: { type: 'gauge', help: 'How late the last periodic tick of the thread was.', labels: ['thread'], source: 'worker counters' },
+  weir_event_loop_lag_max_seconds: { type: 'gauge', help: 'How late the latest periodic tick was since the thread started.', labels: ['thread'], source: 'worker counters' },
+  weir_event_loop_utilization_ratio: { type: 'gauge', help: 'Share of the time between the last two periodic ticks that the thread\'s event loop was busy, 0 to 1.', labels: ['thread'], source: 'worker counters' },
+
+  weir_workers: { type: 'gauge', help: 'Worker threads running.', labels: [], source: 'control plane' },
+  weir_worker_restarts_total: { type: 'counter', help: 'Worker threads that died and were replaced.', labels: [], source: 'control plane' },
+  weir_config_reloads_total: { type: 'counter', help: 'Reloads of the configuration; a failure keeps the last good one.', labels: ['result'], source: 'control plane' },
+  weir_config_last_reload_successful: { type: 'gauge', help: '1 when the last load or reload of the configuration succeeded, 0 when it failed.', labels: [], source: 'control plane' },
+  weir_config_last_reload_success_timestamp_seconds: { type: 'gauge', help: 'When the configuration in use was loaded, in seconds since the Unix epoch.', labels: [], source: 'control plane' },
+  weir_watch_restarts_total: { type: 'counter', help: 'Watches of the Kubernetes API that ended and were started again, by namespace and reason.', labels: ['namespace', 'reason'], source: 'control plane' },
+  weir_build_info: { type: 'gauge', help: 'Always 1; the labels carry the versions of Weir and Node.', labels: ['version', 'node'], source: 'control plane' },
+
+  process_cpu_user_seconds_total: { type: 'counter', help: 'CPU time of the process in user mode, all threads.', labels: [], source: 'process' },
+  process_cpu_system_seconds_total: { type: 'counter', help: 'CPU time of the process in the kernel, all threads.', labels: [], source: 'process' },
+  process_cpu_seconds_total: { type: 'counter', help: 'CPU time of the process, all threads.', labels: [], source: 'process' },
+  process_start_time_seconds: { type: 'gauge', help: 'When the process started, in seconds since the Unix epoch.', labels: [], source: 'process' },
+  process_resident_memory_bytes: { type: 'gauge', help: 'Resident memory of the process, all threads.', labels: [], source: 'process' },
+  process_open_fds: { type: 'gauge', help: 'Open file descriptors; Linux only.', labels: [], source: 'process' },
+  process_max_fds: { type: 'gauge', help: 'The soft limit of open file descriptors; Linux only, absent when unlimited.', labels: [], source: 'process' },
+  nodejs_heap_size_total_bytes: { type: 'gauge', help: 'JavaScript heap of the control plane\'s thread.', labels: [], source: 'process' },
+  nodejs_heap_size_used_bytes: { type: 'gauge', help: 'JavaScript heap in use in the control plane\'s thread.', labels: [], source: 'process' },
+  nodejs_external_memory_bytes: { type: 'gauge', help: 'Memory outside the heap that objects of the control plane\'s thread hold.', labels: [], source: 'process' }
+} as const satisfies Record<string, MetricRow>
+
+/** The name of a family. */
+export type MetricName = keyof typeof METRICS
+
+/** All names in the table's order. */
+export const METRIC_NAMES: readonly MetricName[] = Object.keys(METRICS) as MetricName[] // keyof of a const object: exact
+
+/** Looks up the row of a family. */
+export function metricRow (name: MetricName): MetricRow {
+  return METRICS[name]
+}

@@ -1,0 +1,79 @@
+import { LATENCY_BOUNDS_S, SLOT, WORKER } from './counter-layout.ts'
+import { PROXY_ERROR_CODES } from '../core/proxy-error.ts'
+
+/** Status classes 1xx … 5xx. */
+export const CODE_CLASSES: readonly string[] = ['1xx', '2xx', '3xx', '4xx', '5xx']
+
+/** What was counted for one version of one route, summed over the workers. Counters never go backwards. */
+export interface VersionCounters {
+  /** Finished requests by status class, in the order of CODE_CLASSES. */
+  readonly requestsByClass: readonly number[]
+  readonly inFlight: number
+  readonly requestBodyBytes: number
+  readonly responseBodyBytes: number
+  readonly upstreamConnects: number
+  readonly upstreamReuses: number
+  readonly retries: number
+  readonly fallbacks: number
+  /** Sum of the durations of finished requests, in seconds. */
+  readonly latencySumS: number
+  /** Finished requests by duration: one for each of LATENCY_BOUNDS_S and one past them. Not cumulative. */
+  readonly latencyBuckets: readonly number[]
+  /** Failures in the order of PROXY_ERROR_CODES. */
+  readonly errors: readonly number[]
+}
+
+/** What was counted for one worker as a whole. Counters go on when a dead worker is replaced; the rest starts anew. */
+export interface WorkerCounters {
+  readonly connectionsAccepted: number
+  readonly connectionsOpen: number
+  readonly connectionsRefused: number
+  readonly upstreamOpen: number
+  readonly upstreamIdle: number
+  readonly loopLagS: number
+  readonly loopLagMaxS: number
+  readonly loopUtilization: number
+  readonly accessLogDropped: number
+  /** Requests answered before a version was chosen, in the order of CODE_CLASSES. */
+  readonly unroutedByClass: readonly number[]
+  /** Failures before a version was chosen, in the order of PROXY_ERROR_CODES. */
+  readonly unroutedErrors: readonly number[]
+}
+
+/** Names the doubles of one slot. */
+export function versionCounters (slot: Float64Array): VersionCounters {
+  return {
+    requestsByClass: range(slot, SLOT.requestsByClass, CODE_CLASSES.length),
+    inFlight: slot[SLOT.inFlight] ?? 0,
+    requestBodyBytes: slot[SLOT.requestBodyBytes] ?? 0,
+    responseBodyBytes: slot[SLOT.responseBodyBytes] ?? 0,
+    upstreamConnects: slot[SLOT.upstreamConnects] ?? 0,
+    upstreamReuses: slot[SLOT.upstreamReuses] ?? 0,
+    retries: slot[SLOT.retries] ?? 0,
+    fallbacks: slot[SLOT.fallbacks] ?? 0,
+    latencySumS: slot[SLOT.latencySumS] ?? 0,
+    latencyBuckets: range(slot, SLOT.latencyBuckets, LATENCY_BOUNDS_S.length + 1),
+    errors: range(slot, SLOT.errors, PROXY_ERROR_CODES.length)
+  }
+}
+
+/** Names the doubles of one worker page. */
+export function workerCounters (page: Float64Array): WorkerCounters {
+  return {
+    connectionsAccepted: page[WORKER.connectionsAccepted] ?? 0,
+    connectionsOpen: page[WORKER.connectionsOpen] ?? 0,
+    connectionsRefused: page[WORKER.connectionsRefused] ?? 0,
+    upstreamOpen: page[WORKER.upstreamOpen] ?? 0,
+    upstreamIdle: page[WORKER.upstreamIdle] ?? 0,
+    loopLagS: page[WORKER.loopLagS] ?? 0,
+    loopLagMaxS: page[WORKER.loopLagMaxS] ?? 0,
+    loopUtilization: page[WORKER.loopUtilization] ?? 0,
+    accessLogDropped: page[WORKER.accessLogDropped] ?? 0,
+    unroutedByClass: range(page, WORKER.unroutedByClass, CODE_CLASSES.length),
+    unroutedErrors: range(page, WORKER.unroutedErrors, PROXY_ERROR_CODES.length)
+  }
+}
+
+function range (doubles: Float64Array, start: number, length: number): readonly number[] {
+  return Array.from(doubles.subarray(start, start + length))
+}

@@ -1,0 +1,80 @@
+import { PROXY_ERROR_CODES, proxyErrorRow } from '../core/proxy-error.ts'
+import { LATENCY_BOUNDS_S, SLOT } from './counter-layout.ts'
+import { familyHead, labelText, sampleLine } from './exposition.ts'
+import type { MetricName } from './metric-catalogue.ts'
+import { CODE_CLASSES } from './version-counters.ts'
+
+/** A version as the families below need it. */
+export interface VersionRow {
+  /** The labels route and version, escaped. */
+  readonly labels: string
+  /** The sums over all workers in the layout of a slot. */
+  readonly slot: Float64Array
+}
+
+/** Families that are one number of the slot. */
+const PLAIN_FAMILIES: ReadonlyArray<readonly [MetricName, number]> = [
+  ['weir_requests_in_flight', SLOT.inFlight],
+  ['weir_request_body_bytes_total', SLOT.requestBodyBytes],
+  ['weir_response_body_bytes_total', SLOT.responseBodyBytes],
+  ['weir_upstream_connects_total', SLOT.upstreamConnects],
+  ['weir_upstream_reuses_total', SLOT.upstreamReuses],
+  ['weir_upstream_retries_total', SLOT.retries],
+  ['weir_fallbacks_total', SLOT.fallbacks]
+]
+
+const CLASS_LABELS: readonly string[] = CODE_CLASSES.map((codeClass) => labelText({ code_class: codeClass }))
+
+const BOUND_LABELS: readonly string[] = [...LATENCY_BOUNDS_S, '+Inf'].map((le) => labelText({ le }))
+
+/** The labels code and source, in the order of PROXY_ERROR_CODES. */
+export const ERROR_LABELS: readonly string[] = PROXY_ERROR_CODES.map((code) => labelText({ code, source: proxyErrorRow(code).source }))
+
+/** The exposition of everything that slots count, in pieces of some lines each. */
+export function * versionFamilies (rows: readonly VersionRow[]): Generator<string> {
+  yield familyHead('weir_requests_total')
+  for (const row of rows) yield classLines('weir_requests_total', row.labels, row.slot.subarray(SLOT.requestsByClass))
+  yield familyHead('weir_request_duration_seconds')
+  for (const row of rows) yield histogramLines(row)
+  yield familyHead('weir_request_errors_total')
+  for (const row of rows) yield errorLines('weir_request_errors_total', row.labels, row.slot.subarray(SLOT.errors))
+  for (const [name, index] of PLAIN_FAMILIES) {
+    yield familyHead(name)
+    for (const row of rows) yield sampleLine(name, row.labels, row.slot[index] ?? 0)
+  }
+}
+
+/** One line for each status class. */
+export function classLines (name: MetricName, labels: string, counts: ArrayLike<number>): string {
+  let text = ''
+  for (let index = 0; index < CLASS_LABELS.length; index++) {
+    text += sampleLine(name, joinLabels(labels, CLASS_LABELS[index] ?? ''), counts[index] ?? 0)
+  }
+  return text
+}
+
+/** One line for each code that has occurred: all of them for all versions would be mostly zeros. */
+export function errorLines (name: MetricName, labels: string, counts: ArrayLike<number>): string {
+  let text = ''
+  for (let index = 0; index < ERROR_LABELS.length; index++) {
+    const count = counts[index] ?? 0
+    if (count > 0) text += sampleLine(name, joinLabels(labels, ERROR_LABELS[index] ?? ''), count)
+  }
+  return text
+}
+
+/** The count is the sum of the buckets, so that a histogram agrees with itself while a worker is counting. */
+function histogramLines (row: VersionRow): string {
+  let text = ''
+  let count = 0
+  for (let index = 0; index < BOUND_LABELS.length; index++) {
+    count += row.slot[SLOT.latencyBuckets + index] ?? 0
+    text += sampleLine('weir_request_duration_seconds_bucket', joinLabels(row.labels, BOUND_LABELS[index] ?? ''), count)
+  }
+  return text + sampleLine('weir_request_duration_seconds_sum', row.labels, row.slot[SLOT.latencySumS] ?? 0) +
+    sampleLine('weir_request_duration_seconds_count', row.labels, count)
+}
+
+function joinLabels (left: string, right: string): string {
+  return left === '' ? right : `${left},${right}`
+}
