@@ -1,0 +1,207 @@
+/**
+ * The strict parser of an HTTP/1.1 response head (RFC 9112 sections 4, 5 and 6). As strict as that of requests: an origin
+ * that is ambiguous is a 502 for the client, never passed on.
+ *
+ * Hot: runs once for every response. One object is reused for many heads.
+ */
+import { VALUE_CHAR } from './char-table.ts'
+import { CONNECTION, connectionOptions, tokenIs } from './connection-options.ts'
+import { contentLength, isCanonicalLength } from './content-length.ts'
+import { FIELD } from './field-id.ts'
+import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
+import { FAULT } from './parse-fault.ts'
+import { BODY } from './request-head.ts'
+
+const LF = 0x0a
+const CR = 0x0d
+const SP = 0x20
+/** `HTTP/1.1 200` */
+const STATUS_BYTES = 12
+
+export interface ResponseLimits {
+  readonly maxHeadBytes: number
+  readonly maxHeaderFields: number
+}
+
+export class ResponseHead {
+  readonly fields: FieldLines
+  start = 0
+  /** Behind the empty line that ends the head. */
+  end = 0
+  status = 0
+  /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
+  minor = 1
+  /** Where ` reason` starts: behind the status. */
+  reasonStart = 0
+  /** The CR of the status line. */
+  reasonEnd = 0
+  /** Behind the status line. */
+  lineEnd = 0
+  connection = 0
+  length = -1
+  chunked = false
+  rewriteLength = false
+  hasDate = false
+  upgradeLine = -1
+  readonly #limits: ResponseLimits
+
+  constructor (limits: ResponseLimits) {
+    this.#limits = limits
+    this.fields = new FieldLines(limits.maxHeaderFields)
+  }
+
+  /**
+   * Parses the head that starts at `start`.
+   * @returns 1 when it is complete, 0 when more bytes are needed, or the negative number of a fault
+   */
+  parse (buf: Buffer, start: number, end: number): number {
+    this.#reset(buf, start)
+    const outcome = this.#parseStatusLine(end)
+    if (outcome < 0) return outcome
+    if (outcome === 0) return end - start > this.#limits.maxHeadBytes ? FAULT.head_too_large : 0
+    const fields = this.fields
+    fields.next = this.lineEnd
+    for (;;) {
+      const line = fields.parseLine(end)
+      if (line === LINE_INCOMPLETE) return end - start > this.#limits.maxHeadBytes ? FAULT.head_too_large : 0
+      if (line < 0) return line
+      if (line === SECTION_END) break
+      const id = fields.ids[fields.count - 1] ?? 0
+      if (id !== FIELD.other) {
+        const fault = this.#field(id, fields.count - 1)
+        if (fault < 0) return fault
+      }
+    }
+    this.end = fields.next
+    if (this.end - start > this.#limits.maxHeadBytes) return FAULT.head_too_large
+    return this.#finish()
+  }
+
+  #reset (buf: Buffer, start: number): void {
+    this.fields.reset(buf, start)
+    this.start = start
+    this.connection = 0
+    this.length = -1
+    this.chunked = false
+    this.rewriteLength = false
+    this.hasDate = false
+    this.upgradeLine = -1
+  }
+
+  #parseStatusLine (end: number): number {
+    const buf = this.fields.buf
+    let pos = this.start
+    if (end - pos < STATUS_BYTES + 1) return this.#prefixFault(end)
+    // H T T P / 1 . 1 SP d d d
+    if (buf[pos] !== 0x48 || buf[pos + 1] !== 0x54 || buf[pos + 2] !== 0x54 || buf[pos + 3] !== 0x50 || buf[pos + 4] !== 0x2f ||
+      buf[pos + 5] !== 0x31 || buf[pos + 6] !== 0x2e || buf[pos + 8] !== SP) return FAULT.bad_status_line
+    const minor = (buf[pos + 7] ?? 0) - 0x30
+    const hundreds = (buf[pos + 9] ?? 0) - 0x30
+    const tens = (buf[pos + 10] ?? 0) - 0x30
+    const ones = (buf[pos + 11] ?? 0) - 0x30
+    if (minor < 0 || minor > 9 || hundreds < 1 || hundreds > 5 || tens < 0 || tens > 9 || ones < 0 || ones > 9) return FAULT.bad_status_line
+    this.minor = minor === 0 ? 0 : 1
+    this.status = hundreds * 100 + tens * 10 + ones
+    pos += STATUS_BYTES
+    this.reasonStart = pos
+    let byte = buf[pos] ?? 0
+    if (byte !== SP && byte !== CR) return FAULT.bad_status_line
+    while (VALUE_CHAR[byte] === 1) {
+      if (++pos >= end) return 0
+      byte = buf[pos] ?? 0
+    }
+    if (byte !== CR) return FAULT.bad_status_line
+    if (pos + 1 >= end) return 0
+    if (buf[pos + 1] !== LF) return FAULT.bad_status_line
+    this.reasonEnd = pos
+    this.lineEnd = pos + 2
+    return 1
+  }
+
+  #prefixFault (end: number): number {
+    const expected = 'HTTP/1.'
+    for (let index = 0; index < expected.length && this.start + index < end; index++) {
+      if (this.fields.buf[this.start + index] !== expected.charCodeAt(index)) return FAULT.bad_status_line
+    }
+    return 0
+  }
+
+  #field (id: number, line: number): number {
+    const fields = this.fields
+    const start = fields.valueStart(line)
+    const end = fields.valueEnd(line)
+    switch (id) {
+      case FIELD.connection: {
+        fields.drop(line)
+        const bits = connectionOptions(fields.buf, start, end)
+        if (bits < 0) return bits
+        this.connection |= bits
+        return 0
+      }
+      case FIELD.contentLength: {
+        if (this.length >= 0) return FAULT.repeated_content_length
+        const length = contentLength(fields.buf, start, end)
+        if (length < 0) return length
+        this.length = length
+        // RFC 9110 section 8.6: a 1xx or 204 has no Content-Length, so it is not passed on either.
+        if (this.status < 200 || this.status === 204) fields.drop(line)
+        else if (!isCanonicalLength(fields.buf, start, end)) {
+          this.rewriteLength = true
+          fields.drop(line)
+        }
+        return 0
+      }
+      case FIELD.transferEncoding:
+        if (this.chunked) return FAULT.repeated_transfer_encoding
+        if (end - start !== 7 || !tokenIs(fields.buf, start, 'chunked')) return FAULT.bad_transfer_encoding
+        this.chunked = true
+        fields.drop(line)
+        return 0
+      case FIELD.date:
+        this.hasDate = true
+        return 0
+      case FIELD.upgrade:
+        this.upgradeLine = line
+        fields.drop(line)
+        return 0
+      case FIELD.keepAlive:
+      case FIELD.proxyConnection:
+      case FIELD.te:
+        fields.drop(line)
+        return 0
+      default: return 0
+    }
+  }
+
+  #finish (): number {
+    if (this.chunked && this.length >= 0) return FAULT.both_lengths
+    if (this.chunked && this.minor === 0) return FAULT.transfer_encoding_in_http10
+    if ((this.connection & CONNECTION.nominates) !== 0) {
+      const fault = this.fields.dropNominated(isProtectedInResponse)
+      if (fault < 0) return fault
+    }
+    return 1
+  }
+
+  /**
+   * How the body is framed (RFC 9112 section 6.3): one of BODY.
+   * @param toHead is this the answer to a HEAD request?
+   */
+  framing (toHead: boolean): number {
+    const status = this.status
+    if (toHead || status < 200 || status === 204 || status === 304) return BODY.none
+    if (this.chunked) return BODY.chunked
+    if (this.length >= 0) return this.length === 0 ? BODY.none : BODY.length
+    return BODY.untilClose
+  }
+
+  /** May the connection to the endpoint be used again? */
+  keepsAlive (): boolean {
+    if ((this.connection & CONNECTION.close) !== 0) return false
+    return this.minor === 1 || (this.connection & CONNECTION.keepAlive) !== 0
+  }
+}
+
+function isProtectedInResponse (id: number): boolean {
+  return id === FIELD.contentLength || id === FIELD.transferEncoding || id === FIELD.date
+}
