@@ -1,0 +1,69 @@
+/**
+ * A discovery.k8s.io/v1 EndpointSlice, cut down to what Weir uses.
+ */
+import { asList, asObject, asText, type UntrustedObject } from '../kube/untrusted-json.ts'
+
+export interface SliceEndpoint {
+  /** As it stands in the slice: not checked, not canonical. */
+  readonly address: string
+  readonly ready: boolean
+  readonly serving: boolean
+  readonly terminating: boolean
+}
+
+export interface SlicePort {
+  /** Empty for an unnamed port. */
+  readonly name: string
+  readonly port: number
+}
+
+export interface EndpointSlice {
+  /** The label kubernetes.io/service-name; empty without it. */
+  readonly service: string
+  /** FQDN slices and unknown types have neither: their endpoints are never dialled. */
+  readonly family: 'IPv4' | 'IPv6' | 'other'
+  readonly endpoints: readonly SliceEndpoint[]
+  /** The TCP ports that have a number. */
+  readonly ports: readonly SlicePort[]
+}
+
+/** The longest text of an address that is kept: enough for any IPv6 address, bounded for rubbish. */
+const MAX_ADDRESS_LENGTH = 64
+
+/** Reads whatever the API server sent as an EndpointSlice. Never throws: what can't be read is left out. */
+export function readEndpointSlice (object: unknown): EndpointSlice {
+  const slice = asObject(object)
+  const labels = asObject(asObject(slice?.['metadata'])?.['labels'])
+  const addressType = slice?.['addressType']
+  return {
+    service: asText(labels?.['kubernetes.io/service-name']) ?? '',
+    family: addressType === 'IPv4' || addressType === 'IPv6' ? addressType : 'other',
+    endpoints: asList(slice?.['endpoints']).map(asObject).map(readEndpoint).filter((endpoint) => endpoint !== undefined),
+    ports: asList(slice?.['ports']).map(asObject).map(readPort).filter((port) => port !== undefined)
+  }
+}
+
+/** The addresses of an endpoint all mean the same pod and consumers take the first (Kubernetes API reference). */
+function readEndpoint (endpoint: UntrustedObject | undefined): SliceEndpoint | undefined {
+  const address = asText(asList(endpoint?.['addresses'])[0])
+  if (address === undefined) return undefined
+  const conditions = asObject(endpoint?.['conditions'])
+  const ready = asFlag(conditions?.['ready'], true)
+  return {
+    address: address.slice(0, MAX_ADDRESS_LENGTH),
+    ready,
+    serving: asFlag(conditions?.['serving'], ready),
+    terminating: asFlag(conditions?.['terminating'], false)
+  }
+}
+
+function asFlag (value: unknown, whenNil: boolean): boolean {
+  return typeof value === 'boolean' ? value : whenNil
+}
+
+function readPort (entry: UntrustedObject | undefined): SlicePort | undefined {
+  const port = entry?.['port']
+  const protocol = entry?.['protocol'] ?? 'TCP'
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535 || protocol !== 'TCP') return undefined
+  return { name: asText(entry?.['name']) ?? '', port }
+}

@@ -1,0 +1,36 @@
+/**
+ * Where the endpoints of one version come from, as a port.
+ */
+import type { Endpoint } from '../core/endpoint.ts'
+
+/** Gets all endpoints of the version, in a fixed order, each time they may have changed. The first call means: synced. */
+export type EndpointListener = (endpoints: readonly Endpoint[]) => void
+
+/** An address that was found but will not be dialled. */
+export interface IgnoredAddress {
+  readonly address: string
+  readonly reason: string
+}
+
+/** What the admin API tells of a source. */
+export interface EndpointSourceStatus {
+  readonly kind: 'static' | 'kubernetes'
+  /** The first list has been had. */
+  readonly synced: boolean
+  /** Wall-clock time at which the endpoints were last known to be current; undefined before the first list. */
+  readonly lastSyncWallMs: number | undefined
+  /** How often a failure made the source start again. */
+  readonly restarts: number
+  /** What keeps the source from being current, if anything does. */
+  readonly lastError: string | undefined
+  /** At most 100 of them. */
+  readonly ignored: readonly IgnoredAddress[]
+}
+
+export interface EndpointSource {
+  /** Starts to tell `listener`, which may be called before this returns. To be called once. */
+  start (listener: EndpointListener): void
+  /** Stops; the listener is not called again. */
+  stop (): void
+  status (): EndpointSourceStatus
+}

@@ -1,0 +1,213 @@
+// The library prepares its credentials as options for these; see docs/adr/0003-kubernetes-client.md.
+import http from 'node:http'
+import https from 'node:https'
+import type { Clock } from '../core/clock.ts'
+import { jsonLines } from './json-lines.ts'
+import type { KubeApi, KubeCollection, KubeListPage, KubeListRequest, KubeWatchEvent, KubeWatchRequest } from './kube-api.ts'
+import type { KubeCredentials } from './kube-credentials.ts'
+import { KubeError } from './kube-error.ts'
+import { asList, asObject, asText } from './untrusted-json.ts'
+
+/** What an answer may cost in time and memory. */
+export interface KubeClientLimits {
+  /** From the start of a list request to the end of its answer. Below the 60 s after which the server gives up on a hung etcd. */
+  readonly listTimeoutMs: number
+  /** From the start of a watch request to the header of its answer. */
+  readonly watchHeadTimeoutMs: number
+  /** One page of a list. */
+  readonly maxListBytes: number
+  /** One event of a watch. etcd refuses objects above 1.5 MiB. */
+  readonly maxEventBytes: number
+}
+
+export const DEFAULT_KUBE_CLIENT_LIMITS: KubeClientLimits = {
+  listTimeoutMs: 30_000,
+  watchHeadTimeoutMs: 30_000,
+  maxListBytes: 64 * 1_048_576,
+  maxEventBytes: 4 * 1_048_576
+}
+
+export interface KubeClientOptions {
+  /** Called for the first request and again after a failure or a 401, so that replaced credentials are found. */
+  readonly loadCredentials: () => Promise<KubeCredentials>
+  readonly clock: Clock
+  readonly limits?: KubeClientLimits
+}
+
+const MAX_ERROR_BODY_BYTES = 65_536
+const TCP_KEEP_ALIVE_MS = 30_000
+
+/**
+ * The Kubernetes API over HTTP/1.1, one connection a request. docs/adr/0003-kubernetes-client.md says why this is not
+ * the library's own client. Constructing one costs nothing: credentials are loaded for the first request.
+ */
+export class KubeClient implements KubeApi {
+  readonly #loadCredentials: () => Promise<KubeCredentials>
+  readonly #clock: Clock
+  readonly #limits: KubeClientLimits
+  #credentials: Promise<KubeCredentials> | undefined
+
+  constructor (options: KubeClientOptions) {
+    this.#loadCredentials = options.loadCredentials
+    this.#clock = options.clock
+    this.#limits = options.limits ?? DEFAULT_KUBE_CLIENT_LIMITS
+  }
+
+  async list (request: KubeListRequest): Promise<KubeListPage> {
+    const query = new URLSearchParams()
+    if (request.limit > 0) query.set('limit', String(request.limit))
+    if (request.continueToken !== '') query.set('continue', request.continueToken)
+    else if (request.freshness === 'any') query.set('resourceVersion', '0')
+    return await this.#within(this.#limits.listTimeoutMs, request.signal, async (signal) => {
+      const response = await this.#open(request.collection, query, signal)
+      return readListPage(await readBody(response, this.#limits.maxListBytes))
+    })
+  }
+
+  async * watch (request: KubeWatchRequest): AsyncGenerator<KubeWatchEvent, void, undefined> {
+    const query = new URLSearchParams({
+      watch: '1',
+      allowWatchBookmarks: 'true',
+      resourceVersion: request.resourceVersion,
+      timeoutSeconds: String(request.timeoutSeconds)
+    })
+    const response = await this.#within(this.#limits.watchHeadTimeoutMs, request.signal,
+      async (signal) => await this.#open(request.collection, query, signal))
+    try {
+      for await (const line of jsonLines(response, this.#limits.maxEventBytes)) yield readWatchEvent(line)
+    } catch (error) {
+      throw failure(error, request.signal)
+    } finally {
+      response.destroy()
+    }
+  }
+
+  /** Runs `task` with a signal that also aborts when the time is over. What `task` returns stays under the signal. */
+  async #within<T> (timeoutMs: number, outer: AbortSignal, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const controller = new AbortController()
+    const timer = this.#clock.after(timeoutMs, () => {
+      controller.abort(new KubeError('timeout', `the Kubernetes API did not answer within ${timeoutMs} ms`))
+    })
+    outer.addEventListener('abort', () => { controller.abort(outer.reason) }, { once: true })
+    if (outer.aborted) controller.abort(outer.reason)
+    try {
+      return await task(controller.signal)
+    } catch (error) {
+      throw failure(error, controller.signal)
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  async #open (collection: KubeCollection, query: URLSearchParams, signal: AbortSignal): Promise<http.IncomingMessage> {
+    const credentials = await abortable(this.#currentCredentials(), signal)
+    const options = await abortable(credentials.requestOptions(), signal)
+    if (collection.labelSelector !== '') query.set('labelSelector', collection.labelSelector)
+    const namespace = encodeURIComponent(collection.namespace ?? credentials.namespace)
+    const path = `/apis/${collection.groupVersion}/namespaces/${namespace}/${collection.plural}?${query.toString()}`
+    const response = await send(credentials.server.replace(/\/+$/, '') + path, { ...options, signal })
+    if (response.statusCode === 200) return response
+    // The token may have been replaced; the library reads its file at most once a minute.
+    if (response.statusCode === 401) this.#credentials = undefined
+    throw await refusal(response)
+  }
+
+  #currentCredentials (): Promise<KubeCredentials> {
+    if (this.#credentials !== undefined) return this.#credentials
+    const loading = this.#loadCredentials()
+    this.#credentials = loading
+    loading.catch(() => {
+      if (this.#credentials === loading) this.#credentials = undefined
+    })
+    return loading
+  }
+}
+
+/** Says what an aborted operation was aborted for, rather than that it was. */
+function failure (error: unknown, signal: AbortSignal): KubeError {
+  return KubeError.from(signal.aborted ? signal.reason : error)
+}
+
+async function abortable<T> (promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const onAbort = (): void => { reject(KubeError.from(signal.reason)) }
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+async function send (url: string, options: https.RequestOptions): Promise<http.IncomingMessage> {
+  return await new Promise((resolve, reject) => {
+    const request = url.startsWith('https:') ? https.request(url, options) : http.request(url, options)
+    request.once('socket', (socket) => { socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS) })
+    request.once('response', (response) => {
+      // A break between here and the first read must not be an unhandled 'error'; the reader sees it all the same.
+      response.on('error', () => {})
+      resolve(response)
+    })
+    request.on('error', reject)
+    request.end()
+  })
+}
+
+async function readBody (response: http.IncomingMessage, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  // An IncomingMessage without an encoding gives Buffers.
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > maxBytes) throw new KubeError('too-large', `the Kubernetes API sent an answer of more than ${maxBytes} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** The error of a refused request. The body may be a Status, plain text (429, 404 of a group) or anything else. */
+async function refusal (response: http.IncomingMessage): Promise<KubeError> {
+  const status = response.statusCode ?? 0
+  const text = await readBody(response, MAX_ERROR_BODY_BYTES).catch(() => '')
+  const detail = statusMessage(text) ?? http.STATUS_CODES[status] ?? ''
+  const message = `the Kubernetes API answered ${status}: ${detail}${status === 403 ? '; does the Role of Weir allow list and watch?' : ''}`
+  return new KubeError(status === 410 ? 'gone' : 'status', message, { status, retryAfterMs: retryAfterMs(response.headers['retry-after']) })
+}
+
+function statusMessage (text: string): string | undefined {
+  try {
+    const body: unknown = JSON.parse(text)
+    return asText(asObject(body)?.['message'])?.slice(0, 500)
+  } catch {
+    return text.trim() === '' ? undefined : text.trim().slice(0, 200)
+  }
+}
+
+/** RFC 9110 section 10.2.3, in seconds only: API servers send no dates. */
+function retryAfterMs (value: string | undefined): number | undefined {
+  return value !== undefined && /^[0-9]{1,6}$/.test(value) ? Number(value) * 1_000 : undefined
+}
+
+function readListPage (text: string): KubeListPage {
+  let body: unknown
+  try {
+    body = JSON.parse(text)
+  } catch (cause) {
+    throw new KubeError('malformed', 'the Kubernetes API sent a list that is not JSON', { cause })
+  }
+  const list = asObject(body)
+  const metadata = asObject(list?.['metadata'])
+  const resourceVersion = asText(metadata?.['resourceVersion'])
+  if (list === undefined || resourceVersion === undefined || resourceVersion === '') {
+    throw new KubeError('malformed', 'the Kubernetes API sent a list without a resourceVersion')
+  }
+  return { resourceVersion, continueToken: asText(metadata?.['continue']) ?? '', items: asList(list['items']) }
+}
+
+function readWatchEvent (line: unknown): KubeWatchEvent {
+  const event = asObject(line)
+  const type = asText(event?.['type'])
+  if (event === undefined || type === undefined) throw new KubeError('malformed', 'the Kubernetes API sent a watch event without a type')
+  return { type, object: event['object'] }
+}

@@ -1,0 +1,108 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import type { RouteConfig, VersionConfig } from '../../src/config/schema.ts'
+import { type Clock, systemClock } from '../../src/core/clock.ts'
+import type { Endpoint } from '../../src/core/endpoint.ts'
+import { EndpointRegistry } from '../../src/discovery/endpoint-registry.ts'
+import { KubeClient, type KubeClientLimits, DEFAULT_KUBE_CLIENT_LIMITS } from '../../src/kube/kube-client.ts'
+import { loadKubeCredentials } from '../../src/kube/kube-credentials.ts'
+import type { KubeError } from '../../src/kube/kube-error.ts'
+import { DEFAULT_LIST_WATCH_TUNING, type ListWatchTuning } from '../../src/kube/list-watch.ts'
+import type { KubeApiServer } from './kube-api-server.ts'
+
+/** Everything a hundred times faster than in life, except what would make a test depend on the speed of the machine. */
+export const FAST_TUNING: ListWatchTuning = {
+  ...DEFAULT_LIST_WATCH_TUNING,
+  backoffBaseMs: 5,
+  backoffMaxMs: 40,
+  stableMs: 200,
+  silenceMs: 20_000,
+  maxRetryAfterMs: 50,
+  pageSize: 3
+}
+
+/** The system's clock with timers that keep the process alive: a test that waits for a retry has nothing else that does. */
+export const TEST_CLOCK: Clock = {
+  ...systemClock,
+  after (delayMs, callback) {
+    const timer = setTimeout(callback, delayMs)
+    return { cancel: () => { clearTimeout(timer) } }
+  }
+}
+
+export interface FollowOptions {
+  readonly versions?: readonly VersionConfig[]
+  readonly tuning?: Partial<ListWatchTuning>
+  readonly limits?: Partial<KubeClientLimits>
+  readonly kubeconfig?: string
+  readonly allowAddresses?: readonly string[]
+}
+
+/** Weir's discovery against an API server double: registry, real client, real sockets. Ends with the test. */
+export interface Follower {
+  readonly registry: EndpointRegistry
+  readonly failures: KubeError[]
+  /** The keys of the version's ready endpoints: `192.0.2.11:8080`. */
+  ready (version?: string): readonly string[]
+  /** Resolves when the condition holds; it is checked after every notice of endpoints and every failure. */
+  until (condition: () => boolean): Promise<void>
+}
+
+export const WEB: VersionConfig = { name: 'web', weight: 1, endpoints: { service: 'web', port: 'http' } }
+
+/** A kubeconfig client of the double; ends nothing by itself. */
+export async function clientOf (t: Test, kubeconfig: string, limits: Partial<KubeClientLimits> = {}): Promise<KubeClient> {
+  const path = join(t.testdir({}), 'kubeconfig')
+  await writeFile(path, kubeconfig)
+  return new KubeClient({
+    loadCredentials: async () => await loadKubeCredentials({ kubeconfig: path }),
+    clock: TEST_CLOCK,
+    limits: { ...DEFAULT_KUBE_CLIENT_LIMITS, ...limits }
+  })
+}
+
+export async function follow (t: Test, server: KubeApiServer, options: FollowOptions = {}): Promise<Follower> {
+  const waiting = new Set<() => void>()
+  const failures: KubeError[] = []
+  const changed = (): void => { for (const check of waiting) check() }
+  const registry = new EndpointRegistry({
+    api: await clientOf(t, options.kubeconfig ?? server.kubeconfig(), options.limits),
+    clock: TEST_CLOCK,
+    random: Math.random,
+    tuning: { ...FAST_TUNING, ...options.tuning },
+    coalesceMs: 5,
+    allowAddresses: options.allowAddresses ?? [],
+    onEndpoints: changed,
+    onFailure: (_namespace, error) => {
+      failures.push(error)
+      changed()
+    }
+  })
+  t.teardown(async () => { await registry.stop() })
+  registry.update([routeOf(options.versions ?? [WEB])])
+  return {
+    registry,
+    failures,
+    ready: (version = 'web') => registry.endpointsOf('route', version).filter((endpoint) => endpoint.ready).map(textOf),
+    async until (condition) {
+      if (condition()) return
+      await new Promise<void>((resolve) => {
+        const check = (): void => {
+          if (!condition()) return
+          waiting.delete(check)
+          resolve()
+        }
+        waiting.add(check)
+      })
+    }
+  }
+}
+
+export function routeOf (versions: readonly VersionConfig[]): RouteConfig {
+  return { name: 'route', affinity: { by: 'client-ip', level: 'version' }, balancing: 'least-request', whenEmpty: 'fallback', versions: [...versions] }
+}
+
+function textOf ({ address, port }: Endpoint): string {
+  return `${address}:${port}`
+}

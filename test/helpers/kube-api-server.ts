@@ -1,0 +1,315 @@
+/**
+ * A double of kube-apiserver for EndpointSlices (discovery.k8s.io/v1), on a real socket of loopback, written from
+ * recordings of kube-apiserver 1.32 and 1.36. It lists, watches, and fails in every way that the real one was seen to.
+ *
+ *     const server = await KubeApiServer.start()
+ *     server.createSlice({ name: 'web-a', service: 'web', endpoints: ['192.0.2.11'] })
+ *     const kubeconfig = server.kubeconfig()          // the text of a kubeconfig; put it into a file
+ *     …
+ *     await server.stop()
+ */
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import { KubeObjects, parseLabelSelector, type SliceSpec, type StoredEvent } from './kube-api-server-objects.ts'
+import { sendPage, sendRefusal, sendStatus } from './kube-api-server-answers.ts'
+import { WatchStream } from './kube-api-server-watch.ts'
+
+export interface KubeApiServerOptions {
+  /** PEM. With it the server speaks TLS. */
+  readonly tls?: { readonly cert: string, readonly key: string }
+  /** The beat of bookmarks; the real server's is 60 s. */
+  readonly bookmarkEveryMs?: number
+  /** How long a consistent list hangs before its 504 while etcd hangs; the real server's is 60 s. */
+  readonly etcdTimeoutMs?: number
+  /** How long a list waits for a resourceVersion of the future; the real server's is 3 s. */
+  readonly futureWaitMs?: number
+}
+
+/**
+ * What the next request gets instead of its answer: a status with the body that the real server was seen to send, a
+ * reset connection, an answer that ends within its body, a body that is not JSON, or no answer at all.
+ */
+export type Fault = 400 | 401 | 403 | 404 | 410 | 429 | 500 | 503 | 504 | 'reset' | 'truncated' | 'garbage' | 'unanswered'
+
+export interface RecordedRequest {
+  readonly verb: 'list' | 'watch'
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly authorization: string | undefined
+}
+
+interface PlannedFault { readonly fault: Fault, readonly verb: 'list' | 'watch' | undefined }
+
+export class KubeApiServer {
+  /** The objects; the methods below are for the everyday. */
+  readonly objects = new KubeObjects()
+  /** Every request in the order of arrival. */
+  readonly requests: RecordedRequest[] = []
+  /** The token that requests must bear; undefined lets everyone in. */
+  token: string | undefined
+  /** Answer 403 to every request that begins now. Open watches go on, as RBAC is asked once a request. */
+  forbidden = false
+  /** Cut every event of a watch into chunks of so many bytes; 0 for one chunk an event. */
+  splitBytes = 0
+  readonly #options: KubeApiServerOptions
+  readonly #sockets = new Set<Socket>()
+  readonly #watches = new Set<WatchStream>()
+  readonly #faults: PlannedFault[] = []
+  readonly #waiting = new Set<() => void>()
+  #server: Server | undefined
+  #port = 0
+  #hung = false
+
+  /** Use KubeApiServer.start: a server that does not listen is of no use. */
+  constructor (options: KubeApiServerOptions) {
+    this.#options = options
+  }
+
+  static async start (options: KubeApiServerOptions = {}): Promise<KubeApiServer> {
+    const server = new KubeApiServer(options)
+    await server.startAgain()
+    return server
+  }
+
+  /** Ends everything. */
+  async stop (): Promise<void> {
+    await this.kill()
+  }
+
+  get url (): string {
+    return `${this.#options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}`
+  }
+
+  /** A kubeconfig for this server, with `token` or a token file if given. */
+  kubeconfig (user: { readonly token?: string, readonly tokenFile?: string, readonly namespace?: string } = {}): string {
+    const ca = this.#options.tls === undefined ? {} : { 'certificate-authority-data': Buffer.from(this.#options.tls.cert).toString('base64') }
+    const authProvider = user.tokenFile === undefined ? {} : { 'auth-provider': { name: 'tokenFile', config: { tokenFile: user.tokenFile } } }
+    // JSON is YAML.
+    return JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      'current-context': 'double',
+      clusters: [{ name: 'double', cluster: { server: this.url, ...ca } }],
+      users: [{ name: 'tester', user: { ...(user.token === undefined ? {} : { token: user.token }), ...authProvider } }],
+      contexts: [{ name: 'double', context: { cluster: 'double', user: 'tester', ...(user.namespace === undefined ? {} : { namespace: user.namespace }) } }]
+    })
+  }
+
+  createSlice (spec: SliceSpec): void {
+    this.#publish(this.objects.create(spec))
+  }
+
+  /** Changes what the spec names: endpoints, ports, labels. A change that changes nothing makes no event. */
+  patchSlice (spec: SliceSpec): void {
+    const event = this.objects.patch(spec)
+    if (event !== undefined) this.#publish(event)
+  }
+
+  deleteSlice (name: string, namespace?: string): void {
+    this.#publish(this.objects.delete(name, namespace))
+  }
+
+  /** Writes to some other resource: the revision goes up and nothing is seen of it. */
+  touch (times = 1): void {
+    this.objects.revision += times
+  }
+
+  /** What happens within `task` reaches each watch as one chunk. */
+  batch (task: () => void): void {
+    const nested = [...this.#watches].reduce<() => void>((inner, watch) => () => { watch.batch(inner) }, task)
+    nested()
+  }
+
+  sendBookmarks (): void {
+    for (const watch of this.#watches) watch.sendBookmark()
+  }
+
+  /** Any bytes to every open watch. */
+  sendRaw (text: string): void {
+    for (const watch of this.#watches) watch.sendRaw(text)
+  }
+
+  /** Ends every watch cleanly, as timeoutSeconds does. */
+  endWatches (): void {
+    for (const watch of this.#watches) watch.end()
+  }
+
+  /** Plans faults for the next requests, of one verb if given; each is used once. */
+  failNext (faults: readonly Fault[], verb?: 'list' | 'watch'): void {
+    this.#faults.push(...faults.map((fault) => ({ fault, verb })))
+  }
+
+  /** etcd hangs: watches are open and silent, consistent lists end in 504, lists at resourceVersion=0 are served. */
+  hang (): void {
+    this.#hung = true
+  }
+
+  /** etcd is back: watches get what they missed. */
+  unhang (): void {
+    this.#hung = false
+    for (const event of this.objects.eventsAfter(0)) {
+      for (const watch of this.#watches) watch.sendEvent(event)
+    }
+  }
+
+  /** Makes the watch cache forget: a watch from an older resourceVersion gets 410 inside a 200. */
+  forgetWatchHistory (): void {
+    this.objects.watchFloor = this.objects.revision
+  }
+
+  /** Compacts etcd: exact lists and continue tokens from before get an HTTP 410. */
+  compact (): void {
+    this.objects.listFloor = this.objects.revision
+  }
+
+  /** SIGKILL: every connection is reset, nothing listens. */
+  async kill (): Promise<void> {
+    const server = this.#server
+    this.#server = undefined
+    if (server === undefined) return
+    const closed = once(server, 'close')
+    server.close()
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+    await closed
+  }
+
+  /** Listens on the port it had before, with an empty watch cache and the objects as they are. */
+  async startAgain (): Promise<void> {
+    const { tls } = this.#options
+    const listener: RequestListener = (request, response) => { this.#answer(request, response) }
+    const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.setNoDelay(true)
+      socket.on('error', () => {})
+      socket.once('close', () => { this.#sockets.delete(socket) })
+    })
+    this.forgetWatchHistory()
+    server.listen(this.#port, '127.0.0.1')
+    await once(server, 'listening')
+    this.#server = server
+    this.#port = (server.address() as AddressInfo).port // not a pipe, so an AddressInfo
+  }
+
+  /** A restart as a ServiceAccount sees it: reset, refused, one 403, then service. */
+  async restart (): Promise<void> {
+    await this.kill()
+    this.failNext([403])
+    await this.startAgain()
+  }
+
+  get watchCount (): number {
+    return this.#watches.size
+  }
+
+  /** Resolves when the condition holds; it is checked after every request and every open or closed watch. */
+  async until (condition: () => boolean): Promise<void> {
+    if (condition()) return
+    await new Promise<void>((resolve) => {
+      const check = (): void => {
+        if (!condition()) return
+        this.#waiting.delete(check)
+        resolve()
+      }
+      this.#waiting.add(check)
+    })
+  }
+
+  #publish (event: StoredEvent): void {
+    for (const watch of this.#watches) watch.sendEvent(event)
+  }
+
+  #changed (): void {
+    for (const check of this.#waiting) check()
+  }
+
+  #answer (request: IncomingMessage, response: ServerResponse): void {
+    const url = new URL(request.url ?? '/', this.url)
+    const watching = url.searchParams.get('watch') === '1' || url.searchParams.get('watch') === 'true'
+    const verb = watching ? 'watch' : 'list'
+    this.requests.push({ verb, path: url.pathname, query: url.searchParams, authorization: request.headers.authorization })
+    const planned = this.#faults.findIndex((entry) => entry.verb === undefined || entry.verb === verb)
+    const fault = planned === -1 ? undefined : this.#faults.splice(planned, 1)[0]?.fault
+    if (fault !== undefined) fail(request, response, fault)
+    else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) sendRefusal(response, 401)
+    else if (this.forbidden) sendRefusal(response, 403)
+    else this.#serve(url, verb, response)
+    this.#changed()
+  }
+
+  #serve (url: URL, verb: 'list' | 'watch', response: ServerResponse): void {
+    const match = /^\/apis\/discovery\.k8s\.io\/v1(?:\/namespaces\/([^/]+))?\/([^/]+)$/.exec(url.pathname)
+    if (match?.[2] !== 'endpointslices') {
+      sendRefusal(response, 404)
+      return
+    }
+    const namespace = match[1] === undefined ? undefined : decodeURIComponent(match[1])
+    if (verb === 'watch') this.#watch(namespace, url.searchParams, response)
+    else this.#list(namespace, url.searchParams, response)
+  }
+
+  #list (namespace: string | undefined, query: URLSearchParams, response: ServerResponse): void {
+    const { etcdTimeoutMs = 60_000, futureWaitMs = 3_000 } = this.#options
+    const version = query.get('resourceVersion') ?? ''
+    if (this.#hung && version !== '0') {
+      setTimeout(() => { sendRefusal(response, 504) }, etcdTimeoutMs)
+    } else if (!/^[0-9]*$/.test(version)) {
+      sendStatus(response, 400, { reason: 'BadRequest', message: `invalid resource version "${version}"` })
+    } else if (Number(version) > this.objects.revision) {
+      const message = `Timeout: Too large resource version: ${version}, current: ${this.objects.revision}`
+      setTimeout(() => { sendStatus(response, 504, { reason: 'Timeout', message, retryAfterSeconds: 1 }) }, futureWaitMs)
+    } else {
+      sendPage(response, this.objects, { namespace, query })
+    }
+  }
+
+  #watch (namespace: string | undefined, query: URLSearchParams, response: ServerResponse): void {
+    const version = query.get('resourceVersion') ?? ''
+    if (!/^[0-9]*$/.test(version)) {
+      sendStatus(response, 500, { message: `strconv.ParseUint: parsing "${version}": invalid syntax` })
+      return
+    }
+    const timeoutSeconds = Number(query.get('timeoutSeconds') ?? 0)
+    const fromStart = version === '' || version === '0'
+    const selects = parseLabelSelector(query.get('labelSelector') ?? '')
+    const watch = new WatchStream(response, {
+      namespace,
+      selects,
+      after: fromStart ? this.objects.revision : Number(version),
+      bookmarks: query.get('allowWatchBookmarks') === 'true',
+      timeoutMs: timeoutSeconds > 0 ? timeoutSeconds * 1_000 : undefined,
+      bookmarkEveryMs: this.#options.bookmarkEveryMs ?? 60_000,
+      revision: () => this.objects.revision,
+      silent: () => this.#hung
+    })
+    watch.splitBytes = this.splitBytes
+    if (!fromStart && Number(version) < this.objects.watchFloor) {
+      const message = `too old resource version: ${version} (${this.objects.watchFloor})`
+      watch.sendLine({ type: 'ERROR', object: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason: 'Expired', code: 410 } })
+      watch.end()
+      return
+    }
+    this.#watches.add(watch)
+    response.once('close', () => {
+      this.#watches.delete(watch)
+      this.#changed()
+    })
+    if (fromStart) for (const object of this.objects.list(namespace, selects)) watch.sendObject('ADDED', object)
+    else for (const event of this.objects.eventsAfter(Number(version))) watch.sendEvent(event)
+  }
+}
+
+function fail (request: IncomingMessage, response: ServerResponse, fault: Fault): void {
+  if (fault === 'reset') {
+    request.socket.resetAndDestroy()
+  } else if (fault === 'truncated') {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': '5000' })
+    response.write('{"kind":"EndpointSliceList","metadata":{"resourceVersion":"1"},"items":[', () => { request.socket.destroy() })
+  } else if (fault === 'garbage') {
+    response.writeHead(200, { 'content-type': 'application/json' }).end('<html>not what you asked for</html>\n')
+  } else if (fault !== 'unanswered') {
+    sendRefusal(response, fault)
+  }
+}

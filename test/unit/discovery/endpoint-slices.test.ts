@@ -1,0 +1,139 @@
+import t from 'tap'
+import { CidrSet } from '../../../src/core/cidr-set.ts'
+import { endpointKey } from '../../../src/core/endpoint.ts'
+import { readEndpointSlice } from '../../../src/discovery/endpoint-slice.ts'
+import { endpointsOfSlices } from '../../../src/discovery/endpoint-slices.ts'
+
+const NONE = new CidrSet([])
+const HTTP = [{ name: 'http', protocol: 'TCP', port: 8080 }]
+
+function sliceOf (endpoints: unknown, more: Readonly<Record<string, unknown>> = {}): unknown {
+  return { metadata: { labels: { 'kubernetes.io/service-name': 'web' } }, addressType: 'IPv4', endpoints, ports: HTTP, ...more }
+}
+
+function endpointOf (address: string, conditions?: unknown): unknown {
+  return { addresses: [address], conditions }
+}
+
+function found (slices: readonly unknown[], port: string | number = 'http') {
+  return endpointsOfSlices(slices.map(readEndpointSlice), port, NONE)
+}
+
+function keys (slices: readonly unknown[], port: string | number = 'http'): readonly string[] {
+  return found(slices, port).endpoints.map(endpointKey)
+}
+
+t.test('several slices of a service make one list, sorted', async (t) => {
+  t.strictSame(keys([
+    sliceOf([endpointOf('192.0.2.9'), endpointOf('192.0.2.10')]),
+    sliceOf([endpointOf('2001:db8::1')], { addressType: 'IPv6' }),
+    sliceOf([endpointOf('192.0.2.1')], { ports: [{ name: 'http', port: 9090 }] })
+  ]), ['192.0.2.10:8080', '192.0.2.1:9090', '192.0.2.9:8080', '[2001:db8::1]:8080'])
+})
+
+t.test('conditions that are nil mean: ready, serving as ready, not terminating', async (t) => {
+  const cases: readonly (readonly [unknown, readonly [boolean, boolean, boolean]])[] = [
+    [undefined, [true, true, false]],
+    [null, [true, true, false]],
+    [{}, [true, true, false]],
+    [{ ready: null, serving: null, terminating: null }, [true, true, false]],
+    [{ ready: false }, [false, false, false]],
+    [{ ready: false, serving: true, terminating: true }, [false, true, true]],
+    [{ ready: true, serving: false }, [true, false, false]],
+    [{ ready: 'no', serving: 1, terminating: 'yes' }, [true, true, false]]
+  ]
+  for (const [conditions, [ready, serving, terminating]] of cases) {
+    t.match(found([sliceOf([endpointOf('192.0.2.1', conditions)])]).endpoints, [{ ready, serving, terminating }], JSON.stringify(conditions))
+  }
+})
+
+t.test('a duplicate takes the better conditions, whichever slice comes first', async (t) => {
+  const better: readonly (readonly [unknown, unknown])[] = [
+    [{ ready: true }, { ready: false, serving: true, terminating: true }],
+    [{ ready: true }, { ready: false }],
+    [{ ready: true, terminating: false }, { ready: true, terminating: true }],
+    [{ ready: true, serving: true }, { ready: true, serving: false }],
+    [{ ready: false, serving: true, terminating: true }, { ready: false, serving: true }],
+    [{ ready: false, serving: true }, { ready: false }],
+    [{ ready: false }, { ready: false, terminating: true }]
+  ]
+  for (const [winner, loser] of better) {
+    const slices = [sliceOf([endpointOf('192.0.2.1', winner)]), sliceOf([endpointOf('192.0.2.1', loser)])]
+    const alone = found(slices.slice(0, 1)).endpoints
+    t.strictSame(found(slices).endpoints, alone)
+    t.strictSame(found(slices.toReversed()).endpoints, alone)
+    t.strictSame(found([sliceOf([endpointOf('192.0.2.1', loser), endpointOf('192.0.2.1', winner)])]).endpoints, alone, 'in one slice')
+  }
+})
+
+t.test('one IPv6 address in two spellings is one endpoint', async (t) => {
+  const slices = ['2001:db8::1', '2001:DB8:0:0::0001'].map((address) => sliceOf([endpointOf(address)], { addressType: 'IPv6' }))
+  t.strictSame(keys(slices), ['[2001:db8::1]:8080'])
+})
+
+t.test('a port is found by name or number', async (t) => {
+  const ports = [{ name: 'http', port: 8080 }, { name: 'metrics', port: 9100 }, { name: '', port: 7000 }]
+  const slices = [sliceOf([endpointOf('192.0.2.1')], { ports })]
+  t.strictSame(keys(slices, 'metrics'), ['192.0.2.1:9100'])
+  t.strictSame(keys(slices, 9100), ['192.0.2.1:9100'])
+  t.strictSame(keys(slices, '9100'), ['192.0.2.1:9100'], 'digits in quotes')
+  t.strictSame(keys(slices, ''), ['192.0.2.1:7000'], 'the unnamed port')
+  t.strictSame(keys(slices, 7000), ['192.0.2.1:7000'])
+  t.strictSame(keys(slices, 'grpc'), [])
+  t.strictSame(keys(slices, 80), [])
+})
+
+t.test('the protocol is TCP when nil; other protocols and ports without a number are ignored', async (t) => {
+  for (const [port, expected] of [
+    [{ name: 'http', protocol: null, port: 80 }, 1],
+    [{ name: 'http', protocol: 'UDP', port: 80 }, 0],
+    [{ name: 'http', protocol: 'SCTP', port: 80 }, 0],
+    [{ name: 'http', port: null }, 0],
+    [{ name: 'http' }, 0],
+    [{ name: 'http', port: 0 }, 0],
+    [{ name: 'http', port: 65536 }, 0],
+    [{ name: 'http', port: 80.5 }, 0],
+    [{ name: 'http', port: '80' }, 0]
+  ] as const) {
+    t.equal(keys([sliceOf([endpointOf('192.0.2.1')], { ports: [port] })]).length, expected, JSON.stringify(port))
+  }
+  t.strictSame(keys([sliceOf([endpointOf('192.0.2.1')], { ports: [{ name: null, port: 80 }] })], ''), ['192.0.2.1:80'])
+})
+
+t.test('null endpoints and null ports make nothing', async (t) => {
+  t.strictSame(keys([sliceOf(null), sliceOf([endpointOf('192.0.2.1')], { ports: null })]), [])
+})
+
+t.test('the first address of an endpoint stands for it', async (t) => {
+  t.strictSame(keys([sliceOf([{ addresses: ['192.0.2.1', '192.0.2.2'] }, { addresses: [] }, { addresses: null }, {}])]), ['192.0.2.1:8080'])
+})
+
+t.test('FQDN slices and unknown types are ignored, also when they hold an IP address', async (t) => {
+  const { endpoints, ignored } = found([
+    sliceOf([endpointOf('b1.localhost'), endpointOf('127.0.0.1')], { addressType: 'FQDN' }),
+    sliceOf([endpointOf('192.0.2.1')], { addressType: 'IPv9' })
+  ])
+  t.strictSame(endpoints, [])
+  t.strictSame(ignored.map(({ address }) => address), ['127.0.0.1', '192.0.2.1', 'b1.localhost'])
+  t.match(ignored[0]?.reason, /FQDN slices are not followed/)
+})
+
+t.test('refused addresses are listed with their reason, once each and not without bound', async (t) => {
+  const rubbish = Array.from({ length: 500 }, (_, index) => endpointOf(`rubbish-${index}-${'x'.repeat(10_000)}`))
+  const { endpoints, ignored } = found([sliceOf([endpointOf('127.0.0.1'), endpointOf('127.0.0.1'), endpointOf('192.0.2.1'), ...rubbish])])
+  t.strictSame(endpoints.map(endpointKey), ['192.0.2.1:8080'])
+  t.strictSame(ignored[0], { address: '127.0.0.1', reason: 'loopback' })
+  t.equal(ignored.length, 100)
+  t.ok(ignored.every(({ address }) => address.length <= 64))
+})
+
+t.test('allowed addresses are dialled', async (t) => {
+  const slices = [sliceOf([endpointOf('127.0.0.1'), endpointOf('169.254.0.1')])].map(readEndpointSlice)
+  t.strictSame(endpointsOfSlices(slices, 'http', new CidrSet(['127.0.0.0/8'])).endpoints.map(endpointKey), ['127.0.0.1:8080'])
+})
+
+t.test('garbage never throws', async (t) => {
+  const garbage: readonly unknown[] = [undefined, null, 0, '', 'x', true, [], {}, [[]], { endpoints: {} }, { endpoints: [null, 1, 'x', [], { addresses: 'x' }, { addresses: [null] }, { addresses: [7] }] },
+    { metadata: 3, ports: 'x' }, { metadata: { labels: [] }, addressType: {}, ports: [null, 1, [], 'x'] }, { addressType: 'IPv4', endpoints: [{ addresses: ['1.2.3.4'], conditions: 7 }], ports: HTTP }]
+  for (const object of garbage) t.doesNotThrow(() => found([object, sliceOf(object), sliceOf([object]), sliceOf([endpointOf('192.0.2.1')], { ports: object })]))
+})
