@@ -1,0 +1,247 @@
+import type { Clock } from '../core/clock.ts'
+import type { EventLog } from '../store/event-log.ts'
+import { SerialQueue } from '../store/serial-queue.ts'
+import type { StateStore, Versioned } from '../store/state-store.ts'
+import { StoreError } from '../store/store-error.ts'
+import { Watchers } from '../store/watchers.ts'
+import type { ChangeMeta, ConfiguredRoute, Revision, RouteTraffic, TrafficCommand, TrafficState } from './traffic-state.ts'
+import { EMPTY_TRAFFIC, sameWeights } from './traffic-state.ts'
+import type { SplitPublisher, SplitReceipt } from './split-publisher.ts'
+import type { TransitionErrorCode } from './transition.ts'
+import { applyConfig, changeRoute, withRoute } from './transition.ts'
+
+/** Why a change was not made. */
+export type ChangeErrorCode = TransitionErrorCode | 'unknown_route' | 'epoch_mismatch' | 'store_conflict' | 'store_failed'
+
+export type ChangeResult =
+  | {
+    readonly ok: true
+    /** False when the route already had these weights: no new epoch, no entry in the history. */
+    readonly changed: boolean
+    readonly traffic: RouteTraffic
+    /** Resolves when the workers have applied it or the time is over; never rejects. */
+    readonly published: Promise<SplitReceipt>
+  }
+  | {
+    readonly ok: false
+    readonly error: {
+      readonly code: ChangeErrorCode
+      readonly message: string
+      /** The epoch of the route, where there is one. */
+      readonly epoch?: number
+    }
+  }
+
+export interface ChangeOptions {
+  /** The change is made only if the route's epoch is one of these. */
+  readonly ifEpoch?: readonly number[]
+  /** How long `published` waits for the workers. 5 s by default. */
+  readonly publishTimeoutMs?: number
+}
+
+/** A route has got new weights. */
+export interface TrafficEvent {
+  readonly route: string
+  readonly traffic: RouteTraffic
+  /** What changed. */
+  readonly revision?: Revision
+}
+
+export interface TrafficControlDeps {
+  readonly store: StateStore<TrafficState>
+  readonly publisher: SplitPublisher
+  readonly clock: Clock
+  readonly log: EventLog
+}
+
+const MAX_ATTEMPTS = 10
+const DEFAULT_PUBLISH_TIMEOUT_MS = 5_000
+
+/**
+ * Owns the traffic state of this process. Every change is stored first and published to the workers after it: what a
+ * worker applies survives a crash. Changes are made one at a time; another replica that is faster makes it try again on
+ * what that one wrote.
+ */
+export class TrafficControl {
+  readonly #deps: TrafficControlDeps
+  readonly #queue = new SerialQueue()
+  readonly #watchers: Watchers<TrafficEvent>
+  readonly #stopWatching: () => void
+  #configured: readonly ConfiguredRoute[] = []
+  #state: TrafficState = EMPTY_TRAFFIC
+  #stored: Versioned<TrafficState>
+
+  /** Use `open`. */
+  constructor (deps: TrafficControlDeps, stored: Versioned<TrafficState>) {
+    this.#deps = deps
+    this.#stored = stored
+    this.#watchers = new Watchers((error) => { deps.log.error('a listener to traffic changes failed', { error: String(error) }) })
+    this.#stopWatching = deps.store.watch((current) => { this.#follow(current) })
+  }
+
+  /**
+   * Reads the store. There are no routes until `configure` names them.
+   * @throws StoreError
+   */
+  static async open (deps: TrafficControlDeps): Promise<TrafficControl> {
+    return new TrafficControl(deps, await deps.store.read())
+  }
+
+  /** The traffic state of a route, or undefined if the configuration has no such route. */
+  route (name: string): RouteTraffic | undefined {
+    return this.#state.routes.get(name)
+  }
+
+  /** All routes, in the order of the configuration. */
+  routes (): ReadonlyMap<string, RouteTraffic> {
+    return this.#state.routes
+  }
+
+  /**
+   * Takes the routes of a configuration, and publishes every split that it changed (all of them the first time).
+   * A store that fails is logged and does not stop the traffic: the configuration says the same at the next start.
+   */
+  configure (routes: readonly ConfiguredRoute[]): Promise<void> {
+    return this.#queue.run(async () => {
+      this.#configured = routes
+      try {
+        this.#adopt(await this.#storeConfigured())
+      } catch (error) {
+        this.#deps.log.error('the weights of the configuration could not be stored; they are used all the same', { error: messageOf(error) })
+        this.#adopt(this.#configuredState(this.#stored.value))
+      }
+    })
+  }
+
+  /** Changes the weights of a route, stores them, then publishes them. Never rejects. */
+  change (route: string, command: TrafficCommand, meta: Omit<ChangeMeta, 'at'>, options: ChangeOptions = {}): Promise<ChangeResult> {
+    return this.#queue.run(async () => {
+      for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+        const result = await this.#attempt(route, command, meta, options)
+        if (result !== 'conflict') return result
+      }
+      return refuse('store_conflict', `the state was changed by others ${MAX_ATTEMPTS} times in a row; try again`)
+    })
+  }
+
+  /** Hears of every change of weights, after it was stored. Returns a function that ends it. */
+  subscribe (listener: (event: TrafficEvent) => void): () => void {
+    return this.#watchers.add(listener)
+  }
+
+  /** Waits for changes under way. The store is closed by its owner. */
+  async close (): Promise<void> {
+    this.#stopWatching()
+    await this.#queue.idle()
+    this.#watchers.clear()
+  }
+
+  async #storeConfigured (): Promise<TrafficState> {
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const next = this.#configuredState(this.#stored.value)
+      if (next === this.#stored.value) return next
+      const swapped = await this.#deps.store.compareAndSwap(this.#stored.version, next)
+      this.#stored = swapped.ok ? { value: next, version: swapped.version } : swapped.current
+      if (swapped.ok) return next
+    }
+    throw new Error(`the state was changed by others ${MAX_ATTEMPTS} times in a row`)
+  }
+
+  async #attempt (name: string, command: TrafficCommand, meta: Omit<ChangeMeta, 'at'>, options: ChangeOptions): Promise<ChangeResult | 'conflict'> {
+    const current = this.#state.routes.get(name)
+    if (current === undefined) return refuse('unknown_route', `there is no route "${name}"`)
+    if (options.ifEpoch !== undefined && !options.ifEpoch.includes(current.epoch)) {
+      return refuse('epoch_mismatch', `the route is at epoch ${current.epoch}; read it again and decide anew`, current.epoch)
+    }
+    const transition = changeRoute(current, command, { ...meta, at: new Date(this.#deps.clock.wallMs()).toISOString() })
+    if (!transition.ok) return refuse(transition.error.code, transition.error.message, current.epoch)
+    if (transition.changed) {
+      const stored = await this.#store(withRoute(this.#state, name, transition.route))
+      if (stored !== 'stored') return stored
+      this.#tell(name, transition.route)
+    }
+    const timeoutMs = options.publishTimeoutMs ?? DEFAULT_PUBLISH_TIMEOUT_MS
+    return { ok: true, changed: transition.changed, traffic: transition.route, published: this.#publish(name, transition.route, timeoutMs) }
+  }
+
+  async #store (next: TrafficState): Promise<'stored' | 'conflict' | ChangeResult> {
+    try {
+      const swapped = await this.#deps.store.compareAndSwap(this.#stored.version, next)
+      if (!swapped.ok) {
+        this.#stored = swapped.current
+        this.#adopt(this.#configuredState(swapped.current.value))
+        return 'conflict'
+      }
+      this.#stored = { value: next, version: swapped.version }
+    } catch (error) {
+      this.#deps.log.error('a change of weights could not be stored and was not made', { error: messageOf(error) })
+      return refuse('store_failed', error instanceof StoreError ? storeAdvice(error) : 'the state store failed; the log says more')
+    }
+    this.#state = next
+    return 'stored'
+  }
+
+  /** What another replica wrote, or an echo of our own commit, which changes nothing. */
+  #follow (current: Versioned<TrafficState>): void {
+    this.#queue.run(async () => {
+      if (current.version === this.#stored.version) return
+      const newest = await this.#deps.store.read()
+      this.#stored = newest
+      this.#adopt(this.#configuredState(newest.value))
+    }).catch((error: unknown) => {
+      this.#deps.log.error('the state store could not be followed', { error: messageOf(error) })
+    })
+  }
+
+  #configuredState (state: TrafficState): TrafficState {
+    return applyConfig(state, this.#configured, new Date(this.#deps.clock.wallMs()).toISOString())
+  }
+
+  /** Makes `next` the state and publishes every split that is not the one that was. */
+  #adopt (next: TrafficState): void {
+    const before = this.#state
+    this.#state = next
+    for (const [name, traffic] of next.routes) {
+      const known = before.routes.get(name)
+      if (known !== undefined && known.epoch === traffic.epoch && sameWeights(known.weights, traffic.weights)) continue
+      this.#publish(name, traffic, DEFAULT_PUBLISH_TIMEOUT_MS).catch(() => undefined)
+      this.#tell(name, traffic)
+    }
+  }
+
+  #tell (route: string, traffic: RouteTraffic): void {
+    const revision = traffic.history.at(-1)
+    this.#watchers.tell(revision === undefined ? { route, traffic } : { route, traffic, revision })
+  }
+
+  async #publish (route: string, { epoch, weights }: RouteTraffic, timeoutMs: number): Promise<SplitReceipt> {
+    try {
+      const receipt = await this.#deps.publisher.publish({ route, epoch, weights }, timeoutMs)
+      if (receipt.applied < receipt.workers) {
+        this.#deps.log.warn('a split was not applied by every worker in time', { route, epoch, workers: receipt.workers, applied: receipt.applied, tookMs: receipt.tookMs })
+      }
+      return receipt
+    } catch (error) {
+      this.#deps.log.error('a split could not be published', { route, epoch, error: messageOf(error) })
+      return { workers: 0, applied: 0, tookMs: 0 }
+    }
+  }
+}
+
+function refuse (code: ChangeErrorCode, message: string, epoch?: number): ChangeResult {
+  return { ok: false, error: epoch === undefined ? { code, message } : { code, message, epoch } }
+}
+
+function messageOf (error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** What a client of the API may know of a failed store: no paths. */
+function storeAdvice (error: StoreError): string {
+  switch (error.code) {
+    case 'no-space': return 'the state can\'t be stored: no space is left; nothing was changed'
+    case 'not-permitted': return 'the state can\'t be stored: Weir may not write the state file; nothing was changed'
+    case 'too-large': return 'the state can\'t be stored: it has grown past its bound; nothing was changed'
+    default: return 'the state can\'t be stored; nothing was changed, and the log says more'
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The traffic state: what every route's weights are, and how they came to be. Immutable; transition.ts makes new ones.
+ */
+
+/** The weights of a route by version name. Every version of the route is in it. */
+export type Weights = Readonly<Record<string, number>>
+
+/** Who asked: a client of the API, the configuration file, a step of a rollout, or the analysis. */
+export type ChangeSource = 'api' | 'config' | 'step' | 'verdict'
+
+export type ChangeAction = 'weights' | 'switch' | 'undo' | 'config'
+
+/** One entry of a route's history. */
+export interface Revision {
+  /** Counts the changes of the route from 1. */
+  readonly revision: number
+  /** The epoch that the change brought. */
+  readonly epoch: number
+  readonly actor: string
+  readonly reason: string
+  readonly source: ChangeSource
+  readonly action: ChangeAction
+  /** Empty in the revision that first saw the route. */
+  readonly before: Weights
+  readonly after: Weights
+  /** ISO 8601, UTC. */
+  readonly at: string
+}
+
+/** The traffic state of one route. */
+export interface RouteTraffic {
+  /** Raised by every change, and never used twice for a route of this name. */
+  readonly epoch: number
+  readonly revision: number
+  readonly weights: Weights
+  /** The weights of the configuration file when it last had its say. Its keys are the versions of the route. */
+  readonly fileWeights: Weights
+  /** The newest last. Never empty. */
+  readonly history: readonly Revision[]
+}
+
+export interface TrafficState {
+  readonly routes: ReadonlyMap<string, RouteTraffic>
+  /** The highest epoch of any route that is gone: a route that comes back starts above it. */
+  readonly epochFloor: number
+}
+
+/** A route as the configuration file has it. */
+export interface ConfiguredRoute {
+  readonly name: string
+  readonly weights: Weights
+}
+
+/** What an operator or a rollout may ask of a route. */
+export type TrafficCommand =
+  | { readonly type: 'weights', readonly weights: Weights }
+  | { readonly type: 'switch', readonly to: string }
+  | { readonly type: 'undo', readonly revision?: number }
+
+/** Who made a change, why, and when. */
+export interface ChangeMeta {
+  readonly actor: string
+  readonly reason: string
+  readonly source: ChangeSource
+  /** ISO 8601, UTC. */
+  readonly at: string
+}
+
+/** The revisions that a route keeps. */
+export const MAX_HISTORY = 100
+/** The revisions that all routes keep together; each route keeps its latest ten in any case. */
+export const MAX_HISTORY_TOTAL = 5_000
+export const MIN_HISTORY = 10
+/** The bounds of a weight that is not 0. Beyond them the draw would lose precision. */
+export const MAX_WEIGHT = 1_000_000
+export const MIN_WEIGHT = 0.000_001
+
+export const EMPTY_TRAFFIC: TrafficState = { routes: new Map(), epochFloor: 0 }
+
+/** The weight of a version, or undefined if there is no such version. Safe for names such as `constructor`. */
+export function weightOf (weights: Weights, version: string): number | undefined {
+  return Object.hasOwn(weights, version) ? weights[version] : undefined
+}
+
+/** Do both name the same versions with the same weights? The order does not matter. */
+export function sameWeights (left: Weights, right: Weights): boolean {
+  const names = Object.keys(left)
+  return names.length === Object.keys(right).length && names.every((name) => weightOf(right, name) === left[name])
+}

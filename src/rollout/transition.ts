@@ -1,0 +1,192 @@
+/**
+ * How the traffic state changes: pure functions, so that every rule about weights, epochs and history is in one place
+ * and can be tested without a store or a worker.
+ */
+import { assertNever } from '../core/assert-never.ts'
+import type { ChangeAction, ChangeMeta, ConfiguredRoute, Revision, RouteTraffic, TrafficCommand, TrafficState, Weights } from './traffic-state.ts'
+import { MAX_HISTORY, MAX_HISTORY_TOTAL, MAX_WEIGHT, MIN_HISTORY, MIN_WEIGHT, sameWeights, weightOf } from './traffic-state.ts'
+
+/** Why a command was refused. */
+export type TransitionErrorCode =
+  | 'unknown_version'
+  | 'missing_version'
+  | 'invalid_weight'
+  | 'all_weights_zero'
+  | 'nothing_to_undo'
+  | 'unknown_revision'
+  | 'versions_changed'
+
+export interface TransitionError {
+  readonly code: TransitionErrorCode
+  /** One sentence for the operator, with the remedy. */
+  readonly message: string
+}
+
+/** `changed: false` means that the route already was what the command asked for: no new epoch, no entry in the history. */
+export type Transition =
+  | { readonly ok: true, readonly changed: boolean, readonly route: RouteTraffic }
+  | { readonly ok: false, readonly error: TransitionError }
+
+type Weighed = { readonly ok: true, readonly weights: Weights } | { readonly ok: false, readonly error: TransitionError }
+
+/** Applies a command to one route. */
+export function changeRoute (route: RouteTraffic, command: TrafficCommand, meta: ChangeMeta): Transition {
+  const asked = weigh(route, command)
+  if (!asked.ok) return asked
+  if (sameWeights(asked.weights, route.weights)) return { ok: true, changed: false, route }
+  return { ok: true, changed: true, route: advance(route, command.type, asked.weights, meta) }
+}
+
+/**
+ * Brings the state in line with the configuration file. Weights in the file are where a route starts; weights set at run
+ * time win until the file's own weights for that route change. A version added or removed is such a change. A route that
+ * left the file is forgotten.
+ * @returns the same object when nothing changed
+ */
+export function applyConfig (state: TrafficState, configured: readonly ConfiguredRoute[], at: string): TrafficState {
+  const meta: ChangeMeta = { actor: 'config', reason: 'the weights in the configuration changed', source: 'config', at }
+  const routes = new Map<string, RouteTraffic>()
+  const kept = new Set(configured.map((route) => route.name))
+  let epochFloor = state.epochFloor
+  for (const [name, route] of state.routes) {
+    if (!kept.has(name)) epochFloor = Math.max(epochFloor, route.epoch)
+  }
+  let changed = false
+  for (const { name, weights } of configured) {
+    const known = state.routes.get(name)
+    const route = known === undefined ? firstSight(weights, epochFloor, at) : withFileWeights(known, weights, meta)
+    changed ||= route !== known
+    routes.set(name, route)
+  }
+  if (!changed && routes.size === state.routes.size) return state
+  return trimHistory({ routes, epochFloor })
+}
+
+/** The state with one route replaced, its history kept within bounds. */
+export function withRoute (state: TrafficState, name: string, route: RouteTraffic): TrafficState {
+  return trimHistory({ ...state, routes: new Map(state.routes).set(name, route) })
+}
+
+function weigh (route: RouteTraffic, command: TrafficCommand): Weighed {
+  switch (command.type) {
+    case 'weights': return checkWeights(route.fileWeights, command.weights)
+    case 'switch': return allTo(route.fileWeights, command.to)
+    case 'undo': return earlierWeights(route, command.revision)
+    default: return assertNever(command)
+  }
+}
+
+function checkWeights (versions: Weights, asked: Weights): Weighed {
+  const names = Object.keys(versions)
+  const unknown = Object.keys(asked).filter((name) => weightOf(versions, name) === undefined)
+  if (unknown.length > 0) {
+    return refuse('unknown_version', `the route has no version ${quoted(unknown)}; it has ${quoted(names)}`)
+  }
+  const missing = names.filter((name) => weightOf(asked, name) === undefined)
+  if (missing.length > 0) {
+    return refuse('missing_version', `every version of the route needs a weight; ${quoted(missing)} ${missing.length === 1 ? 'is' : 'are'} missing: give 0 to take a version out`)
+  }
+  const weights: Record<string, number> = {}
+  for (const name of names) {
+    const weight = weightOf(asked, name) ?? Number.NaN
+    if (!isWeight(weight)) {
+      return refuse('invalid_weight', `the weight of "${name}" is ${String(weight)}; it has to be 0 or a number from ${MIN_WEIGHT.toFixed(6)} to ${MAX_WEIGHT}`)
+    }
+    // Adding 0 turns -0 into 0.
+    weights[name] = weight + 0
+  }
+  return requireTraffic(weights)
+}
+
+/** Is this a weight that a route may have? */
+export function isWeight (weight: number): boolean {
+  return weight === 0 || (weight >= MIN_WEIGHT && weight <= MAX_WEIGHT)
+}
+
+function allTo (versions: Weights, to: string): Weighed {
+  const names = Object.keys(versions)
+  if (weightOf(versions, to) === undefined) return refuse('unknown_version', `the route has no version "${to}"; it has ${quoted(names)}`)
+  return { ok: true, weights: Object.fromEntries(names.map((name) => [name, name === to ? 100 : 0])) }
+}
+
+function earlierWeights (route: RouteTraffic, revision: number | undefined): Weighed {
+  const latest = route.history.at(-1)
+  let weights: Weights
+  if (revision === undefined) {
+    if (latest === undefined || Object.keys(latest.before).length === 0) {
+      return refuse('nothing_to_undo', 'the weights of the route were never changed')
+    }
+    weights = latest.before
+  } else {
+    const found = route.history.find((entry) => entry.revision === revision)
+    if (found === undefined) {
+      return refuse('unknown_revision', `revision ${revision} is not in the history, which goes from ${route.history[0]?.revision ?? 0} to ${route.revision}`)
+    }
+    weights = found.after
+  }
+  const now = Object.keys(route.fileWeights)
+  const then = Object.keys(weights)
+  if (now.length !== then.length || !now.every((name) => weightOf(weights, name) !== undefined)) {
+    return refuse('versions_changed', `the route had the versions ${quoted(then)} then and has ${quoted(now)} now; set the weights instead`)
+  }
+  return requireTraffic(weights)
+}
+
+function requireTraffic (weights: Weights): Weighed {
+  if (Object.values(weights).every((weight) => weight === 0)) {
+    return refuse('all_weights_zero', 'at least one version needs a weight above 0, or nobody would be served')
+  }
+  return { ok: true, weights }
+}
+
+function firstSight (weights: Weights, epochFloor: number, at: string): RouteTraffic {
+  const epoch = epochFloor + 1
+  const first: Revision = {
+    revision: 1, epoch, actor: 'config', reason: 'the route is new in the configuration', source: 'config', action: 'config', before: {}, after: weights, at
+  }
+  return { epoch, revision: 1, weights, fileWeights: weights, history: [first] }
+}
+
+function withFileWeights (route: RouteTraffic, fileWeights: Weights, meta: ChangeMeta): RouteTraffic {
+  if (sameWeights(route.fileWeights, fileWeights)) return route
+  const known = { ...route, fileWeights }
+  return sameWeights(route.weights, fileWeights) ? known : advance(known, 'config', fileWeights, meta)
+}
+
+function advance (route: RouteTraffic, action: ChangeAction, after: Weights, meta: ChangeMeta): RouteTraffic {
+  const epoch = route.epoch + 1
+  const revision = route.revision + 1
+  const entry: Revision = {
+    revision, epoch, actor: meta.actor, reason: meta.reason, source: meta.source, action, before: route.weights, after, at: meta.at
+  }
+  return { ...route, epoch, revision, weights: after, history: [...route.history, entry].slice(-MAX_HISTORY) }
+}
+
+/** Takes the oldest entries of the longest histories until all routes together are within the bound. */
+function trimHistory (state: TrafficState): TrafficState {
+  let excess = -MAX_HISTORY_TOTAL
+  let longest = 0
+  for (const route of state.routes.values()) {
+    excess += route.history.length
+    longest = Math.max(longest, route.history.length)
+  }
+  if (excess <= 0 || longest <= MIN_HISTORY) return state
+  const routes = new Map(state.routes)
+  for (let length = longest; length > MIN_HISTORY && excess > 0; length--) {
+    for (const [name, route] of routes) {
+      if (excess <= 0) break
+      if (route.history.length < length) continue
+      routes.set(name, { ...route, history: route.history.slice(1 - length) })
+      excess -= 1
+    }
+  }
+  return { ...state, routes }
+}
+
+function refuse (code: TransitionErrorCode, message: string): { readonly ok: false, readonly error: TransitionError } {
+  return { ok: false, error: { code, message } }
+}
+
+function quoted (names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(', ')
+}

@@ -1,0 +1,163 @@
+import { randomUUID } from 'node:crypto'
+import { link, open, readFile, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import type { Clock, TimerHandle } from '../core/clock.ts'
+import { identifyProcess } from './process-identity.ts'
+import { errorCode, fileError, StoreError } from './store-error.ts'
+
+/** How often the holder touches its lock, so that other machines see that it lives. */
+const HEARTBEAT_MS = 10_000
+/** A lock of another machine that was not touched for this long belongs to nobody. */
+const FOREIGN_STALE_MS = 60_000
+const MAX_LOCK_BYTES = 4096
+const NO_LINKS: ReadonlySet<string> = new Set(['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EPERM'])
+
+interface Holder {
+  readonly token: string
+  readonly pid: number
+  readonly host: string
+  readonly started: string | null
+}
+
+/**
+ * Keeps two processes from using one file: a lock file beside it that names its holder.
+ *
+ * A lock whose holder is dead is taken over. On the same host that is known from the process table; from another host (a
+ * volume that moved to another pod) from the time of the last touch.
+ */
+export class FileLock {
+  readonly #path: string
+  readonly #clock: Clock
+  readonly #token: string
+  #heartbeat: TimerHandle | undefined
+
+  /** Use `acquire`. */
+  constructor (path: string, clock: Clock, token: string) {
+    this.#path = path
+    this.#clock = clock
+    this.#token = token
+    this.#beat()
+  }
+
+  /**
+   * @param path the lock file
+   * @throws StoreError `locked` when a living process holds it
+   */
+  static async acquire (path: string, clock: Clock): Promise<FileLock> {
+    const me = await identifyProcess(process.pid)
+    const holder: Holder = { token: randomUUID(), pid: process.pid, host: hostname(), started: me.alive ? me.started : null }
+    // Each turn either gets the lock, finds a living holder, or has removed one dead lock.
+    for (let turn = 0; turn < 10; turn++) {
+      if (await create(path, holder)) return new FileLock(path, clock, holder.token)
+      const content = await readLock(path)
+      if (content === undefined) continue
+      await refuseLiving(path, content, clock)
+      await removeExactly(path, content)
+    }
+    throw new StoreError('locked', `${path} is being fought over by several processes; give each Weir its own state.path`)
+  }
+
+  /** @throws StoreError `lock-lost` when the lock file is gone or names another holder */
+  async verify (): Promise<void> {
+    const content = await readLock(this.#path)
+    if (content !== undefined && parseHolder(content)?.token === this.#token) return
+    throw new StoreError('lock-lost', `${this.#path} no longer names this process: another one took the state file, or somebody removed the lock; restart Weir`)
+  }
+
+  /** Removes the lock file, if it is still ours. */
+  async release (): Promise<void> {
+    this.#heartbeat?.cancel()
+    const content = await readLock(this.#path)
+    if (content === undefined || parseHolder(content)?.token !== this.#token) return
+    await unlink(this.#path).catch(() => undefined)
+  }
+
+  #beat (): void {
+    this.#heartbeat = this.#clock.after(HEARTBEAT_MS, () => {
+      const seconds = this.#clock.wallMs() / 1000
+      // A touch that fails is not worth a word: verify() speaks up at the next write.
+      utimes(this.#path, seconds, seconds).catch(() => undefined)
+      this.#beat()
+    })
+  }
+}
+
+async function create (path: string, holder: Holder): Promise<boolean> {
+  // The content is complete before the name appears, so nobody can read half a lock.
+  const draft = `${path}.${holder.token}`
+  try {
+    const file = await open(draft, 'wx', 0o600)
+    try {
+      await file.writeFile(JSON.stringify(holder))
+    } finally {
+      await file.close()
+    }
+    await link(draft, path).catch((error: unknown) => {
+      if (!NO_LINKS.has(errorCode(error) ?? '')) throw error
+      // A file system without hard links: two steps, and a reader between them sees a lock of nobody.
+      return writeFile(path, JSON.stringify(holder), { flag: 'wx', mode: 0o600 })
+    })
+    return true
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false
+    throw fileError(error, 'locking', path)
+  } finally {
+    await unlink(draft).catch(() => undefined)
+  }
+}
+
+async function readLock (path: string): Promise<string | undefined> {
+  try {
+    const { size } = await stat(path)
+    return size > MAX_LOCK_BYTES ? '' : await readFile(path, 'utf8')
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw fileError(error, 'reading the lock', path)
+  }
+}
+
+async function refuseLiving (path: string, content: string, clock: Clock): Promise<void> {
+  const holder = parseHolder(content)
+  if (holder === undefined) return
+  if (holder.host !== hostname()) {
+    const touched = await stat(path).then((found) => found.mtimeMs, () => 0)
+    const ageMs = clock.wallMs() - touched
+    if (ageMs > FOREIGN_STALE_MS) return
+    throw new StoreError('locked', `${path}: the state file is used by process ${holder.pid} on host ${holder.host}, seen ${Math.max(0, Math.round(ageMs / 1000))} s ago; ` +
+      `stop it, or wait ${FOREIGN_STALE_MS / 1000} s if it is gone, or set another state.path`)
+  }
+  const found = await identifyProcess(holder.pid)
+  if (!found.alive) return
+  if (found.started !== null && holder.started !== null && found.started !== holder.started) return
+  throw new StoreError('locked', `${path}: the state file is used by process ${holder.pid}; stop it or set another state.path`)
+}
+
+/** Removes a dead lock, but never one that another process created in the meantime. */
+async function removeExactly (path: string, content: string): Promise<void> {
+  const aside = `${path}.${randomUUID()}`
+  try {
+    await rename(path, aside)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return
+    throw fileError(error, 'taking over the lock', path)
+  }
+  try {
+    if (await readLock(aside) !== content) await link(aside, path).catch(() => undefined)
+  } finally {
+    await unlink(aside).catch(() => undefined)
+  }
+}
+
+function parseHolder (content: string): Holder | undefined {
+  let plain: unknown
+  try {
+    plain = JSON.parse(content)
+  } catch {
+    return undefined
+  }
+  if (typeof plain !== 'object' || plain === null) return undefined
+  const { token, pid, host, started }: { token?: unknown, pid?: unknown, host?: unknown, started?: unknown } = plain
+  if (typeof token !== 'string' || typeof host !== 'string') return undefined
+  if (typeof pid !== 'number' || !Number.isInteger(pid) || pid < 1) return undefined
+  return { token, pid, host, started: typeof started === 'string' ? started : null }
+}

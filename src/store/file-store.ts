@@ -1,0 +1,211 @@
+import { constants } from 'node:fs'
+import * as nodeFiles from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import type { Clock } from '../core/clock.ts'
+import type { EventLog } from './event-log.ts'
+import { FileLock } from './file-lock.ts'
+import { SerialQueue } from './serial-queue.ts'
+import { openStateEnvelope, sealStateEnvelope } from './state-envelope.ts'
+import type { StateCodec, StateStore, SwapResult, Versioned } from './state-store.ts'
+import { errorCode, fileError, StoreError } from './store-error.ts'
+import { Watchers } from './watchers.ts'
+
+/** The calls on the file system that a commit makes; replaced in tests to make them fail. */
+export type StoreFiles = Pick<typeof nodeFiles, 'open' | 'rename' | 'unlink'>
+
+export interface FileStoreOptions<T> {
+  readonly path: string
+  readonly codec: StateCodec<T>
+  readonly clock: Clock
+  readonly log: EventLog
+  /** The largest state file that is read or written, in bytes. */
+  readonly maxBytes?: number
+  readonly files?: StoreFiles
+}
+
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024
+const MAX_CORRUPT_FILES = 1000
+
+/**
+ * Keeps the value in a file that one process owns.
+ *
+ * A commit writes a temporary file in the same directory, syncs it, renames it over the old one and syncs the directory,
+ * all before it resolves: at any moment a crash leaves the whole old state or the whole new one.
+ */
+export class FileStore<T> implements StateStore<T> {
+  readonly #path: string
+  readonly #codec: StateCodec<T>
+  readonly #maxBytes: number
+  readonly #files: StoreFiles
+  readonly #lock: FileLock
+  readonly #queue = new SerialQueue()
+  readonly #watchers: Watchers<Versioned<T>>
+  #current: Versioned<T>
+  #closed = false
+
+  /** Use `open`. */
+  constructor (path: string, options: FileStoreOptions<T>, lock: FileLock, current: Versioned<T>) {
+    this.#path = path
+    this.#codec = options.codec
+    this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES
+    this.#files = options.files ?? nodeFiles
+    this.#lock = lock
+    this.#current = current
+    this.#watchers = new Watchers((error) => {
+      options.log.error('a watcher of the state store failed', { error: String(error) })
+    })
+  }
+
+  /**
+   * Creates the directory, takes the lock and reads the file. A file that can't be understood is moved aside to
+   * `<file>.corrupt-<n>`, which is logged as an error, and the store starts empty.
+   * @throws StoreError when the file is locked by a living process, or may not be read
+   */
+  static async open<T> (options: FileStoreOptions<T>): Promise<FileStore<T>> {
+    const path = await realPath(resolve(options.path))
+    await makeDirectory(dirname(path))
+    const lock = await FileLock.acquire(`${path}.lock`, options.clock)
+    try {
+      await nodeFiles.unlink(temporaryPath(path)).catch(() => undefined)
+      const current = await load(path, options)
+      return new FileStore(path, options, lock, current)
+    } catch (error) {
+      await lock.release()
+      throw fileError(error, 'opening the state file', path)
+    }
+  }
+
+  async read (): Promise<Versioned<T>> {
+    this.#assertOpen()
+    return this.#current
+  }
+
+  watch (listener: (current: Versioned<T>) => void): () => void {
+    return this.#watchers.add(listener)
+  }
+
+  compareAndSwap (expectedVersion: string, value: T): Promise<SwapResult<T>> {
+    return this.#queue.run(async () => {
+      this.#assertOpen()
+      if (expectedVersion !== this.#current.version) return { ok: false, reason: 'conflict', current: this.#current }
+      const next = { value, version: String(Number(expectedVersion) + 1) }
+      await this.#commit(sealStateEnvelope(this.#codec, next))
+      this.#current = next
+      this.#watchers.tell(next)
+      return { ok: true, version: next.version }
+    })
+  }
+
+  async close (): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#queue.idle()
+    this.#watchers.clear()
+    await this.#lock.release()
+  }
+
+  async #commit (text: string): Promise<void> {
+    const bytes = Buffer.from(text)
+    if (bytes.length > this.#maxBytes) {
+      throw new StoreError('too-large', `the state would take ${bytes.length} bytes in ${this.#path}, more than the ${this.#maxBytes} allowed; the old state is kept`)
+    }
+    await this.#lock.verify()
+    const temporary = temporaryPath(this.#path)
+    try {
+      await writeSynced(this.#files, temporary, bytes)
+      await this.#files.rename(temporary, this.#path)
+      await syncDirectory(this.#files, dirname(this.#path))
+    } catch (error) {
+      await this.#files.unlink(temporary).catch(() => undefined)
+      throw fileError(error, 'writing the state file', this.#path)
+    }
+  }
+
+  #assertOpen (): void {
+    if (this.#closed) throw new StoreError('closed', `the state store ${this.#path} has been closed`)
+  }
+}
+
+function temporaryPath (path: string): string {
+  return `${path}.tmp`
+}
+
+/** Follows a symbolic link, so that a rename replaces the file it points to and not the link. */
+async function realPath (path: string): Promise<string> {
+  try {
+    return await nodeFiles.realpath(path)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return path
+    throw fileError(error, 'opening the state file', path)
+  }
+}
+
+async function makeDirectory (path: string): Promise<void> {
+  try {
+    const first = await nodeFiles.mkdir(path, { recursive: true, mode: 0o700 })
+    if (first !== undefined) await syncDirectory(nodeFiles, dirname(first))
+  } catch (error) {
+    throw fileError(error, 'creating the directory', path)
+  }
+}
+
+async function load<T> (path: string, options: FileStoreOptions<T>): Promise<Versioned<T>> {
+  const empty = { value: options.codec.initial, version: '0' }
+  let stats
+  try {
+    stats = await nodeFiles.stat(path)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return empty
+    throw error
+  }
+  if (!stats.isFile()) throw new StoreError('io', `${path} is not a regular file; set state.path to a file`)
+  let fault: string
+  if (stats.size > (options.maxBytes ?? DEFAULT_MAX_BYTES)) {
+    fault = `it is ${stats.size} bytes long, more than a state file may be`
+  } else {
+    const bytes = await nodeFiles.readFile(path)
+    try {
+      return openStateEnvelope(options.codec, new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    } catch (error) {
+      fault = error instanceof Error ? error.message : String(error)
+    }
+  }
+  const aside = await moveAside(path)
+  options.log.error('the state file can\'t be used and was moved aside; run-time weights start from the configuration', { path, movedTo: aside, fault })
+  return empty
+}
+
+async function moveAside (path: string): Promise<string> {
+  const taken = new Set(await nodeFiles.readdir(dirname(path)))
+  for (let number = 1; number <= MAX_CORRUPT_FILES; number++) {
+    const name = `${basename(path)}.corrupt-${number}`
+    if (taken.has(name)) continue
+    const aside = join(dirname(path), name)
+    await nodeFiles.rename(path, aside)
+    return aside
+  }
+  throw new StoreError('io', `${path} can't be used, and there are ${MAX_CORRUPT_FILES} corrupt ones beside it already; remove them`)
+}
+
+async function writeSynced (files: StoreFiles, path: string, bytes: Uint8Array): Promise<void> {
+  // A leftover is removed first and the file created anew, so that a planted link is never followed.
+  await files.unlink(path).catch(() => undefined)
+  const file = await files.open(path, 'wx', 0o600)
+  try {
+    await file.writeFile(bytes)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** A rename is on disk only when its directory is. Windows can't sync a directory and needs no sync. */
+async function syncDirectory (files: Pick<StoreFiles, 'open'>, path: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const directory = await files.open(path, constants.O_RDONLY)
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}

@@ -1,0 +1,49 @@
+import type { StateStore, SwapResult, Versioned } from './state-store.ts'
+import { StoreError } from './store-error.ts'
+import { Watchers } from './watchers.ts'
+
+/** Keeps the value in memory: it is gone when the process ends. */
+export class MemoryStore<T> implements StateStore<T> {
+  #value: T
+  #commits = 0
+  #closed = false
+  readonly #watchers: Watchers<Versioned<T>>
+
+  /** @param onWatcherError hears what a watcher throws */
+  constructor (initial: T, onWatcherError: (error: unknown) => void) {
+    this.#value = initial
+    this.#watchers = new Watchers(onWatcherError)
+  }
+
+  async read (): Promise<Versioned<T>> {
+    this.#assertOpen()
+    return this.#current()
+  }
+
+  watch (listener: (current: Versioned<T>) => void): () => void {
+    return this.#watchers.add(listener)
+  }
+
+  async compareAndSwap (expectedVersion: string, value: T): Promise<SwapResult<T>> {
+    this.#assertOpen()
+    if (expectedVersion !== String(this.#commits)) return { ok: false, reason: 'conflict', current: this.#current() }
+    this.#value = value
+    this.#commits += 1
+    const current = this.#current()
+    this.#watchers.tell(current)
+    return { ok: true, version: current.version }
+  }
+
+  async close (): Promise<void> {
+    this.#closed = true
+    this.#watchers.clear()
+  }
+
+  #current (): Versioned<T> {
+    return { value: this.#value, version: String(this.#commits) }
+  }
+
+  #assertOpen (): void {
+    if (this.#closed) throw new StoreError('closed', 'the state store has been closed')
+  }
+}

@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises'
+import { errorCode } from './store-error.ts'
+
+/** What is known of a process id: `gone`, or alive, with what tells this process from a later one of the same id. */
+export type ProcessIdentity =
+  | { readonly alive: false }
+  | { readonly alive: true, readonly started: string | null }
+
+/**
+ * Finds out whether a process of this machine lives, and when it was started. Process ids are reused, in containers at
+ * every start (Weir is often process 1), so the id alone proves nothing. Where the system does not tell the time of the
+ * start (no /proc), `started` is null for others and known for this process.
+ */
+export async function identifyProcess (pid: number): Promise<ProcessIdentity> {
+  if (!isAlive(pid)) return { alive: false }
+  try {
+    const [stat, bootId] = await Promise.all([readFile(`/proc/${pid}/stat`, 'latin1'), readFile('/proc/sys/kernel/random/boot_id', 'latin1')])
+    // proc_pid_stat(5): the name, in parentheses, may hold anything; the state is field 3, the start time field 22.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    if (fields[0] === 'Z' || fields[0] === 'X') return { alive: false }
+    return { alive: true, started: `${bootId.trim()}/${fields[19] ?? ''}` }
+  } catch {
+    return { alive: true, started: pid === process.pid ? `origin/${performance.timeOrigin}` : null }
+  }
+}
+
+function isAlive (pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return errorCode(error) !== 'ESRCH'
+  }
+}
