@@ -1,0 +1,103 @@
+/**
+ * What all connections of a worker share: the routes in force, the options, and the objects that are reused because each
+ * of them is done with before the call that fills it returns.
+ */
+import { BufferPool } from '../core/buffer-pool.ts'
+import type { ReadBuffer } from '../core/byte-stream.ts'
+import { CidrSet } from '../core/cidr-set.ts'
+import type { Clock } from '../core/clock.ts'
+import { Deadlines } from '../core/deadlines.ts'
+import { RequestHead } from '../http1/request-head.ts'
+import { ResponseHead } from '../http1/response-head.ts'
+import { RESPONSE_HEADROOM } from '../http1/rewrite-response-head.ts'
+import { RouteTable } from '../routing/route-table.ts'
+import { StickyKey } from '../routing/sticky-key.ts'
+import type { AccessLog } from '../telemetry/access-log.ts'
+import { READ_BYTES, READ_TAILROOM } from '../upstream/upstream-context.ts'
+import type { UpstreamContext } from '../upstream/upstream-context.ts'
+import { HttpDate } from './http-date.ts'
+import { RequestIds } from './request-ids.ts'
+import type { RouteRuntime } from './route-runtime.ts'
+
+/** The options of the data plane, in the units the code uses; 0 sets no limit. */
+export interface DataPlaneSettings {
+  readonly trustedProxies: readonly string[]
+  readonly timeoutsMs: {
+    readonly requestHead: number
+    readonly requestBody: number
+    readonly keepAliveIdle: number
+    readonly upstreamConnect: number
+    readonly upstreamResponse: number
+    readonly upstreamIdle: number
+    readonly streamIdle: number
+  }
+  readonly limits: {
+    readonly maxHeadBytes: number
+    readonly maxHeaderFields: number
+    readonly maxUriBytes: number
+    readonly maxBodyBytes: number
+    readonly maxConcurrentRequests: number
+    readonly maxConnections: number
+    readonly maxIdleUpstream: number
+  }
+}
+
+/** Body buffers kept for re-use. */
+const MAX_FREE_BUFFERS = 64
+
+export class DataPlane implements UpstreamContext {
+  readonly clock: Clock
+  readonly deadlines = new Deadlines()
+  readonly buffers = new BufferPool({ headroom: RESPONSE_HEADROOM, length: READ_BYTES, tailroom: READ_TAILROOM }, MAX_FREE_BUFFERS)
+  /** Where client connections read when no body is on its way. */
+  readonly sharedBuffer: ReadBuffer = this.buffers.take()
+  readonly page: Float64Array
+  readonly accessLog: AccessLog
+  readonly date: HttpDate
+  readonly requestIds = new RequestIds()
+  readonly stickyKey = new StickyKey()
+  table: RouteTable<RouteRuntime> = new RouteTable<RouteRuntime>([])
+  settings: DataPlaneSettings
+  trustedProxies: CidrSet
+  requestHead: RequestHead
+  /** For a second look at a request that has been sent. */
+  sentHead: RequestHead
+  responseHead: ResponseHead
+  /** Requests in flight. */
+  inFlight = 0
+  /** The worker is on its way out: connections are not kept. */
+  draining = false
+
+  constructor (clock: Clock, page: Float64Array, accessLog: AccessLog, settings: DataPlaneSettings) {
+    this.clock = clock
+    this.page = page
+    this.accessLog = accessLog
+    this.date = new HttpDate(clock)
+    this.settings = settings
+    this.trustedProxies = new CidrSet(settings.trustedProxies)
+    this.requestHead = new RequestHead(settings.limits)
+    this.sentHead = sentHeadFor(settings)
+    this.responseHead = new ResponseHead(settings.limits)
+  }
+
+  /** Puts other options in force; connections meet them with their next request. */
+  configure (settings: DataPlaneSettings): void {
+    this.settings = settings
+    this.trustedProxies = new CidrSet(settings.trustedProxies)
+    this.requestHead = new RequestHead(settings.limits)
+    this.sentHead = sentHeadFor(settings)
+    this.responseHead = new ResponseHead(settings.limits)
+  }
+
+  get timeoutsMs (): DataPlaneSettings['timeoutsMs'] { return this.settings.timeoutsMs }
+  get maxIdleUpstream (): number { return this.settings.limits.maxIdleUpstream }
+}
+
+/** A sent head carries our own fields besides the client's. */
+function sentHeadFor ({ limits }: DataPlaneSettings): RequestHead {
+  return new RequestHead({
+    maxHeadBytes: limits.maxHeadBytes * 2 + 4096,
+    maxHeaderFields: limits.maxHeaderFields + 16,
+    maxUriBytes: limits.maxUriBytes + 1
+  })
+}

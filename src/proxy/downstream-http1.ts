@@ -1,0 +1,375 @@
+/**
+ * One client connection that speaks HTTP/1.1: bytes → request heads and bodies → exchange, answers in order. Hot.
+ *
+ * While no body is on its way the connection reads into a buffer that all connections of the worker share; what can't be
+ * used up during the call is copied out of it. A body is read into a buffer of the connection's own.
+ */
+import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../core/byte-stream.ts'
+import type { Deadlined } from '../core/deadlines.ts'
+import { proxyErrorRow } from '../core/proxy-error.ts'
+import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import { ChunkedDecoder } from '../http1/chunked-decoder.ts'
+import { faultCode, faultText } from '../http1/parse-fault.ts'
+import { BODY, RequestHead } from '../http1/request-head.ts'
+import { WORKER } from '../telemetry/counter-layout.ts'
+import type { DataPlane } from './data-plane.ts'
+import type { Downstream } from './downstream.ts'
+import { errorResponse } from './error-response.ts'
+import { Exchange } from './exchange.ts'
+import { count, finish } from './finish.ts'
+import { failedRequest } from './failed-request.ts'
+import type { Forwarding } from './forwarding.ts'
+
+const PHASE = { head: 0, body: 1, answering: 2, lingering: 3, closed: 4 } as const
+const LF = 0x0a
+/** Requests sent ahead that are kept; more stay in the kernel until the answer is out. */
+const MAX_PIPELINED_BYTES = 65_536
+/** After an early answer the rest of the request is read and dropped for so long, so that a reset does not destroy the answer. */
+const LINGER_MS = 2_000
+const MAX_LINGER_BYTES = 1_048_576
+
+export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined {
+  deadlineMs = 0
+  deadlineIndex = -1
+  readonly #plane: DataPlane
+  readonly #forwarding: Forwarding
+  readonly #exchange: Exchange
+  #stream: ByteStream | null = null
+  #phase: number = PHASE.head
+  #framing: number = BODY.none
+  #remaining = 0
+  #decoder: ChunkedDecoder | null = null
+  /** The connection's own buffer while a body is read. */
+  #bodyBuffer: ReadBuffer | null = null
+  /** A head that has not come whole yet, and its parser. */
+  #partial: Buffer | null = null
+  #partialLength = 0
+  #partialHead: RequestHead | null = null
+  /** Bytes that belong to the next requests. */
+  #pipelined: Buffer | null = null
+  #processing = false
+  #peerEnded = false
+  #requests = 0
+  #lingered = 0
+
+  constructor (plane: DataPlane, forwarding: Forwarding) {
+    this.#plane = plane
+    this.#forwarding = forwarding
+    this.#exchange = new Exchange(plane, this, forwarding)
+  }
+
+  /** Begins to serve the stream. */
+  start (stream: ByteStream): void {
+    this.#stream = stream
+    this.#plane.deadlines.add(this)
+    this.waitFor(this.#plane.settings.timeoutsMs.requestHead)
+    count(this.#plane.page, WORKER.connectionsAccepted, 1)
+    count(this.#plane.page, WORKER.connectionsOpen, 1)
+  }
+
+  onBytes (buf: Buffer, start: number, end: number): void {
+    switch (this.#phase) {
+      case PHASE.head:
+        if (this.#pipelined !== null) return this.#stash(buf, start, end)
+        this.#onHeadBytes(buf, start, end)
+        if (this.#pipelined !== null && this.#phase === PHASE.head) this.#process()
+        return
+      case PHASE.body: return this.#onBodyBytes(buf, start, end)
+      case PHASE.answering: return this.#stash(buf, start, end)
+      case PHASE.lingering: return this.#linger(end - start)
+      default:
+    }
+  }
+
+  /** Works off requests that have been sent ahead. */
+  #process (): void {
+    if (this.#processing) return
+    this.#processing = true
+    while (this.#phase === PHASE.head && this.#pipelined !== null && this.#stream?.writePending === false) {
+      const bytes = this.#pipelined
+      this.#pipelined = null
+      this.#onHeadBytes(bytes, 0, bytes.length)
+    }
+    this.#processing = false
+    if (this.#phase !== PHASE.head || this.#pipelined !== null) return
+    this.#stream?.resume()
+    if (this.#peerEnded) this.#close()
+  }
+
+  #onHeadBytes (buf: Buffer, start: number, end: number): void {
+    if (this.#partial !== null) return this.#onPartialHead(buf, start, end)
+    const head = this.#plane.requestHead
+    head.reset(buf, start)
+    const outcome = head.parse(end)
+    if (outcome === 1) this.#onHead(head, end)
+    else if (outcome < 0) this.#refuse(faultCode(outcome), faultText(outcome))
+    else this.#keepPartial(buf, start, end)
+  }
+
+  /** Only an empty line has come, or nothing: the connection is still idle. */
+  #keepPartial (buf: Buffer, start: number, end: number): void {
+    const length = end - start
+    const room = Buffer.allocUnsafeSlow(Math.max(512, length * 2))
+    buf.copy(room, 0, start, end)
+    this.#partial = room
+    this.#partialLength = length
+    this.#partialHead = null
+    this.waitFor(this.#plane.settings.timeoutsMs.requestHead)
+  }
+
+  #onPartialHead (buf: Buffer, start: number, end: number): void {
+    const before = this.#partialLength
+    const partial = this.#appendPartial(buf, start, end)
+    // A head makes progress by whole lines; a sender of single bytes does not make us parse for each of them.
+    if (partial.subarray(before, this.#partialLength).indexOf(LF) < 0 && this.#partialLength < this.#plane.settings.limits.maxUriBytes) return
+    let head = this.#partialHead
+    if (head === null) {
+      head = new RequestHead(this.#plane.settings.limits)
+      head.reset(partial, 0)
+      this.#partialHead = head
+    } else if (head.fields.buf !== partial) {
+      head.rebase(partial, head.start)
+    }
+    const outcome = head.parse(this.#partialLength)
+    if (outcome === 0) return
+    const length = this.#partialLength
+    this.#partial = null
+    this.#partialHead = null
+    if (outcome === 1) this.#onHead(head, length)
+    else this.#refuse(faultCode(outcome), faultText(outcome))
+  }
+
+  #appendPartial (buf: Buffer, start: number, end: number): Buffer {
+    let partial = this.#partial ?? Buffer.alloc(0)
+    const needed = this.#partialLength + end - start
+    if (partial.length < needed) {
+      const larger = Buffer.allocUnsafeSlow(needed * 2)
+      partial.copy(larger, 0, 0, this.#partialLength)
+      partial = larger
+      this.#partial = larger
+    }
+    buf.copy(partial, this.#partialLength, start, end)
+    this.#partialLength = needed
+    return partial
+  }
+
+  /** The head is complete; `end` is the end of the bytes that are there. */
+  #onHead (head: RequestHead, end: number): void {
+    this.#requests++
+    const buf = head.fields.buf
+    const start = head.end
+    this.#framing = head.framing()
+    let bodyEnd = start
+    let consumed = start
+    let last = true
+    let trailers: Buffer | undefined
+    if (this.#framing === BODY.length) {
+      const length = Math.min(head.length, end - start)
+      bodyEnd = consumed = start + length
+      this.#remaining = head.length - length
+      last = this.#remaining === 0
+    } else if (this.#framing === BODY.chunked) {
+      const decoder = this.#decoder ??= new ChunkedDecoder()
+      decoder.reset()
+      const length = decoder.decode(buf, start, end)
+      if (length < 0) return this.#refuse(faultCode(length), faultText(length))
+      bodyEnd = start + length
+      consumed = start + decoder.consumed
+      last = decoder.done
+      trailers = decoder.trailers
+    }
+    if (consumed < end) this.#stash(buf, consumed, end)
+    this.#phase = last ? PHASE.answering : PHASE.body
+    if (!last) this.#readBody()
+    this.#exchange.begin(head, { buf, start, end: bodyEnd, last, trailers })
+  }
+
+  #onBodyBytes (buf: Buffer, start: number, end: number): void {
+    let bodyEnd = end
+    let consumed = end
+    let last = false
+    let trailers: Buffer | undefined
+    if (this.#framing === BODY.length) {
+      bodyEnd = consumed = Math.min(end, start + this.#remaining)
+      this.#remaining -= bodyEnd - start
+      last = this.#remaining === 0
+    } else {
+      const decoder = this.#decoder
+      if (decoder === null) return
+      const length = decoder.decode(buf, start, end)
+      if (length < 0) return this.#exchange.requestMalformed(faultCode(length), faultText(length))
+      bodyEnd = start + length
+      consumed = start + decoder.consumed
+      last = decoder.done
+      trailers = decoder.trailers
+    }
+    // Before the exchange writes framing behind the piece.
+    if (consumed < end) this.#stash(buf, consumed, end)
+    if (last) this.#phase = PHASE.answering
+    this.#exchange.requestBody({ buf, start, end: bodyEnd, last, trailers })
+    if (last) this.#bodyRead()
+  }
+
+  /** From now on reads go to a buffer of the connection's own. */
+  #readBody (): void {
+    this.#bodyBuffer = this.#plane.buffers.take()
+    this.#stream?.readInto(this.#bodyBuffer)
+  }
+
+  /** The body is complete: the next read may share. */
+  #bodyRead (): void {
+    const buffer = this.#bodyBuffer
+    if (buffer === null) return
+    this.#bodyBuffer = null
+    this.#stream?.readInto(this.#plane.sharedBuffer)
+    if (!this.#exchange.requestPending) this.#plane.buffers.give(buffer)
+  }
+
+  #stash (buf: Buffer, start: number, end: number): void {
+    const bytes = Buffer.from(buf.subarray(start, end))
+    this.#pipelined = this.#pipelined === null ? bytes : Buffer.concat([this.#pipelined, bytes])
+    if (this.#pipelined.length > MAX_PIPELINED_BYTES) this.#stream?.pause()
+  }
+
+  /** Bytes that are no request: answered and closed, without an exchange. */
+  #refuse (code: ProxyErrorCode, fault: string): void {
+    const row = proxyErrorRow(code)
+    const date = this.#plane.date.now()
+    finish(this.#plane, failedRequest(code, fault, { clientIp: this.#forwarding.clientIp, startMs: this.#plane.clock.nowMs() }))
+    this.#stream?.write(errorResponse(code, {
+      text: false, toHead: false, close: true, keepAlive10: false, date, detail: row.source === 'downstream' ? fault : ''
+    }))
+    this.#beginLinger()
+  }
+
+  write (bytes: Buffer): boolean {
+    return this.#stream?.write(bytes) ?? true
+  }
+
+  pauseBody (): void { this.#stream?.pause() }
+  resumeBody (): void { this.#stream?.resume() }
+
+  waitFor (timeoutMs: number): void {
+    this.deadlineMs = this.#plane.clock.nowMs() + timeoutMs
+  }
+
+  exchangeEnded (keep: boolean): void {
+    if (this.#phase === PHASE.closed) return
+    if (!keep) {
+      this.#beginLinger()
+      return
+    }
+    this.#phase = PHASE.head
+    if (this.#pipelined !== null) {
+      this.#process()
+      return
+    }
+    if (this.#peerEnded) {
+      this.#close()
+      return
+    }
+    this.deadlineMs = this.#exchange.startMs + this.#plane.settings.timeoutsMs.keepAliveIdle
+  }
+
+  abort (reset: boolean): void {
+    if (reset) this.#stream?.reset()
+    else this.#stream?.destroy()
+    this.#closed()
+  }
+
+  /** The answer is out and the connection is not kept: a FIN, and what still comes is read and dropped for a while. */
+  #beginLinger (): void {
+    this.#dropRequest()
+    if (this.#peerEnded) {
+      this.#close()
+      return
+    }
+    this.#phase = PHASE.lingering
+    this.#stream?.end()
+    this.#stream?.resume()
+    this.waitFor(LINGER_MS)
+  }
+
+  #linger (bytes: number): void {
+    this.#lingered += bytes
+    if (this.#lingered > MAX_LINGER_BYTES) this.#destroy()
+  }
+
+  /** Sends a FIN; what was written goes out first. */
+  #close (): void {
+    this.#phase = PHASE.lingering
+    this.#stream?.end()
+    this.waitFor(LINGER_MS)
+  }
+
+  #dropRequest (): void {
+    this.#pipelined = null
+    this.#partial = null
+    this.#partialHead = null
+    if (this.#bodyBuffer !== null) this.#stream?.readInto(this.#plane.sharedBuffer)
+    this.#bodyBuffer = null
+  }
+
+  onEnd (): void {
+    this.#peerEnded = true
+    switch (this.#phase) {
+      case PHASE.head:
+        if (this.#pipelined === null) this.#destroyOrClose()
+        return
+      case PHASE.body:
+        // The body will never be complete: nobody may take it for whole.
+        this.#exchange.downstreamGone()
+        this.#destroy()
+        return
+      case PHASE.answering: return
+      default: this.#destroyOrClose()
+    }
+  }
+
+  #destroyOrClose (): void {
+    if (this.#stream?.writePending === true) this.#close()
+    else this.#destroy()
+  }
+
+  onDrain (): void {
+    this.#exchange.downstreamDrained()
+    if (this.#phase === PHASE.head && this.#pipelined !== null) this.#process()
+    else if (this.#phase === PHASE.lingering && this.#peerEnded) this.#destroy()
+  }
+
+  onClose (): void {
+    this.#exchange.downstreamGone()
+    this.#closed()
+  }
+
+  onDeadline (): void {
+    switch (this.#phase) {
+      case PHASE.head:
+        if (this.#partial !== null) this.#refuse('request_timeout', 'timeouts.requestHead')
+        else this.#destroy()
+        return
+      case PHASE.body:
+      case PHASE.answering: return this.#exchange.onDeadline()
+      default: this.#destroy()
+    }
+  }
+
+  /** The worker is going: an idle connection ends now, a busy one after its answer. */
+  drain (): void {
+    if (this.#phase === PHASE.head && this.#partial === null && this.#pipelined === null) this.#destroyOrClose()
+  }
+
+  #destroy (): void {
+    this.#stream?.destroy()
+    this.#closed()
+  }
+
+  #closed (): void {
+    if (this.#phase === PHASE.closed) return
+    this.#phase = PHASE.closed
+    this.deadlineMs = 0
+    this.#dropRequest()
+    this.#plane.deadlines.remove(this)
+    count(this.#plane.page, WORKER.connectionsOpen, -1)
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * The client's side of an exchange, whatever the protocol: the port through which the exchange answers.
+ */
+export interface Downstream {
+  /**
+   * Writes bytes of the response as they go on the wire.
+   * @returns false when they must stay untouched until the exchange is told of the drain
+   */
+  write (bytes: Buffer): boolean
+  /** Stops and resumes the request's body. */
+  pauseBody (): void
+  resumeBody (): void
+  /** Sets the deadline of what the exchange waits for, in milliseconds from now. */
+  waitFor (timeoutMs: number): void
+  /**
+   * The response has been written.
+   * @param keep another request may follow on the connection
+   */
+  exchangeEnded (keep: boolean): void
+  /**
+   * The response can't be completed: the client has to see that.
+   * @param reset nothing but a reset shows it, because the end of the body would be the end of the connection
+   */
+  abort (reset: boolean): void
+}

@@ -1,0 +1,65 @@
+/**
+ * The end of every exchange, exactly once: counters and the access log.
+ */
+import { PROXY_ERROR_INDEX } from '../core/proxy-error.ts'
+import { LATENCY_BOUNDS_S, SLOT, WORKER } from '../telemetry/counter-layout.ts'
+import type { DataPlane } from './data-plane.ts'
+import type { ExchangeRecord } from './exchange-record.ts'
+
+/** Adds to a counter of a shared page. */
+export function count (page: Float64Array, index: number, change: number): void {
+  page[index] = (page[index] ?? 0) + change
+}
+
+/** Counts and logs an exchange that is over. */
+export function finish (plane: DataPlane, record: ExchangeRecord): void {
+  const durationMs = plane.clock.nowMs() - record.startMs
+  const statusClass = Math.floor(record.status / 100) - 1
+  const version = record.version
+  if (version === null) {
+    count(plane.page, WORKER.unroutedByClass + statusClass, 1)
+    if (record.error !== null) count(plane.page, WORKER.unroutedErrors + PROXY_ERROR_INDEX[record.error], 1)
+  } else {
+    countVersion(version.counters, record, durationMs / 1000)
+  }
+  if (plane.accessLog.wants(record.status, record.error !== null)) log(plane, record, durationMs)
+}
+
+function countVersion (counters: Float64Array, record: ExchangeRecord, seconds: number): void {
+  count(counters, SLOT.requestsByClass + Math.floor(record.status / 100) - 1, 1)
+  count(counters, SLOT.inFlight, -1)
+  count(counters, SLOT.requestBodyBytes, record.bytesIn)
+  count(counters, SLOT.responseBodyBytes, record.bytesOut)
+  count(counters, SLOT.latencySumS, seconds)
+  let bucket = 0
+  while (bucket < LATENCY_BOUNDS_S.length && seconds > (LATENCY_BOUNDS_S[bucket] ?? 0)) bucket++
+  count(counters, SLOT.latencyBuckets + bucket, 1)
+  if (record.error !== null) count(counters, SLOT.errors + PROXY_ERROR_INDEX[record.error], 1)
+}
+
+function log (plane: DataPlane, record: ExchangeRecord, durationMs: number): void {
+  const head = record.requestHead()
+  plane.accessLog.record({
+    wallMs: plane.clock.wallMs() - durationMs,
+    route: record.route?.name ?? '',
+    version: record.version?.name ?? '',
+    endpoint: record.endpoint,
+    method: head?.method() ?? '',
+    host: head?.host() ?? '',
+    path: head?.path() ?? '',
+    protocol: record.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1',
+    status: record.status,
+    error: record.error ?? '',
+    fault: record.fault,
+    stickyKey: record.route === null ? '' : record.stickyKind,
+    requestId: head?.header('x-request-id') ?? '',
+    clientIp: record.clientIp,
+    bytesIn: record.bytesIn,
+    bytesOut: record.bytesOut,
+    durationMs,
+    connectMs: record.connectMs,
+    firstByteMs: record.firstByteMs,
+    attempts: record.attempts,
+    reused: record.reused
+  })
+}

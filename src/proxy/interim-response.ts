@@ -1,0 +1,22 @@
+/**
+ * A 1xx response as it goes on to the client: end-to-end fields kept, the rest out.
+ */
+import type { ResponseHead } from '../http1/response-head.ts'
+
+const SPACE = Buffer.from(' ', 'latin1')
+const LINE_END = Buffer.from('\r\n', 'latin1')
+
+/** A copy of an interim head, with our own version in the status line. */
+export function interimResponse (head: ResponseHead): Buffer {
+  const { fields } = head
+  const reason = head.reasonStart === head.reasonEnd ? SPACE : fields.buf.subarray(head.reasonStart, head.reasonEnd)
+  const parts: Buffer[] = [Buffer.from(`HTTP/1.1 ${head.status}`, 'latin1'), reason, LINE_END]
+  let from = head.lineEnd
+  for (let index = 0; index < fields.droppedCount; index++) {
+    const line = fields.dropped[index] ?? 0
+    parts.push(fields.buf.subarray(from, fields.nameStart(line)))
+    from = fields.lineEnd(line)
+  }
+  parts.push(fields.buf.subarray(from, head.end))
+  return Buffer.concat(parts)
+}

@@ -1,0 +1,142 @@
+/**
+ * What the control plane and a worker say to each other. All of it is plain data that structured clone can carry.
+ */
+import type { Endpoint } from '../core/endpoint.ts'
+import type { AffinityConfig, ListenerConfig, MatchConfig, RouteConfig } from '../config/schema.ts'
+
+/** The options of the data plane, in the units the code uses. */
+export interface DataPlaneOptions {
+  readonly trustedProxies: readonly string[]
+  readonly timeoutsMs: {
+    readonly requestHead: number
+    readonly requestBody: number
+    readonly keepAliveIdle: number
+    readonly upstreamConnect: number
+    readonly upstreamResponse: number
+    readonly upstreamIdle: number
+    readonly streamIdle: number
+    readonly drain: number
+  }
+  readonly limits: {
+    readonly maxHeadBytes: number
+    readonly maxHeaderFields: number
+    readonly maxUriBytes: number
+    /** 0 sets no limit. */
+    readonly maxBodyBytes: number
+    /** 0 sets no limit. */
+    readonly maxConcurrentRequests: number
+    /** 0 sets no limit. */
+    readonly maxConnections: number
+    readonly maxIdleUpstream: number
+  }
+  readonly accessLog: { readonly mode: 'off' | 'sampled' | 'on', readonly sampleRate: number }
+}
+
+/** One version as a worker needs it. */
+export interface VersionSpec {
+  readonly name: string
+  /** The slot of the shared counters: the same number in every worker. */
+  readonly slot: number
+}
+
+/** One route as a worker needs it. Weights and endpoints come in messages of their own. */
+export interface RouteSpec {
+  readonly name: string
+  readonly match: MatchConfig
+  readonly affinity: AffinityConfig
+  readonly balancing: RouteConfig['balancing']
+  readonly whenEmpty: RouteConfig['whenEmpty']
+  readonly versions: readonly VersionSpec[]
+}
+
+/** Replaces the options and all routes. Rare: at the start and after a reload. */
+export interface RoutesMessage {
+  readonly type: 'routes'
+  readonly options: DataPlaneOptions
+  readonly routes: readonly RouteSpec[]
+  /** The worker's own counter segments; slots point into them. */
+  readonly segments: readonly SharedArrayBuffer[]
+}
+
+/** The weights of one route, by version name. The only message of a weight change. */
+export interface SplitMessage {
+  readonly type: 'split'
+  readonly route: string
+  readonly epoch: number
+  readonly weights: Readonly<Record<string, number>>
+}
+
+/** All endpoints of one version of one route. */
+export interface EndpointsMessage {
+  readonly type: 'endpoints'
+  readonly route: string
+  readonly version: string
+  readonly endpoints: readonly Endpoint[]
+}
+
+/** Opens the listeners. */
+export interface ListenMessage {
+  readonly type: 'listen'
+  readonly listeners: readonly ListenerConfig[]
+  /** Several workers share each port. */
+  readonly reusePort: boolean
+}
+
+/** Stop accepting, finish what is in flight, answer `drained`. */
+export interface DrainMessage {
+  readonly type: 'drain'
+  readonly timeoutMs: number
+}
+
+/** The control plane is done with so many bytes of the access log. */
+export interface AccessLogWrittenMessage {
+  readonly type: 'access-log-written'
+  readonly bytes: number
+}
+
+export type ControlMessage = RoutesMessage | SplitMessage | EndpointsMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage
+
+/** A split has been applied: every request read after this uses it. */
+export interface AppliedMessage {
+  readonly type: 'applied'
+  readonly route: string
+  readonly epoch: number
+}
+
+export interface ListeningMessage { readonly type: 'listening' }
+
+/** A listener could not be opened. */
+export interface ListenFailedMessage {
+  readonly type: 'listen-failed'
+  readonly listener: string
+  readonly reason: string
+}
+
+export interface DrainedMessage {
+  readonly type: 'drained'
+  /** Client connections that were cut because the time was over. */
+  readonly cut: number
+}
+
+/** A batch of whole access log lines, each ended by a line feed. */
+export interface AccessLogMessage {
+  readonly type: 'access-log'
+  readonly lines: Uint8Array<ArrayBuffer>
+}
+
+/** Something for Weir's own log. */
+export interface LogMessage {
+  readonly type: 'log'
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  readonly message: string
+  readonly fields: Readonly<Record<string, string | number | boolean>>
+}
+
+export type WorkerMessage = AppliedMessage | ListeningMessage | ListenFailedMessage | DrainedMessage | AccessLogMessage | LogMessage
+
+/** What a worker thread gets at its start. */
+export interface WorkerData {
+  readonly workerId: number
+  /** The worker page of the shared counters. */
+  readonly page: SharedArrayBuffer
+}
