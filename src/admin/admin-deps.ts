@@ -1,0 +1,63 @@
+import type { RouteConfig } from '../config/schema.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Endpoint } from '../core/endpoint.ts'
+import type { TrafficControl } from '../rollout/traffic-control.ts'
+import type { EventLog } from '../store/event-log.ts'
+import type { ExplainAnswer } from './explain-answer.ts'
+import type { TokenBook } from './token-book.ts'
+
+/** Where the endpoints of a version come from, and how well that works. */
+export interface SourceStatus {
+  readonly kind: 'static' | 'kubernetes'
+  /** `starting`: nothing was heard yet; `stale`: the last known endpoints are used while the source can't be reached. */
+  readonly state: 'starting' | 'synced' | 'stale'
+  /** `namespace/service:port` for Kubernetes. */
+  readonly name?: string
+  /** What is wrong, for people. */
+  readonly detail?: string
+}
+
+/** What the control plane knows of a version beside its weight. */
+export interface VersionDetails {
+  readonly name: string
+  readonly source: SourceStatus
+  readonly endpoints: readonly Endpoint[]
+  /** What the workers counted since they started: requests, and their share of the route's requests from 0 to 1. */
+  readonly observed?: { readonly requests: number, readonly share: number }
+}
+
+/** What the control plane knows of a route beside its traffic state. */
+export interface RouteDetails {
+  readonly config: RouteConfig
+  readonly versions: readonly VersionDetails[]
+}
+
+/** A request that somebody asks about. */
+export interface ExplainQuery {
+  readonly route: string
+  /** The address of the client, after trusted proxies. */
+  readonly ip: string
+  readonly method: string
+  /** Without port, in lower case; empty when the request has none. */
+  readonly host: string
+  readonly path: string
+  /** Without `?`. */
+  readonly query: string
+  /** By name in lower case; several fields of one name joined by `, `. */
+  readonly headers: ReadonlyMap<string, string>
+}
+
+/** What the admin API needs of the rest of Weir. */
+export interface AdminDeps {
+  readonly clock: Clock
+  readonly log: EventLog
+  readonly tokens: TokenBook
+  readonly traffic: Pick<TrafficControl, 'route' | 'routes' | 'change'>
+  /** Undefined when the configuration has no such route. */
+  details (route: string): RouteDetails | undefined
+  /** Ready when `reasons` is empty; a reason is one sentence. */
+  readiness (): { readonly reasons: readonly string[] }
+  metrics (): Promise<{ readonly contentType: string, readonly body: string }>
+  /** Decides as a worker would, without sending anything. Undefined when there is no such route. */
+  explain (query: ExplainQuery): ExplainAnswer | undefined
+}

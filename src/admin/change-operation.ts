@@ -1,0 +1,103 @@
+/**
+ * What all changes of weights have in common: If-Match, waiting for the workers, and the answer.
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type Static, Type } from './json-schema.ts'
+import { DURATION_PATTERN, parseDurationMs } from '../core/duration.ts'
+import type { ChangeOptions } from '../rollout/traffic-control.ts'
+import type { TrafficCommand } from '../rollout/traffic-state.ts'
+import type { AdminDeps } from './admin-deps.ts'
+import { epochTag, parseIfMatch } from './if-match.ts'
+import type { Answer } from './operation.ts'
+import type { ProblemCode } from './problem.ts'
+import { ProblemError } from './problem-error.ts'
+import { WeightsSchema } from './weights-schema.ts'
+
+/** The longest that a client may wait for the workers, in milliseconds. */
+const MAX_WAIT_MS = 30_000
+
+export const ChangeQuerySchema = Type.object({
+  wait: Type.optional(Type.oneOf(['all', 'none'], { default: 'none', description: '`all`: answer when every worker applies the weights, or `timeout` is over; the answer says how far it came.' })),
+  timeout: Type.optional(Type.string({ pattern: DURATION_PATTERN, default: '5s', description: 'How long `wait=all` waits; at most 30s.' }))
+}, { additionalProperties: false })
+
+export const ChangeHeadersSchema = Type.object({
+  'if-match': Type.optional(Type.string({ description: 'The ETag of the route as it was read. The change is made only if the route is still at that epoch.' }))
+})
+
+/** The reason of a change: one line for the history. */
+export const ReasonSchema = Type.optional(Type.string({
+  maxLength: 500, pattern: '^[^\\u0000-\\u001f\\u007f\\u2028\\u2029]*$', default: '', description: 'Why, in one line, for the history.'
+}))
+
+export const ChangeAnswerSchema = Type.object({
+  route: Type.string(),
+  epoch: Type.integer({ description: 'The epoch of the route now.' }),
+  revision: Type.integer({ description: 'The latest revision of the route.' }),
+  changed: Type.boolean({ description: 'False when the route already had these weights; then there is no new epoch and no entry in the history.' }),
+  weights: WeightsSchema,
+  applied: Type.optional(Type.object({
+    workers: Type.integer({ description: 'The workers of the data plane.' }),
+    applied: Type.integer({ description: 'Those that apply the weights.' }),
+    complete: Type.boolean({ description: 'All of them do. False means that the time was over: the change is stored and the rest will follow.' }),
+    tookMs: Type.number({ description: 'Milliseconds until the last of them.' })
+  }, { description: 'With `wait=all`.' }))
+}, { description: 'The route after the change.' })
+
+type ChangeAnswer = Static<typeof ChangeAnswerSchema>
+
+export type ChangeQuery = Static<typeof ChangeQuerySchema>
+
+export const CHANGE_ANSWER: Answer = {
+  description: 'The change is stored, and survives a crash of Weir.',
+  schema: ChangeAnswerSchema,
+  tagged: true,
+  example: {
+    route: 'hello',
+    epoch: 4,
+    revision: 4,
+    changed: true,
+    weights: { stable: 75, canary: 25 },
+    applied: { workers: 2, applied: 2, complete: true, tookMs: 1.4 }
+  }
+}
+
+/** What any change may answer instead. */
+export const CHANGE_PROBLEMS: readonly ProblemCode[] = [
+  'invalid_request', 'malformed_if_match', 'unknown_route', 'all_weights_zero', 'store_conflict', 'epoch_mismatch', 'store_failed'
+]
+
+/** Makes a change as the request's headers, query and reason ask for it, and answers. */
+export async function answerChange (
+  deps: AdminDeps, request: FastifyRequest<{ Params: { route: string }, Querystring: ChangeQuery }>, reply: FastifyReply,
+  change: { readonly command: TrafficCommand, readonly reason: string | undefined }
+): Promise<ChangeAnswer> {
+  const { route } = request.params
+  const meta = { actor: request.actor, reason: change.reason ?? '', source: 'api' } as const
+  const result = await deps.traffic.change(route, change.command, meta, changeOptions(request))
+  if (!result.ok) {
+    const { code, message, epoch } = result.error
+    if (epoch !== undefined) void reply.header('etag', epochTag(epoch))
+    throw new ProblemError(code, epoch === undefined ? { detail: message } : { detail: message, epoch })
+  }
+  const { epoch, revision, weights } = result.traffic
+  void reply.header('etag', epochTag(epoch))
+  if (result.changed) deps.log.info('weights changed', { route, epoch, actor: meta.actor, reason: meta.reason, action: change.command.type })
+  const answer = { route, epoch, revision, changed: result.changed, weights }
+  if (request.query.wait !== 'all') return answer
+  const { workers, applied, tookMs } = await result.published
+  return { ...answer, applied: { workers, applied, complete: applied === workers, tookMs } }
+}
+
+function changeOptions (request: FastifyRequest<{ Querystring: ChangeQuery }>): ChangeOptions {
+  const condition = parseIfMatch(request.headers['if-match'])
+  if (condition.kind === 'malformed') {
+    throw new ProblemError('malformed_if_match', { detail: 'send the ETag of the route as it came, in its quotes, such as If-Match: "3"' })
+  }
+  const publishTimeoutMs = parseDurationMs(request.query.timeout ?? '5s')
+  if (publishTimeoutMs > MAX_WAIT_MS) {
+    const fault = { path: 'query/timeout', message: 'has to be 30s or less' }
+    throw new ProblemError('invalid_request', { detail: `${fault.path} ${fault.message}`, errors: [fault] })
+  }
+  return condition.kind === 'epochs' ? { ifEpoch: condition.epochs, publishTimeoutMs } : { publishTimeoutMs }
+}

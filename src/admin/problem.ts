@@ -1,0 +1,74 @@
+/**
+ * Errors of the admin API: RFC 9457 problem details, one table of codes.
+ */
+
+/** One row: the status and the title, which is the same for every occurrence. */
+export interface ProblemRow {
+  readonly status: number
+  readonly title: string
+}
+
+export const PROBLEMS = {
+  invalid_request: { status: 400, title: 'The request is not what this resource expects' },
+  malformed_body: { status: 400, title: 'The body is not valid JSON' },
+  malformed_if_match: { status: 400, title: 'If-Match is not a list of entity tags' },
+  bad_request: { status: 400, title: 'The request is not valid HTTP' },
+  unauthenticated: { status: 401, title: 'A valid bearer token is needed' },
+  forbidden: { status: 403, title: 'The token\'s role does not allow this' },
+  not_local: { status: 403, title: 'Without tokens the API answers this machine only' },
+  host_not_allowed: { status: 403, title: 'Without tokens the API answers under a loopback name only' },
+  cross_site: { status: 403, title: 'Without tokens the API takes no changes from other web sites' },
+  not_found: { status: 404, title: 'There is no such resource' },
+  unknown_route: { status: 404, title: 'There is no such route' },
+  method_not_allowed: { status: 405, title: 'The resource does not have this method' },
+  request_timeout: { status: 408, title: 'The request did not arrive in time' },
+  nothing_to_undo: { status: 409, title: 'The route was never changed' },
+  versions_changed: { status: 409, title: 'The route has other versions now' },
+  store_conflict: { status: 409, title: 'Others changed the state at the same time' },
+  epoch_mismatch: { status: 412, title: 'The route has changed since it was read' },
+  body_too_large: { status: 413, title: 'The body is too large' },
+  uri_too_long: { status: 414, title: 'The path is too long' },
+  unsupported_media_type: { status: 415, title: 'The body has to be application/json' },
+  unknown_version: { status: 422, title: 'The route has no such version' },
+  missing_version: { status: 422, title: 'A version has no weight' },
+  invalid_weight: { status: 422, title: 'A weight is out of range' },
+  all_weights_zero: { status: 422, title: 'No version would be served' },
+  unknown_revision: { status: 422, title: 'The history has no such revision' },
+  header_too_large: { status: 431, title: 'The header is too large' },
+  internal_error: { status: 500, title: 'Weir failed to answer; its log says why' },
+  store_failed: { status: 503, title: 'The change could not be stored and was not made' }
+} as const satisfies Record<string, ProblemRow>
+
+export type ProblemCode = keyof typeof PROBLEMS
+
+/** A fault at one place of the request. */
+export interface ProblemFault {
+  /** Where: `body/weights/canary`, `query/limit`. */
+  readonly path: string
+  readonly message: string
+}
+
+/** The body of an error response. */
+export interface Problem {
+  /** `urn:weir:problem:<code>` */
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  /** What to match on. */
+  readonly code: ProblemCode
+  readonly detail?: string
+  readonly errors?: readonly ProblemFault[]
+  /** The epoch of the route, where the problem is about it. */
+  readonly epoch?: number
+}
+
+/** What is added to the row of a code. */
+export type ProblemDetails = Pick<Problem, 'detail' | 'errors' | 'epoch'>
+
+/** The media type of RFC 9457. */
+export const PROBLEM_TYPE = 'application/problem+json'
+
+/** The body for a code. */
+export function problemBody (code: ProblemCode, details: ProblemDetails = {}): Problem {
+  return { type: `urn:weir:problem:${code}`, title: PROBLEMS[code].title, status: PROBLEMS[code].status, code, ...details }
+}

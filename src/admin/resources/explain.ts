@@ -1,0 +1,73 @@
+import type { FastifyInstance } from 'fastify'
+import { type Static, Type } from '../json-schema.ts'
+import { METHOD_PATTERN } from '../../config/patterns.ts'
+import { parseIp } from '../../core/ip.ts'
+import type { AdminDeps, ExplainQuery } from '../admin-deps.ts'
+import { type ExplainAnswer, ExplainAnswerSchema } from '../explain-answer.ts'
+import { describeOperation } from '../operation.ts'
+import { ProblemError } from '../problem-error.ts'
+import type { RouteParams } from '../route-params.ts'
+import { RouteParamsSchema } from '../route-params.ts'
+
+/** `name:value`; the value as RFC 9110 section 5.5 allows it. */
+const HEADER_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}:[\\t\\u0020-\\u007e\\u0080-\\u00ff]{0,4096}$"
+
+const QuerySchema = Type.object({
+  ip: Type.string({ maxLength: 64, description: 'The address of the client, as it is after trusted proxies.', examples: ['203.0.113.9'] }),
+  method: Type.optional(Type.string({ pattern: METHOD_PATTERN, default: 'GET', description: 'The method of the request.' })),
+  host: Type.optional(Type.string({ maxLength: 255, pattern: '^[!-~]*$', default: '', description: 'The host of the request.' })),
+  path: Type.optional(Type.string({ maxLength: 8192, pattern: '^/[!-~]*$', default: '/', description: 'The path of the request; a query may follow.' })),
+  header: Type.optional(Type.list(Type.string({ pattern: HEADER_PATTERN }), { maxItems: 32, default: [], description: 'A header field as `name:value`. Repeat it for more fields.', examples: [['x-user:42']] }))
+}, { additionalProperties: false })
+
+const EXAMPLE: ExplainAnswer = {
+  route: 'hello',
+  matches: true,
+  matchedRoute: 'hello',
+  stickyKey: { kind: 'client-ip', value: '203.0.113.9' },
+  chosen: 'canary',
+  version: 'canary',
+  endpoint: null,
+  why: ['route "hello" matches: host any, path /', 'the client is recognised by its IP 203.0.113.9', 'its draw gives "canary" (weights stable 75, canary 25)']
+}
+
+/** GET /v1/routes/{route}/explain */
+export function explainResource (app: FastifyInstance, deps: AdminDeps): void {
+  app.get<{ Params: RouteParams, Querystring: Static<typeof QuerySchema> }>('/v1/routes/:route/explain', {
+    config: { access: 'viewer' },
+    schema: describeOperation({
+      operationId: 'explainRequest',
+      tag: 'Routes',
+      summary: 'Which version a client gets, and why',
+      description: 'Decides as a worker would, without sending anything.',
+      params: RouteParamsSchema,
+      querystring: QuerySchema,
+      answers: { 200: { description: 'The decision.', schema: ExplainAnswerSchema, example: EXAMPLE } },
+      problems: ['invalid_request', 'unknown_route']
+    })
+  }, async (request) => {
+    const answer = deps.explain(toExplainQuery(request.params.route, request.query))
+    if (answer === undefined) throw new ProblemError('unknown_route', { detail: 'GET /v1/routes lists the routes' })
+    return answer
+  })
+}
+
+function toExplainQuery (route: string, query: Static<typeof QuerySchema>): ExplainQuery {
+  const ip = parseIp(query.ip)
+  if (ip === undefined) {
+    const fault = { path: 'query/ip', message: 'has to be an IPv4 or IPv6 address without port or brackets' }
+    throw new ProblemError('invalid_request', { detail: `${fault.path} ${fault.message}`, errors: [fault] })
+  }
+  const headers = new Map<string, string>()
+  for (const field of query.header ?? []) {
+    const colon = field.indexOf(':')
+    const name = field.slice(0, colon).toLowerCase()
+    const value = field.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')
+    const earlier = headers.get(name)
+    headers.set(name, earlier === undefined ? value : `${earlier}, ${value}`)
+  }
+  const [path = '/', ...rest] = (query.path ?? '/').split('?')
+  return {
+    route, ip: ip.address, method: query.method ?? 'GET', host: (query.host ?? '').toLowerCase().replace(/:[0-9]*$/, ''), path, query: rest.join('?'), headers
+  }
+}

@@ -1,0 +1,43 @@
+import type { FastifyInstance } from 'fastify'
+import { type Static, Type } from '../json-schema.ts'
+import type { AdminDeps } from '../admin-deps.ts'
+import { describeOperation } from '../operation.ts'
+import { WeightsSchema } from '../weights-schema.ts'
+
+const AnswerSchema = Type.object({
+  routes: Type.list(Type.object({
+    name: Type.string(),
+    epoch: Type.integer({ description: 'Raised by every change of the route.' }),
+    revision: Type.integer({ description: 'The latest revision of the history.' }),
+    weights: WeightsSchema,
+    readyEndpoints: Type.mapOf(Type.integer(), { description: 'The number of ready endpoints by version.' })
+  }), { description: 'In the order of the configuration.' })
+})
+
+const EXAMPLE: Static<typeof AnswerSchema> = {
+  routes: [{ name: 'hello', epoch: 3, revision: 3, weights: { stable: 75, canary: 25 }, readyEndpoints: { stable: 2, canary: 2 } }]
+}
+
+/** GET /v1/routes */
+export function routesResource (app: FastifyInstance, deps: AdminDeps): void {
+  app.get('/v1/routes', {
+    config: { access: 'viewer' },
+    schema: describeOperation({
+      operationId: 'listRoutes',
+      tag: 'Routes',
+      summary: 'All routes with their weights',
+      description: 'In short; each route has more to say of itself.',
+      answers: { 200: { description: 'The routes.', schema: AnswerSchema, example: EXAMPLE } },
+      problems: []
+    })
+  }, async (): Promise<Static<typeof AnswerSchema>> => ({
+    routes: [...deps.traffic.routes()].map(([name, { epoch, revision, weights }]) => ({
+      name,
+      epoch,
+      revision,
+      weights,
+      readyEndpoints: Object.fromEntries((deps.details(name)?.versions ?? []).map((version) =>
+        [version.name, version.endpoints.filter((endpoint) => endpoint.ready).length]))
+    }))
+  }))
+}

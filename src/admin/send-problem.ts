@@ -1,0 +1,96 @@
+/**
+ * The one place where an error of the admin API becomes a response. Messages of foreign errors are never sent: they may
+ * hold paths, and the log has them.
+ */
+import type { FastifyError, FastifyInstance, FastifyReply, FastifySchemaValidationError } from 'fastify'
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { EventLog } from '../store/event-log.ts'
+import type { ProblemCode, ProblemDetails, ProblemFault } from './problem.ts'
+import { PROBLEM_TYPE, problemBody } from './problem.ts'
+import { ProblemError } from './problem-error.ts'
+
+const MAX_FAULTS = 20
+
+/** What fastify calls what went wrong before a handler ran. */
+const FASTIFY_CODES: Readonly<Record<string, ProblemCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_body',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_body',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_body',
+  FST_ERR_BAD_URL: 'bad_request',
+  FST_ERR_MAX_PARAM_LENGTH: 'uri_too_long'
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, ProblemCode>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  HPE_HEADER_OVERFLOW: 'header_too_large'
+}
+
+/** Sends a problem. */
+export function sendProblem (reply: FastifyReply, code: ProblemCode, details: ProblemDetails = {}): FastifyReply {
+  const body = problemBody(code, details)
+  return reply.code(body.status).type(PROBLEM_TYPE).send(JSON.stringify(body))
+}
+
+/** Answers everything that handlers and fastify throw. */
+export function answerErrors (app: FastifyInstance, log: EventLog): void {
+  app.setErrorHandler((error: unknown, request, reply) => {
+    if (error instanceof ProblemError) return sendProblem(reply, error.code, error.details)
+    const known = isFastifyError(error) ? classify(error) : undefined
+    if (known !== undefined) return sendProblem(reply, known.code, known.details)
+    log.error('the admin API failed to answer', {
+      method: request.method, url: request.routeOptions.url ?? '', error: error instanceof Error ? error.stack ?? error.message : String(error)
+    })
+    return sendProblem(reply, 'internal_error')
+  })
+}
+
+/** Answers what fastify's router refuses before any hook. */
+export function answerFrameworkError (error: FastifyError, reply: FastifyReply): void {
+  sendProblem(reply, FASTIFY_CODES[error.code] ?? 'bad_request')
+}
+
+/** Answers bytes that are not HTTP, or that came too slowly or in too large a header, and closes the connection. */
+export function answerClientError (error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const body = problemBody(CLIENT_ERRORS[error.code ?? ''] ?? 'bad_request')
+  const text = JSON.stringify(body)
+  socket.end(`HTTP/1.1 ${body.status} ${STATUS_CODES[body.status] ?? ''}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`)
+}
+
+interface Classified {
+  readonly code: ProblemCode
+  readonly details: ProblemDetails
+}
+
+function classify (error: FastifyError): Classified | undefined {
+  if (error.validation !== undefined) return { code: 'invalid_request', details: validationDetails(error.validation, error.validationContext ?? 'body') }
+  const code = FASTIFY_CODES[error.code]
+  if (code !== undefined) return { code, details: code === 'unsupported_media_type' ? { detail: 'send Content-Type: application/json' } : {} }
+  // secure-json-parse refuses __proto__ with a bare SyntaxError.
+  if (error instanceof SyntaxError && error.statusCode === 400) return { code: 'malformed_body', details: {} }
+  return error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500 ? { code: 'bad_request', details: {} } : undefined
+}
+
+function validationDetails (faults: readonly FastifySchemaValidationError[], context: string): ProblemDetails {
+  const errors = faults.slice(0, MAX_FAULTS).map((fault) => describeFault(fault, context === 'querystring' ? 'query' : context))
+  return { detail: errors.map(({ path, message }) => `${path} ${message}`).join('; '), errors }
+}
+
+function describeFault (fault: FastifySchemaValidationError, context: string): ProblemFault {
+  const path = `${context}${fault.instancePath}`
+  const { additionalProperty, missingProperty, allowedValues }: { additionalProperty?: unknown, missingProperty?: unknown, allowedValues?: unknown } = fault.params
+  if (typeof additionalProperty === 'string') return { path: `${path}/${additionalProperty.slice(0, 80)}`, message: 'is not known here' }
+  if (typeof missingProperty === 'string') return { path: `${path}/${missingProperty}`, message: 'is missing' }
+  if (Array.isArray(allowedValues)) return { path, message: `has to be one of ${allowedValues.join(', ')}` }
+  return { path, message: fault.message ?? 'is not valid' }
+}
+
+function isFastifyError (error: unknown): error is FastifyError {
+  return error instanceof Error && ('code' in error || 'statusCode' in error || 'validation' in error)
+}

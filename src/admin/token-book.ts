@@ -1,0 +1,140 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { open } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import type { Static } from 'typebox'
+import type { TokenSchema } from '../config/schema.ts'
+import type { Clock } from '../core/clock.ts'
+import type { EventLog } from '../store/event-log.ts'
+
+export type TokenConfig = Static<typeof TokenSchema>
+export type Role = TokenConfig['role']
+
+/** Who a token stands for. */
+export interface TokenHolder {
+  readonly name: string
+  readonly role: Role
+}
+
+interface LoadedToken extends TokenHolder {
+  readonly digest: Buffer
+}
+
+/** A token file is read again when it was last read this long ago. */
+const REREAD_MS = 1_000
+const MAX_FILE_BYTES = 4_096
+const MIN_TOKEN_LENGTH = 16
+/** RFC 6750 section 2.1: what may follow `Bearer`. */
+const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
+
+/**
+ * The bearer tokens. Their files are read again as they are used, at most once a second, so that a rotated secret needs
+ * no restart. A token whose file can't be used is disabled until it can, and the log says so once.
+ */
+export class TokenBook {
+  readonly #clock: Clock
+  readonly #log: EventLog
+  #configs: readonly TokenConfig[]
+  #tokens: readonly LoadedToken[] = []
+  /** What was last said of each token, so that a lasting fault is logged once. */
+  #faults = new Map<string, string>()
+  #readAtMs = Number.NEGATIVE_INFINITY
+  #reading: Promise<void> | undefined
+
+  /** @param configs an empty list leaves the API open */
+  constructor (configs: readonly TokenConfig[], clock: Clock, log: EventLog) {
+    this.#configs = configs
+    this.#clock = clock
+    this.#log = log
+  }
+
+  /** Is there no token at all, so that anybody on this machine may do anything? */
+  get open (): boolean {
+    return this.#configs.length === 0
+  }
+
+  /** Takes the tokens of a new configuration and reads their files. */
+  async configure (configs: readonly TokenConfig[]): Promise<void> {
+    this.#configs = configs
+    this.#faults = new Map()
+    await this.#reading
+    await this.#read()
+  }
+
+  /** Reads the files. Call it at the start, so that faults are logged before the first request. */
+  async load (): Promise<void> {
+    await this.#refresh()
+  }
+
+  /**
+   * Finds who a token belongs to. The time it takes does not depend on how much of a token was guessed: digests of equal
+   * length are compared in constant time, and all of them, always.
+   */
+  async find (presented: string): Promise<TokenHolder | undefined> {
+    await this.#refresh()
+    const digest = digestOf(presented)
+    let found: TokenHolder | undefined
+    for (const token of this.#tokens) {
+      const equal = timingSafeEqual(digest, token.digest)
+      found = equal && found === undefined ? token : found
+    }
+    return found
+  }
+
+  async #refresh (): Promise<void> {
+    if (this.#clock.nowMs() - this.#readAtMs < REREAD_MS) return
+    this.#reading ??= this.#read().finally(() => { this.#reading = undefined })
+    await this.#reading
+  }
+
+  async #read (): Promise<void> {
+    const configs = this.#configs
+    const tokens: LoadedToken[] = []
+    for (const config of configs) {
+      const result = await readToken(config.file)
+      if ('digest' in result) tokens.push({ name: config.name, role: config.role, digest: result.digest })
+      this.#report(config, 'fault' in result ? result.fault : undefined)
+    }
+    if (configs !== this.#configs) return
+    this.#tokens = tokens
+    this.#readAtMs = this.#clock.nowMs()
+  }
+
+  #report (config: TokenConfig, fault: string | undefined): void {
+    if (fault === this.#faults.get(config.name)) return
+    if (fault === undefined) {
+      this.#faults.delete(config.name)
+      this.#log.info('a token of the admin API can be used again', { token: config.name })
+      return
+    }
+    this.#faults.set(config.name, fault)
+    this.#log.error('a token of the admin API is disabled until its file is right', { token: config.name, file: config.file, fault })
+  }
+}
+
+async function readToken (path: string): Promise<{ readonly digest: Buffer } | { readonly fault: string }> {
+  let text: string
+  try {
+    // Without O_NONBLOCK, opening a named pipe would wait for its writer.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      const stats = await file.stat()
+      if (!stats.isFile()) return { fault: 'it is not a regular file' }
+      if (stats.size > MAX_FILE_BYTES) return { fault: `it is longer than ${MAX_FILE_BYTES} bytes` }
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_FILE_BYTES), 0, MAX_FILE_BYTES, 0)
+      text = buffer.toString('latin1', 0, bytesRead)
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    return { fault: error instanceof Error ? error.message : String(error) }
+  }
+  const token = text.replace(/[\r\n]+$/, '')
+  if (token === '') return { fault: 'it is empty' }
+  if (token.length < MIN_TOKEN_LENGTH) return { fault: `the token is shorter than ${MIN_TOKEN_LENGTH} characters` }
+  if (!TOKEN.test(token)) return { fault: 'the token has characters that a bearer token can\'t have (RFC 6750); use letters, digits and -._~+/' }
+  return { digest: digestOf(token) }
+}
+
+function digestOf (text: string): Buffer {
+  return createHash('sha256').update(text, 'latin1').digest()
+}

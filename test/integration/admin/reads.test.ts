@@ -1,0 +1,115 @@
+import t from 'tap'
+import { adminFixture } from '../../helpers/admin-fixture.ts'
+
+const headers = { host: 'localhost' }
+
+t.test('GET / says what there is', async (t) => {
+  const { app } = await adminFixture()
+  const { resources } = (await app.inject({ url: '/', headers })).json<{ resources: Record<string, string> }>()
+  for (const url of Object.values(resources)) t.equal((await app.inject({ url, headers })).statusCode, 200, url)
+})
+
+t.test('all routes are listed with weights and ready endpoints', async (t) => {
+  const { app } = await adminFixture()
+  const answer = await app.inject({ url: '/v1/routes', headers })
+  t.same(answer.json(), { routes: [{ name: 'hello', epoch: 1, revision: 1, weights: { stable: 90, canary: 10 }, readyEndpoints: { stable: 1, canary: 1 } }] })
+  t.match(answer.headers, { 'content-type': /^application\/json/, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+})
+
+t.test('a route shows versions, endpoints with conditions, sources and shares, and its epoch as ETag', async (t) => {
+  const { app } = await adminFixture()
+  const answer = await app.inject({ url: '/v1/routes/hello', headers })
+  t.equal(answer.headers.etag, '"1"')
+  t.same(answer.json(), {
+    name: 'hello',
+    epoch: 1,
+    revision: 1,
+    weights: { stable: 90, canary: 10 },
+    fileWeights: { stable: 90, canary: 10 },
+    affinity: { by: 'header', header: 'x-user', level: 'version' },
+    balancing: 'least-request',
+    whenEmpty: 'fallback',
+    match: { path: '/' },
+    versions: [
+      {
+        name: 'stable',
+        weight: 90,
+        targetShare: 0.9,
+        observed: { requests: 9, share: 0.9 },
+        source: { kind: 'static', state: 'synced' },
+        endpoints: [{ address: '127.0.0.1', port: 9001, ready: true, serving: true, terminating: false }]
+      },
+      {
+        name: 'canary',
+        weight: 10,
+        targetShare: 0.1,
+        source: { kind: 'kubernetes', state: 'stale', name: 'shop/hello-canary:http', detail: 'the API server does not answer' },
+        endpoints: [
+          { address: 'fd00::1', port: 80, ready: true, serving: true, terminating: false },
+          { address: 'fd00::2', port: 80, ready: false, serving: true, terminating: true }
+        ]
+      }
+    ]
+  })
+  t.notMatch(answer.body, 'do-not-show', 'the salt of the draw stays inside')
+})
+
+t.test('HEAD is GET without a body', async (t) => {
+  const { app } = await adminFixture()
+  const [head, get] = await Promise.all((['HEAD', 'GET'] as const).map((method) => app.inject({ method, url: '/v1/routes/hello', headers })))
+  t.equal(head?.statusCode, 200)
+  t.equal(head?.body, '')
+  t.equal(head?.headers.etag, '"1"')
+  t.equal(head?.headers['content-length'], get?.headers['content-length'])
+})
+
+t.test('health is always well, readiness gives its reasons', async (t) => {
+  const { app, missing } = await adminFixture()
+  t.same((await app.inject('/readyz')).json(), { ready: true, reasons: [] })
+  missing.push('listener web is not open')
+  const unready = await app.inject('/readyz')
+  t.equal(unready.statusCode, 503)
+  t.same(unready.json(), { ready: false, reasons: ['listener web is not open'] })
+  t.same((await app.inject('/healthz')).json(), { status: 'ok' })
+})
+
+t.test('metrics come as the collector made them', async (t) => {
+  const { app } = await adminFixture()
+  const answer = await app.inject({ url: '/metrics', headers })
+  t.equal(answer.body, 'weir_up 1\n')
+  t.equal(answer.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
+})
+
+t.test('explain hands over the request as routing sees one', async (t) => {
+  const { app, asked } = await adminFixture()
+  const query = 'ip=::ffff:203.0.113.9&method=POST&host=Hello.Example.com:8080&path=/a%3Fb%3Dc%3Fd&header=X-User:%2042&header=x-user:43&header=Cookie:a%3Db'
+  const answer = await app.inject({ url: `/v1/routes/hello/explain?${query}`, headers })
+  t.match(answer.json(), { matches: true, stickyKey: { kind: 'header', value: '42, 43' }, version: 'canary' })
+  t.same(asked, [{
+    route: 'hello', ip: '203.0.113.9', method: 'POST', host: 'hello.example.com', path: '/a', query: 'b=c?d', headers: new Map([['x-user', '42, 43'], ['cookie', 'a=b']])
+  }])
+  await app.inject({ url: '/v1/routes/hello/explain?ip=::1&host=[::1]:80', headers })
+  t.same(asked[1], { route: 'hello', ip: '::1', method: 'GET', host: '[::1]', path: '/', query: '', headers: new Map() })
+})
+
+t.test('what explain can\'t understand is refused with the place', async (t) => {
+  const { app, asked } = await adminFixture()
+  const wrong = {
+    '': 'query/ip',
+    'ip=nonsense': 'query/ip',
+    'ip=1.2.3.4:80': 'query/ip',
+    'ip=1.1.1.1&path=x': 'query/path',
+    'ip=1.1.1.1&path=/%0d%0a': 'query/path',
+    'ip=1.1.1.1&method=GE%20T': 'query/method',
+    'ip=1.1.1.1&header=nocolon': 'query/header/0',
+    'ip=1.1.1.1&header=a:b&header=a:%0d': 'query/header/1',
+    'ip=1.1.1.1&user=42': 'query/user'
+  }
+  for (const [query, path] of Object.entries(wrong)) {
+    const answer = await app.inject({ url: `/v1/routes/hello/explain?${query}`, headers })
+    t.equal(answer.statusCode, 400, query)
+    t.match(answer.json(), { code: 'invalid_request', errors: [{ path }] }, query)
+  }
+  t.same(asked, [])
+  t.match((await app.inject({ url: '/v1/routes/nope/explain?ip=::1', headers })).json(), { status: 404, code: 'unknown_route' })
+})
