@@ -1,0 +1,37 @@
+/**
+ * The entry of the `weir` command: arguments → run, validate, help or version.
+ */
+import { parseArguments } from './cli/arguments.ts'
+import { assertNever } from './core/assert-never.ts'
+
+/** @returns the exit code: 0 all is well, 1 failure, 2 wrong arguments */
+async function main (args: readonly string[]): Promise<number> {
+  const parsed = parseArguments(args)
+  switch (parsed.command) {
+    case 'run': {
+      const { run } = await import('./runtime/run.ts')
+      return await run({ file: parsed.configFile, env: process.env, args: parsed.flags })
+    }
+    case 'validate': {
+      const { validate } = await import('./runtime/validate.ts')
+      return await validate({ file: parsed.configFile, env: process.env, args: parsed.flags })
+    }
+    case 'help': {
+      const { helpText } = await import('./cli/help-text.ts')
+      const { listConfigOptions } = await import('./config/options.ts')
+      process.stdout.write(helpText(parsed.topic, listConfigOptions()))
+      return 0
+    }
+    case 'version': {
+      const { packageVersion } = await import('./runtime/package-version.ts')
+      process.stdout.write(`weir ${packageVersion()}\n`)
+      return 0
+    }
+    case 'wrong':
+      process.stderr.write(`${parsed.message}\n`)
+      return 2
+    default: return assertNever(parsed)
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,303 @@
+/**
+ * The composition of Weir: configuration, store, discovery, workers, admin API. It wires and starts; it decides nothing.
+ */
+import { availableParallelism } from 'node:os'
+import type { FastifyInstance } from 'fastify'
+import type { AdminDeps, RouteDetails, SourceStatus } from '../admin/admin-deps.ts'
+import { createAdminApp } from '../admin/app.ts'
+import { TokenBook } from '../admin/token-book.ts'
+import type { ConfigSources } from '../config/load.ts'
+import { formatFault } from '../config/config-error.ts'
+import type { LoadedConfig } from '../config/resolve.ts'
+import { findRestartOnlyChanges } from '../config/restart-only.ts'
+import type { Config, RouteConfig } from '../config/schema.ts'
+import type { ConfigWatcher } from '../config/watch.ts'
+import { createConfigWatcher } from '../config/watch-file.ts'
+import type { Clock } from '../core/clock.ts'
+import { parseDurationMs } from '../core/duration.ts'
+import { Random } from '../core/random.ts'
+import { EndpointRegistry } from '../discovery/endpoint-registry.ts'
+import type { EndpointSourceStatus } from '../discovery/endpoint-source.ts'
+import { KubeClient } from '../kube/kube-client.ts'
+import { loadKubeCredentials } from '../kube/kube-credentials.ts'
+import { TrafficControl } from '../rollout/traffic-control.ts'
+import type { TrafficState } from '../rollout/traffic-state.ts'
+import type { StateStore } from '../store/state-store.ts'
+import { ControlMetrics } from '../telemetry/control-metrics.ts'
+import { ControlTicker } from '../telemetry/control-ticker.ts'
+import { CounterBook } from '../telemetry/counter-book.ts'
+import { openLogFile } from '../telemetry/log-file.ts'
+import { LogWriter } from '../telemetry/log-writer.ts'
+import { ObservedShares } from '../telemetry/observed-share.ts'
+import type { ProcessLogger } from '../telemetry/process-logger.ts'
+import { PromCollector } from '../telemetry/prom-collector.ts'
+import { ThrottledLogger } from '../telemetry/throttled-logger.ts'
+import { dataPlaneOptions, routeSpecs } from './data-plane-options.ts'
+import { openStore } from './open-store.ts'
+import { packageVersion } from './package-version.ts'
+import { probeListeners } from './probe-listeners.ts'
+import { RouteExplainer } from './route-explainer.ts'
+import { WorkerPool } from './worker-pool.ts'
+
+const RANDOM_RANGE = 2 ** 32
+
+export interface ControlPlaneDeps {
+  readonly clock: Clock
+  readonly log: ProcessLogger
+  /** Where the configuration came from, for reloads. */
+  readonly sources: ConfigSources
+}
+
+export class ControlPlane {
+  readonly #deps: ControlPlaneDeps
+  readonly #throttled: ThrottledLogger
+  readonly #book: CounterBook
+  readonly #shares: ObservedShares
+  readonly #metrics: ControlMetrics
+  readonly #ticker: ControlTicker
+  readonly #accessLog: LogWriter
+  readonly #pool: WorkerPool
+  readonly #discovery: EndpointRegistry
+  readonly #tokens: TokenBook
+  #config: Config
+  #store: StateStore<TrafficState> | undefined
+  #traffic: TrafficControl | undefined
+  #admin: FastifyInstance | undefined
+  #watcher: ConfigWatcher | undefined
+  #reloading: Promise<void> = Promise.resolve()
+  #draining = false
+
+  constructor (loaded: LoadedConfig, deps: ControlPlaneDeps) {
+    const { clock, log } = deps
+    const config = loaded.config
+    this.#deps = deps
+    this.#config = config
+    this.#throttled = new ThrottledLogger(log, clock)
+    this.#book = new CounterBook(clock)
+    this.#shares = new ObservedShares(clock)
+    this.#metrics = new ControlMetrics(clock, { version: packageVersion(), node: process.versions.node })
+    this.#ticker = new ControlTicker(clock, this.#book, this.#shares)
+    this.#accessLog = new LogWriter({ path: config.accessLog.path, open: openLogFile, clock, logger: this.#throttled })
+    this.#tokens = new TokenBook(config.admin.tokens, clock, log)
+    this.#pool = this.#createPool(config)
+    this.#discovery = this.#createDiscovery(config)
+    for (const fault of loaded.warnings) log.warn('the configuration is odd', { fault: formatFault(fault) })
+  }
+
+  #createPool (config: Config): WorkerPool {
+    const { clock, log } = this.#deps
+    const sharing = process.platform === 'linux'
+    const wanted = config.workers === 'auto' ? availableParallelism() : config.workers
+    if (!sharing && wanted > 1) log.warn('this system does not spread connections over workers: there is one', { platform: process.platform, wanted })
+    const count = sharing ? wanted : 1
+    return new WorkerPool({
+      clock,
+      log: this.#throttled,
+      book: this.#book,
+      appendAccessLog: (lines, done) => { this.#accessLog.append(lines, done) },
+      onRestart: () => { this.#metrics.workerRestarted() }
+    }, { count, listeners: config.listeners, reusePort: count > 1 }, dataPlaneOptions(config))
+  }
+
+  #createDiscovery (config: Config): EndpointRegistry {
+    const { clock } = this.#deps
+    const { kubeconfig, context, namespace, allowAddresses } = config.kubernetes
+    const random = new Random()
+    return new EndpointRegistry({
+      api: new KubeClient({ loadCredentials: async () => await loadKubeCredentials({ kubeconfig, context }), clock }),
+      clock,
+      random: () => random.nextUint32() / RANDOM_RANGE,
+      namespace,
+      allowAddresses,
+      onEndpoints: (route, version, endpoints) => { this.#pool.sendEndpoints(route, version, endpoints) },
+      onFailure: (where, error, retryInMs) => {
+        this.#metrics.watchRestarted(where ?? '(own)', error.kind)
+        this.#throttled.warn('the watch of EndpointSlices failed; the last known endpoints are used meanwhile', { namespace: where ?? '(own)', error: error.message, retryInMs: Math.round(retryInMs) })
+      }
+    })
+  }
+
+  /**
+   * Starts everything.
+   * @throws Error when a listener, the admin API or the store can't be opened
+   */
+  async start (digest: string): Promise<void> {
+    const { clock, log, sources } = this.#deps
+    const config = this.#config
+    await probeListeners(config.listeners)
+    this.#pool.start()
+    this.#store = await openStore(config.state, clock, log)
+    this.#traffic = await TrafficControl.open({ store: this.#store, publisher: this.#pool, clock, log })
+    await this.#tokens.load()
+    await this.#apply(config)
+    this.#admin = createAdminApp(this.#adminDeps(this.#traffic))
+    await this.#admin.listen({ host: config.admin.address, port: config.admin.port })
+    await this.#pool.listen()
+    this.#ticker.start()
+    this.#metrics.configLoaded()
+    this.#watcher = await createConfigWatcher(sources, clock, {
+      digest,
+      onChange: loaded => { this.#reload(loaded) },
+      onError: error => {
+        this.#metrics.configReloaded('failure')
+        log.error('the new configuration is wrong; the last good one stays in force', { faults: error.message })
+      }
+    })
+    this.#watcher.start()
+    log.info('weir is running', {
+      version: packageVersion(),
+      workers: this.#pool.workerCount,
+      listeners: config.listeners.map(({ address, port }) => `${address}:${port}`).join(' '),
+      admin: `${config.admin.address}:${config.admin.port}`
+    })
+  }
+
+  /** Puts routes and options in force: endpoints and splits first, so that new routes are whole from their first request. */
+  async #apply (config: Config): Promise<void> {
+    this.#discovery.update(config.routes)
+    for (const { route, version, endpoints } of this.#discovery.all()) {
+      if (endpoints !== undefined) this.#pool.sendEndpoints(route, version, endpoints)
+    }
+    await this.#traffic?.configure(config.routes.map(({ name, versions }) => ({
+      name, weights: Object.fromEntries(versions.map(version => [version.name, version.weight]))
+    })))
+    this.#book.retain(config.routes.flatMap(({ name, versions }) => versions.map(version => ({ route: name, version: version.name }))))
+    this.#pool.sendRoutes(dataPlaneOptions(config), routeSpecs(config, (route, version) => this.#book.slotFor(route, version)))
+  }
+
+  #reload (loaded: LoadedConfig): void {
+    this.#reloading = this.#reloading.then(async () => {
+      if (this.#draining) return
+      const { log } = this.#deps
+      const before = this.#config
+      const needRestart = findRestartOnlyChanges(before, loaded.config)
+      // What was opened at the start stays as it is, and so do the options that say so.
+      const { listeners, workers, state, kubernetes } = before
+      const admin = { ...loaded.config.admin, address: before.admin.address, port: before.admin.port }
+      const config = { ...loaded.config, listeners, workers, state, kubernetes, admin }
+      try {
+        await this.#tokens.configure(config.admin.tokens)
+        this.#config = config
+        log.setLevel(config.log.level)
+        await this.#apply(config)
+        this.#metrics.configReloaded('success')
+        for (const fault of loaded.warnings) log.warn('the configuration is odd', { fault: formatFault(fault) })
+        if (needRestart.length > 0) log.warn('some changes of the configuration take effect at the next start', { options: needRestart.join(', ') })
+        log.info('the configuration was reloaded', { routes: config.routes.length })
+      } catch (error) {
+        this.#config = before
+        this.#metrics.configReloaded('failure')
+        log.error('the new configuration could not be applied; the last good one stays in force', { error: error instanceof Error ? error.message : String(error) })
+      }
+    })
+  }
+
+  #adminDeps (traffic: TrafficControl): AdminDeps {
+    const { clock, log } = this.#deps
+    const explainer = new RouteExplainer({
+      config: () => this.#config,
+      weights: route => traffic.route(route)?.weights ?? {},
+      endpoints: (route, version) => this.#discovery.endpointsOf(route, version)
+    })
+    const collector = new PromCollector({
+      clock,
+      book: this.#book,
+      shares: this.#shares,
+      control: this.#metrics,
+      routes: () => this.#config.routes.map(({ name, versions }) => ({
+        name,
+        epoch: traffic.route(name)?.epoch ?? 0,
+        versions: versions.map(version => ({
+          name: version.name,
+          weight: traffic.route(name)?.weights[version.name] ?? 0,
+          endpoints: this.#discovery.endpointsOf(name, version.name)
+        }))
+      })),
+      workers: () => this.#pool.workers(),
+      controlLoop: () => this.#ticker.loop,
+      writerDropped: () => this.#accessLog.droppedLines
+    })
+    return {
+      clock,
+      log,
+      tokens: this.#tokens,
+      traffic,
+      details: name => this.#details(name),
+      readiness: () => ({ reasons: this.#notReady() }),
+      metrics: async () => ({ contentType: collector.contentType, body: await collector.text() }),
+      explain: query => explainer.explain(query)
+    }
+  }
+
+  #details (name: string): RouteDetails | undefined {
+    const config = this.#config.routes.find(route => route.name === name)
+    if (config === undefined) return undefined
+    return { config, versions: config.versions.map(version => this.#versionDetails(config, version.name)) }
+  }
+
+  #versionDetails (route: RouteConfig, version: string): RouteDetails['versions'][number] {
+    const configured = route.versions.find(({ name }) => name === version)
+    const requests = (this.#book.read(route.name, version)?.requestsByClass ?? []).reduce((sum, count) => sum + count, 0)
+    const share = this.#shares.share(route.name, version)
+    return {
+      name: version,
+      source: sourceStatus(this.#discovery.statusOf(route.name, version), configured?.endpoints),
+      endpoints: this.#discovery.endpointsOf(route.name, version),
+      ...(share === undefined ? {} : { observed: { requests, share } })
+    }
+  }
+
+  #notReady (): readonly string[] {
+    const reasons: string[] = []
+    if (this.#draining) reasons.push('Weir is shutting down')
+    if (!this.#pool.accepting && !this.#draining) reasons.push('the listeners are not open')
+    for (const { route, version, endpoints } of this.#discovery.all()) {
+      if (endpoints === undefined) reasons.push(`version "${version}" of route "${route}" has not had its first list of endpoints`)
+    }
+    return reasons
+  }
+
+  /** Opens log files again, after they were rotated. */
+  reopenLogs (): void {
+    this.#accessLog.reopen()
+  }
+
+  /** The way out: not ready first, then the workers finish what they have, then everything closes. */
+  async stop (): Promise<void> {
+    if (this.#draining) return
+    this.#draining = true
+    const { log } = this.#deps
+    log.info('weir is shutting down')
+    this.#watcher?.stop()
+    await this.#reloading
+    const cut = await this.#pool.drain(parseDurationMs(this.#config.timeouts.drain))
+    if (cut > 0) log.warn('connections were cut because timeouts.drain was over', { connections: cut })
+    await this.#close()
+    log.info('weir has stopped')
+  }
+
+  /** Closes what a failed start may have left open. */
+  async abandon (): Promise<void> {
+    this.#draining = true
+    await this.#pool.stop()
+    await this.#close()
+  }
+
+  async #close (): Promise<void> {
+    this.#ticker.stop()
+    await this.#discovery.stop()
+    await this.#admin?.close()
+    await this.#traffic?.close()
+    await this.#store?.close()
+    await this.#accessLog.close()
+  }
+}
+
+function sourceStatus (status: EndpointSourceStatus | undefined, source: RouteConfig['versions'][number]['endpoints'] | undefined): SourceStatus {
+  const name = source !== undefined && 'service' in source ? { name: `${source.namespace ?? ''}${source.namespace === undefined ? '' : '/'}${source.service}:${source.port}` } : {}
+  if (status === undefined) return { kind: 'static', state: 'starting', ...name }
+  const state = !status.synced ? 'starting' : status.lastError === undefined ? 'synced' : 'stale'
+  const ignored = status.ignored.map(({ address, reason }) => `${address} is ignored: ${reason}`)
+  const detail = [...(status.lastError === undefined ? [] : [status.lastError]), ...ignored].join('; ')
+  return { kind: status.kind, state, ...name, ...(detail === '' ? {} : { detail }) }
+}

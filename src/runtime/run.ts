@@ -1,0 +1,41 @@
+/**
+ * `weir run`: from the arguments to the exit code.
+ */
+import { ConfigError } from '../config/config-error.ts'
+import { loadConfig } from '../config/load.ts'
+import type { ConfigSources } from '../config/load.ts'
+import { systemClock } from '../core/clock.ts'
+import { ProcessLogger } from '../telemetry/process-logger.ts'
+import { ControlPlane } from './control-plane.ts'
+
+/** Runs until a signal says stop. @returns the exit code */
+export async function run (sources: ConfigSources): Promise<number> {
+  let loaded
+  try {
+    loaded = await loadConfig(sources)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    return 1
+  }
+  const log = new ProcessLogger(loaded.config.log.level)
+  const plane = new ControlPlane(loaded, { clock: systemClock, log, sources })
+  const stopped = new Promise<void>(resolve => {
+    process.on('SIGTERM', resolve)
+    process.on('SIGINT', resolve)
+  })
+  process.on('SIGHUP', () => { plane.reopenLogs() })
+  try {
+    await plane.start(loaded.digest)
+  } catch (error) {
+    log.error('weir could not start', { error: error instanceof Error ? error.message : String(error) })
+    await plane.abandon()
+    return 1
+  }
+  // Timers are not meant to keep the process alive, so this does.
+  const alive = setInterval(() => {}, 2 ** 30)
+  await stopped
+  await plane.stop()
+  clearInterval(alive)
+  return 0
+}

@@ -1,0 +1,135 @@
+/**
+ * One worker of the data plane: listeners, routes, the tick that drives all deadlines, and the way out.
+ */
+import { performance } from 'node:perf_hooks'
+import type { EventLoopUtilization } from 'node:perf_hooks'
+import type { MessagePort } from 'node:worker_threads'
+import { assertNever } from '../core/assert-never.ts'
+import type { Clock, TimerHandle } from '../core/clock.ts'
+import { Random } from '../core/random.ts'
+import { DataPlane } from '../proxy/data-plane.ts'
+import { DownstreamHttp1 } from '../proxy/downstream-http1.ts'
+import { Listener } from '../proxy/listener.ts'
+import type { ControlMessage, DataPlaneOptions, ListenMessage, WorkerData, WorkerMessage } from '../snapshot/messages.ts'
+import { WorkerRoutes } from '../snapshot/worker-routes.ts'
+import { AccessLog } from '../telemetry/access-log.ts'
+import { WORKER } from '../telemetry/counter-layout.ts'
+import { LoopLag } from '../telemetry/loop-lag.ts'
+import { EndpointPools } from '../upstream/endpoint-pools.ts'
+
+/** Deadlines are met to this precision. */
+const TICK_MS = 100
+const RANDOM_RANGE = 2 ** 32
+
+export class WorkerApp {
+  readonly #port: MessagePort
+  readonly #clock: Clock
+  readonly #page: Float64Array
+  readonly #plane: DataPlane
+  readonly #pools: EndpointPools
+  readonly #routes: WorkerRoutes
+  readonly #lag = new LoopLag(TICK_MS)
+  #listeners: Listener[] = []
+  #tick: TimerHandle | undefined
+  #loop: EventLoopUtilization = performance.eventLoopUtilization()
+  #drainUntilMs = 0
+  #drained = false
+
+  constructor (port: MessagePort, clock: Clock, data: WorkerData, options: DataPlaneOptions) {
+    this.#port = port
+    this.#clock = clock
+    this.#page = new Float64Array(data.page)
+    const random = new Random()
+    const accessLog = new AccessLog({
+      policy: options.accessLog,
+      random: () => random.nextUint32() / RANDOM_RANGE,
+      send: lines => { port.postMessage({ type: 'access-log', lines } satisfies WorkerMessage, [lines.buffer]) },
+      page: this.#page
+    })
+    this.#plane = new DataPlane(clock, this.#page, accessLog, options)
+    this.#pools = new EndpointPools(this.#plane)
+    this.#routes = new WorkerRoutes(this.#plane, this.#pools, random)
+  }
+
+  start (): void {
+    this.#port.on('message', (message: ControlMessage) => { this.receive(message) })
+    this.#scheduleTick()
+  }
+
+  /** Acts on a message of the control plane. */
+  receive (message: ControlMessage): void {
+    switch (message.type) {
+      case 'routes': return this.#routes.applyRoutes(message)
+      case 'split':
+        this.#routes.applySplit(message)
+        return this.#send({ type: 'applied', route: message.route, epoch: message.epoch })
+      case 'endpoints': return this.#routes.applyEndpoints(message)
+      case 'listen':
+        void this.#listen(message)
+        return
+      case 'drain': return this.#drain(message.timeoutMs)
+      case 'access-log-written': return this.#plane.accessLog.acknowledge(message.bytes)
+      default: assertNever(message)
+    }
+  }
+
+  async #listen (message: ListenMessage): Promise<void> {
+    for (const { name, address, port } of message.listeners) {
+      const listener = new Listener(this.#plane)
+      try {
+        await listener.listen({ address, port, reusePort: message.reusePort })
+        this.#listeners.push(listener)
+      } catch (error) {
+        return this.#send({ type: 'listen-failed', listener: name, reason: error instanceof Error ? error.message : String(error) })
+      }
+    }
+    this.#send({ type: 'listening' })
+  }
+
+  #scheduleTick (): void {
+    this.#tick = this.#clock.after(TICK_MS, () => {
+      this.#scheduleTick()
+      this.#onTick()
+    })
+  }
+
+  #onTick (): void {
+    const nowMs = this.#clock.nowMs()
+    this.#plane.deadlines.sweep(nowMs)
+    this.#plane.accessLog.flush()
+    this.#lag.tick(nowMs)
+    this.#page[WORKER.loopLagS] = this.#lag.lagS
+    this.#page[WORKER.loopLagMaxS] = this.#lag.maxLagS
+    const loop = performance.eventLoopUtilization()
+    this.#page[WORKER.loopUtilization] = performance.eventLoopUtilization(loop, this.#loop).utilization
+    this.#loop = loop
+    if (this.#drainUntilMs > 0) this.#checkDrained(nowMs)
+  }
+
+  /** Stops accepting; connections end as soon as they are idle. */
+  #drain (timeoutMs: number): void {
+    if (this.#drainUntilMs > 0) return
+    this.#drainUntilMs = this.#clock.nowMs() + timeoutMs
+    this.#plane.draining = true
+    for (const listener of this.#listeners) listener.close()
+    this.#listeners = []
+    for (const member of this.#plane.deadlines.snapshot()) {
+      if (member instanceof DownstreamHttp1) member.drain()
+    }
+    this.#checkDrained(this.#clock.nowMs())
+  }
+
+  #checkDrained (nowMs: number): void {
+    const open = this.#page[WORKER.connectionsOpen] ?? 0
+    if (this.#drained || (open > 0 && nowMs < this.#drainUntilMs)) return
+    this.#drained = true
+    this.#tick?.cancel()
+    this.#plane.accessLog.flush()
+    this.#pools.retireAll()
+    this.#send({ type: 'drained', cut: open })
+  }
+
+  #send (message: WorkerMessage): void {
+    this.#port.postMessage(message)
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * The workers: starts them, tells them what changes, replaces those that die, and lets them drain.
+ *
+ * The pool remembers the latest of everything it was told, so that a replacement gets the whole state before it listens.
+ */
+import type { ListenerConfig } from '../config/schema.ts'
+import { assertNever } from '../core/assert-never.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Endpoint } from '../core/endpoint.ts'
+import type { RouteSplit, SplitPublisher, SplitReceipt } from '../rollout/split-publisher.ts'
+import type { ControlMessage, DataPlaneOptions, EndpointsMessage, RouteSpec, WorkerMessage } from '../snapshot/messages.ts'
+import type { CounterBook } from '../telemetry/counter-book.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { SplitReceipts } from './split-receipts.ts'
+import { WorkerThread } from './worker-thread.ts'
+
+export interface WorkerPoolDeps {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly book: CounterBook
+  /** Takes a batch of access log lines; `done` when they are written or dropped. */
+  readonly appendAccessLog: (lines: Uint8Array, done: () => void) => void
+  /** A worker died and is replaced. */
+  readonly onRestart: () => void
+}
+
+export interface WorkerPoolShape {
+  readonly count: number
+  readonly listeners: readonly ListenerConfig[]
+  readonly reusePort: boolean
+}
+
+const FIRST_BACKOFF_MS = 50
+const MAX_BACKOFF_MS = 5_000
+/** A worker that has lived so long dies of something new. */
+const STABLE_MS = 10_000
+
+export class WorkerPool implements SplitPublisher {
+  readonly #deps: WorkerPoolDeps
+  readonly #shape: WorkerPoolShape
+  readonly #threads = new Map<number, WorkerThread>()
+  readonly #listening = new Set<number>()
+  readonly #receipts: SplitReceipts
+  readonly #splits = new Map<string, RouteSplit>()
+  /** By route, then version. */
+  readonly #endpoints = new Map<string, Map<string, EndpointsMessage>>()
+  #options: DataPlaneOptions
+  #specs: readonly RouteSpec[] = []
+  #backoffMs = FIRST_BACKOFF_MS
+  #stopping = false
+  #onListening: (() => void) | undefined
+  #onListenFailed: ((error: Error) => void) | undefined
+  readonly #drained = new Map<number, number>()
+  #onDrained: (() => void) | undefined
+
+  constructor (deps: WorkerPoolDeps, shape: WorkerPoolShape, options: DataPlaneOptions) {
+    this.#deps = deps
+    this.#shape = shape
+    this.#options = options
+    this.#receipts = new SplitReceipts(deps.clock, {
+      workers: shape.count,
+      applied: (route, epoch) => this.#appliedCount(route, epoch)
+    })
+  }
+
+  get workerCount (): number { return this.#shape.count }
+
+  /** Are all listeners of at least one worker open? */
+  get accepting (): boolean { return this.#listening.size > 0 && !this.#stopping }
+
+  /** The running workers, for /metrics. */
+  workers (): ReadonlyArray<{ readonly id: number, readonly appliedEpoch: (route: string) => number | undefined }> {
+    return [...this.#threads.values()].map(({ id, appliedEpochs }) => ({ id, appliedEpoch: route => appliedEpochs.get(route) }))
+  }
+
+  /** Starts the threads; they load while the control plane goes on. */
+  start (): void {
+    for (let id = 0; id < this.#shape.count; id++) this.#spawn(id)
+  }
+
+  /**
+   * Opens the listeners, once everything the workers have to know has been sent.
+   * @throws Error when a listener can't be opened
+   */
+  listen (): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onListening = () => { if (this.#listening.size === this.#shape.count) resolve() }
+      this.#onListenFailed = reject
+      for (const thread of this.#threads.values()) thread.send(this.#listenMessage())
+    })
+  }
+
+  #listenMessage (): ControlMessage {
+    return { type: 'listen', listeners: this.#shape.listeners, reusePort: this.#shape.reusePort }
+  }
+
+  publish (split: RouteSplit, timeoutMs: number): Promise<SplitReceipt> {
+    this.#splits.set(split.route, split)
+    this.#broadcast({ type: 'split', route: split.route, epoch: split.epoch, weights: split.weights })
+    return this.#receipts.wait(split, timeoutMs)
+  }
+
+  /** Tells all endpoints of a version. */
+  sendEndpoints (route: string, version: string, endpoints: readonly Endpoint[]): void {
+    const message: EndpointsMessage = { type: 'endpoints', route, version, endpoints }
+    const versions = this.#endpoints.get(route) ?? new Map<string, EndpointsMessage>()
+    this.#endpoints.set(route, versions.set(version, message))
+    this.#broadcast(message)
+  }
+
+  /** Puts routes and options in force. Endpoints and splits of new routes have to be sent before. */
+  sendRoutes (options: DataPlaneOptions, specs: readonly RouteSpec[]): void {
+    this.#options = options
+    this.#specs = specs
+    this.#forgetMissing()
+    for (const thread of this.#threads.values()) thread.send(this.#routesMessage(thread.id))
+  }
+
+  #routesMessage (id: number): ControlMessage {
+    return { type: 'routes', options: this.#options, routes: this.#specs, segments: this.#deps.book.segmentsOf(id) }
+  }
+
+  #forgetMissing (): void {
+    const names = new Set(this.#specs.map(({ name }) => name))
+    for (const name of this.#splits.keys()) if (!names.has(name)) this.#splits.delete(name)
+    for (const name of this.#endpoints.keys()) if (!names.has(name)) this.#endpoints.delete(name)
+    for (const { name, versions } of this.#specs) {
+      const known = this.#endpoints.get(name)
+      for (const version of known?.keys() ?? []) if (!versions.some(spec => spec.name === version)) known?.delete(version)
+    }
+    for (const { appliedEpochs } of this.#threads.values()) {
+      for (const name of appliedEpochs.keys()) if (!names.has(name)) appliedEpochs.delete(name)
+    }
+  }
+
+  #broadcast (message: ControlMessage): void {
+    for (const thread of this.#threads.values()) thread.send(message)
+  }
+
+  #spawn (id: number): void {
+    const { page } = this.#deps.book.addWorker(id)
+    const thread = new WorkerThread({ workerId: id, page }, this.#deps.clock.nowMs(), {
+      onMessage: (from, message) => { this.#onMessage(from, message) },
+      onExit: (from, reason) => { this.#onExit(from, reason) }
+    })
+    this.#threads.set(id, thread)
+    // The first message makes the worker; the rest finds it whole.
+    thread.send({ type: 'routes', options: this.#options, routes: [], segments: [] })
+  }
+
+  /** Brings a replacement up to the state of its peers. */
+  #bringUp (thread: WorkerThread): void {
+    for (const versions of this.#endpoints.values()) for (const message of versions.values()) thread.send(message)
+    for (const { route, epoch, weights } of this.#splits.values()) thread.send({ type: 'split', route, epoch, weights })
+    thread.send(this.#routesMessage(thread.id))
+    thread.send(this.#listenMessage())
+  }
+
+  #onMessage (thread: WorkerThread, message: WorkerMessage): void {
+    switch (message.type) {
+      case 'applied':
+        thread.appliedEpochs.set(message.route, message.epoch)
+        return this.#receipts.applied(message.route)
+      case 'listening':
+        this.#listening.add(thread.id)
+        return this.#onListening?.()
+      case 'listen-failed': return this.#listenFailed(thread, message.listener, message.reason)
+      case 'drained':
+        this.#drained.set(thread.id, message.cut)
+        return this.#onDrained?.()
+      case 'access-log': return this.#appendAccessLog(thread, message.lines)
+      case 'log': return this.#deps.log[message.level](message.message, { ...message.fields, worker: thread.id })
+      default: assertNever(message)
+    }
+  }
+
+  #appendAccessLog (thread: WorkerThread, lines: Uint8Array): void {
+    const bytes = lines.length
+    this.#deps.appendAccessLog(lines, () => { thread.send({ type: 'access-log-written', bytes }) })
+  }
+
+  #listenFailed (thread: WorkerThread, listener: string, reason: string): void {
+    const where = this.#shape.listeners.find(({ name }) => name === listener)
+    this.#onListenFailed?.(new Error(`the listener "${listener}" can't be opened on ${where?.address ?? '?'} port ${where?.port ?? '?'}: ${reason}`))
+    // A replacement that can't listen is of no use: end it, and try again after a while.
+    if (!this.#stopping) void thread.terminate()
+  }
+
+  #onExit (thread: WorkerThread, reason: string): void {
+    const { book, clock, log, onRestart } = this.#deps
+    this.#threads.delete(thread.id)
+    this.#listening.delete(thread.id)
+    book.removeWorker(thread.id)
+    if (this.#stopping) {
+      this.#drained.set(thread.id, this.#drained.get(thread.id) ?? 0)
+      this.#onDrained?.()
+      return
+    }
+    this.#backoffMs = clock.nowMs() - thread.startedMs > STABLE_MS ? FIRST_BACKOFF_MS : Math.min(this.#backoffMs * 2, MAX_BACKOFF_MS)
+    log.error('a worker died and is replaced', { worker: thread.id, reason, retryInMs: this.#backoffMs })
+    onRestart()
+    clock.after(this.#backoffMs, () => { this.#replace(thread.id) })
+  }
+
+  #replace (id: number): void {
+    if (this.#stopping) return
+    this.#spawn(id)
+    const thread = this.#threads.get(id)
+    if (thread !== undefined) this.#bringUp(thread)
+  }
+
+  #appliedCount (route: string, epoch: number): number {
+    let count = 0
+    for (const { appliedEpochs } of this.#threads.values()) {
+      if ((appliedEpochs.get(route) ?? -1) >= epoch) count++
+    }
+    return count
+  }
+
+  /**
+   * Stops accepting and finishes what is in flight.
+   * @returns how many connections were cut because the time was over
+   */
+  async drain (timeoutMs: number): Promise<number> {
+    this.#stopping = true
+    const running = [...this.#threads.keys()]
+    if (running.length > 0) {
+      await new Promise<void>(resolve => {
+        this.#onDrained = () => { if (running.every(id => this.#drained.has(id))) resolve() }
+        this.#broadcast({ type: 'drain', timeoutMs })
+        this.#onDrained()
+      })
+    }
+    await this.stop()
+    return [...this.#drained.values()].reduce((sum, cut) => sum + cut, 0)
+  }
+
+  /** Ends all threads at once. */
+  async stop (): Promise<void> {
+    this.#stopping = true
+    await Promise.all([...this.#threads.values()].map(async thread => { await thread.terminate() }))
+  }
+}
