@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+// The `weir` command. It is written in the JavaScript of Node 12 on purpose: an old Node must get as far as the check
+// below and tell its user what to do, instead of failing with a syntax error.
+'use strict'
+
+var fs = require('fs')
+var path = require('path')
+var url = require('url')
+
+var MINIMUM_NODE = 24
+
+/** What to load: the build, or in a checkout that was not built the sources. */
+function findMain () {
+  var candidates = ['../dist/main.js', '../src/main.ts']
+  for (var index = 0; index < candidates.length; index++) {
+    var candidate = path.join(__dirname, candidates[index])
+    if (fs.existsSync(candidate)) return candidate
+  }
+  return undefined
+}
+
+function fail (message) {
+  process.stderr.write('weir: ' + message + '\n')
+  process.exitCode = 1
+}
+
+function start () {
+  if (Number(process.versions.node.split('.')[0]) < MINIMUM_NODE) {
+    fail('Node ' + MINIMUM_NODE + ' or newer is needed and this is Node ' + process.versions.node +
+      '; install a newer Node, or in a checkout of Weir use `npx weir` or `npm start`, which bring their own.')
+    return
+  }
+  var main = findMain()
+  if (main === undefined) {
+    fail('neither dist/main.js nor src/main.ts is there; run `npm run build` in the checkout, or install the package again.')
+    return
+  }
+  import(url.pathToFileURL(main).href).catch(function (error) {
+    fail(error && error.stack ? error.stack : String(error))
+  })
+}
+
+start()
