@@ -1,0 +1,62 @@
+/**
+ * Runs bench/programs/keep-alive-clients.ts: many connections that are kept and little used.
+ */
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { within } from './deadline.ts'
+import type { Session } from './session.ts'
+
+const PROGRAM = fileURLToPath(new URL('../programs/keep-alive-clients.ts', import.meta.url))
+
+export interface ClientsRequest {
+  readonly port: number
+  readonly path: string
+  readonly connections: number
+  /** Between two requests of one connection; 0: only the first. */
+  readonly intervalSeconds: number
+}
+
+export interface ClientsReport {
+  /** Answers with status 200 since the start. */
+  readonly answers: number
+  /** Connections that could not be opened, were closed, or got another answer. */
+  readonly failed: number
+}
+
+export interface RunningClients {
+  /** As they stood when every client had had its first answer. */
+  readonly atReady: ClientsReport
+  /** Closes the connections and says what happened. */
+  finish (): Promise<ClientsReport>
+}
+
+/**
+ * Opens the connections and waits until each has had its first answer.
+ * @throws Error when that takes longer than 60 s
+ */
+export async function startClients (session: Session, request: ClientsRequest): Promise<RunningClients> {
+  const args = [
+    PROGRAM, '--port', String(request.port), '--path', request.path,
+    '--connections', String(request.connections), '--interval', String(request.intervalSeconds)
+  ]
+  const child = session.children.start({ command: process.execPath, args, cpu: session.cpus.load })
+  if (child.stdout === null) throw new TypeError('the clients report on their standard output')
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  const atReady = await within(`${request.connections} connections`, 60_000, nextReport(lines))
+  return {
+    atReady,
+    async finish () {
+      child.kill('SIGTERM')
+      const report = await within('the report of the clients', 10_000, nextReport(lines))
+      await session.children.stop(child)
+      return report
+    }
+  }
+}
+
+async function nextReport (lines: AsyncIterator<string>): Promise<ClientsReport> {
+  const line = await lines.next()
+  if (line.done === true) throw new Error('the clients ended without a report')
+  // The program of this repository wrote it.
+  return JSON.parse(line.value) as ClientsReport
+}

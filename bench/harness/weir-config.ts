@@ -1,0 +1,57 @@
+/**
+ * Configurations of Weir for the benchmarks. They are written as JSON, which YAML includes.
+ */
+import type { RouteConfig } from '../../src/config/schema.ts'
+
+/** A route as a file states it; what is left out gets its default. */
+export type WrittenRoute = Pick<RouteConfig, 'name' | 'versions'> & Partial<RouteConfig>
+
+export interface WeirConfigOptions {
+  readonly listenPort: number
+  readonly adminPort: number
+  readonly workers: number
+  readonly routes: readonly WrittenRoute[]
+}
+
+/** The text of a configuration: sticky by client IP, no access log, X-Forwarded-* and counters as always. */
+export function weirConfig ({ listenPort, adminPort, workers, routes }: WeirConfigOptions): string {
+  return JSON.stringify({
+    listeners: [{ name: 'bench', address: '127.0.0.1', port: listenPort }],
+    admin: { address: '127.0.0.1', port: adminPort },
+    workers,
+    state: { store: 'memory' },
+    timeouts: { keepAliveIdle: '600s' },
+    log: { level: 'warn' },
+    routes
+  }, undefined, 2)
+}
+
+/** The route that the load goes to: 75 to 25 over the two origin ports. */
+export function benchRoute (originPorts: readonly [number, number], hosts?: readonly string[]): WrittenRoute {
+  return {
+    name: 'bench',
+    ...(hosts === undefined ? {} : { match: { hosts: [...hosts] } }),
+    affinity: { by: 'client-ip', level: 'version' },
+    versions: [
+      { name: 'stable', weight: 75, endpoints: { static: [`127.0.0.1:${originPorts[0]}`] } },
+      { name: 'canary', weight: 25, endpoints: { static: [`127.0.0.1:${originPorts[1]}`] } }
+    ]
+  }
+}
+
+/** Routes that get no request: two versions of five endpoints each, by host and path. */
+export function idleRoutes (count: number): readonly WrittenRoute[] {
+  return Array.from({ length: count }, (_, index) => {
+    const host = `service-${index >> 1}.bench.example`
+    const network = `10.${index >> 8}.${index & 255}`
+    const endpoints = (first: number): string[] => [0, 1, 2, 3, 4].map((place) => `${network}.${first + place}:8080`)
+    return {
+      name: `idle-${index}`,
+      match: { hosts: [host], path: index % 2 === 0 ? '/' : '/api' },
+      versions: [
+        { name: 'stable', weight: 90, endpoints: { static: endpoints(1) } },
+        { name: 'canary', weight: 10, endpoints: { static: endpoints(101) } }
+      ]
+    }
+  })
+}

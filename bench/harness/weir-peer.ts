@@ -1,0 +1,71 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { spawnSync } from 'node:child_process'
+import { freePort } from './free-port.ts'
+import { describeBuild, PROJECT_ROOT } from './machine.ts'
+import { startProgram, type Peer, type PeerStart, type RunningPeer } from './peer.ts'
+import { benchRoute, weirConfig, type WrittenRoute } from './weir-config.ts'
+
+export interface WeirVariant {
+  readonly name: string
+  readonly workers: number
+  /** By default one route over both origin ports. */
+  readonly routes?: (originPorts: readonly [number, number]) => readonly WrittenRoute[]
+}
+
+export interface RunningWeir extends RunningPeer {
+  readonly adminPort: number
+}
+
+/**
+ * Builds `dist/`, so that what is measured is what is there; not when BENCH_WEIR_ENTRY names another file to run.
+ * @throws Error when the build fails
+ */
+export function prepareWeir (): void {
+  const script = join(PROJECT_ROOT, 'scripts/build.ts')
+  if (process.env['BENCH_WEIR_ENTRY'] !== undefined || !existsSync(script)) return
+  const result = spawnSync(process.execPath, [script], { cwd: PROJECT_ROOT, stdio: ['ignore', 'ignore', 'inherit'] })
+  if (result.status !== 0) throw new Error('npm run build fails; mend that first, or name a file to run with BENCH_WEIR_ENTRY')
+}
+
+/** The file that Node runs: BENCH_WEIR_ENTRY, or `dist/main.js`, or `src/main.ts`; undefined when there is none. */
+export function weirEntry (): string | undefined {
+  const named = process.env['BENCH_WEIR_ENTRY']
+  const candidates = named === undefined ? ['dist/main.js', 'src/main.ts'] : [named]
+  return candidates.map((file) => resolve(PROJECT_ROOT, file)).find((file) => existsSync(file))
+}
+
+/** Weir as one peer among the others: one worker. */
+export const weirPeer: Peer = {
+  name: 'weir',
+  remedy: 'run `npm run build`',
+  version: () => weirEntry() === undefined ? undefined : describeBuild().weirCommit ?? 'no commit',
+  start: async (options) => await startWeir(options, { name: 'weir', workers: 1 })
+}
+
+/** A command that starts Weir, and where it will be found. */
+export interface WeirCommand {
+  readonly command: readonly [string, ...string[]]
+  readonly adminPort: number
+}
+
+/**
+ * Writes the configuration and gives the command.
+ * @throws Error when there is no Weir to run
+ */
+export async function weirCommand (options: PeerStart, variant: WeirVariant): Promise<WeirCommand> {
+  const entry = weirEntry()
+  if (entry === undefined) throw new Error('there is no Weir to run: run `npm run build`')
+  const adminPort = await freePort()
+  const file = join(options.dir, `${variant.name}.yaml`)
+  const routes = variant.routes?.(options.originPorts) ?? [benchRoute(options.originPorts)]
+  writeFileSync(file, weirConfig({ listenPort: options.listenPort, adminPort, workers: variant.workers, routes }))
+  return { command: [process.execPath, entry, 'run', '--config', file], adminPort }
+}
+
+/** Starts Weir in a shape of the caller's choice. */
+export async function startWeir (options: PeerStart, variant: WeirVariant): Promise<RunningWeir> {
+  const { command, adminPort } = await weirCommand(options, variant)
+  const running = await startProgram(options, variant.name, command)
+  return { ...running, adminPort }
+}
