@@ -24,7 +24,7 @@ export interface ByteStream {
   write (bytes: Buffer): boolean
   /** Are there bytes that the kernel has not taken yet? */
   readonly writePending: boolean
-  /** Bytes received from now on go to this buffer; called from within onBytes or before the first read. */
+  /** Bytes received from now on come in this buffer, which is not shorter than the one before. */
   readInto (buffer: ReadBuffer): void
   /** Stops and resumes reading. */
   pause (): void

@@ -47,7 +47,8 @@ export class TcpStream implements ByteStream {
   #socket: net.Socket
   #handle: StreamHandle | undefined
   #buffer: ReadBuffer
-  #nextWindow: Buffer | null = null
+  /** Where Node reads to. It asks for a change only right after a read, so one that was wanted in between comes a read later. */
+  #reading: ReadBuffer | null = null
   #pendingWrites = 0
   #paused = false
   #closed = false
@@ -57,7 +58,6 @@ export class TcpStream implements ByteStream {
   constructor (handler: ByteStreamHandler, buffer: ReadBuffer) {
     this.#handler = handler
     this.#buffer = buffer
-    this.#nextWindow = buffer.window
     this.#socket = new net.Socket()
   }
 
@@ -98,12 +98,13 @@ export class TcpStream implements ByteStream {
     return {
       // Called once before the first read and after each one; null keeps the buffer that is in use.
       buffer: () => {
-        const next = this.#nextWindow
-        this.#nextWindow = null
-        return next ?? NO_CHANGE
+        if (this.#reading === this.#buffer) return NO_CHANGE
+        this.#reading = this.#buffer
+        return this.#buffer.window
       },
       callback: (length: number) => {
-        const { memory, offset } = this.#buffer
+        const { memory, window, offset } = this.#buffer
+        if (this.#reading !== this.#buffer) this.#reading?.window.copy(window, 0, 0, length)
         this.#handler.onBytes(memory, offset, offset + length)
         return !this.#paused
       }
@@ -124,15 +125,15 @@ export class TcpStream implements ByteStream {
   /** The way without direct handles: copies into the reader's buffer, so that the room around it is there too. */
   #onData (bytes: Buffer): void {
     let from = 0
-    while (from < bytes.length && !this.#closed) {
+    while (from < bytes.length && !this.#socket.destroyed) {
+      if (from > 0 && this.#paused) {
+        this.#socket.unshift(bytes.subarray(from))
+        return
+      }
       const { memory, window, offset } = this.#buffer
       const length = Math.min(window.length, bytes.length - from)
       bytes.copy(window, 0, from, from + length)
       from += length
-      if (from < bytes.length && this.#paused) {
-        this.#socket.unshift(bytes.subarray(from))
-        from = bytes.length
-      }
       this.#handler.onBytes(memory, offset, offset + length)
     }
   }
@@ -181,9 +182,7 @@ export class TcpStream implements ByteStream {
   }
 
   readInto (buffer: ReadBuffer): void {
-    if (buffer === this.#buffer) return
     this.#buffer = buffer
-    this.#nextWindow = buffer.window
   }
 
   pause (): void {

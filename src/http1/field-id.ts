@@ -36,22 +36,32 @@ const NAMES: ReadonlyArray<readonly [string, number]> = [
 ]
 
 const LONGEST = Math.max(...NAMES.map(([name]) => name.length))
+const LETTERS = 32
 
-/** Known fields by the length of their name: almost every unknown field is told apart by its length or first letter. */
-const BY_LENGTH: ReadonlyArray<readonly KnownField[]> = Array.from({ length: LONGEST + 1 }, (_, length) =>
-  NAMES.filter(([name]) => name.length === length).map(([name, id]) => ({ id, bytes: Buffer.from(name, 'latin1') })))
+/** Known fields by length and first letter, which no two of them share: one comparison tells. */
+const BY_LENGTH_AND_LETTER: ReadonlyArray<KnownField | undefined> = placeNames()
+
+function placeNames (): ReadonlyArray<KnownField | undefined> {
+  const places: Array<KnownField | undefined> = Array.from({ length: (LONGEST + 1) * LETTERS }, () => undefined)
+  for (const [name, id] of NAMES) {
+    const place = placeOf(name.length, name.charCodeAt(0))
+    if (places[place] !== undefined) throw new RangeError(`"${name}" has the length and first letter of another known field`)
+    places[place] = { id, bytes: Buffer.from(name, 'latin1') }
+  }
+  return places
+}
+
+/** Upper and lower case of a letter have the same five low bits. */
+function placeOf (length: number, firstByte: number): number {
+  return length * LETTERS + (firstByte & (LETTERS - 1))
+}
 
 /** The number of the field whose name is `buf[start, end)`, in any case. */
 export function fieldId (buf: Uint8Array, start: number, end: number): number {
   const length = end - start
   if (length > LONGEST) return FIELD.other
-  const candidates = BY_LENGTH[length]
-  if (candidates === undefined) return FIELD.other
-  for (let index = 0; index < candidates.length; index++) {
-    const candidate = candidates[index]
-    if (candidate !== undefined && equalsLower(buf, start, candidate.bytes)) return candidate.id
-  }
-  return FIELD.other
+  const candidate = BY_LENGTH_AND_LETTER[placeOf(length, buf[start] ?? 0)]
+  return candidate !== undefined && equalsLower(buf, start, candidate.bytes) ? candidate.id : FIELD.other
 }
 
 /** Are the bytes at `start`, in lower case, those of `lower`? The caller knows that there are enough of them. */

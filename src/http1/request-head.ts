@@ -382,4 +382,3 @@ export class RequestHead {
 function isProtectedInRequest (id: number): boolean {
   return id === FIELD.host || id === FIELD.contentLength || id === FIELD.transferEncoding || id === FIELD.expect
 }
-

@@ -92,16 +92,7 @@ export class ResponseHead {
     const buf = this.fields.buf
     let pos = this.start
     if (end - pos < STATUS_BYTES + 1) return this.#prefixFault(end)
-    // H T T P / 1 . 1 SP d d d
-    if (buf[pos] !== 0x48 || buf[pos + 1] !== 0x54 || buf[pos + 2] !== 0x54 || buf[pos + 3] !== 0x50 || buf[pos + 4] !== 0x2f ||
-      buf[pos + 5] !== 0x31 || buf[pos + 6] !== 0x2e || buf[pos + 8] !== SP) return FAULT.bad_status_line
-    const minor = (buf[pos + 7] ?? 0) - 0x30
-    const hundreds = (buf[pos + 9] ?? 0) - 0x30
-    const tens = (buf[pos + 10] ?? 0) - 0x30
-    const ones = (buf[pos + 11] ?? 0) - 0x30
-    if (minor < 0 || minor > 9 || hundreds < 1 || hundreds > 5 || tens < 0 || tens > 9 || ones < 0 || ones > 9) return FAULT.bad_status_line
-    this.minor = minor === 0 ? 0 : 1
-    this.status = hundreds * 100 + tens * 10 + ones
+    if (!this.#readStatus(pos)) return FAULT.bad_status_line
     pos += STATUS_BYTES
     this.reasonStart = pos
     let byte = buf[pos] ?? 0
@@ -116,6 +107,21 @@ export class ResponseHead {
     this.reasonEnd = pos
     this.lineEnd = pos + 2
     return 1
+  }
+
+  /** `HTTP/1.` digit SP and three digits. */
+  #readStatus (pos: number): boolean {
+    const buf = this.fields.buf
+    if (buf[pos] !== 0x48 || buf[pos + 1] !== 0x54 || buf[pos + 2] !== 0x54 || buf[pos + 3] !== 0x50 || buf[pos + 4] !== 0x2f ||
+      buf[pos + 5] !== 0x31 || buf[pos + 6] !== 0x2e || buf[pos + 8] !== SP) return false
+    const minor = (buf[pos + 7] ?? 0) - 0x30
+    const hundreds = (buf[pos + 9] ?? 0) - 0x30
+    const tens = (buf[pos + 10] ?? 0) - 0x30
+    const ones = (buf[pos + 11] ?? 0) - 0x30
+    if (minor < 0 || minor > 9 || hundreds < 1 || hundreds > 5 || tens < 0 || tens > 9 || ones < 0 || ones > 9) return false
+    this.minor = minor === 0 ? 0 : 1
+    this.status = hundreds * 100 + tens * 10 + ones
+    return true
   }
 
   #prefixFault (end: number): number {

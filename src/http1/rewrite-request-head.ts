@@ -2,6 +2,7 @@
  * Writes the head of the request as an endpoint gets it (RFC 9110 section 7.6): hop-by-hop fields out, Via and
  * X-Forwarded-* in, framing fields canonical. All other bytes are copied in the ranges between the dropped lines.
  */
+import { ByteWriter } from './byte-writer.ts'
 import { equalsLower } from './field-id.ts'
 import type { RequestHead } from './request-head.ts'
 
@@ -26,13 +27,12 @@ const ASTERISK = 0x2a
 const SLASH = 0x2f
 const VERSION_11 = Buffer.from('http/1.1\r\n', 'latin1')
 
-/** More bytes than the additions, framing fields and a written-out Host can take beyond the head and the given values. */
-const SLACK_BYTES = 512
+/** More bytes than the names of the added fields, the framing fields and the host, twice written out, can take: a host is bounded. */
+const SLACK_BYTES = 1_024
 
 /** An upper bound of what rewriteRequestHead writes. */
 export function rewrittenHeadBound (head: RequestHead, additions: RequestAdditions): number {
-  const forwardedHost = additions.forwardedHost === undefined ? head.authority().length : additions.forwardedHost.length
-  return (head.end - head.start) + additions.prefix.length + additions.requestId.length + forwardedHost + SLACK_BYTES
+  return (head.end - head.start) + additions.prefix.length + additions.requestId.length + (additions.forwardedHost?.length ?? 0) + SLACK_BYTES
 }
 
 /**
@@ -40,69 +40,62 @@ export function rewrittenHeadBound (head: RequestHead, additions: RequestAdditio
  * @returns the position behind the head
  */
 export function rewriteRequestHead (head: RequestHead, additions: RequestAdditions, out: Buffer, at: number): number {
-  let pos = writeRequestLine(head, out, at)
-  pos = writeKeptFields(head, out, pos)
+  const writer = new ByteWriter(out, at)
+  writeRequestLine(head, writer)
+  writeKeptFields(head, writer)
   if (head.authorityEnd > head.authorityStart) {
-    pos += out.write('Host: ', pos, 'latin1')
-    pos = put(head.fields.buf, head.authorityStart, head.authorityEnd, out, pos)
-    pos += out.write('\r\n', pos, 'latin1')
+    writer.text('Host: ')
+    writer.range(head.fields.buf, head.authorityStart, head.authorityEnd)
+    writer.text('\r\n')
   } else if (head.hostLine < 0) {
-    pos += out.write(`Host: ${additions.defaultHost}\r\n`, pos, 'latin1')
+    writer.text(`Host: ${additions.defaultHost}\r\n`)
   }
-  pos = put(additions.prefix, 0, additions.prefix.length, out, pos)
-  pos = put(additions.requestId, 0, additions.requestId.length, out, pos)
-  pos = writeForwardedHost(head, additions, out, pos)
-  if (head.chunked) pos = put(CHUNKED, 0, CHUNKED.length, out, pos)
-  else if (head.rewriteLength) pos += out.write(`\r\nContent-Length: ${head.length}`, pos, 'latin1')
-  if (head.acceptsTrailers) pos = put(TE_TRAILERS, 0, TE_TRAILERS.length, out, pos)
-  return put(HEAD_END, 0, HEAD_END.length, out, pos)
+  writer.all(additions.prefix)
+  writer.all(additions.requestId)
+  writeForwardedHost(head, additions, writer)
+  if (head.chunked) writer.all(CHUNKED)
+  else if (head.rewriteLength) writer.text(`\r\nContent-Length: ${head.length}`)
+  if (head.acceptsTrailers) writer.all(TE_TRAILERS)
+  writer.all(HEAD_END)
+  return writer.position
 }
 
-function writeRequestLine (head: RequestHead, out: Buffer, at: number): number {
+function writeRequestLine (head: RequestHead, writer: ByteWriter): void {
   const buf = head.fields.buf
   if (head.pathStart === head.targetStart && equalsLower(buf, head.targetEnd + 1, VERSION_11)) {
-    return put(buf, head.start, head.lineEnd, out, at)
+    writer.range(buf, head.start, head.lineEnd)
+    return
   }
-  let pos = put(buf, head.start, head.targetStart, out, at)
+  writer.range(buf, head.start, head.targetStart)
   // RFC 9112 section 3.2.4: OPTIONS of an absolute form without path and query is about the whole server.
-  if (head.pathStart === head.targetEnd && head.methodIs('OPTIONS')) out[pos++] = ASTERISK
-  else if (buf[head.pathStart] !== SLASH && head.pathStart !== head.targetStart) out[pos++] = SLASH
-  pos = put(buf, head.pathStart, head.targetEnd, out, pos)
-  return put(HTTP_11_LINE, 0, HTTP_11_LINE.length, out, pos)
+  if (head.pathStart === head.targetEnd && head.methodIs('OPTIONS')) writer.byte(ASTERISK)
+  else if (buf[head.pathStart] !== SLASH && head.pathStart !== head.targetStart) writer.byte(SLASH)
+  writer.range(buf, head.pathStart, head.targetEnd)
+  writer.all(HTTP_11_LINE)
 }
 
-function writeKeptFields (head: RequestHead, out: Buffer, at: number): number {
+function writeKeptFields (head: RequestHead, writer: ByteWriter): void {
   const fields = head.fields
-  let pos = at
   let from = head.lineEnd
   for (let index = 0; index < fields.droppedCount; index++) {
     const line = fields.dropped[index] ?? 0
-    pos = put(fields.buf, from, fields.nameStart(line), out, pos)
+    writer.range(fields.buf, from, fields.nameStart(line))
     from = fields.lineEnd(line)
   }
-  return put(fields.buf, from, head.end - 2, out, pos)
+  writer.range(fields.buf, from, head.end - 2)
 }
 
-function writeForwardedHost (head: RequestHead, additions: RequestAdditions, out: Buffer, at: number): number {
+function writeForwardedHost (head: RequestHead, additions: RequestAdditions, writer: ByteWriter): void {
+  const { fields, hostLine } = head
   const given = additions.forwardedHost
   if (given !== undefined) {
-    return put(given, 0, given.length, out, put(FORWARDED_HOST, 0, FORWARDED_HOST.length, out, at))
+    writer.all(FORWARDED_HOST)
+    writer.all(given)
+  } else if (head.authorityEnd > head.authorityStart) {
+    writer.all(FORWARDED_HOST)
+    writer.range(fields.buf, head.authorityStart, head.authorityEnd)
+  } else if (hostLine >= 0) {
+    writer.all(FORWARDED_HOST)
+    writer.range(fields.buf, fields.valueStart(hostLine), fields.valueEnd(hostLine))
   }
-  if (head.authorityEnd > head.authorityStart) {
-    return put(head.fields.buf, head.authorityStart, head.authorityEnd, out, put(FORWARDED_HOST, 0, FORWARDED_HOST.length, out, at))
-  }
-  if (head.hostLine < 0) return at
-  const pos = put(FORWARDED_HOST, 0, FORWARDED_HOST.length, out, at)
-  return put(head.fields.buf, head.fields.valueStart(head.hostLine), head.fields.valueEnd(head.hostLine), out, pos)
-}
-
-/** Copies `source[from, to)`. Below some dozens of bytes a loop is cheaper than the call into the runtime. */
-function put (source: Buffer, from: number, to: number, out: Buffer, at: number): number {
-  const length = to - from
-  if (length > 48) {
-    source.copy(out, at, from, to)
-  } else {
-    for (let index = 0; index < length; index++) out[at + index] = source[from + index] ?? 0
-  }
-  return at + length
 }

@@ -2,6 +2,7 @@
  * What all connections of a worker share: the routes in force, the options, and the objects that are reused because each
  * of them is done with before the call that fills it returns.
  */
+import { AfterTurn } from '../core/after-turn.ts'
 import { BufferPool } from '../core/buffer-pool.ts'
 import type { ReadBuffer } from '../core/byte-stream.ts'
 import { CidrSet } from '../core/cidr-set.ts'
@@ -13,7 +14,7 @@ import { RESPONSE_HEADROOM } from '../http1/rewrite-response-head.ts'
 import { RouteTable } from '../routing/route-table.ts'
 import { StickyKey } from '../routing/sticky-key.ts'
 import type { AccessLog } from '../telemetry/access-log.ts'
-import { READ_BYTES, READ_TAILROOM } from '../upstream/upstream-context.ts'
+import { FIRST_READ_BYTES, READ_BYTES, READ_TAILROOM } from '../upstream/upstream-context.ts'
 import type { UpstreamContext } from '../upstream/upstream-context.ts'
 import { HttpDate } from './http-date.ts'
 import { RequestIds } from './request-ids.ts'
@@ -48,7 +49,8 @@ const MAX_FREE_BUFFERS = 64
 export class DataPlane implements UpstreamContext {
   readonly clock: Clock
   readonly deadlines = new Deadlines()
-  readonly buffers = new BufferPool({ headroom: RESPONSE_HEADROOM, length: READ_BYTES, tailroom: READ_TAILROOM }, MAX_FREE_BUFFERS)
+  readonly #afterTurn = new AfterTurn()
+  readonly buffers = new BufferPool({ headroom: RESPONSE_HEADROOM + FIRST_READ_BYTES, length: READ_BYTES, tailroom: READ_TAILROOM }, MAX_FREE_BUFFERS)
   /** Where client connections read when no body is on its way. */
   readonly sharedBuffer: ReadBuffer = this.buffers.take()
   readonly page: Float64Array
@@ -63,6 +65,11 @@ export class DataPlane implements UpstreamContext {
   /** For a second look at a request that has been sent. */
   sentHead: RequestHead
   responseHead: ResponseHead
+  /**
+   * A recent reading of the clock, for deadlines, which need no better one: as old as the last request's start or end, or
+   * the worker's last tick.
+   */
+  recentMs: number
   /** Requests in flight. */
   inFlight = 0
   /** The worker is on its way out: connections are not kept. */
@@ -70,6 +77,7 @@ export class DataPlane implements UpstreamContext {
 
   constructor (clock: Clock, page: Float64Array, accessLog: AccessLog, settings: DataPlaneSettings) {
     this.clock = clock
+    this.recentMs = clock.nowMs()
     this.page = page
     this.accessLog = accessLog
     this.date = new HttpDate(clock)
@@ -80,6 +88,12 @@ export class DataPlane implements UpstreamContext {
     this.responseHead = new ResponseHead(settings.limits)
   }
 
+  /** Reads the clock. */
+  readClock (): number {
+    this.recentMs = this.clock.nowMs()
+    return this.recentMs
+  }
+
   /** Puts other options in force; connections meet them with their next request. */
   configure (settings: DataPlaneSettings): void {
     this.settings = settings
@@ -87,6 +101,10 @@ export class DataPlane implements UpstreamContext {
     this.requestHead = new RequestHead(settings.limits)
     this.sentHead = sentHeadFor(settings)
     this.responseHead = new ResponseHead(settings.limits)
+  }
+
+  afterReads (callback: () => void): void {
+    this.#afterTurn.add(callback)
   }
 
   get timeoutsMs (): DataPlaneSettings['timeoutsMs'] { return this.settings.timeoutsMs }

@@ -10,7 +10,8 @@ import { proxyErrorRow } from '../core/proxy-error.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import { ChunkedDecoder } from '../http1/chunked-decoder.ts'
 import { faultCode, faultText } from '../http1/parse-fault.ts'
-import { BODY, RequestHead } from '../http1/request-head.ts'
+import { BODY } from '../http1/request-head.ts'
+import type { RequestHead } from '../http1/request-head.ts'
 import { WORKER } from '../telemetry/counter-layout.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { Downstream } from './downstream.ts'
@@ -19,14 +20,24 @@ import { Exchange } from './exchange.ts'
 import { count, finish } from './finish.ts'
 import { failedRequest } from './failed-request.ts'
 import type { Forwarding } from './forwarding.ts'
+import { PartialHead } from './partial-head.ts'
 
 const PHASE = { head: 0, body: 1, answering: 2, lingering: 3, closed: 4 } as const
-const LF = 0x0a
 /** Requests sent ahead that are kept; more stay in the kernel until the answer is out. */
 const MAX_PIPELINED_BYTES = 65_536
 /** After an early answer the rest of the request is read and dropped for so long, so that a reset does not destroy the answer. */
 const LINGER_MS = 2_000
 const MAX_LINGER_BYTES = 1_048_576
+/**
+ * A client that has sent a FIN is gone, or it is a rare one that only ends its side and waits for the answer. Until something
+ * is written to it nothing tells one from the other, so the answer is waited for no longer than this.
+ */
+const HALF_CLOSED_MS = 2_000
+/**
+ * While the worker drains, an idle connection stays open for so long. A request that was on its way when the drain began, or
+ * that follows an answer which could not say `Connection: close` any more, is answered; only then is the client told.
+ */
+const DRAIN_IDLE_MS = 500
 
 export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined {
   deadlineMs = 0
@@ -41,12 +52,12 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   #decoder: ChunkedDecoder | null = null
   /** The connection's own buffer while a body is read. */
   #bodyBuffer: ReadBuffer | null = null
-  /** A head that has not come whole yet, and its parser. */
-  #partial: Buffer | null = null
-  #partialLength = 0
-  #partialHead: RequestHead | null = null
+  /** A head that has not come whole yet. */
+  #partial: PartialHead | null = null
   /** Bytes that belong to the next requests. */
   #pipelined: Buffer | null = null
+  /** The bytes that #process is at: what is left of them needs no copy. */
+  #working: Buffer | null = null
   #processing = false
   #peerEnded = false
   #requests = 0
@@ -88,8 +99,10 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     while (this.#phase === PHASE.head && this.#pipelined !== null && this.#stream?.writePending === false) {
       const bytes = this.#pipelined
       this.#pipelined = null
+      this.#working = bytes
       this.#onHeadBytes(bytes, 0, bytes.length)
     }
+    this.#working = null
     this.#processing = false
     if (this.#phase !== PHASE.head || this.#pipelined !== null) return
     this.#stream?.resume()
@@ -97,7 +110,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   }
 
   #onHeadBytes (buf: Buffer, start: number, end: number): void {
-    if (this.#partial !== null) return this.#onPartialHead(buf, start, end)
+    if (this.#partial !== null) return this.#onPartialHead(this.#partial, buf, start, end)
     const head = this.#plane.requestHead
     head.reset(buf, start)
     const outcome = head.parse(end)
@@ -106,51 +119,18 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     else this.#keepPartial(buf, start, end)
   }
 
-  /** Only an empty line has come, or nothing: the connection is still idle. */
+  /** The head has not come whole: what there is has to be kept. */
   #keepPartial (buf: Buffer, start: number, end: number): void {
-    const length = end - start
-    const room = Buffer.allocUnsafeSlow(Math.max(512, length * 2))
-    buf.copy(room, 0, start, end)
-    this.#partial = room
-    this.#partialLength = length
-    this.#partialHead = null
+    this.#partial = new PartialHead(this.#plane.settings.limits, buf, start, end)
     this.waitFor(this.#plane.settings.timeoutsMs.requestHead)
   }
 
-  #onPartialHead (buf: Buffer, start: number, end: number): void {
-    const before = this.#partialLength
-    const partial = this.#appendPartial(buf, start, end)
-    // A head makes progress by whole lines; a sender of single bytes does not make us parse for each of them.
-    if (partial.subarray(before, this.#partialLength).indexOf(LF) < 0 && this.#partialLength < this.#plane.settings.limits.maxUriBytes) return
-    let head = this.#partialHead
-    if (head === null) {
-      head = new RequestHead(this.#plane.settings.limits)
-      head.reset(partial, 0)
-      this.#partialHead = head
-    } else if (head.fields.buf !== partial) {
-      head.rebase(partial, head.start)
-    }
-    const outcome = head.parse(this.#partialLength)
+  #onPartialHead (partial: PartialHead, buf: Buffer, start: number, end: number): void {
+    const outcome = partial.add(buf, start, end)
     if (outcome === 0) return
-    const length = this.#partialLength
     this.#partial = null
-    this.#partialHead = null
-    if (outcome === 1) this.#onHead(head, length)
+    if (outcome === 1) this.#onHead(partial.head, partial.length)
     else this.#refuse(faultCode(outcome), faultText(outcome))
-  }
-
-  #appendPartial (buf: Buffer, start: number, end: number): Buffer {
-    let partial = this.#partial ?? Buffer.alloc(0)
-    const needed = this.#partialLength + end - start
-    if (partial.length < needed) {
-      const larger = Buffer.allocUnsafeSlow(needed * 2)
-      partial.copy(larger, 0, 0, this.#partialLength)
-      partial = larger
-      this.#partial = larger
-    }
-    buf.copy(partial, this.#partialLength, start, end)
-    this.#partialLength = needed
-    return partial
   }
 
   /** The head is complete; `end` is the end of the bytes that are there. */
@@ -179,6 +159,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
       trailers = decoder.trailers
     }
     if (consumed < end) this.#stash(buf, consumed, end)
+    else this.#stream?.resume() // It may have been paused for what was sent ahead, which is used up.
     this.#phase = last ? PHASE.answering : PHASE.body
     if (!last) this.#readBody()
     this.#exchange.begin(head, { buf, start, end: bodyEnd, last, trailers })
@@ -226,7 +207,8 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   }
 
   #stash (buf: Buffer, start: number, end: number): void {
-    const bytes = Buffer.from(buf.subarray(start, end))
+    const rest = buf.subarray(start, end)
+    const bytes = buf === this.#working ? rest : Buffer.from(rest)
     this.#pipelined = this.#pipelined === null ? bytes : Buffer.concat([this.#pipelined, bytes])
     if (this.#pipelined.length > MAX_PIPELINED_BYTES) this.#stream?.pause()
   }
@@ -250,7 +232,12 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   resumeBody (): void { this.#stream?.resume() }
 
   waitFor (timeoutMs: number): void {
-    this.deadlineMs = this.#plane.clock.nowMs() + timeoutMs
+    this.deadlineMs = this.#plane.recentMs + (this.#mayBeGone() ? Math.min(timeoutMs, HALF_CLOSED_MS) : timeoutMs)
+  }
+
+  /** As long as a write waits for the client, the client is there. */
+  #mayBeGone (): boolean {
+    return this.#peerEnded && this.#stream?.writePending === false
   }
 
   exchangeEnded (keep: boolean): void {
@@ -268,7 +255,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
       this.#close()
       return
     }
-    this.deadlineMs = this.#exchange.startMs + this.#plane.settings.timeoutsMs.keepAliveIdle
+    this.#waitIdle()
   }
 
   abort (reset: boolean): void {
@@ -287,7 +274,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     this.#phase = PHASE.lingering
     this.#stream?.end()
     this.#stream?.resume()
-    this.waitFor(LINGER_MS)
+    this.#waitForEnd()
   }
 
   #linger (bytes: number): void {
@@ -299,13 +286,17 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   #close (): void {
     this.#phase = PHASE.lingering
     this.#stream?.end()
-    this.waitFor(LINGER_MS)
+    this.#waitForEnd()
+  }
+
+  /** The end of the answer may still wait for a slow reader. */
+  #waitForEnd (): void {
+    this.waitFor(this.#stream?.writePending === true ? this.#plane.settings.timeoutsMs.streamIdle : LINGER_MS)
   }
 
   #dropRequest (): void {
     this.#pipelined = null
     this.#partial = null
-    this.#partialHead = null
     if (this.#bodyBuffer !== null) this.#stream?.readInto(this.#plane.sharedBuffer)
     this.#bodyBuffer = null
   }
@@ -321,7 +312,9 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
         this.#exchange.downstreamGone()
         this.#destroy()
         return
-      case PHASE.answering: return
+      case PHASE.answering:
+        if (this.#mayBeGone()) this.deadlineMs = Math.min(this.deadlineMs, this.#plane.clock.nowMs() + HALF_CLOSED_MS)
+        return
       default: this.#destroyOrClose()
     }
   }
@@ -335,6 +328,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     this.#exchange.downstreamDrained()
     if (this.#phase === PHASE.head && this.#pipelined !== null) this.#process()
     else if (this.#phase === PHASE.lingering && this.#peerEnded) this.#destroy()
+    else if (this.#phase === PHASE.lingering) this.#waitForEnd()
   }
 
   onClose (): void {
@@ -349,14 +343,25 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
         else this.#destroy()
         return
       case PHASE.body:
-      case PHASE.answering: return this.#exchange.onDeadline()
+      case PHASE.answering:
+        if (!this.#mayBeGone()) return this.#exchange.onDeadline()
+        this.#exchange.downstreamGone()
+        return this.#destroy()
       default: this.#destroy()
     }
   }
 
-  /** The worker is going: an idle connection ends now, a busy one after its answer. */
+  /** The worker is going: an idle connection ends soon, a busy one after its answer. */
   drain (): void {
-    if (this.#phase === PHASE.head && this.#partial === null && this.#pipelined === null) this.#destroyOrClose()
+    if (this.#isIdle()) this.#waitIdle()
+  }
+
+  #isIdle (): boolean {
+    return this.#phase === PHASE.head && this.#partial === null && this.#pipelined === null
+  }
+
+  #waitIdle (): void {
+    this.waitFor(this.#plane.draining ? DRAIN_IDLE_MS : this.#plane.settings.timeoutsMs.keepAliveIdle)
   }
 
   #destroy (): void {

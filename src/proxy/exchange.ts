@@ -4,17 +4,19 @@
  */
 import { proxyErrorRow } from '../core/proxy-error.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
-import { chunkEnd, chunkStart, chunkStartBytes, lastChunk, lastChunkWith } from '../http1/chunk-framing.ts'
 import { BODY } from '../http1/request-head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { rewriteRequestHead, rewrittenHeadBound } from '../http1/rewrite-request-head.ts'
-import { rewriteResponseHead } from '../http1/rewrite-response-head.ts'
 import type { StickyKeyKind } from '../routing/sticky-key.ts'
 import { SLOT } from '../telemetry/counter-layout.ts'
 import type { EndpointPool } from '../upstream/endpoint-pool.ts'
 import type { ResponseSink } from '../upstream/response-sink.ts'
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts'
+import { isIdempotent, mayRepeat } from './attempts.ts'
+import { appendChunk, framePiece, PIECE_FRAMING_BYTES } from './body-piece.ts'
+import type { BodyPiece } from './body-piece.ts'
+import { chooseVersion } from './choose-version.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { Downstream } from './downstream.ts'
 import { errorResponse } from './error-response.ts'
@@ -23,24 +25,12 @@ import { count, finish } from './finish.ts'
 import type { Forwarding } from './forwarding.ts'
 import { interimResponse } from './interim-response.ts'
 import { prefersText } from './prefers-text.ts'
+import { ResponseRelay } from './response-relay.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
 
-/** How the response's body goes to the client. */
-const RELAY = { plain: 0, chunked: 1, untilClose: 2 } as const
 /** What the deadline of the connection is for. */
 const WAIT = { response: 0, requestBody: 1, stream: 2 } as const
-const MAX_ATTEMPTS = 3
 const NO_BYTES = Buffer.alloc(0)
-
-/** A piece of a request's body, unframed, in `buf[start, end)`, with free room around it for chunk framing. */
-export interface BodyPiece {
-  readonly buf: Buffer
-  readonly start: number
-  readonly end: number
-  readonly last: boolean
-  /** The trailer lines, with the last piece. */
-  readonly trailers: Buffer | undefined
-}
 
 export class Exchange implements ResponseSink, ExchangeRecord {
   active = false
@@ -61,6 +51,7 @@ export class Exchange implements ResponseSink, ExchangeRecord {
   readonly #plane: DataPlane
   readonly #downstream: Downstream
   readonly #forwarding: Forwarding
+  readonly #relay: ResponseRelay
   #head: RequestHead | null = null
   /** The request as it was sent: a second look at it costs another parse, but only errors and the access log look. */
   #sent: Buffer = NO_BYTES
@@ -73,10 +64,9 @@ export class Exchange implements ResponseSink, ExchangeRecord {
   #keepAlive = true
   #requestFraming: number = BODY.none
   #requestDone = false
+  /** The request came whole with its head, so that it lies whole in the connection's `out`. */
+  #inOnePiece = false
   #wait: number = WAIT.response
-  #relay: number = RELAY.plain
-  #headFrom = -1
-  #headSent = false
   #upstreamBlocked = false
   #downstreamBlocked = false
 
@@ -84,12 +74,11 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     this.#plane = plane
     this.#downstream = downstream
     this.#forwarding = forwarding
+    this.#relay = new ResponseRelay(downstream, plane.date)
   }
 
   get endpoint (): string { return this.#endpointPool?.key ?? '' }
   get clientIp (): string { return this.#forwarding.clientIp }
-  /** Is a response on its way to the client? */
-  get responding (): boolean { return this.active && this.#headSent }
 
   /** Takes a request whose head is complete, with what has come of its body. `head` and `piece` are valid during the call only. */
   begin (head: RequestHead, piece: BodyPiece): void {
@@ -114,7 +103,7 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     this.fault = ''
     this.bytesIn = piece.end - piece.start
     this.bytesOut = 0
-    this.startMs = this.#plane.clock.nowMs()
+    this.startMs = this.#plane.readClock()
     this.connectMs = -1
     this.firstByteMs = -1
     this.attempts = 0
@@ -123,13 +112,12 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     this.#endpointPool = null
     this.#connection = null
     this.#toHead = head.methodIs('HEAD')
-    this.#idempotent = this.#toHead || head.methodIs('GET') || isIdempotent(head)
+    this.#idempotent = isIdempotent(head)
     this.#keepAlive = head.keepsAlive()
     this.#requestFraming = head.framing()
     this.#requestDone = piece.last
-    this.#relay = RELAY.plain
-    this.#headFrom = -1
-    this.#headSent = false
+    this.#inOnePiece = piece.last
+    this.#relay.reset()
     this.#upstreamBlocked = false
     this.#downstreamBlocked = false
   }
@@ -144,14 +132,8 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     route.stickyKey.resolve(head, this.#forwarding.clientIp, key)
     this.stickyKind = key.kind
     this.#keyHash = key.hash
-    const split = route.split
-    const chosen = split.choose(key.hash)
-    let version = route.versions[chosen]
+    const version = chooseVersion(route, key.hash)
     if (version === undefined) return this.#fail('no_endpoint', 'every version has weight 0')
-    if (version.pool.empty && route.whenEmpty === 'fallback') {
-      version = route.versions[split.chooseAvailable(key.hash, route.available())] ?? version
-      if (!version.pool.empty) count(version.counters, SLOT.fallbacks, 1)
-    }
     this.version = version
     count(version.counters, SLOT.inFlight, 1)
     const endpoint = version.pool.pick(key.hash)
@@ -180,7 +162,7 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     const additions = this.#forwarding.additions(head, this.#plane.requestIds, connection.endpoint.key)
     const bodyLength = piece.end - piece.start
     const trailers = piece.trailers === undefined ? 0 : piece.trailers.length
-    connection.reserveOut(rewrittenHeadBound(head, additions) + bodyLength + trailers + 32)
+    connection.reserveOut(rewrittenHeadBound(head, additions) + bodyLength + trailers + PIECE_FRAMING_BYTES)
     const out = connection.out
     let pos = rewriteRequestHead(head, additions, out, 0)
     if (this.#requestFraming === BODY.chunked) {
@@ -192,15 +174,7 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     connection.outLength = pos
     this.#sent = out
     this.#sentLength = pos
-    if (connection.connecting) {
-      this.#holdBody()
-    } else {
-      this.#sendOut(connection)
-    }
-  }
-
-  #sendOut (connection: UpstreamConnection): void {
-    if (!connection.sendOut()) this.#holdBody()
+    if (connection.connecting || !connection.sendOut()) this.#holdBody()
   }
 
   /** The rest of the request's body waits until the endpoint has taken what there is. */
@@ -214,7 +188,7 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     if (!this.#upstreamBlocked) return
     this.#upstreamBlocked = false
     this.#downstream.resumeBody()
-    if (!this.#headSent) this.#waitFor(WAIT.requestBody)
+    this.#waitFor(this.#relay.begun ? WAIT.stream : WAIT.requestBody)
   }
 
   /** Another piece of the request's body. Its buffer is lent until the exchange asks for more. */
@@ -225,7 +199,8 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     const { maxBodyBytes } = this.#plane.settings.limits
     if (maxBodyBytes > 0 && this.bytesIn > maxBodyBytes) return this.#giveUp('body_too_large', '')
     if (piece.last) this.#requestDone = true
-    if (!this.#headSent) this.#waitFor(piece.last ? WAIT.response : WAIT.requestBody)
+    if (this.#relay.begun) this.#waitFor(WAIT.stream)
+    else this.#waitFor(piece.last ? WAIT.response : WAIT.requestBody)
     const bytes = this.#requestFraming === BODY.chunked ? framePiece(piece) : piece.buf.subarray(piece.start, piece.end)
     if (bytes.length > 0 && !connection.write(bytes)) this.#holdBody()
   }
@@ -254,59 +229,18 @@ export class Exchange implements ResponseSink, ExchangeRecord {
 
   onResponseHead (head: ResponseHead, framing: number): void {
     this.status = head.status
-    this.firstByteMs = this.#plane.clock.nowMs() - this.startMs
-    let additions = head.hasDate ? '' : `Date: ${this.#plane.date.now()}\r\n`
-    if (framing === BODY.chunked || framing === BODY.untilClose) {
-      if (this.minor === 0) {
-        this.#relay = RELAY.untilClose
-        this.#keepAlive = false
-      } else {
-        this.#relay = RELAY.chunked
-        additions += 'Transfer-Encoding: chunked\r\n'
-      }
-    } else if (head.rewriteLength) {
-      additions += `Content-Length: ${head.length}\r\n`
-    }
-    if (this.#plane.draining) this.#keepAlive = false
-    if (!this.#keepAlive) additions += 'Connection: close\r\n'
-    else if (this.minor === 0) additions += 'Connection: keep-alive\r\n'
-    this.#headFrom = rewriteResponseHead(head, additions)
+    if (this.#plane.accessLog.enabled) this.firstByteMs = this.#plane.clock.nowMs() - this.startMs
+    this.#keepAlive = this.#relay.head(head, framing, { minor: this.minor, keepAlive: this.#keepAlive && !this.#plane.draining })
   }
 
   onResponseBody (buf: Buffer, start: number, end: number, last: boolean): void {
     this.bytesOut += end - start
-    let from = start
-    let to = end
-    let trailers: Buffer | undefined
-    const framed = this.#relay === RELAY.chunked && end > start
-    if (this.#headFrom >= 0) {
-      // The head moves out of the way before the size line is written where it ended.
-      from = this.#headFrom
-      if (framed) {
-        from -= chunkStartBytes(end - start)
-        buf.copyWithin(from, this.#headFrom, start)
-      }
-      this.#headFrom = -1
-      this.#headSent = true
-    }
-    if (this.#relay === RELAY.chunked) {
-      if (last) trailers = this.#connection?.trailers
-      if (framed) {
-        const sizeLine = chunkStart(buf, start, end)
-        from = Math.min(from, sizeLine)
-        to = chunkEnd(buf, end)
-      }
-      if (last && trailers === undefined && to > start) to = lastChunk(buf, to)
-      else if (last) trailers = lastChunkWith(trailers ?? NO_BYTES)
-    }
-    let taken = from === to || this.#downstream.write(buf.subarray(from, to))
-    if (trailers !== undefined) taken = this.#downstream.write(trailers) && taken
-    if (last) this.#complete(taken)
-    else this.#afterPiece(taken)
+    if (last) this.#complete(this.#relay.lastBody(buf, start, end, this.#connection?.trailers))
+    else this.#afterPiece(this.#relay.body(buf, start, end))
   }
 
   #afterPiece (taken: boolean): void {
-    if (this.#requestDone) this.#waitFor(WAIT.stream)
+    this.#waitFor(WAIT.stream)
     if (taken) return
     this.#downstreamBlocked = true
     this.#connection?.pause()
@@ -325,32 +259,30 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     this.#connection = null
     if (connection !== null) {
       // The last piece still lies in the connection's buffer, which the pending write holds on to.
-      if (!taken) connection.exchangeBuffer()
+      if (!taken) connection.abandonBuffer()
       connection.release(this.#requestDone)
     }
-    this.#end(this.#keepAlive && this.#requestDone && !this.#plane.draining)
+    // A drain that began after the head has not been told to the client: the next answer tells it.
+    this.#end(this.#keepAlive && this.#requestDone)
   }
 
   onUpstreamFailed (code: ProxyErrorCode, fault: string): void {
     const connection = this.#connection
     if (connection === null) return
-    if (this.#headSent || this.#headFrom >= 0) return this.#cut('upstream_truncated', fault)
+    if (this.#relay.begun) return this.#cut('upstream_truncated', fault)
     if (this.#mayRepeat(code, connection) && this.#repeat(connection)) return
     this.#fail(code, fault)
   }
 
-  /** RFC 9110 section 9.2.2, RFC 9112 section 9.3.1: what was not sent may be repeated, and so may an idempotent request that a kept-alive connection lost. */
   #mayRepeat (code: ProxyErrorCode, connection: UpstreamConnection): boolean {
-    if (this.attempts >= MAX_ATTEMPTS) return false
-    const rule = proxyErrorRow(code).retry
-    if (rule === 'unsent') return true
-    return rule === 'idempotent' && this.#idempotent && this.#requestDone && this.#isWhole(connection) &&
-      connection.served > 0 && !connection.sawBytes
-  }
-
-  /** Does `out` hold the whole request? */
-  #isWhole (connection: UpstreamConnection): boolean {
-    return this.bytesIn === 0 || connection.outLength > this.bytesIn
+    return mayRepeat({
+      code,
+      attempts: this.attempts,
+      idempotent: this.#idempotent,
+      whole: this.#inOnePiece,
+      reused: connection.served > 0,
+      sawBytes: connection.sawBytes
+    })
   }
 
   #repeat (before: UpstreamConnection): boolean {
@@ -375,8 +307,14 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     switch (this.#wait) {
       case WAIT.requestBody: return this.#giveUp(this.#upstreamBlocked ? 'upstream_timeout' : 'request_timeout', 'timeouts.requestBody')
       case WAIT.response: return this.#giveUp('upstream_timeout', 'timeouts.upstreamResponse')
-      default: return this.#giveUp(this.#downstreamBlocked ? 'client_gone' : 'upstream_idle_timeout', 'timeouts.streamIdle')
+      default: return this.#giveUp(this.#silentParty(), 'timeouts.streamIdle')
     }
+  }
+
+  /** Whose silence it is when nothing moves any more. */
+  #silentParty (): ProxyErrorCode {
+    if (this.#downstreamBlocked) return 'client_gone'
+    return this.#requestDone || this.#upstreamBlocked ? 'upstream_idle_timeout' : 'request_timeout'
   }
 
   /** The client's bytes turned out not to be a request body. */
@@ -390,7 +328,7 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     this.#connection?.destroy()
     this.#connection = null
     this.error = 'client_gone'
-    this.status = this.#headSent ? this.status : 499
+    this.status = this.#relay.begun ? this.status : 499
     this.#end(false)
   }
 
@@ -398,7 +336,7 @@ export class Exchange implements ResponseSink, ExchangeRecord {
   #giveUp (code: ProxyErrorCode, fault: string): void {
     if (!this.active) return
     this.#connection?.destroy()
-    if (this.#headSent) this.#cut(code, fault)
+    if (this.#relay.begun) this.#cut(code, fault)
     else this.#fail(code, fault)
   }
 
@@ -407,7 +345,7 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     this.error = code
     this.fault = fault
     this.#connection = null
-    this.#downstream.abort(this.#relay === RELAY.untilClose)
+    this.#downstream.abort(this.#relay.untilClose)
     this.#end(false)
   }
 
@@ -427,7 +365,7 @@ export class Exchange implements ResponseSink, ExchangeRecord {
       detail: row.source === 'downstream' ? fault : ''
     })
     this.#connection = null
-    this.#headSent = true
+    this.#relay.begun = true
     this.#downstream.write(response)
     this.#end(keep)
   }
@@ -459,36 +397,4 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     head.reset(this.#sent, 0)
     return head.parse(this.#sentLength) === 1 ? head : null
   }
-}
-
-/** RFC 9110 section 9.2.2. */
-function isIdempotent (head: RequestHead): boolean {
-  return head.methodIs('PUT') || head.methodIs('DELETE') || head.methodIs('OPTIONS') || head.methodIs('TRACE')
-}
-
-/** Writes a piece as a chunk to `out`; returns the position behind. */
-function appendChunk (piece: BodyPiece, out: Buffer, at: number): number {
-  let pos = at
-  const length = piece.end - piece.start
-  if (length > 0) {
-    pos += out.write(`${length.toString(16)}\r\n`, pos, 'latin1')
-    piece.buf.copy(out, pos, piece.start, piece.end)
-    pos = chunkEnd(out, pos + length)
-  }
-  if (!piece.last) return pos
-  if (piece.trailers === undefined) return lastChunk(out, pos)
-  return pos + lastChunkWith(piece.trailers).copy(out, pos)
-}
-
-/** Frames a piece as a chunk in its own buffer. */
-function framePiece (piece: BodyPiece): Buffer {
-  let from = piece.start
-  let to = piece.end
-  if (to > from) {
-    from = chunkStart(piece.buf, piece.start, piece.end)
-    to = chunkEnd(piece.buf, piece.end)
-  }
-  if (!piece.last) return piece.buf.subarray(from, to)
-  if (piece.trailers === undefined) return piece.buf.subarray(from, lastChunk(piece.buf, to))
-  return Buffer.concat([piece.buf.subarray(from, to), lastChunkWith(piece.trailers)])
 }

@@ -13,7 +13,7 @@ export function count (page: Float64Array, index: number, change: number): void 
 
 /** Counts and logs an exchange that is over. */
 export function finish (plane: DataPlane, record: ExchangeRecord): void {
-  const durationMs = plane.clock.nowMs() - record.startMs
+  const durationMs = plane.readClock() - record.startMs
   const statusClass = Math.floor(record.status / 100) - 1
   const version = record.version
   if (version === null) {

@@ -18,11 +18,13 @@ export class Forwarding {
   /** The address of the client of the current request. */
   clientIp: string
   readonly #peerAddress: string
-  readonly #trusted: boolean
+  #trustedProxies: CidrSet
+  #trusted: boolean
   readonly #plain: MutableAdditions
 
   constructor (peerAddress: string, trustedProxies: CidrSet) {
     this.#peerAddress = peerAddress
+    this.#trustedProxies = trustedProxies
     this.#trusted = trustedProxies.has(peerAddress)
     this.clientIp = resolveClientIp(peerAddress, undefined, trustedProxies)
     this.#plain = { prefix: prefixOf(this.clientIp, 'http'), requestId: NO_BYTES, forwardedHost: undefined, defaultHost: '' }
@@ -30,8 +32,16 @@ export class Forwarding {
 
   /** Finds the client of a request; to be called before additions(). */
   identify (head: RequestHead, trustedProxies: CidrSet): void {
+    if (trustedProxies !== this.#trustedProxies) this.#trustOthers(trustedProxies)
     if (!this.#trusted) return
     this.clientIp = resolveClientIp(this.#peerAddress, head.fields.joinedById(FIELD.xForwardedFor), trustedProxies)
+  }
+
+  /** A reload has changed whom to trust. */
+  #trustOthers (trustedProxies: CidrSet): void {
+    this.#trustedProxies = trustedProxies
+    this.#trusted = trustedProxies.has(this.#peerAddress)
+    this.clientIp = resolveClientIp(this.#peerAddress, undefined, trustedProxies)
   }
 
   /** What to add to a request. The result is valid until the next call. */

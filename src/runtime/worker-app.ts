@@ -94,7 +94,7 @@ export class WorkerApp {
   }
 
   #onTick (): void {
-    const nowMs = this.#clock.nowMs()
+    const nowMs = this.#plane.readClock()
     this.#plane.deadlines.sweep(nowMs)
     this.#plane.accessLog.flush()
     this.#lag.tick(nowMs)
@@ -106,7 +106,7 @@ export class WorkerApp {
     if (this.#drainUntilMs > 0) this.#checkDrained(nowMs)
   }
 
-  /** Stops accepting; connections end as soon as they are idle. */
+  /** Stops accepting; connections end after their next answer, or when they have been idle for a while. */
   #drain (timeoutMs: number): void {
     if (this.#drainUntilMs > 0) return
     this.#drainUntilMs = this.#clock.nowMs() + timeoutMs

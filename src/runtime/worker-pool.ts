@@ -8,16 +8,18 @@ import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import type { RouteSplit, SplitPublisher, SplitReceipt } from '../rollout/split-publisher.ts'
-import type { ControlMessage, DataPlaneOptions, EndpointsMessage, RouteSpec, WorkerMessage } from '../snapshot/messages.ts'
+import type { ControlMessage, DataPlaneOptions, EndpointsMessage, RouteSpec, WorkerData, WorkerMessage } from '../snapshot/messages.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { SplitReceipts } from './split-receipts.ts'
-import { WorkerThread } from './worker-thread.ts'
+import type { RunningWorker, WorkerThreadEvents } from './worker-thread.ts'
 
 export interface WorkerPoolDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly book: CounterBook
+  /** Starts a thread. */
+  readonly spawn: (data: WorkerData, startedMs: number, events: WorkerThreadEvents) => RunningWorker
   /** Takes a batch of access log lines; `done` when they are written or dropped. */
   readonly appendAccessLog: (lines: Uint8Array, done: () => void) => void
   /** A worker died and is replaced. */
@@ -38,7 +40,7 @@ const STABLE_MS = 10_000
 export class WorkerPool implements SplitPublisher {
   readonly #deps: WorkerPoolDeps
   readonly #shape: WorkerPoolShape
-  readonly #threads = new Map<number, WorkerThread>()
+  readonly #threads = new Map<number, RunningWorker>()
   readonly #listening = new Set<number>()
   readonly #receipts: SplitReceipts
   readonly #splits = new Map<string, RouteSplit>()
@@ -47,6 +49,8 @@ export class WorkerPool implements SplitPublisher {
   #options: DataPlaneOptions
   #specs: readonly RouteSpec[] = []
   #backoffMs = FIRST_BACKOFF_MS
+  /** The listeners are to be open: a replacement opens them too. */
+  #open = false
   #stopping = false
   #onListening: (() => void) | undefined
   #onListenFailed: ((error: Error) => void) | undefined
@@ -83,6 +87,7 @@ export class WorkerPool implements SplitPublisher {
    * @throws Error when a listener can't be opened
    */
   listen (): Promise<void> {
+    this.#open = true
     return new Promise((resolve, reject) => {
       this.#onListening = () => { if (this.#listening.size === this.#shape.count) resolve() }
       this.#onListenFailed = reject
@@ -139,7 +144,7 @@ export class WorkerPool implements SplitPublisher {
 
   #spawn (id: number): void {
     const { page } = this.#deps.book.addWorker(id)
-    const thread = new WorkerThread({ workerId: id, page }, this.#deps.clock.nowMs(), {
+    const thread = this.#deps.spawn({ workerId: id, page }, this.#deps.clock.nowMs(), {
       onMessage: (from, message) => { this.#onMessage(from, message) },
       onExit: (from, reason) => { this.#onExit(from, reason) }
     })
@@ -149,14 +154,14 @@ export class WorkerPool implements SplitPublisher {
   }
 
   /** Brings a replacement up to the state of its peers. */
-  #bringUp (thread: WorkerThread): void {
+  #bringUp (thread: RunningWorker): void {
     for (const versions of this.#endpoints.values()) for (const message of versions.values()) thread.send(message)
     for (const { route, epoch, weights } of this.#splits.values()) thread.send({ type: 'split', route, epoch, weights })
     thread.send(this.#routesMessage(thread.id))
-    thread.send(this.#listenMessage())
+    if (this.#open) thread.send(this.#listenMessage())
   }
 
-  #onMessage (thread: WorkerThread, message: WorkerMessage): void {
+  #onMessage (thread: RunningWorker, message: WorkerMessage): void {
     switch (message.type) {
       case 'applied':
         thread.appliedEpochs.set(message.route, message.epoch)
@@ -174,19 +179,19 @@ export class WorkerPool implements SplitPublisher {
     }
   }
 
-  #appendAccessLog (thread: WorkerThread, lines: Uint8Array): void {
+  #appendAccessLog (thread: RunningWorker, lines: Uint8Array): void {
     const bytes = lines.length
     this.#deps.appendAccessLog(lines, () => { thread.send({ type: 'access-log-written', bytes }) })
   }
 
-  #listenFailed (thread: WorkerThread, listener: string, reason: string): void {
+  #listenFailed (thread: RunningWorker, listener: string, reason: string): void {
     const where = this.#shape.listeners.find(({ name }) => name === listener)
     this.#onListenFailed?.(new Error(`the listener "${listener}" can't be opened on ${where?.address ?? '?'} port ${where?.port ?? '?'}: ${reason}`))
     // A replacement that can't listen is of no use: end it, and try again after a while.
     if (!this.#stopping) void thread.terminate()
   }
 
-  #onExit (thread: WorkerThread, reason: string): void {
+  #onExit (thread: RunningWorker, reason: string): void {
     const { book, clock, log, onRestart } = this.#deps
     this.#threads.delete(thread.id)
     this.#listening.delete(thread.id)

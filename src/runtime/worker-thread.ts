@@ -5,18 +5,28 @@ import { Worker } from 'node:worker_threads'
 import type { ControlMessage, WorkerData, WorkerMessage } from '../snapshot/messages.ts'
 
 export interface WorkerThreadEvents {
-  onMessage (thread: WorkerThread, message: WorkerMessage): void
+  onMessage (thread: RunningWorker, message: WorkerMessage): void
   /** The thread has ended; called once. `reason` says why, as far as is known. */
-  onExit (thread: WorkerThread, reason: string): void
+  onExit (thread: RunningWorker, reason: string): void
+}
+
+/** What the pool needs of a thread. */
+export interface RunningWorker {
+  readonly id: number
+  readonly startedMs: number
+  /** By route: the epoch that the worker reported last. */
+  readonly appliedEpochs: Map<string, number>
+  send (message: ControlMessage): void
+  /** Ends the thread at once. */
+  terminate (): Promise<void>
 }
 
 /** The young generation of a worker in MiB: what a request allocates dies at once, and a larger one would only cost memory. */
 const YOUNG_GENERATION_MB = 8
 
-export class WorkerThread {
+export class WorkerThread implements RunningWorker {
   readonly id: number
   readonly startedMs: number
-  /** By route: the epoch that the worker reported last. */
   readonly appliedEpochs = new Map<string, number>()
   readonly #worker: Worker
   #failure = ''
@@ -35,7 +45,6 @@ export class WorkerThread {
     this.#worker.postMessage(message)
   }
 
-  /** Ends the thread at once. */
   async terminate (): Promise<void> {
     await this.#worker.terminate()
   }

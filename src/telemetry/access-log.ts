@@ -58,6 +58,9 @@ export class AccessLog {
     return this.#enabled && (failed || status >= 500 || this.#rate === 1 || this.#options.random() < this.#rate)
   }
 
+  /** Is anything logged at all? */
+  get enabled (): boolean { return this.#enabled }
+
   /** Changes the policy; lines already recorded stay. */
   configure (policy: AccessLogPolicy): void {
     this.#enabled = policy.mode !== 'off'

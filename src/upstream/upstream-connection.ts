@@ -3,6 +3,7 @@
  * anything on it can't be trusted. Hot.
  */
 import { TcpStream } from '../core/tcp-stream.ts'
+import { createReadBuffer } from '../core/byte-stream.ts'
 import type { ByteStreamHandler, ReadBuffer } from '../core/byte-stream.ts'
 import type { Deadlined } from '../core/deadlines.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
@@ -13,6 +14,7 @@ import { RESPONSE_HEADROOM } from '../http1/rewrite-response-head.ts'
 import { WORKER } from '../telemetry/counter-layout.ts'
 import type { ConnectionHome } from './connection-home.ts'
 import type { ResponseSink } from './response-sink.ts'
+import { FIRST_READ_BYTES, READ_TAILROOM } from './upstream-context.ts'
 import type { UpstreamContext } from './upstream-context.ts'
 
 const PHASE = { connecting: 0, idle: 1, head: 2, body: 3, closed: 4 } as const
@@ -32,7 +34,14 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   connectMs = -1
   readonly #context: UpstreamContext
   readonly #stream: TcpStream
-  #buffer: ReadBuffer
+  /** The connection's own buffer, where a response begins. */
+  #small: ReadBuffer
+  /** A large buffer on loan. */
+  #large: ReadBuffer | null = null
+  /** Bytes that lie before the window of the large buffer and wait for the next read, to be handled with it. */
+  #held = 0
+  #inRead = false
+  readonly #flushHeld = (): void => { this.#onHeldAlone() }
   #sink: ResponseSink | null = null
   #phase: number = PHASE.connecting
   #toHead = false
@@ -50,12 +59,12 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     this.endpoint = endpoint
     this.#context = context
     this.out = Buffer.allocUnsafeSlow(FIRST_OUT_BYTES)
-    this.#buffer = context.buffers.take()
+    this.#small = createSmallBuffer()
     this.#startedMs = context.clock.nowMs()
     this.deadlineMs = this.#startedMs + context.timeoutsMs.upstreamConnect
     context.deadlines.add(this)
     context.page[WORKER.upstreamOpen] = (context.page[WORKER.upstreamOpen] ?? 0) + 1
-    this.#stream = TcpStream.connect(endpoint, this, this.#buffer, () => { this.#onConnected() })
+    this.#stream = TcpStream.connect(endpoint, this, this.#small, () => { this.#onConnected() })
   }
 
   get idle (): boolean { return this.#phase === PHASE.idle }
@@ -97,10 +106,16 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   pause (): void { this.#stream.pause() }
   resume (): void { this.#stream.resume() }
 
-  /** Reads into another buffer from now on, because the present one still belongs to a pending write. Call from within a read. */
-  exchangeBuffer (): void {
-    this.#buffer = this.#context.buffers.take()
-    this.#stream.readInto(this.#buffer)
+  /** The buffer that was read into last still belongs to a pending write: it is left to it. Call from within onResponseBody. */
+  abandonBuffer (): void {
+    if (!this.#inRead) {
+      // The stream can change buffers during a read only: without one, the connection is not used again.
+      this.#keep = false
+      return
+    }
+    if (this.#large === null) this.#small = createSmallBuffer()
+    this.#large = null
+    this.#stream.readInto(this.#small)
   }
 
   #onConnected (): void {
@@ -117,6 +132,41 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
 
   onBytes (buf: Buffer, start: number, end: number): void {
     this.#sawBytes = true
+    if (end - start === FIRST_READ_BYTES && this.#phase === PHASE.head && this.#large === null && this.#partialHead === null) {
+      this.#hold(buf, start, end)
+      return
+    }
+    const from = start - this.#held
+    this.#held = 0
+    this.#inRead = true
+    this.#onRead(buf, from, end)
+    this.#inRead = false
+  }
+
+  /**
+   * The read has filled the small buffer, so there is more: the kernel is asked again at once, into a large buffer, and what
+   * is there already waits in the room before it. Head and body then leave in one write.
+   */
+  #hold (buf: Buffer, start: number, end: number): void {
+    const large = this.#context.buffers.take()
+    const length = end - start
+    buf.copy(large.memory, large.offset - length, start, end)
+    this.#large = large
+    this.#held = length
+    this.#stream.readInto(large)
+    this.#context.afterReads(this.#flushHeld)
+  }
+
+  /** There was no more after all: what is held has to go on alone. */
+  #onHeldAlone (): void {
+    const held = this.#held
+    const large = this.#large
+    if (held === 0 || large === null || this.#phase === PHASE.closed) return
+    this.#held = 0
+    this.#onRead(large.memory, large.offset - held, large.offset)
+  }
+
+  #onRead (buf: Buffer, start: number, end: number): void {
     if (this.#phase === PHASE.body) this.#onBody(buf, start, end)
     else if (this.#phase === PHASE.head && this.#sink !== null) this.#onHead(buf, start, end)
     else this.destroy() // Bytes that nobody asked for: they must not become the next client's answer.
@@ -221,8 +271,18 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
       this.destroy()
       return
     }
+    this.#returnLarge()
     this.#stream.resume()
-    this.deadlineMs = this.#context.clock.nowMs() + this.#context.timeoutsMs.upstreamIdle
+    this.deadlineMs = this.#context.recentMs + this.#context.timeoutsMs.upstreamIdle
+  }
+
+  /** Gives the large buffer back. Only a read in progress can change buffers; otherwise it is kept for the next response. */
+  #returnLarge (): void {
+    const large = this.#large
+    if (large === null || !this.#inRead) return
+    this.#large = null
+    this.#stream.readInto(this.#small)
+    this.#context.buffers.give(large)
   }
 
   #keepPartial (source: Buffer, from: number, to: number): void {
@@ -249,8 +309,9 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   }
 
   onEnd (): void {
+    this.#onHeldAlone()
     if (this.#phase === PHASE.body && this.#framing === BODY.untilClose && this.#sink !== null) {
-      const { memory, offset } = this.#buffer
+      const { memory, offset } = this.#large ?? this.#small
       this.#keep = false
       this.#complete(memory, offset, offset, offset)
       return
@@ -263,6 +324,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   }
 
   onClose (error: string | undefined): void {
+    this.#onHeldAlone()
     this.#lost(error ?? 'closed')
   }
 
@@ -297,4 +359,8 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     page[WORKER.upstreamOpen] = (page[WORKER.upstreamOpen] ?? 0) - 1
     this.#stream.destroy()
   }
+}
+
+function createSmallBuffer (): ReadBuffer {
+  return createReadBuffer(RESPONSE_HEADROOM, FIRST_READ_BYTES, READ_TAILROOM)
 }

@@ -6,8 +6,14 @@ import type { Deadlines } from '../core/deadlines.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Clock } from '../core/clock.ts'
 
-/** Bytes one read may bring. */
-export const READ_BYTES = 65_536
+/**
+ * Bytes that a read into a connection's own buffer may bring. Enough for most responses; those that fill it go on in a
+ * large buffer, which is lent for as long as the response takes. The one that was given back last is lent first: it is
+ * still in the processor's cache, where a buffer for each connection would not be.
+ */
+export const FIRST_READ_BYTES = 8_192
+/** Bytes that a read into a large buffer may bring. */
+export const READ_BYTES = 131_072
 /** Room behind a read for the framing of a last chunk: CR LF 0 CR LF CR LF. */
 export const READ_TAILROOM = 16
 
@@ -16,9 +22,18 @@ export interface UpstreamTimeouts {
   readonly upstreamIdle: number
 }
 
-export interface UpstreamContext {
+/** Work to be done when everything that this turn of the event loop has read is handled. */
+export interface AfterReads {
+  /** Calls `callback` then, once. */
+  afterReads (callback: () => void): void
+}
+
+export interface UpstreamContext extends AfterReads {
   readonly clock: Clock
+  /** A recent reading of the clock, for deadlines. */
+  readonly recentMs: number
   readonly deadlines: Deadlines
+  /** Large buffers: READ_BYTES with room for the head and a first read before them. */
   readonly buffers: BufferPool
   /** The worker page of the shared counters. */
   readonly page: Float64Array
