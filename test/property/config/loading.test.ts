@@ -6,7 +6,7 @@ import { nearestName } from '../../../src/config/nearest-name.ts'
 import { listConfigOptions } from '../../../src/config/options.ts'
 import { createConfigResolver } from '../../../src/config/resolve.ts'
 
-const resolve = await createConfigResolver()
+const resolve = createConfigResolver()
 const options = listConfigOptions()
 
 /** Loads, or gives the ConfigError; anything else that is thrown fails the property. */

@@ -11,7 +11,7 @@ import { createConfigResolver } from '../../../src/config/resolve.ts'
 const FIXTURES = new URL('../../fixtures/config/', import.meta.url)
 const CONFIGS = new URL('../../../config/', import.meta.url)
 
-const resolve = await createConfigResolver()
+const resolve = createConfigResolver()
 
 async function check (url: URL): Promise<{ readonly faults: readonly string[], readonly warnings: readonly string[], readonly text: string }> {
   const bytes = await readFile(url)

@@ -2,7 +2,7 @@ import t from 'tap'
 import { ConfigError, MAX_FAULTS } from '../../../src/config/config-error.ts'
 import { createConfigResolver } from '../../../src/config/resolve.ts'
 
-const resolve = await createConfigResolver()
+const resolve = createConfigResolver()
 const SOUND = 'listeners: [{ name: web, port: 8080 }]\nroutes: []\n'
 
 async function refusal (content: string | Uint8Array): Promise<ConfigError> {

@@ -2,7 +2,7 @@ import t from 'tap'
 import { findRestartOnlyChanges } from '../../../src/config/restart-only.ts'
 import { createConfigResolver } from '../../../src/config/resolve.ts'
 
-const resolve = await createConfigResolver()
+const resolve = createConfigResolver()
 
 async function load (text: string) {
   return (await resolve({ bytes: Buffer.from(text), fileName: 'f', env: {}, args: [] })).config

@@ -2,7 +2,7 @@ import t from 'tap'
 import { ConfigError, formatFault } from '../../../src/config/config-error.ts'
 import { createConfigResolver } from '../../../src/config/resolve.ts'
 
-const resolve = await createConfigResolver()
+const resolve = createConfigResolver()
 const FILE = 'listeners: [{ name: web, port: 8080 }]\nroutes: []\nadmin: { port: 9000 }\nclientIp: { trustedProxies: [10.0.0.0/8] }\n'
 
 async function load (env: Readonly<Record<string, string | undefined>>, args: readonly string[], file = FILE) {

@@ -1,0 +1,102 @@
+/**
+ * SIGTERM and SIGINT under load: nothing that was sent is lost, and Weir ends by itself.
+ */
+import { setTimeout as wait } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { connectClient, type KeepAliveClient } from '../../helpers/keep-alive-client.ts'
+import { startOrigins } from '../../helpers/origins.ts'
+import { eventually, type PlainConfig, startWeir, type WeirProcess } from '../../helpers/weir-process.ts'
+
+const CLIENTS = 40
+
+const [hello] = await startOrigins(t, ['hello'])
+const routes = [{ name: 'hello', versions: [{ name: 'v1', weight: 1, endpoints: { static: [hello.endpoint] } }] }]
+
+async function start (t: Test, more: PlainConfig = {}): Promise<WeirProcess> {
+  return await startWeir(t, { config: () => ({ workers: 2, routes, ...more }) })
+}
+
+interface Load {
+  sent: number
+  answered: number
+  readonly lost: string[]
+}
+
+/** Asks until the connection is closed, as HTTP has it: an answer with `Connection: close` is the last. */
+async function askUntilClosed (client: KeepAliveClient, load: Load): Promise<void> {
+  while (!client.closed) {
+    load.sent++
+    try {
+      const { status, body } = await client.get('/')
+      if (status !== 200) throw new Error(`status ${status}: ${body}`)
+      load.answered++
+    } catch (error) {
+      load.lost.push(String(error))
+    }
+  }
+  client.close()
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  t.test(`${signal} under load: not ready at once, what is in flight is finished, no request is lost, exit code 0`, async t => {
+    const weir = await start(t)
+    const load: Load = { sent: 0, answered: 0, lost: [] }
+    const clients = await Promise.all(Array.from({ length: CLIENTS }, async () => await connectClient({ port: weir.ports.web })))
+    const slow = await Promise.all(Array.from({ length: 10 }, async () => await connectClient({ port: weir.ports.web })))
+    const idle = await connectClient({ port: weir.ports.web })
+    t.equal((await idle.get()).status, 200)
+    const asking = Promise.all(clients.map(async client => { await askUntilClosed(client, load) }))
+    const before = hello.requests
+    const slowAnswers = slow.map(async client => await client.begin('/slow?ms=1200').whole)
+    await eventually(async () => load.answered > CLIENTS * 5 && hello.requests >= before + slow.length ? true : undefined)
+
+    weir.kill(signal)
+    await weir.untilLogged('weir is shutting down')
+    const { body } = await weir.untilReadiness(503)
+    t.match(body, { ready: false, reasons: ['Weir is shutting down'] })
+    t.equal(weir.running, true, 'the slow requests are still in flight')
+    t.equal((await weir.api('GET', '/healthz')).status, 200, 'it is well, though')
+    await t.rejects(connectClient({ port: weir.ports.web }), /ECONNREFUSED/, 'new connections go elsewhere')
+    weir.kill(signal)
+
+    await asking
+    t.same(load.lost, [], 'no request is lost')
+    t.equal(load.answered, load.sent)
+    for (const answer of await Promise.all(slowAnswers)) {
+      t.match(answer, { status: 200, body: 'hello' })
+      t.equal(answer.headers.get('connection'), 'close')
+    }
+    await idle.untilClosed()
+    t.equal(await weir.end(), 0, 'the second signal changes nothing')
+    t.equal(weir.logged('weir has stopped').length, 1)
+    t.equal(weir.logged('connections were cut because timeouts.drain was over').length, 0)
+    t.equal(weir.stderr, '', 'nothing on standard error but the log')
+  })
+}
+
+t.test('a stream that outlasts timeouts.drain is cut, and the log says so', async t => {
+  const weir = await start(t, { timeouts: { drain: '300ms' } })
+  const client = await connectClient({ port: weir.ports.web })
+  const stream = client.begin('/stream')
+  await stream.head
+  const startedMs = performance.now()
+  weir.kill('SIGTERM')
+  await t.rejects(stream.whole, /the connection ended/, 'the client can see that it is not whole')
+  t.equal(await weir.end(), 0)
+  t.ok(performance.now() - startedMs >= 300)
+  t.match(weir.logged('connections were cut because timeouts.drain was over'), [{ level: 'warn', connections: 1 }])
+})
+
+t.test('a stream that ends in time is finished', async t => {
+  const weir = await start(t)
+  const client = await connectClient({ port: weir.ports.web })
+  const stream = client.begin('/stream')
+  await stream.head
+  weir.kill('SIGTERM')
+  await weir.untilReadiness(503)
+  await wait(150)
+  hello.sendToStreams('the rest')
+  hello.endStreams()
+  t.match(await stream.whole, { status: 200, body: 'hello\nthe rest' })
+  t.equal(await weir.end(), 0)
+})

@@ -1,0 +1,4 @@
+import { forwardingChecks } from '../fuzz/forwarding-checks.ts'
+import { checkInSuite } from '../fuzz/check-in-suite.ts'
+
+checkInSuite(forwardingChecks)

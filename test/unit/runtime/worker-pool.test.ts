@@ -1,0 +1,270 @@
+/**
+ * Workers that die: their peers go on, and a replacement knows everything before it listens.
+ */
+import t from 'tap'
+import type { Endpoint } from '../../../src/core/endpoint.ts'
+import { dataPlaneOptions } from '../../../src/runtime/data-plane-options.ts'
+import { WorkerPool, type WorkerPoolDeps } from '../../../src/runtime/worker-pool.ts'
+import type { RunningWorker, WorkerThreadEvents } from '../../../src/runtime/worker-thread.ts'
+import type { ControlMessage, RouteSpec, WorkerData, WorkerMessage } from '../../../src/snapshot/messages.ts'
+import { CounterBook } from '../../../src/telemetry/counter-book.ts'
+import { SLOT, slotView, WORKER } from '../../../src/telemetry/counter-layout.ts'
+import { loadConfig } from '../../../src/config/load.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
+import { RecordingLogger } from '../../helpers/recording-logger.ts'
+
+const { config } = await loadConfig({ file: 'test/fixtures/config/valid-minimal.yaml', env: {}, args: [] })
+const OPTIONS = dataPlaneOptions(config)
+const ROUTE: RouteSpec = { name: 'hello', match: {}, affinity: { by: 'client-ip', level: 'version' }, balancing: 'least-request', whenEmpty: 'fallback', versions: [{ name: 'v1', slot: 0 }] }
+const ENDPOINT: Endpoint = { address: '192.0.2.1', port: 80, ready: true, serving: true, terminating: false }
+
+/** A thread that does nothing but remember what it was told. */
+class FakeWorker implements RunningWorker {
+  readonly id: number
+  readonly startedMs: number
+  readonly appliedEpochs = new Map<string, number>()
+  readonly page: Float64Array
+  readonly received: ControlMessage[] = []
+  readonly #events: WorkerThreadEvents
+  #ended = false
+
+  constructor (data: WorkerData, startedMs: number, events: WorkerThreadEvents) {
+    this.id = data.workerId
+    this.startedMs = startedMs
+    this.page = new Float64Array(data.page)
+    this.#events = events
+  }
+
+  send (message: ControlMessage): void {
+    this.received.push(message)
+  }
+
+  say (message: WorkerMessage): void {
+    this.#events.onMessage(this, message)
+  }
+
+  /** Ends as an uncaught error would end it. */
+  die (reason = 'RangeError: for a test'): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#events.onExit(this, reason)
+  }
+
+  async terminate (): Promise<void> {
+    this.die('exit code 1')
+  }
+
+  get types (): readonly string[] { return this.received.map(({ type }) => type) }
+}
+
+function createPool (overrides: Partial<WorkerPoolDeps> = {}) {
+  const clock = new FakeClock()
+  const log = new RecordingLogger()
+  const book = new CounterBook(clock)
+  const workers: FakeWorker[] = []
+  const counts = { restarts: 0 }
+  const pool = new WorkerPool({
+    clock,
+    log,
+    book,
+    spawn: (data, startedMs, events) => {
+      const worker = new FakeWorker(data, startedMs, events)
+      workers.push(worker)
+      return worker
+    },
+    appendAccessLog: (_, done) => { done() },
+    onRestart: () => { counts.restarts++ },
+    ...overrides
+  }, { count: 2, listeners: config.listeners, reusePort: true }, OPTIONS)
+  const worker = (index: number): FakeWorker => {
+    const found = workers[index]
+    if (found === undefined) throw new Error(`there is no worker ${index}`)
+    return found
+  }
+  return { pool, clock, log, book, workers, worker, counts }
+}
+
+/** A pool of two whose listeners are open. */
+async function createOpenPool () {
+  const made = createPool()
+  const { pool, book, worker } = made
+  pool.start()
+  book.slotFor('hello', 'v1')
+  pool.sendEndpoints('hello', 'v1', [ENDPOINT])
+  void pool.publish({ route: 'hello', epoch: 1, weights: { v1: 1 } }, 1_000)
+  pool.sendRoutes(OPTIONS, [ROUTE])
+  const listening = pool.listen()
+  worker(0).say({ type: 'listening' })
+  worker(1).say({ type: 'listening' })
+  await listening
+  return made
+}
+
+t.test('the pool listens when all workers do, and is told before what they have to know', async t => {
+  const { worker, pool } = await createOpenPool()
+  for (const index of [0, 1]) t.same(worker(index).types, ['routes', 'endpoints', 'split', 'routes', 'listen'])
+  t.equal(pool.accepting, true)
+})
+
+t.test('a worker that dies is counted and replaced, and the replacement gets the latest of everything before it listens', async t => {
+  const { pool, clock, log, worker, workers, counts } = await createOpenPool()
+  void pool.publish({ route: 'hello', epoch: 2, weights: { v1: 7 } }, 1_000)
+  pool.sendEndpoints('hello', 'v1', [])
+  pool.sendEndpoints('hello', 'v1', [{ ...ENDPOINT, port: 81 }])
+  worker(0).die()
+  t.equal(counts.restarts, 1)
+  t.equal(pool.accepting, true, 'the peer keeps serving')
+  t.match(log.lines.at(-1), { level: 'error', message: 'a worker died and is replaced', fields: { worker: 0, reason: 'RangeError: for a test' } })
+  t.equal(workers.length, 2, 'not at once')
+  clock.advance(100)
+  t.equal(workers.length, 3)
+  const replacement = worker(2)
+  t.equal(replacement.id, 0)
+  t.same(replacement.types, ['routes', 'endpoints', 'split', 'routes', 'listen'])
+  t.match(replacement.received, [
+    { type: 'routes', routes: [] },
+    { endpoints: [{ port: 81 }] },
+    { route: 'hello', epoch: 2, weights: { v1: 7 } },
+    { type: 'routes', routes: [{ name: 'hello' }], segments: [SharedArrayBuffer] },
+    { listeners: config.listeners, reusePort: true }
+  ])
+})
+
+t.test('a replacement knows no routes that are gone', async t => {
+  const { pool, clock, worker } = await createOpenPool()
+  pool.sendRoutes(OPTIONS, [])
+  worker(1).die()
+  clock.advance(100)
+  t.same(worker(2).types, ['routes', 'routes', 'listen'])
+})
+
+t.test('a worker that keeps dying is replaced ever more slowly, up to a bound, and quickly again after a good time', async t => {
+  const { clock, workers, worker, log } = await createOpenPool()
+  const waits: unknown[] = []
+  for (let round = 0; round < 10; round++) {
+    worker(workers.length - 1).die()
+    waits.push(log.lines.at(-1)?.fields['retryInMs'])
+    clock.advance(Number(waits.at(-1)))
+  }
+  t.same(waits, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000, 5_000])
+  clock.advance(10_001)
+  worker(workers.length - 1).die()
+  t.equal(log.lines.at(-1)?.fields['retryInMs'], 50)
+})
+
+t.test('counters do not go backwards when a worker dies, and what it had in hand is forgotten', async t => {
+  const { book, clock, worker } = await createOpenPool()
+  const count = (index: number, requests: number, inFlight: number): void => {
+    const message = worker(index).received.findLast(({ type }) => type === 'routes')
+    if (message?.type !== 'routes') throw new Error('no routes')
+    const slot = slotView(message.segments, 0)
+    slot[SLOT.requestsByClass + 1] = requests
+    slot[SLOT.inFlight] = inFlight
+    worker(index).page[WORKER.connectionsAccepted] = requests
+    worker(index).page[WORKER.connectionsOpen] = inFlight
+  }
+  count(0, 70, 3)
+  count(1, 30, 1)
+  t.match(book.read('hello', 'v1'), { inFlight: 4 })
+  const requests = (): number => (book.read('hello', 'v1')?.requestsByClass ?? []).reduce((sum, value) => sum + value, 0)
+  t.equal(requests(), 100)
+  worker(0).die()
+  t.equal(requests(), 100)
+  t.match(book.read('hello', 'v1'), { inFlight: 1 })
+  clock.advance(100)
+  t.equal(requests(), 100)
+  count(2, 5, 2)
+  t.equal(requests(), 105)
+  t.match(book.readWorker(0), { connectionsAccepted: 75, connectionsOpen: 2 })
+})
+
+t.test('a change that is made while a worker is away is complete when its replacement has it', async t => {
+  const { pool, clock, worker } = await createOpenPool()
+  worker(0).die()
+  const published = pool.publish({ route: 'hello', epoch: 5, weights: { v1: 1 } }, 10_000)
+  worker(1).say({ type: 'applied', route: 'hello', epoch: 5 })
+  clock.advance(100)
+  const replacement = worker(2)
+  t.match(replacement.received.find(({ type }) => type === 'split'), { epoch: 5 })
+  replacement.say({ type: 'applied', route: 'hello', epoch: 5 })
+  t.same(await published, { workers: 2, applied: 2, tookMs: 100 })
+})
+
+t.test('a change is reported as incomplete when the time is over', async t => {
+  const { pool, clock, worker } = await createOpenPool()
+  const published = pool.publish({ route: 'hello', epoch: 5, weights: { v1: 1 } }, 200)
+  worker(1).say({ type: 'applied', route: 'hello', epoch: 4 })
+  worker(0).say({ type: 'applied', route: 'hello', epoch: 6 })
+  clock.advance(200)
+  t.same(await published, { workers: 2, applied: 1, tookMs: 200 }, 'a later epoch counts, an earlier one does not')
+})
+
+t.test('a listener that can not be opened fails the start, with its address', async t => {
+  const { pool, worker } = createPool()
+  pool.start()
+  const listening = pool.listen()
+  worker(0).say({ type: 'listening' })
+  worker(1).say({ type: 'listen-failed', listener: config.listeners[0]?.name ?? '', reason: 'EACCES' })
+  await t.rejects(listening, new RegExp(`can't be opened on .* port ${config.listeners[0]?.port ?? 0}: EACCES`))
+})
+
+t.test('a replacement that can not listen is ended and tried again', async t => {
+  const { workers, worker, clock, counts } = await createOpenPool()
+  worker(0).die()
+  clock.advance(100)
+  worker(2).say({ type: 'listen-failed', listener: 'web', reason: 'EADDRINUSE' })
+  t.equal(counts.restarts, 2)
+  clock.advance(200)
+  t.equal(workers.length, 4)
+})
+
+t.test('a worker that dies before the listeners are to be open does not open them by itself', async t => {
+  const { pool, worker, workers, clock } = createPool()
+  pool.start()
+  worker(0).die()
+  clock.advance(100)
+  t.equal(workers.length, 3)
+  t.notOk(worker(2).types.includes('listen'))
+  void pool.listen()
+  t.equal(worker(2).types.filter(type => type === 'listen').length, 1)
+  t.equal(worker(1).types.filter(type => type === 'listen').length, 1)
+})
+
+t.test('a drain waits for all workers and adds up what was cut; one that dies meanwhile holds nothing up', async t => {
+  const { pool, worker, workers, clock, counts } = await createOpenPool()
+  const drained = pool.drain(1_000)
+  t.equal(pool.accepting, false)
+  for (const index of [0, 1]) t.match(worker(index).received.at(-1), { type: 'drain', timeoutMs: 1_000 })
+  worker(0).say({ type: 'drained', cut: 3 })
+  worker(1).die()
+  t.equal(await drained, 3)
+  clock.advance(10_000)
+  t.equal(workers.length, 2, 'nobody is replaced any more')
+  t.equal(counts.restarts, 0)
+})
+
+t.test('a worker that died before a drain is not replaced during it', async t => {
+  const { pool, worker, workers, clock } = await createOpenPool()
+  worker(0).die()
+  const drained = pool.drain(1_000)
+  clock.advance(10_000)
+  t.equal(workers.length, 2)
+  worker(1).say({ type: 'drained', cut: 0 })
+  t.equal(await drained, 0)
+})
+
+t.test('what workers say is passed on', async t => {
+  const appended: string[] = []
+  const { pool, worker, log } = createPool({
+    appendAccessLog: (lines, done) => {
+      appended.push(Buffer.from(lines).toString())
+      done()
+    }
+  })
+  pool.start()
+  worker(1).say({ type: 'log', level: 'warn', message: 'odd', fields: { what: 'x' } })
+  t.match(log.lines, [{ level: 'warn', message: 'odd', fields: { what: 'x', worker: 1 } }])
+  worker(1).say({ type: 'access-log', lines: new TextEncoder().encode('{}\n') })
+  t.same(appended, ['{}\n'])
+  t.match(worker(1).received.at(-1), { type: 'access-log-written', bytes: 3 })
+})
