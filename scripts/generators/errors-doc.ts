@@ -17,9 +17,9 @@ const INTRODUCTION = `# Errors
 Every failure of a proxied request has one code. It is in the body of the response, in the metrics and in the access log.
 
 - **Caused by**: the client, the endpoint, or Weir and its configuration.
-- **May be repeated**: when another attempt at another endpoint is allowed. \`any method\`: no byte of the request had
-  reached an endpoint. \`idempotent methods\`: something may have been sent, so only methods that RFC 9110 section 9.2.2
-  calls idempotent are repeated.
+- **May be repeated**: when another attempt is allowed, at an endpoint that is chosen anew. \`any method\`: no byte of the
+  request had reached an endpoint. \`idempotent methods\`: something may have been sent, so only methods that RFC 9110
+  section 9.2.2 calls idempotent are repeated, and only on a kept-alive connection that gave nothing of a response.
 - **Blames the endpoint**: the failure counts against the endpoint's health.
 - **Closes**: the connection to the client is closed after the response.
 `
