@@ -14,6 +14,8 @@ export interface ByteStreamHandler {
   onDrain (): void
   /** The stream is gone. Called once, last. `error` is a code such as ECONNRESET when it did not end in peace. */
   onClose (error: string | undefined): void
+  /** One of the calls above has thrown: a defect of the handler. It ends what it is at, so that others are not harmed. */
+  onDefect (error: unknown): void
 }
 
 export interface ByteStream {

@@ -105,7 +105,7 @@ export class TcpStream implements ByteStream {
       callback: (length: number) => {
         const { memory, window, offset } = this.#buffer
         if (this.#reading !== this.#buffer) this.#reading?.window.copy(window, 0, 0, length)
-        this.#handler.onBytes(memory, offset, offset + length)
+        this.#deliver(memory, offset, offset + length)
         return !this.#paused
       }
     }
@@ -113,12 +113,12 @@ export class TcpStream implements ByteStream {
 
   #attach (socket: net.Socket): void {
     this.#socket = socket
-    socket.on('end', () => { if (!this.#closed) this.#handler.onEnd() })
+    socket.on('end', () => { if (!this.#closed) this.#guard(() => { this.#handler.onEnd() }) })
     socket.on('error', (error: NodeJS.ErrnoException) => { this.#failure = error.code ?? error.name })
     socket.on('close', () => {
       if (this.#closed) return
       this.#closed = true
-      this.#handler.onClose(this.#failure)
+      this.#guard(() => { this.#handler.onClose(this.#failure) })
     })
   }
 
@@ -134,7 +134,23 @@ export class TcpStream implements ByteStream {
       const length = Math.min(window.length, bytes.length - from)
       bytes.copy(window, 0, from, from + length)
       from += length
-      this.#handler.onBytes(memory, offset, offset + length)
+      this.#deliver(memory, offset, offset + length)
+    }
+  }
+
+  #deliver (buf: Buffer, start: number, end: number): void {
+    try {
+      this.#handler.onBytes(buf, start, end)
+    } catch (error) {
+      this.#handler.onDefect(error)
+    }
+  }
+
+  #guard (call: () => void): void {
+    try {
+      call()
+    } catch (error) {
+      this.#handler.onDefect(error)
     }
   }
 
@@ -177,7 +193,7 @@ export class TcpStream implements ByteStream {
       this.#failure ??= 'EPIPE'
       this.#socket.destroy()
     } else if (this.#pendingWrites === 0) {
-      this.#handler.onDrain()
+      this.#guard(() => { this.#handler.onDrain() })
     }
   }
 

@@ -22,7 +22,9 @@ export const FIELD = {
   date: 14,
   maxForwards: 15,
   trailer: 16,
-  http2Settings: 17
+  http2Settings: 17,
+  /** A known name with underscores for dashes: CGI and WSGI origins take it for the real one. */
+  lookalike: 18
 } as const
 
 interface KnownField { readonly id: number, readonly bytes: Uint8Array }
@@ -37,6 +39,8 @@ const NAMES: ReadonlyArray<readonly [string, number]> = [
 
 const LONGEST = Math.max(...NAMES.map(([name]) => name.length))
 const LETTERS = 32
+const DASH = 0x2d
+const UNDERSCORE = 0x5f
 
 /** Known fields by length and first letter, which no two of them share: one comparison tells. */
 const BY_LENGTH_AND_LETTER: ReadonlyArray<KnownField | undefined> = placeNames()
@@ -61,7 +65,18 @@ export function fieldId (buf: Uint8Array, start: number, end: number): number {
   const length = end - start
   if (length > LONGEST) return FIELD.other
   const candidate = BY_LENGTH_AND_LETTER[placeOf(length, buf[start] ?? 0)]
-  return candidate !== undefined && equalsLower(buf, start, candidate.bytes) ? candidate.id : FIELD.other
+  if (candidate === undefined) return FIELD.other
+  if (equalsLower(buf, start, candidate.bytes)) return candidate.id
+  return equalsUnderscored(buf, start, candidate.bytes) ? FIELD.lookalike : FIELD.other
+}
+
+/** As equalsLower, with underscores in the place of dashes allowed. */
+function equalsUnderscored (buf: Uint8Array, start: number, lower: Uint8Array): boolean {
+  for (let index = 0; index < lower.length; index++) {
+    const byte = LOWER[buf[start + index] ?? 0] ?? 0
+    if (byte !== lower[index] && !(byte === UNDERSCORE && lower[index] === DASH)) return false
+  }
+  return true
 }
 
 /** Are the bytes at `start`, in lower case, those of `lower`? The caller knows that there are enough of them. */

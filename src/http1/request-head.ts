@@ -256,6 +256,7 @@ export class RequestHead {
       case FIELD.keepAlive:
       case FIELD.proxyConnection:
       case FIELD.http2Settings:
+      case FIELD.lookalike:
         fields.drop(line)
         return 0
       default: return 0

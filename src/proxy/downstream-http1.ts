@@ -178,7 +178,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
       const decoder = this.#decoder
       if (decoder === null) return
       const length = decoder.decode(buf, start, end)
-      if (length < 0) return this.#exchange.requestMalformed(faultCode(length), faultText(length))
+      if (length < 0) return this.#exchange.giveUp(faultCode(length), faultText(length))
       bodyEnd = start + length
       consumed = start + decoder.consumed
       last = decoder.done
@@ -334,6 +334,12 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   onClose (): void {
     this.#exchange.downstreamGone()
     this.#closed()
+  }
+
+  onDefect (error: unknown): void {
+    this.#plane.reportDefect(error)
+    if (this.#exchange.active) this.#exchange.giveUp('internal_error', 'a defect in handling the request')
+    else this.#destroy()
   }
 
   onDeadline (): void {

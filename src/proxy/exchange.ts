@@ -197,7 +197,7 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     if (connection === null) return
     this.bytesIn += piece.end - piece.start
     const { maxBodyBytes } = this.#plane.settings.limits
-    if (maxBodyBytes > 0 && this.bytesIn > maxBodyBytes) return this.#giveUp('body_too_large', '')
+    if (maxBodyBytes > 0 && this.bytesIn > maxBodyBytes) return this.giveUp('body_too_large', '')
     if (piece.last) this.#requestDone = true
     if (this.#relay.begun) this.#waitFor(WAIT.stream)
     else this.#waitFor(piece.last ? WAIT.response : WAIT.requestBody)
@@ -305,9 +305,9 @@ export class Exchange implements ResponseSink, ExchangeRecord {
   /** The deadline of what the exchange waits for has passed. */
   onDeadline (): void {
     switch (this.#wait) {
-      case WAIT.requestBody: return this.#giveUp(this.#upstreamBlocked ? 'upstream_timeout' : 'request_timeout', 'timeouts.requestBody')
-      case WAIT.response: return this.#giveUp('upstream_timeout', 'timeouts.upstreamResponse')
-      default: return this.#giveUp(this.#silentParty(), 'timeouts.streamIdle')
+      case WAIT.requestBody: return this.giveUp(this.#upstreamBlocked ? 'upstream_timeout' : 'request_timeout', 'timeouts.requestBody')
+      case WAIT.response: return this.giveUp('upstream_timeout', 'timeouts.upstreamResponse')
+      default: return this.giveUp(this.#silentParty(), 'timeouts.streamIdle')
     }
   }
 
@@ -315,11 +315,6 @@ export class Exchange implements ResponseSink, ExchangeRecord {
   #silentParty (): ProxyErrorCode {
     if (this.#downstreamBlocked) return 'client_gone'
     return this.#requestDone || this.#upstreamBlocked ? 'upstream_idle_timeout' : 'request_timeout'
-  }
-
-  /** The client's bytes turned out not to be a request body. */
-  requestMalformed (code: ProxyErrorCode, fault: string): void {
-    this.#giveUp(code, fault)
   }
 
   /** The client has gone. */
@@ -333,7 +328,7 @@ export class Exchange implements ResponseSink, ExchangeRecord {
   }
 
   /** Ends the exchange with the endpoint and answers, or cuts the answer that has begun. */
-  #giveUp (code: ProxyErrorCode, fault: string): void {
+  giveUp (code: ProxyErrorCode, fault: string): void {
     if (!this.active) return
     this.#connection?.destroy()
     if (this.#relay.begun) this.#cut(code, fault)

@@ -12,9 +12,12 @@ export class PartialHead {
   #bytes: Buffer
   #length = 0
   #head: RequestHead | null = null
+  /** Without the end of a line, there is nothing to parse before the bytes are so many. */
+  #parseAt: number
 
   constructor (limits: RequestLimits, buf: Buffer, start: number, end: number) {
     this.#limits = limits
+    this.#parseAt = Math.min(limits.maxUriBytes, limits.maxHeadBytes)
     this.#bytes = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, (end - start) * 2))
     this.#append(buf, start, end)
   }
@@ -35,8 +38,10 @@ export class PartialHead {
   add (buf: Buffer, start: number, end: number): number {
     const before = this.#length
     this.#append(buf, start, end)
-    // A head makes progress by whole lines: a sender of single bytes does not make us parse for each of them.
-    if (this.#bytes.subarray(before, this.#length).indexOf(LF) < 0 && this.#length < this.#limits.maxUriBytes) return 0
+    // A head makes progress by whole lines: a sender of single bytes does not make us parse for each of them. A line that
+    // does not end is looked at again whenever it may have reached a limit, or else when it has doubled.
+    if (this.#length <= this.#parseAt && this.#bytes.subarray(before, this.#length).indexOf(LF) < 0) return 0
+    this.#parseAt = Math.min(Math.max(this.#parseAt, this.#length * 2), this.#limits.maxHeadBytes)
     const head = this.head
     if (head.fields.buf !== this.#bytes) head.rebase(this.#bytes, head.start)
     return head.parse(this.#length)

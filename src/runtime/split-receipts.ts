@@ -54,7 +54,7 @@ export class SplitReceipts {
     waiter.resolve({
       workers: this.#count.workers,
       applied: this.#count.applied(route, waiter.epoch),
-      tookMs: this.#clock.nowMs() - waiter.startedMs
+      tookMs: Math.round((this.#clock.nowMs() - waiter.startedMs) * 1_000) / 1_000
     })
   }
 }

@@ -328,6 +328,11 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     this.#lost(error ?? 'closed')
   }
 
+  onDefect (error: unknown): void {
+    this.#context.reportDefect(error)
+    this.#fail('internal_error', 'a defect in handling the response')
+  }
+
   onDeadline (): void {
     if (this.#phase === PHASE.connecting) this.#fail('upstream_connect_timeout', 'timeouts.upstreamConnect')
     else this.destroy()

@@ -40,6 +40,8 @@ export interface UpstreamContext extends AfterReads {
   /** Parsed heads are consumed at once, so one object serves all connections. */
   readonly responseHead: ResponseHead
   readonly timeoutsMs: UpstreamTimeouts
+  /** Tells of a defect of Weir itself. */
+  reportDefect (error: unknown): void
   /** Idle connections kept to one endpoint. */
   readonly maxIdleUpstream: number
 }

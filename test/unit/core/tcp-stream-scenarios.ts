@@ -14,6 +14,11 @@ class Recorder implements ByteStreamHandler {
   drains = 0
   readonly closes: Array<string | undefined> = []
   onRead: (buf: Buffer, start: number, end: number) => void = () => {}
+  readonly defects: unknown[] = []
+
+  onDefect (error: unknown): void {
+    this.defects.push(error)
+  }
 
   onBytes (buf: Buffer, start: number, end: number): void {
     this.chunks.push(Buffer.from(buf.subarray(start, end)))

@@ -40,6 +40,8 @@ t.test('the data is moved together where it lies, and bytes around it are left a
 
 t.test('nothing is taken of what follows the body', async t => {
   t.same(decode('0\r\n\r\nGET / HTTP/1.1'), { data: '', consumed: 5, done: true, trailers: undefined, fault: '' })
+  const text = '1\r\na\r\n0\r\nX: a\r\n\r\nGET / HTTP/1.1'
+  for (let size = 1; size <= text.length; size++) t.equal(decode(text, size).consumed, text.length - 14, `pieces of ${size}`)
   const decoder = new ChunkedDecoder()
   decoder.decode(latin1('0\r\n\r\n'), 0, 5)
   t.equal(decoder.decode(latin1('1\r\na'), 0, 4), 0)

@@ -72,8 +72,23 @@ t.test('hosts: names, addresses, ports', async t => {
 t.test('known fields are recognised in any case, and nothing else is', async t => {
   const id = (text: string): number => within(text, fieldId)
   const names = {
-    Host: FIELD.host, connection: FIELD.connection, 'CONTENT-LENGTH': FIELD.contentLength, 'Transfer-encoding': FIELD.transferEncoding, 'keep-alive': FIELD.keepAlive, 'Proxy-Connection': FIELD.proxyConnection, te: FIELD.te, Upgrade: FIELD.upgrade, expect: FIELD.expect,
-    'X-Forwarded-For': FIELD.xForwardedFor, 'x-forwarded-proto': FIELD.xForwardedProto, 'x-forwarded-host': FIELD.xForwardedHost, 'x-request-id': FIELD.xRequestId, Date: FIELD.date, 'max-forwards': FIELD.maxForwards, Trailer: FIELD.trailer, 'HTTP2-Settings': FIELD.http2Settings
+    Host: FIELD.host,
+    connection: FIELD.connection,
+    'CONTENT-LENGTH': FIELD.contentLength,
+    'Transfer-encoding': FIELD.transferEncoding,
+    'keep-alive': FIELD.keepAlive,
+    'Proxy-Connection': FIELD.proxyConnection,
+    te: FIELD.te,
+    Upgrade: FIELD.upgrade,
+    expect: FIELD.expect,
+    'X-Forwarded-For': FIELD.xForwardedFor,
+    'x-forwarded-proto': FIELD.xForwardedProto,
+    'x-forwarded-host': FIELD.xForwardedHost,
+    'x-request-id': FIELD.xRequestId,
+    Date: FIELD.date,
+    'max-forwards': FIELD.maxForwards,
+    Trailer: FIELD.trailer,
+    'HTTP2-Settings': FIELD.http2Settings
   }
   for (const [name, expected] of Object.entries(names)) {
     t.equal(id(name), expected, name)
