@@ -54,9 +54,10 @@ export class WorkerRoutes {
 
   /** Puts the weights of one route in force. Requests read from now on use them. */
   applySplit (message: SplitMessage): void {
+    if (message.epoch < (this.#weights.get(message.route)?.epoch ?? 0)) return
     this.#weights.set(message.route, { epoch: message.epoch, byVersion: message.weights })
     const route = this.#routes.get(message.route)
-    if (route === undefined || message.epoch < route.epoch) return
+    if (route === undefined) return
     route.split = route.split.withWeights(route.versions.map(version => message.weights[version.name] ?? 0))
     route.epoch = message.epoch
   }

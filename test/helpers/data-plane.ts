@@ -43,11 +43,24 @@ export function planeOptions (options: BenchOptions = {}): DataPlaneOptions {
   return {
     trustedProxies: options.trustedProxies ?? [],
     timeoutsMs: {
-      requestHead: 30_000, requestBody: 30_000, keepAliveIdle: 30_000, upstreamConnect: 30_000, upstreamResponse: 30_000, upstreamIdle: 30_000, streamIdle: 30_000, drain: 5_000,
+      requestHead: 30_000,
+      requestBody: 30_000,
+      keepAliveIdle: 30_000,
+      upstreamConnect: 30_000,
+      upstreamResponse: 30_000,
+      upstreamIdle: 30_000,
+      streamIdle: 30_000,
+      drain: 5_000,
       ...options.timeoutsMs
     },
     limits: {
-      maxHeadBytes: 32_768, maxHeaderFields: 128, maxUriBytes: 16_384, maxBodyBytes: 0, maxConcurrentRequests: 0, maxConnections: 0, maxIdleUpstream: 256,
+      maxHeadBytes: 32_768,
+      maxHeaderFields: 128,
+      maxUriBytes: 16_384,
+      maxBodyBytes: 0,
+      maxConcurrentRequests: 0,
+      maxConnections: 0,
+      maxIdleUpstream: 256,
       ...options.limits
     },
     accessLog: options.accessLog ?? { mode: 'off', sampleRate: 0 }

@@ -16,7 +16,7 @@ export type OriginHandler = (request: RawMessage, connection: OriginConnection) 
 export class RawOrigin {
   readonly connections: OriginConnection[] = []
   readonly #server: net.Server
-  #handler: OriginHandler | undefined
+  readonly #handler: OriginHandler | undefined
   readonly #waiting = new Set<() => void>()
 
   constructor (handler?: OriginHandler) {
@@ -58,8 +58,6 @@ export class RawOrigin {
       else index--
     }
   }
-
-  set handler (handler: OriginHandler) { this.#handler = handler }
 
   get port (): number {
     const address = this.#server.address()

@@ -146,8 +146,8 @@ async function hold (bench: ProxyBench, client: RawClient, name: string, turns: 
 }
 
 /** An HTTP/1.0 client learns the end of some bodies from a close, and a refusal may come before the whole request. */
-function mayClose ({ method, minor, answer, body }: RequestPlan): boolean {
-  if (answer.unknown) return body > 0
+function mayClose ({ method, minor, answer, body, framing }: RequestPlan): boolean {
+  if (answer.unknown) return body > 0 || framing === 'chunked'
   return minor === 0 && answer.framing !== 'length' && method !== 'HEAD' && answer.status !== 204 && answer.status !== 304
 }
 

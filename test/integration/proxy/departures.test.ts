@@ -1,5 +1,6 @@
 import { proxyTest } from '../../helpers/data-plane.ts'
 import { get } from '../../helpers/raw-client.ts'
+import { readSlowlyUntil } from '../../helpers/read-slowly.ts'
 import { statusOf, valuesOf } from '../../helpers/raw-http.ts'
 import { ok } from '../../helpers/raw-origin.ts'
 
@@ -126,24 +127,13 @@ proxyTest('a client that ends its side only and reads slowly gets the whole of a
 
 proxyTest('an answer that closes the connection comes whole, however late its reader', async (t, bench) => {
   const body = Buffer.alloc(24_000_000, 'late')
-  const origin = await bench.origin()
+  await bench.origin((_, connection) => { connection.send(ok(body)) })
   const client = await bench.client()
-  client.socket.pause()
   client.expect('GET')
   client.send(get('/', 'Connection: close\r\n'))
-  const connection = await origin.connection()
-  await connection.next()
-  connection.send(ok(body))
+  await bench.until('the request', () => bench.plane.inFlight === 1)
   // Reads until nothing but the last piece is left with Weir, then stops for longer than a connection lingers.
-  const nearEnd = body.length - 3_000_000
-  let stopped = false
-  client.socket.on('data', () => {
-    if (stopped || client.bytesReceived < nearEnd) return
-    stopped = true
-    client.socket.pause()
-  })
-  client.socket.resume()
-  await bench.until('most of the answer', () => stopped)
+  await readSlowlyUntil(client, () => bench.plane.inFlight === 0)
   await new Promise(resolve => setTimeout(resolve, 2_300))
   client.socket.resume()
   t.ok((await client.answer()).body.equals(body))

@@ -277,14 +277,7 @@ proxyTest('a refused connection sends the request to the next endpoint, whatever
   bench.route([{ balancing: 'round-robin', weights: { v1: 1 } }])
   bench.endpoints('v1', [await closedPort(), good.port])
   const client = await bench.client()
-  for (let round = 0; round < 4; round++) {
-    const answer = await client.ask(post('/', `body ${round}`))
-    t.equal(answer.body.toString(), `body ${round}`)
-    client.destroy()
-    break
-  }
-  const others = await bench.client()
-  for (let round = 0; round < 4; round++) t.equal((await others.ask(post('/', `body ${round}`))).body.toString(), `body ${round}`)
+  for (let round = 0; round < 6; round++) t.equal((await client.ask(post('/', `body ${round}`))).body.toString(), `body ${round}`)
   t.ok(bench.version().retries >= 2, 'counted')
   t.equal(bench.version().requestsByClass[4], 0)
 })

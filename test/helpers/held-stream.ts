@@ -1,0 +1,53 @@
+import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../../src/core/byte-stream.ts'
+
+/**
+ * A stream whose kernel takes nothing until the test says so: what is written stays where it lies, as a pending write's
+ * bytes do, and is looked at only when it is taken.
+ */
+export class HeldStream implements ByteStream {
+  readonly taken: Buffer[] = []
+  paused = false
+  /** A FIN was sent. */
+  ended = false
+  gone: 'destroyed' | 'reset' | undefined
+  #held: Buffer[] = []
+  #handler: ByteStreamHandler | undefined
+  #buffer: ReadBuffer
+
+  constructor (buffer: ReadBuffer) {
+    this.#buffer = buffer
+  }
+
+  attach (handler: ByteStreamHandler): void {
+    this.#handler = handler
+  }
+
+  write (bytes: Buffer): boolean {
+    this.#held.push(bytes)
+    return false
+  }
+
+  get writePending (): boolean { return this.#held.length > 0 }
+  get heldBytes (): number { return this.#held.reduce((sum, { length }) => sum + length, 0) }
+
+  /** The kernel takes everything. */
+  take (): void {
+    this.taken.push(...this.#held.map(bytes => Buffer.from(bytes)))
+    this.#held = []
+    this.#handler?.onDrain()
+  }
+
+  /** Bytes come in, into the buffer that the reader has given; the caller looks at `paused` first. */
+  receive (bytes: Buffer): void {
+    const { memory, window, offset } = this.#buffer
+    bytes.copy(window)
+    this.#handler?.onBytes(memory, offset, offset + bytes.length)
+  }
+
+  readInto (buffer: ReadBuffer): void { this.#buffer = buffer }
+  pause (): void { this.paused = true }
+  resume (): void { this.paused = false }
+  end (): void { this.ended = true }
+  destroy (): void { this.gone ??= 'destroyed' }
+  reset (): void { this.gone ??= 'reset' }
+}

@@ -1,0 +1,66 @@
+import t from 'tap'
+import { createBalancer } from '../../../src/balancing/create-balancer.ts'
+import type { Endpoint } from '../../../src/core/endpoint.ts'
+import { VersionPool } from '../../../src/upstream/version-pool.ts'
+import { ProxyBench } from '../../helpers/data-plane.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
+
+const endpoint = (port: number, conditions: Partial<Endpoint> = {}): Endpoint => ({ address: '127.0.0.1', port, ready: true, serving: true, terminating: false, ...conditions })
+
+function setUp () {
+  const { pools } = new ProxyBench({}, new FakeClock())
+  return { pools, version: () => new VersionPool(pools, createBalancer('round-robin', 'version', () => 0)) }
+}
+
+t.test('one endpoint has one pool, whoever names it', async t => {
+  const { pools, version } = setUp()
+  const [first, second] = [version(), version()]
+  first.update([endpoint(1)])
+  second.update([endpoint(1), endpoint(2)])
+  const shared = first.pick(0)
+  t.ok([second.pick(0), second.pick(0)].includes(shared))
+  const again = pools.acquire(endpoint(1))
+  t.equal(again, shared)
+})
+
+t.test('a pool lives until its last user has gone', async t => {
+  const { pools, version } = setUp()
+  const [first, second] = [version(), version()]
+  first.update([endpoint(1)])
+  second.update([endpoint(1)])
+  const pool = first.pick(0)
+  first.update([])
+  t.equal(second.pick(0), pool)
+  second.close()
+  t.not(pools.acquire(endpoint(1)), pool, 'it was forgotten')
+})
+
+t.test('an update with the same endpoints keeps their pools', async t => {
+  const { version } = setUp()
+  const first = version()
+  first.update([endpoint(1), endpoint(2)])
+  const before = [first.pick(0), first.pick(0)]
+  first.update([endpoint(2), endpoint(1)])
+  const after = [first.pick(0), first.pick(0)]
+  t.ok(before.every(pool => pool !== undefined && after.includes(pool)))
+})
+
+t.test('endpoints that are not ready get nothing, unless all that is left is terminating and serves', async t => {
+  const { version } = setUp()
+  const first = version()
+  t.equal(first.empty, true)
+  t.equal(first.pick(0), undefined)
+  first.update([endpoint(1, { ready: false, terminating: true }), endpoint(2)])
+  t.same([first.pick(0)?.port, first.pick(0)?.port], [2, 2])
+  first.update([endpoint(1, { ready: false, terminating: true }), endpoint(2, { ready: false })])
+  t.same([first.pick(0)?.port, first.pick(0)?.port], [1, 1])
+  first.update([endpoint(1, { ready: false, serving: false, terminating: true })])
+  t.equal(first.empty, true)
+})
+
+t.test('IPv6 endpoints are known by their bracketed name', async t => {
+  const { version } = setUp()
+  const first = version()
+  first.update([endpoint(80, { address: 'fd00::1' })])
+  t.equal(first.pick(0)?.key, '[fd00::1]:80')
+})
