@@ -17,8 +17,7 @@ export function dataPlaneOptions (config: Config): DataPlaneOptions {
       upstreamConnect: parseDurationMs(timeouts.upstreamConnect),
       upstreamResponse: parseDurationMs(timeouts.upstreamResponse),
       upstreamIdle: parseDurationMs(timeouts.upstreamIdle),
-      streamIdle: parseDurationMs(timeouts.streamIdle),
-      drain: parseDurationMs(timeouts.drain)
+      streamIdle: parseDurationMs(timeouts.streamIdle)
     },
     limits,
     accessLog: { mode: accessLog.mode, sampleRate: accessLog.sampleRate }

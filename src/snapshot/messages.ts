@@ -2,33 +2,11 @@
  * What the control plane and a worker say to each other. All of it is plain data that structured clone can carry.
  */
 import type { Endpoint } from '../core/endpoint.ts'
+import type { DataPlaneSettings } from '../proxy/data-plane.ts'
 import type { AffinityConfig, ListenerConfig, MatchConfig, RouteConfig } from '../config/schema.ts'
 
-/** The options of the data plane, in the units the code uses. */
-export interface DataPlaneOptions {
-  readonly trustedProxies: readonly string[]
-  readonly timeoutsMs: {
-    readonly requestHead: number
-    readonly requestBody: number
-    readonly keepAliveIdle: number
-    readonly upstreamConnect: number
-    readonly upstreamResponse: number
-    readonly upstreamIdle: number
-    readonly streamIdle: number
-    readonly drain: number
-  }
-  readonly limits: {
-    readonly maxHeadBytes: number
-    readonly maxHeaderFields: number
-    readonly maxUriBytes: number
-    /** 0 sets no limit. */
-    readonly maxBodyBytes: number
-    /** 0 sets no limit. */
-    readonly maxConcurrentRequests: number
-    /** 0 sets no limit. */
-    readonly maxConnections: number
-    readonly maxIdleUpstream: number
-  }
+/** What a worker has to know besides its routes. */
+export interface DataPlaneOptions extends DataPlaneSettings {
   readonly accessLog: { readonly mode: 'off' | 'sampled' | 'on', readonly sampleRate: number }
 }
 

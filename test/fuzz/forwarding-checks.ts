@@ -28,6 +28,13 @@ const NEVER_FORWARDED = new Set(['connection', 'keep-alive', 'proxy-connection',
   'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-request-id'])
 const NEVER_RETURNED = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'upgrade', 'transfer-encoding'])
 
+/** What a CGI origin would take for one of the fields that a proxy looks at. */
+const LOOKED_AT = new Set([...NEVER_FORWARDED, 'content-length', 'max-forwards'])
+
+function isLookalike (lowerName: string): boolean {
+  return lowerName.includes('_') && LOOKED_AT.has(lowerName.replaceAll('_', '-'))
+}
+
 function nominatedBy (fields: readonly Field[]): Set<string> {
   return new Set(fields.filter(([name]) => name.toLowerCase() === 'connection')
     .flatMap(([, value]) => value.split(',').map(member => member.trim().toLowerCase())))
@@ -49,7 +56,7 @@ function expectedUpstream ({ fields, target, minor }: { fields: readonly Field[]
   const hostAsSent = valueOf(fields, 'host')
   const kept = fields.filter(([name]) => {
     const lower = name.toLowerCase()
-    if (NEVER_FORWARDED.has(lower)) return false
+    if (NEVER_FORWARDED.has(lower) || isLookalike(lower)) return false
     if (lower === 'content-length') return canonicalLength
     if (lower === 'host') return authority === undefined
     if (lower === 'expect') return minor === 1

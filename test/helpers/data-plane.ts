@@ -50,7 +50,6 @@ export function planeOptions (options: BenchOptions = {}): DataPlaneOptions {
       upstreamResponse: 30_000,
       upstreamIdle: 30_000,
       streamIdle: 30_000,
-      drain: 5_000,
       ...options.timeoutsMs
     },
     limits: {

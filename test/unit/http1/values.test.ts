@@ -97,7 +97,7 @@ t.test('known fields are recognised in any case, and nothing else is', async t =
     t.equal(id(name.slice(0, -1)), FIELD.other)
     t.equal(id(name.replace(/.$/, '_')), FIELD.other)
   }
-  t.equal(Object.keys(names).length, Object.keys(FIELD).length - 1, 'all of them')
+  t.equal(Object.keys(names).length, Object.keys(FIELD).length - 2, 'all of them, but for `other` and `lookalike`')
   // With the bit that tells cases apart flipped, other characters must not become letters of a name.
   t.equal(id('content\rlength'), FIELD.other)
   t.equal(id('x'.repeat(500)), FIELD.other)
