@@ -33,6 +33,7 @@ const FAULTS = {
   bad_transfer_encoding: { text: 'the transfer coding is not chunked', code: 'transfer_coding_not_supported' },
   transfer_encoding_in_http10: { text: 'an HTTP/1.0 message has a Transfer-Encoding', code: 'malformed_request' },
   bad_connection: { text: 'the value of Connection is not a list of tokens', code: 'malformed_request' },
+  bad_max_forwards: { text: 'the value of Max-Forwards is not one number', code: 'malformed_request' },
   connect_method: { text: 'the method is CONNECT', code: 'method_not_supported' },
   unknown_expectation: { text: 'the expectation is not 100-continue', code: 'expectation_failed' },
   bad_chunk_size: { text: 'a chunk size is not a hexadecimal number', code: 'malformed_body' },

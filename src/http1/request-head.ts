@@ -58,6 +58,8 @@ export class RequestHead {
   rewriteLength = false
   expectsContinue = false
   acceptsTrailers = false
+  /** Max-Forwards of an OPTIONS or TRACE, or -1. */
+  maxForwards = -1
   /** The line of Upgrade, or -1. */
   upgradeLine = -1
   /** The line of X-Request-Id, or -1. */
@@ -88,6 +90,7 @@ export class RequestHead {
     this.rewriteLength = false
     this.expectsContinue = false
     this.acceptsTrailers = false
+    this.maxForwards = -1
     this.upgradeLine = -1
     this.requestIdLine = -1
     this.hasForwarded = false
@@ -235,6 +238,7 @@ export class RequestHead {
       case FIELD.contentLength: return this.#contentLength(line)
       case FIELD.transferEncoding: return this.#transferEncoding(line)
       case FIELD.expect: return this.#expect(line)
+      case FIELD.maxForwards: return this.#maxForwards(line)
       case FIELD.te:
         fields.drop(line)
         if (/(^|,)[ \t]*trailers[ \t]*(,|$)/i.test(fields.value(line))) this.acceptsTrailers = true
@@ -296,6 +300,16 @@ export class RequestHead {
     // RFC 9110 section 10.1.1: a 1.0 client can't know what it asks for.
     if (this.minor === 0) fields.drop(line)
     return 0
+  }
+
+  /** RFC 9110 section 7.6.2: it counts down for OPTIONS and TRACE and means nothing elsewhere. */
+  #maxForwards (line: number): number {
+    const { fields } = this
+    if (!this.methodIs('OPTIONS') && !this.methodIs('TRACE')) return 0
+    if (this.maxForwards >= 0) return FAULT.bad_max_forwards
+    fields.drop(line)
+    this.maxForwards = contentLength(fields.buf, fields.valueStart(line), fields.valueEnd(line))
+    return this.maxForwards < 0 ? FAULT.bad_max_forwards : 0
   }
 
   /** The rules that need the whole head. */

@@ -55,6 +55,7 @@ export function rewriteRequestHead (head: RequestHead, additions: RequestAdditio
   writeForwardedHost(head, additions, writer)
   if (head.chunked) writer.all(CHUNKED)
   else if (head.rewriteLength) writer.text(`\r\nContent-Length: ${head.length}`)
+  if (head.maxForwards > 0) writer.text(`\r\nMax-Forwards: ${head.maxForwards - 1}`)
   if (head.acceptsTrailers) writer.all(TE_TRAILERS)
   writer.all(HEAD_END)
   return writer.position

@@ -3,6 +3,7 @@
  */
 import { proxyErrorRow } from '../core/proxy-error.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import { ALLOWED_METHODS } from './options-answer.ts'
 import { STATUS_CODES } from './status-text.ts'
 
 export interface ErrorResponseOptions {
@@ -32,7 +33,7 @@ export function errorResponse (code: ProxyErrorCode, options: ErrorResponseOptio
     'Cache-Control: no-store'
   ]
   if (row.status === 503) head.push(`Retry-After: ${RETRY_AFTER_S}`)
-  if (row.status === 405) head.push('Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS')
+  if (row.status === 405) head.push(`Allow: ${ALLOWED_METHODS}`)
   if (options.close) head.push('Connection: close')
   else if (options.keepAlive10) head.push('Connection: keep-alive')
   return Buffer.from(`${head.join('\r\n')}\r\n\r\n${options.toHead ? '' : body}`, 'latin1')

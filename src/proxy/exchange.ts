@@ -24,6 +24,7 @@ import type { ExchangeRecord } from './exchange-record.ts'
 import { count, finish } from './finish.ts'
 import type { Forwarding } from './forwarding.ts'
 import { interimResponse } from './interim-response.ts'
+import { optionsAnswer } from './options-answer.ts'
 import { prefersText } from './prefers-text.ts'
 import { ResponseRelay } from './response-relay.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
@@ -88,6 +89,7 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     plane.inFlight++
     if (maxConcurrentRequests > 0 && plane.inFlight > maxConcurrentRequests) this.#fail('overloaded', '')
     else if (maxBodyBytes > 0 && (head.length > maxBodyBytes || this.bytesIn > maxBodyBytes)) this.#fail('body_too_large', '')
+    else if (head.maxForwards === 0) this.#answerHere(head)
     else this.#routeRequest(head, piece)
     this.#head = null
   }
@@ -270,19 +272,9 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     const connection = this.#connection
     if (connection === null) return
     if (this.#relay.begun) return this.#cut('upstream_truncated', fault)
-    if (this.#mayRepeat(code, connection) && this.#repeat(connection)) return
+    const facts = { attempts: this.attempts, idempotent: this.#idempotent, whole: this.#inOnePiece }
+    if (mayRepeat({ ...facts, code, reused: connection.served > 0, sawBytes: connection.sawBytes }) && this.#repeat(connection)) return
     this.#fail(code, fault)
-  }
-
-  #mayRepeat (code: ProxyErrorCode, connection: UpstreamConnection): boolean {
-    return mayRepeat({
-      code,
-      attempts: this.attempts,
-      idempotent: this.#idempotent,
-      whole: this.#inOnePiece,
-      reused: connection.served > 0,
-      sawBytes: connection.sawBytes
-    })
   }
 
   #repeat (before: UpstreamConnection): boolean {
@@ -359,6 +351,18 @@ export class Exchange implements ResponseSink, ExchangeRecord {
       date: this.#plane.date.now(),
       detail: row.source === 'downstream' ? fault : ''
     })
+    this.#respond(response, keep)
+  }
+
+  /** RFC 9110 section 7.6.2: a request that may go no further is answered as its last recipient. */
+  #answerHere (head: RequestHead): void {
+    if (!head.methodIs('OPTIONS')) return this.#fail('method_not_supported', 'TRACE')
+    const keep = this.#keepAlive && this.#requestDone && !this.#plane.draining
+    this.status = 200
+    this.#respond(optionsAnswer(this.#plane.date.now(), keep, this.minor), keep)
+  }
+
+  #respond (response: Buffer, keep: boolean): void {
     this.#connection = null
     this.#relay.begun = true
     this.#downstream.write(response)
