@@ -47,19 +47,21 @@ function valueOf (fields: readonly Field[], lowerName: string): string | undefin
 interface Additions { readonly forwardedFor: string, readonly forwardedHost: string | undefined, readonly requestId: string }
 
 /** The fields that a request must have upstream, as the RFCs and docs say it rather than as the code does it. */
-function expectedUpstream ({ fields, target, minor }: { fields: readonly Field[], target: string, minor: number }, length: number, additions: Additions): Field[] {
+function expectedUpstream ({ method, fields, target, minor }: { method: string, fields: readonly Field[], target: string, minor: number }, length: number, additions: Additions): Field[] {
   const nominated = nominatedBy(fields)
   const chunked = valueOf(fields, 'transfer-encoding') !== undefined
   const lengthAsSent = valueOf(fields, 'content-length')
   const canonicalLength = lengthAsSent === String(length)
   const authority = /^https?:\/\/([^/?]*)/i.exec(target)?.[1]
   const hostAsSent = valueOf(fields, 'host')
+  const countsDown = method === 'OPTIONS' || method === 'TRACE'
   const kept = fields.filter(([name]) => {
     const lower = name.toLowerCase()
     if (NEVER_FORWARDED.has(lower) || isLookalike(lower)) return false
     if (lower === 'content-length') return canonicalLength
     if (lower === 'host') return authority === undefined
     if (lower === 'expect') return minor === 1
+    if (lower === 'max-forwards' && countsDown) return false
     return !nominated.has(lower)
   })
   const added: Field[] = []
@@ -69,6 +71,8 @@ function expectedUpstream ({ fields, target, minor }: { fields: readonly Field[]
   if (forwardedHost !== undefined) added.push(['X-Forwarded-Host', forwardedHost])
   if (chunked) added.push(['Transfer-Encoding', 'chunked'])
   else if (lengthAsSent !== undefined && !canonicalLength) added.push(['Content-Length', String(length)])
+  const forwards = countsDown ? Number(valueOf(fields, 'max-forwards') ?? 0) : 0
+  if (forwards > 0) added.push(['Max-Forwards', String(forwards - 1)])
   const te = fields.filter(([name]) => name.toLowerCase() === 'te').flatMap(([, value]) => value.toLowerCase().split(',').map(member => member.trim()))
   if (te.includes('trailers')) added.push(['TE', 'trailers'], ['Connection', 'TE'])
   return [...kept, ...added]

@@ -67,6 +67,14 @@ const TOKEN_LIST = new RegExp(String.raw`^[ \t,]*(${TOKEN}[ \t]*(,[ \t,]*${TOKEN
 /** Weir refuses what Node takes. */
 export const STRICTER: readonly KnownDifference[] = [
   {
+    name: 'Max-Forwards of OPTIONS or TRACE is not one number',
+    in: 'request',
+    why: 'RFC 9110 section 7.6.2: a proxy has to count it down, so it must know what it is. Node does not look at it.',
+    explains: (weir, _node, text) => weir.reason === 'bad_max_forwards' &&
+      (valuesOf(text, 'max-forwards').length > 1 || valuesOf(text, 'max-forwards').some(value => !/^\d{1,15}$/.test(value))),
+    example: 'OPTIONS * HTTP/1.1\r\nHost: a\r\nMax-Forwards: 1\r\nMax-Forwards: 2\r\n\r\n'
+  },
+  {
     name: 'Host is missing',
     in: 'request',
     why: 'RFC 9112 section 3.2 demands it of HTTP/1.1; node:http looks for it behind its parser.',

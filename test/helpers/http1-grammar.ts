@@ -104,6 +104,8 @@ function insertAt (lines: readonly string[], at: number, line: string | undefine
 }
 
 const fieldLines = fc.array(fc.oneof({ weight: 3, arbitrary: plainField }, { weight: 2, arbitrary: steering }), { maxLength: 8 })
+  // Max-Forwards is one number (RFC 9110 section 7.6.2): there is one line of it at most.
+  .map(lines => lines.filter((line, index) => !line.startsWith('Max-Forwards') || lines.indexOf(line) === index))
 
 /** A request that RFC 9112 calls valid, and that Weir has to take. */
 export const validRequest: fc.Arbitrary<Buffer> = fc.tuple(requestLine, host, fieldLines, body, place, place).map(([line, hostValue, fields, { field, bytes }, hostAt, framingAt]) => {
