@@ -6,6 +6,7 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { configCheck } from './generators/config-check.ts'
 import { configSchema } from './generators/config-schema.ts'
 import { configurationDoc } from './generators/configuration-doc.ts'
 import { errorsDoc } from './generators/errors-doc.ts'
@@ -16,6 +17,7 @@ import { openapi } from './generators/openapi.ts'
 /** In this order: later ones may read what earlier ones have written. */
 const generators: readonly Generator[] = [
   configSchema,
+  configCheck,
   configurationDoc,
   errorsDoc,
   metricsDoc,

@@ -3,8 +3,8 @@
  * hold paths, and the log has them.
  */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifySchemaValidationError } from 'fastify'
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import { STATUS_CODES } from '../proxy/status-text.ts'
 import type { EventLog } from '../store/event-log.ts'
 import type { ProblemCode, ProblemDetails, ProblemFault } from './problem.ts'
 import { PROBLEM_TYPE, problemBody } from './problem.ts'

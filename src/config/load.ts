@@ -25,6 +25,6 @@ export function configFileOf ({ file, env }: ConfigSources): string {
 export async function loadConfig (sources: ConfigSources): Promise<LoadedConfig> {
   const file = configFileOf(sources)
   const bytes = await readConfigFile(file)
-  const resolve = await createConfigResolver()
+  const resolve = createConfigResolver()
   return await resolve({ bytes, fileName: file, env: sources.env, args: sources.args })
 }

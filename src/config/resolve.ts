@@ -35,11 +35,11 @@ export interface LoadedConfig {
  */
 export type ConfigResolver = (input: ConfigInput) => Promise<LoadedConfig>
 
-/** Compiles the schema once, for any number of loads. */
-export async function createConfigResolver (): Promise<ConfigResolver> {
+/** Reads the schema once, for any number of loads. */
+export function createConfigResolver (): ConfigResolver {
   const schema = readConfigSchema()
   const options = listConfigOptions(schema)
-  const validate = await createValidator(schema)
+  const validate = createValidator(schema)
 
   return async (input) => {
     const overrides = readOverrides(options, input.env, input.args)

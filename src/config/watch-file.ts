@@ -35,11 +35,11 @@ export function watchedFile (path: string): WatchedFile {
  * A watcher of the file that a configuration was loaded from. The environment and flags are applied to each new content.
  * @throws ConfigError when the sources name no file
  */
-export async function createConfigWatcher (
+export function createConfigWatcher (
   sources: ConfigSources, clock: Clock, handlers: Pick<ConfigWatcherOptions, 'digest' | 'onChange' | 'onError' | 'pollMs' | 'settleMs' | 'graceMs'>
-): Promise<ConfigWatcher> {
+): ConfigWatcher {
   const path = configFileOf(sources)
-  const resolve = await createConfigResolver()
+  const resolve = createConfigResolver()
   return new ConfigWatcher({
     ...handlers,
     clock,

@@ -1,6 +1,6 @@
 // The library prepares its credentials as options for these; see docs/adr/0003-kubernetes-client.md.
-import http from 'node:http'
-import https from 'node:https'
+import type { IncomingMessage } from 'node:http'
+import type { RequestOptions } from 'node:https'
 import type { Clock } from '../core/clock.ts'
 import { jsonLines } from './json-lines.ts'
 import type { KubeApi, KubeCollection, KubeListPage, KubeListRequest, KubeWatchEvent, KubeWatchRequest } from './kube-api.ts'
@@ -99,7 +99,7 @@ export class KubeClient implements KubeApi {
     }
   }
 
-  async #open (collection: KubeCollection, query: URLSearchParams, signal: AbortSignal): Promise<http.IncomingMessage> {
+  async #open (collection: KubeCollection, query: URLSearchParams, signal: AbortSignal): Promise<IncomingMessage> {
     const credentials = await abortable(this.#currentCredentials(), signal)
     const options = await abortable(credentials.requestOptions(), signal)
     if (collection.labelSelector !== '') query.set('labelSelector', collection.labelSelector)
@@ -140,9 +140,11 @@ async function abortable<T> (promise: Promise<T>, signal: AbortSignal): Promise<
   }
 }
 
-async function send (url: string, options: https.RequestOptions): Promise<http.IncomingMessage> {
+async function send (url: string, options: RequestOptions): Promise<IncomingMessage> {
+  // At the first request: a static configuration makes none, and import of node:http loads all of Node's fetch with it, 15 MiB.
+  const { request: open } = url.startsWith('https:') ? await import('node:https') : await import('node:http')
   return await new Promise((resolve, reject) => {
-    const request = url.startsWith('https:') ? https.request(url, options) : http.request(url, options)
+    const request = open(url, options)
     request.once('socket', (socket) => { socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS) })
     request.once('response', (response) => {
       // A break between here and the first read must not be an unhandled 'error'; the reader sees it all the same.
@@ -154,7 +156,7 @@ async function send (url: string, options: https.RequestOptions): Promise<http.I
   })
 }
 
-async function readBody (response: http.IncomingMessage, maxBytes: number): Promise<string> {
+async function readBody (response: IncomingMessage, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
   // An IncomingMessage without an encoding gives Buffers.
@@ -167,10 +169,10 @@ async function readBody (response: http.IncomingMessage, maxBytes: number): Prom
 }
 
 /** The error of a refused request. The body may be a Status, plain text (429, 404 of a group) or anything else. */
-async function refusal (response: http.IncomingMessage): Promise<KubeError> {
+async function refusal (response: IncomingMessage): Promise<KubeError> {
   const status = response.statusCode ?? 0
   const text = await readBody(response, MAX_ERROR_BODY_BYTES).catch(() => '')
-  const detail = statusMessage(text) ?? http.STATUS_CODES[status] ?? ''
+  const detail = statusMessage(text) ?? response.statusMessage ?? ''
   const message = `the Kubernetes API answered ${status}: ${detail}${status === 403 ? '; does the Role of Weir allow list and watch?' : ''}`
   return new KubeError(status === 410 ? 'gone' : 'status', message, { status, retryAfterMs: retryAfterMs(response.headers['retry-after']) })
 }

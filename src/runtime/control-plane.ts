@@ -4,7 +4,6 @@
 import { availableParallelism } from 'node:os'
 import type { FastifyInstance } from 'fastify'
 import type { AdminDeps, RouteDetails, SourceStatus } from '../admin/admin-deps.ts'
-import { createAdminApp } from '../admin/app.ts'
 import { TokenBook } from '../admin/token-book.ts'
 import type { ConfigSources } from '../config/load.ts'
 import { formatFault } from '../config/config-error.ts'
@@ -38,6 +37,7 @@ import { packageVersion } from './package-version.ts'
 import { probeListeners } from './probe-listeners.ts'
 import { RouteExplainer } from './route-explainer.ts'
 import { WorkerPool } from './worker-pool.ts'
+import { WorkerThread } from './worker-thread.ts'
 
 const RANDOM_RANGE = 2 ** 32
 
@@ -94,6 +94,7 @@ export class ControlPlane {
       clock,
       log: this.#throttled,
       book: this.#book,
+      spawn: (data, startedMs, events) => new WorkerThread(data, startedMs, events),
       appendAccessLog: (lines, done) => { this.#accessLog.append(lines, done) },
       onRestart: () => { this.#metrics.workerRestarted() }
     }, { count, listeners: config.listeners, reusePort: count > 1 }, dataPlaneOptions(config))
@@ -124,18 +125,21 @@ export class ControlPlane {
   async start (digest: string): Promise<void> {
     const { clock, log, sources } = this.#deps
     const config = this.#config
-    await probeListeners(config.listeners)
+    // The workers load while this thread goes on. They listen last.
     this.#pool.start()
+    await probeListeners(config.listeners)
+    // Half of what this thread loads, so it is loaded only now.
+    const { createAdminApp } = await import('../admin/app.ts')
     this.#store = await openStore(config.state, clock, log)
     this.#traffic = await TrafficControl.open({ store: this.#store, publisher: this.#pool, clock, log })
     await this.#tokens.load()
     await this.#apply(config)
     this.#admin = createAdminApp(this.#adminDeps(this.#traffic))
-    await this.#admin.listen({ host: config.admin.address, port: config.admin.port })
+    await listenAdmin(this.#admin, config.admin)
     await this.#pool.listen()
     this.#ticker.start()
     this.#metrics.configLoaded()
-    this.#watcher = await createConfigWatcher(sources, clock, {
+    this.#watcher = createConfigWatcher(sources, clock, {
       digest,
       onChange: loaded => { this.#reload(loaded) },
       onError: error => {
@@ -290,6 +294,16 @@ export class ControlPlane {
     await this.#traffic?.close()
     await this.#store?.close()
     await this.#accessLog.close()
+  }
+}
+
+/** @throws Error naming the admin API when its address or port can't be opened */
+async function listenAdmin (app: FastifyInstance, { address, port }: Config['admin']): Promise<void> {
+  try {
+    await app.listen({ host: address, port })
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`the admin API can't be opened on ${address} port ${port}: ${reason}. Is another process using the port? Choose another with admin.port`, { cause })
   }
 }
 

@@ -7,6 +7,10 @@ import type { ConfigSources } from '../config/load.ts'
 import { systemClock } from '../core/clock.ts'
 import { ProcessLogger } from '../telemetry/process-logger.ts'
 import { ControlPlane } from './control-plane.ts'
+import { releaseMemory } from './release-memory.ts'
+
+/** When nothing of the start is going on any more, after it. */
+const SETTLED_MS = 1_000
 
 /** Runs until a signal says stop. @returns the exit code */
 export async function run (sources: ConfigSources): Promise<number> {
@@ -32,10 +36,12 @@ export async function run (sources: ConfigSources): Promise<number> {
     await plane.abandon()
     return 1
   }
+  systemClock.after(SETTLED_MS, () => { void releaseMemory() })
   // Timers are not meant to keep the process alive, so this does.
-  const alive = setInterval(() => {}, 2 ** 30)
+  const alive = new MessageChannel().port1
+  alive.ref()
   await stopped
   await plane.stop()
-  clearInterval(alive)
+  alive.close()
   return 0
 }

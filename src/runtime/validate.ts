@@ -10,7 +10,7 @@ export async function validate (sources: ConfigSources): Promise<number> {
   try {
     const { config, warnings } = await loadConfig(sources)
     for (const warning of warnings) process.stderr.write(`warning: ${formatFault(warning)}\n`)
-    process.stdout.write(`The configuration is valid: ${config.routes.length} routes, ${config.listeners.length} listeners.\n`)
+    process.stdout.write(`The configuration is valid. Listeners: ${config.listeners.length}, routes: ${config.routes.length}.\n`)
     return 0
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error

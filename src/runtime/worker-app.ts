@@ -16,9 +16,12 @@ import { AccessLog } from '../telemetry/access-log.ts'
 import { WORKER } from '../telemetry/counter-layout.ts'
 import { LoopLag } from '../telemetry/loop-lag.ts'
 import { EndpointPools } from '../upstream/endpoint-pools.ts'
+import { releaseMemory } from './release-memory.ts'
 
 /** Deadlines are met to this precision. */
 const TICK_MS = 100
+/** When a worker that nobody uses yet gives back what its start needed; each worker a little later than the one before. */
+const RELEASE_AFTER_TICKS = 15
 const RANDOM_RANGE = 2 ** 32
 
 export class WorkerApp {
@@ -31,6 +34,7 @@ export class WorkerApp {
   readonly #lag = new LoopLag(TICK_MS)
   #listeners: Listener[] = []
   #tick: TimerHandle | undefined
+  #ticksToRelease: number
   #loop: EventLoopUtilization = performance.eventLoopUtilization()
   #drainUntilMs = 0
   #drained = false
@@ -39,6 +43,7 @@ export class WorkerApp {
     this.#port = port
     this.#clock = clock
     this.#page = new Float64Array(data.page)
+    this.#ticksToRelease = RELEASE_AFTER_TICKS + data.workerId
     const random = new Random()
     const accessLog = new AccessLog({
       policy: options.accessLog,
@@ -47,6 +52,9 @@ export class WorkerApp {
       page: this.#page
     })
     this.#plane = new DataPlane(clock, this.#page, accessLog, options)
+    this.#plane.onDefect = error => {
+      this.#send({ type: 'log', level: 'error', message: 'a defect of Weir made a request fail; please report it', fields: { stack: error instanceof Error ? error.stack ?? error.message : String(error) } })
+    }
     this.#pools = new EndpointPools(this.#plane)
     this.#routes = new WorkerRoutes(this.#plane, this.#pools, random)
   }
@@ -104,6 +112,8 @@ export class WorkerApp {
     this.#page[WORKER.loopUtilization] = performance.eventLoopUtilization(loop, this.#loop).utilization
     this.#loop = loop
     if (this.#drainUntilMs > 0) this.#checkDrained(nowMs)
+    // Once, and only if no client would wait for it: under load V8 collects often enough by itself.
+    if (--this.#ticksToRelease === 0 && this.#page[WORKER.connectionsOpen] === 0) void releaseMemory()
   }
 
   /** Stops accepting; connections end after their next answer, or when they have been idle for a while. */

@@ -1,6 +1,9 @@
 /**
  * The entry of a worker thread. Its first message brings the options and routes; everything else follows from there.
  */
+// The next two are what the first listen() would load. Here they are loaded while the control plane is still busy.
+import 'node:cluster'
+import 'node:dns'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
 import type { RoutesMessage, WorkerData } from '../snapshot/messages.ts'

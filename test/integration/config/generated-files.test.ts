@@ -1,6 +1,7 @@
 import t from 'tap'
 import { readFile } from 'node:fs/promises'
 import { Ajv } from 'ajv'
+import { configCheck } from '../../../scripts/generators/config-check.ts'
 import { configSchema } from '../../../scripts/generators/config-schema.ts'
 import { configurationDoc } from '../../../scripts/generators/configuration-doc.ts'
 import { errorsDoc } from '../../../scripts/generators/errors-doc.ts'
@@ -16,7 +17,7 @@ import { readConfigSchema, type SchemaNode } from '../../../src/config/schema-no
 
 const ROOT = new URL('../../../', import.meta.url)
 
-for (const generator of [configSchema, configurationDoc, errorsDoc]) {
+for (const generator of [configSchema, configCheck, configurationDoc, errorsDoc]) {
   t.test(`${generator.path} is what npm run generate writes`, async (t) => {
     t.ok(await generator.content() === await readFile(new URL(generator.path, ROOT), 'utf8'), 'is fresh')
   })
@@ -62,7 +63,7 @@ t.test('the pages name every option and every error', async (t) => {
 t.test('the faults in docs/configuration.md are what its faulty file gives', async (t) => {
   const page = await readFile(new URL('docs/configuration.md', ROOT), 'utf8')
   const block = (name: string): string => page.split(`<!-- example: ${name} -->\n`)[1]?.split('```')[1]?.replace(/^.*\n/, '').trimEnd() ?? ''
-  const resolve = await createConfigResolver()
+  const resolve = createConfigResolver()
   const error: unknown = await resolve({ bytes: Buffer.from(block('faulty file')), fileName: 'weir.yaml', env: { WEIR_LOG_LEVEL: 'debgu' }, args: [] }).catch((error: unknown) => error)
   t.ok(error instanceof ConfigError)
   t.equal(error instanceof ConfigError ? error.message : '', block('its faults'))
@@ -71,7 +72,7 @@ t.test('the faults in docs/configuration.md are what its faulty file gives', asy
 t.test('the smallest configuration in docs/configuration.md is one', async (t) => {
   const page = await readFile(new URL('docs/configuration.md', ROOT), 'utf8')
   const smallest = page.split('```yaml\n')[1]?.split('```')[0] ?? ''
-  const { config, warnings } = await (await createConfigResolver())({ bytes: Buffer.from(smallest), fileName: 'f', env: {}, args: [] })
+  const { config, warnings } = await createConfigResolver()({ bytes: Buffer.from(smallest), fileName: 'f', env: {}, args: [] })
   t.equal(config.routes.length, 1)
   t.same(warnings, [])
 })

@@ -21,7 +21,7 @@ async function watch (t: Test, file: string) {
   const sources = { file, env: { WEIR_LOG_LEVEL: 'warn' }, args: [] }
   const { digest } = await loadConfig(sources)
   // The poll is too slow to help: events have to.
-  const watcher = await createConfigWatcher(sources, systemClock, { digest, onChange: tell, onError: tell, pollMs: 3_600_000, settleMs: 20 })
+  const watcher = createConfigWatcher(sources, systemClock, { digest, onChange: tell, onError: tell, pollMs: 3_600_000, settleMs: 20 })
   watcher.start()
   t.teardown(() => { watcher.stop() })
   const next = async (): Promise<LoadedConfig | ConfigError> => {

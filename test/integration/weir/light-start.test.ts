@@ -1,0 +1,40 @@
+/**
+ * What a start loads: docs/adr/0004-light-at-rest.md. Each thing that may not be loaded was once there by accident, by an
+ * import that looks harmless, and cost 10 MiB and 80 ms or more.
+ */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import t from 'tap'
+
+const run = promisify(execFile)
+
+/** Every module that a process has loaded after these imports: URLs, and the names of Node's own. */
+async function loadedBy (files: readonly string[]): Promise<readonly string[]> {
+  const script = `
+    import { registerHooks } from 'node:module'
+    const urls = []
+    registerHooks({ load (url, context, next) { urls.push(url); return next(url, context) } })
+    for (const file of ${JSON.stringify(files)}) await import(new URL(file, ${JSON.stringify(new URL('../../../src/', import.meta.url).href)}))
+    console.log(JSON.stringify([...urls, ...process.moduleLoadList]))
+    process.exit()`
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { env: {} })
+  const loaded: unknown = JSON.parse(stdout)
+  return Array.isArray(loaded) ? loaded.map(String) : []
+}
+
+const among = (loaded: readonly string[], part: RegExp): readonly string[] => loaded.filter(name => part.test(name))
+
+t.test('the control plane loads neither ajv, nor TypeBox, nor the Kubernetes library, nor fetch', async t => {
+  const loaded = await loadedBy(['runtime/run.ts', 'admin/app.ts'])
+  t.ok(among(loaded, /node_modules\/fastify\//).length > 0, 'modules of packages are seen')
+  t.ok(among(loaded, /^NativeModule http$/).length > 0, 'modules of Node are seen')
+  t.same(among(loaded, /node_modules\/(ajv|typebox|@kubernetes)\//), [])
+  t.same(among(loaded, /undici/), [], 'import of node:http loads it; require, and import of types, do not')
+})
+
+t.test('a worker loads no package at all, and no http of Node', async t => {
+  const loaded = await loadedBy(['runtime/worker-app.ts'])
+  t.ok(among(loaded, /src\/proxy\/listener\.ts$/).length > 0, 'modules of Weir are seen')
+  t.same(among(loaded, /node_modules\//), [])
+  t.same(among(loaded, /^NativeModule (http|https|http2|tls)$/), [])
+})
