@@ -25,6 +25,11 @@ t.test('when all is well it counts assertions, checks and steps', async (t) => {
   t.equal(status, 0)
 })
 
+t.test('control characters in the names of tests do not hide the summary', async (t) => {
+  const { last } = run(t, { test: 'printf "ok 1 - a\\000b\\033[1m\\n# { total: 40, pass: 40 }\\n"', 'run check': GOOD_CHECKS })
+  t.equal(last, '46 passed, 0 failed')
+})
+
 t.test('failed assertions are counted and shown', async (t) => {
   const failing = 'printf "not ok 1 - the reason\\n  ---\\n  at: here\\n  ...\\n# { total: 5, pass: 3, fail: 2 }\\n"; exit 1'
   const { status, stdout, last } = run(t, { test: failing, 'run check': GOOD_CHECKS })
