@@ -9,9 +9,10 @@
  */
 import { TARGET_CHAR, TOKEN_CHAR } from './char-table.ts'
 import { CONNECTION, connectionOptions, tokenIs } from './connection-options.ts'
-import { contentLength, isCanonicalLength } from './content-length.ts'
+import { contentLength } from './content-length.ts'
 import { FIELD } from './field-id.ts'
 import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
+import { readContentLength, readTransferEncoding } from './framed-head.ts'
 import { hostFault } from './host.ts'
 import { FAULT } from './parse-fault.ts'
 
@@ -235,8 +236,8 @@ export class RequestHead {
         this.connection |= bits
         return 0
       }
-      case FIELD.contentLength: return this.#contentLength(line)
-      case FIELD.transferEncoding: return this.#transferEncoding(line)
+      case FIELD.contentLength: return readContentLength(this, line, true)
+      case FIELD.transferEncoding: return readTransferEncoding(this, line)
       case FIELD.expect: return this.#expect(line)
       case FIELD.maxForwards: return this.#maxForwards(line)
       case FIELD.te:
@@ -265,31 +266,6 @@ export class RequestHead {
         return 0
       default: return 0
     }
-  }
-
-  #contentLength (line: number): number {
-    const { fields } = this
-    if (this.length >= 0) return FAULT.repeated_content_length
-    const start = fields.valueStart(line)
-    const end = fields.valueEnd(line)
-    const length = contentLength(fields.buf, start, end)
-    if (length < 0) return length
-    this.length = length
-    if (!isCanonicalLength(fields.buf, start, end)) {
-      this.rewriteLength = true
-      fields.drop(line)
-    }
-    return 0
-  }
-
-  #transferEncoding (line: number): number {
-    const { fields } = this
-    if (this.chunked) return FAULT.repeated_transfer_encoding
-    const start = fields.valueStart(line)
-    if (fields.valueEnd(line) - start !== 7 || !tokenIs(fields.buf, start, 'chunked')) return FAULT.bad_transfer_encoding
-    this.chunked = true
-    fields.drop(line)
-    return 0
   }
 
   #expect (line: number): number {

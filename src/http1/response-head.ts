@@ -5,10 +5,10 @@
  * Hot: runs once for every response. One object is reused for many heads.
  */
 import { VALUE_CHAR } from './char-table.ts'
-import { CONNECTION, connectionOptions, tokenIs } from './connection-options.ts'
-import { contentLength, isCanonicalLength } from './content-length.ts'
+import { CONNECTION, connectionOptions } from './connection-options.ts'
 import { FIELD } from './field-id.ts'
 import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
+import { readContentLength, readTransferEncoding } from './framed-head.ts'
 import { FAULT } from './parse-fault.ts'
 import { BODY } from './request-head.ts'
 
@@ -144,25 +144,8 @@ export class ResponseHead {
         this.connection |= bits
         return 0
       }
-      case FIELD.contentLength: {
-        if (this.length >= 0) return FAULT.repeated_content_length
-        const length = contentLength(fields.buf, start, end)
-        if (length < 0) return length
-        this.length = length
-        // RFC 9110 section 8.6: a 1xx or 204 has no Content-Length, so it is not passed on either.
-        if (this.status < 200 || this.status === 204) fields.drop(line)
-        else if (!isCanonicalLength(fields.buf, start, end)) {
-          this.rewriteLength = true
-          fields.drop(line)
-        }
-        return 0
-      }
-      case FIELD.transferEncoding:
-        if (this.chunked) return FAULT.repeated_transfer_encoding
-        if (end - start !== 7 || !tokenIs(fields.buf, start, 'chunked')) return FAULT.bad_transfer_encoding
-        this.chunked = true
-        fields.drop(line)
-        return 0
+      case FIELD.contentLength: return readContentLength(this, line, this.status >= 200 && this.status !== 204)
+      case FIELD.transferEncoding: return readTransferEncoding(this, line)
       case FIELD.date:
         this.hasDate = true
         return 0

@@ -1,0 +1,52 @@
+/**
+ * The two fields that say where a body ends (RFC 9112 section 6), as requests and responses read them alike. Each may come
+ * once and in one form; what is passed on is canonical.
+ */
+import { tokenIs } from './connection-options.ts'
+import { contentLength, isCanonicalLength } from './content-length.ts'
+import type { FieldLines } from './field-lines.ts'
+import { FAULT } from './parse-fault.ts'
+
+/** A head whose framing is being read. */
+export interface FramedHead {
+  readonly fields: FieldLines
+  /** Content-Length, or -1. */
+  length: number
+  /** The Content-Length line is not passed on as it came but written anew. */
+  rewriteLength: boolean
+  chunked: boolean
+}
+
+const CHUNKED = 'chunked'
+
+/**
+ * Takes note of a Content-Length line.
+ * @param passOn false when such a message has no Content-Length (RFC 9110 section 8.6)
+ * @returns 0, or the number of a fault
+ */
+export function readContentLength (head: FramedHead, line: number, passOn: boolean): number {
+  const { fields } = head
+  if (head.length >= 0) return FAULT.repeated_content_length
+  const start = fields.valueStart(line)
+  const end = fields.valueEnd(line)
+  const length = contentLength(fields.buf, start, end)
+  if (length < 0) return length
+  head.length = length
+  head.rewriteLength = passOn && !isCanonicalLength(fields.buf, start, end)
+  if (!passOn || head.rewriteLength) fields.drop(line)
+  return 0
+}
+
+/**
+ * Takes note of a Transfer-Encoding line, which is always written anew.
+ * @returns 0, or the number of a fault
+ */
+export function readTransferEncoding (head: FramedHead, line: number): number {
+  const { fields } = head
+  if (head.chunked) return FAULT.repeated_transfer_encoding
+  const start = fields.valueStart(line)
+  if (fields.valueEnd(line) - start !== CHUNKED.length || !tokenIs(fields.buf, start, CHUNKED)) return FAULT.bad_transfer_encoding
+  head.chunked = true
+  fields.drop(line)
+  return 0
+}
