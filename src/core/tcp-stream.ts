@@ -154,9 +154,6 @@ export class TcpStream implements ByteStream {
     }
   }
 
-  get remoteAddress (): string { return this.#socket.remoteAddress ?? '' }
-  get remotePort (): number { return this.#socket.remotePort ?? 0 }
-
   get writePending (): boolean {
     return this.#pendingWrites > 0
   }

@@ -70,8 +70,8 @@ export class DataPlane implements UpstreamContext {
    * the worker's last tick.
    */
   recentMs: number
-  /** Who hears of defects. */
-  onDefect: (error: unknown) => void = () => {}
+  /** Tells of a defect of Weir itself: the request that met it fails, and the others go on. */
+  reportDefect: (error: unknown) => void = () => {}
   /** Requests in flight. */
   inFlight = 0
   /** The worker is on its way out: connections are not kept. */
@@ -88,11 +88,6 @@ export class DataPlane implements UpstreamContext {
     this.requestHead = new RequestHead(settings.limits)
     this.sentHead = sentHeadFor(settings)
     this.responseHead = new ResponseHead(settings.limits)
-  }
-
-  /** Tells of a defect of Weir itself: the request that met it fails, and the others go on. */
-  reportDefect (error: unknown): void {
-    this.onDefect(error)
   }
 
   /** Reads the clock. */

@@ -60,7 +60,6 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   #working: Buffer | null = null
   #processing = false
   #peerEnded = false
-  #requests = 0
   #lingered = 0
 
   constructor (plane: DataPlane, forwarding: Forwarding) {
@@ -135,7 +134,6 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
 
   /** The head is complete; `end` is the end of the bytes that are there. */
   #onHead (head: RequestHead, end: number): void {
-    this.#requests++
     const buf = head.fields.buf
     const start = head.end
     this.#framing = head.framing()

@@ -52,7 +52,7 @@ export class WorkerApp {
       page: this.#page
     })
     this.#plane = new DataPlane(clock, this.#page, accessLog, options)
-    this.#plane.onDefect = error => {
+    this.#plane.reportDefect = error => {
       this.#send({ type: 'log', level: 'error', message: 'a defect of Weir made a request fail; please report it', fields: { stack: error instanceof Error ? error.stack ?? error.message : String(error) } })
     }
     this.#pools = new EndpointPools(this.#plane)

@@ -29,8 +29,6 @@ export class EndpointPool implements Candidate, ConnectionHome<UpstreamConnectio
     this.#context = context
   }
 
-  get idleCount (): number { return this.#idle.length }
-
   /** An idle connection, or null. */
   takeIdle (): UpstreamConnection | null {
     const connection = this.#idle.pop()
@@ -64,10 +62,6 @@ export class EndpointPool implements Candidate, ConnectionHome<UpstreamConnectio
   retire (): void {
     this.#retired = true
     for (const connection of [...this.#idle]) connection.destroy()
-  }
-
-  revive (): void {
-    this.#retired = false
   }
 
   #countIdle (change: number): void {

@@ -67,7 +67,6 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     this.#stream = TcpStream.connect(endpoint, this, this.#small, () => { this.#onConnected() })
   }
 
-  get idle (): boolean { return this.#phase === PHASE.idle }
   get connecting (): boolean { return this.#phase === PHASE.connecting }
   get writePending (): boolean { return this.#stream.writePending }
   /** Has anything of a response to the current request arrived? */

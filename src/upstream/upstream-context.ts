@@ -41,7 +41,7 @@ export interface UpstreamContext extends AfterReads {
   readonly responseHead: ResponseHead
   readonly timeoutsMs: UpstreamTimeouts
   /** Tells of a defect of Weir itself. */
-  reportDefect (error: unknown): void
+  readonly reportDefect: (error: unknown) => void
   /** Idle connections kept to one endpoint. */
   readonly maxIdleUpstream: number
 }

@@ -8,7 +8,7 @@ proxyTest('a defect fails the request that met it with 500 and leaves the others
   bench.route([{ weights: { v1: 1 } }])
   bench.endpoints('v1', [port])
   const reported: unknown[] = []
-  bench.plane.onDefect = error => { reported.push(error) }
+  bench.plane.reportDefect = error => { reported.push(error) }
   const bystander = await bench.client()
   t.equal(statusOf(await bystander.ask(get())), 200)
   const table = bench.plane.table
@@ -26,7 +26,7 @@ proxyTest('a defect on the endpoint\'s side fails its request with 500', async (
   bench.route([{ weights: { v1: 1 } }])
   bench.endpoints('v1', [port])
   let reported = 0
-  bench.plane.onDefect = () => { reported++ }
+  bench.plane.reportDefect = () => { reported++ }
   const parse = bench.plane.responseHead.parse.bind(bench.plane.responseHead)
   Object.defineProperty(bench.plane.responseHead, 'parse', { configurable: true, value () { throw new TypeError('a defect') } })
   const client = await bench.client()
