@@ -1,24 +1,38 @@
 import { isIP } from 'node:net'
+import { parseCidr } from '../core/cidr-set.ts'
 import { isLoopback, parseIp } from '../core/ip.ts'
 import type { ConfigPath } from './config-path.ts'
-import { fault, findDuplicates, type Finding } from './finding.ts'
-import type { Config } from './schema.ts'
+import { fault, findDuplicates, findUnreadable, type Finding } from './finding.ts'
+import type { Config, ListenerConfig } from './schema.ts'
 
 type AdminConfig = Config['admin']
 type Bound = Pick<Config['listeners'][number], 'address' | 'port'>
 
-/** The rules of one list of listeners: names, addresses, and no two on one address and port. */
+/** The rules of one list of listeners: names, addresses, no two on one address and port, and what each does. */
 export function checkListeners (listeners: Config['listeners']): readonly Finding[] {
   const findings = [
     ...listeners.flatMap((listener, index) => checkAddress(['listeners', index, 'address'], listener.address)),
     ...findDuplicates(listeners.map((listener) => listener.name), (index) => ['listeners', index, 'name'], (first) =>
-      `is the same as ${first}; names must differ`)
+      `is the same as ${first}; names must differ`),
+    ...listeners.flatMap((listener, index) => checkUse(listener, ['listeners', index]))
   ]
   for (const [index, listener] of listeners.entries()) {
     const other = listeners.findIndex((before, position) => position < index && overlaps(before, listener))
     if (other !== -1) findings.push(fault(['listeners', index, 'port'], `listens where listeners[${other}] does already; use another port or address`))
   }
   return findings
+}
+
+/** Whom a listener believes, and whether what it does goes together. */
+function checkUse ({ proxyProtocol, redirectToHttps, tls }: ListenerConfig, path: ConfigPath): readonly Finding[] {
+  const findings = checkCidrs(proxyProtocol?.from ?? [], [...path, 'proxyProtocol', 'from'])
+  if (redirectToHttps === undefined || tls === undefined) return findings
+  return [...findings, fault([...path, 'redirectToHttps'], 'stands beside `tls`, whose clients are on https already; use one of them')]
+}
+
+/** Each entry has to be an address or a CIDR. */
+export function checkCidrs (entries: readonly string[], path: ConfigPath): readonly Finding[] {
+  return entries.flatMap((entry, index) => findUnreadable([...path, index], () => parseCidr(entry)))
 }
 
 /** The rules of the admin API: where it listens and who may use it. */

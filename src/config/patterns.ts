@@ -10,6 +10,8 @@ export const PATH_PATTERN = '^/'
 export const METHOD_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}$"
 /** RFC 9110 section 5.1: a field name is a token. So is a cookie's name: RFC 6265 section 4.1.1. */
 export const FIELD_NAME_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$"
+/** RFC 9110 section 7.8. Other versions of HTTP are no tunnels: a request smuggled through one would be seen by nobody. */
+export const UPGRADE_PATTERN = "^(?![hH](2|[tT][tT][pP]))[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}(/[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32})?$"
 /** RFC 1035 label: what Kubernetes allows as the name of a Service. */
 export const SERVICE_PATTERN = '^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$'
 /** RFC 6335 section 5.1: the name of a port has up to 15 characters. */
@@ -25,6 +27,7 @@ export const PATTERN_TEXTS: ReadonlyMap<string, string> = new Map([
   [PATH_PATTERN, 'a path that starts with `/`'],
   [METHOD_PATTERN, 'a method such as `GET`'],
   [FIELD_NAME_PATTERN, "a name of 1 to 128 letters, digits and !#$%&'*+.^_`|~-"],
+  [UPGRADE_PATTERN, 'a protocol such as `websocket`, and not a version of HTTP'],
   [SERVICE_PATTERN, 'the name of a Kubernetes Service: up to 63 lower-case letters, digits and `-`, starting with a letter'],
   [PORT_NAME_PATTERN, 'the name of a port: up to 15 lower-case letters, digits and `-`'],
   [NAMESPACE_PATTERN, 'the name of a Kubernetes namespace: up to 63 lower-case letters, digits and `-`']

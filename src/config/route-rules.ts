@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { endpointKey } from '../core/endpoint.ts'
 import { parseHostPort } from '../core/socket-address.ts'
 import type { ConfigPath } from './config-path.ts'
@@ -16,7 +17,8 @@ export function checkRoute (route: RouteConfig, path: ConfigPath, isBroken: (pat
     ...when(['match'], (at) => checkMatch(route.match ?? {}, at)),
     ...when(['affinity'], (at) => checkAffinity(route.affinity, at)),
     ...when(['versions'], (at) => checkVersions(versions, at)),
-    ...versions.flatMap((version, index) => when(['versions', index, 'endpoints'], (at) => checkEndpoints(version, at)))
+    ...versions.flatMap((version, index) => when(['versions', index, 'endpoints'], (at) => checkEndpoints(version, at))),
+    ...versions.flatMap((version, index) => when(['versions', index, 'tls'], (at) => checkTls(version.tls, at)))
   ]
 }
 
@@ -75,6 +77,21 @@ function checkEndpoints ({ endpoints, weight }: VersionConfig, path: ConfigPath)
   if ('static' in endpoints) return checkStatic(endpoints.static, weight, [...path, 'static'])
   const isQuotedNumber = typeof endpoints.port === 'string' && /^[0-9]+$/.test(endpoints.port)
   return isQuotedNumber ? [fault([...path, 'port'], 'is text, and the name of a port has a letter; for the number remove the quotes')] : []
+}
+
+function checkTls (tls: VersionConfig['tls'], path: ConfigPath): readonly Finding[] {
+  if (tls === undefined) return []
+  return [
+    ...(tls.serverName === undefined ? [] : checkServerName(tls.serverName, [...path, 'serverName'])),
+    ...(tls.verify ? [] : [warning([...path, 'verify'], 'checks no certificate: anybody in between can read and change everything; name the authority with `ca` instead')])
+  ]
+}
+
+/** RFC 6066 section 3: SNI carries a host name, never an address. */
+function checkServerName (name: string, path: ConfigPath): readonly Finding[] {
+  if (name.includes('*')) return [fault(path, 'is a pattern; write the one name that the certificates of the endpoints have')]
+  if (isIP(name) !== 0 || name.startsWith('[')) return [fault(path, 'is an IP address; leave it out, and the certificate has to name the address of the endpoint')]
+  return checkHost(name, path)
 }
 
 function checkStatic (addresses: readonly string[], weight: number, path: ConfigPath): readonly Finding[] {

@@ -1,8 +1,7 @@
-import { parseCidr } from '../core/cidr-set.ts'
 import { parseDurationMs } from '../core/duration.ts'
-import { checkAdmin, checkAdminApart, checkListeners } from './address-rules.ts'
+import { checkAdmin, checkAdminApart, checkCidrs, checkListeners } from './address-rules.ts'
 import { isMapping, type ConfigPath } from './config-path.ts'
-import { fault, findDuplicates, findUnreadable, type Finding } from './finding.ts'
+import { fault, findDuplicates, type Finding } from './finding.ts'
 import { findShadowedRoutes } from './shadowed-routes.ts'
 import { checkRoute } from './route-rules.ts'
 import type { Config } from './schema.ts'
@@ -37,10 +36,6 @@ export function checkRules (config: Config, isBroken: (path: ConfigPath) => bool
     findings.push(...findDuplicates(names, (index) => ['routes', index, 'name'], (first) => `is the same as ${first}; names must differ`))
   }
   return findings
-}
-
-function checkCidrs (entries: readonly string[], path: ConfigPath): readonly Finding[] {
-  return entries.flatMap((entry, index) => findUnreadable([...path, index], () => parseCidr(entry)))
 }
 
 function checkTimeouts (timeouts: Config['timeouts']): readonly Finding[] {

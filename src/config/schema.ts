@@ -8,7 +8,7 @@
  */
 import Type, { type Static } from 'typebox'
 import { DURATION_PATTERN } from '../core/duration.ts'
-import { FIELD_NAME_PATTERN, HOST_PATTERN, METHOD_PATTERN, NAME_PATTERN, NAMESPACE_PATTERN, PATH_PATTERN, PORT_NAME_PATTERN, SERVICE_PATTERN } from './patterns.ts'
+import { FIELD_NAME_PATTERN, HOST_PATTERN, METHOD_PATTERN, NAME_PATTERN, NAMESPACE_PATTERN, PATH_PATTERN, PORT_NAME_PATTERN, SERVICE_PATTERN, UPGRADE_PATTERN } from './patterns.ts'
 
 const strict = { additionalProperties: false } as const
 
@@ -16,10 +16,31 @@ const name = (description: string) => Type.String({ pattern: NAME_PATTERN, descr
 const duration = (description: string, standard: string) => Type.String({ pattern: DURATION_PATTERN, description, default: standard })
 const port = (description: string) => Type.Integer({ minimum: 1, maximum: 65535, description })
 
+const file = (description: string) => Type.String({ minLength: 1, description })
+
+export const ListenerTlsSchema = Type.Object({
+  certificates: Type.Array(Type.Object({
+    cert: file('The PEM file of the certificate, its chain behind it.'),
+    key: file('The PEM file of the private key.')
+  }, strict), { minItems: 1, maxItems: 1_000, description: 'The certificates, chosen by the names in them (SNI, wildcards included); the first is for clients that name no host or an unknown one. The files are read again when they change, such as a mounted Secret.' }),
+  minVersion: Type.Union([Type.Literal('1.2'), Type.Literal('1.3')], { default: '1.2', description: 'The oldest version of TLS that is spoken.' }),
+  clientCertificates: Type.Optional(Type.Object({
+    ca: file('The PEM file of the authorities whose certificates are accepted. It is read again when it changes.'),
+    required: Type.Boolean({ default: true, description: 'Refuse clients without a certificate; with false they are served, without a subject. A certificate that does not verify is always refused.' })
+  }, { ...strict, description: 'Asks clients for a certificate (mTLS). The verified subject reaches the origin in `X-Client-Cert-Subject`.' }))
+}, { ...strict, description: 'Speaks TLS on this listener.' })
+
 export const ListenerSchema = Type.Object({
   name: name('What logs and metrics call this listener.'),
   address: Type.String({ description: 'The IP address to listen on; `0.0.0.0` or `::` for all.', default: '0.0.0.0', minLength: 1 }),
-  port: port('The TCP port to listen on.')
+  port: port('The TCP port to listen on.'),
+  tls: Type.Optional(ListenerTlsSchema),
+  proxyProtocol: Type.Optional(Type.Object({
+    from: Type.Array(Type.String({ description: 'An address or CIDR.' }), { minItems: 1, maxItems: 1_000, description: 'The load balancers that send it. Any other peer is served as an ordinary client, and a PROXY header from it is refused as a malformed request.' })
+  }, { ...strict, description: 'Expects a PROXY protocol header, version 1 or 2, before everything else on connections from these peers.' })),
+  redirectToHttps: Type.Optional(Type.Object({
+    port: Type.Integer({ minimum: 1, maximum: 65535, default: 443, description: 'The port that clients are sent to.' })
+  }, { ...strict, description: 'Answers every request with a redirect (308) to the same host and target under https.' }))
 }, { ...strict, description: 'An address and port that accepts HTTP/1.1 connections.' })
 
 export const TokenSchema = Type.Object({
@@ -65,7 +86,12 @@ export const EndpointsSchema = Type.Union([
 export const VersionSchema = Type.Object({
   name: name('The name of the version: stable, canary, blue, v2.'),
   weight: Type.Number({ minimum: 0, maximum: 1_000_000, description: 'The share of the clients, relative to the other weights of the route.' }),
-  endpoints: EndpointsSchema
+  endpoints: EndpointsSchema,
+  tls: Type.Optional(Type.Object({
+    ca: Type.Optional(file('The PEM file of the authorities that sign the certificates of the endpoints; without it, those that Node ships with. It is read again when it changes.')),
+    serverName: Type.Optional(Type.String({ pattern: HOST_PATTERN, description: 'The name sent by SNI and looked for in the certificate. Without it the certificate has to name the IP address of the endpoint.' })),
+    verify: Type.Boolean({ default: true, description: 'Check the certificate. False is for tests only: anybody in between can read and change everything.' })
+  }, { ...strict, description: 'Speaks TLS to the endpoints of the version.' }))
 }, { ...strict, description: 'One deployable variant of the service.' })
 
 export const RouteSchema = Type.Object({
@@ -74,6 +100,7 @@ export const RouteSchema = Type.Object({
   affinity: AffinitySchema,
   balancing: Type.Union([Type.Literal('least-request'), Type.Literal('round-robin'), Type.Literal('rendezvous')], { default: 'least-request', description: 'How an endpoint of the version is chosen. `affinity.level: endpoint` always uses rendezvous.' }),
   whenEmpty: Type.Union([Type.Literal('fallback'), Type.Literal('fail')], { default: 'fallback', description: 'What happens when the chosen version has no endpoint: its clients go to their next choice until it is back, or get 503.' }),
+  upgrades: Type.Array(Type.String({ pattern: UPGRADE_PATTERN, description: 'A protocol name as in the Upgrade field, in any case.' }), { default: ['websocket'], maxItems: 16, description: 'The protocols that a client may switch to (RFC 9110 section 7.8); the connection is a tunnel from then on. A request for any other is passed on as plain HTTP.' }),
   versions: Type.Array(VersionSchema, { minItems: 1, maxItems: 64, description: 'The versions and their weights. Weights here are where the route starts; weights set at run time win until these change.' })
 }, { ...strict, description: 'A match with its versions and policies.' })
 
@@ -100,12 +127,15 @@ export const ConfigSchema = Type.Object({
     allowAddresses: Type.Array(Type.String({ description: 'An address or CIDR.' }), { default: [], maxItems: 1_000, description: 'Endpoint addresses that may be dialled although they are loopback, link-local, unspecified, multicast or broadcast.' })
   }, { ...strict, default: {}, description: 'The Kubernetes API, used when a version names a service. A change needs a restart.' }),
   timeouts: Type.Object({
+    firstByte: duration('From opening a connection to the first byte of its first request; a PROXY header counts as such.', '10s'),
+    tlsHandshake: duration('From opening a TLS connection, or from its PROXY header, to the end of the handshake.', '10s'),
     requestHead: duration('From the first byte of a request to the end of its header.', '10s'),
     requestBody: duration('The longest silence of a client in mid-body.', '30s'),
     keepAliveIdle: duration('How long an idle client connection is kept.', '75s'),
     upstreamConnect: duration('To open a connection to an endpoint.', '2s'),
     upstreamResponse: duration('From the end of a request to the header of its response.', '60s'),
     upstreamIdle: duration('How long an idle connection to an endpoint is kept. Keep it below the keep-alive timeout of the origins.', '4s'),
+    tunnelIdle: duration('The longest silence of an upgraded connection, in both directions together.', '1h'),
     streamIdle: duration('The longest silence in mid-response, of the endpoint or of a client that does not read.', '60s'),
     drain: duration('How long requests in flight may go on after SIGTERM.', '25s')
   }, { ...strict, default: {}, description: 'Every wait has an end.' }),
@@ -114,8 +144,12 @@ export const ConfigSchema = Type.Object({
     maxHeaderFields: Type.Integer({ minimum: 16, maximum: 4096, default: 128, description: 'The number of fields of a header.' }),
     maxUriBytes: Type.Integer({ minimum: 256, maximum: 1_048_576, default: 16_384, description: 'The size of a request target.' }),
     maxBodyBytes: Type.Integer({ minimum: 0, default: 0, description: 'The size of a request body; 0 sets no limit.' }),
-    maxConcurrentRequests: Type.Integer({ minimum: 0, default: 0, description: 'Requests in flight in one worker before it answers 503; 0 sets no limit.' }),
-    maxConnections: Type.Integer({ minimum: 0, default: 0, description: 'Client connections of one worker; more are closed at once. 0 sets no limit.' }),
+    minBodyRate: Type.Integer({ minimum: 0, maximum: 1_000_000_000, default: 128, description: 'Bytes per second that a request body has to come with on average, once timeouts.requestBody has passed since its head; time in which the endpoint takes no more is not counted. It holds until the response begins. 0 sets no limit.' }),
+    maxConcurrentRequests: Type.Integer({ minimum: 0, default: 10_000, description: 'Requests in flight in one worker before it answers 503; 0 sets no limit. Tunnels are not counted.' }),
+    maxRequestsPerConnection: Type.Integer({ minimum: 0, default: 10_000, description: 'Requests on one client connection, after which it is closed in order; 0 sets no limit.' }),
+    maxConnections: Type.Integer({ minimum: 0, default: 60_000, description: 'Client connections of one worker; more are closed at once. 0 sets no limit.' }),
+    maxConnectionsPerListener: Type.Integer({ minimum: 0, default: 0, description: 'Client connections of one listener, over all workers; more are closed at once. 0 sets no limit.' }),
+    maxConnectionsPerClient: Type.Integer({ minimum: 0, default: 0, description: 'Connections of one client address (IPv6: one /64), over all workers and listeners; more are closed at once. Trusted proxies are not limited. 0 sets no limit.' }),
     maxIdleUpstream: Type.Integer({ minimum: 0, maximum: 100_000, default: 256, description: 'Idle connections that one worker keeps to one endpoint.' })
   }, { ...strict, default: {}, description: 'What a client may ask for.' }),
   accessLog: Type.Object({
@@ -136,3 +170,4 @@ export type EndpointsConfig = Static<typeof EndpointsSchema>
 export type MatchConfig = Static<typeof MatchSchema>
 export type AffinityConfig = Static<typeof AffinitySchema>
 export type ListenerConfig = Static<typeof ListenerSchema>
+export type ListenerTlsConfig = Static<typeof ListenerTlsSchema>

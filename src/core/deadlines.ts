@@ -8,6 +8,8 @@ export interface Deadlined {
   deadlineMs: number
   /** The deadline has passed; it has been set to 0 before the call. */
   onDeadline (): void
+  /** The worker is going: what serves a client sees to its end. */
+  drain? (): void
   /** Where the object stands in the list; kept by Deadlines. */
   deadlineIndex: number
 }

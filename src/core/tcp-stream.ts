@@ -14,6 +14,9 @@ interface StreamHandle {
   /** @returns 0 or an error number when the write is over; an object with `oncomplete` to set when it goes on */
   writeBuffer (request: null, bytes: Buffer): number | PendingWrite
   useUserBuffer (buffer: Uint8Array): void
+  readStop (): void
+  /** Node's own note that the handle reads. */
+  reading: boolean
 }
 
 interface PendingWrite {
@@ -39,7 +42,8 @@ function handleOf (socket: net.Socket): StreamHandle | undefined {
 
 function isStreamHandle (handle: unknown): handle is StreamHandle {
   return typeof handle === 'object' && handle !== null &&
-    typeof Reflect.get(handle, 'writeBuffer') === 'function' && typeof Reflect.get(handle, 'useUserBuffer') === 'function'
+    typeof Reflect.get(handle, 'writeBuffer') === 'function' && typeof Reflect.get(handle, 'useUserBuffer') === 'function' &&
+    typeof Reflect.get(handle, 'readStop') === 'function'
 }
 
 export class TcpStream implements ByteStream {
@@ -51,6 +55,8 @@ export class TcpStream implements ByteStream {
   #reading: ReadBuffer | null = null
   #pendingWrites = 0
   #paused = false
+  /** The FIN waits for the writes before it. */
+  #ending = false
   #closed = false
   #failure: string | undefined
 
@@ -62,7 +68,8 @@ export class TcpStream implements ByteStream {
   }
 
   /**
-   * Takes over an accepted socket. The server has to be created with `pauseOnConnect` and `allowHalfOpen`.
+   * Takes over an accepted socket. The server has to be created with `pauseOnConnect` and `allowHalfOpen`. The socket may have
+   * been read from: what it has buffered and has not given out is delivered first.
    */
   static accept (socket: net.Socket, handler: ByteStreamHandler, buffer: ReadBuffer): TcpStream {
     const stream = new TcpStream(handler, buffer)
@@ -73,10 +80,12 @@ export class TcpStream implements ByteStream {
       socket.resume()
       return stream
     }
+    const rest = stopReading(socket, handle)
     const options: net.SocketConstructorOpts = { allowHalfOpen: true, onread: stream.#onread() }
     Object.assign(options, { handle })
     stream.#attach(new net.Socket(options))
     stream.#handle = handle
+    if (rest !== undefined) stream.#redeliver(rest)
     stream.#socket.resume()
     return stream
   }
@@ -122,7 +131,14 @@ export class TcpStream implements ByteStream {
     })
   }
 
-  /** The way without direct handles: copies into the reader's buffer, so that the room around it is there too. */
+  /** Bytes that were read before the stream was there: the socket gives them out when it resumes, ahead of its first read. */
+  #redeliver (bytes: Buffer): void {
+    // In this order, or it would give them out at once, before the handler knows of the stream.
+    this.#socket.unshift(bytes)
+    this.#socket.on('data', (piece: Buffer) => { this.#onData(piece) })
+  }
+
+  /** Bytes that Node has buffered: copied into the reader's buffer, so that the room around it is there too. */
   #onData (bytes: Buffer): void {
     let from = 0
     while (from < bytes.length && !this.#socket.destroyed) {
@@ -190,6 +206,7 @@ export class TcpStream implements ByteStream {
       this.#failure ??= 'EPIPE'
       this.#socket.destroy()
     } else if (this.#pendingWrites === 0) {
+      if (this.#ending) this.#socket.end()
       this.#guard(() => { this.#handler.onDrain() })
     }
   }
@@ -211,16 +228,36 @@ export class TcpStream implements ByteStream {
   }
 
   end (): void {
-    if (!this.#closed) this.#socket.end()
+    if (this.#closed) return
+    // As long as the kernel has not taken everything, a reset must be possible.
+    if (this.#pendingWrites > 0) this.#ending = true
+    else this.#socket.end()
   }
 
   destroy (): void {
     this.#socket.destroy()
   }
 
+  /** After a FIN there is nothing more that could seem complete. While libuv sends it, it refuses to reset, and Node loses the handle. */
   reset (): void {
-    if (!this.#closed) this.#socket.resetAndDestroy()
+    const { writableEnded, writableFinished } = this.#socket
+    if (writableEnded && !writableFinished) this.#socket.destroy()
+    else if (!this.#closed) this.#socket.resetAndDestroy()
   }
+}
+
+/**
+ * Ends the reading of a socket whose handle is about to be adopted. Even the end of the stream is read again by the next one.
+ * @returns what the socket has read and not given out
+ */
+function stopReading (socket: net.Socket, handle: StreamHandle): Buffer | undefined {
+  if (socket.bytesRead === 0) return undefined
+  const rest: unknown = socket.readableLength > 0 ? socket.read() : null
+  handle.readStop()
+  handle.reading = false
+  // What it has still in its queue must not make the handle read when the next one has paused it.
+  Reflect.set(socket, '_handle', null)
+  return Buffer.isBuffer(rest) ? rest : undefined
 }
 
 /** What the generator gives to keep the buffer in use: Node takes only a Uint8Array for a change. */

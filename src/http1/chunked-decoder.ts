@@ -3,13 +3,12 @@
  *
  * It takes the framing out in place: the data of all chunks in the given bytes is moved together, so that it can go on as
  * one piece. Sizes are hexadecimal digits and nothing else; lines end in CR LF; extensions are checked and dropped; trailers
- * are checked as fields are and kept apart, without those that would matter to framing, routing or identity.
+ * are kept apart. Every byte of the framing is looked at once, and the framing of a chunk is bounded.
  */
 import { HEX_VALUE } from './char-table.ts'
 import { EXTENSION_END, EXTENSION_INVALID, EXTENSION_START, nextExtensionState } from './chunk-extension.ts'
-import { FIELD } from './field-id.ts'
-import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
 import { FAULT } from './parse-fault.ts'
+import { TrailerSection } from './trailer-section.ts'
 
 const HTAB = 0x09
 const LF = 0x0a
@@ -21,8 +20,6 @@ const SEMICOLON = 0x3b
 const MAX_SIZE_DIGITS = 13
 /** Extension bytes of a whole body; nobody uses them, and without a bound they are a way to make work for nothing. */
 const MAX_EXTENSION_BYTES = 16_384
-const MAX_TRAILER_BYTES = 16_384
-const MAX_TRAILER_FIELDS = 64
 
 const STATE = { sizeStart: 0, size: 1, extension: 2, sizeLf: 3, data: 4, dataCr: 5, dataLf: 6, trailers: 7, done: 8 } as const
 
@@ -34,14 +31,13 @@ export class ChunkedDecoder {
   #digits = 0
   #extension = EXTENSION_START
   #extensionBytes = 0
-  #trailers: Buffer | undefined
-  #keptTrailers: Buffer | undefined
+  #trailers: TrailerSection | null = null
 
   /** Is the whole body, trailers included, behind us? */
   get done (): boolean { return this.#state === STATE.done }
 
   /** The trailer lines to pass on, each with CR LF; undefined when there are none. */
-  get trailers (): Buffer | undefined { return this.#keptTrailers }
+  get trailers (): Buffer | undefined { return this.#trailers?.kept }
 
   reset (): void {
     this.consumed = 0
@@ -49,8 +45,7 @@ export class ChunkedDecoder {
     this.#remaining = 0
     this.#digits = 0
     this.#extensionBytes = 0
-    this.#trailers = undefined
-    this.#keptTrailers = undefined
+    this.#trailers = null
   }
 
   /**
@@ -125,51 +120,18 @@ export class ChunkedDecoder {
     return 0
   }
 
-  /** Collects the trailer section up to its empty line; returns how many bytes it took, or a fault. */
+  /** Takes bytes of the trailer section up to its empty line; returns how many, or a fault. */
   #takeTrailers (buf: Buffer, pos: number, end: number): number {
-    const before = this.#trailers
-    if (before === undefined && buf[pos] === CR && pos + 1 < end) {
-      if (buf[pos + 1] !== LF) return FAULT.bad_trailer
-      this.#state = STATE.done
-      return 2
-    }
-    const collected = before === undefined ? Buffer.from(buf.subarray(pos, end)) : Buffer.concat([before, buf.subarray(pos, end)])
-    const lines = new FieldLines(MAX_TRAILER_FIELDS)
-    lines.reset(collected, 0)
-    for (;;) {
-      const outcome = lines.parseLine(collected.length)
-      if (outcome === SECTION_END) break
-      if (outcome < 0) return outcome === FAULT.too_many_fields ? FAULT.trailers_too_large : FAULT.bad_trailer
-      if (outcome === LINE_INCOMPLETE) {
-        if (collected.length > MAX_TRAILER_BYTES) return FAULT.trailers_too_large
-        this.#trailers = collected
-        return end - pos
+    if (this.#trailers === null) {
+      if (buf[pos] === CR && pos + 1 < end) {
+        if (buf[pos + 1] !== LF) return FAULT.bad_trailer
+        this.#state = STATE.done
+        return 2
       }
+      this.#trailers = new TrailerSection()
     }
-    if (lines.next > MAX_TRAILER_BYTES) return FAULT.trailers_too_large
-    this.#keptTrailers = keepTrailers(lines)
-    this.#trailers = undefined
-    this.#state = STATE.done
-    return lines.next - (before?.length ?? 0)
+    const used = this.#trailers.add(buf, pos, end)
+    if (this.#trailers.done) this.#state = STATE.done
+    return used
   }
-}
-
-/**
- * RFC 9110 section 6.5.1: what frames, routes, authenticates, steers or makes conditional is not allowed in trailers and is
- * left out; the fields of FIELD too.
- */
-const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
-  'age', 'authorization', 'cache-control', 'content-encoding', 'content-location', 'content-range', 'content-type', 'cookie',
-  'expires', 'forwarded', 'if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since', 'location', 'pragma',
-  'proxy-authenticate', 'proxy-authorization', 'range', 'retry-after', 'set-cookie', 'vary', 'via', 'www-authenticate'
-])
-
-function keepTrailers (lines: FieldLines): Buffer | undefined {
-  const kept: Buffer[] = []
-  for (let line = 0; line < lines.count; line++) {
-    const name = lines.buf.toString('latin1', lines.nameStart(line), lines.nameEnd(line)).toLowerCase()
-    if (lines.ids[line] !== FIELD.other || FORBIDDEN_TRAILERS.has(name)) continue
-    kept.push(lines.buf.subarray(lines.nameStart(line), lines.lineEnd(line)))
-  }
-  return kept.length === 0 ? undefined : Buffer.concat(kept)
 }

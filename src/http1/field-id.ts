@@ -24,7 +24,11 @@ export const FIELD = {
   trailer: 16,
   http2Settings: 17,
   /** A known name with underscores for dashes: CGI and WSGI origins take it for the real one. */
-  lookalike: 18
+  lookalike: 18,
+  /** Says where a request came from, besides the fields that Weir writes itself: believed from trusted proxies only. */
+  originClaim: 19,
+  /** A field that Weir alone may write, or that speaks to Weir alone. */
+  reserved: 20
 } as const
 
 interface KnownField { readonly id: number, readonly bytes: Uint8Array }
@@ -34,7 +38,17 @@ const NAMES: ReadonlyArray<readonly [string, number]> = [
   ['transfer-encoding', FIELD.transferEncoding], ['keep-alive', FIELD.keepAlive], ['proxy-connection', FIELD.proxyConnection],
   ['te', FIELD.te], ['upgrade', FIELD.upgrade], ['expect', FIELD.expect], ['x-forwarded-for', FIELD.xForwardedFor],
   ['x-forwarded-proto', FIELD.xForwardedProto], ['x-forwarded-host', FIELD.xForwardedHost], ['x-request-id', FIELD.xRequestId],
-  ['date', FIELD.date], ['max-forwards', FIELD.maxForwards], ['trailer', FIELD.trailer], ['http2-settings', FIELD.http2Settings]
+  ['date', FIELD.date], ['max-forwards', FIELD.maxForwards], ['trailer', FIELD.trailer], ['http2-settings', FIELD.http2Settings],
+  ['forwarded', FIELD.originClaim], ['x-real-ip', FIELD.originClaim], ['client-cert', FIELD.reserved], ['client-cert-chain', FIELD.reserved]
+]
+
+/** Whole families by the beginning of their names; all start with this letter and are looked at only if no known field matched. */
+const FAMILY_LETTER = 0x78
+const FAMILIES: ReadonlyArray<readonly [Uint8Array, number]> = [
+  [Buffer.from('x-forwarded-client-cert', 'latin1'), FIELD.reserved],
+  [Buffer.from('x-forwarded-', 'latin1'), FIELD.originClaim],
+  [Buffer.from('x-client-cert-', 'latin1'), FIELD.reserved],
+  [Buffer.from('x-weir-', 'latin1'), FIELD.reserved]
 ]
 
 const LONGEST = Math.max(...NAMES.map(([name]) => name.length))
@@ -63,11 +77,20 @@ function placeOf (length: number, firstByte: number): number {
 /** The number of the field whose name is `buf[start, end)`, in any case. */
 export function fieldId (buf: Uint8Array, start: number, end: number): number {
   const length = end - start
-  if (length > LONGEST) return FIELD.other
-  const candidate = BY_LENGTH_AND_LETTER[placeOf(length, buf[start] ?? 0)]
-  if (candidate === undefined) return FIELD.other
-  if (equalsLower(buf, start, candidate.bytes)) return candidate.id
-  return equalsUnderscored(buf, start, candidate.bytes) ? FIELD.lookalike : FIELD.other
+  const first = buf[start] ?? 0
+  const candidate = length > LONGEST ? undefined : BY_LENGTH_AND_LETTER[placeOf(length, first)]
+  if (candidate !== undefined) {
+    if (equalsLower(buf, start, candidate.bytes)) return candidate.id
+    if (equalsUnderscored(buf, start, candidate.bytes)) return FIELD.lookalike
+  }
+  return LOWER[first] === FAMILY_LETTER ? familyId(buf, start, length) : FIELD.other
+}
+
+function familyId (buf: Uint8Array, start: number, length: number): number {
+  for (const [beginning, id] of FAMILIES) {
+    if (length >= beginning.length && equalsUnderscored(buf, start, beginning)) return equalsLower(buf, start, beginning) ? id : FIELD.lookalike
+  }
+  return FIELD.other
 }
 
 /** As equalsLower, with underscores in the place of dashes allowed. */

@@ -1,13 +1,16 @@
 /**
  * The field lines of a message head or trailer section: where each name and value lies, and which lines must not be passed on.
  *
- * Offsets are kept in one flat array, five numbers a line, so that a reused object allocates nothing. Hot.
+ * Offsets are kept in one flat array, five numbers a line, so that a reused object allocates nothing. The arrays begin small
+ * and grow, so that heads that come slowly cost by what has come of them. Hot.
  */
 import { LOWER, TOKEN_CHAR, VALUE_CHAR } from './char-table.ts'
 import { FIELD, fieldId } from './field-id.ts'
 import { FAULT } from './parse-fault.ts'
 
 const STRIDE = 5
+/** Lines that there is room for at first. */
+const FIRST_LINES = 16
 const HTAB = 0x09
 const LF = 0x0a
 const CR = 0x0d
@@ -32,19 +35,35 @@ export class FieldLines {
   /** Where the next line starts. */
   next = 0
   /** Numbers of the lines that are not passed on, in order. */
-  readonly dropped: Int32Array
+  dropped: Int32Array
   droppedCount = 0
   /** The number of each line's field; see FIELD. */
-  readonly ids: Uint8Array
-  readonly #offsets: Int32Array
+  ids: Uint8Array
+  #offsets: Int32Array
   readonly #maxLines: number
 
   constructor (maxLines: number) {
     this.buf = Buffer.alloc(0)
     this.#maxLines = maxLines
-    this.#offsets = new Int32Array(maxLines * STRIDE)
-    this.ids = new Uint8Array(maxLines)
-    this.dropped = new Int32Array(maxLines)
+    const room = Math.min(FIRST_LINES, maxLines)
+    this.#offsets = new Int32Array(room * STRIDE)
+    this.ids = new Uint8Array(room)
+    this.dropped = new Int32Array(room)
+  }
+
+  /** Makes room for more lines; false when there are as many as there may be. */
+  #grow (): boolean {
+    const room = Math.min(this.ids.length * 2, this.#maxLines)
+    if (room === this.ids.length) return false
+    const { ids, dropped } = this
+    const offsets = this.#offsets
+    this.#offsets = new Int32Array(room * STRIDE)
+    this.#offsets.set(offsets)
+    this.ids = new Uint8Array(room)
+    this.ids.set(ids)
+    this.dropped = new Int32Array(room)
+    this.dropped.set(dropped)
+    return true
   }
 
   /** Forgets all lines; the next one starts at `start` of `buf`. */
@@ -103,7 +122,7 @@ export class FieldLines {
 
   #record (start: number, nameEnd: number, valueStart: number, lineCr: number): number {
     const line = this.count
-    if (line >= this.#maxLines) return FAULT.too_many_fields
+    if (line >= this.ids.length && !this.#grow()) return FAULT.too_many_fields
     const buf = this.buf
     let valueEnd = lineCr
     while (valueEnd > valueStart) {

@@ -14,6 +14,7 @@ import { FIELD } from './field-id.ts'
 import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
 import { readContentLength, readTransferEncoding } from './framed-head.ts'
 import { hostFault } from './host.ts'
+import { fitsLineShape } from './line-shape.ts'
 import { FAULT } from './parse-fault.ts'
 
 const LF = 0x0a
@@ -23,8 +24,10 @@ const ASTERISK = 0x2a
 const SLASH = 0x2f
 const QUESTION = 0x3f
 const MAX_METHOD_BYTES = 32
+const HEAD_METHOD = 'HEAD '
 /** `HTTP/1.1\r\n` */
 const VERSION_LINE_BYTES = 10
+const VERSION_SHAPE = 'HTTP/#.#'
 
 export interface RequestLimits {
   readonly maxHeadBytes: number
@@ -63,9 +66,12 @@ export class RequestHead {
   maxForwards = -1
   /** The line of Upgrade, or -1. */
   upgradeLine = -1
+  /** The protocols of Upgrade that are passed on; empty when none is. */
+  upgrade = ''
   /** The line of X-Request-Id, or -1. */
   requestIdLine = -1
-  hasForwarded = false
+  /** Some FIELD.originClaim is among the fields. */
+  claimsOrigin = false
   /** The target in absolute form: where its authority lies. */
   authorityStart = 0
   authorityEnd = 0
@@ -93,8 +99,9 @@ export class RequestHead {
     this.acceptsTrailers = false
     this.maxForwards = -1
     this.upgradeLine = -1
+    this.upgrade = ''
     this.requestIdLine = -1
-    this.hasForwarded = false
+    this.claimsOrigin = false
     this.authorityStart = 0
     this.authorityEnd = 0
     this.#atFields = false
@@ -173,7 +180,7 @@ export class RequestHead {
 
   #parseVersion (pos: number, end: number): number {
     const buf = this.fields.buf
-    if (end - pos < VERSION_LINE_BYTES) return this.#versionPrefixFault(pos, end)
+    if (end - pos < VERSION_LINE_BYTES) return fitsLineShape(buf, pos, end, VERSION_SHAPE) ? 0 : FAULT.bad_version
     // H T T P / 1 . 1 CR LF
     if (buf[pos] !== 0x48 || buf[pos + 1] !== 0x54 || buf[pos + 2] !== 0x54 || buf[pos + 3] !== 0x50 || buf[pos + 4] !== 0x2f ||
       buf[pos + 6] !== 0x2e) return FAULT.bad_version
@@ -185,15 +192,6 @@ export class RequestHead {
     this.minor = minor === 0 ? 0 : 1
     this.lineEnd = pos + VERSION_LINE_BYTES
     return this.#checkTarget()
-  }
-
-  /** Garbage in the place of the version is refused at once, even if its line never ends. */
-  #versionPrefixFault (pos: number, end: number): number {
-    const expected = 'HTTP/'
-    for (let index = 0; index < expected.length && pos + index < end; index++) {
-      if (this.fields.buf[pos + index] !== expected.charCodeAt(index)) return FAULT.bad_version
-    }
-    return 0
   }
 
   /** RFC 9112 section 3.2: origin form, absolute form, and the asterisk of OPTIONS. */
@@ -255,14 +253,17 @@ export class RequestHead {
       case FIELD.xForwardedFor:
       case FIELD.xForwardedProto:
       case FIELD.xForwardedHost:
-        this.hasForwarded = true
         fields.drop(line)
         return 0
       case FIELD.keepAlive:
       case FIELD.proxyConnection:
       case FIELD.http2Settings:
       case FIELD.lookalike:
+      case FIELD.reserved:
         fields.drop(line)
+        return 0
+      case FIELD.originClaim:
+        this.claimsOrigin = true
         return 0
       default: return 0
     }
@@ -323,6 +324,11 @@ export class RequestHead {
       if (this.fields.buf[this.start + index] !== method.charCodeAt(index)) return false
     }
     return true
+  }
+
+  /** Is it a HEAD request, even if what follows the method is not valid? The answer to it has no content. */
+  get beginsAsHead (): boolean {
+    return this.fields.buf.toString('latin1', this.start, this.start + HEAD_METHOD.length) === HEAD_METHOD
   }
 
   method (): string {

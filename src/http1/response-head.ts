@@ -1,6 +1,7 @@
 /**
  * The strict parser of an HTTP/1.1 response head (RFC 9112 sections 4, 5 and 6). As strict as that of requests: an origin
- * that is ambiguous is a 502 for the client, never passed on.
+ * that is ambiguous is a 502 for the client, never passed on. A head that is not complete yet can be parsed on, line by line,
+ * when more bytes have come.
  *
  * Hot: runs once for every response. One object is reused for many heads.
  */
@@ -9,6 +10,7 @@ import { CONNECTION, connectionOptions } from './connection-options.ts'
 import { FIELD } from './field-id.ts'
 import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
 import { readContentLength, readTransferEncoding } from './framed-head.ts'
+import { fitsLineShape } from './line-shape.ts'
 import { FAULT } from './parse-fault.ts'
 import { BODY } from './request-head.ts'
 
@@ -17,6 +19,7 @@ const CR = 0x0d
 const SP = 0x20
 /** `HTTP/1.1 200` */
 const STATUS_BYTES = 12
+const STATUS_SHAPE = 'HTTP/1.# ###'
 
 export interface ResponseLimits {
   readonly maxHeadBytes: number
@@ -43,10 +46,10 @@ export class ResponseHead {
   rewriteLength = false
   hasDate = false
   upgradeLine = -1
-  readonly #limits: ResponseLimits
+  readonly limits: ResponseLimits
 
   constructor (limits: ResponseLimits) {
-    this.#limits = limits
+    this.limits = limits
     this.fields = new FieldLines(limits.maxHeaderFields)
   }
 
@@ -55,15 +58,25 @@ export class ResponseHead {
    * @returns 1 when it is complete, 0 when more bytes are needed, or the negative number of a fault
    */
   parse (buf: Buffer, start: number, end: number): number {
-    this.#reset(buf, start)
-    const outcome = this.#parseStatusLine(end)
-    if (outcome < 0) return outcome
-    if (outcome === 0) return end - start > this.#limits.maxHeadBytes ? FAULT.head_too_large : 0
-    const fields = this.fields
-    fields.next = this.lineEnd
+    this.reset(buf, start)
+    return this.parseOn(end)
+  }
+
+  /**
+   * Parses on behind the last complete line, with the bytes up to `end`.
+   * @returns 1 when the head is complete, 0 when more bytes are needed, or the negative number of a fault
+   */
+  parseOn (end: number): number {
+    const { fields, start } = this
+    if (fields.next === start) {
+      const outcome = this.#parseStatusLine(end)
+      if (outcome < 0) return outcome
+      if (outcome === 0) return end - start > this.limits.maxHeadBytes ? FAULT.head_too_large : 0
+      fields.next = this.lineEnd
+    }
     for (;;) {
       const line = fields.parseLine(end)
-      if (line === LINE_INCOMPLETE) return end - start > this.#limits.maxHeadBytes ? FAULT.head_too_large : 0
+      if (line === LINE_INCOMPLETE) return end - start > this.limits.maxHeadBytes ? FAULT.head_too_large : 0
       if (line < 0) return line
       if (line === SECTION_END) break
       const id = fields.ids[fields.count - 1] ?? 0
@@ -73,11 +86,12 @@ export class ResponseHead {
       }
     }
     this.end = fields.next
-    if (this.end - start > this.#limits.maxHeadBytes) return FAULT.head_too_large
+    if (this.end - start > this.limits.maxHeadBytes) return FAULT.head_too_large
     return this.#finish()
   }
 
-  #reset (buf: Buffer, start: number): void {
+  /** Starts a new head at `start` of `buf`. */
+  reset (buf: Buffer, start: number): void {
     this.fields.reset(buf, start)
     this.start = start
     this.connection = 0
@@ -88,10 +102,20 @@ export class ResponseHead {
     this.upgradeLine = -1
   }
 
+  /** The bytes from `start` on now lie at `newStart` of `buf`. */
+  rebase (buf: Buffer, newStart: number): void {
+    const delta = newStart - this.start
+    this.fields.rebase(buf, delta)
+    this.start = newStart
+    this.reasonStart += delta
+    this.reasonEnd += delta
+    this.lineEnd += delta
+  }
+
   #parseStatusLine (end: number): number {
     const buf = this.fields.buf
     let pos = this.start
-    if (end - pos < STATUS_BYTES + 1) return this.#prefixFault(end)
+    if (end - pos < STATUS_BYTES + 1) return fitsLineShape(buf, pos, end, STATUS_SHAPE) ? 0 : FAULT.bad_status_line
     if (!this.#readStatus(pos)) return FAULT.bad_status_line
     pos += STATUS_BYTES
     this.reasonStart = pos
@@ -122,14 +146,6 @@ export class ResponseHead {
     this.minor = minor === 0 ? 0 : 1
     this.status = hundreds * 100 + tens * 10 + ones
     return true
-  }
-
-  #prefixFault (end: number): number {
-    const expected = 'HTTP/1.'
-    for (let index = 0; index < expected.length && this.start + index < end; index++) {
-      if (this.fields.buf[this.start + index] !== expected.charCodeAt(index)) return FAULT.bad_status_line
-    }
-    return 0
   }
 
   #field (id: number, line: number): number {

@@ -32,7 +32,7 @@ const SLACK_BYTES = 1_024
 
 /** An upper bound of what rewriteRequestHead writes. */
 export function rewrittenHeadBound (head: RequestHead, additions: RequestAdditions): number {
-  return (head.end - head.start) + additions.prefix.length + additions.requestId.length + (additions.forwardedHost?.length ?? 0) + SLACK_BYTES
+  return (head.end - head.start) + additions.prefix.length + additions.requestId.length + (additions.forwardedHost?.length ?? 0) + head.upgrade.length + SLACK_BYTES
 }
 
 /**
@@ -56,7 +56,8 @@ export function rewriteRequestHead (head: RequestHead, additions: RequestAdditio
   if (head.chunked) writer.all(CHUNKED)
   else if (head.rewriteLength) writer.text(`\r\nContent-Length: ${head.length}`)
   if (head.maxForwards > 0) writer.text(`\r\nMax-Forwards: ${head.maxForwards - 1}`)
-  if (head.acceptsTrailers) writer.all(TE_TRAILERS)
+  if (head.upgrade !== '') writer.text(`\r\nUpgrade: ${head.upgrade}\r\nConnection: Upgrade`)
+  else if (head.acceptsTrailers) writer.all(TE_TRAILERS)
   writer.all(HEAD_END)
   return writer.position
 }

@@ -16,6 +16,7 @@ import { StickyKey } from '../routing/sticky-key.ts'
 import type { AccessLog } from '../telemetry/access-log.ts'
 import { FIRST_READ_BYTES, READ_BYTES, READ_TAILROOM } from '../upstream/upstream-context.ts'
 import type { UpstreamContext } from '../upstream/upstream-context.ts'
+import { SMALL_READ_BYTES } from './body-buffer.ts'
 import { HttpDate } from './http-date.ts'
 import { RequestIds } from './request-ids.ts'
 import type { RouteRuntime } from './route-runtime.ts'
@@ -24,12 +25,15 @@ import type { RouteRuntime } from './route-runtime.ts'
 export interface DataPlaneSettings {
   readonly trustedProxies: readonly string[]
   readonly timeoutsMs: {
+    readonly firstByte: number
+    readonly tlsHandshake: number
     readonly requestHead: number
     readonly requestBody: number
     readonly keepAliveIdle: number
     readonly upstreamConnect: number
     readonly upstreamResponse: number
     readonly upstreamIdle: number
+    readonly tunnelIdle: number
     readonly streamIdle: number
   }
   readonly limits: {
@@ -37,8 +41,13 @@ export interface DataPlaneSettings {
     readonly maxHeaderFields: number
     readonly maxUriBytes: number
     readonly maxBodyBytes: number
+    /** Bytes per second. */
+    readonly minBodyRate: number
     readonly maxConcurrentRequests: number
+    readonly maxRequestsPerConnection: number
     readonly maxConnections: number
+    readonly maxConnectionsPerListener: number
+    readonly maxConnectionsPerClient: number
     readonly maxIdleUpstream: number
   }
 }
@@ -51,6 +60,8 @@ export class DataPlane implements UpstreamContext {
   readonly deadlines = new Deadlines()
   readonly #afterTurn = new AfterTurn()
   readonly buffers = new BufferPool({ headroom: RESPONSE_HEADROOM + FIRST_READ_BYTES, length: READ_BYTES, tailroom: READ_TAILROOM }, MAX_FREE_BUFFERS)
+  /** For bodies and tunnels that come in small pieces. */
+  readonly smallBuffers = new BufferPool({ headroom: RESPONSE_HEADROOM, length: SMALL_READ_BYTES, tailroom: READ_TAILROOM }, MAX_FREE_BUFFERS)
   /** Where client connections read when no body is on its way. */
   readonly sharedBuffer: ReadBuffer = this.buffers.take()
   readonly page: Float64Array

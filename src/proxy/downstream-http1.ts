@@ -4,25 +4,25 @@
  * While no body is on its way the connection reads into a buffer that all connections of the worker share; what can't be
  * used up during the call is copied out of it. A body is read into a buffer of the connection's own.
  */
-import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../core/byte-stream.ts'
+import type { ByteStream, ByteStreamHandler } from '../core/byte-stream.ts'
 import type { Deadlined } from '../core/deadlines.ts'
-import { proxyErrorRow } from '../core/proxy-error.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
-import { ChunkedDecoder } from '../http1/chunked-decoder.ts'
 import { faultCode, faultText } from '../http1/parse-fault.ts'
-import { BODY } from '../http1/request-head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
-import { WORKER } from '../telemetry/counter-layout.ts'
+import { CLOSED } from '../telemetry/counter-layout.ts'
+import type { Admission } from './admission.ts'
+import { BodyBuffer } from './body-buffer.ts'
+import { BodyReader } from './body-reader.ts'
 import type { DataPlane } from './data-plane.ts'
-import type { Downstream } from './downstream.ts'
-import { errorResponse } from './error-response.ts'
+import type { ClientSide, Downstream } from './downstream.ts'
 import { Exchange } from './exchange.ts'
-import { count, finish } from './finish.ts'
 import { failedRequest } from './failed-request.ts'
+import { failureAnswer } from './failure-answer.ts'
+import { count, finish } from './finish.ts'
 import type { Forwarding } from './forwarding.ts'
 import { PartialHead } from './partial-head.ts'
 
-const PHASE = { head: 0, body: 1, answering: 2, lingering: 3, closed: 4 } as const
+const PHASE = { head: 0, body: 1, answering: 2, tunnel: 3, lingering: 4, closed: 5 } as const
 /** Requests sent ahead that are kept; more stay in the kernel until the answer is out. */
 const MAX_PIPELINED_BYTES = 65_536
 /** After an early answer the rest of the request is read and dropped for so long, so that a reset does not destroy the answer. */
@@ -44,14 +44,15 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   deadlineIndex = -1
   readonly #plane: DataPlane
   readonly #forwarding: Forwarding
+  readonly #admission: Admission
   readonly #exchange: Exchange
   #stream: ByteStream | null = null
   #phase: number = PHASE.head
-  #framing: number = BODY.none
-  #remaining = 0
-  #decoder: ChunkedDecoder | null = null
-  /** The connection's own buffer while a body is read. */
-  #bodyBuffer: ReadBuffer | null = null
+  readonly #body = new BodyReader()
+  #tunnel: ClientSide | null = null
+  /** Requests so far. */
+  #requests = 0
+  readonly #bodyBuffer: BodyBuffer
   /** A head that has not come whole yet. */
   #partial: PartialHead | null = null
   /** Bytes that belong to the next requests. */
@@ -62,19 +63,20 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   #peerEnded = false
   #lingered = 0
 
-  constructor (plane: DataPlane, forwarding: Forwarding) {
+  /** @param admission the connection's place, which is given up when it is gone */
+  constructor (plane: DataPlane, forwarding: Forwarding, admission: Admission) {
     this.#plane = plane
     this.#forwarding = forwarding
-    this.#exchange = new Exchange(plane, this, forwarding)
+    this.#admission = admission
+    this.#bodyBuffer = new BodyBuffer(plane)
+    this.#exchange = new Exchange(plane, this, forwarding, admission.listener.redirectPort)
   }
 
   /** Begins to serve the stream. */
   start (stream: ByteStream): void {
     this.#stream = stream
     this.#plane.deadlines.add(this)
-    this.waitFor(this.#plane.settings.timeoutsMs.requestHead)
-    count(this.#plane.page, WORKER.connectionsAccepted, 1)
-    count(this.#plane.page, WORKER.connectionsOpen, 1)
+    this.waitFor(this.#plane.settings.timeoutsMs.firstByte)
   }
 
   onBytes (buf: Buffer, start: number, end: number): void {
@@ -86,6 +88,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
         return
       case PHASE.body: return this.#onBodyBytes(buf, start, end)
       case PHASE.answering: return this.#stash(buf, start, end)
+      case PHASE.tunnel: return this.#onTunnelBytes(buf, start, end)
       case PHASE.lingering: return this.#linger(end - start)
       default:
     }
@@ -114,7 +117,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     head.reset(buf, start)
     const outcome = head.parse(end)
     if (outcome === 1) this.#onHead(head, end)
-    else if (outcome < 0) this.#refuse(faultCode(outcome), faultText(outcome))
+    else if (outcome < 0) this.#refuse(faultCode(outcome), faultText(outcome), head)
     else this.#keepPartial(buf, start, end)
   }
 
@@ -129,79 +132,80 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     if (outcome === 0) return
     this.#partial = null
     if (outcome === 1) this.#onHead(partial.head, partial.length)
-    else this.#refuse(faultCode(outcome), faultText(outcome))
+    else this.#refuse(faultCode(outcome), faultText(outcome), partial.head)
   }
 
   /** The head is complete; `end` is the end of the bytes that are there. */
   #onHead (head: RequestHead, end: number): void {
+    const body = this.#body
     const buf = head.fields.buf
-    const start = head.end
-    this.#framing = head.framing()
-    let bodyEnd = start
-    let consumed = start
-    let last = true
-    let trailers: Buffer | undefined
-    if (this.#framing === BODY.length) {
-      const length = Math.min(head.length, end - start)
-      bodyEnd = consumed = start + length
-      this.#remaining = head.length - length
-      last = this.#remaining === 0
-    } else if (this.#framing === BODY.chunked) {
-      const decoder = this.#decoder ??= new ChunkedDecoder()
-      decoder.reset()
-      const length = decoder.decode(buf, start, end)
-      if (length < 0) return this.#refuse(faultCode(length), faultText(length))
-      bodyEnd = start + length
-      consumed = start + decoder.consumed
-      last = decoder.done
-      trailers = decoder.trailers
-    }
-    if (consumed < end) this.#stash(buf, consumed, end)
+    body.begin(head)
+    const fault = body.read(buf, head.end, end)
+    if (fault < 0) return this.#refuse(faultCode(fault), faultText(fault), head)
+    if (body.consumed < end) this.#stash(buf, body.consumed, end)
     else this.#stream?.resume() // It may have been paused for what was sent ahead, which is used up.
-    this.#phase = last ? PHASE.answering : PHASE.body
-    if (!last) this.#readBody()
-    this.#exchange.begin(head, { buf, start, end: bodyEnd, last, trailers })
+    this.#phase = body.last ? PHASE.answering : PHASE.body
+    if (!body.last) this.#readBody()
+    this.#exchange.begin(head, { buf, start: head.end, end: body.end, last: body.last, trailers: body.trailers }, this.#mayFollow())
+  }
+
+  /** Counts a request; may another one follow it on this connection? */
+  #mayFollow (): boolean {
+    const { maxRequestsPerConnection } = this.#plane.settings.limits
+    if (++this.#requests !== maxRequestsPerConnection) return true
+    count(this.#plane.page, CLOSED.max_requests, 1)
+    return false
   }
 
   #onBodyBytes (buf: Buffer, start: number, end: number): void {
-    let bodyEnd = end
-    let consumed = end
-    let last = false
-    let trailers: Buffer | undefined
-    if (this.#framing === BODY.length) {
-      bodyEnd = consumed = Math.min(end, start + this.#remaining)
-      this.#remaining -= bodyEnd - start
-      last = this.#remaining === 0
-    } else {
-      const decoder = this.#decoder
-      if (decoder === null) return
-      const length = decoder.decode(buf, start, end)
-      if (length < 0) return this.#exchange.giveUp(faultCode(length), faultText(length))
-      bodyEnd = start + length
-      consumed = start + decoder.consumed
-      last = decoder.done
-      trailers = decoder.trailers
-    }
+    const body = this.#body
+    const fault = body.read(buf, start, end)
+    if (fault < 0) return this.#exchange.giveUp(faultCode(fault), faultText(fault))
     // Before the exchange writes framing behind the piece.
-    if (consumed < end) this.#stash(buf, consumed, end)
+    if (body.consumed < end) this.#stash(buf, body.consumed, end)
+    const { last } = body
     if (last) this.#phase = PHASE.answering
-    this.#exchange.requestBody({ buf, start, end: bodyEnd, last, trailers })
+    this.#exchange.requestBody({ buf, start, end: body.end, last, trailers: body.trailers })
     if (last) this.#bodyRead()
+    else this.#fitBuffer(end - start)
+  }
+
+  startTunnel (tunnel: ClientSide): void {
+    const sentAhead = this.#pipelined
+    this.#pipelined = null
+    this.#tunnel = tunnel
+    this.#phase = PHASE.tunnel
+    this.#stream?.resume()
+    if (sentAhead !== null) tunnel.onClientBytes(sentAhead)
+    if (this.#peerEnded) tunnel.onClientEnd()
+  }
+
+  endTunnel (): void { this.#stream?.end() }
+
+  #onTunnelBytes (buf: Buffer, start: number, end: number): void {
+    const bytes = buf.subarray(start, end)
+    const { inUse } = this.#bodyBuffer
+    // What all connections read into can't wait for the endpoint.
+    const taken = this.#tunnel?.onClientBytes(inUse ? bytes : Buffer.from(bytes)) === true
+    const next = inUse ? this.#bodyBuffer.fit(bytes.length, !taken) : this.#bodyBuffer.beginWithin(bytes.length)
+    if (next !== null) this.#stream?.readInto(next)
   }
 
   /** From now on reads go to a buffer of the connection's own. */
   #readBody (): void {
-    this.#bodyBuffer = this.#plane.buffers.take()
-    this.#stream?.readInto(this.#bodyBuffer)
+    this.#stream?.readInto(this.#bodyBuffer.begin())
+  }
+
+  #fitBuffer (length: number): void {
+    const buffer = this.#bodyBuffer.fit(length, this.#exchange.requestPending)
+    if (buffer !== null) this.#stream?.readInto(buffer)
   }
 
   /** The body is complete: the next read may share. */
   #bodyRead (): void {
-    const buffer = this.#bodyBuffer
-    if (buffer === null) return
-    this.#bodyBuffer = null
+    if (!this.#bodyBuffer.inUse) return
     this.#stream?.readInto(this.#plane.sharedBuffer)
-    if (!this.#exchange.requestPending) this.#plane.buffers.give(buffer)
+    this.#bodyBuffer.end(this.#exchange.requestPending)
   }
 
   #stash (buf: Buffer, start: number, end: number): void {
@@ -212,13 +216,10 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   }
 
   /** Bytes that are no request: answered and closed, without an exchange. */
-  #refuse (code: ProxyErrorCode, fault: string): void {
-    const row = proxyErrorRow(code)
-    const date = this.#plane.date.now()
-    finish(this.#plane, failedRequest(code, fault, { clientIp: this.#forwarding.clientIp, startMs: this.#plane.clock.nowMs() }))
-    this.#stream?.write(errorResponse(code, {
-      text: false, toHead: false, close: true, keepAlive10: false, date, detail: row.source === 'downstream' ? fault : ''
-    }))
+  #refuse (code: ProxyErrorCode, fault: string, head: RequestHead): void {
+    const { clock, date } = this.#plane
+    finish(this.#plane, failedRequest(code, fault, { clientIp: this.#forwarding.clientIp, startMs: clock.nowMs() }))
+    this.#stream?.write(failureAnswer(code, fault, { accept: undefined, toHead: head.beginsAsHead, keep: false, minor: 1, date: date.now() }))
     this.#beginLinger()
   }
 
@@ -235,7 +236,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
 
   /** As long as a write waits for the client, the client is there. */
   #mayBeGone (): boolean {
-    return this.#peerEnded && this.#stream?.writePending === false
+    return this.#peerEnded && this.#phase !== PHASE.tunnel && this.#stream?.writePending === false
   }
 
   exchangeEnded (keep: boolean): void {
@@ -295,8 +296,9 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   #dropRequest (): void {
     this.#pipelined = null
     this.#partial = null
-    if (this.#bodyBuffer !== null) this.#stream?.readInto(this.#plane.sharedBuffer)
-    this.#bodyBuffer = null
+    if (this.#bodyBuffer.inUse) this.#stream?.readInto(this.#plane.sharedBuffer)
+    // A connection that ends in mid-body may leave a write behind.
+    this.#bodyBuffer.end(true)
   }
 
   onEnd (): void {
@@ -313,6 +315,9 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
       case PHASE.answering:
         if (this.#mayBeGone()) this.deadlineMs = Math.min(this.deadlineMs, this.#plane.clock.nowMs() + HALF_CLOSED_MS)
         return
+      case PHASE.tunnel:
+        this.#tunnel?.onClientEnd()
+        return
       default: this.#destroyOrClose()
     }
   }
@@ -324,7 +329,8 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
 
   onDrain (): void {
     this.#exchange.downstreamDrained()
-    if (this.#phase === PHASE.head && this.#pipelined !== null) this.#process()
+    if (this.#phase === PHASE.tunnel) this.#tunnel?.onClientDrain()
+    else if (this.#phase === PHASE.head && this.#pipelined !== null) this.#process()
     else if (this.#phase === PHASE.lingering && this.#peerEnded) this.#destroy()
     else if (this.#phase === PHASE.lingering) this.#waitForEnd()
   }
@@ -343,16 +349,25 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   onDeadline (): void {
     switch (this.#phase) {
       case PHASE.head:
-        if (this.#partial !== null) this.#refuse('request_timeout', 'timeouts.requestHead')
-        else this.#destroy()
+        if (this.#partial !== null) this.#refuse('request_timeout', 'timeouts.requestHead', this.#partial.head)
+        else this.#closeIdle()
+        return
+      case PHASE.tunnel:
+        this.#tunnel?.onDeadline()
         return
       case PHASE.body:
       case PHASE.answering:
         if (!this.#mayBeGone()) return this.#exchange.onDeadline()
-        this.#exchange.downstreamGone()
-        return this.#destroy()
-      default: this.#destroy()
+        // What the client has got so far must not look complete.
+        this.abort(true)
+        return this.#exchange.downstreamGone()
+      default: this.abort(this.#stream?.writePending === true)
     }
+  }
+
+  #closeIdle (): void {
+    if (!this.#plane.draining) count(this.#plane.page, this.#requests === 0 ? CLOSED.first_byte_timeout : CLOSED.keep_alive_timeout, 1)
+    this.#destroy()
   }
 
   /** The worker is going: an idle connection ends soon, a busy one after its answer. */
@@ -376,9 +391,10 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   #closed (): void {
     if (this.#phase === PHASE.closed) return
     this.#phase = PHASE.closed
+    this.#tunnel = null
     this.deadlineMs = 0
     this.#dropRequest()
     this.#plane.deadlines.remove(this)
-    count(this.#plane.page, WORKER.connectionsOpen, -1)
+    this.#admission.close()
   }
 }

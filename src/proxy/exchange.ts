@@ -4,123 +4,99 @@
  */
 import { proxyErrorRow } from '../core/proxy-error.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
-import { BODY } from '../http1/request-head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import { rewriteRequestHead, rewrittenHeadBound } from '../http1/rewrite-request-head.ts'
-import type { StickyKeyKind } from '../routing/sticky-key.ts'
+import { offeredUpgrade } from '../http1/upgrade.ts'
 import { SLOT } from '../telemetry/counter-layout.ts'
 import type { EndpointPool } from '../upstream/endpoint-pool.ts'
 import type { ResponseSink } from '../upstream/response-sink.ts'
+import type { TunnelSink } from '../upstream/tunnel-sink.ts'
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts'
 import { isIdempotent, mayRepeat } from './attempts.ts'
-import { appendChunk, framePiece, PIECE_FRAMING_BYTES } from './body-piece.ts'
 import type { BodyPiece } from './body-piece.ts'
 import { chooseVersion } from './choose-version.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { Downstream } from './downstream.ts'
-import { errorResponse } from './error-response.ts'
+import { ExchangeFacts } from './exchange-facts.ts'
 import type { ExchangeRecord } from './exchange-record.ts'
+import { failureAnswer } from './failure-answer.ts'
 import { count, finish } from './finish.ts'
 import type { Forwarding } from './forwarding.ts'
 import { interimResponse } from './interim-response.ts'
 import { optionsAnswer } from './options-answer.ts'
-import { prefersText } from './prefers-text.ts'
+import { redirectAnswer } from './redirect-answer.ts'
+import { RequestRelay } from './request-relay.ts'
 import { ResponseRelay } from './response-relay.ts'
-import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
+import { Tunnel } from './tunnel.ts'
 
 /** What the deadline of the connection is for. */
 const WAIT = { response: 0, requestBody: 1, stream: 2 } as const
-const NO_BYTES = Buffer.alloc(0)
 
-export class Exchange implements ResponseSink, ExchangeRecord {
-  active = false
-  route: RouteRuntime | null = null
-  version: VersionRuntime | null = null
-  stickyKind: StickyKeyKind = 'random'
-  minor = 1
-  status = 0
-  error: ProxyErrorCode | null = null
-  fault = ''
-  bytesIn = 0
-  bytesOut = 0
-  startMs = 0
-  connectMs = -1
-  firstByteMs = -1
-  attempts = 0
-  reused = false
+export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRecord {
   readonly #plane: DataPlane
   readonly #downstream: Downstream
   readonly #forwarding: Forwarding
+  readonly #redirectPort: number | undefined
+  readonly #request = new RequestRelay()
   readonly #relay: ResponseRelay
   #head: RequestHead | null = null
-  /** The request as it was sent: a second look at it costs another parse, but only errors and the access log look. */
-  #sent: Buffer = NO_BYTES
-  #sentLength = 0
   #endpointPool: EndpointPool | null = null
   #connection: UpstreamConnection | null = null
   #keyHash = 0
   #toHead = false
   #idempotent = false
   #keepAlive = true
-  #requestFraming: number = BODY.none
-  #requestDone = false
-  /** The request came whole with its head, so that it lies whole in the connection's `out`. */
-  #inOnePiece = false
+  /** The client waits for a 100 before it sends the body, or goes without. */
+  #expects = false
+  /** The protocols that the endpoint may switch to. */
+  #offered = ''
   #wait: number = WAIT.response
-  #upstreamBlocked = false
+  #tunnel: Tunnel | null = null
   #downstreamBlocked = false
 
-  constructor (plane: DataPlane, downstream: Downstream, forwarding: Forwarding) {
+  /** @param redirectPort every request is redirected to this port under https; undefined when they are served */
+  constructor (plane: DataPlane, downstream: Downstream, forwarding: Forwarding, redirectPort: number | undefined) {
+    super()
     this.#plane = plane
     this.#downstream = downstream
     this.#forwarding = forwarding
+    this.#redirectPort = redirectPort
     this.#relay = new ResponseRelay(downstream, plane.date)
   }
 
   get endpoint (): string { return this.#endpointPool?.key ?? '' }
   get clientIp (): string { return this.#forwarding.clientIp }
 
-  /** Takes a request whose head is complete, with what has come of its body. `head` and `piece` are valid during the call only. */
-  begin (head: RequestHead, piece: BodyPiece): void {
+  /**
+   * Takes a request whose head is complete, with what has come of its body. `head` and `piece` are valid during the call only.
+   * @param mayKeep may the client's connection be kept after it?
+   */
+  begin (head: RequestHead, piece: BodyPiece, mayKeep: boolean): void {
     this.#reset(head, piece)
+    if (!mayKeep) this.#keepAlive = false
     const plane = this.#plane
     const { maxConcurrentRequests, maxBodyBytes } = plane.settings.limits
     plane.inFlight++
     if (maxConcurrentRequests > 0 && plane.inFlight > maxConcurrentRequests) this.#fail('overloaded', '')
     else if (maxBodyBytes > 0 && (head.length > maxBodyBytes || this.bytesIn > maxBodyBytes)) this.#fail('body_too_large', '')
     else if (head.maxForwards === 0) this.#answerHere(head)
+    else if (this.#redirectPort !== undefined) this.#redirect(head, this.#redirectPort)
     else this.#routeRequest(head, piece)
     this.#head = null
   }
 
   #reset (head: RequestHead, piece: BodyPiece): void {
-    this.active = true
-    this.route = null
-    this.version = null
-    this.stickyKind = 'random'
-    this.minor = head.minor
-    this.status = 0
-    this.error = null
-    this.fault = ''
-    this.bytesIn = piece.end - piece.start
-    this.bytesOut = 0
-    this.startMs = this.#plane.readClock()
-    this.connectMs = -1
-    this.firstByteMs = -1
-    this.attempts = 0
-    this.reused = false
+    this.startFacts(head.minor, piece.end - piece.start, this.#plane.readClock())
     this.#head = head
     this.#endpointPool = null
     this.#connection = null
     this.#toHead = head.methodIs('HEAD')
     this.#idempotent = isIdempotent(head)
     this.#keepAlive = head.keepsAlive()
-    this.#requestFraming = head.framing()
-    this.#requestDone = piece.last
-    this.#inOnePiece = piece.last
+    this.#expects = head.expectsContinue
+    this.#offered = ''
+    this.#request.reset(head, piece, this.startMs)
     this.#relay.reset()
-    this.#upstreamBlocked = false
     this.#downstreamBlocked = false
   }
 
@@ -140,6 +116,7 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     count(version.counters, SLOT.inFlight, 1)
     const endpoint = version.pool.pick(key.hash)
     if (endpoint === undefined) return this.#fail('no_endpoint', '')
+    if (head.upgradeLine >= 0) this.#offered = head.upgrade = offeredUpgrade(head, route.policy.upgrades)
     this.#waitFor(piece.last ? WAIT.response : WAIT.requestBody)
     this.#attempt(endpoint, endpoint.takeIdle() ?? endpoint.connect())
     this.#writeRequest(head, piece)
@@ -154,41 +131,26 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     this.#endpointPool = endpoint
     endpoint.inFlight++
     this.#connection = connection
-    connection.assign(this, this.#toHead)
+    connection.assign(this, this.#toHead, this.#offered)
   }
 
-  /** Serialises the head and the first piece into the connection's own memory, where they stay for another attempt. */
   #writeRequest (head: RequestHead, piece: BodyPiece): void {
     const connection = this.#connection
     if (connection === null) return
     const additions = this.#forwarding.additions(head, this.#plane.requestIds, connection.endpoint.key)
-    const bodyLength = piece.end - piece.start
-    const trailers = piece.trailers === undefined ? 0 : piece.trailers.length
-    connection.reserveOut(rewrittenHeadBound(head, additions) + bodyLength + trailers + PIECE_FRAMING_BYTES)
-    const out = connection.out
-    let pos = rewriteRequestHead(head, additions, out, 0)
-    if (this.#requestFraming === BODY.chunked) {
-      pos = appendChunk(piece, out, pos)
-    } else if (bodyLength > 0) {
-      piece.buf.copy(out, pos, piece.start, piece.end)
-      pos += bodyLength
-    }
-    connection.outLength = pos
-    this.#sent = out
-    this.#sentLength = pos
+    this.#request.writeHead(connection, head, additions, piece)
     if (connection.connecting || !connection.sendOut()) this.#holdBody()
   }
 
   /** The rest of the request's body waits until the endpoint has taken what there is. */
   #holdBody (): void {
-    if (this.#requestDone) return
-    this.#upstreamBlocked = true
+    if (!this.#request.hold(this.#plane.recentMs)) return
+    if (this.#wait === WAIT.requestBody) this.#waitFor(WAIT.requestBody)
     this.#downstream.pauseBody()
   }
 
   #releaseBody (): void {
-    if (!this.#upstreamBlocked) return
-    this.#upstreamBlocked = false
+    if (!this.#request.letGo(this.#plane.recentMs)) return
     this.#downstream.resumeBody()
     this.#waitFor(this.#relay.begun ? WAIT.stream : WAIT.requestBody)
   }
@@ -200,11 +162,10 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     this.bytesIn += piece.end - piece.start
     const { maxBodyBytes } = this.#plane.settings.limits
     if (maxBodyBytes > 0 && this.bytesIn > maxBodyBytes) return this.giveUp('body_too_large', '')
-    if (piece.last) this.#requestDone = true
+    const taken = this.#request.writeBody(connection, piece)
     if (this.#relay.begun) this.#waitFor(WAIT.stream)
     else this.#waitFor(piece.last ? WAIT.response : WAIT.requestBody)
-    const bytes = this.#requestFraming === BODY.chunked ? framePiece(piece) : piece.buf.subarray(piece.start, piece.end)
-    if (bytes.length > 0 && !connection.write(bytes)) this.#holdBody()
+    if (!taken) this.#holdBody()
   }
 
   /** Is something of the request still with the kernel's queue, so that its buffer can't be used again? */
@@ -232,7 +193,35 @@ export class Exchange implements ResponseSink, ExchangeRecord {
   onResponseHead (head: ResponseHead, framing: number): void {
     this.status = head.status
     if (this.#plane.accessLog.enabled) this.firstByteMs = this.#plane.clock.nowMs() - this.startMs
-    this.#keepAlive = this.#relay.head(head, framing, { minor: this.minor, keepAlive: this.#keepAlive && !this.#plane.draining })
+    // Whether the body follows, nobody can say after a final answer to an expectation.
+    const keepAlive = this.#keepAlive && !this.#plane.draining && (this.#request.done || !this.#expects)
+    this.#keepAlive = this.#relay.head(head, framing, { minor: this.minor, keepAlive })
+  }
+
+  onUpgrade (head: ResponseHead, protocol: string): TunnelSink | null {
+    const connection = this.#connection
+    if (connection === null) return null
+    this.status = head.status
+    this.firstByteMs = this.#plane.clock.nowMs() - this.startMs
+    const tunnel = this.#tunnel = new Tunnel(this.#plane, { downstream: this.#downstream, connection }, this)
+    // A tunnel may last for days: it is limited as a connection, not as a request in flight.
+    this.#plane.inFlight--
+    this.#downstream.write(interimResponse(head, `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n`))
+    this.#downstream.startTunnel(tunnel)
+    tunnel.waitOn()
+    return tunnel
+  }
+
+  /** A tunnel is over; `error` says why, if it did not end in peace. */
+  tunnelClosed (tunnel: Tunnel, error: ProxyErrorCode | null, fault: string): void {
+    this.#tunnel = null
+    this.#connection = null
+    this.bytesIn += tunnel.bytesIn
+    this.bytesOut += tunnel.bytesOut
+    this.error = error
+    this.fault = fault
+    this.#plane.inFlight++
+    this.#end(false)
   }
 
   onResponseBody (buf: Buffer, start: number, end: number, last: boolean): void {
@@ -262,17 +251,18 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     if (connection !== null) {
       // The last piece still lies in the connection's buffer, which the pending write holds on to.
       if (!taken) connection.abandonBuffer()
-      connection.release(this.#requestDone)
+      connection.release(this.#request.done)
     }
     // A drain that began after the head has not been told to the client: the next answer tells it.
-    this.#end(this.#keepAlive && this.#requestDone)
+    this.#end(this.#keepAlive && this.#request.done)
   }
 
   onUpstreamFailed (code: ProxyErrorCode, fault: string): void {
+    if (this.#tunnel !== null) return this.#tunnel.onUpstreamFailed(code, fault)
     const connection = this.#connection
     if (connection === null) return
     if (this.#relay.begun) return this.#cut('upstream_truncated', fault)
-    const facts = { attempts: this.attempts, idempotent: this.#idempotent, whole: this.#inOnePiece }
+    const facts = { attempts: this.attempts, idempotent: this.#idempotent, whole: this.#request.whole }
     if (mayRepeat({ ...facts, code, reused: connection.served > 0, sawBytes: connection.sawBytes }) && this.#repeat(connection)) return
     this.#fail(code, fault)
   }
@@ -297,21 +287,28 @@ export class Exchange implements ResponseSink, ExchangeRecord {
   /** The deadline of what the exchange waits for has passed. */
   onDeadline (): void {
     switch (this.#wait) {
-      case WAIT.requestBody: return this.giveUp(this.#upstreamBlocked ? 'upstream_timeout' : 'request_timeout', 'timeouts.requestBody')
+      case WAIT.requestBody: return this.#bodyOverdue()
       case WAIT.response: return this.giveUp('upstream_timeout', 'timeouts.upstreamResponse')
       default: return this.giveUp(this.#silentParty(), 'timeouts.streamIdle')
     }
   }
 
+  #bodyOverdue (): void {
+    if (this.#request.held) return this.giveUp('upstream_timeout', 'timeouts.requestBody')
+    if (this.#request.tooSlow) return this.giveUp('body_too_slow', 'limits.minBodyRate')
+    this.giveUp('request_timeout', 'timeouts.requestBody')
+  }
+
   /** Whose silence it is when nothing moves any more. */
   #silentParty (): ProxyErrorCode {
     if (this.#downstreamBlocked) return 'client_gone'
-    return this.#requestDone || this.#upstreamBlocked ? 'upstream_idle_timeout' : 'request_timeout'
+    return this.#request.done || this.#request.held ? 'upstream_idle_timeout' : 'request_timeout'
   }
 
   /** The client has gone. */
   downstreamGone (): void {
     if (!this.active) return
+    if (this.#tunnel !== null) return this.#tunnel.onClientGone()
     this.#connection?.destroy()
     this.#connection = null
     this.error = 'client_gone'
@@ -322,6 +319,7 @@ export class Exchange implements ResponseSink, ExchangeRecord {
   /** Ends the exchange with the endpoint and answers, or cuts the answer that has begun. */
   giveUp (code: ProxyErrorCode, fault: string): void {
     if (!this.active) return
+    if (this.#tunnel !== null) return this.#tunnel.abort(code, fault)
     this.#connection?.destroy()
     if (this.#relay.begun) this.#cut(code, fault)
     else this.#fail(code, fault)
@@ -332,6 +330,8 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     this.error = code
     this.fault = fault
     this.#connection = null
+    // A connection may be gone by the time that abort() returns.
+    this.active = false
     this.#downstream.abort(this.#relay.untilClose)
     this.#end(false)
   }
@@ -341,25 +341,30 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     this.error = code
     this.fault = fault
     this.status = row.status
-    const keep = this.#keepAlive && !row.closes && this.#requestDone && !this.#plane.draining
-    const head = this.requestHead()
-    const response = errorResponse(code, {
-      text: prefersText(head?.header('accept')),
-      toHead: this.#toHead,
-      close: !keep,
-      keepAlive10: this.minor === 0,
-      date: this.#plane.date.now(),
-      detail: row.source === 'downstream' ? fault : ''
-    })
-    this.#respond(response, keep)
+    const keep = this.#mayKeep && !row.closes
+    const accept = this.requestHead()?.header('accept')
+    const date = this.#plane.date.now()
+    this.#respond(failureAnswer(code, fault, { accept, toHead: this.#toHead, keep, minor: this.minor, date }), keep)
   }
 
   /** RFC 9110 section 7.6.2: a request that may go no further is answered as its last recipient. */
   #answerHere (head: RequestHead): void {
     if (!head.methodIs('OPTIONS')) return this.#fail('method_not_supported', 'TRACE')
-    const keep = this.#keepAlive && this.#requestDone && !this.#plane.draining
     this.status = 200
-    this.#respond(optionsAnswer(this.#plane.date.now(), keep, this.minor), keep)
+    this.#respond(optionsAnswer(this.#plane.date.now(), this.#mayKeep, this.minor), this.#mayKeep)
+  }
+
+  #redirect (head: RequestHead, port: number): void {
+    this.#forwarding.identify(head, this.#plane.trustedProxies)
+    const answer = redirectAnswer(head, { port, keep: this.#mayKeep, date: this.#plane.date.now() })
+    if (answer === undefined) return this.#fail('malformed_request', 'there is no Host field')
+    this.status = 308
+    this.#respond(answer, this.#mayKeep)
+  }
+
+  /** May the client's connection be kept after an answer of our own? */
+  get #mayKeep (): boolean {
+    return this.#keepAlive && this.#request.done && !this.#plane.draining
   }
 
   #respond (response: Buffer, keep: boolean): void {
@@ -374,16 +379,15 @@ export class Exchange implements ResponseSink, ExchangeRecord {
     this.#leaveEndpoint()
     this.#plane.inFlight--
     finish(this.#plane, this)
-    this.#sent = NO_BYTES
-    this.#sentLength = 0
+    this.#request.release()
     this.#downstream.exchangeEnded(keep)
   }
 
   #waitFor (wait: number): void {
     this.#wait = wait
-    const { timeoutsMs } = this.#plane.settings
+    const { timeoutsMs, limits } = this.#plane.settings
     switch (wait) {
-      case WAIT.requestBody: return this.#downstream.waitFor(timeoutsMs.requestBody)
+      case WAIT.requestBody: return this.#downstream.waitFor(this.#request.pieceTimeMs(this.#plane.recentMs, timeoutsMs.requestBody, limits.minBodyRate))
       case WAIT.response: return this.#downstream.waitFor(timeoutsMs.upstreamResponse)
       default: return this.#downstream.waitFor(timeoutsMs.streamIdle)
     }
@@ -391,9 +395,6 @@ export class Exchange implements ResponseSink, ExchangeRecord {
 
   requestHead (): RequestHead | null {
     if (this.#head !== null) return this.#head
-    if (this.#sentLength === 0) return null
-    const head = this.#plane.sentHead
-    head.reset(this.#sent, 0)
-    return head.parse(this.#sentLength) === 1 ? head : null
+    return this.#request.sentHead(this.#plane.sentHead)
   }
 }

@@ -6,6 +6,8 @@ import { LATENCY_BOUNDS_S, SLOT, WORKER } from '../telemetry/counter-layout.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { ExchangeRecord } from './exchange-record.ts'
 
+const SWITCHING = 101
+
 /** Adds to a counter of a shared page. */
 export function count (page: Float64Array, index: number, change: number): void {
   page[index] = (page[index] ?? 0) + change
@@ -20,7 +22,8 @@ export function finish (plane: DataPlane, record: ExchangeRecord): void {
     count(plane.page, WORKER.unroutedByClass + statusClass, 1)
     if (record.error !== null) count(plane.page, WORKER.unroutedErrors + PROXY_ERROR_INDEX[record.error], 1)
   } else {
-    countVersion(version.counters, record, durationMs / 1000)
+    // An upgraded connection may last for days; what took its time is the answer to the request.
+    countVersion(version.counters, record, (record.status === SWITCHING ? record.firstByteMs : durationMs) / 1000)
   }
   if (plane.accessLog.wants(record.status, record.error !== null)) log(plane, record, durationMs)
 }

@@ -8,63 +8,77 @@ import { FIELD } from '../http1/field-id.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { RequestAdditions } from '../http1/rewrite-request-head.ts'
 import { resolveClientIp } from '../routing/client-ip.ts'
+import type { ClientFacts } from './client-facts.ts'
 import type { RequestIds } from './request-ids.ts'
 
 /** What a request id from a trusted proxy may look like; anything else is replaced. */
 const REQUEST_ID = /^[A-Za-z0-9+/=_.:-]{1,128}$/
 const SCHEME = /^https?$/i
 
+/** The field with the subject of a client's certificate; only Weir writes it. */
+export const CERTIFICATE_SUBJECT_FIELD = 'X-Client-Cert-Subject'
+
 export class Forwarding {
   /** The address of the client of the current request. */
   clientIp: string
-  readonly #peerAddress: string
+  readonly #client: ClientFacts
   #trustedProxies: CidrSet
   #trusted: boolean
   readonly #plain: MutableAdditions
 
-  constructor (peerAddress: string, trustedProxies: CidrSet) {
-    this.#peerAddress = peerAddress
+  constructor (client: ClientFacts, trustedProxies: CidrSet) {
+    this.#client = client
     this.#trustedProxies = trustedProxies
-    this.#trusted = trustedProxies.has(peerAddress)
-    this.clientIp = resolveClientIp(peerAddress, undefined, trustedProxies)
-    this.#plain = { prefix: prefixOf(this.clientIp, 'http'), requestId: NO_BYTES, forwardedHost: undefined, defaultHost: '' }
+    this.#trusted = trustedProxies.has(client.address)
+    this.clientIp = resolveClientIp(client.address, undefined, trustedProxies)
+    this.#plain = { prefix: this.#prefix(1, this.clientIp, this.#scheme), requestId: NO_BYTES, forwardedHost: undefined, defaultHost: '' }
   }
+
+  get #scheme (): string { return this.#client.secure ? 'https' : 'http' }
 
   /** Finds the client of a request; to be called before additions(). */
   identify (head: RequestHead, trustedProxies: CidrSet): void {
     if (trustedProxies !== this.#trustedProxies) this.#trustOthers(trustedProxies)
     if (!this.#trusted) return
-    this.clientIp = resolveClientIp(this.#peerAddress, head.fields.joinedById(FIELD.xForwardedFor), trustedProxies)
+    this.clientIp = resolveClientIp(this.#client.address, head.fields.joinedById(FIELD.xForwardedFor), trustedProxies)
   }
 
   /** A reload has changed whom to trust. */
   #trustOthers (trustedProxies: CidrSet): void {
     this.#trustedProxies = trustedProxies
-    this.#trusted = trustedProxies.has(this.#peerAddress)
-    this.clientIp = resolveClientIp(this.#peerAddress, undefined, trustedProxies)
+    this.#trusted = trustedProxies.has(this.#client.address)
+    this.clientIp = resolveClientIp(this.#client.address, undefined, trustedProxies)
   }
 
   /** What to add to a request. The result is valid until the next call. */
   additions (head: RequestHead, ids: RequestIds, endpointKey: string): RequestAdditions {
     if (this.#trusted) return this.#trustedAdditions(head, ids, endpointKey)
+    if (head.claimsOrigin) dropClaims(head)
     this.#plain.requestId = ids.next()
     this.#plain.defaultHost = endpointKey
-    return this.#plain
+    return head.minor === 1 ? this.#plain : { ...this.#plain, prefix: this.#prefix(head.minor, this.clientIp, this.#scheme) }
   }
 
   #trustedAdditions (head: RequestHead, ids: RequestIds, endpointKey: string): RequestAdditions {
     const { fields } = head
     const before = fields.joinedById(FIELD.xForwardedFor)
-    const forwardedFor = before === undefined || before === '' ? this.#peerAddress : `${before}, ${this.#peerAddress}`
+    const forwardedFor = before === undefined || before === '' ? this.#client.address : `${before}, ${this.#client.address}`
     const proto = fields.joinedById(FIELD.xForwardedProto) ?? ''
     const host = fields.joinedById(FIELD.xForwardedHost)
     const id = head.requestIdLine < 0 ? '' : fields.value(head.requestIdLine)
     return {
-      prefix: prefixOf(forwardedFor, SCHEME.test(proto) ? proto.toLowerCase() : 'http'),
+      prefix: this.#prefix(head.minor, forwardedFor, SCHEME.test(proto) ? proto.toLowerCase() : this.#scheme),
       requestId: REQUEST_ID.test(id) ? Buffer.from(id, 'latin1') : ids.next(),
       forwardedHost: host === undefined || host === '' ? undefined : Buffer.from(host, 'latin1'),
       defaultHost: endpointKey
     }
+  }
+
+  /** @param minor of the version that the client spoke, which Via tells (RFC 9110 section 7.6.3) */
+  #prefix (minor: number, forwardedFor: string, proto: string): Buffer {
+    const subject = this.#client.certificateSubject
+    const certificate = subject === undefined ? '' : `${CERTIFICATE_SUBJECT_FIELD}: ${subject}\r\n`
+    return Buffer.from(`Via: 1.${minor} weir\r\n${certificate}X-Forwarded-For: ${forwardedFor}\r\nX-Forwarded-Proto: ${proto}\r\nX-Request-Id: `, 'latin1')
   }
 }
 
@@ -77,6 +91,8 @@ interface MutableAdditions {
 
 const NO_BYTES = Buffer.alloc(0)
 
-function prefixOf (forwardedFor: string, proto: string): Buffer {
-  return Buffer.from(`Via: 1.1 weir\r\nX-Forwarded-For: ${forwardedFor}\r\nX-Forwarded-Proto: ${proto}\r\nX-Request-Id: `, 'latin1')
+/** What an untrusted client says of where its request came from, in fields that Weir does not write itself. */
+function dropClaims (head: RequestHead): void {
+  const { fields } = head
+  for (let line = 0; line < fields.count; line++) if (fields.ids[line] === FIELD.originClaim) fields.dropLate(line)
 }

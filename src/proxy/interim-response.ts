@@ -6,8 +6,11 @@ import type { ResponseHead } from '../http1/response-head.ts'
 const SPACE = Buffer.from(' ', 'latin1')
 const LINE_END = Buffer.from('\r\n', 'latin1')
 
-/** A copy of an interim head, with our own version in the status line. */
-export function interimResponse (head: ResponseHead): Buffer {
+/**
+ * A copy of an interim head, with our own version in the status line.
+ * @param additions whole lines to add
+ */
+export function interimResponse (head: ResponseHead, additions = ''): Buffer {
   const { fields } = head
   const reason = head.reasonStart === head.reasonEnd ? SPACE : fields.buf.subarray(head.reasonStart, head.reasonEnd)
   const parts: Buffer[] = [Buffer.from(`HTTP/1.1 ${head.status}`, 'latin1'), reason, LINE_END]
@@ -17,6 +20,6 @@ export function interimResponse (head: ResponseHead): Buffer {
     parts.push(fields.buf.subarray(from, fields.nameStart(line)))
     from = fields.lineEnd(line)
   }
-  parts.push(fields.buf.subarray(from, head.end))
+  parts.push(fields.buf.subarray(from, head.end - LINE_END.length), Buffer.from(additions, 'latin1'), LINE_END)
   return Buffer.concat(parts)
 }

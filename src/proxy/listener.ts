@@ -2,23 +2,40 @@
  * An address and port that accepts client connections, in one worker.
  */
 import net from 'node:net'
+import type { ByteStream, ByteStreamHandler } from '../core/byte-stream.ts'
 import { TcpStream } from '../core/tcp-stream.ts'
-import { WORKER } from '../telemetry/counter-layout.ts'
+import { CLOSED, REFUSED } from '../telemetry/counter-layout.ts'
+import type { CloseReason } from '../telemetry/counter-layout.ts'
+import { Admission } from './admission.ts'
+import type { ClientFacts } from './client-facts.ts'
+import type { ConnectionLedger } from './connection-ledger.ts'
 import type { DataPlane } from './data-plane.ts'
 import { DownstreamHttp1 } from './downstream-http1.ts'
 import { count } from './finish.ts'
 import { Forwarding } from './forwarding.ts'
+import type { ListenerSettings } from './listener-settings.ts'
+import { ProxyHeaderStage } from './proxy-header-stage.ts'
+import type { TlsTerminator } from './tls-terminator.ts'
 
 const BACKLOG = 4_096
 
 export class Listener {
   readonly #plane: DataPlane
+  readonly #ledger: ConnectionLedger
+  readonly #settings: ListenerSettings
+  readonly #tls: TlsTerminator | undefined
   readonly #server: net.Server
 
-  constructor (plane: DataPlane) {
+  /** @param tls undefined on a listener without TLS */
+  constructor (plane: DataPlane, ledger: ConnectionLedger, settings: ListenerSettings, tls?: TlsTerminator) {
     this.#plane = plane
+    this.#ledger = ledger
+    this.#settings = settings
+    this.#tls = tls
     this.#server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, socket => { this.#accept(socket) })
   }
+
+  get name (): string { return this.#settings.name }
 
   /**
    * Opens the listener.
@@ -32,7 +49,7 @@ export class Listener {
       this.#server.listen({ host: address, port, reusePort, backlog: BACKLOG }, () => {
         this.#server.off('error', reject)
         // EMFILE and the like while accepting: the connection is lost, the listener is not.
-        this.#server.on('error', () => { count(this.#plane.page, WORKER.connectionsRefused, 1) })
+        this.#server.on('error', () => { count(this.#plane.page, REFUSED.system, 1) })
         resolve()
       })
     })
@@ -50,20 +67,61 @@ export class Listener {
   }
 
   #accept (socket: net.Socket): void {
-    const plane = this.#plane
-    const { maxConnections } = plane.settings.limits
-    if (maxConnections > 0 && (plane.page[WORKER.connectionsOpen] ?? 0) >= maxConnections) {
-      count(plane.page, WORKER.connectionsRefused, 1)
-      socket.destroy()
-      return
-    }
     const peer = socket.remoteAddress
-    if (peer === undefined) {
-      // Gone before it was accepted.
+    // Without a peer it was gone before it was accepted.
+    const admission = peer === undefined ? undefined : Admission.open(this.#plane, this.#ledger, this.#settings)
+    if (peer === undefined || admission === undefined) {
       socket.destroy()
       return
     }
-    const connection = new DownstreamHttp1(plane, new Forwarding(peer, plane.trustedProxies))
-    connection.start(TcpStream.accept(socket, connection, plane.sharedBuffer))
+    if (this.#settings.proxyPeers.has(peer)) this.#readProxyHeader(socket, admission, peer)
+    else this.#admitClient(socket, admission, peer)
   }
+
+  /** The peer is a load balancer that says who the client is. */
+  #readProxyHeader (socket: net.Socket, admission: Admission, peer: string): void {
+    const stage = new ProxyHeaderStage(this.#plane, socket, {
+      onHeader: source => {
+        // Without a source the load balancer speaks for itself, and nobody limits its connections.
+        if (source === undefined) this.#serve(socket, admission, clientAt(peer))
+        else this.#admitClient(socket, admission, source)
+      },
+      onFailed: reason => { this.#drop(socket, admission, reason) }
+    })
+    stage.start()
+  }
+
+  #admitClient (socket: net.Socket, admission: Admission, address: string): void {
+    if (admission.enterClient(address)) this.#serve(socket, admission, clientAt(address))
+    else this.#drop(socket, admission, undefined)
+  }
+
+  /** @param reason what the closing is counted as, if it is */
+  #drop (socket: net.Socket, admission: Admission, reason: CloseReason | undefined): void {
+    if (reason !== undefined) count(this.#plane.page, CLOSED[reason], 1)
+    socket.destroy()
+    admission.close()
+  }
+
+  #serve (socket: net.Socket, admission: Admission, client: ClientFacts): void {
+    const tls = this.#tls
+    if (tls === undefined) return this.#serveHttp(admission, client, handler => TcpStream.accept(socket, handler, this.#plane.sharedBuffer))
+    tls.accept(socket, client, {
+      secured: (facts, open) => { this.#serveHttp(admission, facts, open) },
+      failed: () => { admission.close() }
+    })
+  }
+
+  #serveHttp (admission: Admission, client: ClientFacts, open: (handler: ByteStreamHandler) => ByteStream): void {
+    const plane = this.#plane
+    const connection = new DownstreamHttp1(plane, new Forwarding(client, plane.trustedProxies), admission)
+    connection.start(open(connection))
+    // It may have waited for its header or handshake.
+    if (plane.draining) connection.drain()
+  }
+}
+
+/** A client of whom nothing but its address is known. */
+function clientAt (address: string): ClientFacts {
+  return { address, secure: false, certificateSubject: undefined }
 }

@@ -23,13 +23,13 @@ export interface RelayTerms {
 export class ResponseRelay {
   /** Has any byte of the response gone to the client? */
   begun = false
-  readonly #downstream: Downstream
+  readonly #downstream: Pick<Downstream, 'write'>
   readonly #date: HttpDate
   #framing: number = FRAMING.plain
   /** Where the rewritten head starts that waits for its body; -1 when none does. */
   #headFrom = -1
 
-  constructor (downstream: Downstream, date: HttpDate) {
+  constructor (downstream: Pick<Downstream, 'write'>, date: HttpDate) {
     this.#downstream = downstream
     this.#date = date
   }

@@ -20,20 +20,27 @@ export class VersionRuntime {
   }
 }
 
+/** What a route's configuration says of its requests. */
+export interface RoutePolicy {
+  readonly whenEmpty: RouteConfig['whenEmpty']
+  /** The protocols that clients may switch to, in lower case. */
+  readonly upgrades: ReadonlySet<string>
+}
+
 export class RouteRuntime {
   readonly name: string
   readonly stickyKey: StickyKeyResolver
-  readonly whenEmpty: RouteConfig['whenEmpty']
+  readonly policy: RoutePolicy
   readonly versions: readonly VersionRuntime[]
   split: Split
   epoch: number
   /** 1 for each version that has an endpoint, in the order of `versions`. */
   readonly #available: Uint8Array
 
-  constructor (name: string, stickyKey: StickyKeyResolver, whenEmpty: RouteConfig['whenEmpty'], routed: RoutedVersions) {
+  constructor (name: string, stickyKey: StickyKeyResolver, policy: RoutePolicy, routed: RoutedVersions) {
     this.name = name
     this.stickyKey = stickyKey
-    this.whenEmpty = whenEmpty
+    this.policy = policy
     this.versions = routed.versions
     this.split = routed.split
     this.epoch = routed.epoch

@@ -22,19 +22,22 @@ const IPV6_SEED = 6
 export class IpKey {
   readonly #groups = new Uint16Array(8)
 
-  /** The key hash of an address: a signed 32-bit integer. */
-  hash (address: string): number {
+  /**
+   * The key hash of an address: a signed 32-bit integer.
+   * @param seed a secret one keeps a client from choosing an address with the key of another
+   */
+  hash (address: string, seed = 0): number {
     if (!address.includes(':')) {
       const ipv4 = readIpv4(address, 0, address.length)
-      return ipv4 === -1 ? hashString(address) : hashIpv4(ipv4)
+      return ipv4 === -1 ? hashString(address, seed) : hashIpv4(ipv4, seed)
     }
-    if (!this.#readIpv6(address)) return hashString(address)
+    if (!this.#readIpv6(address)) return hashString(address, seed)
     const high = this.#pair(0)
     const low = this.#pair(2)
     const third = this.#pair(4)
     const embedsIpv4 = low === 0 && ((high === 0 && third === 0xffff) || (high === 0x0064ff9b && third === 0))
-    if (embedsIpv4) return hashIpv4(this.#pair(6) >>> 0)
-    return combineHashes(combineHashes(IPV6_SEED, high), low)
+    if (embedsIpv4) return hashIpv4(this.#pair(6) >>> 0, seed)
+    return combineHashes(combineHashes(IPV6_SEED ^ seed, high), low)
   }
 
   /** Two groups as one signed 32-bit integer. */
@@ -85,8 +88,8 @@ export class IpKey {
   }
 }
 
-function hashIpv4 (address: number): number {
-  return combineHashes(IPV4_SEED, address)
+function hashIpv4 (address: number, seed: number): number {
+  return combineHashes(IPV4_SEED ^ seed, address)
 }
 
 /** The place of the first `:` or `.` from `start` on, or `end`. */

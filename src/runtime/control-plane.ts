@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os'
 import type { FastifyInstance } from 'fastify'
 import type { AdminDeps, RouteDetails, SourceStatus } from '../admin/admin-deps.ts'
 import { TokenBook } from '../admin/token-book.ts'
-import type { ConfigSources } from '../config/load.ts'
+import { configFileOf, type ConfigSources } from '../config/load.ts'
 import { formatFault } from '../config/config-error.ts'
 import type { LoadedConfig } from '../config/resolve.ts'
 import { findRestartOnlyChanges } from '../config/restart-only.ts'
@@ -31,7 +31,10 @@ import { ObservedShares } from '../telemetry/observed-share.ts'
 import type { ProcessLogger } from '../telemetry/process-logger.ts'
 import { PromCollector } from '../telemetry/prom-collector.ts'
 import { ThrottledLogger } from '../telemetry/throttled-logger.ts'
+import { AuthorityFiles } from './authority-files.ts'
+import type { CertificateStore } from './certificate-store.ts'
 import { dataPlaneOptions, routeSpecs } from './data-plane-options.ts'
+import { openCertificates } from './open-certificates.ts'
 import { openStore } from './open-store.ts'
 import { packageVersion } from './package-version.ts'
 import { probeListeners } from './probe-listeners.ts'
@@ -59,6 +62,8 @@ export class ControlPlane {
   readonly #pool: WorkerPool
   readonly #discovery: EndpointRegistry
   readonly #tokens: TokenBook
+  readonly #authorities: AuthorityFiles
+  #certificates: CertificateStore | undefined
   #config: Config
   #store: StateStore<TrafficState> | undefined
   #traffic: TrafficControl | undefined
@@ -79,6 +84,7 @@ export class ControlPlane {
     this.#ticker = new ControlTicker(clock, this.#book, this.#shares)
     this.#accessLog = new LogWriter({ path: config.accessLog.path, open: openLogFile, clock, logger: this.#throttled })
     this.#tokens = new TokenBook(config.admin.tokens, clock, log)
+    this.#authorities = new AuthorityFiles({ clock, log, onChange: () => { this.#resendRoutes() } })
     this.#pool = this.#createPool(config)
     this.#discovery = this.#createDiscovery(config)
     for (const fault of loaded.warnings) log.warn('the configuration is odd', { fault: formatFault(fault) })
@@ -133,6 +139,15 @@ export class ControlPlane {
     this.#store = await openStore(config.state, clock, log)
     this.#traffic = await TrafficControl.open({ store: this.#store, publisher: this.#pool, clock, log })
     await this.#tokens.load()
+    await this.#authorities.load(config, configFileOf(sources))
+    this.#certificates = await openCertificates({
+      listeners: config.listeners,
+      clock,
+      log,
+      metrics: this.#metrics,
+      onMaterial: (listener, material) => { this.#pool.sendCertificates(listener, material) },
+      onTicketKeys: keys => { this.#pool.sendTicketKeys(keys) }
+    }, configFileOf(sources))
     await this.#apply(config)
     this.#admin = createAdminApp(this.#adminDeps(this.#traffic))
     await listenAdmin(this.#admin, config.admin)
@@ -166,7 +181,20 @@ export class ControlPlane {
       name, weights: Object.fromEntries(versions.map(version => [version.name, version.weight]))
     })))
     this.#book.retain(config.routes.flatMap(({ name, versions }) => versions.map(version => ({ route: name, version: version.name }))))
-    this.#pool.sendRoutes(dataPlaneOptions(config), routeSpecs(config, (route, version) => this.#book.slotFor(route, version)))
+    this.#sendRoutes(config)
+    this.#authorities.retain(config)
+  }
+
+  #sendRoutes (config: Config): void {
+    const specs = routeSpecs(config, (route, version) => this.#book.slotFor(route, version), file => this.#authorities.of(file))
+    this.#pool.sendRoutes(dataPlaneOptions(config), specs)
+  }
+
+  /** What the routes name has changed, not the routes. */
+  #resendRoutes (): void {
+    this.#reloading = this.#reloading.then(() => {
+      if (!this.#draining) this.#sendRoutes(this.#config)
+    })
   }
 
   #reload (loaded: LoadedConfig): void {
@@ -180,6 +208,7 @@ export class ControlPlane {
       const admin = { ...loaded.config.admin, address: before.admin.address, port: before.admin.port }
       const config = { ...loaded.config, listeners, workers, state, kubernetes, admin }
       try {
+        await this.#authorities.load(config, configFileOf(this.#deps.sources))
         await this.#tokens.configure(config.admin.tokens)
         this.#config = config
         log.setLevel(config.log.level)
@@ -289,6 +318,8 @@ export class ControlPlane {
 
   async #close (): Promise<void> {
     this.#ticker.stop()
+    this.#authorities.stop()
+    this.#certificates?.stop()
     await this.#discovery.stop()
     await this.#admin?.close()
     await this.#traffic?.close()

@@ -2,8 +2,9 @@
  * The configuration of the data plane in the units the code uses.
  */
 import { parseDurationMs } from '../core/duration.ts'
-import type { Config } from '../config/schema.ts'
+import type { Config, VersionConfig } from '../config/schema.ts'
 import type { DataPlaneOptions, RouteSpec } from '../snapshot/messages.ts'
+import type { Authorities, UpstreamTls } from '../upstream/transport.ts'
 
 /** What a worker has to know besides its routes. */
 export function dataPlaneOptions (config: Config): DataPlaneOptions {
@@ -11,12 +12,15 @@ export function dataPlaneOptions (config: Config): DataPlaneOptions {
   return {
     trustedProxies: config.clientIp.trustedProxies,
     timeoutsMs: {
+      firstByte: parseDurationMs(timeouts.firstByte),
+      tlsHandshake: parseDurationMs(timeouts.tlsHandshake),
       requestHead: parseDurationMs(timeouts.requestHead),
       requestBody: parseDurationMs(timeouts.requestBody),
       keepAliveIdle: parseDurationMs(timeouts.keepAliveIdle),
       upstreamConnect: parseDurationMs(timeouts.upstreamConnect),
       upstreamResponse: parseDurationMs(timeouts.upstreamResponse),
       upstreamIdle: parseDurationMs(timeouts.upstreamIdle),
+      tunnelIdle: parseDurationMs(timeouts.tunnelIdle),
       streamIdle: parseDurationMs(timeouts.streamIdle)
     },
     limits,
@@ -27,14 +31,30 @@ export function dataPlaneOptions (config: Config): DataPlaneOptions {
 /**
  * The routes of a configuration as workers need them.
  * @param slotFor the counter slot of a version
+ * @param authoritiesOf the content of a file that a version names
  */
-export function routeSpecs (config: Config, slotFor: (route: string, version: string) => number): readonly RouteSpec[] {
+export function routeSpecs (
+  config: Config, slotFor: (route: string, version: string) => number, authoritiesOf: (file: string) => Authorities
+): readonly RouteSpec[] {
   return config.routes.map(route => ({
     name: route.name,
     match: route.match ?? {},
     affinity: route.affinity,
     balancing: route.balancing,
     whenEmpty: route.whenEmpty,
-    versions: route.versions.map(({ name }) => ({ name, slot: slotFor(route.name, name) }))
+    upgrades: route.upgrades,
+    versions: route.versions.map(({ name, tls }) => ({
+      name,
+      slot: slotFor(route.name, name),
+      ...(tls === undefined ? {} : { tls: upstreamTls(tls, authoritiesOf) })
+    }))
   }))
+}
+
+function upstreamTls ({ ca, serverName, verify }: NonNullable<VersionConfig['tls']>, authoritiesOf: (file: string) => Authorities): UpstreamTls {
+  return {
+    verify,
+    ...(ca === undefined ? {} : { ca: authoritiesOf(ca) }),
+    ...(serverName === undefined ? {} : { serverName })
+  }
 }

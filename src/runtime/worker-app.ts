@@ -7,11 +7,13 @@ import type { MessagePort } from 'node:worker_threads'
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import { Random } from '../core/random.ts'
+import { ConnectionLedger } from '../proxy/connection-ledger.ts'
 import { DataPlane } from '../proxy/data-plane.ts'
-import { DownstreamHttp1 } from '../proxy/downstream-http1.ts'
 import { Listener } from '../proxy/listener.ts'
-import type { ControlMessage, DataPlaneOptions, ListenMessage, WorkerData, WorkerMessage } from '../snapshot/messages.ts'
+import { listenerSettings } from '../proxy/listener-settings.ts'
+import type { ControlMessage, DataPlaneOptions, ListenMessage, RoutesMessage, WorkerData, WorkerMessage } from '../snapshot/messages.ts'
 import { WorkerRoutes } from '../snapshot/worker-routes.ts'
+import { WorkerTls } from '../snapshot/worker-tls.ts'
 import { AccessLog } from '../telemetry/access-log.ts'
 import { WORKER } from '../telemetry/counter-layout.ts'
 import { LoopLag } from '../telemetry/loop-lag.ts'
@@ -29,13 +31,17 @@ export class WorkerApp {
   readonly #clock: Clock
   readonly #page: Float64Array
   readonly #plane: DataPlane
+  readonly #ledger: ConnectionLedger
   readonly #pools: EndpointPools
   readonly #routes: WorkerRoutes
+  readonly #tls: WorkerTls
   readonly #lag = new LoopLag(TICK_MS)
   #listeners: Listener[] = []
   #tick: TimerHandle | undefined
   #ticksToRelease: number
   #loop: EventLoopUtilization = performance.eventLoopUtilization()
+  /** What has come while TLS is being loaded. */
+  #backlog: ControlMessage[] | null = null
   #drainUntilMs = 0
   #drained = false
 
@@ -43,6 +49,7 @@ export class WorkerApp {
     this.#port = port
     this.#clock = clock
     this.#page = new Float64Array(data.page)
+    this.#ledger = new ConnectionLedger(data.ledger, data.workerId)
     this.#ticksToRelease = RELEASE_AFTER_TICKS + data.workerId
     const random = new Random()
     const accessLog = new AccessLog({
@@ -56,6 +63,7 @@ export class WorkerApp {
       this.#send({ type: 'log', level: 'error', message: 'a defect of Weir made a request fail; please report it', fields: { stack: error instanceof Error ? error.stack ?? error.message : String(error) } })
     }
     this.#pools = new EndpointPools(this.#plane)
+    this.#tls = new WorkerTls(this.#plane)
     this.#routes = new WorkerRoutes(this.#plane, this.#pools, random)
   }
 
@@ -64,14 +72,34 @@ export class WorkerApp {
     this.#scheduleTick()
   }
 
-  /** Acts on a message of the control plane. */
+  /** Acts on a message of the control plane, in the order in which they come. */
   receive (message: ControlMessage): void {
+    if (this.#backlog !== null) {
+      this.#backlog.push(message)
+    } else if (message.type === 'routes' && !this.#routes.transports.loaded && usesTls(message)) {
+      this.#backlog = [message]
+      void this.#loadTls()
+    } else {
+      this.#act(message)
+    }
+  }
+
+  async #loadTls (): Promise<void> {
+    await this.#routes.transports.load()
+    const backlog = this.#backlog ?? []
+    this.#backlog = null
+    for (const message of backlog) this.receive(message)
+  }
+
+  #act (message: ControlMessage): void {
     switch (message.type) {
       case 'routes': return this.#routes.applyRoutes(message)
       case 'split':
         this.#routes.applySplit(message)
         return this.#send({ type: 'applied', route: message.route, epoch: message.epoch })
       case 'endpoints': return this.#routes.applyEndpoints(message)
+      case 'certificates': return this.#tls.applyCertificates(message)
+      case 'ticket-keys': return this.#tls.applyTicketKeys(message)
       case 'listen':
         void this.#listen(message)
         return
@@ -82,9 +110,11 @@ export class WorkerApp {
   }
 
   async #listen (message: ListenMessage): Promise<void> {
-    for (const { name, address, port } of message.listeners) {
-      const listener = new Listener(this.#plane)
+    for (const [index, config] of message.listeners.entries()) {
+      const { name, address, port } = config
       try {
+        const tls = config.tls === undefined ? undefined : await this.#tls.terminatorFor(name)
+        const listener = new Listener(this.#plane, this.#ledger, listenerSettings(config, index), tls)
         await listener.listen({ address, port, reusePort: message.reusePort })
         this.#listeners.push(listener)
       } catch (error) {
@@ -123,9 +153,7 @@ export class WorkerApp {
     this.#plane.draining = true
     for (const listener of this.#listeners) listener.close()
     this.#listeners = []
-    for (const member of this.#plane.deadlines.snapshot()) {
-      if (member instanceof DownstreamHttp1) member.drain()
-    }
+    for (const member of this.#plane.deadlines.snapshot()) member.drain?.()
     this.#checkDrained(this.#clock.nowMs())
   }
 
@@ -142,4 +170,8 @@ export class WorkerApp {
   #send (message: WorkerMessage): void {
     this.#port.postMessage(message)
   }
+}
+
+function usesTls ({ routes }: RoutesMessage): boolean {
+  return routes.some(({ versions }) => versions.some(({ tls }) => tls !== undefined))
 }

@@ -7,6 +7,9 @@ import type { ListenerConfig } from '../config/schema.ts'
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Endpoint } from '../core/endpoint.ts'
+import { Random } from '../core/random.ts'
+import { ConnectionLedger, createLedgerMemory } from '../proxy/connection-ledger.ts'
+import type { TlsMaterial } from '../proxy/tls-material.ts'
 import type { RouteSplit, SplitPublisher, SplitReceipt } from '../rollout/split-publisher.ts'
 import type { ControlMessage, DataPlaneOptions, EndpointsMessage, RouteSpec, WorkerData, WorkerMessage } from '../snapshot/messages.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
@@ -40,12 +43,16 @@ const STABLE_MS = 10_000
 export class WorkerPool implements SplitPublisher {
   readonly #deps: WorkerPoolDeps
   readonly #shape: WorkerPoolShape
+  readonly #ledger: SharedArrayBuffer
   readonly #threads = new Map<number, RunningWorker>()
   readonly #listening = new Set<number>()
   readonly #receipts: SplitReceipts
   readonly #splits = new Map<string, RouteSplit>()
   /** By route, then version. */
   readonly #endpoints = new Map<string, Map<string, EndpointsMessage>>()
+  /** By listener. */
+  readonly #certificates = new Map<string, ControlMessage>()
+  #ticketKeys: ControlMessage | undefined
   #options: DataPlaneOptions
   #specs: readonly RouteSpec[] = []
   #backoffMs = FIRST_BACKOFF_MS
@@ -60,6 +67,7 @@ export class WorkerPool implements SplitPublisher {
   constructor (deps: WorkerPoolDeps, shape: WorkerPoolShape, options: DataPlaneOptions) {
     this.#deps = deps
     this.#shape = shape
+    this.#ledger = createLedgerMemory(shape.count, shape.listeners.length, new Random())
     this.#options = options
     this.#receipts = new SplitReceipts(deps.clock, {
       workers: shape.count,
@@ -113,6 +121,19 @@ export class WorkerPool implements SplitPublisher {
     this.#broadcast(message)
   }
 
+  /** Tells what a listener speaks TLS with. */
+  sendCertificates (listener: string, material: TlsMaterial): void {
+    const message: ControlMessage = { type: 'certificates', listener, material }
+    this.#certificates.set(listener, message)
+    this.#broadcast(message)
+  }
+
+  /** Tells the keys of session tickets. */
+  sendTicketKeys (keys: Uint8Array): void {
+    this.#ticketKeys = { type: 'ticket-keys', keys }
+    this.#broadcast(this.#ticketKeys)
+  }
+
   /** Puts routes and options in force. Endpoints and splits of new routes have to be sent before. */
   sendRoutes (options: DataPlaneOptions, specs: readonly RouteSpec[]): void {
     this.#options = options
@@ -144,7 +165,7 @@ export class WorkerPool implements SplitPublisher {
 
   #spawn (id: number): void {
     const { page } = this.#deps.book.addWorker(id)
-    const thread = this.#deps.spawn({ workerId: id, page }, this.#deps.clock.nowMs(), {
+    const thread = this.#deps.spawn({ workerId: id, page, ledger: this.#ledger }, this.#deps.clock.nowMs(), {
       onMessage: (from, message) => { this.#onMessage(from, message) },
       onExit: (from, reason) => { this.#onExit(from, reason) }
     })
@@ -158,6 +179,8 @@ export class WorkerPool implements SplitPublisher {
     for (const versions of this.#endpoints.values()) for (const message of versions.values()) thread.send(message)
     for (const { route, epoch, weights } of this.#splits.values()) thread.send({ type: 'split', route, epoch, weights })
     thread.send(this.#routesMessage(thread.id))
+    if (this.#ticketKeys !== undefined) thread.send(this.#ticketKeys)
+    for (const message of this.#certificates.values()) thread.send(message)
     if (this.#open) thread.send(this.#listenMessage())
   }
 
@@ -196,6 +219,7 @@ export class WorkerPool implements SplitPublisher {
     this.#threads.delete(thread.id)
     this.#listening.delete(thread.id)
     book.removeWorker(thread.id)
+    new ConnectionLedger(this.#ledger, thread.id).clear()
     if (this.#stopping) {
       this.#drained.set(thread.id, this.#drained.get(thread.id) ?? 0)
       this.#onDrained?.()

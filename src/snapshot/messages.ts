@@ -3,6 +3,8 @@
  */
 import type { Endpoint } from '../core/endpoint.ts'
 import type { DataPlaneSettings } from '../proxy/data-plane.ts'
+import type { TlsMaterial } from '../proxy/tls-material.ts'
+import type { UpstreamTls } from '../upstream/transport.ts'
 import type { AffinityConfig, ListenerConfig, MatchConfig, RouteConfig } from '../config/schema.ts'
 
 /** What a worker has to know besides its routes. */
@@ -15,6 +17,8 @@ export interface VersionSpec {
   readonly name: string
   /** The slot of the shared counters: the same number in every worker. */
   readonly slot: number
+  /** How its endpoints are reached; plain TCP without it. */
+  readonly tls?: UpstreamTls
 }
 
 /** One route as a worker needs it. Weights and endpoints come in messages of their own. */
@@ -24,6 +28,8 @@ export interface RouteSpec {
   readonly affinity: AffinityConfig
   readonly balancing: RouteConfig['balancing']
   readonly whenEmpty: RouteConfig['whenEmpty']
+  /** The protocols that clients may switch to. */
+  readonly upgrades: RouteConfig['upgrades']
   readonly versions: readonly VersionSpec[]
 }
 
@@ -52,6 +58,20 @@ export interface EndpointsMessage {
   readonly endpoints: readonly Endpoint[]
 }
 
+/** What a listener speaks TLS with: before it is opened, and whenever a file has changed. */
+export interface CertificatesMessage {
+  readonly type: 'certificates'
+  readonly listener: string
+  readonly material: TlsMaterial
+}
+
+/** The keys of all session tickets, so that any worker resumes the sessions of any other. */
+export interface TicketKeysMessage {
+  readonly type: 'ticket-keys'
+  /** 48 bytes: the name of the keys, then one to authenticate and one to encrypt. */
+  readonly keys: Uint8Array
+}
+
 /** Opens the listeners. */
 export interface ListenMessage {
   readonly type: 'listen'
@@ -72,7 +92,7 @@ export interface AccessLogWrittenMessage {
   readonly bytes: number
 }
 
-export type ControlMessage = RoutesMessage | SplitMessage | EndpointsMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage
+export type ControlMessage = RoutesMessage | SplitMessage | EndpointsMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage
 
 /** A split has been applied: every request read after this uses it. */
 export interface AppliedMessage {
@@ -117,4 +137,6 @@ export interface WorkerData {
   readonly workerId: number
   /** The worker page of the shared counters. */
   readonly page: SharedArrayBuffer
+  /** The connections of all workers, by listener and client; see src/proxy/connection-ledger.ts. */
+  readonly ledger: SharedArrayBuffer
 }

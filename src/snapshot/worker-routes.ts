@@ -14,6 +14,7 @@ import { Split } from '../routing/split.ts'
 import { compileStickyKey } from '../routing/sticky-key.ts'
 import { slotView } from '../telemetry/counter-layout.ts'
 import type { EndpointPools } from '../upstream/endpoint-pools.ts'
+import { Transports } from '../upstream/transports.ts'
 import { VersionPool } from '../upstream/version-pool.ts'
 import type { EndpointsMessage, RouteSpec, RoutesMessage, SplitMessage } from './messages.ts'
 
@@ -26,6 +27,8 @@ export class WorkerRoutes {
   readonly #plane: DataPlane
   readonly #pools: EndpointPools
   readonly #random: Random
+  /** Has to be loaded before routes with TLS to their endpoints are applied. */
+  readonly transports: Transports
   #routes = new Map<string, RouteRuntime>()
   readonly #weights = new Map<string, Weights>()
   /** By route, then version. */
@@ -35,6 +38,7 @@ export class WorkerRoutes {
     this.#plane = plane
     this.#pools = pools
     this.#random = random
+    this.transports = new Transports(plane.clock)
   }
 
   /** Replaces all routes in one step. */
@@ -42,6 +46,7 @@ export class WorkerRoutes {
     this.#plane.configure(message.options)
     this.#plane.accessLog.configure(message.options.accessLog)
     const before = this.#routes
+    this.transports.renew()
     const routes = new Map(message.routes.map(spec => [spec.name, this.#compile(spec, message.segments)]))
     this.#plane.table = new RouteTable(message.routes.flatMap(spec => {
       const payload = routes.get(spec.name)
@@ -77,8 +82,8 @@ export class WorkerRoutes {
   #compile (spec: RouteSpec, segments: readonly SharedArrayBuffer[]): RouteRuntime {
     const random = (): number => this.#random.nextInt32()
     const endpoints = this.#endpoints.get(spec.name)
-    const versions = spec.versions.map(({ name, slot }) => {
-      const pool = new VersionPool(this.#pools, createBalancer(spec.balancing, spec.affinity.level, random))
+    const versions = spec.versions.map(({ name, slot, tls }) => {
+      const pool = new VersionPool(this.#pools, createBalancer(spec.balancing, spec.affinity.level, random), this.transports.of(tls))
       pool.update(endpoints?.get(name) ?? [])
       return new VersionRuntime(name, pool, slotView(segments, slot))
     })
@@ -86,7 +91,8 @@ export class WorkerRoutes {
     const names = versions.map(({ name }) => name)
     const split = new Split(spec.affinity.salt ?? spec.name, names, names.map(name => weights?.byVersion[name] ?? 0))
     const stickyKey = compileStickyKey(spec.affinity, random)
-    return new RouteRuntime(spec.name, stickyKey, spec.whenEmpty, { versions, split, epoch: weights?.epoch ?? 0 })
+    const policy = { whenEmpty: spec.whenEmpty, upgrades: new Set(spec.upgrades.map(name => name.toLowerCase())) }
+    return new RouteRuntime(spec.name, stickyKey, policy, { versions, split, epoch: weights?.epoch ?? 0 })
   }
 
   #forgetMissing (specs: readonly RouteSpec[]): void {

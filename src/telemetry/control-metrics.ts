@@ -11,6 +11,8 @@ export class ControlMetrics {
   readonly #reloads: Counter
   readonly #reloadOk: Gauge
   readonly #reloadTime: Gauge
+  readonly #certificateExpiry: Gauge
+  readonly #certificateReloads: Counter
   readonly #watchRestarts: Counter
   readonly #workerRestarts: Counter
 
@@ -20,11 +22,15 @@ export class ControlMetrics {
     this.#reloads = this.#counter('weir_config_reloads_total')
     this.#reloadOk = this.#gauge('weir_config_last_reload_successful')
     this.#reloadTime = this.#gauge('weir_config_last_reload_success_timestamp_seconds')
+    this.#certificateExpiry = this.#gauge('weir_certificate_expiry_timestamp_seconds')
+    this.#certificateReloads = this.#counter('weir_certificate_reloads_total')
     this.#watchRestarts = this.#counter('weir_watch_restarts_total')
     this.#workerRestarts = this.#counter('weir_worker_restarts_total')
     this.#gauge('weir_build_info').set(build, 1)
     this.#reloads.inc({ result: 'success' }, 0)
     this.#reloads.inc({ result: 'failure' }, 0)
+    this.#certificateReloads.inc({ result: 'success' }, 0)
+    this.#certificateReloads.inc({ result: 'failure' }, 0)
   }
 
   /** The configuration of the start is in use. */
@@ -38,6 +44,20 @@ export class ControlMetrics {
     this.#reloads.inc({ result })
     if (result === 'success') this.configLoaded()
     else this.#reloadOk.set(0)
+  }
+
+  /**
+   * A certificate of a listener is in use.
+   * @param certificate its file
+   * @param atMs when it expires, in milliseconds since the Unix epoch
+   */
+  certificateExpires (listener: string, certificate: string, atMs: number): void {
+    this.#certificateExpiry.set({ listener, certificate }, atMs / 1000)
+  }
+
+  /** The certificate or the client authorities of a listener were read again, or could not be and the last good ones stay. */
+  certificateReloaded (result: 'success' | 'failure'): void {
+    this.#certificateReloads.inc({ result })
   }
 
   /**

@@ -34,14 +34,28 @@ export const SLOT = {
   latencySumS: 12,
   /** Finished requests by duration, one for each bound and one past them. Not cumulative. */
   latencyBuckets: 13,
+  /** Connections that were upgraded and are tunnels now. */
+  tunnels: 13 + LATENCY_BOUNDS_S.length + 1,
+  /** Upgrades so far. */
+  tunnelsTotal: 13 + LATENCY_BOUNDS_S.length + 2,
   /** Failures by code, in the order of PROXY_ERROR_CODES. */
-  errors: 13 + LATENCY_BOUNDS_S.length + 1
+  errors: 13 + LATENCY_BOUNDS_S.length + 3
 } as const
 
 /** Doubles in a slot. */
-export const SLOT_LENGTH = 64
+export const SLOT_LENGTH = 96
 export const SLOTS_PER_SEGMENT = 128
 export const SEGMENT_BYTES = SLOT_LENGTH * SLOTS_PER_SEGMENT * Float64Array.BYTES_PER_ELEMENT
+
+/** Why a client connection is not accepted. */
+export const REFUSAL_REASONS = ['worker_limit', 'listener_limit', 'client_limit', 'system'] as const
+export type RefusalReason = typeof REFUSAL_REASONS[number]
+
+/** Why Weir closes a client connection that is between requests, or has not come to its first one. */
+export const CLOSE_REASONS = ['first_byte_timeout', 'keep_alive_timeout', 'max_requests', 'proxy_header', 'tls_handshake'] as const
+export type CloseReason = typeof CLOSE_REASONS[number]
+
+const UNROUTED = 16 + REFUSAL_REASONS.length + CLOSE_REASONS.length
 
 /** Indexes of the worker page: what is counted for a worker as a whole. */
 export const WORKER = {
@@ -49,28 +63,51 @@ export const WORKER = {
   connectionsAccepted: 0,
   /** Client connections open now. */
   connectionsOpen: 1,
-  /** Client connections refused by a limit. */
-  connectionsRefused: 2,
   /** Connections to endpoints open now. */
-  upstreamOpen: 3,
+  upstreamOpen: 2,
   /** Connections to endpoints idle now. */
-  upstreamIdle: 4,
+  upstreamIdle: 3,
   /** How late the last tick of the worker's coarse timer was, in seconds. */
-  loopLagS: 5,
+  loopLagS: 4,
   /** The latest tick since the start, in seconds. */
-  loopLagMaxS: 6,
+  loopLagMaxS: 5,
   /** Access log lines dropped because the writer could not keep up. */
-  accessLogDropped: 7,
+  accessLogDropped: 6,
   /** Share of the time that the event loop was busy since the last tick: 0 to 1. */
-  loopUtilization: 8,
+  loopUtilization: 7,
+  /** TLS handshakes with clients that were completed. */
+  tlsHandshakes: 8,
+  /** Those among them that resumed a session. */
+  tlsResumed: 9,
+  /** Client connections refused, in the order of REFUSAL_REASONS. */
+  connectionsRefused: 16,
+  /** Client connections closed by Weir, in the order of CLOSE_REASONS. */
+  connectionsClosed: 16 + REFUSAL_REASONS.length,
   /** Requests that were answered before a version was chosen, by status class, as in SLOT.requestsByClass. */
-  unroutedByClass: 9,
+  unroutedByClass: UNROUTED,
   /** Failures before a version was chosen, by code. */
-  unroutedErrors: 14
+  unroutedErrors: UNROUTED + 5
 } as const
 
 /** Doubles in a worker page. */
-export const WORKER_LENGTH = 64
+export const WORKER_LENGTH = 96
+
+/** Where refusals for a reason are counted in the worker page. */
+export const REFUSED: Readonly<Record<RefusalReason, number>> = {
+  worker_limit: WORKER.connectionsRefused,
+  listener_limit: WORKER.connectionsRefused + 1,
+  client_limit: WORKER.connectionsRefused + 2,
+  system: WORKER.connectionsRefused + 3
+}
+
+/** Where connections closed for a reason are counted in the worker page. */
+export const CLOSED: Readonly<Record<CloseReason, number>> = {
+  first_byte_timeout: WORKER.connectionsClosed,
+  keep_alive_timeout: WORKER.connectionsClosed + 1,
+  max_requests: WORKER.connectionsClosed + 2,
+  proxy_header: WORKER.connectionsClosed + 3,
+  tls_handshake: WORKER.connectionsClosed + 4
+}
 
 if (SLOT.errors + PROXY_ERROR_CODES.length > SLOT_LENGTH || WORKER.unroutedErrors + PROXY_ERROR_CODES.length > WORKER_LENGTH) {
   throw new RangeError('the table of errors has outgrown the counter layout: raise SLOT_LENGTH or WORKER_LENGTH')

@@ -1,4 +1,4 @@
-import { LATENCY_BOUNDS_S, SLOT, WORKER } from './counter-layout.ts'
+import { CLOSE_REASONS, LATENCY_BOUNDS_S, REFUSAL_REASONS, SLOT, WORKER } from './counter-layout.ts'
 import { PROXY_ERROR_CODES } from '../core/proxy-error.ts'
 
 /** Status classes 1xx … 5xx. */
@@ -15,6 +15,8 @@ export interface VersionCounters {
   readonly upstreamReuses: number
   readonly retries: number
   readonly fallbacks: number
+  readonly tunnels: number
+  readonly tunnelsTotal: number
   /** Sum of the durations of finished requests, in seconds. */
   readonly latencySumS: number
   /** Finished requests by duration: one for each of LATENCY_BOUNDS_S and one past them. Not cumulative. */
@@ -27,7 +29,12 @@ export interface VersionCounters {
 export interface WorkerCounters {
   readonly connectionsAccepted: number
   readonly connectionsOpen: number
-  readonly connectionsRefused: number
+  readonly tlsHandshakes: number
+  readonly tlsResumed: number
+  /** Connections refused, in the order of REFUSAL_REASONS. */
+  readonly connectionsRefused: readonly number[]
+  /** Connections closed by Weir, in the order of CLOSE_REASONS. */
+  readonly connectionsClosed: readonly number[]
   readonly upstreamOpen: number
   readonly upstreamIdle: number
   readonly loopLagS: number
@@ -51,6 +58,8 @@ export function versionCounters (slot: Float64Array): VersionCounters {
     upstreamReuses: slot[SLOT.upstreamReuses] ?? 0,
     retries: slot[SLOT.retries] ?? 0,
     fallbacks: slot[SLOT.fallbacks] ?? 0,
+    tunnels: slot[SLOT.tunnels] ?? 0,
+    tunnelsTotal: slot[SLOT.tunnelsTotal] ?? 0,
     latencySumS: slot[SLOT.latencySumS] ?? 0,
     latencyBuckets: range(slot, SLOT.latencyBuckets, LATENCY_BOUNDS_S.length + 1),
     errors: range(slot, SLOT.errors, PROXY_ERROR_CODES.length)
@@ -62,7 +71,10 @@ export function workerCounters (page: Float64Array): WorkerCounters {
   return {
     connectionsAccepted: page[WORKER.connectionsAccepted] ?? 0,
     connectionsOpen: page[WORKER.connectionsOpen] ?? 0,
-    connectionsRefused: page[WORKER.connectionsRefused] ?? 0,
+    tlsHandshakes: page[WORKER.tlsHandshakes] ?? 0,
+    tlsResumed: page[WORKER.tlsResumed] ?? 0,
+    connectionsRefused: range(page, WORKER.connectionsRefused, REFUSAL_REASONS.length),
+    connectionsClosed: range(page, WORKER.connectionsClosed, CLOSE_REASONS.length),
     upstreamOpen: page[WORKER.upstreamOpen] ?? 0,
     upstreamIdle: page[WORKER.upstreamIdle] ?? 0,
     loopLagS: page[WORKER.loopLagS] ?? 0,

@@ -20,7 +20,9 @@ const PLAIN_FAMILIES: ReadonlyArray<readonly [MetricName, number]> = [
   ['weir_upstream_connects_total', SLOT.upstreamConnects],
   ['weir_upstream_reuses_total', SLOT.upstreamReuses],
   ['weir_upstream_retries_total', SLOT.retries],
-  ['weir_fallbacks_total', SLOT.fallbacks]
+  ['weir_fallbacks_total', SLOT.fallbacks],
+  ['weir_tunnels_open', SLOT.tunnels],
+  ['weir_tunnels_total', SLOT.tunnelsTotal]
 ]
 
 const CLASS_LABELS: readonly string[] = CODE_CLASSES.map((codeClass) => labelText({ code_class: codeClass }))

@@ -1,3 +1,4 @@
+import { CLOSE_REASONS, REFUSAL_REASONS } from './counter-layout.ts'
 import type { CounterBook } from './counter-book.ts'
 import { familyHead, labelText, sampleLine } from './exposition.ts'
 import type { MetricName } from './metric-catalogue.ts'
@@ -19,10 +20,16 @@ interface WorkerRow {
 
 const PER_WORKER: ReadonlyArray<readonly [MetricName, (counters: WorkerCounters) => number]> = [
   ['weir_connections_accepted_total', (counters) => counters.connectionsAccepted],
-  ['weir_connections_refused_total', (counters) => counters.connectionsRefused],
   ['weir_connections_open', (counters) => counters.connectionsOpen],
+  ['weir_tls_handshakes_total', (counters) => counters.tlsHandshakes],
+  ['weir_tls_resumptions_total', (counters) => counters.tlsResumed],
   ['weir_upstream_connections_open', (counters) => counters.upstreamOpen],
   ['weir_upstream_connections_idle', (counters) => counters.upstreamIdle]
+]
+
+const BY_REASON: ReadonlyArray<readonly [MetricName, readonly string[], (counters: WorkerCounters) => readonly number[]]> = [
+  ['weir_connections_refused_total', REFUSAL_REASONS, (counters) => counters.connectionsRefused],
+  ['weir_connections_closed_total', CLOSE_REASONS, (counters) => counters.connectionsClosed]
 ]
 
 const PER_THREAD: ReadonlyArray<readonly [MetricName, (loop: LoopState) => number]> = [
@@ -45,6 +52,12 @@ export function * workerFamilies (book: CounterBook, controlLoop: LoopState, wri
   for (const [name, value] of PER_WORKER) {
     yield familyHead(name)
     for (const { id, counters } of workers) yield sampleLine(name, labelText({ worker: id }), value(counters))
+  }
+  for (const [name, reasons, values] of BY_REASON) {
+    yield familyHead(name)
+    for (const { id, counters } of workers) {
+      for (const [index, reason] of reasons.entries()) yield sampleLine(name, labelText({ worker: id, reason }), values(counters)[index] ?? 0)
+    }
   }
   yield familyHead('weir_access_log_dropped_total')
   yield sampleLine('weir_access_log_dropped_total', labelText({ stage: 'worker' }), workers.reduce((sum, { counters }) => sum + counters.accessLogDropped, 0))

@@ -1,11 +1,12 @@
 /**
- * The endpoint as its connections know it: where to dial, and where they rest between requests.
+ * The endpoint as its connections know it: how to open them, and where they rest between requests.
  */
+import type { Dialer } from './transport.ts'
+
 export interface ConnectionHome<Connection> {
   /** `address:port`, as in logs. */
   readonly key: string
-  readonly address: string
-  readonly port: number
+  readonly dialer: Dialer
   /** Keeps an idle connection; false when there is no place for it. */
   park (connection: Connection): boolean
   /** Forgets an idle connection that has ended. */

@@ -1,18 +1,23 @@
 /**
  * One endpoint as a worker uses it: its idle connections and the number of requests in flight. It lives as long as any
- * version of any route names the address, whatever is reloaded meanwhile.
+ * version of any route names the address and reaches it in the same way, whatever is reloaded meanwhile.
  */
 import type { Candidate } from '../balancing/balancer.ts'
+import { endpointKey } from '../core/endpoint.ts'
 import { hashString } from '../core/hash.ts'
 import { WORKER } from '../telemetry/counter-layout.ts'
 import type { ConnectionHome } from './connection-home.ts'
+import type { Dialer, DialTarget, Transport } from './transport.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
 import type { UpstreamContext } from './upstream-context.ts'
 
 export class EndpointPool implements Candidate, ConnectionHome<UpstreamConnection> {
+  /** `address:port`, as in logs. Endpoints that are reached in different ways may have the same. */
   readonly key: string
+  readonly transport: Transport
   readonly address: string
   readonly port: number
+  readonly dialer: Dialer
   readonly hash: number
   inFlight = 0
   available = true
@@ -21,10 +26,13 @@ export class EndpointPool implements Candidate, ConnectionHome<UpstreamConnectio
   readonly #idle: UpstreamConnection[] = []
   #retired = false
 
-  constructor (key: string, target: { readonly address: string, readonly port: number }, context: UpstreamContext) {
+  constructor (target: DialTarget, transport: Transport, context: UpstreamContext) {
+    const key = endpointKey(target)
     this.key = key
+    this.transport = transport
     this.address = target.address
     this.port = target.port
+    this.dialer = transport.dialerTo(target)
     this.hash = hashString(key)
     this.#context = context
   }

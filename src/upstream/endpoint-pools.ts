@@ -1,10 +1,11 @@
 /**
- * All endpoints of a worker by address. What is alive about an endpoint (connections, requests in flight, health) is kept
+ * All endpoints of a worker by address and transport. What is alive about an endpoint (connections, requests in flight, health) is kept
  * here and survives every swap of routes and every update of endpoints.
  */
 import { endpointKey } from '../core/endpoint.ts'
-import type { Endpoint } from '../core/endpoint.ts'
 import { EndpointPool } from './endpoint-pool.ts'
+import { plainTransport } from './plain-transport.ts'
+import type { DialTarget, Transport } from './transport.ts'
 import type { UpstreamContext } from './upstream-context.ts'
 
 interface Entry {
@@ -13,6 +14,7 @@ interface Entry {
 }
 
 export class EndpointPools {
+  /** Never are connections shared by versions that do not trust the same peers. */
   readonly #entries = new Map<string, Entry>()
   readonly #context: UpstreamContext
 
@@ -21,11 +23,11 @@ export class EndpointPools {
   }
 
   /** The pool of an endpoint, for one more user. */
-  acquire (endpoint: Endpoint): EndpointPool {
-    const key = endpointKey(endpoint)
+  acquire (endpoint: DialTarget, transport: Transport = plainTransport): EndpointPool {
+    const key = entryKey(endpoint, transport)
     let entry = this.#entries.get(key)
     if (entry === undefined) {
-      entry = { pool: new EndpointPool(key, endpoint, this.#context), users: 0 }
+      entry = { pool: new EndpointPool(endpoint, transport, this.#context), users: 0 }
       this.#entries.set(key, entry)
     }
     entry.users++
@@ -34,9 +36,10 @@ export class EndpointPools {
 
   /** One user less; without any the endpoint is retired and forgotten. */
   release (pool: EndpointPool): void {
-    const entry = this.#entries.get(pool.key)
+    const key = entryKey(pool, pool.transport)
+    const entry = this.#entries.get(key)
     if (entry?.pool !== pool || --entry.users > 0) return
-    this.#entries.delete(pool.key)
+    this.#entries.delete(key)
     pool.retire()
   }
 
@@ -44,4 +47,8 @@ export class EndpointPools {
   retireAll (): void {
     for (const { pool } of this.#entries.values()) pool.retire()
   }
+}
+
+function entryKey (endpoint: DialTarget, { identity }: Transport): string {
+  return `${endpointKey(endpoint)} ${identity}`
 }

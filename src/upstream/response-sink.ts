@@ -4,12 +4,18 @@
  */
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
+import type { TunnelSink } from './tunnel-sink.ts'
 
 export interface ResponseSink {
   /** The connection is open: the request may be written. */
   onUpstreamReady (): void
   /** A 1xx other than 101. `head` and its bytes are valid during the call only. */
   onInterimHead (head: ResponseHead): void
+  /**
+   * The endpoint has switched to `protocol`, one of those offered (RFC 9110 section 7.8). `head` is valid during the call only.
+   * @returns who takes over: nothing more comes to this sink
+   */
+  onUpgrade (head: ResponseHead, protocol: string): TunnelSink | null
   /** The head of the final response; an onResponseBody follows in the same turn. `framing` is one of BODY. */
   onResponseHead (head: ResponseHead, framing: number): void
   /**

@@ -2,22 +2,25 @@
  * One HTTP/1.1 connection to an endpoint: takes requests one after the other, parses responses, and ends itself as soon as
  * anything on it can't be trusted. Hot.
  */
-import { TcpStream } from '../core/tcp-stream.ts'
 import { createReadBuffer } from '../core/byte-stream.ts'
-import type { ByteStreamHandler, ReadBuffer } from '../core/byte-stream.ts'
+import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../core/byte-stream.ts'
 import type { Deadlined } from '../core/deadlines.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import { ChunkedDecoder } from '../http1/chunked-decoder.ts'
 import { faultText, FAULT } from '../http1/parse-fault.ts'
 import { BODY } from '../http1/request-head.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
 import { RESPONSE_HEADROOM } from '../http1/rewrite-response-head.ts'
+import { acceptedUpgrade } from '../http1/upgrade.ts'
 import { WORKER } from '../telemetry/counter-layout.ts'
 import type { ConnectionHome } from './connection-home.ts'
+import { PartialResponse } from './partial-response.ts'
 import type { ResponseSink } from './response-sink.ts'
+import type { TunnelSink } from './tunnel-sink.ts'
 import { FIRST_READ_BYTES, READ_TAILROOM } from './upstream-context.ts'
 import type { UpstreamContext } from './upstream-context.ts'
 
-const PHASE = { connecting: 0, idle: 1, head: 2, body: 3, closed: 4 } as const
+const PHASE = { connecting: 0, idle: 1, head: 2, body: 3, tunnel: 4, closed: 5 } as const
 const MAX_INTERIM = 32
 const FIRST_OUT_BYTES = 2_048
 
@@ -33,7 +36,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   /** When the connection was opened, and how long that took; -1 until it is open. */
   connectMs = -1
   readonly #context: UpstreamContext
-  readonly #stream: TcpStream
+  readonly #stream: ByteStream
   /** The connection's own buffer, where a response begins. */
   #small: ReadBuffer
   /** A large buffer on loan. */
@@ -41,18 +44,21 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   /** Bytes that lie before the window of the large buffer and wait for the next read, to be handled with it. */
   #held = 0
   #inRead = false
+  #paused = false
   readonly #flushHeld = (): void => { this.#onHeldAlone() }
   #sink: ResponseSink | null = null
   #phase: number = PHASE.connecting
+  #tunnel: TunnelSink | null = null
   #toHead = false
+  /** The protocols that the endpoint may switch to. */
+  #offered = ''
   #keep = true
   #framing: number = BODY.none
   #remaining = 0
   #interims = 0
   #sawBytes = false
   #decoder: ChunkedDecoder | null = null
-  #partialHead: Buffer | null = null
-  #partialLength = 0
+  #partial: PartialResponse | null = null
   readonly #startedMs: number
 
   constructor (endpoint: ConnectionHome<UpstreamConnection>, context: UpstreamContext) {
@@ -64,7 +70,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     this.deadlineMs = this.#startedMs + context.timeoutsMs.upstreamConnect
     context.deadlines.add(this)
     context.page[WORKER.upstreamOpen] = (context.page[WORKER.upstreamOpen] ?? 0) + 1
-    this.#stream = TcpStream.connect(endpoint, this, this.#small, () => { this.#onConnected() })
+    this.#stream = endpoint.dialer.dial(this, this.#small, () => { this.#onConnected() })
   }
 
   get connecting (): boolean { return this.#phase === PHASE.connecting }
@@ -75,10 +81,12 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   /**
    * Hands the connection to an exchange.
    * @param toHead the request is a HEAD: its response has no body
+   * @param offered the value of Upgrade in the request; empty without one
    */
-  assign (sink: ResponseSink, toHead: boolean): void {
+  assign (sink: ResponseSink, toHead: boolean, offered: string): void {
     this.#sink = sink
     this.#toHead = toHead
+    this.#offered = offered
     this.#sawBytes = false
     this.#interims = 0
     if (this.#phase === PHASE.idle) {
@@ -102,8 +110,18 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     return this.#stream.write(bytes)
   }
 
-  pause (): void { this.#stream.pause() }
-  resume (): void { this.#stream.resume() }
+  pause (): void {
+    this.#paused = true
+    this.#stream.pause()
+  }
+
+  resume (): void {
+    this.#paused = false
+    this.#stream.resume()
+  }
+
+  /** Sends a FIN after what has been written; the endpoint may still send. */
+  end (): void { this.#stream.end() }
 
   /** The buffer that was read into last still belongs to a pending write: it is left to it. Call from within onResponseBody. */
   abandonBuffer (): void {
@@ -131,7 +149,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
 
   onBytes (buf: Buffer, start: number, end: number): void {
     this.#sawBytes = true
-    if (end - start === FIRST_READ_BYTES && this.#phase === PHASE.head && this.#large === null && this.#partialHead === null) {
+    if (end - start === FIRST_READ_BYTES && this.#phase === PHASE.head && this.#large === null && this.#partial === null) {
       this.#hold(buf, start, end)
       return
     }
@@ -147,12 +165,11 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
    * is there already waits in the room before it. Head and body then leave in one write.
    */
   #hold (buf: Buffer, start: number, end: number): void {
-    const large = this.#context.buffers.take()
+    const large = this.#enlarge()
     const length = end - start
     buf.copy(large.memory, large.offset - length, start, end)
     this.#large = large
     this.#held = length
-    this.#stream.readInto(large)
     this.#context.afterReads(this.#flushHeld)
   }
 
@@ -167,42 +184,60 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
 
   #onRead (buf: Buffer, start: number, end: number): void {
     if (this.#phase === PHASE.body) this.#onBody(buf, start, end)
+    else if (this.#phase === PHASE.tunnel) this.#onTunnel(buf, start, end)
     else if (this.#phase === PHASE.head && this.#sink !== null) this.#onHead(buf, start, end)
     else this.destroy() // Bytes that nobody asked for: they must not become the next client's answer.
   }
 
   #onHead (buf: Buffer, start: number, end: number): void {
-    let from = start
-    let to = end
-    let source = buf
-    if (this.#partialHead !== null) {
-      source = this.#appendPartial(buf, start, end)
-      from = RESPONSE_HEADROOM
-      to = this.#partialLength
-    }
-    const head = this.#context.responseHead
-    for (;;) {
-      const outcome = head.parse(source, from, to)
-      if (outcome < 0) return this.#fail('upstream_malformed', faultText(outcome))
-      if (outcome === 0) return this.#keepPartial(source, from, to)
-      if (head.status >= 200) break
-      if (head.status === 101) return this.#fail('upstream_malformed', faultText(FAULT.unrequested_upgrade))
+    let partial = this.#partial
+    const head = partial === null ? this.#context.responseHead : partial.head
+    let outcome = partial === null ? head.parse(buf, start, end) : partial.add(buf, start, end)
+    const to = partial === null ? end : partial.end
+    while (outcome > 0 && head.status < 200) {
+      if (head.status === 101) return this.#upgrade(head, to)
       if (++this.#interims > MAX_INTERIM) return this.#fail('upstream_malformed', faultText(FAULT.too_many_interim))
-      from = head.end
       this.#sink?.onInterimHead(head)
       if (this.#sink === null) return
-      if (from === to) {
-        this.#partialHead = null
-        return
-      }
+      partial = null
+      outcome = head.parse(head.fields.buf, head.end, to)
     }
-    this.#partialHead = null
-    this.#beginBody(source, to)
+    if (outcome < 0) return this.#fail('upstream_malformed', faultText(outcome))
+    if (outcome > 0) {
+      this.#partial = null
+      return this.#beginBody(head, to)
+    }
+    this.#partial = partial ?? (head.start === to ? null : new PartialResponse(head, to))
   }
 
-  #beginBody (source: Buffer, to: number): void {
-    const head = this.#context.responseHead
-    const bodyStart = head.end
+  #upgrade (head: ResponseHead, to: number): void {
+    const sink = this.#sink
+    const protocol = acceptedUpgrade(head, this.#offered)
+    if (protocol === undefined || sink === null) return this.#fail('upstream_malformed', faultText(FAULT.unrequested_upgrade))
+    const { end: from, fields: { buf } } = head
+    this.#partial = null
+    this.#phase = PHASE.tunnel
+    this.#tunnel = sink.onUpgrade(head, protocol)
+    this.#sink = null
+    if (from < to) this.#onTunnel(buf, from, to)
+  }
+
+  #onTunnel (buf: Buffer, start: number, end: number): void {
+    this.#tunnel?.onTunnelBytes(buf, start, end)
+    if (!this.#inRead || this.#phase !== PHASE.tunnel) return
+    // A large buffer is for large messages: a tunnel that is idle most of the time does not keep one.
+    if (end - start >= FIRST_READ_BYTES) this.#large ??= this.#enlarge()
+    else if (!this.#paused) this.#returnLarge()
+  }
+
+  #enlarge (): ReadBuffer {
+    const large = this.#context.buffers.take()
+    this.#stream.readInto(large)
+    return large
+  }
+
+  #beginBody (head: ResponseHead, to: number): void {
+    const { end: bodyStart, fields: { buf } } = head
     this.#framing = head.framing(this.#toHead)
     this.#keep = head.keepsAlive() && this.#framing !== BODY.untilClose
     this.#remaining = head.length
@@ -212,7 +247,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     }
     this.#phase = PHASE.body
     this.#sink?.onResponseHead(head, this.#framing)
-    if (this.#sink !== null) this.#onBody(source, bodyStart, to)
+    if (this.#sink !== null) this.#onBody(buf, bodyStart, to)
   }
 
   #onBody (buf: Buffer, start: number, end: number): void {
@@ -284,31 +319,12 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     this.#context.buffers.give(large)
   }
 
-  #keepPartial (source: Buffer, from: number, to: number): void {
-    const length = to - from
-    if (source === this.#partialHead && from === RESPONSE_HEADROOM) return
-    const room = Buffer.allocUnsafeSlow(RESPONSE_HEADROOM + Math.max(4096, length * 2) + 16)
-    source.copy(room, RESPONSE_HEADROOM, from, to)
-    this.#partialHead = room
-    this.#partialLength = RESPONSE_HEADROOM + length
-  }
-
-  #appendPartial (buf: Buffer, start: number, end: number): Buffer {
-    let partial = this.#partialHead ?? Buffer.alloc(0)
-    const needed = this.#partialLength + (end - start) + 16
-    if (partial.length < needed) {
-      const larger = Buffer.allocUnsafeSlow(needed * 2)
-      partial.copy(larger, 0, 0, this.#partialLength)
-      partial = larger
-      this.#partialHead = larger
-    }
-    buf.copy(partial, this.#partialLength, start, end)
-    this.#partialLength += end - start
-    return partial
-  }
-
   onEnd (): void {
     this.#onHeldAlone()
+    if (this.#phase === PHASE.tunnel) {
+      this.#tunnel?.onTunnelEnd()
+      return
+    }
     if (this.#phase === PHASE.body && this.#framing === BODY.untilClose && this.#sink !== null) {
       const { memory, offset } = this.#large ?? this.#small
       this.#keep = false
@@ -320,6 +336,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
 
   onDrain (): void {
     this.#sink?.onUpstreamDrain()
+    this.#tunnel?.onUpstreamDrain()
   }
 
   onClose (error: string | undefined): void {
@@ -339,16 +356,28 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
 
   /** The connection ended before it should have. */
   #lost (reason: string): void {
-    if (this.#phase === PHASE.connecting) this.#fail('upstream_connect_failed', reason)
-    else if (this.#phase === PHASE.body && this.#sink !== null) this.#fail('upstream_truncated', reason)
+    if (this.#phase === PHASE.connecting) this.#fail(this.endpoint.dialer.failed(reason), reason)
+    else if (this.#phase === PHASE.tunnel || (this.#phase === PHASE.body && this.#sink !== null)) this.#fail('upstream_truncated', reason)
     else this.#fail('upstream_reset', reason)
   }
 
   #fail (code: ProxyErrorCode, fault: string): void {
-    const sink = this.#sink
-    this.#sink = null
+    const sink = this.#sink ?? this.#tunnel
     this.destroy()
     sink?.onUpstreamFailed(code, fault)
+  }
+
+  /** Ends the connection with a reset, so that the endpoint can't take what it has got for complete. */
+  reset (): void {
+    if (this.#phase !== PHASE.closed) this.#stream.reset()
+    this.destroy()
+  }
+
+  /** The tunnel has been ended from both sides: the connection goes by itself as soon as its FIN is out. */
+  finish (): void {
+    this.#tunnel = null
+    this.#stream.end()
+    this.deadlineMs = this.#context.recentMs + this.#context.timeoutsMs.upstreamIdle
   }
 
   /** Ends the connection at once. */
@@ -357,6 +386,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     if (this.#phase === PHASE.idle) this.endpoint.unpark(this)
     this.#phase = PHASE.closed
     this.#sink = null
+    this.#tunnel = null
     this.deadlineMs = 0
     const { page, deadlines } = this.#context
     deadlines.remove(this)

@@ -6,16 +6,20 @@ import type { Endpoint } from '../core/endpoint.ts'
 import { usableEndpoints } from '../discovery/usable-endpoints.ts'
 import type { EndpointPool } from './endpoint-pool.ts'
 import type { EndpointPools } from './endpoint-pools.ts'
+import { plainTransport } from './plain-transport.ts'
+import type { Transport } from './transport.ts'
 
 export class VersionPool {
   readonly #pools: EndpointPools
   readonly #balancer: Balancer
+  readonly #transport: Transport
   /** Endpoints that may get new requests; replaced as a whole. */
   #candidates: readonly EndpointPool[] = []
 
-  constructor (pools: EndpointPools, balancer: Balancer) {
+  constructor (pools: EndpointPools, balancer: Balancer, transport: Transport = plainTransport) {
     this.#pools = pools
     this.#balancer = balancer
+    this.#transport = transport
   }
 
   get empty (): boolean { return this.#candidates.length === 0 }
@@ -23,7 +27,7 @@ export class VersionPool {
   /** Takes over the endpoints as discovery sees them now. Those that only finish what they have are no candidates. */
   update (endpoints: readonly Endpoint[]): void {
     const before = this.#candidates
-    this.#candidates = usableEndpoints(endpoints).map(endpoint => this.#pools.acquire(endpoint))
+    this.#candidates = usableEndpoints(endpoints).map(endpoint => this.#pools.acquire(endpoint, this.#transport))
     for (const pool of before) this.#pools.release(pool)
   }
 

@@ -19,6 +19,7 @@ const HELLO: RouteConfig = {
   affinity: { by: 'header', header: 'x-user', level: 'version', salt: 'do-not-show' },
   balancing: 'least-request',
   whenEmpty: 'fallback',
+  upgrades: [],
   versions: [
     { name: 'stable', weight: 90, endpoints: { static: ['127.0.0.1:9001'] } },
     { name: 'canary', weight: 10, endpoints: { service: 'hello-canary', port: 'http' } }

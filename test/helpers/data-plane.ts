@@ -1,17 +1,22 @@
 import t, { type Test } from 'tap'
-import type { RouteConfig } from '../../src/config/schema.ts'
+import type { ListenerConfig, RouteConfig } from '../../src/config/schema.ts'
 import { systemClock, type Clock } from '../../src/core/clock.ts'
 import { PROXY_ERROR_INDEX, type ProxyErrorCode } from '../../src/core/proxy-error.ts'
 import { Random } from '../../src/core/random.ts'
+import { Admission } from '../../src/proxy/admission.ts'
+import { ConnectionLedger, createLedgerMemory } from '../../src/proxy/connection-ledger.ts'
 import { DataPlane, type DataPlaneSettings } from '../../src/proxy/data-plane.ts'
-import { DownstreamHttp1 } from '../../src/proxy/downstream-http1.ts'
 import { Listener } from '../../src/proxy/listener.ts'
-import type { DataPlaneOptions, RouteSpec } from '../../src/snapshot/messages.ts'
+import { listenerSettings, type ListenerSettings } from '../../src/proxy/listener-settings.ts'
+import type { TlsMaterial } from '../../src/proxy/tls-material.ts'
+import { TlsTerminator } from '../../src/proxy/tls-terminator.ts'
+import type { DataPlaneOptions, RouteSpec, VersionSpec } from '../../src/snapshot/messages.ts'
 import { WorkerRoutes } from '../../src/snapshot/worker-routes.ts'
 import { AccessLog } from '../../src/telemetry/access-log.ts'
 import { SEGMENT_BYTES, SLOT, slotView, WORKER, WORKER_LENGTH } from '../../src/telemetry/counter-layout.ts'
 import { versionCounters, workerCounters, type VersionCounters, type WorkerCounters } from '../../src/telemetry/version-counters.ts'
 import { EndpointPools } from '../../src/upstream/endpoint-pools.ts'
+import { FakeClock } from './fake-clock.ts'
 import { RawClient } from './raw-client.ts'
 import { RawOrigin, type OriginHandler } from './raw-origin.ts'
 
@@ -25,6 +30,10 @@ export interface BenchOptions {
   readonly limits?: Partial<DataPlaneOptions['limits']>
   readonly trustedProxies?: readonly string[]
   readonly accessLog?: DataPlaneOptions['accessLog']
+  /** What the listener is to do besides. */
+  readonly listener?: Pick<ListenerConfig, 'proxyProtocol' | 'redirectToHttps'>
+  /** What the listener speaks TLS with. */
+  readonly tls?: TlsMaterial
 }
 
 /** A route for tests: versions get slots in the order in which they are named first. */
@@ -34,8 +43,11 @@ export interface TestRoute {
   readonly affinity?: RouteSpec['affinity']
   readonly balancing?: RouteConfig['balancing']
   readonly whenEmpty?: RouteConfig['whenEmpty']
+  readonly upgrades?: RouteConfig['upgrades']
   /** Weights by version. */
   readonly weights: Readonly<Record<string, number>>
+  /** How the endpoints of a version are reached, when it is not plain TCP; load `routes.transports` before. */
+  readonly tls?: Readonly<Record<string, VersionSpec['tls']>>
 }
 
 /** The options of the data plane with long timeouts and the usual limits. */
@@ -43,12 +55,15 @@ export function planeOptions (options: BenchOptions = {}): DataPlaneOptions {
   return {
     trustedProxies: options.trustedProxies ?? [],
     timeoutsMs: {
+      firstByte: 30_000,
+      tlsHandshake: 30_000,
       requestHead: 30_000,
       requestBody: 30_000,
       keepAliveIdle: 30_000,
       upstreamConnect: 30_000,
       upstreamResponse: 30_000,
       upstreamIdle: 30_000,
+      tunnelIdle: 30_000,
       streamIdle: 30_000,
       ...options.timeoutsMs
     },
@@ -57,8 +72,12 @@ export function planeOptions (options: BenchOptions = {}): DataPlaneOptions {
       maxHeaderFields: 128,
       maxUriBytes: 16_384,
       maxBodyBytes: 0,
+      minBodyRate: 0,
       maxConcurrentRequests: 0,
+      maxRequestsPerConnection: 0,
       maxConnections: 0,
+      maxConnectionsPerListener: 0,
+      maxConnectionsPerClient: 0,
       maxIdleUpstream: 256,
       ...options.limits
     },
@@ -75,6 +94,9 @@ export class ProxyBench {
   readonly segments: readonly SharedArrayBuffer[] = [new SharedArrayBuffer(SEGMENT_BYTES)]
   readonly logLines: string[] = []
   readonly #options: DataPlaneOptions
+  readonly ledger = new ConnectionLedger(createLedgerMemory(1, 1, new Random(3)), 0)
+  readonly #settings: ListenerSettings
+  readonly terminator: TlsTerminator | undefined
   readonly #listener: Listener
   readonly #slots = new Map<string, number>()
   readonly #clients: RawClient[] = []
@@ -94,11 +116,13 @@ export class ProxyBench {
     this.plane = new DataPlane(clock, this.page, accessLog, settings)
     this.pools = new EndpointPools(this.plane)
     this.routes = new WorkerRoutes(this.plane, this.pools, new Random(7))
-    this.#listener = new Listener(this.plane)
+    this.#settings = listenerSettings({ name: 'test', ...options.listener }, 0)
+    this.terminator = options.tls === undefined ? undefined : new TlsTerminator(this.plane, 'test', options.tls, new Uint8Array(48))
+    this.#listener = new Listener(this.plane, this.ledger, this.#settings, this.terminator)
   }
 
-  static async start (options: BenchOptions = {}): Promise<ProxyBench> {
-    const bench = new ProxyBench(options, systemClock)
+  static async start (options: BenchOptions = {}, clock: Clock = systemClock): Promise<ProxyBench> {
+    const bench = new ProxyBench(options, clock)
     await bench.#listener.listen({ address: '127.0.0.1', port: 0, reusePort: false })
     bench.#ticker = setInterval(() => {
       bench.plane.deadlines.sweep(bench.plane.readClock())
@@ -118,10 +142,14 @@ export class ProxyBench {
       type: 'routes',
       options,
       segments: this.segments,
-      routes: routes.map(({ name = 'test', match = {}, affinity = { by: 'none', level: 'version' }, balancing = 'least-request', whenEmpty = 'fallback', weights }) => ({
-        name, match, affinity, balancing, whenEmpty, versions: Object.keys(weights).map(version => ({ name: version, slot: this.#slotOf(name, version) }))
+      routes: routes.map(({ name = 'test', match = {}, affinity = { by: 'none', level: 'version' }, balancing = 'least-request', whenEmpty = 'fallback', upgrades = ['websocket'], weights, tls }) => ({
+        name, match, affinity, balancing, whenEmpty, upgrades, versions: Object.keys(weights).map(version => this.#versionSpec(name, version, tls?.[version]))
       }))
     })
+  }
+
+  #versionSpec (route: string, version: string, tls: VersionSpec['tls']): VersionSpec {
+    return { name: version, slot: this.#slotOf(route, version), ...(tls === undefined ? {} : { tls }) }
   }
 
   #slotOf (route: string, version: string): number {
@@ -156,8 +184,19 @@ export class ProxyBench {
     return origin
   }
 
+  /** A place for a connection that a test makes by itself. */
+  admit (): Admission {
+    const admission = Admission.open(this.plane, this.ledger, this.#settings)
+    if (admission === undefined) throw new Error('there is no place for another connection')
+    return admission
+  }
+
   async client (localAddress?: string): Promise<RawClient> {
-    const client = await RawClient.connect(this.port, localAddress)
+    return this.keep(await RawClient.connect(this.port, localAddress))
+  }
+
+  /** Ends a client with the bench. */
+  keep (client: RawClient): RawClient {
     this.#clients.push(client)
     return client
   }
@@ -190,30 +229,38 @@ export class ProxyBench {
   drain (): void {
     this.plane.draining = true
     this.#listener.close()
-    for (const member of this.plane.deadlines.snapshot()) {
-      if (member instanceof DownstreamHttp1) member.drain()
-    }
+    for (const member of this.plane.deadlines.snapshot()) member.drain?.()
   }
 
-  /** Ends everything and sees to it that nothing is left. */
-  async close (t: Test): Promise<void> {
+  /** Everything that is in use now, each by its number; all are 0 when nothing happens any more. */
+  left (): Readonly<Record<string, number>> {
     const { plane, page } = this
-    this.#listener.close()
-    for (const client of this.#clients) client.destroy()
-    const left = (): Readonly<Record<string, number>> => ({
+    return {
       inFlight: plane.inFlight,
       connectionsOpen: page[WORKER.connectionsOpen] ?? NaN,
+      connectionsOfListener: this.ledger.listenerCount(0),
       upstreamOpen: page[WORKER.upstreamOpen] ?? NaN,
       upstreamIdle: page[WORKER.upstreamIdle] ?? NaN,
       deadlines: plane.deadlines.size,
       versionsInFlight: [...this.#slots.values()].reduce((sum, slot) => sum + Math.abs(versionCounters(slotView(this.segments, slot)).inFlight), 0)
-    })
-    await this.until('the clients\' connections to end', () => left()['connectionsOpen'] === 0 && plane.inFlight === 0).catch(() => {})
+    }
+  }
+
+  /** Ends everything. */
+  async end (): Promise<void> {
+    this.#listener.close()
+    for (const client of this.#clients) client.destroy()
+    await this.until('the clients\' connections to end', () => this.left()['connectionsOpen'] === 0 && this.plane.inFlight === 0).catch(() => {})
     this.pools.retireAll()
-    await this.until('the last resource', () => Object.values(left()).every(count => count === 0)).catch(() => {})
+    await this.until('the last resource', () => Object.values(this.left()).every(count => count === 0)).catch(() => {})
     clearInterval(this.#ticker)
     await Promise.all(this.#origins.map(async origin => { await origin.close() }))
-    t.strictSame(left(), { inFlight: 0, connectionsOpen: 0, upstreamOpen: 0, upstreamIdle: 0, deadlines: 0, versionsInFlight: 0 }, 'nothing is left')
+  }
+
+  /** Ends everything and sees to it that nothing is left. */
+  async close (t: Test): Promise<void> {
+    await this.end()
+    t.strictSame(this.left(), { inFlight: 0, connectionsOpen: 0, connectionsOfListener: 0, upstreamOpen: 0, upstreamIdle: 0, deadlines: 0, versionsInFlight: 0 }, 'nothing is left')
   }
 }
 
@@ -223,6 +270,25 @@ export function proxyTest (name: string, run: (t: Test, bench: ProxyBench) => Pr
     const bench = await ProxyBench.start(options)
     try {
       await run(t, bench)
+    } finally {
+      await bench.close(t)
+    }
+  })
+}
+
+/** Moves the time of a data plane on, and waits until it has seen to what has fallen due. */
+export type Advance = (ms: number) => Promise<void>
+
+/** As proxyTest, on a clock that stands still until the test moves it. */
+export function timedProxyTest (name: string, run: (t: Test, bench: ProxyBench, advance: Advance) => Promise<void>, options: BenchOptions = {}): void {
+  t.test(name, async t => {
+    const clock = new FakeClock()
+    const bench = await ProxyBench.start(options, clock)
+    try {
+      await run(t, bench, async ms => {
+        clock.advance(ms)
+        await bench.until('a tick', () => bench.plane.recentMs === clock.nowMs())
+      })
     } finally {
       await bench.close(t)
     }

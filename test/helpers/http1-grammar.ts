@@ -136,7 +136,7 @@ export const validResponse: fc.Arbitrary<Buffer> = fc.tuple(statusLine, fc.array
 })
 
 /** Lines that smuggle, in all the ways that are known. Each stands for one line; some break out of it. */
-const hostileLine = fc.constantFrom(
+export const hostileLine = fc.constantFrom(
   'Content-Length: 5', 'Content-Length: 0', 'content-length: +5', 'Content-Length: -5', 'Content-Length: 0x5', 'Content-Length: 5e0', 'Content-Length: 0 5', 'Content-Length: 5, 5',
   'Content-Length: 5, 6', 'Content-Length:', 'Content-Length: 18446744073709551621', 'Content-Length: 9007199254740993', 'Content-Length: 9007199254740991',
   `Content-Length: ${'9'.repeat(42)}`, 'Content-Length: 5\0', 'Content-Length: \x0b5', 'Content-Length: "5"', 'Content-Length : 5', 'Content-Length 5', 'Content_Length: 5', 'Content-Length: 05',

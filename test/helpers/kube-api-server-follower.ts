@@ -100,7 +100,7 @@ export async function follow (t: Test, server: KubeApiServer, options: FollowOpt
 }
 
 export function routeOf (versions: readonly VersionConfig[]): RouteConfig {
-  return { name: 'route', affinity: { by: 'client-ip', level: 'version' }, balancing: 'least-request', whenEmpty: 'fallback', versions: [...versions] }
+  return { name: 'route', affinity: { by: 'client-ip', level: 'version' }, balancing: 'least-request', whenEmpty: 'fallback', upgrades: [], versions: [...versions] }
 }
 
 function textOf ({ address, port }: Endpoint): string {

@@ -28,7 +28,7 @@ interface Partial {
   trailers: string
 }
 
-type State = 'head' | 'length' | 'size' | 'data' | 'data-end' | 'trailers' | 'close'
+type State = 'head' | 'length' | 'size' | 'data' | 'data-end' | 'trailers' | 'close' | 'tunnel'
 
 /**
  * Reads messages from a connection, byte for byte and strictly: whatever a proxy should never have sent is an error. Made
@@ -40,6 +40,9 @@ export class MessageReader {
   heads = 0
   /** Bytes of body of the message that is not complete yet. */
   partialBodyBytes = 0
+  /** What has come since the switch to another protocol. */
+  readonly #tunnelled: Buffer[] = []
+  tunnelBytes = 0
   /** Keep the SHA-256 of each body in its place: for large ones. */
   hashBodies = false
   readonly #kind: 'request' | 'response'
@@ -65,9 +68,26 @@ export class MessageReader {
   /** The fields of the message that is not complete yet. */
   get partialHead (): Pick<RawMessage, 'startLine' | 'fields'> | undefined { return this.#partial }
 
+  /** What has come since the switch to another protocol, as Latin-1 text. */
+  get tunnelText (): string { return Buffer.concat(this.#tunnelled).toString('latin1') }
+
+  /** The SHA-256 of it, with `hashBodies`. */
+  get tunnelHash (): Buffer { return this.#hash.copy().digest() }
+
+  /** All bytes from now on are another protocol's. A response with status 101 says so by itself. */
+  switchProtocol (): void {
+    this.#state = 'tunnel'
+  }
+
   push (bytes: Buffer): void {
     let pos = 0
     while (pos < bytes.length) {
+      if (this.#state === 'tunnel') {
+        this.tunnelBytes += bytes.length - pos
+        if (this.hashBodies) this.#hash.update(bytes.subarray(pos))
+        else this.#tunnelled.push(Buffer.from(bytes.subarray(pos)))
+        return
+      }
       if (this.#state === 'length' || this.#state === 'data' || this.#state === 'close') pos = this.#body(bytes, pos)
       else pos = this.#text(bytes, pos)
     }
@@ -186,7 +206,7 @@ export class MessageReader {
     if (partial === undefined) return
     const { startLine, fields, framing, chunks, trailers } = partial
     this.#partial = undefined
-    this.#state = 'head'
+    this.#state = this.#kind === 'response' && statusOf(partial) === 101 ? 'tunnel' : 'head'
     this.partialBodyBytes = 0
     const body = this.hashBodies ? this.#hash.digest() : Buffer.concat(chunks)
     if (this.hashBodies) this.#hash = createHash('sha256')

@@ -1,9 +1,13 @@
 import net from 'node:net'
+import tls from 'node:tls'
 import { RawPeer } from './raw-peer.ts'
 import type { RawMessage } from './raw-http.ts'
 
 /** A connection as the origin has it. */
 export class OriginConnection extends RawPeer {
+  /** An end of the other side is not the end of the connection. */
+  staysOpen = false
+
   constructor (socket: net.Socket) {
     super('the origin', socket, 'request')
   }
@@ -17,11 +21,24 @@ export class RawOrigin {
   readonly connections: OriginConnection[] = []
   readonly #server: net.Server
   readonly #handler: OriginHandler | undefined
+  /** What TLS runs over. */
+  readonly #transports: net.Socket[] = []
   readonly #waiting = new Set<() => void>()
 
-  constructor (handler?: OriginHandler) {
+  constructor (handler?: OriginHandler, secure?: tls.TlsOptions) {
     this.#handler = handler
-    this.#server = net.createServer({ noDelay: true, allowHalfOpen: true }, socket => { this.#accept(socket) })
+    const options = { noDelay: true, allowHalfOpen: true }
+    const accept = (socket: net.Socket): void => { this.#accept(socket) }
+    this.#server = secure === undefined ? net.createServer(options, accept) : tls.createServer({ ...options, ...secure }, accept)
+    // Node forgets those whose handshake the client has given up.
+    if (secure !== undefined) this.#server.on('connection', (socket: net.Socket) => { this.#transports.push(socket) })
+  }
+
+  /** One that speaks TLS; its connections are those whose handshake has succeeded. */
+  static async startSecure (secure: tls.TlsOptions, handler?: OriginHandler): Promise<RawOrigin> {
+    const origin = new RawOrigin(handler, secure)
+    await origin.listen(0)
+    return origin
   }
 
   /** Without a handler the test itself takes the requests from the connections. */
@@ -42,7 +59,7 @@ export class RawOrigin {
     const connection = new OriginConnection(socket)
     this.connections.push(connection)
     // As servers do: an end of the other side is the end of the connection.
-    socket.on('end', () => { socket.end() })
+    socket.on('end', () => { if (!connection.staysOpen) socket.end() })
     for (const check of [...this.#waiting]) check()
     void this.#serve(connection)
   }
@@ -90,6 +107,7 @@ export class RawOrigin {
   /** Ends everything. */
   async close (): Promise<void> {
     for (const connection of this.connections) connection.destroy()
+    for (const transport of this.#transports) transport.destroy()
     if (!this.#server.listening) return
     await new Promise<void>(resolve => { this.#server.close(() => { resolve() }) })
   }

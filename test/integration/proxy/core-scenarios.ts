@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { FIRST_READ_BYTES, READ_BYTES } from '../../../src/upstream/upstream-context.ts'
 import { proxyTest } from '../../helpers/data-plane.ts'
+import { pump, pumpedHash, untilStalled } from '../../helpers/pump.ts'
 import { get, post } from '../../helpers/raw-client.ts'
 import type { RawPeer } from '../../helpers/raw-peer.ts'
 import { statusOf, valuesOf } from '../../helpers/raw-http.ts'
@@ -24,32 +25,6 @@ export function chunked (pieces: readonly Buffer[], trailers = ''): Buffer {
 
 export function cut (bytes: Buffer, size: number): readonly Buffer[] {
   return Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.subarray(index * size, (index + 1) * size))
-}
-
-/** Sends pieces of a body again and again, each when the kernel has taken the one before. */
-async function pump (peer: RawPeer, piece: Buffer, total: number, progress: (sent: number) => void): Promise<void> {
-  for (let sent = 0; sent < total; sent += piece.length) {
-    const done = await new Promise<boolean>(resolve => { peer.socket.write(piece, error => { resolve(error == null) }) })
-    if (!done) return
-    progress(sent + piece.length)
-  }
-}
-
-function repeatedHash (piece: Buffer, total: number): Buffer {
-  const hash = createHash('sha256')
-  for (let sent = 0; sent < total; sent += piece.length) hash.update(piece)
-  return hash.digest()
-}
-
-/** Waits until the number has not changed for a while. */
-async function untilStalled (number: () => number): Promise<void> {
-  let last = -1
-  let same = 0
-  while (same < 8) {
-    await new Promise(resolve => setTimeout(resolve, 25))
-    same = number() === last ? same + 1 : 0
-    last = number()
-  }
 }
 
 const answerBody: OriginHandler = (request, connection) => { connection.send(ok(request.body)) }
@@ -227,7 +202,7 @@ function responseOf (total: number, framing: 'Content-Length' | 'chunks' | 'the 
 
 function largeBodies (): void {
   const piece = randomBytes(MIB / 4)
-  const expected = repeatedHash(piece, MORE_THAN_BUFFERS)
+  const expected = pumpedHash(piece, MORE_THAN_BUFFERS)
 
   proxyTest('a client that does not read stops the origin, and gets everything when it reads on', async (t, bench) => {
     const origin = await bench.origin()
@@ -292,7 +267,7 @@ function largeBodies (): void {
         setTimeout(() => { reader.socket.resume() }, 4)
       }, 10)
       const framed = Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')])
-      await pump(writer, framed, (MORE_THAN_BUFFERS / piece.length) * framed.length, () => {})
+      await pump(writer, framed, (MORE_THAN_BUFFERS / piece.length) * framed.length)
       writer.send('0\r\n\r\n')
       const message = direction === 'up' ? await connection.next() : await client.answer()
       clearInterval(stalls)

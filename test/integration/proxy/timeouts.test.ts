@@ -1,3 +1,4 @@
+import { CLOSED } from '../../../src/telemetry/counter-layout.ts'
 import { proxyTest } from '../../helpers/data-plane.ts'
 import { fullBacklog } from '../../helpers/full-backlog.ts'
 import { get, post } from '../../helpers/raw-client.ts'
@@ -23,11 +24,12 @@ proxyTest('a head that does not end is a 408 after timeouts.requestHead', async 
   t.equal(bench.unroutedErrors('request_timeout'), 1)
 }, { timeoutsMs: { requestHead: SHORT_MS } })
 
-proxyTest('a client that connects and says nothing is closed after timeouts.requestHead, without an answer', async (t, bench) => {
+proxyTest('a client that connects and says nothing is closed after timeouts.firstByte, without an answer and counted', async (t, bench) => {
   const client = await bench.client()
   await client.untilEnded()
   t.equal(client.bytesReceived, 0)
-}, { timeoutsMs: { requestHead: SHORT_MS } })
+  t.equal(bench.page[CLOSED.first_byte_timeout], 1)
+}, { timeoutsMs: { firstByte: SHORT_MS } })
 
 proxyTest('a body that stops coming is a 408 after timeouts.requestBody', async (t, bench) => {
   const origin = await bench.origin()

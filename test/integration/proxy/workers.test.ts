@@ -63,6 +63,7 @@ async function start (t: Test): Promise<Running> {
     affinity: { by: 'none', level: 'version' },
     balancing: 'least-request',
     whenEmpty: 'fallback',
+    upgrades: [],
     versions: ['stable', 'canary'].map(name => ({ name, slot: book.slotFor('test', name) }))
   }])
   await pool.listen()

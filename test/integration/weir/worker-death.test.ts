@@ -46,7 +46,7 @@ t.test('one of two workers is killed under open connections', async t => {
   pool.start()
   pool.sendEndpoints('hello', 'v1', [{ address: '127.0.0.1', port: hello.port, ready: true, serving: true, terminating: false }])
   t.match(await published(1), { workers: 2, applied: 2 })
-  pool.sendRoutes(dataPlaneOptions(config), routeSpecs(config, (route, version) => book.slotFor(route, version)))
+  pool.sendRoutes(dataPlaneOptions(config), routeSpecs(config, (route, version) => book.slotFor(route, version), file => ({ digest: file, pem: '' })))
   await pool.listen()
 
   const clients = await connectMany(port)

@@ -88,7 +88,87 @@ export function tcpStreamScenarios (): void {
       ending(t, side)
     })
   }
+  takingOver()
   connecting()
+}
+
+/** A stream over an accepted socket from which three bytes have been read, and what came with them given back. */
+async function afterThreeBytes (t: Test, first: Buffer | string, options: { readonly end?: boolean, readonly onRead?: (stream: TcpStream) => void } = {}): Promise<Pair> {
+  const own = buffer(1_000)
+  const recorder = new Recorder()
+  const accepted = Promise.withResolvers<TcpStream>()
+  const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, socket => {
+    const read = (): void => {
+      const bytes: unknown = socket.read()
+      if (!Buffer.isBuffer(bytes)) return
+      socket.off('readable', read)
+      if (bytes.length > 3) socket.unshift(bytes.subarray(3))
+      const stream = TcpStream.accept(socket, recorder, own)
+      t.equal(recorder.reads.length, 0, 'nothing is delivered before the stream is there')
+      recorder.onRead = () => { options.onRead?.(stream) }
+      accepted.resolve(stream)
+    }
+    socket.on('readable', read)
+  })
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  const address = server.address()
+  const socket = net.connect({ port: typeof address === 'object' && address !== null ? address.port : 0, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+  const peer = new RawPeer('the peer', socket, 'request')
+  if (options.end === true) socket.end(first)
+  else peer.send(first)
+  const stream = await accepted.promise
+  t.teardown(() => {
+    stream.destroy()
+    socket.destroy()
+    server.close()
+  })
+  return { stream, recorder, peer, buffer: own }
+}
+
+function takingOver (): void {
+  t.test('a socket that was read from goes on where it was', async t => {
+    const both = await afterThreeBytes(t, 'abcdef')
+    await until(() => both.recorder.bytes.length === 3)
+    t.equal(both.recorder.reads[0]?.memory, both.buffer.memory)
+    send(both, 'ghi')
+    await until(() => both.recorder.bytes.length === 6)
+    t.equal(both.recorder.bytes.toString(), 'defghi')
+    both.stream.write(Buffer.from('an answer'))
+    await both.peer.until('the bytes', () => both.peer.tail === 'an answer')
+  })
+
+  t.test('a socket that was read to the byte goes on too', async t => {
+    const both = await afterThreeBytes(t, 'abc')
+    send(both, 'def')
+    await until(() => both.recorder.bytes.length === 3)
+    t.equal(both.recorder.bytes.toString(), 'def')
+  })
+
+  for (const [what, bytes] of [['with bytes before it', 'abcdef'], ['without bytes before it', 'abc']] as const) {
+    t.test(`a FIN that has been read already is told, ${what}`, async t => {
+      const both = await afterThreeBytes(t, bytes, { end: true })
+      await until(() => both.recorder.ended === 1)
+      t.equal(both.recorder.bytes.toString(), bytes.slice(3))
+      both.stream.write(Buffer.from('still here'))
+      await both.peer.until('the bytes', () => both.peer.tail === 'still here')
+    })
+  }
+
+  t.test('a pause holds back what was read before, and what comes behind it', async t => {
+    const bytes = randomBytes(300_000)
+    const both = await afterThreeBytes(t, bytes, { onRead: stream => { stream.pause() } })
+    let delivered = 0
+    for (let round = 0; both.recorder.bytes.length < bytes.length - 3; round++) {
+      await until(() => both.recorder.bytes.length > delivered)
+      delivered = both.recorder.bytes.length
+      if (round < 5) {
+        await new Promise(resolve => setTimeout(resolve, 10))
+        t.equal(both.recorder.bytes.length, delivered)
+      }
+      both.stream.resume()
+    }
+    t.ok(both.recorder.bytes.equals(bytes.subarray(3)))
+  })
 }
 
 function reading (t: Test, side: 'accept' | 'connect'): void {
@@ -254,6 +334,38 @@ function ending (t: Test, side: 'accept' | 'connect'): void {
       t.equal(both.peer.error, 'ECONNRESET', `${pieces} mebibytes before`)
       t.equal(both.peer.ended, false)
     }
+  })
+
+  t.test('a reset is seen as such, even when a FIN waits behind writes that wait', async t => {
+    const both = await pair(t, side)
+    both.peer.socket.pause()
+    for (let index = 0; index < 12; index++) both.stream.write(Buffer.alloc(1_000_000))
+    both.stream.end()
+    await new Promise(resolve => setTimeout(resolve, 20))
+    both.stream.reset()
+    await until(() => both.recorder.closes.length === 1)
+    both.peer.socket.resume()
+    await both.peer.untilClosed()
+    t.same([both.peer.error, both.peer.ended], ['ECONNRESET', false])
+  })
+
+  t.test('a reset right behind a FIN that nothing waits before ends the stream', async t => {
+    const both = await pair(t, side)
+    both.stream.write(Buffer.from('last words'))
+    await until(() => !both.stream.writePending)
+    both.stream.end()
+    both.stream.reset()
+    await until(() => both.recorder.closes.length === 1)
+    await both.peer.untilEnded()
+    t.equal(both.peer.tail, 'last words')
+  })
+
+  t.test('a reset after a FIN ends the stream', async t => {
+    const both = await pair(t, side)
+    both.stream.end()
+    await both.peer.untilEnded()
+    both.stream.reset()
+    await until(() => both.recorder.closes.length === 1)
   })
 
   t.test('a stream that was destroyed delivers nothing more', async t => {

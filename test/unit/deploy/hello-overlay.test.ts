@@ -8,7 +8,7 @@ import { HELLO_DEFAULTS, readHelloOptions } from '../../../deploy/examples/hello
 import { at, DEPLOY, findObject, listAt, readManifests } from './manifests.ts'
 
 t.test('every file that a kustomization names exists', async (t) => {
-  for (const folder of ['base', 'overlays/hello', 'overlays/replicas', 'examples/hello']) {
+  for (const folder of ['base', 'overlays/hello', 'overlays/replicas', 'overlays/tls', 'examples/hello']) {
     const [kustomization] = readManifests(`${folder}/kustomization.yaml`)
     const named = [
       ...listAt(kustomization, 'resources'),
@@ -40,7 +40,7 @@ t.test('the route of the overlay points at the Services of the sample, by the na
 const kubectl = spawnSync('kubectl', ['version', '--client'], { stdio: 'ignore' }).status === 0
 
 t.test('kustomize builds every overlay with the ServiceAccount bound in its namespace', { skip: kubectl ? false : 'kubectl is not installed' }, async (t) => {
-  for (const [folder, namespace] of [['base', 'weir'], ['overlays/replicas', 'weir'], ['overlays/hello', 'weir-hello']] as const) {
+  for (const [folder, namespace] of [['base', 'weir'], ['overlays/replicas', 'weir'], ['overlays/tls', 'weir'], ['overlays/hello', 'weir-hello']] as const) {
     const { stdout, stderr, status } = spawnSync('kubectl', ['kustomize', path.join(DEPLOY, folder)], { encoding: 'utf8' })
     t.equal(status, 0, stderr)
     const documents = parseAllDocuments(stdout)

@@ -15,7 +15,7 @@ function sliceOf (service: string, address: string): unknown {
 }
 
 function routeOf (name: string, ...versions: readonly VersionConfig[]): RouteConfig {
-  return { name, affinity: { by: 'client-ip', level: 'version' }, balancing: 'least-request', whenEmpty: 'fallback', versions: [...versions] }
+  return { name, affinity: { by: 'client-ip', level: 'version' }, balancing: 'least-request', whenEmpty: 'fallback', upgrades: [], versions: [...versions] }
 }
 
 function kubernetes (name: string, service: string, more: { readonly namespace?: string, readonly port?: string | number } = {}): VersionConfig {

@@ -50,6 +50,22 @@ t.test('a full table refuses one more line', async t => {
   t.equal(read(SECTION, 4).next, SECTION.length - 4, 'with room for one more the end is reached')
 })
 
+t.test('many lines are known as few are, however many there may be', async t => {
+  for (const [count, maxLines] of [[16, 16], [17, 17], [17, 40], [33, 40], [100, 4_096]] as const) {
+    const names = Array.from({ length: count }, (_, line) => line % 3 === 0 ? 'Host' : `X-${line}`)
+    const bytes = latin1(`..${names.map((name, line) => `${name}: ${line}\r\n`).join('')}\r\n`)
+    const lines = new FieldLines(maxLines)
+    lines.reset(bytes, 2)
+    for (let line = 0; line < count; line++) {
+      t.equal(lines.parseLine(bytes.length), LINE_PARSED)
+      lines.drop(line)
+    }
+    t.equal(lines.parseLine(bytes.length), SECTION_END)
+    t.same(names.map((_, line) => [lines.ids[line], bytes.toString('latin1', lines.nameStart(line), lines.nameEnd(line)), lines.value(line), lines.dropped[line]]),
+      names.map((name, line) => [name === 'Host' ? FIELD.host : FIELD.other, name, String(line), line]))
+  }
+})
+
 t.test('values of one name are joined in order', async t => {
   const lines = read(SECTION)
   t.equal(lines.joined('a'), '1, 3')

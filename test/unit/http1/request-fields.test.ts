@@ -150,10 +150,10 @@ t.test('hop-by-hop fields and those that Weir writes itself are dropped without 
   const names = ['Keep-Alive', 'Proxy-Connection', 'TE', 'Upgrade', 'HTTP2-Settings', 'X-Forwarded-For', 'X-Forwarded-Proto', 'X-Forwarded-Host', 'X-Request-Id']
   const { dropped, head } = parse(...names.map(name => `${name}: a`), 'Via: 1.0 b', 'Forwarded: for=c', 'Trailer: x', 'Max-Forwards: 1')
   t.same(dropped, names)
-  t.equal(head.hasForwarded, true)
+  t.equal(head.claimsOrigin, true)
   t.equal(head.fields.value(head.upgradeLine), 'a')
   t.equal(head.fields.value(head.requestIdLine), 'a')
-  t.equal(parse().head.hasForwarded, false)
+  t.equal(parse().head.claimsOrigin, false)
 })
 
 t.test('TE: trailers is recognised as a member of the list', async t => {

@@ -88,20 +88,39 @@ t.test('known fields are recognised in any case, and nothing else is', async t =
     Date: FIELD.date,
     'max-forwards': FIELD.maxForwards,
     Trailer: FIELD.trailer,
-    'HTTP2-Settings': FIELD.http2Settings
+    'HTTP2-Settings': FIELD.http2Settings,
+    Forwarded: FIELD.originClaim,
+    'X-Real-IP': FIELD.originClaim,
+    'Client-Cert': FIELD.reserved,
+    'client-cert-CHAIN': FIELD.reserved
   }
   for (const [name, expected] of Object.entries(names)) {
+    // What is no known field may still be of a family.
+    const unknown = /^x-forwarded-/i.test(name) ? FIELD.originClaim : FIELD.other
     t.equal(id(name), expected, name)
     t.equal(id(name.toUpperCase()), expected)
-    t.equal(id(`${name}x`), FIELD.other)
-    t.equal(id(name.slice(0, -1)), FIELD.other)
-    t.equal(id(name.replace(/.$/, '_')), FIELD.other)
+    t.equal(id(`${name}x`), unknown)
+    t.equal(id(name.slice(0, -1)), unknown)
+    t.equal(id(name.replace(/.$/, '_')), unknown)
+    if (name.includes('-')) t.equal(id(name.replace('-', '_')), FIELD.lookalike)
   }
-  t.equal(Object.keys(names).length, Object.keys(FIELD).length - 2, 'all of them, but for `other` and `lookalike`')
+  t.same(new Set([...Object.values(names), FIELD.other, FIELD.lookalike]), new Set(Object.values(FIELD)), 'all of them')
   // With the bit that tells cases apart flipped, other characters must not become letters of a name.
   t.equal(id('content\rlength'), FIELD.other)
   t.equal(id('x'.repeat(500)), FIELD.other)
   t.equal(id(''), FIELD.other)
+})
+
+t.test('fields of a family are recognised by the beginning of their names, in any case', async t => {
+  const id = (text: string): number => within(text, fieldId)
+  for (const [expected, names] of [
+    [FIELD.originClaim, ['X-Forwarded-Port', 'x-forwarded-prefix', 'X-FORWARDED-SSL', 'x-forwarded-', 'X-Forwarded-Client', `x-forwarded-${'y'.repeat(200)}`, 'x-forwarded-a_b']],
+    [FIELD.reserved, ['X-Weir-Version', 'x-weir-', 'X-Client-Cert-Subject', 'x-client-cert-', 'X-Forwarded-Client-Cert', 'x-forwarded-client-cert-chain', 'X-FORWARDED-CLIENT-CERTS']],
+    [FIELD.lookalike, ['X_Forwarded_Port', 'x-forwarded_port', 'X_Weir-Version', 'x_client_cert_subject', 'X-Forwarded-Client_Cert', 'x-weir_']],
+    [FIELD.other, ['X-Forwarded', 'X-Forward-For', 'X-Weir', 'X-Weird', 'X-Client-Cert', 'X-Client-Certs', 'Client-Certs', 'Client-Cert-', 'x.forwarded.port', 'XX-Weir-Version', 'x', '\x18-weir-version']]
+  ] as const) {
+    for (const name of names) t.equal(id(name), expected, name)
+  }
 })
 
 t.test('every fault has its own negative number, a text, and a code of the error table', async t => {

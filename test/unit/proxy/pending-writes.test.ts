@@ -1,23 +1,15 @@
 /** Who owns a buffer while a write waits: the cases that a real kernel meets only now and then. */
 import type { ReadBuffer } from '../../../src/core/byte-stream.ts'
-import { DownstreamHttp1 } from '../../../src/proxy/downstream-http1.ts'
-import { Forwarding } from '../../../src/proxy/forwarding.ts'
-import { proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
-import { HeldStream } from '../../helpers/held-stream.ts'
+import type { DownstreamHttp1 } from '../../../src/proxy/downstream-http1.ts'
+import { proxyTest } from '../../helpers/data-plane.ts'
+import { heldClient } from '../../helpers/held-client.ts'
+import type { HeldStream } from '../../helpers/held-stream.ts'
 import { get } from '../../helpers/raw-client.ts'
 import { MessageReader } from '../../helpers/raw-http.ts'
 import { ok } from '../../helpers/raw-origin.ts'
 
 const PIECE_BYTES = 65_536
 const LINGER_MS = 2_000
-
-function connect (bench: ProxyBench): { readonly stream: HeldStream, readonly connection: DownstreamHttp1 } {
-  const stream = new HeldStream(bench.plane.sharedBuffer)
-  const connection = new DownstreamHttp1(bench.plane, new Forwarding('127.0.0.1', bench.plane.trustedProxies))
-  stream.attach(connection)
-  connection.start(stream)
-  return { stream, connection }
-}
 
 for (const size of [10, 5_000, 8_000, 100_000]) {
   for (const framing of ['Content-Length', 'chunks'] as const) {
@@ -28,7 +20,7 @@ for (const size of [10, 5_000, 8_000, 100_000]) {
         if (framing === 'Content-Length') connection.send(ok(answer))
         else connection.send(Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${answer.length.toString(16)}\r\n`), answer, Buffer.from('\r\n0\r\n\r\n')]))
       })
-      const { stream, connection } = connect(bench)
+      const { stream, connection } = heldClient(bench)
       stream.receive(Buffer.from(get('/mine')))
       // Pieces are taken one by one; the last one waits.
       await bench.until('the first piece', () => stream.heldBytes > 0)
@@ -51,7 +43,7 @@ for (const size of [10, 5_000, 8_000, 100_000]) {
 
 proxyTest('an answer that closes the connection may wait for its reader for longer than a connection lingers', async (t, bench) => {
   await bench.origin((_, connection) => { connection.send(ok('late')) })
-  const { stream, connection } = connect(bench)
+  const { stream, connection } = heldClient(bench)
   stream.receive(Buffer.from(get('/', 'Connection: close\r\n')))
   await bench.until('the answer', () => stream.ended)
   t.ok(stream.writePending)
@@ -63,9 +55,21 @@ proxyTest('an answer that closes the connection may wait for its reader for long
   t.equal(stream.gone, 'destroyed')
 })
 
+for (const taken of [false, true]) {
+  proxyTest(`an answer whose end is ${taken ? 'taken' : 'never taken'} ${taken ? 'lingers, then ends in peace' : 'ends with a reset: nothing else shows that it is not whole'}`, async (t, bench) => {
+    await bench.origin((_, connection) => { connection.send(ok('x')) })
+    const { stream, connection } = heldClient(bench)
+    stream.receive(Buffer.from('GET / HTTP/1.0\r\n\r\n'))
+    await bench.until('the answer', () => stream.ended)
+    if (taken) stream.take()
+    connection.onDeadline()
+    t.equal(stream.gone, taken ? 'destroyed' : 'reset')
+  })
+}
+
 proxyTest('a client that goes while its answer waits ends everything', async (t, bench) => {
   await bench.origin((_, connection) => { connection.send(ok(Buffer.alloc(3_000_000))) })
-  const { stream, connection } = connect(bench)
+  const { stream, connection } = heldClient(bench)
   stream.receive(Buffer.from(get()))
   await bench.until('the first piece', () => stream.heldBytes > 0)
   connection.onClose()
@@ -75,7 +79,7 @@ proxyTest('a client that goes while its answer waits ends everything', async (t,
 
 proxyTest('requests sent ahead wait until the answer before them has been taken', async (t, bench) => {
   const origin = await bench.origin((_, connection) => { connection.send(ok('x')) })
-  const { stream, connection } = connect(bench)
+  const { stream, connection } = heldClient(bench)
   stream.receive(Buffer.from(get('/1') + get('/2') + get('/3')))
   for (let count = 1; count <= 3; count++) {
     await bench.until('an answer', () => stream.heldBytes > 0)
@@ -97,7 +101,7 @@ function feed (stream: HeldStream, pieces: number): number {
 proxyTest('a piece of a request that waits for its origin keeps its buffer, the last one too', async (t, bench) => {
   const origin = await bench.origin()
   const begin = async (pieces: number, index: number): Promise<{ readonly stream: HeldStream, readonly connection: DownstreamHttp1 }> => {
-    const both = connect(bench)
+    const both = heldClient(bench)
     both.stream.receive(Buffer.from(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${pieces * PIECE_BYTES}\r\n\r\n`))
     const slow = await origin.connection(index)
     await slow.head()

@@ -3,6 +3,7 @@
  */
 import t from 'tap'
 import type { Endpoint } from '../../../src/core/endpoint.ts'
+import { ConnectionLedger } from '../../../src/proxy/connection-ledger.ts'
 import { dataPlaneOptions } from '../../../src/runtime/data-plane-options.ts'
 import { WorkerPool, type WorkerPoolDeps } from '../../../src/runtime/worker-pool.ts'
 import type { RunningWorker, WorkerThreadEvents } from '../../../src/runtime/worker-thread.ts'
@@ -15,7 +16,7 @@ import { RecordingLogger } from '../../helpers/recording-logger.ts'
 
 const { config } = await loadConfig({ file: 'test/fixtures/config/valid-minimal.yaml', env: {}, args: [] })
 const OPTIONS = dataPlaneOptions(config)
-const ROUTE: RouteSpec = { name: 'hello', match: {}, affinity: { by: 'client-ip', level: 'version' }, balancing: 'least-request', whenEmpty: 'fallback', versions: [{ name: 'v1', slot: 0 }] }
+const ROUTE: RouteSpec = { name: 'hello', match: {}, affinity: { by: 'client-ip', level: 'version' }, balancing: 'least-request', whenEmpty: 'fallback', upgrades: [], versions: [{ name: 'v1', slot: 0 }] }
 const ENDPOINT: Endpoint = { address: '192.0.2.1', port: 80, ready: true, serving: true, terminating: false }
 
 /** A thread that does nothing but remember what it was told. */
@@ -24,6 +25,7 @@ class FakeWorker implements RunningWorker {
   readonly startedMs: number
   readonly appliedEpochs = new Map<string, number>()
   readonly page: Float64Array
+  readonly ledger: ConnectionLedger
   readonly received: ControlMessage[] = []
   readonly #events: WorkerThreadEvents
   #ended = false
@@ -32,6 +34,7 @@ class FakeWorker implements RunningWorker {
     this.id = data.workerId
     this.startedMs = startedMs
     this.page = new Float64Array(data.page)
+    this.ledger = new ConnectionLedger(data.ledger, data.workerId)
     this.#events = events
   }
 
@@ -104,6 +107,38 @@ t.test('the pool listens when all workers do, and is told before what they have 
   const { worker, pool } = await createOpenPool()
   for (const index of [0, 1]) t.same(worker(index).types, ['routes', 'endpoints', 'split', 'routes', 'listen'])
   t.equal(pool.accepting, true)
+})
+
+t.test('the connections of a worker that dies are forgotten, and those of its peers are not', async t => {
+  const { worker, workers, clock } = await createOpenPool()
+  for (const index of [0, 1]) {
+    t.equal(worker(index).ledger.enterListener(0, 9), true)
+    t.ok(worker(index).ledger.enterClient('192.0.2.1', 9))
+  }
+  t.same([worker(1).ledger.listenerCount(0), worker(1).ledger.clientCount('192.0.2.1')], [2, 2], 'they share their memory')
+  worker(0).die()
+  t.same([worker(1).ledger.listenerCount(0), worker(1).ledger.clientCount('192.0.2.1')], [1, 1])
+  clock.advance(100)
+  t.equal(workers.length, 3)
+  t.equal(worker(2).ledger.enterListener(0, 2), true, 'the replacement counts where its predecessor did')
+  t.equal(worker(1).ledger.listenerCount(0), 2)
+})
+
+t.test('a replacement gets the latest ticket keys and certificates before it listens', async t => {
+  const { pool, clock, worker } = await createOpenPool()
+  const material = (cert: string) => ({ certificates: [{ cert, key: 'key', names: ['a.test'] }], minVersion: '1.2', clientCertificates: undefined } as const)
+  pool.sendTicketKeys(new Uint8Array(48))
+  pool.sendTicketKeys(new Uint8Array(48).fill(1))
+  pool.sendCertificates('web', material('old'))
+  pool.sendCertificates('web', material('new'))
+  pool.sendCertificates('other', material('theirs'))
+  t.same(worker(1).types.slice(-5), ['ticket-keys', 'ticket-keys', 'certificates', 'certificates', 'certificates'])
+  worker(0).die()
+  clock.advance(100)
+  t.same(worker(2).types.slice(-4), ['ticket-keys', 'certificates', 'certificates', 'listen'])
+  t.match(worker(2).received.at(-4), { keys: new Uint8Array(48).fill(1) })
+  t.match(worker(2).received.at(-3), { listener: 'web', material: material('new') })
+  t.match(worker(2).received.at(-2), { listener: 'other', material: material('theirs') })
 })
 
 t.test('a worker that dies is counted and replaced, and the replacement gets the latest of everything before it listens', async t => {

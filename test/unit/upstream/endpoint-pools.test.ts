@@ -1,6 +1,7 @@
 import t from 'tap'
 import { createBalancer } from '../../../src/balancing/create-balancer.ts'
 import type { Endpoint } from '../../../src/core/endpoint.ts'
+import { plainTransport } from '../../../src/upstream/plain-transport.ts'
 import { VersionPool } from '../../../src/upstream/version-pool.ts'
 import { ProxyBench } from '../../helpers/data-plane.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
@@ -63,4 +64,16 @@ t.test('IPv6 endpoints are known by their bracketed name', async t => {
   const first = version()
   first.update([endpoint(80, { address: 'fd00::1' })])
   t.equal(first.pick(0)?.key, '[fd00::1]:80')
+})
+
+t.test('an endpoint that is reached in another way has a pool of its own, under the same name', async t => {
+  const { pools } = new ProxyBench({}, new FakeClock())
+  const other = { ...plainTransport, identity: 'other' }
+  const [plain, secure] = [pools.acquire(endpoint(1)), pools.acquire(endpoint(1), other)]
+  t.not(plain, secure)
+  t.same([plain.key, secure.key, plain.hash], ['127.0.0.1:1', '127.0.0.1:1', secure.hash])
+  t.equal(pools.acquire(endpoint(1), { ...other }), secure)
+  pools.release(plain)
+  t.not(pools.acquire(endpoint(1)), plain, 'it was forgotten')
+  t.equal(pools.acquire(endpoint(1), other), secure, 'the other one was not')
 })

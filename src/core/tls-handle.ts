@@ -1,0 +1,78 @@
+/**
+ * The handle below a TLS socket, used to leave out what a Node stream does for each chunk. Node documents none of it, so it
+ * is used only on the Node versions that it was checked with.
+ */
+import net from 'node:net'
+import type tls from 'node:tls'
+import { supportsDirectHandles } from './tcp-stream.ts'
+
+/** What TlsStream writes to. */
+export interface TlsHandle {
+  /**
+   * Encrypts bytes, which are free after the call, and sends them. The process ends when the write before is not over.
+   * @returns an error number, or a write that goes on
+   */
+  writeBuffer (request: null, bytes: Buffer): number | TlsWrite
+}
+
+/** A write. It is over in a later turn, even when the kernel has taken everything. */
+export interface TlsWrite {
+  /** An error number when the write has failed already; then `oncomplete` is not called. */
+  readonly writeStatus: number | null
+  /** To be set. Called with 0 or an error number. */
+  oncomplete: ((status: number) => void) | null
+}
+
+interface ReadableHandle extends TlsHandle {
+  useUserBuffer (buffer: Uint8Array): void
+}
+
+const DIRECT = supportsDirectHandles(process.versions.node)
+
+/** The handle of a TLS socket whose handshake is over; undefined where it must not be used. */
+export function tlsHandleOf (socket: tls.TLSSocket): TlsHandle | undefined {
+  const handle = handleOf(socket)
+  return isTlsHandle(handle) ? handle : undefined
+}
+
+/** Bytes that the kernel has not taken yet of what was written to a connection below TLS. */
+export function unsentBytes (transport: net.Socket): number {
+  const handle = handleOf(transport)
+  const bytes: unknown = handle === undefined ? 0 : Reflect.get(handle, 'writeQueueSize')
+  return typeof bytes === 'number' ? bytes : 0
+}
+
+/**
+ * Gives what a socket decrypts to `onRead`, instead of a 'data' event with a buffer of its own for each record.
+ * @param onRead gets the number of bytes in `memory`, which are valid during the call; says false when reading has to stop.
+ *   Records that have been received already come nevertheless.
+ * @param memory shared by all sockets
+ */
+export function readDirectly (socket: tls.TLSSocket, memory: Buffer, onRead: (length: number) => boolean): void {
+  const handle = handleOf(socket)
+  if (READING === undefined || !isTlsHandle(handle)) return
+  Reflect.set(socket, READING.buffer, memory)
+  Reflect.set(socket, READING.callback, onRead)
+  handle.useUserBuffer(memory)
+}
+
+function handleOf (socket: net.Socket): object | undefined {
+  if (!DIRECT) return undefined
+  const handle: unknown = Reflect.get(socket, '_handle')
+  return typeof handle === 'object' && handle !== null ? handle : undefined
+}
+
+function isTlsHandle (handle: object | undefined): handle is ReadableHandle {
+  return handle !== undefined && typeof Reflect.get(handle, 'writeBuffer') === 'function' &&
+    typeof Reflect.get(handle, 'useUserBuffer') === 'function' && typeof Reflect.get(handle, 'destroySSL') === 'function'
+}
+
+/** Where a socket keeps what the option `onread` of net.connect says, which a TLS socket over another one does not take. */
+const READING = DIRECT ? readingKeys() : undefined
+
+function readingKeys (): { readonly buffer: symbol, readonly callback: symbol } | undefined {
+  const keys = Object.getOwnPropertySymbols(new net.Socket())
+  const buffer = keys.find(key => key.description === 'kBuffer')
+  const callback = keys.find(key => key.description === 'kBufferCb')
+  return buffer === undefined || callback === undefined ? undefined : { buffer, callback }
+}

@@ -1,0 +1,52 @@
+/**
+ * The bytes of a section of lines (a head, trailers) that comes in pieces, kept in one buffer that grows, and the word when
+ * a parser should look at them. It makes progress by whole lines, so it is asked when the end of one has come; a line that
+ * does not end is looked at again when the bytes have doubled, and when they are more than allowed. So all looks together
+ * cost time in proportion to the bytes, however small the pieces, if each starts where the last whole line ended.
+ */
+const LF = 0x0a
+const FIRST_BYTES = 512
+
+export interface CollectorLayout {
+  /** Room that is left free before the first byte. */
+  readonly headroom: number
+  /** Room that is left free behind the last byte. */
+  readonly tailroom: number
+  /** How many bytes the section may have. Beyond them every piece is worth a look, in which the parser has to refuse. */
+  readonly maxBytes: number
+}
+
+export class LineCollector {
+  /** The bytes are at `buf[layout.headroom, end)`. An add() may move them to another buffer. */
+  buf: Buffer
+  end: number
+  readonly #layout: CollectorLayout
+  /** Without the end of a line, nothing is worth a look before the bytes are so many. */
+  #lookAt = 0
+
+  constructor (layout: CollectorLayout) {
+    this.#layout = layout
+    this.end = layout.headroom
+    this.buf = Buffer.allocUnsafeSlow(layout.headroom + FIRST_BYTES + layout.tailroom)
+  }
+
+  /**
+   * Adds a copy of `piece[start, end)`.
+   * @returns should a parser look at the bytes now?
+   */
+  add (piece: Buffer, start: number, end: number): boolean {
+    const { headroom, tailroom, maxBytes } = this.#layout
+    const before = this.end
+    const length = before - headroom + end - start
+    if (this.buf.length < headroom + length + tailroom) {
+      const larger = Buffer.allocUnsafeSlow(headroom + length * 2 + tailroom)
+      this.buf.copy(larger, headroom, headroom, before)
+      this.buf = larger
+    }
+    piece.copy(this.buf, before, start, end)
+    this.end = headroom + length
+    if (length < this.#lookAt && this.buf.subarray(before, this.end).indexOf(LF) < 0) return false
+    this.#lookAt = Math.min(length * 2, maxBytes + 1)
+    return true
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Passes a request on to an endpoint: head and first piece of the body in one write, kept there for another attempt; then
+ * the rest as it comes, framed as the endpoint can read it. Hot.
+ */
+import { BODY } from '../http1/request-head.ts'
+import type { RequestHead } from '../http1/request-head.ts'
+import { rewriteRequestHead, rewrittenHeadBound } from '../http1/rewrite-request-head.ts'
+import type { RequestAdditions } from '../http1/rewrite-request-head.ts'
+import type { UpstreamConnection } from '../upstream/upstream-connection.ts'
+import { appendChunk, framePiece, PIECE_FRAMING_BYTES } from './body-piece.ts'
+import type { BodyPiece } from './body-piece.ts'
+
+const MS_PER_S = 1_000
+const NO_BYTES = Buffer.alloc(0)
+
+export class RequestRelay {
+  /** Everything of the request has been handed to the connection. */
+  done = false
+  /** All that was sent lies in the connection's `out`. */
+  whole = false
+  /** The rest of the body waits for the endpoint. */
+  held = false
+  /** It is the rate of the body, and not a silence, that the deadline of the next piece was set by. */
+  tooSlow = false
+  #framing: number = BODY.none
+  /** When the body began, later by the time in which it was held. */
+  #startMs = 0
+  #heldSinceMs = 0
+  #bytes = 0
+  /** The request as it was sent: a second look at it costs another parse, but only errors and the access log look. */
+  #sent: Buffer = NO_BYTES
+  #sentLength = 0
+
+  reset (head: RequestHead, piece: BodyPiece, nowMs: number): void {
+    this.#framing = head.framing()
+    this.done = piece.last
+    this.whole = piece.last
+    this.held = false
+    this.#startMs = nowMs
+    this.#bytes = piece.end - piece.start
+  }
+
+  /**
+   * The endpoint takes no more for now, so the client has to wait with the rest of the body.
+   * @returns false when there is nothing to wait with
+   */
+  hold (nowMs: number): boolean {
+    if (this.done || this.held) return false
+    this.held = true
+    this.#heldSinceMs = nowMs
+    return true
+  }
+
+  /**
+   * The endpoint takes more.
+   * @returns false when nothing was held
+   */
+  letGo (nowMs: number): boolean {
+    if (!this.held) return false
+    this.held = false
+    // Time in which the client could not send does not count for its rate.
+    this.#startMs += nowMs - this.#heldSinceMs
+    return true
+  }
+
+  /**
+   * How long the next piece of the body may take: no longer than a silence may be, and so that the body keeps to its rate.
+   * @param minRate bytes per second, on average, once the body is older than a silence may be; 0 sets no rate
+   */
+  pieceTimeMs (nowMs: number, silenceMs: number, minRate: number): number {
+    this.tooSlow = false
+    if (this.held || minRate === 0) return silenceMs
+    const leftMs = this.#startMs + silenceMs + this.#bytes / minRate * MS_PER_S - nowMs
+    if (leftMs >= silenceMs) return silenceMs
+    this.tooSlow = true
+    return Math.max(1, leftMs)
+  }
+
+  /** Serialises the head and the first piece into the connection's own memory, where they stay for another attempt. */
+  writeHead (connection: UpstreamConnection, head: RequestHead, additions: RequestAdditions, piece: BodyPiece): void {
+    const bodyLength = piece.end - piece.start
+    const trailers = piece.trailers === undefined ? 0 : piece.trailers.length
+    connection.reserveOut(rewrittenHeadBound(head, additions) + bodyLength + trailers + PIECE_FRAMING_BYTES)
+    const out = connection.out
+    let pos = rewriteRequestHead(head, additions, out, 0)
+    if (this.#framing === BODY.chunked) {
+      pos = appendChunk(piece, out, pos)
+    } else if (bodyLength > 0) {
+      piece.buf.copy(out, pos, piece.start, piece.end)
+      pos += bodyLength
+    }
+    connection.outLength = pos
+    this.#sent = out
+    this.#sentLength = pos
+  }
+
+  /**
+   * Sends another piece.
+   * @returns has the kernel taken it, so that its buffer is free?
+   */
+  writeBody (connection: UpstreamConnection, piece: BodyPiece): boolean {
+    if (piece.last) this.done = true
+    this.#bytes += piece.end - piece.start
+    const bytes = this.#framing === BODY.chunked ? framePiece(piece) : piece.buf.subarray(piece.start, piece.end)
+    return bytes.length === 0 || connection.write(bytes)
+  }
+
+  /** What was sent first; `parser` is a head that nobody else uses. Null when nothing was. */
+  sentHead (parser: RequestHead): RequestHead | null {
+    if (this.#sentLength === 0) return null
+    parser.reset(this.#sent, 0)
+    return parser.parse(this.#sentLength) === 1 ? parser : null
+  }
+
+  /** Forgets the request. */
+  release (): void {
+    this.#sent = NO_BYTES
+    this.#sentLength = 0
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * TLS to the endpoints of a version. Loading this file loads node:tls: workers do so when the first version asks for it.
+ */
+import tls from 'node:tls'
+import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../core/byte-stream.ts'
+import type { Clock } from '../core/clock.ts'
+import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import { TlsStream } from '../core/tls-stream.ts'
+import type { Authorities, Dialer, DialTarget, Transport, UpstreamTls } from './transport.ts'
+
+/**
+ * How long a session is offered again. A resumed session is not verified anew, so this is how long the connections of a
+ * worker may go on trusting a certificate after it has expired.
+ */
+export const SESSION_LIFE_MS = 600_000
+/** What TCP reports of a connection that was not made. Anything else comes from the handshake, an end or a reset in it as well. */
+const CONNECT_ERRORS = /^E(?!CONNRESET$|PIPE$|PROTO$)[A-Z]+$/
+
+/**
+ * What verifies certificates: TLS 1.2 at least. Authorities that are not self-signed are trusted as they are, because
+ * whoever names an intermediate means it.
+ * @param ca undefined takes the authorities that Node ships with
+ * @throws Error when `ca` is not PEM
+ */
+export function createClientContext (ca: Authorities | undefined): tls.SecureContext {
+  return tls.createSecureContext({ minVersion: 'TLSv1.2', allowPartialTrustChain: true, ...(ca === undefined ? {} : { ca: ca.pem }) })
+}
+
+/** Tells apart what must not share connections: other authorities, another name, another strictness. */
+export function tlsIdentity ({ ca, serverName, verify }: UpstreamTls): string {
+  return JSON.stringify([ca?.digest ?? null, serverName ?? null, verify])
+}
+
+export class TlsTransport implements Transport {
+  readonly identity: string
+  readonly #settings: UpstreamTls
+  readonly #context: tls.SecureContext
+  readonly #clock: Clock
+
+  /** @param context made of the authorities of `settings`; many transports may share one */
+  constructor (settings: UpstreamTls, context: tls.SecureContext, clock: Clock) {
+    this.identity = tlsIdentity(settings)
+    this.#settings = settings
+    this.#context = context
+    this.#clock = clock
+  }
+
+  dialerTo (target: DialTarget): Dialer {
+    const { serverName, verify } = this.#settings
+    return new TlsDialer(target, {
+      secureContext: this.#context,
+      rejectUnauthorized: verify,
+      ALPNProtocols: ['http/1.1'],
+      // RFC 6066 section 3: an address is not sent by SNI.
+      ...(serverName === undefined ? {} : { servername: serverName })
+    }, this.#clock)
+  }
+}
+
+type DialOptions = Pick<Parameters<typeof TlsStream.connect>[0]['tls'], 'secureContext' | 'rejectUnauthorized' | 'ALPNProtocols' | 'servername'>
+
+/** Keeps the endpoint's latest session, so that the next handshake is a short one. */
+class TlsDialer implements Dialer {
+  readonly #target: DialTarget
+  readonly #options: DialOptions
+  readonly #clock: Clock
+  #session: Buffer | undefined
+  #sessionMs = 0
+  readonly #keepSession = (session: Buffer): void => {
+    this.#session = session
+    this.#sessionMs = this.#clock.nowMs()
+  }
+
+  constructor (target: DialTarget, options: DialOptions, clock: Clock) {
+    this.#target = target
+    this.#options = options
+    this.#clock = clock
+  }
+
+  dial (handler: ByteStreamHandler, buffer: ReadBuffer, onConnect: () => void): ByteStream {
+    const { address, port } = this.#target
+    if (this.#clock.nowMs() - this.#sessionMs > SESSION_LIFE_MS) this.#session = undefined
+    const session = this.#session === undefined ? {} : { session: this.#session }
+    return TlsStream.connect({ address, port, tls: { ...this.#options, ...session, onSession: this.#keepSession } }, handler, buffer, onConnect)
+  }
+
+  failed (reason: string): ProxyErrorCode {
+    // The session may have been the reason.
+    this.#session = undefined
+    return CONNECT_ERRORS.test(reason) ? 'upstream_connect_failed' : 'upstream_tls_failed'
+  }
+}

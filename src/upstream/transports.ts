@@ -1,0 +1,63 @@
+/**
+ * The transports of a worker: one for all versions that reach their endpoints in the same way.
+ */
+import type { SecureContext } from 'node:tls'
+import type { Clock } from '../core/clock.ts'
+import { plainTransport } from './plain-transport.ts'
+import type * as TlsModule from './tls-transport.ts'
+import type { Transport, UpstreamTls } from './transport.ts'
+
+export class Transports {
+  readonly #clock: Clock
+  /** Loaded when a version needs it: a worker without TLS does without 2 MiB. */
+  #module: typeof TlsModule | undefined
+  /** By identity. */
+  #known = new Map<string, Transport>()
+  #before = new Map<string, Transport>()
+  /** By the digest of the authorities; '' for those that Node ships with. Parsing them is slow and they are large. */
+  #contexts = new Map<string, SecureContext>()
+  #contextsBefore = new Map<string, SecureContext>()
+
+  constructor (clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** May `of` be asked for TLS? */
+  get loaded (): boolean { return this.#module !== undefined }
+
+  /** Loads what TLS needs. */
+  async load (): Promise<void> {
+    this.#module = await import('./tls-transport.ts')
+  }
+
+  /** Begins a new set of transports: what is not asked for until the next call is forgotten then. */
+  renew (): void {
+    this.#before = this.#known
+    this.#contextsBefore = this.#contexts
+    this.#known = new Map()
+    this.#contexts = new Map()
+  }
+
+  /**
+   * The way to the endpoints of a version.
+   * @param tls undefined for plain TCP
+   * @throws Error when TLS is asked for and not loaded
+   */
+  of (tls: UpstreamTls | undefined): Transport {
+    if (tls === undefined) return plainTransport
+    if (this.#module === undefined) throw new Error('TLS is not loaded')
+    const { tlsIdentity, TlsTransport } = this.#module
+    const identity = tlsIdentity(tls)
+    const context = this.#contextOf(tls, this.#module)
+    const transport = this.#known.get(identity) ?? this.#before.get(identity) ?? new TlsTransport(tls, context, this.#clock)
+    this.#known.set(identity, transport)
+    return transport
+  }
+
+  #contextOf ({ ca }: UpstreamTls, { createClientContext }: typeof TlsModule): SecureContext {
+    const key = ca?.digest ?? ''
+    const context = this.#contexts.get(key) ?? this.#contextsBefore.get(key) ?? createClientContext(ca)
+    this.#contexts.set(key, context)
+    return context
+  }
+}

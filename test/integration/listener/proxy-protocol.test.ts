@@ -1,0 +1,3 @@
+import { proxyProtocolScenarios } from './proxy-protocol-scenarios.ts'
+
+proxyProtocolScenarios()

@@ -1,0 +1,74 @@
+/**
+ * WebSocket through a whole Weir: what it counts, what an idle tunnel costs, and what a shutdown does to it.
+ */
+import t, { type Test } from 'tap'
+import { WebSocketClient, webSocketOrigin } from '../../helpers/websocket-origin.ts'
+import { eventually, startWeir, type PlainConfig, type WeirProcess } from '../../helpers/weir-process.ts'
+
+const KIB = 1_024
+const WARM_UP = 300
+const TUNNELS = 1_000
+
+const origin = await webSocketOrigin(t, { perMessageDeflate: false })
+
+async function start (t: Test, route: PlainConfig = {}, more: PlainConfig = {}): Promise<WeirProcess> {
+  const versions = [{ name: 'v1', weight: 1, endpoints: { static: [`127.0.0.1:${origin.port}`] } }]
+  return await startWeir(t, { config: () => ({ workers: 1, routes: [{ name: 'chat', versions, ...route }], ...more }) })
+}
+
+/** Opens so many, each of which has carried a message both ways. */
+async function open (t: Test, weir: WeirProcess, count: number): Promise<readonly WebSocketClient[]> {
+  const clients: WebSocketClient[] = []
+  t.teardown(() => { for (const { socket } of clients) socket.terminate() })
+  while (clients.length < count) {
+    const some = await Promise.all(Array.from({ length: Math.min(100, count - clients.length) }, async () => await WebSocketClient.open(`ws://127.0.0.1:${weir.ports.web}/`)))
+    clients.push(...some)
+    for (const [index, { socket }] of some.entries()) socket.send(`hello ${index}`)
+    for (const [index, client] of some.entries()) t.equal((await client.message(0)).toString(), `hello ${index}`)
+  }
+  return clients
+}
+
+async function close (weir: WeirProcess, clients: readonly WebSocketClient[]): Promise<void> {
+  for (const { socket } of clients) socket.close()
+  await Promise.all(clients.map(async client => await client.closing()))
+  await eventually(async () => await weir.metric('weir_tunnels_open') === 0 ? true : undefined)
+}
+
+t.test('tunnels are counted, an idle one costs little memory, and closed ones leave nothing', async t => {
+  const weir = await start(t)
+  // The worker's heap grows to the size that it works with.
+  await close(weir, await open(t, weir, WARM_UP))
+  const before = await weir.metric('process_resident_memory_bytes')
+  const clients = await open(t, weir, TUNNELS)
+  const each = (await weir.metric('process_resident_memory_bytes') - before) / TUNNELS
+  t.ok(each < 64 * KIB, `${Math.round(each)} bytes each`)
+  t.comment(`${Math.round(each / KIB)} KiB each`)
+  t.equal(await weir.metric('weir_tunnels_open', { route: 'chat', version: 'v1' }), TUNNELS)
+  t.equal(await weir.metric('weir_tunnels_total', { route: 'chat', version: 'v1' }), WARM_UP + TUNNELS)
+  await close(weir, clients)
+  await eventually(async () => await weir.metric('weir_upstream_connections_open') === 0 ? true : undefined)
+  t.equal(await weir.metric('weir_requests_total', { route: 'chat', version: 'v1', code_class: '1xx' }), WARM_UP + TUNNELS)
+})
+
+t.test('a route may allow no upgrade: the request is a plain one', async t => {
+  const weir = await start(t, { upgrades: [] })
+  await t.rejects(WebSocketClient.open(`ws://127.0.0.1:${weir.ports.web}/`), /Unexpected server response: 200/)
+  t.equal(await weir.metric('weir_tunnels_total'), 0)
+})
+
+t.test('a shutdown leaves tunnels open until timeouts.drain, then cuts them and says how many', async t => {
+  const weir = await start(t, {}, { timeouts: { drain: '1500ms' } })
+  const [staying, leaving] = await open(t, weir, 2)
+  if (staying === undefined || leaving === undefined) throw new Error('no clients')
+  weir.kill('SIGTERM')
+  await weir.untilLogged('weir is shutting down')
+  staying.socket.send('still there')
+  t.equal((await staying.message(1)).toString(), 'still there')
+  leaving.socket.close(1000)
+  t.same(await leaving.closing(), { code: 1000, reason: '' })
+  t.equal(staying.closed, undefined)
+  t.match(await staying.closing(), { code: 1006 })
+  t.equal(await weir.end(), 0)
+  t.match(weir.logged('connections were cut because timeouts.drain was over'), [{ connections: 1 }])
+})

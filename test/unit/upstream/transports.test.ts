@@ -1,0 +1,51 @@
+import t from 'tap'
+import { plainTransport } from '../../../src/upstream/plain-transport.ts'
+import { Transports } from '../../../src/upstream/transports.ts'
+import type { UpstreamTls } from '../../../src/upstream/transport.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
+import { authorities, NAMED } from '../../helpers/upstream-certificates.ts'
+
+async function setUp (): Promise<Transports> {
+  const transports = new Transports(new FakeClock())
+  await transports.load()
+  return transports
+}
+
+t.test('TLS has to be loaded, plain TCP does not', async t => {
+  const transports = new Transports(new FakeClock())
+  t.equal(transports.of(undefined), plainTransport)
+  t.equal(transports.loaded, false)
+  t.throws(() => transports.of(NAMED), /not loaded/)
+  await transports.load()
+  t.equal(transports.loaded, true)
+  t.not(transports.of(NAMED), plainTransport)
+})
+
+t.test('versions with the same settings have one transport, all others their own', async t => {
+  const transports = await setUp()
+  const settings: readonly UpstreamTls[] = [
+    NAMED,
+    { ...NAMED, verify: false },
+    { ...NAMED, serverName: 'other.test' },
+    { ...NAMED, ca: authorities('other-ca') },
+    { serverName: 'origin.test', verify: true },
+    { ca: authorities('ca'), verify: true },
+    { verify: true },
+    { verify: false }
+  ]
+  const all = settings.map(tls => transports.of(tls))
+  t.equal(new Set(all).size, settings.length)
+  t.equal(new Set(all.map(({ identity }) => identity)).size, settings.length)
+  t.notOk(all.some(({ identity }) => identity === plainTransport.identity))
+  t.equal(transports.of({ ...NAMED, ca: authorities('ca') }), all[0], 'by content, not by object')
+})
+
+t.test('what is still asked for survives a renewal, and nothing else', async t => {
+  const transports = await setUp()
+  const [kept, gone] = [transports.of(NAMED), transports.of({ verify: false })]
+  transports.renew()
+  t.equal(transports.of(NAMED), kept)
+  transports.renew()
+  t.equal(transports.of(NAMED), kept)
+  t.not(transports.of({ verify: false }), gone)
+})
