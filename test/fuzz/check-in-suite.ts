@@ -9,9 +9,8 @@ export function checkInSuite (checks: readonly FuzzCheck[]): void {
   const seed = Number(process.env['FUZZ_SEED'] ?? SEED)
   t.comment(`seed ${seed}`)
   for (const check of checks) {
-    t.test(check.name, t => {
-      t.equal(check.run({ seed, runs: check.runs }), check.runs, `${check.runs} inputs`)
-      t.end()
+    t.test(check.name, async t => {
+      t.equal(await check.run({ seed, runs: check.runs }), check.runs, `${check.runs} inputs`)
     })
   }
 }

@@ -8,13 +8,16 @@ import { faultCode, FAULT, faultName } from '../../src/http1/parse-fault.ts'
 import { RequestHead } from '../../src/http1/request-head.ts'
 import { ResponseHead } from '../../src/http1/response-head.ts'
 import { PartialHead } from '../../src/proxy/partial-head.ts'
+import { PartialResponse } from '../../src/upstream/partial-response.ts'
 import { anyRequestBytes, anyResponseBytes, chunkedBytes, mutate, mutations } from '../helpers/http1-grammar.ts'
 import { latin1 } from '../helpers/http1-message.ts'
 import type { Reading } from '../helpers/http1-message.ts'
 import { readWithNode } from '../helpers/node-http-parser.ts'
-import { readRequest, WIDE_LIMITS } from '../helpers/weir-http1-reader.ts'
+import { fieldsOf, readRequest, WIDE_LIMITS } from '../helpers/weir-http1-reader.ts'
 import { defineCheck } from './fuzz-check.ts'
 import type { FuzzCheck } from './fuzz-check.ts'
+
+const LINE_END = latin1('\n')
 
 function assertSame (expected: unknown, actual: unknown, bytes: Buffer, splits: readonly number[]): void {
   if (isDeepStrictEqual(expected, actual)) return
@@ -46,6 +49,15 @@ function decodeCut (bytes: Buffer, splits: readonly number[]): unknown {
   return { data, consumed: from, done: decoder.done, trailers: decoder.trailers?.toString('latin1') }
 }
 
+/**
+ * Trailers are looked at line by line: what is wrong in the middle of one is refused when the line ends, if not before.
+ */
+function assertDecodedAlike (whole: unknown, bytes: Buffer, splits: readonly number[]): void {
+  const cut = decodeCut(bytes, splits)
+  const awaitsLineEnd = whole === faultName(FAULT.bad_trailer) && cut !== whole
+  assertSame(whole, awaitsLineEnd ? decodeCut(Buffer.concat([bytes, LINE_END]), [...splits, bytes.length]) : cut, bytes, splits)
+}
+
 function responseVerdict (bytes: Buffer): unknown {
   const head = new ResponseHead(WIDE_LIMITS)
   const outcome = head.parse(bytes, 0, bytes.length)
@@ -74,6 +86,35 @@ function headAsOnConnection (bytes: Buffer, splits: readonly number[]): unknown 
 
 function describe (head: RequestHead): unknown {
   return [head.method(), head.target(), head.authority(), head.host(), head.path(), head.query(), head.length, head.connection, head.end - head.start, [...head.fields.dropped.subarray(0, head.fields.droppedCount)]]
+}
+
+/** What a response head says of itself, from an endpoint that sends these pieces; a refusal is a number. */
+function responseAsOnConnection (bytes: Buffer, splits: readonly number[]): unknown {
+  const shared = new ResponseHead(WIDE_LIMITS)
+  let partial: PartialResponse | undefined
+  let from = 0
+  for (const stop of [...splits, bytes.length]) {
+    const outcome = partial === undefined ? shared.parse(bytes, 0, stop) : partial.add(bytes, from, stop)
+    if (outcome < 0) return outcome
+    if (outcome === 1) return describeResponse(partial?.head ?? shared, partial?.end ?? stop, bytes)
+    partial ??= new PartialResponse(shared, stop)
+    from = stop
+  }
+  return 0
+}
+
+/** With all of its bytes, and those behind it up to `end` compared with what was sent. */
+function describeResponse (head: ResponseHead, end: number, bytes: Buffer): unknown {
+  const { fields, start } = head
+  const behind = fields.buf.subarray(head.end, end)
+  return {
+    head: fields.buf.toString('latin1', start, head.end),
+    places: [head.reasonStart - start, head.reasonEnd - start, head.lineEnd - start, head.end - start],
+    facts: [head.status, head.minor, head.length, head.chunked, head.connection, head.hasDate, head.rewriteLength, head.upgradeLine],
+    fields: fieldsOf(fields),
+    dropped: [...fields.dropped.subarray(0, fields.droppedCount)],
+    rest: behind.equals(bytes.subarray(head.end - start, head.end - start + behind.length))
+  }
 }
 
 const NARROW = { maxHeadBytes: 100, maxHeaderFields: 4, maxUriBytes: 20 }
@@ -131,13 +172,23 @@ export const splittingChecks: readonly FuzzCheck[] = [
   }),
   defineCheck('a chunked body is decoded the same whole, cut once at every point, and byte after byte', 3_000, chunkedInput, bytes => {
     const whole = decodeCut(bytes, [])
-    for (const split of everyByte(bytes)) assertSame(whole, decodeCut(bytes, [split]), bytes, [split])
-    assertSame(whole, decodeCut(bytes, everyByte(bytes)), bytes, everyByte(bytes))
+    for (const split of everyByte(bytes)) assertDecodedAlike(whole, bytes, [split])
+    assertDecodedAlike(whole, bytes, everyByte(bytes))
   }),
   defineCheck('a response head is waited for until it is whole, and read the same then', 800, anyResponseBytes, bytes => {
     const whole = responseVerdict(bytes)
     const firstVerdict = everyByte(bytes).map(length => responseVerdict(bytes.subarray(0, length))).find(verdict => verdict !== 0)
     assertSame(whole, firstVerdict ?? whole, bytes, [])
+  }),
+  defineCheck('an endpoint that sends pieces is understood as if it had sent the whole', 1_000, fc.tuple(anyResponseBytes, fc.array(fc.nat(), { maxLength: 6 })), ([bytes, places]) => {
+    const splits = places.map(at => at % (bytes.length + 1)).sort((a, b) => a - b)
+    const whole = responseAsOnConnection(bytes, [])
+    for (const cuts of [splits, everyByte(bytes)]) {
+      const cut = responseAsOnConnection(bytes, cuts)
+      // What is refused in the middle of a line is refused when it ends, if not before.
+      const awaitsLineEnd = typeof whole === 'number' && whole < 0 && cut === 0
+      assertSame(whole, awaitsLineEnd ? responseAsOnConnection(Buffer.concat([bytes, LINE_END]), [...cuts, bytes.length]) : cut, bytes, cuts)
+    }
   }),
   defineCheck('limits hold however the bytes come', 1_500, anyRequestBytes, checkLimits)
 ]
