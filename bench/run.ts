@@ -3,11 +3,12 @@
  */
 import { loadGenerators, loadNote } from './harness/load-generators.ts'
 import { startOrigin } from './harness/origin.ts'
-import { measure, proxyCase, type NamedPeer, type ProxyCase, type ProxyRun, type RunOptions } from './harness/proxy-run.ts'
+import { measureInTurns, pinningNote } from './harness/proxy-rounds.ts'
+import { proxyCase, type ProxyCase, type ProxyRun } from './harness/proxy-run.ts'
 import { proxyChecks, proxyFigures, proxyTables } from './harness/proxy-table.ts'
 import { publish } from './harness/publish.ts'
 import { beginResults } from './harness/results-file.ts'
-import { withSession, type Session } from './harness/session.ts'
+import { withSession } from './harness/session.ts'
 import { integerSetting, integersSetting } from './harness/settings.ts'
 import { chosenPeers, startPeers } from './harness/start-peers.ts'
 import { prepareWeir } from './harness/weir-peer.ts'
@@ -28,7 +29,9 @@ await withSession(async (session) => {
   const origin = await startOrigin(session, sizes)
   const { running, records } = await startPeers(session, peers, { originPorts: origin.ports, clientConnections: connections + idleConnections })
   const runs: ProxyRun[] = []
-  for (const kase of casesOf(generators)) runs.push(...await runCase(session, running, kase))
+  for (const kase of casesOf(generators)) {
+    runs.push(...await measureInTurns(session, running, kase, { rounds, warmupSeconds, connections, seconds }))
+  }
   const results = {
     ...head,
     finishedAt: new Date().toISOString(),
@@ -54,25 +57,4 @@ function casesOf ([first, ...others]: ReturnType<typeof loadGenerators>): readon
     ...idleConnections === 0 ? [] : [proxyCase(smallest, idleConnections, first)],
     ...others.map((generator) => proxyCase(smallest, 0, generator))
   ]
-}
-
-async function runCase (session: Session, running: readonly NamedPeer[], kase: ProxyCase): Promise<readonly ProxyRun[]> {
-  const options: RunOptions = { round: 0, connections, seconds }
-  for (const peer of running) await measure(session, peer, { ...kase, idleConnections: 0 }, { ...options, seconds: warmupSeconds })
-  const runs: ProxyRun[] = []
-  for (let round = 1; round <= rounds; round++) {
-    for (const peer of running) {
-      const run = await measure(session, peer, kase, { ...options, round })
-      runs.push(run)
-      const figures = `${run.cpuMicrosPerRequest.toFixed(1)} µs, ${Math.round(run.requestsPerSecond)}/s, ${run.errors} errors`
-      process.stderr.write(`${kase.name}, round ${round}, ${peer.name}: ${figures}\n`)
-    }
-  }
-  return runs
-}
-
-function pinningNote ({ cpus }: Session): string {
-  return cpus.proxy === undefined || cpus.load === undefined
-    ? 'Nothing is pinned: this machine has one core.'
-    : `Each proxy alone on core ${cpus.proxy}; the load and the origin on core ${cpus.load}.`
 }

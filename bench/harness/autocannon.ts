@@ -37,7 +37,7 @@ function cannonArguments (request: LoadRequest, more: readonly string[]): readon
     require.resolve('autocannon'), '--json', '--no-progress',
     '--connections', String(request.connections), '--duration', String(request.seconds), ...more,
     ...Object.entries(headers).flatMap(([name, value]) => ['--headers', `${name}=${value}`]),
-    `http://127.0.0.1:${request.port}${request.path}`
+    `${request.secure === true ? 'https' : 'http'}://127.0.0.1:${request.port}${request.path}`
   ]
 }
 

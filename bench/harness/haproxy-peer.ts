@@ -15,7 +15,8 @@ export const haproxyPeer: Peer = {
   }
 }
 
-function haproxyConfig ({ listenPort, originPorts }: PeerStart): string {
+function haproxyConfig ({ listenPort, originPorts, certificate }: PeerStart): string {
+  const tls = certificate === undefined ? '' : ` ssl crt ${certificate.pair} ssl-min-ver TLSv1.3`
   return `global
   nbthread 1
   tune.bufsize 65536
@@ -30,8 +31,8 @@ defaults
   option forwardfor
 
 frontend bench
-  bind 127.0.0.1:${listenPort} backlog 4096
-  http-request set-header X-Forwarded-Proto http
+  bind 127.0.0.1:${listenPort} backlog 4096${tls}
+  http-request set-header X-Forwarded-Proto ${certificate === undefined ? 'http' : 'https'}
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   default_backend versions
 

@@ -2,6 +2,7 @@
  * One small HTTP request of the harness itself: readiness probes and the admin API.
  */
 import { request, type Agent } from 'node:http'
+import { request as secureRequest } from 'node:https'
 
 export interface ExchangeRequest {
   readonly port: number
@@ -12,6 +13,8 @@ export interface ExchangeRequest {
   /** Reuses connections; without it every request opens one of its own. */
   readonly agent?: Agent
   readonly timeoutMs?: number
+  /** Over TLS; the server has to show this certificate (PEM). */
+  readonly certificate?: string | undefined
 }
 
 export interface ExchangeResponse {
@@ -25,7 +28,9 @@ export interface ExchangeResponse {
  */
 export async function exchange (options: ExchangeRequest): Promise<ExchangeResponse> {
   const { promise, resolve, reject } = Promise.withResolvers<ExchangeResponse>()
-  const outgoing = request({
+  const secure = options.certificate !== undefined
+  const outgoing = (secure ? secureRequest : request)({
+    ...(secure ? { ca: options.certificate } : {}),
     host: '127.0.0.1',
     port: options.port,
     path: options.path,
@@ -44,10 +49,13 @@ export async function exchange (options: ExchangeRequest): Promise<ExchangeRespo
   return await promise
 }
 
-/** The status of a GET, or undefined when nobody answers. */
-export async function statusOf (port: number, path: string): Promise<number | undefined> {
+/**
+ * The status of a GET, or undefined when nobody answers.
+ * @param certificate as in ExchangeRequest
+ */
+export async function statusOf (port: number, path: string, certificate?: string): Promise<number | undefined> {
   try {
-    return (await exchange({ port, path, timeoutMs: 1_000 })).status
+    return (await exchange({ port, path, timeoutMs: 1_000, certificate })).status
   } catch {
     return undefined
   }

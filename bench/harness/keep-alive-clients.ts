@@ -1,12 +1,13 @@
 /**
- * Runs bench/programs/keep-alive-clients.ts: many connections that are kept and little used.
+ * Runs bench/programs/keep-alive-clients.ts and bench/programs/slow-clients.ts: many connections that are kept and little used.
  */
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { within } from './deadline.ts'
 import type { Session } from './session.ts'
 
-const PROGRAM = fileURLToPath(new URL('../programs/keep-alive-clients.ts', import.meta.url))
+const KEEP_ALIVE = fileURLToPath(new URL('../programs/keep-alive-clients.ts', import.meta.url))
+const SLOW = fileURLToPath(new URL('../programs/slow-clients.ts', import.meta.url))
 
 export interface ClientsRequest {
   readonly port: number
@@ -17,7 +18,7 @@ export interface ClientsRequest {
 }
 
 export interface ClientsReport {
-  /** Answers with status 200 since the start. */
+  /** Answers with status 200 since the start; of slow clients, bytes of answers. */
   readonly answers: number
   /** Connections that could not be opened, were closed, or got another answer. */
   readonly failed: number
@@ -35,8 +36,20 @@ export interface RunningClients {
  * @throws Error when that takes longer than 60 s
  */
 export async function startClients (session: Session, request: ClientsRequest): Promise<RunningClients> {
+  return await startProgram(KEEP_ALIVE, session, request)
+}
+
+/**
+ * Opens connections that send a byte of a head every `intervalSeconds`, and waits until each has begun.
+ * @throws Error when that takes longer than 60 s
+ */
+export async function startSlowClients (session: Session, request: ClientsRequest): Promise<RunningClients> {
+  return await startProgram(SLOW, session, request)
+}
+
+async function startProgram (program: string, session: Session, request: ClientsRequest): Promise<RunningClients> {
   const args = [
-    PROGRAM, '--port', String(request.port), '--path', request.path,
+    program, '--port', String(request.port), '--path', request.path,
     '--connections', String(request.connections), '--interval', String(request.intervalSeconds)
   ]
   const child = session.children.start({ command: process.execPath, args, cpu: session.cpus.load })

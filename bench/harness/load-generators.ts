@@ -1,5 +1,5 @@
 import { autocannon } from './autocannon.ts'
-import type { LoadGenerator } from './load.ts'
+import type { FullLoad, LoadGenerator } from './load.ts'
 import { wrk } from './wrk.ts'
 
 /**
@@ -13,6 +13,6 @@ export function loadGenerators (): readonly [LoadGenerator, ...LoadGenerator[]] 
 }
 
 /** For the notes of a results file. */
-export function loadNote (generators: readonly LoadGenerator[]): string {
+export function loadNote (generators: readonly FullLoad[]): string {
   return `Load from ${generators.map((generator) => `${generator.name} ${generator.version() ?? ''}`).join(' and ')}.`
 }

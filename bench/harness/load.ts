@@ -1,5 +1,5 @@
 /**
- * A load generator: what it is asked for and what it reports.
+ * Load generators: what they are asked for and what they report.
  */
 import type { ChildProcess } from 'node:child_process'
 import type { Session } from './session.ts'
@@ -7,6 +7,8 @@ import type { Session } from './session.ts'
 export interface LoadRequest {
   readonly port: number
   readonly path: string
+  /** Over TLS; false by default. */
+  readonly secure?: boolean
   /** The Host field; the address by default. */
   readonly host?: string
   readonly connections: number
@@ -18,6 +20,7 @@ export interface LoadReport {
   readonly requests: number
   readonly seconds: number
   readonly requestsPerSecond: number
+  /** NaN when the load generator does not tell. */
   readonly p50Ms: number
   readonly p99Ms: number
   /** Connection errors, time-outs and answers that are not 2xx or 3xx. More than 0 makes a run invalid. */
@@ -32,12 +35,16 @@ export interface RunningLoad {
   ended (): boolean
 }
 
-export interface LoadGenerator {
+export interface FullLoad {
   readonly name: string
   /** undefined when it is not there. */
   version (): string | undefined
   /** As fast as the connections allow, one request at a time on each. */
   run (session: Session, request: LoadRequest): Promise<LoadReport>
+}
+
+/** A load generator that can also hold back. */
+export interface LoadGenerator extends FullLoad {
   /** About `rate` requests a second, until it is finished; `seconds` is the longest that it goes on. */
   startPaced (session: Session, request: LoadRequest, rate: number): RunningLoad
 }

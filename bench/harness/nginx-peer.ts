@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Certificate } from './certificate.ts'
 import { firstLine } from './machine.ts'
 import { startProgram, type Peer, type PeerStart } from './peer.ts'
 
@@ -35,7 +36,7 @@ export function nginxTemporaryPaths (dir: string): string {
   return ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `  ${name}_temp_path ${dir}/${name};`).join('\n')
 }
 
-function nginxConfig ({ dir, listenPort, originPorts, clientConnections }: PeerStart): string {
+function nginxConfig ({ dir, listenPort, originPorts, clientConnections, certificate }: PeerStart): string {
   const upstream = (name: string, port: number): string => `  upstream ${name} {
     server 127.0.0.1:${port};
     keepalive 256;
@@ -58,7 +59,7 @@ ${upstream('canary', originPorts[1])}
     *   stable;
   }
   server {
-    listen 127.0.0.1:${listenPort} backlog=4096;
+    listen 127.0.0.1:${listenPort} backlog=4096${certificate === undefined ? '' : ' ssl'};${nginxTls(certificate)}
     location / {
       proxy_pass http://$version;
       proxy_http_version 1.1;
@@ -76,4 +77,15 @@ ${upstream('canary', originPorts[1])}
   }
 }
 `
+}
+
+function nginxTls (certificate: Certificate | undefined): string {
+  return certificate === undefined
+    ? ''
+    : `
+    ssl_certificate ${certificate.cert};
+    ssl_certificate_key ${certificate.key};
+    ssl_protocols TLSv1.3;
+    ssl_session_tickets on;
+    ssl_buffer_size 64k;`
 }

@@ -17,6 +17,7 @@ function nodePeer (name: string, program: string): Peer {
     remedy: 'run `npm ci` in bench/peers',
     version: () => packageVersion(name),
     async start (options) {
+      if (options.certificate !== undefined) throw new Error(`${name} is measured without TLS only`)
       const file = fileURLToPath(new URL(program, PEERS))
       const args = ['--listen', String(options.listenPort), '--origin', String(options.originPorts[0])]
       return await startProgram(options, name, [process.execPath, file, ...args])

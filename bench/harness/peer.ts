@@ -2,8 +2,10 @@
  * A proxy under test. Weir is one of them.
  */
 import type { ChildProcess } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { until } from './deadline.ts'
+import type { Certificate } from './certificate.ts'
 import { logTail } from './child-processes.ts'
 import { statusOf } from './http-exchange.ts'
 import { processTree } from './process-figures.ts'
@@ -19,6 +21,8 @@ export interface PeerStart {
   readonly clientConnections: number
   /** A directory of the proxy's own. */
   readonly dir: string
+  /** With it the listener speaks TLS 1.3, with session tickets, and nothing else. */
+  readonly certificate?: Certificate | undefined
 }
 
 export interface RunningPeer {
@@ -49,10 +53,11 @@ export async function startProgram (options: PeerStart, name: string, command: r
   const logFile = join(options.dir, `${name.replaceAll(/[^a-z0-9-]/g, '-')}.log`)
   const child = options.session.children.start({ command: command[0], args: command.slice(1), cpu: options.session.cpus.proxy, logFile })
   const running = runningPeer(options, child)
+  const certificate = options.certificate === undefined ? undefined : readFileSync(options.certificate.cert, 'utf8')
   try {
     await until(`${name} on port ${options.listenPort}`, { timeoutMs: 10_000, everyMs: 50 }, async () => {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${name} has ended`)
-      return await statusOf(options.listenPort, READY_PATH) === 200 ? true : undefined
+      return await statusOf(options.listenPort, READY_PATH, certificate) === 200 ? true : undefined
     })
   } catch (error) {
     await running.stop()

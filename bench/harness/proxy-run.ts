@@ -3,7 +3,7 @@
  */
 import { cpus } from 'node:os'
 import { startClients } from './keep-alive-clients.ts'
-import type { LoadGenerator } from './load.ts'
+import type { FullLoad } from './load.ts'
 import { byteSize } from './markdown.ts'
 import type { RunningPeer } from './peer.ts'
 import { cpuMicroseconds, memoryOf, resetPeak, stolenMicroseconds } from './process-figures.ts'
@@ -17,7 +17,7 @@ export interface ProxyCase {
   readonly bodyBytes: number
   /** Connections that are kept and make one request in IDLE_INTERVAL_S, besides those of the load. */
   readonly idleConnections: number
-  readonly load: LoadGenerator
+  readonly load: FullLoad
 }
 
 export interface RunOptions {
@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly round: number
   readonly connections: number
   readonly seconds: number
+  /** Over TLS; false by default. */
+  readonly secure?: boolean
 }
 
 export interface ProxyRun {
@@ -36,6 +38,7 @@ export interface ProxyRun {
   readonly requests: number
   readonly seconds: number
   readonly requestsPerSecond: number
+  /** NaN when the load does not tell. */
   readonly p50Ms: number
   readonly p99Ms: number
   readonly cpuMicrosPerRequest: number
@@ -55,7 +58,7 @@ const CORES = cpus().length
 export const IDLE_INTERVAL_S = 10
 
 /** The case of a body size, or of a body size with idle-ish connections, under a load generator. */
-export function proxyCase (bodyBytes: number, idleConnections: number, load: LoadGenerator): ProxyCase {
+export function proxyCase (bodyBytes: number, idleConnections: number, load: FullLoad): ProxyCase {
   const idle = idleConnections > 0 ? ` + ${idleConnections.toLocaleString('en-GB')} idle` : ''
   const by = load.name === 'wrk' ? '' : ` (${load.name})`
   return { name: `${byteSize(bodyBytes)}${idle}${by}`, bodyBytes, idleConnections, load }
@@ -109,6 +112,6 @@ export type RunFigure = 'requestsPerSecond' | 'p50Ms' | 'p99Ms' | 'cpuMicrosPerR
 
 /** The spread of a figure over the valid runs of a proxy in a case; undefined when there is none. */
 export function runSpread (runs: readonly ProxyRun[], kase: string, peer: string, figure: RunFigure): Spread | undefined {
-  const values = runs.filter((run) => run.case === kase && run.peer === peer && run.valid).map((run) => run[figure])
+  const values = runs.filter((run) => run.case === kase && run.peer === peer && run.valid).map((run) => run[figure]).filter(Number.isFinite)
   return values.length === 0 ? undefined : spreadOf(values)
 }

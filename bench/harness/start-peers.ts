@@ -30,7 +30,7 @@ export interface StartedPeers {
 }
 
 /** What every proxy is started with. */
-export type PeersStart = Pick<PeerStart, 'originPorts' | 'clientConnections'>
+export type PeersStart = Pick<PeerStart, 'originPorts' | 'clientConnections' | 'certificate'>
 
 /** Starts every proxy that is there; the others are skipped and say why. */
 export async function startPeers (session: Session, peers: readonly Peer[], start: PeersStart): Promise<StartedPeers> {

@@ -2,6 +2,7 @@
  * Configurations of Weir for the benchmarks. They are written as JSON, which YAML includes.
  */
 import type { RouteConfig } from '../../src/config/schema.ts'
+import type { Certificate } from './certificate.ts'
 
 /** A route as a file states it; what is left out gets its default. */
 export type WrittenRoute = Pick<RouteConfig, 'name' | 'versions'> & Partial<RouteConfig>
@@ -11,16 +12,23 @@ export interface WeirConfigOptions {
   readonly adminPort: number
   readonly workers: number
   readonly routes: readonly WrittenRoute[]
+  /** The listener speaks TLS 1.3 with it. */
+  readonly certificate?: Pick<Certificate, 'cert' | 'key'> | undefined
+  /** Timeouts that are not the usual ones. */
+  readonly timeouts?: Readonly<Record<string, string>>
 }
 
 /** The text of a configuration: sticky by client IP, no access log, X-Forwarded-* and counters as always. */
-export function weirConfig ({ listenPort, adminPort, workers, routes }: WeirConfigOptions): string {
+export function weirConfig ({ listenPort, adminPort, workers, routes, certificate, timeouts }: WeirConfigOptions): string {
+  const tls = certificate === undefined
+    ? {}
+    : { tls: { certificates: [{ cert: certificate.cert, key: certificate.key }], minVersion: '1.3' } }
   return JSON.stringify({
-    listeners: [{ name: 'bench', address: '127.0.0.1', port: listenPort }],
+    listeners: [{ name: 'bench', address: '127.0.0.1', port: listenPort, ...tls }],
     admin: { address: '127.0.0.1', port: adminPort },
     workers,
     state: { store: 'memory' },
-    timeouts: { keepAliveIdle: '600s' },
+    timeouts: { keepAliveIdle: '600s', ...timeouts },
     log: { level: 'warn' },
     routes
   }, undefined, 2)

@@ -11,6 +11,8 @@ export interface WeirVariant {
   readonly workers: number
   /** By default one route over both origin ports. */
   readonly routes?: (originPorts: readonly [number, number]) => readonly WrittenRoute[]
+  /** Timeouts that are not the usual ones. */
+  readonly timeouts?: Readonly<Record<string, string>>
 }
 
 export interface RunningWeir extends RunningPeer {
@@ -59,7 +61,8 @@ export async function weirCommand (options: PeerStart, variant: WeirVariant): Pr
   const adminPort = await freePort()
   const file = join(options.dir, `${variant.name}.yaml`)
   const routes = variant.routes?.(options.originPorts) ?? [benchRoute(options.originPorts)]
-  writeFileSync(file, weirConfig({ listenPort: options.listenPort, adminPort, workers: variant.workers, routes }))
+  const { listenPort, certificate } = options
+  writeFileSync(file, weirConfig({ listenPort, adminPort, workers: variant.workers, routes, certificate, timeouts: variant.timeouts ?? {} }))
   return { command: [process.execPath, entry, 'run', '--config', file], adminPort }
 }
 

@@ -36,7 +36,7 @@ function wrkArguments (request: LoadRequest, connections: number, scriptArgument
   return [
     '-t', '1', '-c', String(connections), '-d', `${request.seconds}s`, '--timeout', '10s', '-s', SCRIPT,
     ...Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]),
-    `http://127.0.0.1:${request.port}${request.path}`,
+    `${request.secure === true ? 'https' : 'http'}://127.0.0.1:${request.port}${request.path}`,
     '--', ...scriptArguments
   ]
 }
