@@ -45,6 +45,7 @@ async function writeConfig (folder: string, originPort: number) {
 listeners: [{ name: web, address: 127.0.0.1, port: ${web} }]
 admin: { port: ${admin} }
 workers: 1
+drain: { delay: 0s }
 routes:
   - name: hello
     versions: [{ name: stable, weight: 1, endpoints: { static: ["127.0.0.1:${originPort}"] } }]

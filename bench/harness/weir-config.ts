@@ -29,6 +29,7 @@ export function weirConfig ({ listenPort, adminPort, workers, routes, certificat
     workers,
     state: { store: 'memory' },
     timeouts: { keepAliveIdle: '600s', ...timeouts },
+    drain: { delay: '0s' },
     log: { level: 'warn' },
     routes
   }, undefined, 2)

@@ -7,7 +7,8 @@ const SOURCES: Readonly<Record<ErrorSource, string>> = { downstream: 'client', u
 const RETRIES: Readonly<Record<ProxyErrorRow['retry'], string>> = {
   never: 'never',
   unsent: 'any method',
-  idempotent: 'idempotent methods'
+  idempotent: 'idempotent methods',
+  listed: 'if the route lists it'
 }
 
 const INTRODUCTION = `# Errors
@@ -19,7 +20,9 @@ Every failure of a proxied request has one code. It is in the body of the respon
 - **Caused by**: the client, the endpoint, or Weir and its configuration.
 - **May be repeated**: when another attempt is allowed, at an endpoint that is chosen anew. \`any method\`: no byte of the
   request had reached an endpoint. \`idempotent methods\`: something may have been sent, so only methods that RFC 9110
-  section 9.2.2 calls idempotent are repeated, and only on a kept-alive connection that gave nothing of a response.
+  section 9.2.2 calls idempotent are repeated: on a kept-alive connection that gave nothing of a response in any case, otherwise if
+  the route's \`retries.on\` has \`reset\`. \`if the route lists it\`: idempotent methods, if \`retries.on\` has the status.
+  [operating.md](operating.md#attempts) has the details.
 - **Blames the endpoint**: the failure counts against the endpoint's health.
 - **Closes**: the connection to the client is closed after the response.
 `

@@ -48,6 +48,8 @@ const QUERIES: ReadonlyArray<readonly [question: string, query: string]> = [
   ['How far is the observed share from the target? Sticky clients are not all equally busy, so some distance is normal.', 'weir_observed_share - weir_target_weight'],
   ['Which versions should get traffic and have no ready endpoint?', `weir_endpoints{condition="ready"} == 0
   and on (route, version) weir_target_weight > 0`],
+  ['Which versions have endpoints that Weir has taken out?', 'weir_endpoints{condition="ready"} - ignoring(condition) weir_endpoints_available > 0'],
+  ['Does a worker use all endpoints of a version, because too few are available?', 'weir_panic > 0'],
   ['Which clients are served by another version than the split says?', 'sum by (route, version) (rate(weir_fallbacks_total[5m])) > 0'],
   ['Which workers have not applied the latest weights?', 'weir_route_epoch - on (route) group_right weir_epoch_applied > 0'],
   ['Did workers die?', 'increase(weir_worker_restarts_total[15m]) > 0'],

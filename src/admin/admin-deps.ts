@@ -17,11 +17,37 @@ export interface SourceStatus {
   readonly detail?: string
 }
 
+/** How many of the workers. */
+export type WorkerShare = 'all' | 'some' | 'none'
+
+/** Something that keeps requests from an endpoint, in so many workers. Times in milliseconds since the Unix epoch. */
+export interface HealthReasonSummary {
+  readonly kind: 'ejected' | 'check-failed' | 'trial' | 'slow-start'
+  readonly workers: number
+  /** The earliest over the workers. */
+  readonly sinceMs: number
+  /** The latest; null when it waits for an event. */
+  readonly untilMs: number | null
+  readonly detail: string
+}
+
+/** What the workers have found out about an endpoint. */
+export interface EndpointHealthSummary {
+  /** The workers in which it is neither ejected nor failing its active check. */
+  readonly available: WorkerShare
+  /** One for each kind; empty when nothing keeps requests away. */
+  readonly reasons: readonly HealthReasonSummary[]
+}
+
 /** What the control plane knows of a version beside its weight. */
 export interface VersionDetails {
   readonly name: string
   readonly source: SourceStatus
-  readonly endpoints: readonly Endpoint[]
+  readonly endpoints: ReadonlyArray<Endpoint & { readonly health: EndpointHealthSummary }>
+  /** Endpoints that may get requests and are available: as the worker sees it that finds the fewest. */
+  readonly availableEndpoints: number
+  /** The workers that use all endpoints because too few are available. */
+  readonly panic: WorkerShare
   /** What the workers counted since they started: requests, and their share of the route's requests from 0 to 1. */
   readonly observed?: { readonly requests: number, readonly share: number }
 }
@@ -30,6 +56,26 @@ export interface VersionDetails {
 export interface RouteDetails {
   readonly config: RouteConfig
   readonly versions: readonly VersionDetails[]
+}
+
+/** What a version still has, in all workers together. */
+export interface VersionDrainStatus {
+  readonly route: string
+  readonly version: string
+  /** As stored. */
+  readonly weight: number
+  /** The workers that run, and those of them that apply the weights of now. */
+  readonly workers: { readonly running: number, readonly applied: number }
+  /** Requests that its endpoints have not answered to the end. */
+  readonly inFlight: number
+  readonly tunnels: number
+  /** Requests that wait for an endpoint. */
+  readonly held: number
+  readonly endpoints: readonly Endpoint[]
+  /** No request is lost when its endpoints are taken away now. */
+  readonly safe: boolean
+  /** What speaks against it, for people. */
+  readonly why: readonly string[]
 }
 
 /** A request that somebody asks about. */
@@ -55,6 +101,8 @@ export interface AdminDeps {
   readonly traffic: Pick<TrafficControl, 'route' | 'routes' | 'change'>
   /** Undefined when the configuration has no such route. */
   details (route: string): RouteDetails | undefined
+  /** Undefined when the configuration has no such route, or the route no such version. */
+  drain (route: string, version: string): VersionDrainStatus | undefined
   /** Ready when `reasons` is empty; a reason is one sentence. */
   readiness (): { readonly reasons: readonly string[] }
   metrics (): Promise<{ readonly contentType: string, readonly body: string }>

@@ -14,6 +14,7 @@ import { routeResource } from './resources/route.ts'
 import { routesResource } from './resources/routes.ts'
 import { switchResource } from './resources/switch.ts'
 import { undoResource } from './resources/undo.ts'
+import { versionDrainResource } from './resources/version-drain.ts'
 import { weightsResource } from './resources/weights.ts'
 
 /** Puts every resource of the API on a server, behind the checks of who may use it. */
@@ -33,5 +34,6 @@ export function registerResources (app: FastifyInstance, deps: AdminDeps): void 
   undoResource(app, deps)
   historyResource(app, deps)
   explainResource(app, deps)
+  versionDrainResource(app, deps)
   refuseOtherMethods()
 }

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { endpointKey } from '../core/endpoint.ts'
 import { parseHostPort } from '../core/socket-address.ts'
 import type { ConfigPath } from './config-path.ts'
+import { checkPolicy } from './policy-rules.ts'
 import { fault, findDuplicates, findUnreadable, warning, type Finding } from './finding.ts'
 import type { AffinityConfig, MatchConfig, RouteConfig, VersionConfig } from './schema.ts'
 
@@ -17,6 +18,7 @@ export function checkRoute (route: RouteConfig, path: ConfigPath, isBroken: (pat
     ...when(['match'], (at) => checkMatch(route.match ?? {}, at)),
     ...when(['affinity'], (at) => checkAffinity(route.affinity, at)),
     ...when(['versions'], (at) => checkVersions(versions, at)),
+    ...checkPolicy(route, path, isBroken),
     ...versions.flatMap((version, index) => when(['versions', index, 'endpoints'], (at) => checkEndpoints(version, at))),
     ...versions.flatMap((version, index) => when(['versions', index, 'tls'], (at) => checkTls(version.tls, at)))
   ]

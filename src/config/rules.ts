@@ -1,16 +1,10 @@
-import { parseDurationMs } from '../core/duration.ts'
 import { checkAdmin, checkAdminApart, checkCidrs, checkListeners } from './address-rules.ts'
 import { isMapping, type ConfigPath } from './config-path.ts'
-import { fault, findDuplicates, type Finding } from './finding.ts'
+import { checkDuration } from './duration-rules.ts'
+import { findDuplicates, type Finding } from './finding.ts'
 import { findShadowedRoutes } from './shadowed-routes.ts'
 import { checkRoute } from './route-rules.ts'
 import type { Config } from './schema.ts'
-
-/** Longer than anyone waits for a request, and well below what a timer can count: 2^31 ms. */
-const MAX_DURATION_MS = 7 * 24 * 3_600_000
-
-/** Timeouts for which no time at all makes sense. */
-const MAY_BE_ZERO: ReadonlySet<string> = new Set(['drain'])
 
 /**
  * The rules that a schema can't say: what has to fit together across options.
@@ -27,7 +21,9 @@ export function checkRules (config: Config, isBroken: (path: ConfigPath) => bool
   when([['admin'], ['listeners']], () => checkAdminApart(config.admin, config.listeners))
   when([['clientIp']], () => checkCidrs(config.clientIp.trustedProxies, ['clientIp', 'trustedProxies']))
   when([['kubernetes']], () => checkCidrs(config.kubernetes.allowAddresses, ['kubernetes', 'allowAddresses']))
-  when([['timeouts']], () => checkTimeouts(config.timeouts))
+  for (const group of ['timeouts', 'drain'] as const) {
+    when([[group]], () => Object.entries(config[group]).flatMap(([name, text]) => checkDuration(text, [group, name], { mayBeZero: group === 'drain' })))
+  }
   if (Array.isArray(config.routes)) {
     const placed = config.routes.map((route, index) => ({ route, path: ['routes', index] }))
     findings.push(...placed.filter(({ route }) => isMapping(route)).flatMap(({ route, path }) => checkRoute(route, path, isBroken)))
@@ -36,12 +32,4 @@ export function checkRules (config: Config, isBroken: (path: ConfigPath) => bool
     findings.push(...findDuplicates(names, (index) => ['routes', index, 'name'], (first) => `is the same as ${first}; names must differ`))
   }
   return findings
-}
-
-function checkTimeouts (timeouts: Config['timeouts']): readonly Finding[] {
-  return Object.entries(timeouts).flatMap(([name, text]) => {
-    const milliseconds = parseDurationMs(text)
-    if (milliseconds > MAX_DURATION_MS) return [fault(['timeouts', name], 'must be at most 168h')]
-    return milliseconds === 0 && !MAY_BE_ZERO.has(name) ? [fault(['timeouts', name], 'must be longer than 0; every wait needs an end, and some time')] : []
-  })
 }

@@ -94,12 +94,84 @@ export const VersionSchema = Type.Object({
   }, { ...strict, description: 'Speaks TLS to the endpoints of the version.' }))
 }, { ...strict, description: 'One deployable variant of the service.' })
 
+const retryReasons = (standard: ReadonlyArray<string | number>, description: string) => Type.Array(Type.Union([
+  Type.Literal('connect'), Type.Literal('reset'), Type.Literal(502), Type.Literal(503), Type.Literal(504)
+]), { default: standard, maxItems: 5, description })
+
+export const RetriesSchema = Type.Object({
+  attempts: Type.Integer({ minimum: 1, maximum: 10, default: 3, description: 'Attempts made for one request, the first included; 1 = never again.' }),
+  on: retryReasons(['connect', 'reset'], 'What an attempt may fail of: no connection, a connection that ended before the answer, or an answer of 502, 503 or 504. A malformed answer counts as 502, none in time as 504. What never reached an endpoint is tried again in any case.'),
+  perTryTimeout: duration('How long an attempt may take to answer before another endpoint is asked, if 504 is listed; without another one it goes on up to timeouts.upstreamResponse. 0s = no limit of its own.', '0s'),
+  idempotentOnly: Type.Boolean({ default: true, description: 'Try again only what is safe to repeat by its method (RFC 9110 section 9.2.2). With false, a POST may be executed twice.' }),
+  bufferBytes: Type.Integer({ minimum: 0, maximum: 16_777_216, default: 65_536, description: 'Bytes of a request that are kept so that it can be sent again; a longer one is sent once.' }),
+  budget: Type.Object({
+    share: Type.Number({ minimum: 0, maximum: 1, default: 0.2, description: 'Attempts after the first that may be under way in one worker, as a share of the requests of the version in flight.' }),
+    minimum: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 3, description: 'So many may be under way in any case.' })
+  }, { ...strict, default: {}, description: 'Keeps retries from multiplying an outage. What never reached an endpoint does not count.' })
+}, { ...strict, default: {}, description: 'When a request that failed is tried again, on another endpoint if there is one.' })
+
+export const HealthSchema = Type.Object({
+  panicThreshold: Type.Number({ minimum: 0, maximum: 1, default: 0.5, description: 'When a smaller share of the endpoints of a version is available, all of them are used. 0 = never.' }),
+  passive: Type.Object({
+    enabled: Type.Boolean({ default: true, description: 'Eject endpoints that fail where others do not. Each worker judges by its own requests.' }),
+    consecutiveFailures: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 5, description: 'Failures in a row that eject an endpoint: refused or broken connections, timeouts, malformed answers, and 502, 503 and 504. 0 = never for that.' }),
+    interval: duration('How often success rates are compared; and so long without an ejection shortens the next one again.', '10s'),
+    baseEjection: duration('How long the first ejection lasts; the second one twice that, and so on.', '10s'),
+    maxEjection: duration('No ejection is longer.', '5m'),
+    maxEjectedShare: Type.Number({ minimum: 0, maximum: 1, default: 0.5, description: 'The share of the endpoints of a version that may be ejected at a time. One of several always may, the last available one never.' }),
+    successRate: Type.Object({
+      enabled: Type.Boolean({ default: true, description: 'Compare the endpoints of a version with each other.' }),
+      minEndpoints: Type.Integer({ minimum: 2, maximum: 10_000, default: 3, description: 'Fewer endpoints with enough requests are not compared.' }),
+      minRequests: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 100, description: 'Requests that an endpoint needs within the interval, in one worker, to be compared.' }),
+      stdevFactor: Type.Number({ minimum: 0, maximum: 100, default: 3, description: 'An endpoint is ejected when it is at least so many standard deviations below the mean of the others, and minDifference below it.' }),
+      minDifference: Type.Number({ minimum: 0, maximum: 1, default: 0.1, description: 'The least difference to the mean of the others, as a share of the requests: 0.1 is ten percentage points.' })
+    }, { ...strict, default: {}, description: 'Ejection by the share of good answers.' })
+  }, { ...strict, default: {}, description: 'Outlier ejection: health as the proxied requests show it.' }),
+  active: Type.Optional(Type.Object({
+    path: Type.String({ pattern: PATH_PATTERN, maxLength: 2_048, description: 'The path of the probe, a GET. A status from 200 to 399 passes.' }),
+    host: Type.Optional(Type.String({ pattern: HOST_PATTERN, description: 'The Host of the probe; the address of the endpoint by default.' })),
+    interval: duration('From the end of a probe to the next one.', '5s'),
+    timeout: duration('For the whole answer.', '1s'),
+    rise: Type.Integer({ minimum: 1, maximum: 100, default: 2, description: 'Passes in a row that bring an endpoint back.' }),
+    fall: Type.Integer({ minimum: 1, maximum: 100, default: 3, description: 'Failures in a row that take an endpoint out. The very first result decides at once.' }),
+    jitter: Type.Number({ minimum: 0, maximum: 1, default: 0.2, description: 'The part of the interval by which it varies.' })
+  }, { ...strict, description: 'Probes every endpoint; without it, none is probed.' }))
+}, { ...strict, default: {}, description: 'Which endpoints are used beyond what their source says.' })
+
+const breakerLimit = (description: string) => Type.Integer({ minimum: 0, maximum: 1_000_000, default: 0, description })
+const breakerLimits = (of: string) => ({
+  connections: breakerLimit(`Connections to ${of}.`),
+  pending: breakerLimit(`Requests to ${of} that wait for a connection to be opened.`),
+  requests: breakerLimit(`Requests to ${of} in flight.`)
+})
+
+export const CircuitBreakerSchema = Type.Object({
+  ...breakerLimits('a version'),
+  perEndpoint: Type.Object(breakerLimits('an endpoint'), { ...strict, default: {}, description: 'The same for each endpoint; one that has all it may have is passed over.' })
+}, { ...strict, default: {}, description: 'What one worker asks of a version at the same time; more is answered with 503 at once. 0 sets no limit.' })
+
 export const RouteSchema = Type.Object({
   name: name('The name of the route in the API, metrics and logs.'),
   match: Type.Optional(MatchSchema),
   affinity: AffinitySchema,
   balancing: Type.Union([Type.Literal('least-request'), Type.Literal('round-robin'), Type.Literal('rendezvous')], { default: 'least-request', description: 'How an endpoint of the version is chosen. `affinity.level: endpoint` always uses rendezvous.' }),
-  whenEmpty: Type.Union([Type.Literal('fallback'), Type.Literal('fail')], { default: 'fallback', description: 'What happens when the chosen version has no endpoint: its clients go to their next choice until it is back, or get 503.' }),
+  whenEmpty: Type.Union([Type.Literal('fallback'), Type.Literal('hold'), Type.Literal('fail')], { default: 'fallback', description: 'What happens when the chosen version has no endpoint: its clients go to their next choice until it is back, or wait for an endpoint, or get 503.' }),
+  hold: Type.Object({
+    maxRequests: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 1_000, description: 'Requests that may wait in one worker; more are answered with 503.' }),
+    maxBytes: Type.Integer({ minimum: 1_024, maximum: 1_073_741_824, default: 16_777_216, description: 'Bytes of waiting requests that one worker keeps.' }),
+    maxAge: duration('How long a request waits.', '30s')
+  }, { ...strict, default: {}, description: 'The bounds of `whenEmpty: hold`.' }),
+  retries: RetriesSchema,
+  failover: Type.Optional(Type.Object({
+    to: name('The version that helps out.'),
+    on: retryReasons(['connect', 'reset', 502, 503, 504], 'What the last attempt has to fail of, as in `retries.on`.')
+  }, { ...strict, description: 'One try on another version when the last attempt on the chosen one has failed and the request may be repeated. The failure is still charged to the chosen version.' })),
+  health: HealthSchema,
+  slowStart: Type.Object({
+    window: duration('How long an endpoint that joins others gets less than an equal share; 0s = no slow start.', '0s'),
+    minShare: Type.Number({ minimum: 0.01, maximum: 1, default: 0.1, description: 'The part of an equal share that it gets at once.' })
+  }, { ...strict, default: {}, description: 'Warms up new endpoints.' }),
+  circuitBreaker: CircuitBreakerSchema,
   upgrades: Type.Array(Type.String({ pattern: UPGRADE_PATTERN, description: 'A protocol name as in the Upgrade field, in any case.' }), { default: ['websocket'], maxItems: 16, description: 'The protocols that a client may switch to (RFC 9110 section 7.8); the connection is a tunnel from then on. A request for any other is passed on as plain HTTP.' }),
   versions: Type.Array(VersionSchema, { minItems: 1, maxItems: 64, description: 'The versions and their weights. Weights here are where the route starts; weights set at run time win until these change.' })
 }, { ...strict, description: 'A match with its versions and policies.' })
@@ -136,9 +208,13 @@ export const ConfigSchema = Type.Object({
     upstreamResponse: duration('From the end of a request to the header of its response.', '60s'),
     upstreamIdle: duration('How long an idle connection to an endpoint is kept. Keep it below the keep-alive timeout of the origins.', '4s'),
     tunnelIdle: duration('The longest silence of an upgraded connection, in both directions together.', '1h'),
-    streamIdle: duration('The longest silence in mid-response, of the endpoint or of a client that does not read.', '60s'),
-    drain: duration('How long requests in flight may go on after SIGTERM.', '25s')
+    streamIdle: duration('The longest silence in mid-response, of the endpoint or of a client that does not read.', '60s')
   }, { ...strict, default: {}, description: 'Every wait has an end.' }),
+  drain: Type.Object({
+    delay: duration('How long Weir goes on as usual after SIGTERM, but not ready: until load balancers have noticed. SIGINT skips it.', '5s'),
+    timeout: duration('How long requests in flight may go on after that.', '25s'),
+    tunnels: duration('How long the tunnels of an endpoint may go on that is terminating or gone.', '30s')
+  }, { ...strict, default: {}, description: 'The end of Weir, of a worker, of an endpoint.' }),
   limits: Type.Object({
     maxHeadBytes: Type.Integer({ minimum: 1024, maximum: 1_048_576, default: 32_768, description: 'The size of a request header, request line included; and of a response header.' }),
     maxHeaderFields: Type.Integer({ minimum: 16, maximum: 4096, default: 128, description: 'The number of fields of a header.' }),

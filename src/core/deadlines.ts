@@ -8,8 +8,11 @@ export interface Deadlined {
   deadlineMs: number
   /** The deadline has passed; it has been set to 0 before the call. */
   onDeadline (): void
-  /** The worker is going: what serves a client sees to its end. */
-  drain? (): void
+  /**
+   * The worker is going: what serves a client sees to its end.
+   * @param over the time for that is over: it ends now
+   */
+  drain? (over: boolean): void
   /** Where the object stands in the list; kept by Deadlines. */
   deadlineIndex: number
 }

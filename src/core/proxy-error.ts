@@ -10,9 +10,10 @@ export type ErrorSource = 'downstream' | 'upstream' | 'weir'
 
 /**
  * When another attempt may be made: `never`; `unsent` = no byte of the request reached an endpoint, so any method may be
- * repeated; `idempotent` = something may have been sent, so only idempotent methods may (RFC 9110 section 9.2.2).
+ * repeated; `idempotent` = something may have been sent, so only idempotent methods may (RFC 9110 section 9.2.2); `listed` = as
+ * `idempotent`, and only if the route lists the status under `retries.on`. src/proxy/attempts.ts has the whole rule.
  */
-export type RetryRule = 'never' | 'unsent' | 'idempotent'
+export type RetryRule = 'never' | 'unsent' | 'idempotent' | 'listed'
 
 /** One row of the table. */
 export interface ProxyErrorRow {
@@ -47,12 +48,17 @@ export const PROXY_ERRORS = {
   upstream_connect_failed: { status: 502, source: 'upstream', retry: 'unsent', blamesEndpoint: true, closes: false, title: 'The endpoint refused the connection', remedy: 'Is the pod listening on the endpoint\'s port? Does a network policy stop Weir?' },
   upstream_tls_failed: { status: 502, source: 'upstream', retry: 'unsent', blamesEndpoint: true, closes: false, title: 'No secure connection to the endpoint could be made', remedy: 'The access log names the fault found. A certificate: compare it with tls.ca and tls.serverName of the version, and look at its dates. A protocol error: does the port speak TLS?' },
   upstream_reset: { status: 502, source: 'upstream', retry: 'idempotent', blamesEndpoint: true, closes: false, title: 'The endpoint closed the connection before it answered', remedy: 'The pod died or closed a kept-alive connection; compare its keep-alive timeout with timeouts.upstreamIdle.' },
-  upstream_malformed: { status: 502, source: 'upstream', retry: 'never', blamesEndpoint: true, closes: false, title: 'The endpoint\'s answer is not valid HTTP/1.1', remedy: 'Fix the origin. The access log names the fault found (RFC 9112).' },
+  upstream_malformed: { status: 502, source: 'upstream', retry: 'listed', blamesEndpoint: true, closes: false, title: 'The endpoint\'s answer is not valid HTTP/1.1', remedy: 'Fix the origin. The access log names the fault found (RFC 9112).' },
   upstream_truncated: { status: 502, source: 'upstream', retry: 'never', blamesEndpoint: true, closes: true, title: 'The endpoint\'s answer ended before it was complete', remedy: 'The pod died in mid-answer. The client saw an incomplete response.' },
   no_endpoint: { status: 503, source: 'weir', retry: 'never', blamesEndpoint: false, closes: false, title: 'No endpoint is available for this request', remedy: 'Are the pods ready? `GET /v1/routes/{route}` shows endpoints and conditions.' },
-  overloaded: { status: 503, source: 'weir', retry: 'never', blamesEndpoint: false, closes: true, title: 'Too many requests are in flight', remedy: 'Add workers or replicas, or raise limits.maxConcurrentRequests.' },
+  circuit_open: { status: 503, source: 'weir', retry: 'never', blamesEndpoint: false, closes: false, title: 'The version has all the requests that it may have', remedy: 'routes[].circuitBreaker; add pods, or raise the limits if the pods can take more.' },
+  hold_full: { status: 503, source: 'weir', retry: 'never', blamesEndpoint: false, closes: false, title: 'Too many requests wait for an endpoint', remedy: 'Are the pods coming up? routes[].hold says how many may wait.' },
+  hold_timeout: { status: 503, source: 'weir', retry: 'never', blamesEndpoint: false, closes: false, title: 'No endpoint became available in time', remedy: 'Are the pods coming up? routes[].hold says how long a request may wait.' },
+  overloaded: { status: 503, source: 'weir', retry: 'never', blamesEndpoint: false, closes: false, title: 'Too many requests are in flight', remedy: 'Add workers or replicas, or raise limits.maxConcurrentRequests.' },
+  shutting_down: { status: 503, source: 'weir', retry: 'never', blamesEndpoint: false, closes: true, title: 'Weir is shutting down', remedy: 'The request was not answered before drain.timeout was over. Raise it, and the time that the supervisor leaves, if requests take so long.' },
   upstream_connect_timeout: { status: 504, source: 'upstream', retry: 'unsent', blamesEndpoint: true, closes: false, title: 'The endpoint did not accept the connection in time', remedy: 'timeouts.upstreamConnect; is the pod\'s node reachable?' },
-  upstream_timeout: { status: 504, source: 'upstream', retry: 'never', blamesEndpoint: true, closes: false, title: 'The endpoint did not answer in time', remedy: 'timeouts.upstreamResponse; look at the pod\'s latency.' },
+  upstream_timeout: { status: 504, source: 'upstream', retry: 'listed', blamesEndpoint: true, closes: false, title: 'The endpoint did not answer in time', remedy: 'timeouts.upstreamResponse; look at the pod\'s latency.' },
+  tunnel_drained: { status: 503, source: 'weir', retry: 'never', blamesEndpoint: false, closes: true, title: 'The endpoint of the upgraded connection is going', remedy: 'The pod was terminating or gone for as long as drain.tunnels; clients should connect again.' },
   tunnel_idle: { status: 504, source: 'upstream', retry: 'never', blamesEndpoint: false, closes: true, title: 'Nothing came through the upgraded connection', remedy: 'timeouts.tunnelIdle; let client or origin send pings.' },
   upstream_idle_timeout: { status: 504, source: 'upstream', retry: 'never', blamesEndpoint: true, closes: true, title: 'The endpoint stopped sending in mid-answer', remedy: 'timeouts.streamIdle; raise it for long polls and event streams.' },
   version_not_supported: { status: 505, source: 'downstream', retry: 'never', blamesEndpoint: false, closes: true, title: 'Only HTTP/1.0 and HTTP/1.1 are supported', remedy: 'Fix the client: it spoke another protocol on a plain HTTP/1 port.' }

@@ -123,12 +123,18 @@ export class TcpStream implements ByteStream {
   #attach (socket: net.Socket): void {
     this.#socket = socket
     socket.on('end', () => { if (!this.#closed) this.#guard(() => { this.#handler.onEnd() }) })
-    socket.on('error', (error: NodeJS.ErrnoException) => { this.#failure = error.code ?? error.name })
-    socket.on('close', () => {
-      if (this.#closed) return
-      this.#closed = true
-      this.#guard(() => { this.#handler.onClose(this.#failure) })
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#failure = error.code ?? error.name
+      // 'close' would come after what waits for the end of this turn, such as a request that is about to be sent.
+      this.#ended()
     })
+    socket.on('close', () => { this.#ended() })
+  }
+
+  #ended (): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#guard(() => { this.#handler.onClose(this.#failure) })
   }
 
   /** Bytes that were read before the stream was there: the socket gives them out when it resumes, ahead of its first read. */

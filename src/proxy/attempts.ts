@@ -1,34 +1,68 @@
 /**
- * When a request may be sent again (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1): what was not sent always may; what a
- * kept-alive connection lost may, if the method is idempotent, nothing of a response was seen and all of the request is at hand.
+ * When a request may be sent again (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
  */
 import { proxyErrorRow } from '../core/proxy-error.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import type { RetryReason } from '../telemetry/counter-layout.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 
-/** Attempts made for one request, the first included. */
-export const MAX_ATTEMPTS = 3
+/** A route's `retries`. */
+export interface RetryPolicy {
+  /** Attempts made for one request, the first included. */
+  readonly attempts: number
+  readonly on: ReadonlySet<RetryReason>
+  /** How long an attempt may take to answer if another may follow; 0 sets no limit of its own. */
+  readonly perTryTimeoutMs: number
+  readonly idempotentOnly: boolean
+  /** Bytes of a request that are kept for another attempt. */
+  readonly bufferBytes: number
+}
 
 /** What is known of an attempt that failed. */
 export interface FailedAttempt {
-  readonly code: ProxyErrorCode
-  /** Attempts made so far. */
-  readonly attempts: number
+  /** Why; null when the endpoint answered with `status`. */
+  readonly code: ProxyErrorCode | null
+  /** The status that the endpoint answered with; 0 without an answer. */
+  readonly status: number
   readonly idempotent: boolean
-  /** The whole request is kept and can be sent as it was. */
-  readonly whole: boolean
+  /** All that was sent is kept and can be sent again. */
+  readonly replayable: boolean
+  /** Something of the request was handed to the connection. */
+  readonly sent: boolean
   /** The connection had served other requests before. */
   readonly reused: boolean
   /** Something of a response has been seen. */
   readonly sawBytes: boolean
 }
 
-export function mayRepeat (failed: FailedAttempt): boolean {
-  if (failed.attempts >= MAX_ATTEMPTS) return false
-  switch (proxyErrorRow(failed.code).retry) {
-    case 'never': return false
-    case 'unsent': return true
-    case 'idempotent': return failed.idempotent && failed.whole && failed.reused && !failed.sawBytes
+/**
+ * `always`: the endpoint has seen nothing of the request, or a connection that it had kept open lost one that may be repeated.
+ * `policy`: the route wants another attempt, as far as its budget goes. `never`: it could do harm, or would not help.
+ */
+export type RepeatRule = 'always' | 'policy' | 'never'
+
+export function repeatRule (failed: FailedAttempt, policy: RetryPolicy): RepeatRule {
+  const { code, idempotent, replayable, sent, reused, sawBytes } = failed
+  if (code !== null && proxyErrorRow(code).source !== 'upstream') return 'never'
+  if (!replayable) return 'never'
+  if (!sent) return 'always'
+  if (code === 'upstream_reset' && idempotent && reused && !sawBytes) return 'always'
+  if (!idempotent && policy.idempotentOnly) return 'never'
+  const reason = retryReason(code, failed.status)
+  return reason !== undefined && policy.on.has(reason) ? 'policy' : 'never'
+}
+
+/** What a failure is called under `retries.on`; undefined for one that can't be listed. */
+export function retryReason (code: ProxyErrorCode | null, status: number): RetryReason | undefined {
+  if (code === null) return status === 502 || status === 503 || status === 504 ? status : undefined
+  switch (code) {
+    case 'upstream_connect_failed':
+    case 'upstream_connect_timeout':
+    case 'upstream_tls_failed': return 'connect'
+    case 'upstream_reset': return 'reset'
+    case 'upstream_malformed': return 502
+    case 'upstream_timeout': return 504
+    default: return undefined
   }
 }
 

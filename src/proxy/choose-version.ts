@@ -9,7 +9,7 @@ import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
 export function chooseVersion (route: RouteRuntime, keyHash: number): VersionRuntime | undefined {
   const split = route.split
   const chosen = route.versions[split.choose(keyHash)]
-  if (chosen === undefined || !chosen.pool.empty || route.policy.whenEmpty === 'fail') return chosen
+  if (chosen === undefined || !chosen.pool.empty || route.policy.whenEmpty !== 'fallback') return chosen
   const next = route.versions[split.chooseAvailable(keyHash, route.available())]
   if (next === undefined) return chosen
   count(next.counters, SLOT.fallbacks, 1)

@@ -34,6 +34,8 @@ export interface DataPlaneSettings {
     readonly upstreamResponse: number
     readonly upstreamIdle: number
     readonly tunnelIdle: number
+    /** How long the tunnels of an endpoint may go on that is not used any more. */
+    readonly tunnelGrace: number
     readonly streamIdle: number
   }
   readonly limits: {
@@ -69,6 +71,8 @@ export class DataPlane implements UpstreamContext {
   readonly date: HttpDate
   readonly requestIds = new RequestIds()
   readonly stickyKey = new StickyKey()
+  /** The routes by name. */
+  routes: ReadonlyMap<string, RouteRuntime> = new Map()
   table: RouteTable<RouteRuntime> = new RouteTable<RouteRuntime>([])
   settings: DataPlaneSettings
   trustedProxies: CidrSet

@@ -246,15 +246,9 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
       return
     }
     this.#phase = PHASE.head
-    if (this.#pipelined !== null) {
-      this.#process()
-      return
-    }
-    if (this.#peerEnded) {
-      this.#close()
-      return
-    }
-    this.#waitIdle()
+    if (this.#pipelined !== null) this.#process()
+    else if (this.#peerEnded) this.#close()
+    else this.#waitIdle()
   }
 
   abort (reset: boolean): void {
@@ -370,9 +364,10 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     this.#destroy()
   }
 
-  /** The worker is going: an idle connection ends soon, a busy one after its answer. */
-  drain (): void {
-    if (this.#isIdle()) this.#waitIdle()
+  /** The worker is going: an idle connection ends soon, a busy one after its answer, or now when the time is `over`. */
+  drain (over: boolean): void {
+    if (over) this.#exchange.giveUp('shutting_down', 'drain.timeout')
+    else if (this.#isIdle()) this.#waitIdle()
   }
 
   #isIdle (): boolean {

@@ -22,6 +22,10 @@ export class ExchangeFacts {
   firstByteMs = -1
   attempts = 0
   reused = false
+  /** Why other attempts were made, in order, with commas between. */
+  retried = ''
+  /** The version whose failure sent the request to another one. */
+  failedOverFrom = ''
 
   /**
    * A request begins.
@@ -44,5 +48,7 @@ export class ExchangeFacts {
     this.firstByteMs = -1
     this.attempts = 0
     this.reused = false
+    this.retried = ''
+    this.failedOverFrom = ''
   }
 }

@@ -25,6 +25,10 @@ export interface ExchangeRecord {
   readonly firstByteMs: number
   readonly attempts: number
   readonly reused: boolean
+  /** Why other attempts were made, in order, with commas between. */
+  readonly retried: string
+  /** The version whose failure sent the request to another one; empty when it was not. */
+  readonly failedOverFrom: string
   /** The request's head, parsed again from what was sent; null when it was never complete. Costs: for the access log and errors only. */
   requestHead (): RequestHead | null
 }

@@ -7,32 +7,33 @@ import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { offeredUpgrade } from '../http1/upgrade.ts'
-import { SLOT } from '../telemetry/counter-layout.ts'
-import type { EndpointPool } from '../upstream/endpoint-pool.ts'
 import type { ResponseSink } from '../upstream/response-sink.ts'
 import type { TunnelSink } from '../upstream/tunnel-sink.ts'
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts'
-import { isIdempotent, mayRepeat } from './attempts.ts'
+import { isIdempotent } from './attempts.ts'
 import type { BodyPiece } from './body-piece.ts'
-import { chooseVersion } from './choose-version.ts'
 import type { DataPlane } from './data-plane.ts'
+import { Dispatch, DispatchTerms } from './dispatch.ts'
+import type { DispatchEvents } from './dispatch.ts'
 import type { Downstream } from './downstream.ts'
 import { ExchangeFacts } from './exchange-facts.ts'
 import type { ExchangeRecord } from './exchange-record.ts'
 import { failureAnswer } from './failure-answer.ts'
-import { count, finish } from './finish.ts'
+import { finish } from './finish.ts'
 import type { Forwarding } from './forwarding.ts'
 import { interimResponse } from './interim-response.ts'
 import { optionsAnswer } from './options-answer.ts'
+import { OutBuffer } from './out-buffer.ts'
 import { redirectAnswer } from './redirect-answer.ts'
 import { RequestRelay } from './request-relay.ts'
 import { ResponseRelay } from './response-relay.ts'
 import { Tunnel } from './tunnel.ts'
 
 /** What the deadline of the connection is for. */
-const WAIT = { response: 0, requestBody: 1, stream: 2 } as const
+const WAIT = { response: 0, requestBody: 1, stream: 2, hold: 3 } as const
+const FIRST_GATEWAY_STATUS = 502
 
-export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRecord {
+export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEvents, ExchangeRecord {
   readonly #plane: DataPlane
   readonly #downstream: Downstream
   readonly #forwarding: Forwarding
@@ -40,16 +41,13 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
   readonly #request = new RequestRelay()
   readonly #relay: ResponseRelay
   #head: RequestHead | null = null
-  #endpointPool: EndpointPool | null = null
-  #connection: UpstreamConnection | null = null
-  #keyHash = 0
-  #toHead = false
-  #idempotent = false
+  readonly #terms = new DispatchTerms()
+  readonly #dispatch: Dispatch
+  /** Something of an answer has gone to the client: an interim response. */
+  #toldClient = false
   #keepAlive = true
   /** The client waits for a 100 before it sends the body, or goes without. */
   #expects = false
-  /** The protocols that the endpoint may switch to. */
-  #offered = ''
   #wait: number = WAIT.response
   #tunnel: Tunnel | null = null
   #downstreamBlocked = false
@@ -62,9 +60,10 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
     this.#forwarding = forwarding
     this.#redirectPort = redirectPort
     this.#relay = new ResponseRelay(downstream, plane.date)
+    this.#dispatch = new Dispatch(plane, this, this.#terms)
   }
 
-  get endpoint (): string { return this.#endpointPool?.key ?? '' }
+  get endpoint (): string { return this.#dispatch.endpointKey }
   get clientIp (): string { return this.#forwarding.clientIp }
 
   /**
@@ -88,13 +87,12 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
   #reset (head: RequestHead, piece: BodyPiece): void {
     this.startFacts(head.minor, piece.end - piece.start, this.#plane.readClock())
     this.#head = head
-    this.#endpointPool = null
-    this.#connection = null
-    this.#toHead = head.methodIs('HEAD')
-    this.#idempotent = isIdempotent(head)
+    this.#terms.toHead = head.methodIs('HEAD')
+    this.#terms.idempotent = isIdempotent(head)
+    this.#terms.offered = ''
+    this.#toldClient = false
     this.#keepAlive = head.keepsAlive()
     this.#expects = head.expectsContinue
-    this.#offered = ''
     this.#request.reset(head, piece, this.startMs)
     this.#relay.reset()
     this.#downstreamBlocked = false
@@ -109,37 +107,36 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
     const key = plane.stickyKey
     route.stickyKey.resolve(head, this.#forwarding.clientIp, key)
     this.stickyKind = key.kind
-    this.#keyHash = key.hash
-    const version = chooseVersion(route, key.hash)
-    if (version === undefined) return this.#fail('no_endpoint', 'every version has weight 0')
-    this.version = version
-    count(version.counters, SLOT.inFlight, 1)
-    const endpoint = version.pool.pick(key.hash)
-    if (endpoint === undefined) return this.#fail('no_endpoint', '')
-    if (head.upgradeLine >= 0) this.#offered = head.upgrade = offeredUpgrade(head, route.policy.upgrades)
+    this.#terms.keyHash = key.hash
+    if (head.upgradeLine >= 0) this.#terms.offered = head.upgrade = offeredUpgrade(head, route.policy.upgrades)
+    const refused = this.#dispatch.begin(route)
+    if (refused !== null) return this.#fail(refused, '')
     this.#waitFor(piece.last ? WAIT.response : WAIT.requestBody)
-    this.#attempt(endpoint, endpoint.takeIdle() ?? endpoint.connect())
     this.#writeRequest(head, piece)
   }
 
-  /** Makes a connection the one of the current attempt. */
-  #attempt (endpoint: EndpointPool, connection: UpstreamConnection): void {
-    const counters = this.version?.counters
-    if (counters !== undefined) count(counters, connection.connecting ? SLOT.upstreamConnects : SLOT.upstreamReuses, 1)
-    this.attempts++
-    this.reused = !connection.connecting
-    this.#endpointPool = endpoint
-    endpoint.inFlight++
-    this.#connection = connection
-    connection.assign(this, this.#toHead, this.#offered)
+  /** Serialises the request and sends it, or lets it wait until there is an endpoint. */
+  #writeRequest (head: RequestHead, piece: BodyPiece): void {
+    const { connection } = this.#dispatch
+    const out = connection ?? new OutBuffer()
+    const additions = this.#forwarding.additions(head, this.#plane.requestIds, this.#dispatch.endpointKey)
+    this.#request.writeHead(out, head, additions, piece)
+    if (connection === null) {
+      const refused = this.#dispatch.hold(out)
+      if (refused !== null) this.#fail(refused, '')
+    } else if (connection.connecting || !this.#sendOut(connection)) {
+      this.#holdBody()
+    }
   }
 
-  #writeRequest (head: RequestHead, piece: BodyPiece): void {
-    const connection = this.#connection
-    if (connection === null) return
-    const additions = this.#forwarding.additions(head, this.#plane.requestIds, connection.endpoint.key)
-    this.#request.writeHead(connection, head, additions, piece)
-    if (connection.connecting || !connection.sendOut()) this.#holdBody()
+  /**
+   * A kept-alive connection may have been closed by the endpoint, and the news be here already, unread. A request that can't be
+   * repeated lets them be read first.
+   */
+  #sendOut (connection: UpstreamConnection): boolean {
+    if (this.#terms.idempotent) return connection.sendOut()
+    connection.sendSoon()
+    return false
   }
 
   /** The rest of the request's body waits until the endpoint has taken what there is. */
@@ -157,12 +154,12 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
 
   /** Another piece of the request's body. Its buffer is lent until the exchange asks for more. */
   requestBody (piece: BodyPiece): void {
-    const connection = this.#connection
+    const { connection } = this.#dispatch
     if (connection === null) return
     this.bytesIn += piece.end - piece.start
     const { maxBodyBytes } = this.#plane.settings.limits
     if (maxBodyBytes > 0 && this.bytesIn > maxBodyBytes) return this.giveUp('body_too_large', '')
-    const taken = this.#request.writeBody(connection, piece)
+    const taken = this.#request.writeBody(connection, piece, this.#dispatch.replayBytes)
     if (this.#relay.begun) this.#waitFor(WAIT.stream)
     else this.#waitFor(piece.last ? WAIT.response : WAIT.requestBody)
     if (!taken) this.#holdBody()
@@ -170,14 +167,16 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
 
   /** Is something of the request still with the kernel's queue, so that its buffer can't be used again? */
   get requestPending (): boolean {
-    return this.#connection?.writePending ?? false
+    return this.#dispatch.connection?.writePending ?? false
   }
 
   onUpstreamReady (): void {
-    const connection = this.#connection
+    const { connection } = this.#dispatch
     if (connection === null) return
     this.connectMs = connection.connectMs
     if (connection.sendOut()) this.#releaseBody()
+    // Others may wait because the endpoint refused.
+    if (this.route !== null && this.route.hold.size > 0) this.route.hold.flush(this.version?.name)
   }
 
   onUpstreamDrain (): void {
@@ -187,10 +186,13 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
   onInterimHead (head: ResponseHead): void {
     // RFC 9110 section 15.2: a 1.0 client does not know of interim responses.
     if (this.minor === 0 || this.#downstreamBlocked) return
+    this.#toldClient = true
     this.#downstream.write(interimResponse(head))
   }
 
   onResponseHead (head: ResponseHead, framing: number): void {
+    if (head.status >= FIRST_GATEWAY_STATUS && !this.#toldClient && this.#dispatch.again(null, head.status)) return
+    this.#dispatch.answered(head.status)
     this.status = head.status
     if (this.#plane.accessLog.enabled) this.firstByteMs = this.#plane.clock.nowMs() - this.startMs
     // Whether the body follows, nobody can say after a final answer to an expectation.
@@ -199,8 +201,9 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
   }
 
   onUpgrade (head: ResponseHead, protocol: string): TunnelSink | null {
-    const connection = this.#connection
+    const { connection } = this.#dispatch
     if (connection === null) return null
+    this.#dispatch.answered(head.status)
     this.status = head.status
     this.firstByteMs = this.#plane.clock.nowMs() - this.startMs
     const tunnel = this.#tunnel = new Tunnel(this.#plane, { downstream: this.#downstream, connection }, this)
@@ -215,7 +218,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
   /** A tunnel is over; `error` says why, if it did not end in peace. */
   tunnelClosed (tunnel: Tunnel, error: ProxyErrorCode | null, fault: string): void {
     this.#tunnel = null
-    this.#connection = null
+    this.#dispatch.connection = null
     this.bytesIn += tunnel.bytesIn
     this.bytesOut += tunnel.bytesOut
     this.error = error
@@ -226,7 +229,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
 
   onResponseBody (buf: Buffer, start: number, end: number, last: boolean): void {
     this.bytesOut += end - start
-    if (last) this.#complete(this.#relay.lastBody(buf, start, end, this.#connection?.trailers))
+    if (last) this.#complete(this.#relay.lastBody(buf, start, end, this.#dispatch.connection?.trailers))
     else this.#afterPiece(this.#relay.body(buf, start, end))
   }
 
@@ -234,7 +237,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
     this.#waitFor(WAIT.stream)
     if (taken) return
     this.#downstreamBlocked = true
-    this.#connection?.pause()
+    this.#dispatch.connection?.pause()
   }
 
   /** Everything written to the client has been taken. */
@@ -242,12 +245,12 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
     if (!this.#downstreamBlocked) return
     this.#downstreamBlocked = false
     this.#waitFor(WAIT.stream)
-    this.#connection?.resume()
+    this.#dispatch.connection?.resume()
   }
 
   #complete (taken: boolean): void {
-    const connection = this.#connection
-    this.#connection = null
+    const { connection } = this.#dispatch
+    this.#dispatch.connection = null
     if (connection !== null) {
       // The last piece still lies in the connection's buffer, which the pending write holds on to.
       if (!taken) connection.abandonBuffer()
@@ -259,58 +262,51 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
 
   onUpstreamFailed (code: ProxyErrorCode, fault: string): void {
     if (this.#tunnel !== null) return this.#tunnel.onUpstreamFailed(code, fault)
-    const connection = this.#connection
-    if (connection === null) return
+    if (this.#dispatch.connection === null) return
     if (this.#relay.begun) return this.#cut('upstream_truncated', fault)
-    const facts = { attempts: this.attempts, idempotent: this.#idempotent, whole: this.#request.whole }
-    if (mayRepeat({ ...facts, code, reused: connection.served > 0, sawBytes: connection.sawBytes }) && this.#repeat(connection)) return
+    this.#attemptFailed(code, fault)
+  }
+
+  #attemptFailed (code: ProxyErrorCode, fault: string): void {
+    if (!this.#toldClient && this.#dispatch.again(code, 0)) return
+    this.#dispatch.connection?.destroy()
     this.#fail(code, fault)
   }
 
-  #repeat (before: UpstreamConnection): boolean {
-    const version = this.version
-    const endpoint = version?.pool.pick(this.#keyHash)
-    if (version === null || endpoint === undefined) return false
-    this.#leaveEndpoint()
-    count(version.counters, SLOT.retries, 1)
-    const connection = endpoint.connect()
-    connection.out = before.out
-    connection.outLength = before.outLength
-    this.#attempt(endpoint, connection)
-    return true
+  get replayable (): boolean { return this.#request.whole }
+
+  redirected (): void {
+    this.#waitFor(this.#request.done ? WAIT.response : WAIT.requestBody)
+    this.#holdBody()
   }
 
-  #leaveEndpoint (): void {
-    if (this.#endpointPool !== null) this.#endpointPool.inFlight--
+  held (timeoutMs: number): void {
+    this.#holdBody()
+    this.#wait = WAIT.hold
+    this.#downstream.waitFor(timeoutMs)
   }
 
   /** The deadline of what the exchange waits for has passed. */
   onDeadline (): void {
     switch (this.#wait) {
-      case WAIT.requestBody: return this.#bodyOverdue()
-      case WAIT.response: return this.giveUp('upstream_timeout', 'timeouts.upstreamResponse')
-      default: return this.giveUp(this.#silentParty(), 'timeouts.streamIdle')
+      case WAIT.requestBody: return this.giveUp(...this.#request.overdue)
+      case WAIT.response: return this.#answerOverdue()
+      case WAIT.hold: return this.#fail('hold_timeout', '')
+      default: return this.giveUp(this.#downstreamBlocked ? 'client_gone' : this.#request.silentParty, 'timeouts.streamIdle')
     }
   }
 
-  #bodyOverdue (): void {
-    if (this.#request.held) return this.giveUp('upstream_timeout', 'timeouts.requestBody')
-    if (this.#request.tooSlow) return this.giveUp('body_too_slow', 'limits.minBodyRate')
-    this.giveUp('request_timeout', 'timeouts.requestBody')
-  }
-
-  /** Whose silence it is when nothing moves any more. */
-  #silentParty (): ProxyErrorCode {
-    if (this.#downstreamBlocked) return 'client_gone'
-    return this.#request.done || this.#request.held ? 'upstream_idle_timeout' : 'request_timeout'
+  #answerOverdue (): void {
+    const restMs = this.#dispatch.takeRestMs()
+    if (restMs === 0) return this.#attemptFailed('upstream_timeout', 'timeouts.upstreamResponse')
+    if (this.#toldClient || !this.#dispatch.again('upstream_timeout', 0)) this.#downstream.waitFor(restMs)
   }
 
   /** The client has gone. */
   downstreamGone (): void {
     if (!this.active) return
     if (this.#tunnel !== null) return this.#tunnel.onClientGone()
-    this.#connection?.destroy()
-    this.#connection = null
+    this.#dispatch.connection?.destroy()
     this.error = 'client_gone'
     this.status = this.#relay.begun ? this.status : 499
     this.#end(false)
@@ -320,7 +316,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
   giveUp (code: ProxyErrorCode, fault: string): void {
     if (!this.active) return
     if (this.#tunnel !== null) return this.#tunnel.abort(code, fault)
-    this.#connection?.destroy()
+    this.#dispatch.connection?.destroy()
     if (this.#relay.begun) this.#cut(code, fault)
     else this.#fail(code, fault)
   }
@@ -329,7 +325,6 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
   #cut (code: ProxyErrorCode, fault: string): void {
     this.error = code
     this.fault = fault
-    this.#connection = null
     // A connection may be gone by the time that abort() returns.
     this.active = false
     this.#downstream.abort(this.#relay.untilClose)
@@ -344,7 +339,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
     const keep = this.#mayKeep && !row.closes
     const accept = this.requestHead()?.header('accept')
     const date = this.#plane.date.now()
-    this.#respond(failureAnswer(code, fault, { accept, toHead: this.#toHead, keep, minor: this.minor, date }), keep)
+    this.#respond(failureAnswer(code, fault, { accept, toHead: this.#terms.toHead, keep, minor: this.minor, date }), keep)
   }
 
   /** RFC 9110 section 7.6.2: a request that may go no further is answered as its last recipient. */
@@ -368,7 +363,6 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
   }
 
   #respond (response: Buffer, keep: boolean): void {
-    this.#connection = null
     this.#relay.begun = true
     this.#downstream.write(response)
     this.#end(keep)
@@ -376,7 +370,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
 
   #end (keep: boolean): void {
     this.active = false
-    this.#leaveEndpoint()
+    this.#dispatch.end(this.error, this.status)
     this.#plane.inFlight--
     finish(this.#plane, this)
     this.#request.release()
@@ -388,7 +382,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, ExchangeRec
     const { timeoutsMs, limits } = this.#plane.settings
     switch (wait) {
       case WAIT.requestBody: return this.#downstream.waitFor(this.#request.pieceTimeMs(this.#plane.recentMs, timeoutsMs.requestBody, limits.minBodyRate))
-      case WAIT.response: return this.#downstream.waitFor(timeoutsMs.upstreamResponse)
+      case WAIT.response: return this.#downstream.waitFor(this.#dispatch.answerTimeMs(timeoutsMs.upstreamResponse))
       default: return this.#downstream.waitFor(timeoutsMs.streamIdle)
     }
   }

@@ -24,6 +24,8 @@ export function failedRequest (error: ProxyErrorCode, fault: string, facts: { re
     firstByteMs: -1,
     attempts: 0,
     reused: false,
+    retried: '',
+    failedOverFrom: '',
     requestHead: () => null
   }
 }

@@ -2,9 +2,11 @@
  * The end of every exchange, exactly once: counters and the access log.
  */
 import { PROXY_ERROR_INDEX } from '../core/proxy-error.ts'
+import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import { LATENCY_BOUNDS_S, SLOT, WORKER } from '../telemetry/counter-layout.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { ExchangeRecord } from './exchange-record.ts'
+import type { VersionRuntime } from './route-runtime.ts'
 
 const SWITCHING = 101
 
@@ -29,15 +31,33 @@ export function finish (plane: DataPlane, record: ExchangeRecord): void {
 }
 
 function countVersion (counters: Float64Array, record: ExchangeRecord, seconds: number): void {
-  count(counters, SLOT.requestsByClass + Math.floor(record.status / 100) - 1, 1)
   count(counters, SLOT.inFlight, -1)
   count(counters, SLOT.requestBodyBytes, record.bytesIn)
   count(counters, SLOT.responseBodyBytes, record.bytesOut)
+  countOutcome(counters, record.status, seconds)
+  if (record.error !== null) count(counters, SLOT.errors + PROXY_ERROR_INDEX[record.error], 1)
+}
+
+function countOutcome (counters: Float64Array, status: number, seconds: number): void {
+  count(counters, SLOT.requestsByClass + Math.floor(status / 100) - 1, 1)
   count(counters, SLOT.latencySumS, seconds)
   let bucket = 0
   while (bucket < LATENCY_BOUNDS_S.length && seconds > (LATENCY_BOUNDS_S[bucket] ?? 0)) bucket++
   count(counters, SLOT.latencyBuckets + bucket, 1)
-  if (record.error !== null) count(counters, SLOT.errors + PROXY_ERROR_INDEX[record.error], 1)
+}
+
+/** What a version has made of a request that another version answers in its place. */
+export interface Charge {
+  readonly code: ProxyErrorCode | null
+  readonly status: number
+  readonly startMs: number
+  readonly nowMs: number
+}
+
+/** Counts the failure of a request for the version that it was chosen for, although another one answers it. */
+export function chargeVersion (version: VersionRuntime, { code, status, startMs, nowMs }: Charge): void {
+  countOutcome(version.counters, status, (nowMs - startMs) / 1000)
+  if (code !== null) count(version.counters, SLOT.errors + PROXY_ERROR_INDEX[code], 1)
 }
 
 function log (plane: DataPlane, record: ExchangeRecord, durationMs: number): void {
@@ -63,6 +83,8 @@ function log (plane: DataPlane, record: ExchangeRecord, durationMs: number): voi
     connectMs: record.connectMs,
     firstByteMs: record.firstByteMs,
     attempts: record.attempts,
-    reused: record.reused
+    reused: record.reused,
+    retried: record.retried,
+    failedOverFrom: record.failedOverFrom
   })
 }

@@ -117,7 +117,7 @@ export class Listener {
     const connection = new DownstreamHttp1(plane, new Forwarding(client, plane.trustedProxies), admission)
     connection.start(open(connection))
     // It may have waited for its header or handshake.
-    if (plane.draining) connection.drain()
+    if (plane.draining) connection.drain(false)
   }
 }
 

@@ -2,13 +2,14 @@
  * Passes a request on to an endpoint: head and first piece of the body in one write, kept there for another attempt; then
  * the rest as it comes, framed as the endpoint can read it. Hot.
  */
+import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import { BODY } from '../http1/request-head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import { rewriteRequestHead, rewrittenHeadBound } from '../http1/rewrite-request-head.ts'
 import type { RequestAdditions } from '../http1/rewrite-request-head.ts'
-import type { UpstreamConnection } from '../upstream/upstream-connection.ts'
 import { appendChunk, framePiece, PIECE_FRAMING_BYTES } from './body-piece.ts'
 import type { BodyPiece } from './body-piece.ts'
+import type { OutTarget, RequestTarget } from './out-buffer.ts'
 
 const MS_PER_S = 1_000
 const NO_BYTES = Buffer.alloc(0)
@@ -16,7 +17,7 @@ const NO_BYTES = Buffer.alloc(0)
 export class RequestRelay {
   /** Everything of the request has been handed to the connection. */
   done = false
-  /** All that was sent lies in the connection's `out`. */
+  /** All that was sent lies in the connection's `out`, and can be sent again. */
   whole = false
   /** The rest of the body waits for the endpoint. */
   held = false
@@ -34,7 +35,7 @@ export class RequestRelay {
   reset (head: RequestHead, piece: BodyPiece, nowMs: number): void {
     this.#framing = head.framing()
     this.done = piece.last
-    this.whole = piece.last
+    this.whole = true
     this.held = false
     this.#startMs = nowMs
     this.#bytes = piece.end - piece.start
@@ -77,11 +78,11 @@ export class RequestRelay {
   }
 
   /** Serialises the head and the first piece into the connection's own memory, where they stay for another attempt. */
-  writeHead (connection: UpstreamConnection, head: RequestHead, additions: RequestAdditions, piece: BodyPiece): void {
+  writeHead (target: OutTarget, head: RequestHead, additions: RequestAdditions, piece: BodyPiece): void {
     const bodyLength = piece.end - piece.start
     const trailers = piece.trailers === undefined ? 0 : piece.trailers.length
-    connection.reserveOut(rewrittenHeadBound(head, additions) + bodyLength + trailers + PIECE_FRAMING_BYTES)
-    const out = connection.out
+    target.reserveOut(rewrittenHeadBound(head, additions) + bodyLength + trailers + PIECE_FRAMING_BYTES)
+    const { out } = target
     let pos = rewriteRequestHead(head, additions, out, 0)
     if (this.#framing === BODY.chunked) {
       pos = appendChunk(piece, out, pos)
@@ -89,20 +90,47 @@ export class RequestRelay {
       piece.buf.copy(out, pos, piece.start, piece.end)
       pos += bodyLength
     }
-    connection.outLength = pos
+    target.outLength = pos
     this.#sent = out
     this.#sentLength = pos
   }
 
   /**
    * Sends another piece.
+   * @param replayBytes what is sent is kept for another attempt up to so many bytes
    * @returns has the kernel taken it, so that its buffer is free?
    */
-  writeBody (connection: UpstreamConnection, piece: BodyPiece): boolean {
+  writeBody (connection: RequestTarget, piece: BodyPiece, replayBytes: number): boolean {
     if (piece.last) this.done = true
     this.#bytes += piece.end - piece.start
     const bytes = this.#framing === BODY.chunked ? framePiece(piece) : piece.buf.subarray(piece.start, piece.end)
-    return bytes.length === 0 || connection.write(bytes)
+    if (bytes.length === 0) return true
+    if (this.whole) this.#keep(connection, bytes, replayBytes)
+    return connection.write(bytes)
+  }
+
+  #keep (target: RequestTarget, bytes: Buffer, replayBytes: number): void {
+    const length = target.outLength + bytes.length
+    this.whole = length <= replayBytes
+    if (!this.whole) return
+    if (target.out.length < length) {
+      const larger = Buffer.allocUnsafeSlow(Math.min(length * 2, Math.max(length, replayBytes)))
+      target.out.copy(larger, 0, 0, target.outLength)
+      target.out = this.#sent = larger
+    }
+    bytes.copy(target.out, target.outLength)
+    target.outLength = length
+  }
+
+  /** What it means that the next piece has not come in time: the code, and the option that says so. */
+  get overdue (): readonly [ProxyErrorCode, string] {
+    if (this.held) return ['upstream_timeout', 'timeouts.requestBody']
+    return this.tooSlow ? ['body_too_slow', 'limits.minBodyRate'] : ['request_timeout', 'timeouts.requestBody']
+  }
+
+  /** Whose silence it is when neither request nor answer moves any more, and the client takes what there is. */
+  get silentParty (): ProxyErrorCode {
+    return this.done || this.held ? 'upstream_idle_timeout' : 'request_timeout'
   }
 
   /** What was sent first; `parser` is a head that nobody else uses. Null when nothing was. */

@@ -5,7 +5,11 @@
 import type { RouteConfig } from '../config/schema.ts'
 import type { Split } from '../routing/split.ts'
 import type { StickyKeyResolver } from '../routing/sticky-key.ts'
+import type { RetryBudget } from '../health/retry-budget.ts'
+import type { RetryReason } from '../telemetry/counter-layout.ts'
 import type { VersionPool } from '../upstream/version-pool.ts'
+import type { RetryPolicy } from './attempts.ts'
+import type { HoldQueue } from './hold-queue.ts'
 
 export class VersionRuntime {
   readonly name: string
@@ -25,22 +29,43 @@ export interface RoutePolicy {
   readonly whenEmpty: RouteConfig['whenEmpty']
   /** The protocols that clients may switch to, in lower case. */
   readonly upgrades: ReadonlySet<string>
+  /** How long a request may wait for an endpoint. */
+  readonly holdMs: number
+  readonly retries: RetryPolicy
+}
+
+/** The version that helps out when another one fails. */
+export interface Failover {
+  readonly to: VersionRuntime
+  readonly on: ReadonlySet<RetryReason>
+}
+
+/** The parts of a route that live on when it is compiled anew. */
+export interface RouteState {
+  readonly hold: HoldQueue
+  readonly budget: RetryBudget
 }
 
 export class RouteRuntime {
   readonly name: string
   readonly stickyKey: StickyKeyResolver
   readonly policy: RoutePolicy
+  readonly failover: Failover | null
+  readonly hold: HoldQueue
+  readonly budget: RetryBudget
   readonly versions: readonly VersionRuntime[]
   split: Split
   epoch: number
   /** 1 for each version that has an endpoint, in the order of `versions`. */
   readonly #available: Uint8Array
 
-  constructor (name: string, stickyKey: StickyKeyResolver, policy: RoutePolicy, routed: RoutedVersions) {
+  constructor (name: string, policies: RoutePolicies, routed: RoutedVersions, state: RouteState) {
     this.name = name
-    this.stickyKey = stickyKey
-    this.policy = policy
+    this.stickyKey = policies.stickyKey
+    this.policy = policies.policy
+    this.failover = policies.failover
+    this.hold = state.hold
+    this.budget = state.budget
     this.versions = routed.versions
     this.split = routed.split
     this.epoch = routed.epoch
@@ -54,6 +79,13 @@ export class RouteRuntime {
     }
     return this.#available
   }
+}
+
+/** How a route treats its requests. */
+export interface RoutePolicies {
+  readonly stickyKey: StickyKeyResolver
+  readonly policy: RoutePolicy
+  readonly failover: Failover | null
 }
 
 /** The versions of a route and how clients are spread over them. */

@@ -149,11 +149,16 @@ export class Tunnel implements TunnelSink, ClientSide {
     this.#close(code, fault)
   }
 
-  /** Ends the tunnel because Weir can't go on. */
+  /**
+   * Ends the tunnel because Weir can't go on, or is not to. In the second case each side gets an end, unless something is
+   * still on its way to it, or from the endpoint: only a reset says that.
+   */
   abort (code: ProxyErrorCode, fault: string): void {
     if (this.#closed) return
-    this.#connection.reset()
-    this.#downstream.abort(true)
+    const broken = code === 'internal_error'
+    if (broken || this.#clientHeld || this.#endpointHeld) this.#connection.reset()
+    else this.#connection.finish()
+    if (broken || this.#endpointHeld) this.#downstream.abort(true)
     this.#close(code, fault)
   }
 

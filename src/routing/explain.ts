@@ -10,7 +10,7 @@ export interface ExplainableRoute {
   readonly split: Split
   /** One byte for each version of the split, by position: 0 when it has no endpoint for new requests. */
   readonly available: Uint8Array
-  readonly whenEmpty: 'fallback' | 'fail'
+  readonly whenEmpty: 'fallback' | 'hold' | 'fail'
 }
 
 export interface ExplainedVersion extends VersionScore {
@@ -64,6 +64,7 @@ function explainChoice (route: ExplainableRoute, key: StickyKey): { readonly ver
     return { version: chosenName, reason: `"${chosenName}" has the lowest score for the client's ${key.kind}` }
   }
   const empty = `"${chosenName}" has the lowest score for the client's ${key.kind} but has no endpoint`
+  if (route.whenEmpty === 'hold') return { version: undefined, reason: `${empty}, and the route says to hold: the request waits for an endpoint` }
   if (route.whenEmpty === 'fail') return { version: undefined, reason: `${empty}, and the route says to fail: the request gets 503` }
   const next = split.chooseAvailable(key.hash, available)
   if (next === -1) return { version: undefined, reason: `${empty}, and no other version with a weight has one: the request gets 503` }

@@ -3,20 +3,19 @@
  */
 import { availableParallelism } from 'node:os'
 import type { FastifyInstance } from 'fastify'
-import type { AdminDeps, RouteDetails, SourceStatus } from '../admin/admin-deps.ts'
+import type { AdminDeps } from '../admin/admin-deps.ts'
 import { TokenBook } from '../admin/token-book.ts'
 import { configFileOf, type ConfigSources } from '../config/load.ts'
 import { formatFault } from '../config/config-error.ts'
 import type { LoadedConfig } from '../config/resolve.ts'
 import { findRestartOnlyChanges } from '../config/restart-only.ts'
-import type { Config, RouteConfig } from '../config/schema.ts'
+import type { Config } from '../config/schema.ts'
 import type { ConfigWatcher } from '../config/watch.ts'
 import { createConfigWatcher } from '../config/watch-file.ts'
 import type { Clock } from '../core/clock.ts'
 import { parseDurationMs } from '../core/duration.ts'
 import { Random } from '../core/random.ts'
 import { EndpointRegistry } from '../discovery/endpoint-registry.ts'
-import type { EndpointSourceStatus } from '../discovery/endpoint-source.ts'
 import { KubeClient } from '../kube/kube-client.ts'
 import { loadKubeCredentials } from '../kube/kube-credentials.ts'
 import { TrafficControl } from '../rollout/traffic-control.ts'
@@ -33,12 +32,18 @@ import { PromCollector } from '../telemetry/prom-collector.ts'
 import { ThrottledLogger } from '../telemetry/throttled-logger.ts'
 import { AuthorityFiles } from './authority-files.ts'
 import type { CertificateStore } from './certificate-store.ts'
+import { createProber } from './create-prober.ts'
 import { dataPlaneOptions, routeSpecs } from './data-plane-options.ts'
+import { HealthBook } from './health-book.ts'
+import type { HealthProber } from './health-prober.ts'
 import { openCertificates } from './open-certificates.ts'
 import { openStore } from './open-store.ts'
 import { packageVersion } from './package-version.ts'
 import { probeListeners } from './probe-listeners.ts'
+import { RouteDescriber } from './route-describer.ts'
 import { RouteExplainer } from './route-explainer.ts'
+import type { StopPatience } from './stop-signals.ts'
+import { VersionDrain } from './version-drain.ts'
 import { WorkerPool } from './worker-pool.ts'
 import { WorkerThread } from './worker-thread.ts'
 
@@ -61,6 +66,8 @@ export class ControlPlane {
   readonly #accessLog: LogWriter
   readonly #pool: WorkerPool
   readonly #discovery: EndpointRegistry
+  readonly #health: HealthBook
+  readonly #prober: HealthProber
   readonly #tokens: TokenBook
   readonly #authorities: AuthorityFiles
   #certificates: CertificateStore | undefined
@@ -70,6 +77,8 @@ export class ControlPlane {
   #admin: FastifyInstance | undefined
   #watcher: ConfigWatcher | undefined
   #reloading: Promise<void> = Promise.resolve()
+  /** Not ready any more, though all goes on as usual until it drains. */
+  #stopping = false
   #draining = false
 
   constructor (loaded: LoadedConfig, deps: ControlPlaneDeps) {
@@ -85,8 +94,16 @@ export class ControlPlane {
     this.#accessLog = new LogWriter({ path: config.accessLog.path, open: openLogFile, clock, logger: this.#throttled })
     this.#tokens = new TokenBook(config.admin.tokens, clock, log)
     this.#authorities = new AuthorityFiles({ clock, log, onChange: () => { this.#resendRoutes() } })
+    this.#health = new HealthBook(this.#throttled, clock)
     this.#pool = this.#createPool(config)
     this.#discovery = this.#createDiscovery(config)
+    this.#prober = createProber({
+      clock,
+      log: this.#throttled,
+      endpointsOf: (route, version) => this.#discovery.endpointsOf(route, version),
+      onChange: (route, version, failing) => { this.#pool.sendChecks(route, version, failing) },
+      onProbed: (route, version, passed) => { this.#metrics.endpointProbed(route, version, passed) }
+    })
     for (const fault of loaded.warnings) log.warn('the configuration is odd', { fault: formatFault(fault) })
   }
 
@@ -102,6 +119,7 @@ export class ControlPlane {
       book: this.#book,
       spawn: (data, startedMs, events) => new WorkerThread(data, startedMs, events),
       appendAccessLog: (lines, done) => { this.#accessLog.append(lines, done) },
+      health: this.#health,
       onRestart: () => { this.#metrics.workerRestarted() }
     }, { count, listeners: config.listeners, reusePort: count > 1 }, dataPlaneOptions(config))
   }
@@ -116,7 +134,10 @@ export class ControlPlane {
       random: () => random.nextUint32() / RANDOM_RANGE,
       namespace,
       allowAddresses,
-      onEndpoints: (route, version, endpoints) => { this.#pool.sendEndpoints(route, version, endpoints) },
+      onEndpoints: (route, version, endpoints) => {
+        this.#pool.sendEndpoints(route, version, endpoints)
+        this.#prober.refresh(route, version)
+      },
       onFailure: (where, error, retryInMs) => {
         this.#metrics.watchRestarted(where ?? '(own)', error.kind)
         this.#throttled.warn('the watch of EndpointSlices failed; the last known endpoints are used meanwhile', { namespace: where ?? '(own)', error: error.message, retryInMs: Math.round(retryInMs) })
@@ -180,7 +201,9 @@ export class ControlPlane {
     await this.#traffic?.configure(config.routes.map(({ name, versions }) => ({
       name, weights: Object.fromEntries(versions.map(version => [version.name, version.weight]))
     })))
-    this.#book.retain(config.routes.flatMap(({ name, versions }) => versions.map(version => ({ route: name, version: version.name }))))
+    const versions = config.routes.flatMap(route => route.versions.map(({ name }) => ({ route: route.name, version: name })))
+    this.#book.retain(versions)
+    this.#health.retain(versions)
     this.#sendRoutes(config)
     this.#authorities.retain(config)
   }
@@ -188,6 +211,7 @@ export class ControlPlane {
   #sendRoutes (config: Config): void {
     const specs = routeSpecs(config, (route, version) => this.#book.slotFor(route, version), file => this.#authorities.of(file))
     this.#pool.sendRoutes(dataPlaneOptions(config), specs)
+    this.#prober.configure(config.routes, specs)
   }
 
   /** What the routes name has changed, not the routes. */
@@ -232,20 +256,28 @@ export class ControlPlane {
       weights: route => traffic.route(route)?.weights ?? {},
       endpoints: (route, version) => this.#discovery.endpointsOf(route, version)
     })
+    const describer = new RouteDescriber({
+      config: () => this.#config,
+      discovery: this.#discovery,
+      book: this.#book,
+      shares: this.#shares,
+      health: this.#health,
+      workers: () => this.#pool.workers().length,
+      traffic: route => traffic.route(route)
+    })
+    const drains = new VersionDrain({
+      config: () => this.#config,
+      traffic: route => traffic.route(route),
+      book: this.#book,
+      workers: () => this.#pool.workers(),
+      endpoints: (route, version) => this.#discovery.endpointsOf(route, version)
+    })
     const collector = new PromCollector({
       clock,
       book: this.#book,
       shares: this.#shares,
       control: this.#metrics,
-      routes: () => this.#config.routes.map(({ name, versions }) => ({
-        name,
-        epoch: traffic.route(name)?.epoch ?? 0,
-        versions: versions.map(version => ({
-          name: version.name,
-          weight: traffic.route(name)?.weights[version.name] ?? 0,
-          endpoints: this.#discovery.endpointsOf(name, version.name)
-        }))
-      })),
+      routes: () => describer.states(),
       workers: () => this.#pool.workers(),
       controlLoop: () => this.#ticker.loop,
       writerDropped: () => this.#accessLog.droppedLines
@@ -255,35 +287,18 @@ export class ControlPlane {
       log,
       tokens: this.#tokens,
       traffic,
-      details: name => this.#details(name),
+      details: name => describer.details(name),
+      drain: (route, version) => drains.status(route, version),
       readiness: () => ({ reasons: this.#notReady() }),
       metrics: async () => ({ contentType: collector.contentType, body: await collector.text() }),
       explain: query => explainer.explain(query)
     }
   }
 
-  #details (name: string): RouteDetails | undefined {
-    const config = this.#config.routes.find(route => route.name === name)
-    if (config === undefined) return undefined
-    return { config, versions: config.versions.map(version => this.#versionDetails(config, version.name)) }
-  }
-
-  #versionDetails (route: RouteConfig, version: string): RouteDetails['versions'][number] {
-    const configured = route.versions.find(({ name }) => name === version)
-    const requests = (this.#book.read(route.name, version)?.requestsByClass ?? []).reduce((sum, count) => sum + count, 0)
-    const share = this.#shares.share(route.name, version)
-    return {
-      name: version,
-      source: sourceStatus(this.#discovery.statusOf(route.name, version), configured?.endpoints),
-      endpoints: this.#discovery.endpointsOf(route.name, version),
-      ...(share === undefined ? {} : { observed: { requests, share } })
-    }
-  }
-
   #notReady (): readonly string[] {
     const reasons: string[] = []
-    if (this.#draining) reasons.push('Weir is shutting down')
-    if (!this.#pool.accepting && !this.#draining) reasons.push('the listeners are not open')
+    if (this.#stopping) reasons.push('Weir is shutting down')
+    if (!this.#pool.accepting && !this.#stopping) reasons.push('the listeners are not open')
     for (const { route, version, endpoints } of this.#discovery.all()) {
       if (endpoints === undefined) reasons.push(`version "${version}" of route "${route}" has not had its first list of endpoints`)
     }
@@ -295,16 +310,23 @@ export class ControlPlane {
     this.#accessLog.reopen()
   }
 
-  /** The way out: not ready first, then the workers finish what they have, then everything closes. */
-  async stop (): Promise<void> {
-    if (this.#draining) return
-    this.#draining = true
+  /**
+   * The way out: not ready first, while all goes on as usual until that has been noticed; then the workers finish what they
+   * have, then everything closes.
+   */
+  async stop (patience: StopPatience): Promise<void> {
+    if (this.#stopping) return
+    this.#stopping = true
     const { log } = this.#deps
     log.info('weir is shutting down')
+    await patience.delay(parseDurationMs(this.#config.drain.delay))
+    this.#draining = true
+    log.info('weir is draining')
     this.#watcher?.stop()
     await this.#reloading
-    const cut = await this.#pool.drain(parseDurationMs(this.#config.timeouts.drain))
-    if (cut > 0) log.warn('connections were cut because timeouts.drain was over', { connections: cut })
+    void patience.insisted.then(() => { this.#pool.hurry() })
+    const cut = await this.#pool.drain(parseDurationMs(this.#config.drain.timeout))
+    if (cut > 0) log.warn('connections were cut because the drain was over', { connections: cut })
     await this.#close()
     log.info('weir has stopped')
   }
@@ -320,6 +342,7 @@ export class ControlPlane {
     this.#ticker.stop()
     this.#authorities.stop()
     this.#certificates?.stop()
+    await this.#prober.stop()
     await this.#discovery.stop()
     await this.#admin?.close()
     await this.#traffic?.close()
@@ -336,13 +359,4 @@ async function listenAdmin (app: FastifyInstance, { address, port }: Config['adm
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new Error(`the admin API can't be opened on ${address} port ${port}: ${reason}. Is another process using the port? Choose another with admin.port`, { cause })
   }
-}
-
-function sourceStatus (status: EndpointSourceStatus | undefined, source: RouteConfig['versions'][number]['endpoints'] | undefined): SourceStatus {
-  const name = source !== undefined && 'service' in source ? { name: `${source.namespace ?? ''}${source.namespace === undefined ? '' : '/'}${source.service}:${source.port}` } : {}
-  if (status === undefined) return { kind: 'static', state: 'starting', ...name }
-  const state = !status.synced ? 'starting' : status.lastError === undefined ? 'synced' : 'stale'
-  const ignored = status.ignored.map(({ address, reason }) => `${address} is ignored: ${reason}`)
-  const detail = [...(status.lastError === undefined ? [] : [status.lastError]), ...ignored].join('; ')
-  return { kind: status.kind, state, ...name, ...(detail === '' ? {} : { detail }) }
 }

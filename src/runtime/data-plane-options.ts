@@ -5,6 +5,7 @@ import { parseDurationMs } from '../core/duration.ts'
 import type { Config, VersionConfig } from '../config/schema.ts'
 import type { DataPlaneOptions, RouteSpec } from '../snapshot/messages.ts'
 import type { Authorities, UpstreamTls } from '../upstream/transport.ts'
+import { routePolicy } from './route-policy.ts'
 
 /** What a worker has to know besides its routes. */
 export function dataPlaneOptions (config: Config): DataPlaneOptions {
@@ -21,6 +22,7 @@ export function dataPlaneOptions (config: Config): DataPlaneOptions {
       upstreamResponse: parseDurationMs(timeouts.upstreamResponse),
       upstreamIdle: parseDurationMs(timeouts.upstreamIdle),
       tunnelIdle: parseDurationMs(timeouts.tunnelIdle),
+      tunnelGrace: parseDurationMs(config.drain.tunnels),
       streamIdle: parseDurationMs(timeouts.streamIdle)
     },
     limits,
@@ -41,8 +43,7 @@ export function routeSpecs (
     match: route.match ?? {},
     affinity: route.affinity,
     balancing: route.balancing,
-    whenEmpty: route.whenEmpty,
-    upgrades: route.upgrades,
+    policy: routePolicy(route),
     versions: route.versions.map(({ name, tls }) => ({
       name,
       slot: slotFor(route.name, name),

@@ -8,6 +8,7 @@ import { systemClock } from '../core/clock.ts'
 import { ProcessLogger } from '../telemetry/process-logger.ts'
 import { ControlPlane } from './control-plane.ts'
 import { releaseMemory } from './release-memory.ts'
+import { StopSignals } from './stop-signals.ts'
 
 /** When nothing of the start is going on any more, after it. */
 const SETTLED_MS = 1_000
@@ -24,10 +25,7 @@ export async function run (sources: ConfigSources): Promise<number> {
   }
   const log = new ProcessLogger(loaded.config.log.level)
   const plane = new ControlPlane(loaded, { clock: systemClock, log, sources })
-  const stopped = new Promise<void>(resolve => {
-    process.on('SIGTERM', resolve)
-    process.on('SIGINT', resolve)
-  })
+  const signals = new StopSignals(process, systemClock)
   process.on('SIGHUP', () => { plane.reopenLogs() })
   try {
     await plane.start(loaded.digest)
@@ -40,8 +38,8 @@ export async function run (sources: ConfigSources): Promise<number> {
   // Timers are not meant to keep the process alive, so this does.
   const alive = new MessageChannel().port1
   alive.ref()
-  await stopped
-  await plane.stop()
+  await signals.asked
+  await plane.stop(signals)
   alive.close()
   return 0
 }

@@ -42,7 +42,9 @@ export class WorkerApp {
   #loop: EventLoopUtilization = performance.eventLoopUtilization()
   /** What has come while TLS is being loaded. */
   #backlog: ControlMessage[] | null = null
-  #drainUntilMs = 0
+  #drainUntilMs = Infinity
+  /** Client connections that were cut because the time was over. */
+  #cut = 0
   #drained = false
 
   constructor (port: MessagePort, clock: Clock, data: WorkerData, options: DataPlaneOptions) {
@@ -98,6 +100,7 @@ export class WorkerApp {
         this.#routes.applySplit(message)
         return this.#send({ type: 'applied', route: message.route, epoch: message.epoch })
       case 'endpoints': return this.#routes.applyEndpoints(message)
+      case 'checks': return this.#routes.applyChecks(message)
       case 'certificates': return this.#tls.applyCertificates(message)
       case 'ticket-keys': return this.#tls.applyTicketKeys(message)
       case 'listen':
@@ -134,6 +137,8 @@ export class WorkerApp {
   #onTick (): void {
     const nowMs = this.#plane.readClock()
     this.#plane.deadlines.sweep(nowMs)
+    this.#routes.tick(nowMs)
+    for (const news of this.#routes.healthNews()) this.#send(news)
     this.#plane.accessLog.flush()
     this.#lag.tick(nowMs)
     this.#page[WORKER.loopLagS] = this.#lag.lagS
@@ -141,30 +146,44 @@ export class WorkerApp {
     const loop = performance.eventLoopUtilization()
     this.#page[WORKER.loopUtilization] = performance.eventLoopUtilization(loop, this.#loop).utilization
     this.#loop = loop
-    if (this.#drainUntilMs > 0) this.#checkDrained(nowMs)
+    if (this.#plane.draining) this.#checkDrained(nowMs)
     // Once, and only if no client would wait for it: under load V8 collects often enough by itself.
     if (--this.#ticksToRelease === 0 && this.#page[WORKER.connectionsOpen] === 0) void releaseMemory()
   }
 
-  /** Stops accepting; connections end after their next answer, or when they have been idle for a while. */
+  /**
+   * Stops accepting; connections end after their next answer, or when they have been idle for a while. Said again, it can
+   * only leave less time.
+   */
   #drain (timeoutMs: number): void {
-    if (this.#drainUntilMs > 0) return
-    this.#drainUntilMs = this.#clock.nowMs() + timeoutMs
-    this.#plane.draining = true
-    for (const listener of this.#listeners) listener.close()
-    this.#listeners = []
-    for (const member of this.#plane.deadlines.snapshot()) member.drain?.()
-    this.#checkDrained(this.#clock.nowMs())
+    const nowMs = this.#plane.readClock()
+    this.#drainUntilMs = Math.min(this.#drainUntilMs, nowMs + timeoutMs)
+    if (!this.#plane.draining) {
+      this.#plane.draining = true
+      for (const listener of this.#listeners) listener.close()
+      this.#listeners = []
+      this.#tellToDrain(false)
+    }
+    this.#checkDrained(nowMs)
   }
 
   #checkDrained (nowMs: number): void {
     const open = this.#page[WORKER.connectionsOpen] ?? 0
     if (this.#drained || (open > 0 && nowMs < this.#drainUntilMs)) return
+    if (open > 0 && this.#cut === 0) {
+      // What that makes them say has until the next tick to leave.
+      this.#cut = open
+      return this.#tellToDrain(true)
+    }
     this.#drained = true
     this.#tick?.cancel()
     this.#plane.accessLog.flush()
     this.#pools.retireAll()
-    this.#send({ type: 'drained', cut: open })
+    this.#send({ type: 'drained', cut: this.#cut })
+  }
+
+  #tellToDrain (over: boolean): void {
+    for (const member of this.#plane.deadlines.snapshot()) member.drain?.(over)
   }
 
   #send (message: WorkerMessage): void {

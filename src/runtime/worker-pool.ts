@@ -11,7 +11,7 @@ import { Random } from '../core/random.ts'
 import { ConnectionLedger, createLedgerMemory } from '../proxy/connection-ledger.ts'
 import type { TlsMaterial } from '../proxy/tls-material.ts'
 import type { RouteSplit, SplitPublisher, SplitReceipt } from '../rollout/split-publisher.ts'
-import type { ControlMessage, DataPlaneOptions, EndpointsMessage, RouteSpec, WorkerData, WorkerMessage } from '../snapshot/messages.ts'
+import type { ControlMessage, ChecksMessage, DataPlaneOptions, EndpointsMessage, FailedCheck, HealthMessage, RouteSpec, WorkerData, WorkerMessage } from '../snapshot/messages.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { SplitReceipts } from './split-receipts.ts'
@@ -25,6 +25,12 @@ export interface WorkerPoolDeps {
   readonly spawn: (data: WorkerData, startedMs: number, events: WorkerThreadEvents) => RunningWorker
   /** Takes a batch of access log lines; `done` when they are written or dropped. */
   readonly appendAccessLog: (lines: Uint8Array, done: () => void) => void
+  /** Takes down what workers know of endpoints. */
+  readonly health: {
+    report (worker: number, message: HealthMessage): void
+    /** The worker has ended. */
+    forget (worker: number): void
+  }
   /** A worker died and is replaced. */
   readonly onRestart: () => void
 }
@@ -37,6 +43,8 @@ export interface WorkerPoolShape {
 
 const FIRST_BACKOFF_MS = 50
 const MAX_BACKOFF_MS = 5_000
+/** A worker that has not drained so long after it should have is stuck. */
+const STUCK_MS = 2_000
 /** A worker that has lived so long dies of something new. */
 const STABLE_MS = 10_000
 
@@ -50,6 +58,8 @@ export class WorkerPool implements SplitPublisher {
   readonly #splits = new Map<string, RouteSplit>()
   /** By route, then version. */
   readonly #endpoints = new Map<string, Map<string, EndpointsMessage>>()
+  /** By route, then version. */
+  readonly #checks = new Map<string, Map<string, ChecksMessage>>()
   /** By listener. */
   readonly #certificates = new Map<string, ControlMessage>()
   #ticketKeys: ControlMessage | undefined
@@ -116,8 +126,14 @@ export class WorkerPool implements SplitPublisher {
   /** Tells all endpoints of a version. */
   sendEndpoints (route: string, version: string, endpoints: readonly Endpoint[]): void {
     const message: EndpointsMessage = { type: 'endpoints', route, version, endpoints }
-    const versions = this.#endpoints.get(route) ?? new Map<string, EndpointsMessage>()
-    this.#endpoints.set(route, versions.set(version, message))
+    remember(this.#endpoints, message)
+    this.#broadcast(message)
+  }
+
+  /** Tells what the active checks of a version find to fail. */
+  sendChecks (route: string, version: string, failing: readonly FailedCheck[]): void {
+    const message: ChecksMessage = { type: 'checks', route, version, failing }
+    remember(this.#checks, message)
     this.#broadcast(message)
   }
 
@@ -149,10 +165,12 @@ export class WorkerPool implements SplitPublisher {
   #forgetMissing (): void {
     const names = new Set(this.#specs.map(({ name }) => name))
     for (const name of this.#splits.keys()) if (!names.has(name)) this.#splits.delete(name)
-    for (const name of this.#endpoints.keys()) if (!names.has(name)) this.#endpoints.delete(name)
-    for (const { name, versions } of this.#specs) {
-      const known = this.#endpoints.get(name)
-      for (const version of known?.keys() ?? []) if (!versions.some(spec => spec.name === version)) known?.delete(version)
+    for (const known of [this.#endpoints, this.#checks]) {
+      for (const name of known.keys()) if (!names.has(name)) known.delete(name)
+      for (const { name, versions } of this.#specs) {
+        const messages = known.get(name)
+        for (const version of messages?.keys() ?? []) if (!versions.some(spec => spec.name === version)) messages?.delete(version)
+      }
     }
     for (const { appliedEpochs } of this.#threads.values()) {
       for (const name of appliedEpochs.keys()) if (!names.has(name)) appliedEpochs.delete(name)
@@ -176,7 +194,9 @@ export class WorkerPool implements SplitPublisher {
 
   /** Brings a replacement up to the state of its peers. */
   #bringUp (thread: RunningWorker): void {
-    for (const versions of this.#endpoints.values()) for (const message of versions.values()) thread.send(message)
+    for (const known of [this.#endpoints, this.#checks]) {
+      for (const versions of known.values()) for (const message of versions.values()) thread.send(message)
+    }
     for (const { route, epoch, weights } of this.#splits.values()) thread.send({ type: 'split', route, epoch, weights })
     thread.send(this.#routesMessage(thread.id))
     if (this.#ticketKeys !== undefined) thread.send(this.#ticketKeys)
@@ -196,6 +216,7 @@ export class WorkerPool implements SplitPublisher {
       case 'drained':
         this.#drained.set(thread.id, message.cut)
         return this.#onDrained?.()
+      case 'health': return this.#deps.health.report(thread.id, message)
       case 'access-log': return this.#appendAccessLog(thread, message.lines)
       case 'log': return this.#deps.log[message.level](message.message, { ...message.fields, worker: thread.id })
       default: assertNever(message)
@@ -219,6 +240,7 @@ export class WorkerPool implements SplitPublisher {
     this.#threads.delete(thread.id)
     this.#listening.delete(thread.id)
     book.removeWorker(thread.id)
+    this.#deps.health.forget(thread.id)
     new ConnectionLedger(this.#ledger, thread.id).clear()
     if (this.#stopping) {
       this.#drained.set(thread.id, this.#drained.get(thread.id) ?? 0)
@@ -254,14 +276,23 @@ export class WorkerPool implements SplitPublisher {
     this.#stopping = true
     const running = [...this.#threads.keys()]
     if (running.length > 0) {
+      const stuck = this.#deps.clock.after(timeoutMs + STUCK_MS, () => { void this.stop() })
       await new Promise<void>(resolve => {
         this.#onDrained = () => { if (running.every(id => this.#drained.has(id))) resolve() }
         this.#broadcast({ type: 'drain', timeoutMs })
         this.#onDrained()
       })
+      stuck.cancel()
     }
     await this.stop()
     return [...this.#drained.values()].reduce((sum, cut) => sum + cut, 0)
+  }
+
+  /** Cuts a drain short: what is in flight is not waited for any more. */
+  hurry (): void {
+    if (!this.#stopping) return
+    this.#broadcast({ type: 'drain', timeoutMs: 0 })
+    this.#deps.clock.after(STUCK_MS, () => { void this.stop() })
   }
 
   /** Ends all threads at once. */
@@ -269,4 +300,9 @@ export class WorkerPool implements SplitPublisher {
     this.#stopping = true
     await Promise.all([...this.#threads.values()].map(async thread => { await thread.terminate() }))
   }
+}
+
+function remember<Message extends { readonly route: string, readonly version: string }> (known: Map<string, Map<string, Message>>, message: Message): void {
+  const versions = known.get(message.route) ?? new Map<string, Message>()
+  known.set(message.route, versions.set(message.version, message))
 }

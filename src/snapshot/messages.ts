@@ -2,6 +2,11 @@
  * What the control plane and a worker say to each other. All of it is plain data that structured clone can carry.
  */
 import type { Endpoint } from '../core/endpoint.ts'
+import type { BreakerLimits } from '../health/circuit-breaker.ts'
+import type { HealthReason } from '../health/endpoint-health.ts'
+import type { RetryBudgetPolicy } from '../health/retry-budget.ts'
+import type { HealthPolicy } from '../health/version-health.ts'
+import type { RetryReason } from '../telemetry/counter-layout.ts'
 import type { DataPlaneSettings } from '../proxy/data-plane.ts'
 import type { TlsMaterial } from '../proxy/tls-material.ts'
 import type { UpstreamTls } from '../upstream/transport.ts'
@@ -21,15 +26,32 @@ export interface VersionSpec {
   readonly tls?: UpstreamTls
 }
 
+/** What a route's configuration says of its requests, in the units that the code uses. */
+export interface RoutePolicySpec {
+  readonly whenEmpty: RouteConfig['whenEmpty']
+  /** The protocols that clients may switch to. */
+  readonly upgrades: readonly string[]
+  readonly hold: { readonly maxRequests: number, readonly maxBytes: number, readonly maxAgeMs: number }
+  readonly retries: {
+    readonly attempts: number
+    readonly on: readonly RetryReason[]
+    readonly perTryTimeoutMs: number
+    readonly idempotentOnly: boolean
+    readonly bufferBytes: number
+    readonly budget: RetryBudgetPolicy
+  }
+  readonly failover: { readonly to: string, readonly on: readonly RetryReason[] } | null
+  readonly health: HealthPolicy
+  readonly circuitBreaker: BreakerLimits & { readonly perEndpoint: BreakerLimits }
+}
+
 /** One route as a worker needs it. Weights and endpoints come in messages of their own. */
 export interface RouteSpec {
   readonly name: string
   readonly match: MatchConfig
   readonly affinity: AffinityConfig
   readonly balancing: RouteConfig['balancing']
-  readonly whenEmpty: RouteConfig['whenEmpty']
-  /** The protocols that clients may switch to. */
-  readonly upgrades: RouteConfig['upgrades']
+  readonly policy: RoutePolicySpec
   readonly versions: readonly VersionSpec[]
 }
 
@@ -56,6 +78,22 @@ export interface EndpointsMessage {
   readonly route: string
   readonly version: string
   readonly endpoints: readonly Endpoint[]
+}
+
+/** What the active checks of one version find to fail now; an endpoint that is not named passes, or was not probed yet. */
+export interface ChecksMessage {
+  readonly type: 'checks'
+  readonly route: string
+  readonly version: string
+  readonly failing: readonly FailedCheck[]
+}
+
+export interface FailedCheck {
+  /** `address:port` */
+  readonly endpoint: string
+  /** When it began to fail, in milliseconds since the Unix epoch: the threads have no other time in common. */
+  readonly sinceWallMs: number
+  readonly detail: string
 }
 
 /** What a listener speaks TLS with: before it is opened, and whenever a file has changed. */
@@ -92,7 +130,7 @@ export interface AccessLogWrittenMessage {
   readonly bytes: number
 }
 
-export type ControlMessage = RoutesMessage | SplitMessage | EndpointsMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage
+export type ControlMessage = RoutesMessage | SplitMessage | EndpointsMessage | ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage
 
 /** A split has been applied: every request read after this uses it. */
 export interface AppliedMessage {
@@ -130,7 +168,34 @@ export interface LogMessage {
   readonly fields: Readonly<Record<string, string | number | boolean>>
 }
 
-export type WorkerMessage = AppliedMessage | ListeningMessage | ListenFailedMessage | DrainedMessage | AccessLogMessage | LogMessage
+/** What keeps requests of this worker from endpoints of one version: all of it, whenever something of it has changed. */
+export interface HealthMessage {
+  readonly type: 'health'
+  readonly route: string
+  readonly version: string
+  /** So few endpoints are available that all are used. */
+  readonly panic: boolean
+  /** Those with a reason. */
+  readonly endpoints: readonly EndpointHealthReport[]
+}
+
+export interface EndpointHealthReport {
+  /** `address:port` */
+  readonly endpoint: string
+  readonly available: boolean
+  readonly reasons: readonly HealthReasonReport[]
+}
+
+/** As HealthReason, in milliseconds since the Unix epoch. */
+export interface HealthReasonReport {
+  readonly kind: HealthReason['kind']
+  readonly sinceMs: number
+  /** Null when it waits for an event. */
+  readonly untilMs: number | null
+  readonly detail: string
+}
+
+export type WorkerMessage = AppliedMessage | ListeningMessage | ListenFailedMessage | DrainedMessage | AccessLogMessage | LogMessage | HealthMessage
 
 /** What a worker thread gets at its start. */
 export interface WorkerData {

@@ -4,19 +4,22 @@
  * Weights and endpoints may come before the routes they belong to. So a reload can send them first, and the new routes are
  * whole from their first request on.
  */
-import { createBalancer } from '../balancing/create-balancer.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import type { Random } from '../core/random.ts'
+import type { CheckVerdict } from '../health/endpoint-health.ts'
+import { RetryBudget } from '../health/retry-budget.ts'
+import type { HealthEvent } from '../health/version-health.ts'
 import type { DataPlane } from '../proxy/data-plane.ts'
-import { RouteRuntime, VersionRuntime } from '../proxy/route-runtime.ts'
+import { count } from '../proxy/finish.ts'
+import { HoldQueue } from '../proxy/hold-queue.ts'
+import type { RouteRuntime, RouteState } from '../proxy/route-runtime.ts'
 import { RouteTable } from '../routing/route-table.ts'
-import { Split } from '../routing/split.ts'
-import { compileStickyKey } from '../routing/sticky-key.ts'
-import { slotView } from '../telemetry/counter-layout.ts'
+import { SLOT } from '../telemetry/counter-layout.ts'
 import type { EndpointPools } from '../upstream/endpoint-pools.ts'
 import { Transports } from '../upstream/transports.ts'
-import { VersionPool } from '../upstream/version-pool.ts'
-import type { EndpointsMessage, RouteSpec, RoutesMessage, SplitMessage } from './messages.ts'
+import { compileRoute } from './compile-route.ts'
+import { HealthReporter } from './health-reporter.ts'
+import type { ChecksMessage, EndpointsMessage, HealthMessage, RouteSpec, RoutesMessage, SplitMessage } from './messages.ts'
 
 interface Weights {
   readonly epoch: number
@@ -29,80 +32,136 @@ export class WorkerRoutes {
   readonly #random: Random
   /** Has to be loaded before routes with TLS to their endpoints are applied. */
   readonly transports: Transports
-  #routes = new Map<string, RouteRuntime>()
   readonly #weights = new Map<string, Weights>()
   /** By route, then version. */
   readonly #endpoints = new Map<string, Map<string, readonly Endpoint[]>>()
+  /** What active checks found to fail, by route, then version, then endpoint. */
+  readonly #failing = new Map<string, Map<string, ReadonlyMap<string, CheckVerdict>>>()
+  readonly #reporter: HealthReporter
 
   constructor (plane: DataPlane, pools: EndpointPools, random: Random) {
     this.#plane = plane
     this.#pools = pools
     this.#random = random
     this.transports = new Transports(plane.clock)
+    this.#reporter = new HealthReporter(plane.clock)
   }
 
   /** Replaces all routes in one step. */
   applyRoutes (message: RoutesMessage): void {
     this.#plane.configure(message.options)
     this.#plane.accessLog.configure(message.options.accessLog)
-    const before = this.#routes
+    const before = this.#plane.routes
     this.transports.renew()
     const routes = new Map(message.routes.map(spec => [spec.name, this.#compile(spec, message.segments)]))
     this.#plane.table = new RouteTable(message.routes.flatMap(spec => {
       const payload = routes.get(spec.name)
       return payload === undefined ? [] : [{ match: spec.match, payload }]
     }))
-    this.#routes = routes
+    this.#plane.routes = routes
     for (const route of before.values()) for (const version of route.versions) version.pool.close()
     this.#forgetMissing(message.routes)
+    this.#reporter.retain(routes)
+    for (const hold of new Set([...before.values(), ...routes.values()].map(route => route.hold))) hold.flush()
   }
 
   /** Puts the weights of one route in force. Requests read from now on use them. */
   applySplit (message: SplitMessage): void {
     if (message.epoch < (this.#weights.get(message.route)?.epoch ?? 0)) return
     this.#weights.set(message.route, { epoch: message.epoch, byVersion: message.weights })
-    const route = this.#routes.get(message.route)
+    const route = this.#plane.routes.get(message.route)
     if (route === undefined) return
     route.split = route.split.withWeights(route.versions.map(version => message.weights[version.name] ?? 0))
     route.epoch = message.epoch
+    route.hold.flush()
   }
 
   /** Takes over the endpoints of one version. */
   applyEndpoints (message: EndpointsMessage): void {
-    let versions = this.#endpoints.get(message.route)
-    if (versions === undefined) {
-      versions = new Map()
-      this.#endpoints.set(message.route, versions)
-    }
-    versions.set(message.version, message.endpoints)
-    const version = this.#routes.get(message.route)?.versions.find(({ name }) => name === message.version)
-    version?.pool.update(message.endpoints)
+    remember(this.#endpoints, message, message.endpoints)
+    const route = this.#plane.routes.get(message.route)
+    route?.versions.find(({ name }) => name === message.version)?.pool.update(message.endpoints)
+    route?.hold.flush()
+  }
+
+  /** Takes over what the active checks of one version say. */
+  applyChecks (message: ChecksMessage): void {
+    const { clock } = this.#plane
+    const offsetMs = clock.nowMs() - clock.wallMs()
+    const failing = new Map(message.failing.map(({ endpoint, sinceWallMs, detail }): [string, CheckVerdict] =>
+      [endpoint, { healthy: false, sinceMs: sinceWallMs + offsetMs, detail }]))
+    remember(this.#failing, message, failing)
+    const route = this.#plane.routes.get(message.route)
+    route?.versions.find(({ name }) => name === message.version)?.pool.applyChecks(failing)
+    // A version that had nothing but failing endpoints may have one now.
+    route?.hold.flush()
   }
 
   #compile (spec: RouteSpec, segments: readonly SharedArrayBuffer[]): RouteRuntime {
-    const random = (): number => this.#random.nextInt32()
-    const endpoints = this.#endpoints.get(spec.name)
-    const versions = spec.versions.map(({ name, slot, tls }) => {
-      const pool = new VersionPool(this.#pools, createBalancer(spec.balancing, spec.affinity.level, random), this.transports.of(tls))
-      pool.update(endpoints?.get(name) ?? [])
-      return new VersionRuntime(name, pool, slotView(segments, slot))
-    })
     const weights = this.#weights.get(spec.name)
-    const names = versions.map(({ name }) => name)
-    const split = new Split(spec.affinity.salt ?? spec.name, names, names.map(name => weights?.byVersion[name] ?? 0))
-    const stickyKey = compileStickyKey(spec.affinity, random)
-    const policy = { whenEmpty: spec.whenEmpty, upgrades: new Set(spec.upgrades.map(name => name.toLowerCase())) }
-    return new RouteRuntime(spec.name, stickyKey, policy, { versions, split, epoch: weights?.epoch ?? 0 })
+    return compileRoute(spec, {
+      pools: this.#pools,
+      transports: this.transports,
+      segments,
+      random: () => this.#random.nextInt32(),
+      nowMs: () => this.#plane.recentMs,
+      onHealthEvent: (route, version, event) => { this.#onHealthEvent(route, version, event) }
+    }, {
+      epoch: weights?.epoch ?? 0,
+      weights: weights?.byVersion ?? {},
+      endpoints: this.#endpoints.get(spec.name) ?? new Map(),
+      failing: this.#failing.get(spec.name) ?? new Map(),
+      state: this.#stateOf(spec)
+    })
+  }
+
+  /** What lives on when a route is compiled anew: the requests that wait, and the retries under way. */
+  #stateOf ({ name, policy }: RouteSpec): RouteState {
+    const hold = this.#plane.routes.get(name)?.hold ?? new HoldQueue(policy.hold)
+    hold.configure(policy.hold)
+    return { hold, budget: new RetryBudget(policy.retries.budget) }
+  }
+
+  #onHealthEvent (route: string, version: string, event: HealthEvent): void {
+    if (event.kind !== 'ejected') return
+    const counters = this.#plane.routes.get(route)?.versions.find(({ name }) => name === version)?.counters
+    if (counters !== undefined) count(counters, SLOT.ejections, 1)
+  }
+
+  /** Does what is due for the health of endpoints. To be called a few times a second. */
+  tick (nowMs: number): void {
+    for (const route of this.#plane.routes.values()) {
+      for (const version of route.versions) version.pool.tick(nowMs)
+      route.hold.tick(nowMs)
+    }
+  }
+
+  /** What is new about the health of endpoints since the last call. */
+  healthNews (): readonly HealthMessage[] {
+    return this.#reporter.collect(this.#plane.routes.values())
   }
 
   #forgetMissing (specs: readonly RouteSpec[]): void {
     const names = new Set(specs.map(({ name }) => name))
     for (const name of this.#weights.keys()) if (!names.has(name)) this.#weights.delete(name)
-    for (const name of this.#endpoints.keys()) if (!names.has(name)) this.#endpoints.delete(name)
-    for (const spec of specs) {
-      const versions = this.#endpoints.get(spec.name)
-      if (versions === undefined) continue
-      for (const name of versions.keys()) if (!spec.versions.some(version => version.name === name)) versions.delete(name)
-    }
+    const versions = new Map(specs.map(spec => [spec.name, new Set(spec.versions.map(({ name }) => name))]))
+    retain(this.#endpoints, versions)
+    retain(this.#failing, versions)
+  }
+}
+
+type ByVersion<Value> = Map<string, Map<string, Value>>
+
+function remember<Value> (known: ByVersion<Value>, { route, version }: { readonly route: string, readonly version: string }, value: Value): void {
+  const versions = known.get(route) ?? new Map<string, Value>()
+  known.set(route, versions.set(version, value))
+}
+
+/** Forgets the routes and versions that are not there any more. */
+function retain<Value> (known: ByVersion<Value>, versions: ReadonlyMap<string, ReadonlySet<string>>): void {
+  for (const [route, values] of known) {
+    const names = versions.get(route)
+    if (names === undefined) known.delete(route)
+    for (const version of values.keys()) if (names?.has(version) !== true) values.delete(version)
   }
 }

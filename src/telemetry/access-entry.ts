@@ -40,4 +40,8 @@ export interface AccessEntry {
   readonly attempts: number
   /** The last attempt went out on a kept-alive connection. */
   readonly reused: boolean
+  /** Why further attempts were made, in order: `connect`, `reset` or a status, with commas between. */
+  readonly retried: string
+  /** The version that was chosen and failed, when another one has answered in its place. */
+  readonly failedOverFrom: string
 }

@@ -23,7 +23,8 @@ export class AccessLineFormat {
       `,"clientIp":${text(entry.clientIp, LIMIT.name)}` +
       `,"bytesIn":${integer(entry.bytesIn)},"bytesOut":${integer(entry.bytesOut)}` +
       `,"durationMs":${milliseconds(entry.durationMs)},"connectMs":${milliseconds(entry.connectMs)},"firstByteMs":${milliseconds(entry.firstByteMs)}` +
-      `,"attempts":${integer(entry.attempts)},"reused":${entry.reused ? 'true' : 'false'}${isCut(entry) ? ',"cut":true' : ''}}\n`
+      `,"attempts":${integer(entry.attempts)},"reused":${entry.reused ? 'true' : 'false'}` +
+      `,"retried":${text(entry.retried, LIMIT.name)},"failedOverFrom":${text(entry.failedOverFrom, LIMIT.name)}${isCut(entry) ? ',"cut":true' : ''}}\n`
   }
 
   #time (wallMs: number): string {

@@ -14,6 +14,7 @@ export class ControlMetrics {
   readonly #certificateExpiry: Gauge
   readonly #certificateReloads: Counter
   readonly #watchRestarts: Counter
+  readonly #checks: Counter
   readonly #workerRestarts: Counter
 
   /** @param build the versions of Weir and Node that run */
@@ -26,6 +27,7 @@ export class ControlMetrics {
     this.#certificateReloads = this.#counter('weir_certificate_reloads_total')
     this.#watchRestarts = this.#counter('weir_watch_restarts_total')
     this.#workerRestarts = this.#counter('weir_worker_restarts_total')
+    this.#checks = this.#counter('weir_health_checks_total')
     this.#gauge('weir_build_info').set(build, 1)
     this.#reloads.inc({ result: 'success' }, 0)
     this.#reloads.inc({ result: 'failure' }, 0)
@@ -66,6 +68,11 @@ export class ControlMetrics {
    */
   watchRestarted (namespace: string, reason: string): void {
     this.#watchRestarts.inc({ namespace, reason: REASON_PATTERN.test(reason) ? reason : 'other' })
+  }
+
+  /** An active check of an endpoint has ended. */
+  endpointProbed (route: string, version: string, passed: boolean): void {
+    this.#checks.inc({ route, version, result: passed ? 'pass' : 'fail' })
   }
 
   /** A worker died and is replaced. */

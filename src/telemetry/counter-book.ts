@@ -7,6 +7,9 @@ import type { VersionRef } from './version-map.ts'
 /** Longer than any worker needs to apply a change of routes. */
 const QUARANTINE_MS = 60_000
 
+/** What a slot says of this moment; the death of the worker ends it. */
+const SLOT_GAUGES: ReadonlySet<number> = new Set([SLOT.inFlight, SLOT.held, SLOT.tunnels])
+
 /** What a page says of this moment; the death of the worker ends it. */
 const WORKER_GAUGES: ReadonlySet<number> = new Set([
   WORKER.connectionsOpen, WORKER.upstreamOpen, WORKER.upstreamIdle, WORKER.loopLagS, WORKER.loopLagMaxS, WORKER.loopUtilization
@@ -86,7 +89,7 @@ export class CounterBook {
     if (memory === undefined) return
     this.#workers.delete(workerId)
     for (const [index, doubles] of memory.segmentDoubles.entries()) {
-      addDoubles(this.#base[index], doubles, (offset) => offset % SLOT_LENGTH === SLOT.inFlight)
+      addDoubles(this.#base[index], doubles, (offset) => SLOT_GAUGES.has(offset % SLOT_LENGTH))
     }
     const pageBase = this.#pageBase.get(workerId) ?? new Float64Array(WORKER_LENGTH)
     addDoubles(pageBase, memory.pageDoubles, (offset) => WORKER_GAUGES.has(offset))

@@ -12,6 +12,10 @@ export const LATENCY_BOUNDS_S: readonly number[] = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30
 ]
 
+/** What an attempt can fail of so that another one is made. */
+export const RETRY_REASONS = ['connect', 'reset', 502, 503, 504] as const
+export type RetryReason = typeof RETRY_REASONS[number]
+
 /** Indexes of a slot: what is counted for one version of one route. */
 export const SLOT = {
   /** Finished requests by status class: 1xx (101) at +0 … 5xx at +4. Weir's own error responses are included. */
@@ -26,10 +30,10 @@ export const SLOT = {
   upstreamConnects: 8,
   /** Requests that went out on a kept-alive connection. */
   upstreamReuses: 9,
-  /** Attempts after the first. */
-  retries: 10,
   /** Requests served by this version because the chosen one was empty. */
-  fallbacks: 11,
+  fallbacks: 10,
+  /** Requests that wait for an endpoint. */
+  held: 11,
   /** Sum of the durations of finished requests, in seconds. */
   latencySumS: 12,
   /** Finished requests by duration, one for each bound and one past them. Not cumulative. */
@@ -38,9 +42,26 @@ export const SLOT = {
   tunnels: 13 + LATENCY_BOUNDS_S.length + 1,
   /** Upgrades so far. */
   tunnelsTotal: 13 + LATENCY_BOUNDS_S.length + 2,
+  /** Attempts that were not made because the retry budget was used up. */
+  retriesRefused: 13 + LATENCY_BOUNDS_S.length + 3,
+  /** Requests that another version answered because this one failed. */
+  failovers: 13 + LATENCY_BOUNDS_S.length + 4,
+  /** Endpoints ejected so far. */
+  ejections: 13 + LATENCY_BOUNDS_S.length + 5,
+  /** Attempts after the first by what the one before failed of, in the order of RETRY_REASONS. */
+  retries: 13 + LATENCY_BOUNDS_S.length + 6,
   /** Failures by code, in the order of PROXY_ERROR_CODES. */
-  errors: 13 + LATENCY_BOUNDS_S.length + 3
+  errors: 13 + LATENCY_BOUNDS_S.length + 6 + RETRY_REASONS.length
 } as const
+
+/** Where attempts after a failure of this kind are counted in a slot. */
+export const RETRIES: Readonly<Record<RetryReason, number>> = {
+  connect: SLOT.retries,
+  reset: SLOT.retries + 1,
+  502: SLOT.retries + 2,
+  503: SLOT.retries + 3,
+  504: SLOT.retries + 4
+}
 
 /** Doubles in a slot. */
 export const SLOT_LENGTH = 96

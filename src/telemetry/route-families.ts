@@ -14,6 +14,10 @@ export interface VersionState {
   readonly name: string
   readonly weight: number
   readonly endpoints: readonly Endpoint[]
+  /** Endpoints that may get requests and are available, in the worker that finds the fewest. */
+  readonly available: number
+  /** Workers that use all endpoints because too few are available. */
+  readonly panicWorkers: number
 }
 
 /** A running worker as the control plane knows it. */
@@ -29,6 +33,8 @@ export function * routeFamilies (routes: readonly RouteState[], workers: readonl
   yield * perRoute('weir_target_weight', routes, weightLines)
   yield * perRoute('weir_observed_share', routes, (name, route) => shareLines(name, route, shares))
   yield * perRoute('weir_endpoints', routes, endpointLines)
+  yield * perRoute('weir_endpoints_available', routes, (name, route) => versionLines(name, route, ({ available }) => available))
+  yield * perRoute('weir_panic', routes, (name, route) => versionLines(name, route, ({ panicWorkers }) => panicWorkers))
   yield * perRoute('weir_route_epoch', routes, (name, route) => sampleLine(name, labelText({ route: route.name }), route.epoch))
   yield * perRoute('weir_epoch_applied', routes, (name, route) => appliedLines(name, route, workers))
 }
@@ -59,6 +65,10 @@ function endpointLines (name: MetricName, route: RouteState): string {
       line('terminating', count(version, (endpoint) => endpoint.terminating)) +
       line('total', version.endpoints.length)
   }).join('')
+}
+
+function versionLines (name: MetricName, route: RouteState, valueOf: (version: VersionState) => number): string {
+  return route.versions.map((version) => sampleLine(name, versionLabels(route, version), valueOf(version))).join('')
 }
 
 function appliedLines (name: MetricName, route: RouteState, workers: readonly WorkerState[]): string {

@@ -1,4 +1,4 @@
-import { CLOSE_REASONS, LATENCY_BOUNDS_S, REFUSAL_REASONS, SLOT, WORKER } from './counter-layout.ts'
+import { CLOSE_REASONS, LATENCY_BOUNDS_S, REFUSAL_REASONS, RETRY_REASONS, SLOT, WORKER } from './counter-layout.ts'
 import { PROXY_ERROR_CODES } from '../core/proxy-error.ts'
 
 /** Status classes 1xx … 5xx. */
@@ -13,7 +13,12 @@ export interface VersionCounters {
   readonly responseBodyBytes: number
   readonly upstreamConnects: number
   readonly upstreamReuses: number
-  readonly retries: number
+  /** Attempts after the first, in the order of RETRY_REASONS. */
+  readonly retries: readonly number[]
+  readonly retriesRefused: number
+  readonly failovers: number
+  readonly held: number
+  readonly ejections: number
   readonly fallbacks: number
   readonly tunnels: number
   readonly tunnelsTotal: number
@@ -56,7 +61,11 @@ export function versionCounters (slot: Float64Array): VersionCounters {
     responseBodyBytes: slot[SLOT.responseBodyBytes] ?? 0,
     upstreamConnects: slot[SLOT.upstreamConnects] ?? 0,
     upstreamReuses: slot[SLOT.upstreamReuses] ?? 0,
-    retries: slot[SLOT.retries] ?? 0,
+    retries: range(slot, SLOT.retries, RETRY_REASONS.length),
+    retriesRefused: slot[SLOT.retriesRefused] ?? 0,
+    failovers: slot[SLOT.failovers] ?? 0,
+    held: slot[SLOT.held] ?? 0,
+    ejections: slot[SLOT.ejections] ?? 0,
     fallbacks: slot[SLOT.fallbacks] ?? 0,
     tunnels: slot[SLOT.tunnels] ?? 0,
     tunnelsTotal: slot[SLOT.tunnelsTotal] ?? 0,

@@ -1,5 +1,5 @@
 import { PROXY_ERROR_CODES, proxyErrorRow } from '../core/proxy-error.ts'
-import { LATENCY_BOUNDS_S, SLOT } from './counter-layout.ts'
+import { LATENCY_BOUNDS_S, RETRY_REASONS, SLOT } from './counter-layout.ts'
 import { familyHead, labelText, sampleLine } from './exposition.ts'
 import type { MetricName } from './metric-catalogue.ts'
 import { CODE_CLASSES } from './version-counters.ts'
@@ -19,13 +19,18 @@ const PLAIN_FAMILIES: ReadonlyArray<readonly [MetricName, number]> = [
   ['weir_response_body_bytes_total', SLOT.responseBodyBytes],
   ['weir_upstream_connects_total', SLOT.upstreamConnects],
   ['weir_upstream_reuses_total', SLOT.upstreamReuses],
-  ['weir_upstream_retries_total', SLOT.retries],
+  ['weir_upstream_retries_refused_total', SLOT.retriesRefused],
+  ['weir_failovers_total', SLOT.failovers],
+  ['weir_requests_held', SLOT.held],
+  ['weir_ejections_total', SLOT.ejections],
   ['weir_fallbacks_total', SLOT.fallbacks],
   ['weir_tunnels_open', SLOT.tunnels],
   ['weir_tunnels_total', SLOT.tunnelsTotal]
 ]
 
 const CLASS_LABELS: readonly string[] = CODE_CLASSES.map((codeClass) => labelText({ code_class: codeClass }))
+
+const RETRY_LABELS: readonly string[] = RETRY_REASONS.map((reason) => labelText({ reason: String(reason) }))
 
 const BOUND_LABELS: readonly string[] = [...LATENCY_BOUNDS_S, '+Inf'].map((le) => labelText({ le }))
 
@@ -40,6 +45,8 @@ export function * versionFamilies (rows: readonly VersionRow[]): Generator<strin
   for (const row of rows) yield histogramLines(row)
   yield familyHead('weir_request_errors_total')
   for (const row of rows) yield errorLines('weir_request_errors_total', row.labels, row.slot.subarray(SLOT.errors))
+  yield familyHead('weir_upstream_retries_total')
+  for (const row of rows) yield retryLines(row)
   for (const [name, index] of PLAIN_FAMILIES) {
     yield familyHead(name)
     for (const row of rows) yield sampleLine(name, row.labels, row.slot[index] ?? 0)
@@ -63,6 +70,12 @@ export function errorLines (name: MetricName, labels: string, counts: ArrayLike<
     if (count > 0) text += sampleLine(name, joinLabels(labels, ERROR_LABELS[index] ?? ''), count)
   }
   return text
+}
+
+function retryLines (row: VersionRow): string {
+  return RETRY_LABELS.map((reason, index) => {
+    return sampleLine('weir_upstream_retries_total', joinLabels(row.labels, reason), row.slot[SLOT.retries + index] ?? 0)
+  }).join('')
 }
 
 /** The count is the sum of the buckets, so that a histogram agrees with itself while a worker is counting. */

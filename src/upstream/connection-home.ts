@@ -7,6 +7,12 @@ export interface ConnectionHome<Connection> {
   /** `address:port`, as in logs. */
   readonly key: string
   readonly dialer: Dialer
+  /** A connection is being opened; it is no longer; it is gone. */
+  opening (): void
+  opened (): void
+  closed (): void
+  /** A connection has become a tunnel, or a tunnel has ended. */
+  tunnelChanged (connection: Connection, open: boolean): void
   /** Keeps an idle connection; false when there is no place for it. */
   park (connection: Connection): boolean
   /** Forgets an idle connection that has ended. */

@@ -5,6 +5,7 @@
 import type { Candidate } from '../balancing/balancer.ts'
 import { endpointKey } from '../core/endpoint.ts'
 import { hashString } from '../core/hash.ts'
+import { EndpointHealth } from '../health/endpoint-health.ts'
 import { WORKER } from '../telemetry/counter-layout.ts'
 import type { ConnectionHome } from './connection-home.ts'
 import type { Dialer, DialTarget, Transport } from './transport.ts'
@@ -20,10 +21,16 @@ export class EndpointPool implements Candidate, ConnectionHome<UpstreamConnectio
   readonly dialer: Dialer
   readonly hash: number
   inFlight = 0
+  /** Connections open or being opened, and those being opened. */
+  open = 0
+  connecting = 0
+  /** What this worker knows of the endpoint's health; it survives reloads and updates of the endpoints. */
+  readonly health: EndpointHealth
   available = true
   readonly #context: UpstreamContext
   /** Idle connections; the warmest is last and is used first, so that the others can time out. */
   readonly #idle: UpstreamConnection[] = []
+  readonly #tunnels = new Set<UpstreamConnection>()
   #retired = false
 
   constructor (target: DialTarget, transport: Transport, context: UpstreamContext) {
@@ -34,14 +41,39 @@ export class EndpointPool implements Candidate, ConnectionHome<UpstreamConnectio
     this.port = target.port
     this.dialer = transport.dialerTo(target)
     this.hash = hashString(key)
+    this.health = new EndpointHealth(key)
     this.#context = context
+  }
+
+  get hasIdle (): boolean { return this.#idle.length > 0 }
+
+  /** A connection is being opened. */
+  opening (): void {
+    this.open++
+    this.connecting++
+    this.#count(WORKER.upstreamOpen, 1)
+  }
+
+  /** It is no longer being opened. */
+  opened (): void { this.connecting-- }
+
+  closed (): void {
+    this.open--
+    this.#count(WORKER.upstreamOpen, -1)
+  }
+
+  /** A connection has become a tunnel, or a tunnel has ended. */
+  tunnelChanged (connection: UpstreamConnection, open: boolean): void {
+    if (open) this.#tunnels.add(connection)
+    else this.#tunnels.delete(connection)
+    if (open && this.#retired) connection.endTunnelAfter(this.#context.timeoutsMs.tunnelGrace)
   }
 
   /** An idle connection, or null. */
   takeIdle (): UpstreamConnection | null {
     const connection = this.#idle.pop()
     if (connection === undefined) return null
-    this.#countIdle(-1)
+    this.#count(WORKER.upstreamIdle, -1)
     return connection
   }
 
@@ -54,7 +86,7 @@ export class EndpointPool implements Candidate, ConnectionHome<UpstreamConnectio
   park (connection: UpstreamConnection): boolean {
     if (this.#retired || this.#idle.length >= this.#context.maxIdleUpstream) return false
     this.#idle.push(connection)
-    this.#countIdle(1)
+    this.#count(WORKER.upstreamIdle, 1)
     return true
   }
 
@@ -63,17 +95,18 @@ export class EndpointPool implements Candidate, ConnectionHome<UpstreamConnectio
     const index = this.#idle.lastIndexOf(connection)
     if (index < 0) return
     this.#idle.splice(index, 1)
-    this.#countIdle(-1)
+    this.#count(WORKER.upstreamIdle, -1)
   }
 
-  /** Nobody names the endpoint any more: idle connections end now, those in use after their answer. */
+  /** Nobody names the endpoint any more: idle connections end now, those in use after their answer, tunnels after a while. */
   retire (): void {
     this.#retired = true
     for (const connection of [...this.#idle]) connection.destroy()
+    for (const connection of this.#tunnels) connection.endTunnelAfter(this.#context.timeoutsMs.tunnelGrace)
   }
 
-  #countIdle (change: number): void {
+  #count (index: number, change: number): void {
     const { page } = this.#context
-    page[WORKER.upstreamIdle] = (page[WORKER.upstreamIdle] ?? 0) + change
+    page[index] = (page[index] ?? 0) + change
   }
 }

@@ -10,6 +10,8 @@ export interface TunnelSink {
   onTunnelEnd (): void
   /** What was written has been taken by the kernel, after a write that was not at once. */
   onUpstreamDrain (): void
+  /** Weir ends the tunnel. */
+  abort (code: ProxyErrorCode, fault: string): void
   /** The connection is gone before the tunnel was closed. */
   onUpstreamFailed (code: ProxyErrorCode, fault: string): void
 }

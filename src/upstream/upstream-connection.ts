@@ -2,27 +2,27 @@
  * One HTTP/1.1 connection to an endpoint: takes requests one after the other, parses responses, and ends itself as soon as
  * anything on it can't be trusted. Hot.
  */
-import { createReadBuffer } from '../core/byte-stream.ts'
-import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../core/byte-stream.ts'
+import type { ByteStream, ByteStreamHandler } from '../core/byte-stream.ts'
 import type { Deadlined } from '../core/deadlines.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import { ChunkedDecoder } from '../http1/chunked-decoder.ts'
 import { faultText, FAULT } from '../http1/parse-fault.ts'
 import { BODY } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import { RESPONSE_HEADROOM } from '../http1/rewrite-response-head.ts'
 import { acceptedUpgrade } from '../http1/upgrade.ts'
-import { WORKER } from '../telemetry/counter-layout.ts'
 import type { ConnectionHome } from './connection-home.ts'
 import { PartialResponse } from './partial-response.ts'
+import { ResponseBuffers } from './response-buffers.ts'
 import type { ResponseSink } from './response-sink.ts'
 import type { TunnelSink } from './tunnel-sink.ts'
-import { FIRST_READ_BYTES, READ_TAILROOM } from './upstream-context.ts'
+import { FIRST_READ_BYTES } from './upstream-context.ts'
 import type { UpstreamContext } from './upstream-context.ts'
 
 const PHASE = { connecting: 0, idle: 1, head: 2, body: 3, tunnel: 4, closed: 5 } as const
 const MAX_INTERIM = 32
 const FIRST_OUT_BYTES = 2_048
+/** An idle connection does not keep the memory of a large request. */
+const MAX_KEPT_OUT_BYTES = 16_384
 
 export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   deadlineMs = 0
@@ -33,16 +33,13 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   /** The request being sent: its head and what came with it. Kept until the response has begun, so that it can be sent again. */
   out: Buffer
   outLength = 0
+  /** Something of the current request has been handed to the system. */
+  sent = false
   /** When the connection was opened, and how long that took; -1 until it is open. */
   connectMs = -1
   readonly #context: UpstreamContext
   readonly #stream: ByteStream
-  /** The connection's own buffer, where a response begins. */
-  #small: ReadBuffer
-  /** A large buffer on loan. */
-  #large: ReadBuffer | null = null
-  /** Bytes that lie before the window of the large buffer and wait for the next read, to be handled with it. */
-  #held = 0
+  readonly #buffers: ResponseBuffers
   #inRead = false
   #paused = false
   readonly #flushHeld = (): void => { this.#onHeldAlone() }
@@ -65,12 +62,12 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     this.endpoint = endpoint
     this.#context = context
     this.out = Buffer.allocUnsafeSlow(FIRST_OUT_BYTES)
-    this.#small = createSmallBuffer()
+    this.#buffers = new ResponseBuffers(context.buffers)
     this.#startedMs = context.clock.nowMs()
     this.deadlineMs = this.#startedMs + context.timeoutsMs.upstreamConnect
     context.deadlines.add(this)
-    context.page[WORKER.upstreamOpen] = (context.page[WORKER.upstreamOpen] ?? 0) + 1
-    this.#stream = endpoint.dialer.dial(this, this.#small, () => { this.#onConnected() })
+    endpoint.opening()
+    this.#stream = endpoint.dialer.dial(this, this.#buffers.current, () => { this.#onConnected() })
   }
 
   get connecting (): boolean { return this.#phase === PHASE.connecting }
@@ -88,6 +85,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     this.#toHead = toHead
     this.#offered = offered
     this.#sawBytes = false
+    this.sent = false
     this.#interims = 0
     if (this.#phase === PHASE.idle) {
       this.deadlineMs = 0
@@ -103,7 +101,16 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
 
   /** Writes what lies in `out`; false while the kernel has not taken all of it. */
   sendOut (): boolean {
+    this.sent = true
     return this.#stream.write(this.out.subarray(0, this.outLength))
+  }
+
+  /** Writes what lies in `out` when everything that has come in by now is handled; then onUpstreamDrain is called. */
+  sendSoon (): void {
+    this.#context.afterReads(() => {
+      if (this.#sink === null || this.sent || this.#phase !== PHASE.head) return
+      if (this.sendOut()) this.#sink.onUpstreamDrain()
+    })
   }
 
   write (bytes: Buffer): boolean {
@@ -130,9 +137,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
       this.#keep = false
       return
     }
-    if (this.#large === null) this.#small = createSmallBuffer()
-    this.#large = null
-    this.#stream.readInto(this.#small)
+    this.#stream.readInto(this.#buffers.abandon())
   }
 
   #onConnected (): void {
@@ -144,17 +149,17 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
       return
     }
     this.#phase = PHASE.head
+    this.endpoint.opened()
     this.#sink.onUpstreamReady()
   }
 
   onBytes (buf: Buffer, start: number, end: number): void {
     this.#sawBytes = true
-    if (end - start === FIRST_READ_BYTES && this.#phase === PHASE.head && this.#large === null && this.#partial === null) {
+    if (end - start === FIRST_READ_BYTES && this.#phase === PHASE.head && !this.#buffers.isLarge && this.#partial === null) {
       this.#hold(buf, start, end)
       return
     }
-    const from = start - this.#held
-    this.#held = 0
+    const from = start - this.#buffers.takeHeld()
     this.#inRead = true
     this.#onRead(buf, from, end)
     this.#inRead = false
@@ -165,27 +170,22 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
    * is there already waits in the room before it. Head and body then leave in one write.
    */
   #hold (buf: Buffer, start: number, end: number): void {
-    const large = this.#enlarge()
-    const length = end - start
-    buf.copy(large.memory, large.offset - length, start, end)
-    this.#large = large
-    this.#held = length
+    this.#stream.readInto(this.#buffers.hold(buf, start, end))
     this.#context.afterReads(this.#flushHeld)
   }
 
   /** There was no more after all: what is held has to go on alone. */
   #onHeldAlone (): void {
-    const held = this.#held
-    const large = this.#large
-    if (held === 0 || large === null || this.#phase === PHASE.closed) return
-    this.#held = 0
-    this.#onRead(large.memory, large.offset - held, large.offset)
+    if (this.#buffers.held === 0 || this.#phase === PHASE.closed) return
+    const { memory, offset } = this.#buffers.current
+    this.#onRead(memory, offset - this.#buffers.takeHeld(), offset)
   }
 
   #onRead (buf: Buffer, start: number, end: number): void {
     if (this.#phase === PHASE.body) this.#onBody(buf, start, end)
     else if (this.#phase === PHASE.tunnel) this.#onTunnel(buf, start, end)
-    else if (this.#phase === PHASE.head && this.#sink !== null) this.#onHead(buf, start, end)
+    else if (this.#phase === PHASE.head && this.sent && this.#sink !== null) this.#onHead(buf, start, end)
+    else if (this.#phase === PHASE.head) this.#fail('upstream_reset', 'it spoke before it was asked')
     else this.destroy() // Bytes that nobody asked for: they must not become the next client's answer.
   }
 
@@ -218,6 +218,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     this.#partial = null
     this.#phase = PHASE.tunnel
     this.#tunnel = sink.onUpgrade(head, protocol)
+    this.endpoint.tunnelChanged(this, true)
     this.#sink = null
     if (from < to) this.#onTunnel(buf, from, to)
   }
@@ -226,14 +227,8 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     this.#tunnel?.onTunnelBytes(buf, start, end)
     if (!this.#inRead || this.#phase !== PHASE.tunnel) return
     // A large buffer is for large messages: a tunnel that is idle most of the time does not keep one.
-    if (end - start >= FIRST_READ_BYTES) this.#large ??= this.#enlarge()
-    else if (!this.#paused) this.#returnLarge()
-  }
-
-  #enlarge (): ReadBuffer {
-    const large = this.#context.buffers.take()
-    this.#stream.readInto(large)
-    return large
+    if (end - start < FIRST_READ_BYTES && !this.#paused) this.#returnLarge()
+    else if (end - start >= FIRST_READ_BYTES && !this.#buffers.isLarge) this.#stream.readInto(this.#buffers.enlarge())
   }
 
   #beginBody (head: ResponseHead, to: number): void {
@@ -306,17 +301,15 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
       return
     }
     this.#returnLarge()
+    if (this.out.length > MAX_KEPT_OUT_BYTES) this.out = Buffer.allocUnsafeSlow(FIRST_OUT_BYTES)
     this.#stream.resume()
     this.deadlineMs = this.#context.recentMs + this.#context.timeoutsMs.upstreamIdle
   }
 
   /** Gives the large buffer back. Only a read in progress can change buffers; otherwise it is kept for the next response. */
   #returnLarge (): void {
-    const large = this.#large
-    if (large === null || !this.#inRead) return
-    this.#large = null
-    this.#stream.readInto(this.#small)
-    this.#context.buffers.give(large)
+    const small = this.#inRead ? this.#buffers.shrink() : null
+    if (small !== null) this.#stream.readInto(small)
   }
 
   onEnd (): void {
@@ -326,7 +319,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
       return
     }
     if (this.#phase === PHASE.body && this.#framing === BODY.untilClose && this.#sink !== null) {
-      const { memory, offset } = this.#large ?? this.#small
+      const { memory, offset } = this.#buffers.current
       this.#keep = false
       this.#complete(memory, offset, offset, offset)
       return
@@ -351,6 +344,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
 
   onDeadline (): void {
     if (this.#phase === PHASE.connecting) this.#fail('upstream_connect_timeout', 'timeouts.upstreamConnect')
+    else if (this.#tunnel !== null) this.#tunnel.abort('tunnel_drained', 'drain.tunnels')
     else this.destroy()
   }
 
@@ -369,8 +363,16 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
 
   /** Ends the connection with a reset, so that the endpoint can't take what it has got for complete. */
   reset (): void {
+    // The stream may tell of its end at once: whoever asked for it knows.
+    this.#sink = null
+    this.#tunnel = null
     if (this.#phase !== PHASE.closed) this.#stream.reset()
     this.destroy()
+  }
+
+  /** The endpoint is not used any more: its tunnel has so long to end. */
+  endTunnelAfter (graceMs: number): void {
+    this.deadlineMs = Math.max(1, this.#context.recentMs + graceMs)
   }
 
   /** The tunnel has been ended from both sides: the connection goes by itself as soon as its FIN is out. */
@@ -384,17 +386,14 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   destroy (): void {
     if (this.#phase === PHASE.closed) return
     if (this.#phase === PHASE.idle) this.endpoint.unpark(this)
+    else if (this.#phase === PHASE.connecting) this.endpoint.opened()
+    else if (this.#phase === PHASE.tunnel) this.endpoint.tunnelChanged(this, false)
     this.#phase = PHASE.closed
     this.#sink = null
     this.#tunnel = null
     this.deadlineMs = 0
-    const { page, deadlines } = this.#context
-    deadlines.remove(this)
-    page[WORKER.upstreamOpen] = (page[WORKER.upstreamOpen] ?? 0) - 1
+    this.#context.deadlines.remove(this)
+    this.endpoint.closed()
     this.#stream.destroy()
   }
-}
-
-function createSmallBuffer (): ReadBuffer {
-  return createReadBuffer(RESPONSE_HEADROOM, FIRST_READ_BYTES, READ_TAILROOM)
 }

@@ -20,6 +20,8 @@ export const READ_TAILROOM = 16
 export interface UpstreamTimeouts {
   readonly upstreamConnect: number
   readonly upstreamIdle: number
+  /** How long the tunnels of an endpoint may go on that is not used any more. */
+  readonly tunnelGrace: number
 }
 
 /** Work to be done when everything that this turn of the event loop has read is handled. */

@@ -1,44 +1,158 @@
 /**
- * The endpoints of one version of one route, and the choice among them.
+ * The endpoints of one version of one route, and the choice among them: health, limits, then the balancer.
  */
 import type { Balancer } from '../balancing/balancer.ts'
+import { Rendezvous } from '../balancing/rendezvous.ts'
 import type { Endpoint } from '../core/endpoint.ts'
+import { combineHashes } from '../core/hash.ts'
 import { usableEndpoints } from '../discovery/usable-endpoints.ts'
+import { CircuitBreaker } from '../health/circuit-breaker.ts'
+import type { BreakerLimits } from '../health/circuit-breaker.ts'
+import type { CheckVerdict } from '../health/endpoint-health.ts'
+import type { EndpointOutcome } from '../health/endpoint-outcome.ts'
+import { VersionHealth } from '../health/version-health.ts'
+import type { HealthEvent, HealthPolicy, VersionHealthStatus } from '../health/version-health.ts'
 import type { EndpointPool } from './endpoint-pool.ts'
 import type { EndpointPools } from './endpoint-pools.ts'
-import { plainTransport } from './plain-transport.ts'
 import type { Transport } from './transport.ts'
+
+export interface VersionPoolOptions {
+  readonly transport: Transport
+  readonly health: HealthPolicy
+  readonly circuitBreaker: BreakerLimits & { readonly perEndpoint: BreakerLimits }
+  /** 32 random bits. */
+  readonly random: () => number
+  readonly nowMs: () => number
+  readonly onHealthEvent: (event: HealthEvent) => void
+}
 
 export class VersionPool {
   readonly #pools: EndpointPools
   readonly #balancer: Balancer
-  readonly #transport: Transport
-  /** Endpoints that may get new requests; replaced as a whole. */
-  #candidates: readonly EndpointPool[] = []
+  readonly #options: VersionPoolOptions
+  readonly #health: VersionHealth<EndpointPool>
+  readonly #breaker: CircuitBreaker
+  readonly #endpointBreaker: CircuitBreaker
+  readonly #limited: boolean
+  /** The balancer keeps clients on their endpoint. */
+  readonly #sticky: boolean
+  /** The version may have another connection, beside those that are idle. Of the latest careful pick. */
+  #mayConnect = true
+  readonly #passedOver: EndpointPool[] = []
+  /** Endpoints that may get new requests as far as their source says; replaced as a whole. */
+  #acquired: readonly EndpointPool[] = []
 
-  constructor (pools: EndpointPools, balancer: Balancer, transport: Transport = plainTransport) {
+  constructor (pools: EndpointPools, balancer: Balancer, options: VersionPoolOptions) {
     this.#pools = pools
     this.#balancer = balancer
-    this.#transport = transport
+    this.#options = options
+    this.#health = new VersionHealth(options.health, options.onHealthEvent)
+    const { perEndpoint, ...whole } = options.circuitBreaker
+    this.#breaker = new CircuitBreaker(whole)
+    this.#endpointBreaker = new CircuitBreaker(perEndpoint)
+    this.#sticky = balancer instanceof Rendezvous
+    this.#limited = [whole, perEndpoint].some(({ connections, pending, requests }) => connections + pending + requests > 0)
   }
 
-  get empty (): boolean { return this.#candidates.length === 0 }
+  get empty (): boolean { return this.#health.usable.length === 0 }
 
   /** Takes over the endpoints as discovery sees them now. Those that only finish what they have are no candidates. */
   update (endpoints: readonly Endpoint[]): void {
-    const before = this.#candidates
-    this.#candidates = usableEndpoints(endpoints).map(endpoint => this.#pools.acquire(endpoint, this.#transport))
+    const before = this.#acquired
+    this.#acquired = usableEndpoints(endpoints).map(endpoint => this.#pools.acquire(endpoint, this.#options.transport))
+    this.#health.setMembers(this.#acquired, this.#options.nowMs())
     for (const pool of before) this.#pools.release(pool)
   }
 
-  /** Chooses an endpoint; undefined when there is none. */
-  pick (keyHash: number): EndpointPool | undefined {
-    const index = this.#balancer.pick(this.#candidates, keyHash)
-    return index < 0 ? undefined : this.#candidates[index]
+  /**
+   * Chooses an endpoint; undefined when there is none, or when no limit allows one.
+   * @param avoid endpoints that have just failed
+   */
+  pick (keyHash: number, avoid: readonly EndpointPool[]): EndpointPool | undefined {
+    const candidates = this.#health.usable
+    if (avoid.length > 0 || this.#limited || this.#health.restrained) return this.#pickWithCare(candidates, keyHash, avoid)
+    const index = this.#balancer.pick(candidates, keyHash)
+    return index < 0 ? undefined : candidates[index]
+  }
+
+  #pickWithCare (candidates: readonly EndpointPool[], keyHash: number, avoid: readonly EndpointPool[]): EndpointPool | undefined {
+    if (this.#limited && !this.#versionAllows()) return undefined
+    const passedOver = this.#passedOver
+    for (const pool of avoid) passOver(pool, passedOver)
+    let second: EndpointPool | undefined
+    let choice: EndpointPool | undefined
+    while (choice === undefined && passedOver.length <= candidates.length + avoid.length) {
+      const pool = candidates[this.#balancer.pick(candidates, keyHash)]
+      if (pool === undefined) break
+      const allowed = !this.#limited || this.#endpointAllows(pool)
+      if (allowed && this.#health.admits(pool.health, pool.inFlight, this.#draw(pool, keyHash))) choice = pool
+      else passOver(pool, passedOver)
+      if (allowed) second ??= pool
+    }
+    for (const pool of passedOver) pool.available = true
+    passedOver.length = 0
+    return choice ?? second
+  }
+
+  /** Whether an endpoint that starts slowly takes a client: where clients are kept on their endpoint, each of them moves once. */
+  #draw (pool: EndpointPool, keyHash: number): number {
+    return this.#sticky ? combineHashes(keyHash, pool.hash) : this.#options.random()
+  }
+
+  #versionAllows (): boolean {
+    let inFlight = 0
+    let open = 0
+    let connecting = 0
+    for (const pool of this.#acquired) {
+      inFlight += pool.inFlight
+      open += pool.open
+      connecting += pool.connecting
+    }
+    this.#mayConnect = this.#breaker.allowsConnection(open, connecting)
+    return this.#breaker.allowsRequest(inFlight)
+  }
+
+  #endpointAllows (pool: EndpointPool): boolean {
+    const breaker = this.#endpointBreaker
+    return breaker.allowsRequest(pool.inFlight) && (pool.hasIdle || (this.#mayConnect && breaker.allowsConnection(pool.open, pool.connecting)))
+  }
+
+  /** Takes the outcome of an attempt. */
+  report (pool: EndpointPool, outcome: EndpointOutcome, startedMs: number): void {
+    this.#health.report(pool.health, outcome, this.#options.nowMs(), startedMs)
+  }
+
+  /** Does what is due. To be called a few times a second. */
+  tick (nowMs: number): void {
+    this.#health.tick(nowMs)
+  }
+
+  /**
+   * Takes over what the active checks of the version say.
+   * @param failing by `address:port`
+   */
+  applyChecks (failing: ReadonlyMap<string, CheckVerdict>): void {
+    this.#health.applyChecks(failing, this.#options.nowMs())
+  }
+
+  /** May `status` say something else than when this was asked last? */
+  takeHealthChange (): boolean {
+    return this.#health.takeChange()
+  }
+
+  status (): VersionHealthStatus {
+    return this.#health.status()
   }
 
   /** No new request comes here. Those in flight may still ask for another endpoint, so the candidates stay. */
   close (): void {
-    for (const pool of this.#candidates) this.#pools.release(pool)
+    this.#health.close()
+    for (const pool of this.#acquired) this.#pools.release(pool)
   }
+}
+
+/** The balancer does not see an endpoint that is not available. */
+function passOver (pool: EndpointPool, passedOver: EndpointPool[]): void {
+  pool.available = false
+  passedOver.push(pool)
 }

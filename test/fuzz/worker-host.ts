@@ -9,6 +9,7 @@ import { planeOptions } from '../helpers/data-plane.ts'
 import { freePorts } from '../helpers/free-port.ts'
 import { RawClient } from '../helpers/raw-client.ts'
 import { RecordingLogger } from '../helpers/recording-logger.ts'
+import { policySpec } from '../helpers/route-defaults.ts'
 import type { ConversationHost } from './conversation-host.ts'
 
 /** Above the tick of a worker, which all timeouts wait for. */
@@ -39,7 +40,8 @@ export class WorkerHost implements ConversationHost {
       book: this.#book,
       spawn: (data, startedMs, events) => new WorkerThread(data, startedMs, events),
       appendAccessLog: (_lines, done) => { done() },
-      onRestart: () => { this.#restarts++ }
+      onRestart: () => { this.#restarts++ },
+      health: { report: () => {}, forget: () => {} }
     }, { count: 1, listeners: [{ name: 'web', address: '127.0.0.1', port }], reusePort: false }, this.#options)
   }
 
@@ -58,8 +60,7 @@ export class WorkerHost implements ConversationHost {
       match: {},
       affinity: { by: 'none', level: 'version' },
       balancing: 'least-request',
-      whenEmpty: 'fallback',
-      upgrades: upgrades ? ['websocket'] : [],
+      policy: policySpec({ upgrades: upgrades ? ['websocket'] : [] }),
       versions: [{ name: 'v1', slot: this.#book.slotFor('test', 'v1') }]
     }])
     this.#pool.sendEndpoints('test', 'v1', [{ address: '127.0.0.1', port: originPort, ready: true, serving: true, terminating: false }])

@@ -24,6 +24,8 @@ export function accessEntry (different: Partial<AccessEntry> = {}): AccessEntry 
     firstByteMs: 1,
     attempts: 1,
     reused: true,
+    retried: '',
+    failedOverFrom: '',
     ...different
   }
 }

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { AdminDeps, ExplainQuery } from '../../src/admin/admin-deps.ts'
+import type { AdminDeps, ExplainQuery, VersionDrainStatus } from '../../src/admin/admin-deps.ts'
 import type { AdminLimits } from '../../src/admin/admin-server.ts'
 import { createAdminApp } from '../../src/admin/app.ts'
 import type { ExplainAnswer } from '../../src/admin/explain-answer.ts'
@@ -12,14 +12,13 @@ import type { StateStore } from '../../src/store/state-store.ts'
 import { FakeClock } from './fake-clock.ts'
 import { FakePublisher } from './fake-publisher.ts'
 import { ListLog } from './list-log.ts'
+import { ROUTE_DEFAULTS } from './route-defaults.ts'
 
 const HELLO: RouteConfig = {
+  ...ROUTE_DEFAULTS,
   name: 'hello',
   match: { path: '/' },
   affinity: { by: 'header', header: 'x-user', level: 'version', salt: 'do-not-show' },
-  balancing: 'least-request',
-  whenEmpty: 'fallback',
-  upgrades: [],
   versions: [
     { name: 'stable', weight: 90, endpoints: { static: ['127.0.0.1:9001'] } },
     { name: 'canary', weight: 10, endpoints: { service: 'hello-canary', port: 'http' } }
@@ -37,6 +36,8 @@ export interface AdminFixture {
   readonly asked: ExplainQuery[]
   /** What is missing for readiness. */
   readonly missing: string[]
+  /** What every version still has. */
+  readonly left: { inFlight: number, tunnels: number }
 }
 
 export interface AdminFixtureOptions {
@@ -58,12 +59,14 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
   await tokens.load()
   const asked: ExplainQuery[] = []
   const missing: string[] = []
+  const left = { inFlight: 0, tunnels: 0 }
   const deps: AdminDeps = {
     clock,
     log,
     tokens,
     traffic,
     details: (route) => route === 'hello' ? helloDetails() : undefined,
+    drain: (route, version) => route === 'hello' && ['stable', 'canary'].includes(version) ? drainOf(version, left) : undefined,
     readiness: () => ({ reasons: missing }),
     metrics: options.metrics ?? (async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'weir_up 1\n' })),
     explain: (query) => {
@@ -71,23 +74,34 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
       return query.route === 'hello' ? explainHello(query) : undefined
     }
   }
-  return { app: createAdminApp(deps, options.limits), clock, log, publisher, traffic, tokens, asked, missing }
+  return { app: createAdminApp(deps, options.limits), clock, log, publisher, traffic, tokens, asked, missing, left }
+}
+
+/** A version without a weight. */
+function drainOf (version: string, left: { readonly inFlight: number, readonly tunnels: number }): VersionDrainStatus {
+  const why = Object.entries(left).filter(([, count]) => count > 0).map(([what, count]) => `${what}: ${count}`)
+  const endpoint = { address: 'fd00::2', port: 80, ready: false, serving: true, terminating: true }
+  return { route: 'hello', version, weight: 0, workers: { running: 2, applied: 2 }, ...left, held: 0, endpoints: [endpoint], safe: why.length === 0, why }
 }
 
 function helloDetails () {
-  const ready = { ready: true, serving: true, terminating: false }
+  const healthy = { available: 'all', reasons: [] } as const
+  const ready = { ready: true, serving: true, terminating: false, health: healthy }
+  const reasons = [{ kind: 'ejected', workers: 1, sinceMs: Date.UTC(2026, 0, 1), untilMs: Date.UTC(2026, 0, 1, 0, 0, 10), detail: '5 failures in a row, the last one status_503' }] as const
   return {
     config: HELLO,
     versions: [
       {
-        name: 'stable', source: { kind: 'static', state: 'synced' }, endpoints: [{ address: '127.0.0.1', port: 9001, ...ready }], observed: { requests: 9, share: 0.9 }
+        name: 'stable', source: { kind: 'static', state: 'synced' }, availableEndpoints: 1, panic: 'none', endpoints: [{ address: '127.0.0.1', port: 9001, ...ready }], observed: { requests: 9, share: 0.9 }
       },
       {
         name: 'canary',
         source: { kind: 'kubernetes', state: 'stale', name: 'shop/hello-canary:http', detail: 'the API server does not answer' },
+        availableEndpoints: 0,
+        panic: 'some',
         endpoints: [
-          { address: 'fd00::1', port: 80, ...ready },
-          { address: 'fd00::2', port: 80, ready: false, serving: true, terminating: true }
+          { address: 'fd00::1', port: 80, ...ready, health: { available: 'some', reasons } },
+          { address: 'fd00::2', port: 80, ready: false, serving: true, terminating: true, health: healthy }
         ]
       }
     ]

@@ -19,6 +19,7 @@ import { EndpointPools } from '../../src/upstream/endpoint-pools.ts'
 import { FakeClock } from './fake-clock.ts'
 import { RawClient } from './raw-client.ts'
 import { RawOrigin, type OriginHandler } from './raw-origin.ts'
+import { policySpec } from './route-defaults.ts'
 
 /** Deadlines are met to this precision. */
 const TICK_MS = 5
@@ -44,6 +45,8 @@ export interface TestRoute {
   readonly balancing?: RouteConfig['balancing']
   readonly whenEmpty?: RouteConfig['whenEmpty']
   readonly upgrades?: RouteConfig['upgrades']
+  /** What else is different from the defaults of a route. */
+  readonly policy?: Partial<RouteConfig>
   /** Weights by version. */
   readonly weights: Readonly<Record<string, number>>
   /** How the endpoints of a version are reached, when it is not plain TCP; load `routes.transports` before. */
@@ -64,6 +67,7 @@ export function planeOptions (options: BenchOptions = {}): DataPlaneOptions {
       upstreamResponse: 30_000,
       upstreamIdle: 30_000,
       tunnelIdle: 30_000,
+      tunnelGrace: 30_000,
       streamIdle: 30_000,
       ...options.timeoutsMs
     },
@@ -126,6 +130,7 @@ export class ProxyBench {
     await bench.#listener.listen({ address: '127.0.0.1', port: 0, reusePort: false })
     bench.#ticker = setInterval(() => {
       bench.plane.deadlines.sweep(bench.plane.readClock())
+      bench.routes.tick(bench.plane.recentMs)
       bench.plane.accessLog.flush()
     }, TICK_MS)
     return bench
@@ -142,8 +147,8 @@ export class ProxyBench {
       type: 'routes',
       options,
       segments: this.segments,
-      routes: routes.map(({ name = 'test', match = {}, affinity = { by: 'none', level: 'version' }, balancing = 'least-request', whenEmpty = 'fallback', upgrades = ['websocket'], weights, tls }) => ({
-        name, match, affinity, balancing, whenEmpty, upgrades, versions: Object.keys(weights).map(version => this.#versionSpec(name, version, tls?.[version]))
+      routes: routes.map(({ name = 'test', match = {}, affinity = { by: 'none', level: 'version' }, balancing = 'least-request', whenEmpty = 'fallback', upgrades = ['websocket'], policy = {}, weights, tls }) => ({
+        name, match, affinity, balancing, policy: policySpec({ whenEmpty, upgrades, ...policy }), versions: Object.keys(weights).map(version => this.#versionSpec(name, version, tls?.[version]))
       }))
     })
   }
@@ -229,7 +234,16 @@ export class ProxyBench {
   drain (): void {
     this.plane.draining = true
     this.#listener.close()
-    for (const member of this.plane.deadlines.snapshot()) member.drain?.()
+    this.#tellToDrain(false)
+  }
+
+  /** What a worker does when the time of a drain is over. */
+  cutOff (): void {
+    this.#tellToDrain(true)
+  }
+
+  #tellToDrain (over: boolean): void {
+    for (const member of this.plane.deadlines.snapshot()) member.drain?.(over)
   }
 
   /** Everything that is in use now, each by its number; all are 0 when nothing happens any more. */

@@ -10,6 +10,7 @@ import { loadKubeCredentials } from '../../src/kube/kube-credentials.ts'
 import type { KubeError } from '../../src/kube/kube-error.ts'
 import { DEFAULT_LIST_WATCH_TUNING, type ListWatchTuning } from '../../src/kube/list-watch.ts'
 import type { KubeApiServer } from './kube-api-server.ts'
+import { ROUTE_DEFAULTS } from './route-defaults.ts'
 
 /** Everything a hundred times faster than in life, except what would make a test depend on the speed of the machine. */
 export const FAST_TUNING: ListWatchTuning = {
@@ -100,7 +101,7 @@ export async function follow (t: Test, server: KubeApiServer, options: FollowOpt
 }
 
 export function routeOf (versions: readonly VersionConfig[]): RouteConfig {
-  return { name: 'route', affinity: { by: 'client-ip', level: 'version' }, balancing: 'least-request', whenEmpty: 'fallback', upgrades: [], versions: [...versions] }
+  return { ...ROUTE_DEFAULTS, name: 'route', versions: [...versions] }
 }
 
 function textOf ({ address, port }: Endpoint): string {

@@ -173,8 +173,8 @@ export class WeirProcess {
     return this.#child.exitCode
   }
 
-  /** Asks Weir to stop and waits. */
-  async stop (signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+  /** Asks Weir to stop, at once and not after drain.delay, and waits. */
+  async stop (signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
     this.kill(signal)
     return await this.end()
   }

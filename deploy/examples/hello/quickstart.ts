@@ -112,7 +112,8 @@ function forwardSignals (weir: ChildProcess): void {
   const forward = (): void => {
     if (performance.now() - lastMs < REPEAT_MS) return
     lastMs = performance.now()
-    weir.kill('SIGTERM')
+    // Nobody has to notice first that Weir is going, as after SIGTERM.
+    weir.kill('SIGINT')
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, forward)
   process.on('exit', () => { if (hasNotEnded(weir)) weir.kill('SIGKILL') })

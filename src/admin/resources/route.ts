@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from '../json-schema.ts'
 import type { RouteTraffic, Weights } from '../../rollout/traffic-state.ts'
 import { weightOf } from '../../rollout/traffic-state.ts'
-import type { AdminDeps, RouteDetails, VersionDetails } from '../admin-deps.ts'
+import type { AdminDeps, EndpointHealthSummary, RouteDetails, VersionDetails } from '../admin-deps.ts'
 import { epochTag } from '../if-match.ts'
 import { describeOperation } from '../operation.ts'
 import { ProblemError } from '../problem-error.ts'
@@ -15,7 +15,17 @@ const EndpointSchema = Type.object({
   port: Type.integer(),
   ready: Type.boolean({ description: 'May get new requests.' }),
   serving: Type.boolean({ description: 'Passes its readiness probe, terminating or not.' }),
-  terminating: Type.boolean({ description: 'Has been told to stop.' })
+  terminating: Type.boolean({ description: 'Has been told to stop.' }),
+  health: Type.object({
+    available: Type.oneOf(['all', 'some', 'none'], { description: 'The workers in which it is neither ejected nor failing its active check.' }),
+    reasons: Type.list(Type.object({
+      kind: Type.oneOf(['ejected', 'check-failed', 'trial', 'slow-start']),
+      workers: Type.integer({ description: 'The number of workers that see it so.' }),
+      since: Type.string({ format: 'date-time', description: 'When it began in the first of them.' }),
+      until: Type.optional(Type.string({ format: 'date-time', description: 'When it ends in the last of them; absent when it waits for an event.' })),
+      detail: Type.string()
+    }), { description: 'What keeps requests from it, one entry for each kind.' })
+  }, { description: 'What Weir has found out by itself, beyond what the source says.' })
 })
 
 const VersionSchema = Type.object({
@@ -32,6 +42,8 @@ const VersionSchema = Type.object({
     name: Type.optional(Type.string({ description: '`namespace/service:port`' })),
     detail: Type.optional(Type.string({ description: 'What is wrong.' }))
   }),
+  availableEndpoints: Type.integer({ description: 'Endpoints that may get requests and are available, in the worker that finds the fewest.' }),
+  panic: Type.oneOf(['all', 'some', 'none'], { description: 'The workers that use all endpoints, because too few are available.' }),
   endpoints: Type.list(EndpointSchema)
 })
 
@@ -49,11 +61,18 @@ const AnswerSchema = Type.object({
   }),
   balancing: Type.string(),
   whenEmpty: Type.string(),
+  policies: Type.object({}, { additionalProperties: true, description: 'How requests and endpoints of the route are treated, as configured, defaults included: retries, failover, hold, health, slowStart, circuitBreaker, upgrades.' }),
   match: Type.object({}, { additionalProperties: true, description: 'Which requests the route takes, as configured.' }),
   versions: Type.list(VersionSchema)
 })
 
 type RouteAnswer = Static<typeof AnswerSchema>
+
+const HEALTHY: Static<typeof EndpointSchema>['health'] = { available: 'all', reasons: [] }
+const EJECTED: Static<typeof EndpointSchema>['health'] = {
+  available: 'some',
+  reasons: [{ kind: 'ejected', workers: 1, since: '2026-01-01T00:00:00.000Z', until: '2026-01-01T00:00:10.000Z', detail: '5 failures in a row, the last one upstream_reset' }]
+}
 
 const EXAMPLE: RouteAnswer = {
   name: 'hello',
@@ -64,10 +83,11 @@ const EXAMPLE: RouteAnswer = {
   affinity: { by: 'client-ip', level: 'version' },
   balancing: 'least-request',
   whenEmpty: 'fallback',
+  policies: { failover: { to: 'stable', on: ['connect', 'reset', 502, 503, 504] }, upgrades: ['websocket'] },
   match: { path: '/' },
   versions: [
-    { name: 'stable', weight: 75, targetShare: 0.75, observed: { requests: 7510, share: 0.751 }, source: { kind: 'kubernetes', state: 'synced', name: 'shop/hello-stable:http' }, endpoints: [{ address: '10.0.0.1', port: 8080, ready: true, serving: true, terminating: false }] },
-    { name: 'canary', weight: 25, targetShare: 0.25, observed: { requests: 2490, share: 0.249 }, source: { kind: 'static', state: 'synced' }, endpoints: [{ address: '10.0.0.9', port: 8080, ready: true, serving: true, terminating: false }] }
+    { name: 'stable', weight: 75, targetShare: 0.75, observed: { requests: 7510, share: 0.751 }, source: { kind: 'kubernetes', state: 'synced', name: 'shop/hello-stable:http' }, availableEndpoints: 1, panic: 'none', endpoints: [{ address: '10.0.0.1', port: 8080, ready: true, serving: true, terminating: false, health: HEALTHY }, { address: '10.0.0.2', port: 8080, ready: true, serving: true, terminating: false, health: EJECTED }] },
+    { name: 'canary', weight: 25, targetShare: 0.25, observed: { requests: 2490, share: 0.249 }, source: { kind: 'static', state: 'synced' }, availableEndpoints: 1, panic: 'none', endpoints: [{ address: '10.0.0.9', port: 8080, ready: true, serving: true, terminating: false, health: HEALTHY }] }
   ]
 }
 
@@ -106,13 +126,18 @@ function describeRoute (name: string, traffic: RouteTraffic, { config, versions 
     affinity: { by, level, ...(header === undefined ? {} : { header }), ...(cookie === undefined ? {} : { cookie }) },
     balancing: config.balancing,
     whenEmpty: config.whenEmpty,
+    policies: policiesOf(config),
     match: config.match ?? {},
     versions: versions.map((version) => describeVersion(version, traffic.weights, total))
   }
 }
 
+function policiesOf ({ retries, failover, hold, health, slowStart, circuitBreaker, upgrades }: RouteDetails['config']): object {
+  return { retries, ...(failover === undefined ? {} : { failover }), hold, health, slowStart, circuitBreaker, upgrades }
+}
+
 function describeVersion (version: VersionDetails, weights: Weights, total: number): RouteAnswer['versions'][number] {
-  const { name, observed, source, endpoints } = version
+  const { name, observed, source, endpoints, availableEndpoints, panic } = version
   const weight = weightOf(weights, name) ?? 0
   return {
     name,
@@ -125,6 +150,17 @@ function describeVersion (version: VersionDetails, weights: Weights, total: numb
       ...(source.name === undefined ? {} : { name: source.name }),
       ...(source.detail === undefined ? {} : { detail: source.detail })
     },
-    endpoints: endpoints.map(({ address, port, ready, serving, terminating }) => ({ address, port, ready, serving, terminating }))
+    availableEndpoints,
+    panic,
+    endpoints: endpoints.map(({ address, port, ready, serving, terminating, health }) => ({ address, port, ready, serving, terminating, health: describeHealth(health) }))
+  }
+}
+
+function describeHealth ({ available, reasons }: EndpointHealthSummary): Static<typeof EndpointSchema>['health'] {
+  return {
+    available,
+    reasons: reasons.map(({ kind, workers, sinceMs, untilMs, detail }) => ({
+      kind, workers, since: new Date(sinceMs).toISOString(), ...(untilMs === null ? {} : { until: new Date(untilMs).toISOString() }), detail
+    }))
   }
 }

@@ -55,7 +55,7 @@ t.test('every route of the API is in the document, and nothing else', async (t) 
     other.push(...String(allow).split(', ').filter((method) => method !== 'HEAD' && method !== 'OPTIONS' && !documented.includes(method)))
   }
   t.same(other, [])
-  t.equal(operations.length, 12)
+  t.equal(operations.length, 13)
 })
 
 t.test('every operation says what it does, who may use it, what it takes and what it answers', async (t) => {
@@ -92,6 +92,9 @@ t.test('what is really answered fits the document', async (t) => {
     ['get', '/', '/'], ['get', '/healthz', '/healthz'], ['get', '/readyz', '/readyz'], ['get', '/v1/routes', '/v1/routes'], ['get', '/v1/routes/{route}', '/v1/routes/hello'],
     ['get', '/v1/routes/{route}', '/v1/routes/nope'], ['get', '/v1/routes/{route}/history', '/v1/routes/hello/history'], ['get', '/v1/routes/{route}/history', '/v1/routes/hello/history?limit=x'],
     ['get', '/v1/routes/{route}/explain', '/v1/routes/hello/explain?ip=::1'],
+    ['get', '/v1/routes/{route}/versions/{version}/drain', '/v1/routes/hello/versions/canary/drain?wait=true'],
+    ['get', '/v1/routes/{route}/versions/{version}/drain', '/v1/routes/hello/versions/green/drain'],
+    ['get', '/v1/routes/{route}/versions/{version}/drain', '/v1/routes/hello/versions/canary/drain?timeout=51s'],
     ['put', '/v1/routes/{route}/weights', '/v1/routes/hello/weights?wait=all', { weights: { stable: 1, canary: 1 } }],
     ['put', '/v1/routes/{route}/weights', '/v1/routes/hello/weights', { weights: { stable: 1 } }],
     ['put', '/v1/routes/{route}/weights', '/v1/routes/hello/weights', { weights: 1 }],

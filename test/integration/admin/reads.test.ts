@@ -1,7 +1,9 @@
 import t from 'tap'
 import { adminFixture } from '../../helpers/admin-fixture.ts'
+import { ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
 
 const headers = { host: 'localhost' }
+const { retries, hold, health, slowStart, circuitBreaker, upgrades } = ROUTE_DEFAULTS
 
 t.test('GET / says what there is', async (t) => {
   const { app } = await adminFixture()
@@ -19,6 +21,7 @@ t.test('all routes are listed with weights and ready endpoints', async (t) => {
 t.test('a route shows versions, endpoints with conditions, sources and shares, and its epoch as ETag', async (t) => {
   const { app } = await adminFixture()
   const answer = await app.inject({ url: '/v1/routes/hello', headers })
+  const healthy = { available: 'all', reasons: [] }
   t.equal(answer.headers.etag, '"1"')
   t.same(answer.json(), {
     name: 'hello',
@@ -29,6 +32,7 @@ t.test('a route shows versions, endpoints with conditions, sources and shares, a
     affinity: { by: 'header', header: 'x-user', level: 'version' },
     balancing: 'least-request',
     whenEmpty: 'fallback',
+    policies: { retries, hold, health, slowStart, circuitBreaker, upgrades },
     match: { path: '/' },
     versions: [
       {
@@ -37,16 +41,30 @@ t.test('a route shows versions, endpoints with conditions, sources and shares, a
         targetShare: 0.9,
         observed: { requests: 9, share: 0.9 },
         source: { kind: 'static', state: 'synced' },
-        endpoints: [{ address: '127.0.0.1', port: 9001, ready: true, serving: true, terminating: false }]
+        availableEndpoints: 1,
+        panic: 'none',
+        endpoints: [{ address: '127.0.0.1', port: 9001, ready: true, serving: true, terminating: false, health: healthy }]
       },
       {
         name: 'canary',
         weight: 10,
         targetShare: 0.1,
         source: { kind: 'kubernetes', state: 'stale', name: 'shop/hello-canary:http', detail: 'the API server does not answer' },
+        availableEndpoints: 0,
+        panic: 'some',
         endpoints: [
-          { address: 'fd00::1', port: 80, ready: true, serving: true, terminating: false },
-          { address: 'fd00::2', port: 80, ready: false, serving: true, terminating: true }
+          {
+            address: 'fd00::1',
+            port: 80,
+            ready: true,
+            serving: true,
+            terminating: false,
+            health: {
+              available: 'some',
+              reasons: [{ kind: 'ejected', workers: 1, since: '2026-01-01T00:00:00.000Z', until: '2026-01-01T00:00:10.000Z', detail: '5 failures in a row, the last one status_503' }]
+            }
+          },
+          { address: 'fd00::2', port: 80, ready: false, serving: true, terminating: true, health: healthy }
         ]
       }
     ]

@@ -1,7 +1,8 @@
 import { connect } from 'node:net'
 import { proxyTest } from '../../helpers/data-plane.ts'
+import { openTunnel, untilTunnelled } from '../../helpers/open-tunnel.ts'
 import { get } from '../../helpers/raw-client.ts'
-import { valuesOf } from '../../helpers/raw-http.ts'
+import { statusOf, valuesOf } from '../../helpers/raw-http.ts'
 import { ok } from '../../helpers/raw-origin.ts'
 
 proxyTest('a drain closes the listener', async (t, bench) => {
@@ -88,4 +89,97 @@ proxyTest('a drain loses no request that was sent before its client was told', a
   bench.drain()
   await Promise.all(running)
   t.ok(answered > 100)
+})
+
+proxyTest('when the time of a drain is over, a request without an answer gets a 503', async (t, bench) => {
+  const origin = await bench.origin()
+  const client = await bench.client()
+  client.expect('GET')
+  client.send(get())
+  const connection = await origin.connection()
+  await connection.next()
+  bench.drain()
+  bench.cutOff()
+  const answer = await client.answer()
+  t.equal(statusOf(answer), 503)
+  t.match(JSON.parse(answer.body.toString()), { code: 'shutting_down' })
+  t.same(valuesOf(answer, 'connection'), ['close'])
+  await Promise.all([client.untilEnded(), connection.untilEnded()])
+  t.equal(bench.errors('shutting_down'), 1)
+})
+
+for (const [what, head, shows] of [
+  ['a length', 'Content-Length: 10\r\n', 'an end before it'],
+  ['chunks', 'Transfer-Encoding: chunked\r\n', 'an end without a last chunk']
+] as const) {
+  proxyTest(`when the time of a drain is over, an answer with ${what} is cut, which ${shows} shows`, async (t, bench) => {
+    const origin = await bench.origin()
+    const client = await bench.client()
+    client.expect('GET')
+    client.send(get())
+    const connection = await origin.connection()
+    await connection.next()
+    connection.send(`HTTP/1.1 200 OK\r\n${head}\r\n${what === 'chunks' ? '5\r\nhello\r\n' : 'hello'}`)
+    await client.until('the beginning', () => client.reader.partialBodyBytes === 5)
+    bench.drain()
+    bench.cutOff()
+    await Promise.all([client.untilEnded(), connection.untilEnded()])
+    t.equal(client.reader.incomplete, true)
+    t.match([bench.errors('shutting_down'), bench.version().requestsByClass], [1, [0, 1, 0, 0, 0]])
+  })
+}
+
+proxyTest('when the time of a drain is over, an answer that ends with its connection is reset: a FIN would make it whole', async (t, bench) => {
+  const origin = await bench.origin()
+  const client = await bench.client()
+  client.expect('GET')
+  client.send('GET / HTTP/1.0\r\n\r\n')
+  const connection = await origin.connection()
+  await connection.next()
+  connection.send('HTTP/1.1 200 OK\r\n\r\nhello')
+  await client.until('the beginning', () => client.reader.partialBodyBytes === 5)
+  bench.drain()
+  bench.cutOff()
+  await client.untilClosed()
+  t.equal(client.error, 'ECONNRESET')
+})
+
+proxyTest('when the time of a drain is over, a tunnel ends in order on both sides', async (t, bench) => {
+  const { client, endpoint } = await openTunnel(bench, await bench.origin())
+  client.send('up')
+  await untilTunnelled(endpoint, 'up')
+  bench.drain()
+  bench.cutOff()
+  await Promise.all([client.untilEnded(), endpoint.untilEnded()])
+  t.same([client.error, endpoint.error], [undefined, undefined], 'no reset')
+  t.same([bench.errors('shutting_down'), bench.version().tunnels], [1, 0])
+})
+
+proxyTest('requests that wait for an endpoint go on waiting while the worker drains', async (t, bench) => {
+  bench.route([{ weights: { v1: 1 }, whenEmpty: 'hold' }])
+  const served = await bench.client()
+  const late = await bench.client()
+  served.expect('GET')
+  served.send(get('/served'))
+  await bench.until('the request to wait', () => bench.version().held === 1)
+  bench.drain()
+  const origin = await bench.extraOrigin((_, connection) => { connection.send(ok('at last')) })
+  bench.endpoints('v1', [origin.port])
+  const answer = await served.answer()
+  t.equal(answer.body.toString(), 'at last')
+  t.same(valuesOf(answer, 'connection'), ['close'])
+  await served.untilEnded()
+  await late.untilEnded()
+})
+
+proxyTest('requests that still wait for an endpoint when the time of a drain is over get a 503', async (t, bench) => {
+  bench.route([{ weights: { v1: 1 }, whenEmpty: 'hold' }])
+  const client = await bench.client()
+  client.expect('GET')
+  client.send(get())
+  await bench.until('the request to wait', () => bench.version().held === 1)
+  bench.drain()
+  bench.cutOff()
+  t.match(JSON.parse((await client.answer()).body.toString()), { code: 'shutting_down' })
+  t.equal(bench.version().held, 0)
 })

@@ -15,7 +15,7 @@ proxyTest('one client connection carries one request after the other, over one u
     t.same(valuesOf(answer, 'connection'), [])
   }
   t.equal(origin.connections.length, 1)
-  t.match(bench.version(), { requestsByClass: [0, 5, 0, 0, 0], upstreamConnects: 1, upstreamReuses: 4, retries: 0 })
+  t.match(bench.version(), { requestsByClass: [0, 5, 0, 0, 0], upstreamConnects: 1, upstreamReuses: 4, retries: [0, 0, 0, 0, 0] })
   t.match(bench.counters, { connectionsAccepted: 1, connectionsOpen: 1, upstreamOpen: 1, upstreamIdle: 1 })
 })
 

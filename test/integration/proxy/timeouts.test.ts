@@ -94,16 +94,16 @@ proxyTest('timeouts.keepAliveIdle counts from the end of the answer', async (t, 
 }, { timeoutsMs: { keepAliveIdle: 300 } })
 
 proxyTest('an endpoint that does not accept the connection is a 504 after timeouts.upstreamConnect and three attempts', async (t, bench) => {
-  const { port, close } = await fullBacklog()
+  const backlogs = await Promise.all([fullBacklog(), fullBacklog(), fullBacklog(), fullBacklog()])
   bench.route([{ weights: { v1: 1 } }])
-  bench.endpoints('v1', [port])
+  bench.endpoints('v1', backlogs.map(({ port }) => port))
   const client = await bench.client()
   const answer = await client.ask(post('/', 'body'))
   t.equal(statusOf(answer), 504)
   t.equal(code(answer.body), 'upstream_connect_timeout')
-  t.match(bench.version(), { upstreamConnects: 3, retries: 2 })
+  t.match(bench.version(), { upstreamConnects: 3, retries: [2, 0, 0, 0, 0] })
   t.equal(bench.errors('upstream_connect_timeout'), 1)
-  await close()
+  await Promise.all(backlogs.map(async ({ close }) => { await close() }))
 }, { timeoutsMs: { upstreamConnect: SHORT_MS } })
 
 proxyTest('an origin that does not answer is a 504 after timeouts.upstreamResponse, and its connection is gone', async (t, bench) => {

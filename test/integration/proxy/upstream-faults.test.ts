@@ -3,6 +3,7 @@ import { proxyTest } from '../../helpers/data-plane.ts'
 import { get, post } from '../../helpers/raw-client.ts'
 import { statusOf } from '../../helpers/raw-http.ts'
 import { ok, type OriginConnection } from '../../helpers/raw-origin.ts'
+import { ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
 
 /** A port of loopback that refuses connections. */
 async function closedPort (): Promise<number> {
@@ -181,7 +182,7 @@ proxyTest('an idle connection that the origin closes is forgotten', async (t, be
   await bench.until('the connection to be forgotten', () => bench.counters.upstreamOpen === 0)
   t.equal(bench.counters.upstreamIdle, 0)
   t.equal(statusOf(await client.ask(get())), 200)
-  t.equal(bench.version().retries, 0)
+  t.same(bench.version().retries, [0, 0, 0, 0, 0])
 })
 
 /** The second request meets a connection that the origin closes as soon as something comes. */
@@ -217,7 +218,7 @@ for (const how of ['FIN', 'RST'] as const) {
       t.same({ ...again, body: again.body.toString() }, { ...first, body: first.body.toString() }, 'the same bytes')
       fresh.send(ok('again'))
       t.equal(statusOf(await client.answer()), 200)
-      t.match(bench.version(), { retries: 1, requestsByClass: [0, 2, 0, 0, 0], upstreamConnects: 2, upstreamReuses: 1 })
+      t.match(bench.version(), { retries: [0, 1, 0, 0, 0], requestsByClass: [0, 2, 0, 0, 0], upstreamConnects: 2, upstreamReuses: 1 })
     })
   }
 
@@ -234,7 +235,7 @@ for (const how of ['FIN', 'RST'] as const) {
       t.equal(statusOf(answer), 502)
       t.match(JSON.parse(answer.body.toString()), { code: 'upstream_reset' })
       t.equal(origin.requests.length, 2)
-      t.match(bench.version(), { retries: 0 })
+      t.match(bench.version(), { retries: [0, 0, 0, 0, 0] })
       client.expect('GET')
       client.send(get())
       const fresh = await origin.connection(1)
@@ -245,20 +246,30 @@ for (const how of ['FIN', 'RST'] as const) {
   }
 }
 
-proxyTest('a PUT whose body came in several pieces is not sent again: only its beginning is still there', async (t, bench) => {
-  const { client, origin } = await warmed(bench)
-  const stale = await origin.connection()
-  client.expect('PUT')
-  client.send('PUT /stale HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\n')
-  await stale.head(1)
-  client.send('some')
-  await stale.until('the first piece', () => stale.reader.partialBodyBytes === 4)
-  client.send('more')
-  await stale.next()
-  stale.end()
-  t.equal(statusOf(await client.answer()), 502)
-  t.equal(origin.requests.length, 2)
-})
+const SMALL_REPLAY = { retries: { ...ROUTE_DEFAULTS.retries, bufferBytes: 7 } }
+
+for (const [what, policy] of [['is sent again as it was', {}], ['is not sent again when it is longer than what is kept', SMALL_REPLAY]] as const) {
+  proxyTest(`a PUT whose body came in several pieces ${what}`, async (t, bench) => {
+    const { client, origin } = await warmed(bench)
+    bench.route([{ weights: { v1: 1 }, policy }])
+    const stale = await origin.connection()
+    client.expect('PUT')
+    client.send('PUT /stale HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\n')
+    await stale.head(1)
+    client.send('some')
+    await stale.until('the first piece', () => stale.reader.partialBodyBytes === 4)
+    client.send('more')
+    await stale.next()
+    stale.end()
+    if (policy !== SMALL_REPLAY) {
+      const fresh = await origin.connection(1)
+      t.equal((await fresh.next()).body.toString(), 'somemore')
+      fresh.send(ok())
+    }
+    t.equal(statusOf(await client.answer()), policy === SMALL_REPLAY ? 502 : 200)
+    t.equal(origin.requests.length, policy === SMALL_REPLAY ? 2 : 3)
+  })
+}
 
 proxyTest('a GET that was answered in part is not sent again', async (t, bench) => {
   const { client, origin } = await warmed(bench)
@@ -278,7 +289,7 @@ proxyTest('a refused connection sends the request to the next endpoint, whatever
   bench.endpoints('v1', [await closedPort(), good.port])
   const client = await bench.client()
   for (let round = 0; round < 6; round++) t.equal((await client.ask(post('/', `body ${round}`))).body.toString(), `body ${round}`)
-  t.ok(bench.version().retries >= 2, 'counted')
+  t.ok((bench.version().retries[0] ?? 0) >= 2, 'counted')
   t.equal(bench.version().requestsByClass[4], 0)
 })
 
@@ -297,12 +308,20 @@ proxyTest('a body that is still coming follows its request to the next endpoint'
 
 proxyTest('when every endpoint refuses, the answer is a 502 after three attempts', async (t, bench) => {
   bench.route([{ weights: { v1: 1 } }])
-  bench.endpoints('v1', [await closedPort()])
+  bench.endpoints('v1', [await closedPort(), await closedPort(), await closedPort(), await closedPort()])
   const client = await bench.client()
   for (let round = 1; round <= 2; round++) {
     const answer = await client.ask(post('/', 'body'))
     t.equal(statusOf(answer), 502)
     t.match(JSON.parse(answer.body.toString()), { code: 'upstream_connect_failed' })
-    t.match(bench.version(), { retries: 2 * round, upstreamConnects: 3 * round })
+    t.match(bench.version(), { retries: [2 * round, 0, 0, 0, 0], upstreamConnects: 3 * round })
   }
+})
+
+proxyTest('an endpoint that refuses is not asked twice: with one alone there is one attempt', async (t, bench) => {
+  bench.route([{ weights: { v1: 1 } }])
+  bench.endpoints('v1', [await closedPort()])
+  const client = await bench.client()
+  t.equal(statusOf(await client.ask(post('/', 'body'))), 502)
+  t.match(bench.version(), { retries: [0, 0, 0, 0, 0], upstreamConnects: 1 })
 })

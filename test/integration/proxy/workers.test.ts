@@ -10,6 +10,7 @@ import { get, post, RawClient } from '../../helpers/raw-client.ts'
 import { statusOf } from '../../helpers/raw-http.ts'
 import { ok, RawOrigin } from '../../helpers/raw-origin.ts'
 import { RecordingLogger } from '../../helpers/recording-logger.ts'
+import { policySpec } from '../../helpers/route-defaults.ts'
 
 const WORKERS = 2
 
@@ -46,6 +47,7 @@ async function start (t: Test): Promise<Running> {
       threads.push(thread)
       return thread
     },
+    health: { report: () => {}, forget: () => {} },
     appendAccessLog: (lines, done) => {
       log.push(...Buffer.from(lines).toString('latin1').split('\n').slice(0, -1))
       done()
@@ -62,8 +64,7 @@ async function start (t: Test): Promise<Running> {
     match: {},
     affinity: { by: 'none', level: 'version' },
     balancing: 'least-request',
-    whenEmpty: 'fallback',
-    upgrades: [],
+    policy: policySpec(),
     versions: ['stable', 'canary'].map(name => ({ name, slot: book.slotFor('test', name) }))
   }])
   await pool.listen()

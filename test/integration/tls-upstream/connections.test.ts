@@ -53,6 +53,7 @@ t.test('a session is not offered for longer than its life', async t => {
   await secureOrigin(t, bench, { origin: originTls('named'), tls: NAMED, handler })
   for (const ms of [0, SESSION_LIFE_MS, SESSION_LIFE_MS + 1]) {
     clock.advance(ms)
+    await bench.until('a tick', () => bench.plane.recentMs === clock.nowMs())
     const client = await bench.client()
     t.equal(statusOf(await client.ask(get())), 200)
     client.destroy()
@@ -163,7 +164,7 @@ proxyTest('an origin that is silent in the handshake is a 504 in the time for co
   const refused = await client.ask(get())
   t.equal(statusOf(refused), 504)
   t.match(JSON.parse(refused.body.toString()), { code: 'upstream_connect_timeout' })
-  t.equal(sockets.length, 3)
+  t.equal(sockets.length, 1, 'there is no other endpoint to try')
 }, { timeoutsMs: { upstreamConnect: 30 } })
 
 proxyTest('a client that leaves during the handshake ends it', async (t, bench) => {

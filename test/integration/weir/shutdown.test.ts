@@ -39,7 +39,7 @@ async function askUntilClosed (client: KeepAliveClient, load: Load): Promise<voi
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   t.test(`${signal} under load: not ready at once, what is in flight is finished, no request is lost, exit code 0`, async t => {
-    const weir = await start(t)
+    const weir = await start(t, { drain: { delay: signal === 'SIGTERM' ? '0s' : '5m' } })
     const load: Load = { sent: 0, answered: 0, lost: [] }
     const clients = await Promise.all(Array.from({ length: CLIENTS }, async () => await connectClient({ port: weir.ports.web })))
     const slow = await Promise.all(Array.from({ length: 10 }, async () => await connectClient({ port: weir.ports.web })))
@@ -51,13 +51,13 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     await eventually(async () => load.answered > CLIENTS * 5 && hello.requests >= before + slow.length ? true : undefined)
 
     weir.kill(signal)
-    await weir.untilLogged('weir is shutting down')
+    weir.kill(signal)
+    await weir.untilLogged('weir is draining')
     const { body } = await weir.untilReadiness(503)
     t.match(body, { ready: false, reasons: ['Weir is shutting down'] })
     t.equal(weir.running, true, 'the slow requests are still in flight')
     t.equal((await weir.api('GET', '/healthz')).status, 200, 'it is well, though')
     await t.rejects(connectClient({ port: weir.ports.web }), /ECONNREFUSED/, 'new connections go elsewhere')
-    weir.kill(signal)
 
     await asking
     t.same(load.lost, [], 'no request is lost')
@@ -67,15 +67,15 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       t.equal(answer.headers.get('connection'), 'close')
     }
     await idle.untilClosed()
-    t.equal(await weir.end(), 0, 'the second signal changes nothing')
+    t.equal(await weir.end(), 0, 'a second signal right behind the first changes nothing')
     t.equal(weir.logged('weir has stopped').length, 1)
-    t.equal(weir.logged('connections were cut because timeouts.drain was over').length, 0)
+    t.equal(weir.logged('connections were cut because the drain was over').length, 0)
     t.equal(weir.stderr, '', 'nothing on standard error but the log')
   })
 }
 
-t.test('a stream that outlasts timeouts.drain is cut, and the log says so', async t => {
-  const weir = await start(t, { timeouts: { drain: '300ms' } })
+t.test('a stream that outlasts drain.timeout is cut, and the log says so', async t => {
+  const weir = await start(t, { drain: { delay: '0s', timeout: '300ms' } })
   const client = await connectClient({ port: weir.ports.web })
   const stream = client.begin('/stream')
   await stream.head
@@ -84,11 +84,11 @@ t.test('a stream that outlasts timeouts.drain is cut, and the log says so', asyn
   await t.rejects(stream.whole, /the connection ended/, 'the client can see that it is not whole')
   t.equal(await weir.end(), 0)
   t.ok(performance.now() - startedMs >= 300)
-  t.match(weir.logged('connections were cut because timeouts.drain was over'), [{ level: 'warn', connections: 1 }])
+  t.match(weir.logged('connections were cut because the drain was over'), [{ level: 'warn', connections: 1 }])
 })
 
 t.test('a stream that ends in time is finished', async t => {
-  const weir = await start(t)
+  const weir = await start(t, { drain: { delay: '0s' } })
   const client = await connectClient({ port: weir.ports.web })
   const stream = client.begin('/stream')
   await stream.head

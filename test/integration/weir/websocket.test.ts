@@ -57,8 +57,8 @@ t.test('a route may allow no upgrade: the request is a plain one', async t => {
   t.equal(await weir.metric('weir_tunnels_total'), 0)
 })
 
-t.test('a shutdown leaves tunnels open until timeouts.drain, then cuts them and says how many', async t => {
-  const weir = await start(t, {}, { timeouts: { drain: '1500ms' } })
+t.test('a shutdown leaves tunnels open until drain.timeout, then cuts them and says how many', async t => {
+  const weir = await start(t, {}, { drain: { delay: '0s', timeout: '1500ms' } })
   const [staying, leaving] = await open(t, weir, 2)
   if (staying === undefined || leaving === undefined) throw new Error('no clients')
   weir.kill('SIGTERM')
@@ -70,5 +70,5 @@ t.test('a shutdown leaves tunnels open until timeouts.drain, then cuts them and 
   t.equal(staying.closed, undefined)
   t.match(await staying.closing(), { code: 1006 })
   t.equal(await weir.end(), 0)
-  t.match(weir.logged('connections were cut because timeouts.drain was over'), [{ connections: 1 }])
+  t.match(weir.logged('connections were cut because the drain was over'), [{ connections: 1 }])
 })

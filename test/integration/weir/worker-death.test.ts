@@ -37,6 +37,7 @@ t.test('one of two workers is killed under open connections', async t => {
       threads.push(thread)
       return thread
     },
+    health: { report: () => {}, forget: () => {} },
     appendAccessLog: (_, done) => { done() },
     onRestart: () => { restarts++ }
   }, { count: 2, listeners: config.listeners, reusePort: true }, dataPlaneOptions(config))

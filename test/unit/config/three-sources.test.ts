@@ -37,9 +37,9 @@ t.test('a wrong value in the file does not matter when it is overridden', async 
 })
 
 t.test('wrong values are reported where they were given', async (t) => {
-  t.same(await faultsOf({ WEIR_ADMIN_PORT: 'abc', WEIR_CLIENT_IP_TRUSTED_PROXIES: '10.0.0.0/8,x' }, ['--timeouts-drain=5', '--log-level', 'debgu']), [
+  t.same(await faultsOf({ WEIR_ADMIN_PORT: 'abc', WEIR_CLIENT_IP_TRUSTED_PROXIES: '10.0.0.0/8,x' }, ['--drain-timeout=5', '--log-level', 'debgu']), [
     'env WEIR_ADMIN_PORT: admin.port: must be a whole number from 1 to 65535; given: "abc"',
-    'flag --timeouts-drain: timeouts.drain: must be a duration: a whole number and a unit, such as 250ms, 5s, 2m or 1h; given: "5"',
+    'flag --drain-timeout: drain.timeout: must be a duration: a whole number and a unit, such as 250ms, 5s, 2m or 1h; given: "5"',
     'flag --log-level: log.level: must be `debug`, `info`, `warn` or `error`. Did you mean `debug`?; given: "debgu"',
     'env WEIR_CLIENT_IP_TRUSTED_PROXIES: clientIp.trustedProxies[1]: "x" is not an IP address or CIDR such as 10.0.0.0/8, 192.0.2.7 or fd00::/8'
   ])

@@ -4,6 +4,7 @@ import { endpointKey } from '../../../src/core/endpoint.ts'
 import { EndpointRegistry } from '../../../src/discovery/endpoint-registry.ts'
 import type { KubeApi, KubeCollection } from '../../../src/kube/kube-api.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
+import { ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
 
 function sliceOf (service: string, address: string): unknown {
   return {
@@ -15,7 +16,7 @@ function sliceOf (service: string, address: string): unknown {
 }
 
 function routeOf (name: string, ...versions: readonly VersionConfig[]): RouteConfig {
-  return { name, affinity: { by: 'client-ip', level: 'version' }, balancing: 'least-request', whenEmpty: 'fallback', upgrades: [], versions: [...versions] }
+  return { ...ROUTE_DEFAULTS, name, versions: [...versions] }
 }
 
 function kubernetes (name: string, service: string, more: { readonly namespace?: string, readonly port?: string | number } = {}): VersionConfig {

@@ -40,7 +40,8 @@ t.test('what the page says is repeated is what the table allows', async (t) => {
 t.test('the table of timeouts has every timeout, with its default', async (t) => {
   const { config } = await loadConfig({ file: path.join(ROOT, 'config/weir.yaml'), env: {}, args: [] })
   const documented = Object.fromEntries(tableRows(page, 'option').map(([option, standard]) => [unquoted(option), standard]))
-  t.same(documented, Object.fromEntries(Object.entries(config.timeouts).map(([name, standard]) => [`timeouts.${name}`, standard])))
+  t.same(documented, Object.fromEntries((['timeouts', 'drain'] as const).flatMap(group =>
+    Object.entries(config[group]).map(([name, standard]) => [`${group}.${name}`, standard]))))
 })
 
 t.test('the bounds that are no options are those of the code', async (t) => {

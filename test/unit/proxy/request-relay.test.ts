@@ -1,99 +1,97 @@
-/** How long the next piece of a request's body may take. */
 import fc from 'fast-check'
 import t from 'tap'
 import { RequestHead } from '../../../src/http1/request-head.ts'
+import type { RequestAdditions } from '../../../src/http1/rewrite-request-head.ts'
+import type { BodyPiece } from '../../../src/proxy/body-piece.ts'
+import { OutBuffer } from '../../../src/proxy/out-buffer.ts'
 import { RequestRelay } from '../../../src/proxy/request-relay.ts'
-import type { UpstreamConnection } from '../../../src/upstream/upstream-connection.ts'
-import { latin1 } from '../../helpers/http1-message.ts'
-import { WIDE_LIMITS } from '../../helpers/weir-http1-reader.ts'
 
-const SILENCE_MS = 30_000
-const RATE = 100
+/** Room for framing around a piece, as read buffers have it. */
+const ROOM = 64
 
-/** The only thing about a connection that matters here. */
-function taking (): UpstreamConnection {
-  const connection = { write: () => true }
-  return connection as unknown as UpstreamConnection // a stand-in: nothing else of it is used
-}
+const ADDITIONS: RequestAdditions = { prefix: Buffer.from('Via: 1.1 weir\r\nX-Request-Id: '), requestId: Buffer.from('1'), forwardedHost: undefined, defaultHost: 'h' }
 
-/** A relay whose body has begun at 1,000,000 with so many bytes. */
-function relayWith (bytes: number): { readonly relay: RequestRelay, readonly add: (length: number) => void } {
-  const head = new RequestHead(WIDE_LIMITS)
-  const buf = latin1('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n')
-  head.reset(buf, 0)
-  head.parse(buf.length)
-  const relay = new RequestRelay()
-  relay.reset(head, { buf, start: 0, end: bytes, last: false, trailers: undefined }, 1_000_000)
-  return { relay, add: length => { relay.writeBody(taking(), { buf: Buffer.alloc(length), start: 0, end: length, last: false, trailers: undefined }) } }
-}
+/** A connection that keeps what was written to it. */
+class Written extends OutBuffer {
+  readonly pieces: Buffer[] = []
 
-t.test('without a rate it is the longest silence', async t => {
-  const { relay } = relayWith(0)
-  t.equal(relay.pieceTimeMs(9_000_000, SILENCE_MS, 0), SILENCE_MS)
-  t.equal(relay.tooSlow, false)
-})
-
-t.test('at first it is the longest silence, later what the bytes so far have earned', async t => {
-  const { relay, add } = relayWith(0)
-  t.equal(relay.pieceTimeMs(1_000_000, SILENCE_MS, RATE), SILENCE_MS)
-  t.equal(relay.tooSlow, false, 'nothing for so long is a silence')
-  add(1_000)
-  t.equal(relay.pieceTimeMs(1_005_000, SILENCE_MS, RATE), SILENCE_MS, 'ten seconds earned, five used')
-  t.equal(relay.tooSlow, false)
-  t.equal(relay.pieceTimeMs(1_025_000, SILENCE_MS, RATE), 15_000)
-  t.equal(relay.tooSlow, true)
-  t.equal(relay.pieceTimeMs(1_039_999.5, SILENCE_MS, RATE), 1)
-  t.equal(relay.pieceTimeMs(2_000_000, SILENCE_MS, RATE), 1, 'at once: a deadline of 0 would be none')
-  add(100_000)
-  t.equal(relay.pieceTimeMs(1_040_000, SILENCE_MS, RATE), SILENCE_MS)
-  t.equal(relay.tooSlow, false)
-})
-
-t.test('what came with the head counts, and the body of before does not', async t => {
-  t.equal(relayWith(50).relay.pieceTimeMs(1_020_000, SILENCE_MS, RATE), 10_500)
-  const { relay, add } = relayWith(0)
-  add(1_000_000)
-  const head = new RequestHead(WIDE_LIMITS)
-  const buf = latin1('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n')
-  head.reset(buf, 0)
-  head.parse(buf.length)
-  relay.reset(head, { buf, start: 0, end: 0, last: false, trailers: undefined }, 2_000_000)
-  t.equal(relay.pieceTimeMs(2_020_000, SILENCE_MS, RATE), 10_000)
-})
-
-t.test('while the body is held up the rate does not matter, and the time does not count', async t => {
-  const { relay } = relayWith(0)
-  t.equal(relay.hold(1_010_000), true)
-  t.equal(relay.hold(1_011_000), false, 'it is held already')
-  t.equal(relay.pieceTimeMs(1_500_000, SILENCE_MS, RATE), SILENCE_MS)
-  t.equal(relay.tooSlow, false)
-  t.equal(relay.letGo(1_510_000), true)
-  t.equal(relay.letGo(1_511_000), false)
-  t.equal(relay.pieceTimeMs(1_510_000, SILENCE_MS, RATE), 20_000, 'as at 1,010,000')
-})
-
-t.test('a body that is complete is not held', async t => {
-  const { relay } = relayWith(0)
-  relay.writeBody(taking(), { buf: Buffer.alloc(1), start: 0, end: 1, last: true, trailers: undefined })
-  t.equal(relay.hold(1_000_000), false)
-})
-
-t.test('a sender that meets each deadline has kept to the rate, and one that keeps to the rate meets each', async t => {
-  t.doesNotThrow(() => fc.assert(fc.property(fc.array(fc.record({ waitMs: fc.integer({ min: 1, max: SILENCE_MS }), bytes: fc.integer({ min: 1, max: 5_000 }) }), { maxLength: 40 }), pieces => {
-    const { relay, add } = relayWith(0)
-    let nowMs = 1_000_000
-    let total = 0
-    for (const { waitMs, bytes } of pieces) {
-      const mayTake = relay.pieceTimeMs(nowMs, SILENCE_MS, RATE)
-      nowMs += waitMs
-      const earnedMs = SILENCE_MS + total / RATE * 1_000
-      const keepsRate = nowMs - 1_000_000 <= earnedMs
-      // A deadline is never at once.
-      if (mayTake > 1 && (waitMs <= mayTake) !== keepsRate) return false
-      if (!keepsRate) return relay.tooSlow
-      add(bytes)
-      total += bytes
-    }
+  write (bytes: Buffer): boolean {
+    this.pieces.push(Buffer.from(bytes))
     return true
-  })))
+  }
+
+  get kept (): Buffer { return this.out.subarray(0, this.outLength) }
+}
+
+function pieceOf (bytes: Buffer, last: boolean): BodyPiece {
+  const buf = Buffer.alloc(bytes.length + 2 * ROOM)
+  bytes.copy(buf, ROOM)
+  return { buf, start: ROOM, end: ROOM + bytes.length, last, trailers: undefined }
+}
+
+function headOf (fields: string): RequestHead {
+  const head = new RequestHead({ maxHeadBytes: 4_096, maxHeaderFields: 32, maxUriBytes: 1_024 })
+  const bytes = Buffer.from(`PUT /p HTTP/1.1\r\nHost: h\r\n${fields}\r\n`)
+  head.reset(bytes, 0)
+  if (head.parse(bytes.length) !== 1) throw new Error('not a head')
+  return head
+}
+
+/** Sends a body in pieces; what a second attempt would send, and what the first one has sent. */
+function relay (pieces: readonly Buffer[], chunked: boolean, replayBytes: number) {
+  const total = pieces.reduce((sum, { length }) => sum + length, 0)
+  const request = new RequestRelay()
+  const target = new Written()
+  const head = headOf(chunked ? 'Transfer-Encoding: chunked\r\n' : `Content-Length: ${total}\r\n`)
+  const [first = Buffer.alloc(0), ...others] = pieces
+  const opening = pieceOf(first, others.length === 0)
+  request.reset(head, opening, 0)
+  request.writeHead(target, head, ADDITIONS, opening)
+  const sentFirst = Buffer.from(target.kept)
+  others.forEach((bytes, index) => { request.writeBody(target, pieceOf(bytes, index === others.length - 1), replayBytes) })
+  return { request, kept: target.kept, sent: Buffer.concat([sentFirst, ...target.pieces]), allocated: target.out.length }
+}
+
+const piecesOf = fc.array(fc.uint8Array({ minLength: 1, maxLength: 700 }).map(bytes => Buffer.from(bytes)), { minLength: 1, maxLength: 12 })
+
+t.test('what is kept is byte for byte what was sent, as long as it is kept', async t => {
+  fc.assert(fc.property(piecesOf, fc.boolean(), fc.integer({ min: 0, max: 4_000 }), (pieces, chunked, replayBytes) => {
+    const { request, kept, sent, allocated } = relay(pieces, chunked, replayBytes)
+    const fits = pieces.length === 1 || sent.length <= replayBytes
+    return request.done && request.whole === fits && (!fits || kept.equals(sent)) && (pieces.length === 1 || fits || kept.length <= Math.max(replayBytes, sent.length - 1)) &&
+      allocated <= Math.max(replayBytes, 4_096)
+  }), { numRuns: 300 })
+  t.pass('300 requests')
+})
+
+t.test('a request of exactly the bound is kept, one byte more is not', async t => {
+  const pieces = [Buffer.alloc(100, 'a'), Buffer.alloc(100, 'b')]
+  const { length } = relay(pieces, false, 10_000).sent
+  t.equal(relay(pieces, false, length).request.whole, true)
+  t.equal(relay(pieces, false, length - 1).request.whole, false)
+})
+
+t.test('what comes together with the head is kept even without a buffer', async t => {
+  t.equal(relay([Buffer.alloc(500, 'a')], false, 0).request.whole, true)
+  t.equal(relay([Buffer.alloc(500, 'a'), Buffer.alloc(1)], false, 0).request.whole, false)
+})
+
+t.test('once it was not kept whole, it never is again', async t => {
+  const request = new RequestRelay()
+  const target = new Written()
+  const head = headOf('Transfer-Encoding: chunked\r\n')
+  const opening = pieceOf(Buffer.alloc(10), false)
+  request.reset(head, opening, 0)
+  request.writeHead(target, head, ADDITIONS, opening)
+  request.writeBody(target, pieceOf(Buffer.alloc(600), false), 500)
+  request.writeBody(target, pieceOf(Buffer.alloc(1), false), 10_000)
+  t.equal(request.whole, false)
+})
+
+t.test('the head can be read again after the request has been kept in larger memory', async t => {
+  const { request } = relay([Buffer.alloc(10), Buffer.alloc(3_000), Buffer.alloc(3_000)], true, 10_000)
+  const head = request.sentHead(new RequestHead({ maxHeadBytes: 4_096, maxHeaderFields: 32, maxUriBytes: 1_024 }))
+  t.same([head?.method(), head?.path()], ['PUT', '/p'])
+  request.release()
+  t.equal(request.sentHead(new RequestHead({ maxHeadBytes: 4_096, maxHeaderFields: 32, maxUriBytes: 1_024 })), null)
 })

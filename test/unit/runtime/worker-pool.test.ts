@@ -13,10 +13,11 @@ import { SLOT, slotView, WORKER } from '../../../src/telemetry/counter-layout.ts
 import { loadConfig } from '../../../src/config/load.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { RecordingLogger } from '../../helpers/recording-logger.ts'
+import { policySpec } from '../../helpers/route-defaults.ts'
 
 const { config } = await loadConfig({ file: 'test/fixtures/config/valid-minimal.yaml', env: {}, args: [] })
 const OPTIONS = dataPlaneOptions(config)
-const ROUTE: RouteSpec = { name: 'hello', match: {}, affinity: { by: 'client-ip', level: 'version' }, balancing: 'least-request', whenEmpty: 'fallback', upgrades: [], versions: [{ name: 'v1', slot: 0 }] }
+const ROUTE: RouteSpec = { name: 'hello', match: {}, affinity: { by: 'client-ip', level: 'version' }, balancing: 'least-request', policy: policySpec(), versions: [{ name: 'v1', slot: 0 }] }
 const ENDPOINT: Endpoint = { address: '192.0.2.1', port: 80, ready: true, serving: true, terminating: false }
 
 /** A thread that does nothing but remember what it was told. */
@@ -75,6 +76,7 @@ function createPool (overrides: Partial<WorkerPoolDeps> = {}) {
       workers.push(worker)
       return worker
     },
+    health: { report: () => {}, forget: () => {} },
     appendAccessLog: (_, done) => { done() },
     onRestart: () => { counts.restarts++ },
     ...overrides
@@ -265,6 +267,22 @@ t.test('a worker that dies before the listeners are to be open does not open the
   t.equal(worker(1).types.filter(type => type === 'listen').length, 1)
 })
 
+t.test('a replacement knows what active checks have found, and what its predecessor has said is forgotten', async t => {
+  const said: Array<readonly [number, string]> = []
+  const { pool, clock, worker } = createPool({ health: { report: (id, { version }) => { said.push([id, version]) }, forget: id => { said.push([id, 'forget']) } } })
+  pool.start()
+  const failing = [{ endpoint: '192.0.2.1:80', sinceWallMs: 5, detail: 'status 500' }]
+  pool.sendChecks('hello', 'v1', failing)
+  pool.sendChecks('gone', 'v1', failing)
+  t.match(worker(1).received.at(-1), { type: 'checks', route: 'gone' })
+  pool.sendRoutes(OPTIONS, [ROUTE])
+  worker(1).say({ type: 'health', route: 'hello', version: 'v1', panic: false, endpoints: [] })
+  worker(1).die()
+  t.same(said, [[1, 'v1'], [1, 'forget']])
+  clock.advance(100)
+  t.same(worker(2).received.filter(({ type }) => type === 'checks'), [{ type: 'checks', route: 'hello', version: 'v1', failing }])
+})
+
 t.test('a drain waits for all workers and adds up what was cut; one that dies meanwhile holds nothing up', async t => {
   const { pool, worker, workers, clock, counts } = await createOpenPool()
   const drained = pool.drain(1_000)
@@ -302,4 +320,33 @@ t.test('what workers say is passed on', async t => {
   worker(1).say({ type: 'access-log', lines: new TextEncoder().encode('{}\n') })
   t.same(appended, ['{}\n'])
   t.match(worker(1).received.at(-1), { type: 'access-log-written', bytes: 3 })
+})
+
+t.test('a drain that somebody cuts short leaves the workers no more time', async t => {
+  const { worker, pool } = await createOpenPool()
+  pool.hurry()
+  t.notMatch(worker(0).types.at(-1), 'drain', 'there is no drain to cut short')
+  const drained = pool.drain(60_000)
+  pool.hurry()
+  for (const index of [0, 1]) t.match(worker(index).received.at(-1), { type: 'drain', timeoutMs: 0 })
+  for (const index of [0, 1]) worker(index).say({ type: 'drained', cut: 1 })
+  t.equal(await drained, 2)
+})
+
+t.test('a worker that is stuck holds the end up for two seconds more than the drain, or than somebody who is in haste', async t => {
+  for (const hurry of [false, true]) {
+    const { worker, pool, clock } = await createOpenPool()
+    let over = false
+    const drained = pool.drain(5_000).then(cut => {
+      over = true
+      return cut
+    })
+    worker(0).say({ type: 'drained', cut: 0 })
+    if (hurry) pool.hurry()
+    clock.advance(hurry ? 1_999 : 6_999)
+    await new Promise(resolve => { setImmediate(resolve) })
+    t.equal(over, false)
+    clock.advance(1)
+    t.equal(await drained, 0)
+  }
 })

@@ -50,7 +50,9 @@ t.test('a request is one line of JSON', (t) => {
     connectMs: null,
     firstByteMs: 1,
     attempts: 1,
-    reused: true
+    reused: true,
+    retried: null,
+    failedOverFrom: null
   }])
   t.end()
 })

@@ -24,8 +24,8 @@ function sources (clock = new FakeClock()): ScrapeSources & { clock: FakeClock }
       name: 'hello',
       epoch: 7,
       versions: [
-        { name: 'stable', weight: 3, endpoints: [endpoint({}), endpoint({ ready: false, terminating: true })] },
-        { name: 'canary', weight: 1, endpoints: [] }
+        { name: 'stable', weight: 3, endpoints: [endpoint({}), endpoint({ ready: false, terminating: true })], available: 1, panicWorkers: 2 },
+        { name: 'canary', weight: 1, endpoints: [], available: 0, panicWorkers: 0 }
       ]
     }],
     workers: () => [{ id: 0, appliedEpoch: () => 6 }, { id: 1, appliedEpoch: () => undefined }],
@@ -59,6 +59,7 @@ t.test('what is exposed is the catalogue: names, types, help and labels', async 
   control.certificateExpires('web', '/etc/weir/tls/tls.crt', Date.UTC(2126, 0, 1))
   control.watchRestarted('default', 'gone')
   control.workerRestarted()
+  control.endpointProbed('hello', 'stable', true)
 
   const families = await scrape(from)
   t.strictSame([...families.keys()].sort(), METRIC_NAMES.toSorted())
@@ -132,12 +133,14 @@ t.test('routes show weights, endpoints and epochs', async (t) => {
     [`${canary},condition="terminating"`]: 0,
     [`${canary},condition="total"`]: 0
   })
+  t.strictSame(values(families, 'weir_endpoints_available'), { [stable]: 1, [canary]: 0 })
+  t.strictSame(values(families, 'weir_panic'), { [stable]: 2, [canary]: 0 })
   t.strictSame(values(families, 'weir_route_epoch'), { 'route="hello"': 7 })
   t.strictSame(values(families, 'weir_epoch_applied'), { 'route="hello",worker="0"': 6 }, 'a worker that reported nothing is left out')
 })
 
 t.test('weights that are all 0 are shares of 0, not NaN', async (t) => {
-  const from = { ...sources(), routes: () => [{ name: 'r', epoch: 1, versions: [{ name: 'v', weight: 0, endpoints: [] }] }] }
+  const from = { ...sources(), routes: () => [{ name: 'r', epoch: 1, versions: [{ name: 'v', weight: 0, endpoints: [], available: 0, panicWorkers: 0 }] }] }
   t.strictSame(values(await scrape(from), 'weir_target_weight'), { 'route="r",version="v"': 0 })
 })
 
@@ -175,7 +178,7 @@ t.test('events of the control plane', async (t) => {
 
 t.test('label values are escaped so that they read back', async (t) => {
   const name = 'a"b\\c\nd,e="f"} 1 é\u{1f600}'
-  const from = { ...sources(), routes: () => [{ name, epoch: 1, versions: [{ name: 'v', weight: 1, endpoints: [] }] }] }
+  const from = { ...sources(), routes: () => [{ name, epoch: 1, versions: [{ name: 'v', weight: 1, endpoints: [], available: 0, panicWorkers: 0 }] }] }
   const families = await scrape(from)
   t.equal(families.get('weir_route_epoch')?.samples[0]?.labels['route'], name)
 })
@@ -195,7 +198,7 @@ t.test('process metrics are plausible and do not add up over scrapes', { skip: p
 t.test('1,000 routes with 3 versions are scraped in a fraction of a second, in bounded chunks', async (t) => {
   const names = Array.from({ length: 1000 }, (_, index) => `route-${index}`)
   const versions = ['stable', 'canary', 'next']
-  const routes = names.map((name, epoch) => ({ name, epoch, versions: versions.map((version) => ({ name: version, weight: 1, endpoints: [endpoint({}), endpoint({})] })) }))
+  const routes = names.map((name, epoch) => ({ name, epoch, versions: versions.map((version) => ({ name: version, weight: 1, endpoints: [endpoint({}), endpoint({})], available: 2, panicWorkers: 0 })) }))
   const from = { ...sources(), clock: systemClock, routes: () => routes }
   from.book.retain(names.flatMap((route) => versions.map((version) => ({ route, version }))))
   from.book.addWorker(0)

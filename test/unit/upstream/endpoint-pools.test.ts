@@ -2,15 +2,22 @@ import t from 'tap'
 import { createBalancer } from '../../../src/balancing/create-balancer.ts'
 import type { Endpoint } from '../../../src/core/endpoint.ts'
 import { plainTransport } from '../../../src/upstream/plain-transport.ts'
-import { VersionPool } from '../../../src/upstream/version-pool.ts'
+import type { Transport } from '../../../src/upstream/transport.ts'
+import { VersionPool, type VersionPoolOptions } from '../../../src/upstream/version-pool.ts'
 import { ProxyBench } from '../../helpers/data-plane.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
+import { policySpec } from '../../helpers/route-defaults.ts'
 
 const endpoint = (port: number, conditions: Partial<Endpoint> = {}): Endpoint => ({ address: '127.0.0.1', port, ready: true, serving: true, terminating: false, ...conditions })
 
+function poolOptions (transport: Transport = plainTransport): VersionPoolOptions {
+  const { health, circuitBreaker } = policySpec()
+  return { transport, health, circuitBreaker, random: () => 0, nowMs: () => 0, onHealthEvent: () => {} }
+}
+
 function setUp () {
   const { pools } = new ProxyBench({}, new FakeClock())
-  return { pools, version: () => new VersionPool(pools, createBalancer('round-robin', 'version', () => 0)) }
+  return { pools, version: () => new VersionPool(pools, createBalancer('round-robin', 'version', () => 0), poolOptions()) }
 }
 
 t.test('one endpoint has one pool, whoever names it', async t => {
@@ -18,8 +25,8 @@ t.test('one endpoint has one pool, whoever names it', async t => {
   const [first, second] = [version(), version()]
   first.update([endpoint(1)])
   second.update([endpoint(1), endpoint(2)])
-  const shared = first.pick(0)
-  t.ok([second.pick(0), second.pick(0)].includes(shared))
+  const shared = first.pick(0, [])
+  t.ok([second.pick(0, []), second.pick(0, [])].includes(shared))
   const again = pools.acquire(endpoint(1))
   t.equal(again, shared)
 })
@@ -29,9 +36,9 @@ t.test('a pool lives until its last user has gone', async t => {
   const [first, second] = [version(), version()]
   first.update([endpoint(1)])
   second.update([endpoint(1)])
-  const pool = first.pick(0)
+  const pool = first.pick(0, [])
   first.update([])
-  t.equal(second.pick(0), pool)
+  t.equal(second.pick(0, []), pool)
   second.close()
   t.not(pools.acquire(endpoint(1)), pool, 'it was forgotten')
 })
@@ -40,9 +47,9 @@ t.test('an update with the same endpoints keeps their pools', async t => {
   const { version } = setUp()
   const first = version()
   first.update([endpoint(1), endpoint(2)])
-  const before = [first.pick(0), first.pick(0)]
+  const before = [first.pick(0, []), first.pick(0, [])]
   first.update([endpoint(2), endpoint(1)])
-  const after = [first.pick(0), first.pick(0)]
+  const after = [first.pick(0, []), first.pick(0, [])]
   t.ok(before.every(pool => pool !== undefined && after.includes(pool)))
 })
 
@@ -50,11 +57,11 @@ t.test('endpoints that are not ready get nothing, unless all that is left is ter
   const { version } = setUp()
   const first = version()
   t.equal(first.empty, true)
-  t.equal(first.pick(0), undefined)
+  t.equal(first.pick(0, []), undefined)
   first.update([endpoint(1, { ready: false, terminating: true }), endpoint(2)])
-  t.same([first.pick(0)?.port, first.pick(0)?.port], [2, 2])
+  t.same([first.pick(0, [])?.port, first.pick(0, [])?.port], [2, 2])
   first.update([endpoint(1, { ready: false, terminating: true }), endpoint(2, { ready: false })])
-  t.same([first.pick(0)?.port, first.pick(0)?.port], [1, 1])
+  t.same([first.pick(0, [])?.port, first.pick(0, [])?.port], [1, 1])
   first.update([endpoint(1, { ready: false, serving: false, terminating: true })])
   t.equal(first.empty, true)
 })
@@ -63,7 +70,7 @@ t.test('IPv6 endpoints are known by their bracketed name', async t => {
   const { version } = setUp()
   const first = version()
   first.update([endpoint(80, { address: 'fd00::1' })])
-  t.equal(first.pick(0)?.key, '[fd00::1]:80')
+  t.equal(first.pick(0, [])?.key, '[fd00::1]:80')
 })
 
 t.test('an endpoint that is reached in another way has a pool of its own, under the same name', async t => {

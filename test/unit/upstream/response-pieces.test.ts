@@ -75,6 +75,10 @@ class Endpoint {
 
   constructor (port: number) { this.dialer = plainTransport.dialerTo({ address: '127.0.0.1', port }) }
 
+  opening (): void {}
+  opened (): void {}
+  closed (): void {}
+  tunnelChanged (): void {}
   park (): boolean { return true }
   unpark (): void { this.#connection = null }
 
@@ -88,6 +92,8 @@ class Endpoint {
     sink.connection = connection
     connection.assign(sink, false, '')
     if (connection !== this.#connection) await new Promise<void>(resolve => { ready = resolve })
+    // The request is out.
+    connection.sent = true
     this.#connection = connection
     let from = 0
     for (const stop of [...splits, bytes.length]) {

@@ -1,0 +1,154 @@
+import type { EndpointHealth, Ejection } from './endpoint-health.ts'
+import type { FailureCause } from './endpoint-outcome.ts'
+import { worstRate } from './success-rate.ts'
+import type { RateSample, SuccessRatePolicy } from './success-rate.ts'
+
+/** When endpoints are ejected for what their answers are. Times in milliseconds. */
+export interface EjectionPolicy {
+  /** Failures in a row that eject; 0 = never for that. */
+  readonly consecutiveFailures: number
+  /** Success rates are compared once in so long, and so long without an ejection takes one from the count that lengthens the next. */
+  readonly intervalMs: number
+  /** An ejection lasts so long, times the ejections of the endpoint that still count. */
+  readonly baseMs: number
+  /** No ejection is longer. */
+  readonly maxMs: number
+  /** The share of a version's endpoints that may be ejected, 0 to 1. One of several always may. */
+  readonly maxShare: number
+  /** Null = success rates are not compared. */
+  readonly successRate: SuccessRatePolicy | null
+}
+
+/** What happened, for the log and the metrics. */
+export type EjectionEvent =
+  | { readonly kind: 'ejected', readonly endpoint: string, readonly ejection: Ejection }
+  | { readonly kind: 'returned', readonly endpoint: string }
+
+/** A member with its totals as they were at the start of the interval. */
+interface Observed {
+  readonly endpoint: EndpointHealth
+  requests: number
+  failures: number
+  returns: number
+}
+
+/**
+ * Takes endpoints of one version out of use that fail where others don't: passive health, in one worker. An endpoint is
+ * ejected by failures in a row, at once, or by its success rate, at the end of an interval; never the last one that is available. When
+ * its time is over it is on trial: the next outcome decides whether it stays or goes again, for longer.
+ */
+export class OutlierEjection {
+  readonly #policy: EjectionPolicy
+  readonly #onEvent: (event: EjectionEvent) => void
+  #members: readonly Observed[] = []
+  #intervalEndsMs = Number.POSITIVE_INFINITY
+  #nextDueMs = Number.POSITIVE_INFINITY
+
+  constructor (policy: EjectionPolicy, onEvent: (event: EjectionEvent) => void) {
+    this.#policy = policy
+    this.#onEvent = onEvent
+  }
+
+  /** Before this time `tick` has nothing to do. */
+  get nextDueMs (): number { return this.#nextDueMs }
+
+  /** Takes over the endpoints of the version. Those that stay keep what was counted of them. */
+  setMembers (endpoints: readonly EndpointHealth[], nowMs: number): void {
+    const known = new Map(this.#members.map(member => [member.endpoint, member]))
+    this.#members = endpoints.map(endpoint => known.get(endpoint) ??
+      { endpoint, requests: endpoint.requests, failures: endpoint.failures, returns: endpoint.returns })
+    if (this.#policy.successRate !== null && this.#intervalEndsMs === Number.POSITIVE_INFINITY) this.#intervalEndsMs = nowMs + this.#policy.intervalMs
+    this.reschedule()
+  }
+
+  /**
+   * An attempt at an endpoint has failed.
+   * @param startedMs when the attempt began. One from before the endpoint's latest ejection ended is old news and is left out.
+   */
+  failed (endpoint: EndpointHealth, cause: FailureCause, nowMs: number, startedMs = nowMs): void {
+    if (startedMs < endpoint.returnedMs) return
+    endpoint.failed()
+    const limit = this.#policy.consecutiveFailures
+    if (limit === 0 || endpoint.ejected || (endpoint.failuresInARow < limit && !endpoint.inTrial)) return
+    if (!this.#mayEject(endpoint)) return
+    const count = endpoint.failuresInARow
+    this.#eject(endpoint, 'consecutive-failures', endpoint.inTrial
+      ? `failed again (${cause}) when it was back from an ejection`
+      : `${count} ${count === 1 ? 'failure' : 'failures'} in a row, the last one ${cause}`, nowMs)
+  }
+
+  /** Ends ejections whose time is over and compares success rates when an interval is. */
+  tick (nowMs: number): void {
+    if (nowMs < this.#nextDueMs) return
+    for (const { endpoint } of this.#members) {
+      if (endpoint.ejectedUntilMs > nowMs) continue
+      endpoint.endEjection(nowMs)
+      this.#onEvent({ kind: 'returned', endpoint: endpoint.key })
+    }
+    if (nowMs >= this.#intervalEndsMs) {
+      if (this.#policy.successRate !== null) this.#compare(this.#policy.successRate, nowMs)
+      this.#intervalEndsMs = nowMs + this.#policy.intervalMs
+      for (const member of this.#members) {
+        member.requests = member.endpoint.requests
+        member.failures = member.endpoint.failures
+        member.returns = member.endpoint.returns
+      }
+    }
+    this.reschedule()
+  }
+
+  /** Finds out anew when there is something to do: another version may have ejected a member. */
+  reschedule (): void {
+    let dueMs = this.#intervalEndsMs
+    for (const { endpoint } of this.#members) if (endpoint.ejectedUntilMs < dueMs) dueMs = endpoint.ejectedUntilMs
+    this.#nextDueMs = dueMs
+  }
+
+  /** Ejects the worst until the rest are alike. */
+  #compare (policy: SuccessRatePolicy, nowMs: number): void {
+    let compared = this.#members.flatMap(member => sampleOf(member, policy.minRequests))
+    for (let outlier = worstRate(compared, policy); outlier !== undefined; outlier = worstRate(compared, policy)) {
+      const { index, rate, others } = outlier
+      const worst = compared[index]
+      if (worst === undefined || !this.#mayEject(worst.endpoint)) return
+      this.#eject(worst.endpoint, 'success-rate', `${percent(rate)} of ${worst.requests} requests went well, ${percent(others)} on the other endpoints`, nowMs)
+      compared = compared.toSpliced(index, 1)
+    }
+  }
+
+  /** The endpoint is a member, it is not the last one available, and the share of the ejected allows one more. */
+  #mayEject (endpoint: EndpointHealth): boolean {
+    let member = false
+    let ejected = 0
+    let othersAvailable = 0
+    for (const { endpoint: each } of this.#members) {
+      if (each === endpoint) member = true
+      else if (each.available) othersAvailable++
+      if (each.ejected) ejected++
+    }
+    return member && othersAvailable > 0 && ejected < Math.max(1, Math.floor(this.#members.length * this.#policy.maxShare))
+  }
+
+  #eject (endpoint: EndpointHealth, cause: Ejection['cause'], detail: string, nowMs: number): void {
+    const { baseMs, maxMs, intervalMs } = this.#policy
+    const ejections = endpoint.ejectionsAt(nowMs, intervalMs)
+    const ejection = { cause, sinceMs: nowMs, untilMs: nowMs + Math.min(baseMs * ejections, maxMs), detail }
+    endpoint.eject(ejection, ejections)
+    this.reschedule()
+    this.#onEvent({ kind: 'ejected', endpoint: endpoint.key, ejection })
+  }
+}
+
+/**
+ * What a member did in the interval. Nothing of one that is ejected, came back meanwhile or had too little to do.
+ */
+function sampleOf (member: Observed, minRequests: number): readonly (RateSample & { readonly endpoint: EndpointHealth })[] {
+  const { endpoint } = member
+  const requests = (endpoint.requests - member.requests) | 0
+  if (endpoint.ejected || endpoint.returns !== member.returns || requests < Math.max(minRequests, 1)) return []
+  return [{ endpoint, requests, failures: (endpoint.failures - member.failures) | 0 }]
+}
+
+function percent (share: number): string {
+  return `${(share * 100).toFixed(1)} %`
+}

@@ -1,0 +1,44 @@
+export interface RetryBudgetPolicy {
+  /** Retries that may be under way, as a share of the requests in flight: 0.2 is one for every five. */
+  readonly share: number
+  /** So many may be under way however few requests there are. */
+  readonly minimum: number
+}
+
+/**
+ * Keeps retries from multiplying an outage: only so many may be under way at a time, in proportion to the requests in
+ * flight (as Envoy's retry budget and Finagle's). One worker, one version.
+ */
+export class RetryBudget {
+  readonly #share: number
+  readonly #minimum: number
+  #underWay = 0
+  #refused = 0
+
+  constructor (policy: RetryBudgetPolicy) {
+    this.#share = policy.share
+    this.#minimum = policy.minimum
+  }
+
+  /** Retries that were taken and not released yet. */
+  get underWay (): number { return this.#underWay }
+  /** How often there was no budget. */
+  get refused (): number { return this.#refused }
+
+  /**
+   * Takes one retry out of the budget; who gets true has to call `release` once when that attempt is over.
+   * @param activeRequests requests in flight, the one that asks included
+   */
+  tryTake (activeRequests: number): boolean {
+    if (this.#underWay < this.#minimum || this.#underWay < Math.floor(activeRequests * this.#share)) {
+      this.#underWay++
+      return true
+    }
+    this.#refused++
+    return false
+  }
+
+  release (): void {
+    if (this.#underWay > 0) this.#underWay--
+  }
+}

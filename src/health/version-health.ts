@@ -1,0 +1,194 @@
+/**
+ * The health of one version in one worker: which of its endpoints requests may go to.
+ */
+import type { CheckVerdict, EndpointHealth, HealthReason, HealthWatcher } from './endpoint-health.ts'
+import type { EndpointOutcome } from './endpoint-outcome.ts'
+import { OutlierEjection } from './outlier-ejection.ts'
+import type { EjectionEvent, EjectionPolicy } from './outlier-ejection.ts'
+import { ALWAYS_READY, SlowStart } from './slow-start.ts'
+import type { SlowStartPolicy } from './slow-start.ts'
+import { usableMembers } from './usable-members.ts'
+import type { HealthMember } from './usable-members.ts'
+
+export interface HealthPolicy {
+  readonly ejection: EjectionPolicy
+  readonly slowStart: SlowStartPolicy
+  /** When a smaller share of the endpoints is available, all are used; 0 = never. */
+  readonly panicThreshold: number
+}
+
+/** What happened, for the log and the metrics. Panic that begins or ends has the figures of that moment. */
+export type HealthEvent = EjectionEvent | { readonly kind: 'panic', readonly begins: boolean, readonly available: number, readonly members: number }
+
+/** The state of a member, for the admin API. Times are those of the worker's monotonic clock. */
+export interface MemberStatus {
+  readonly endpoint: string
+  readonly available: boolean
+  readonly reasons: readonly HealthReason[]
+}
+
+export interface VersionHealthStatus {
+  readonly panic: boolean
+  readonly members: readonly MemberStatus[]
+}
+
+const DRAW_RANGE = 2 ** 32
+
+export class VersionHealth<Member extends HealthMember> implements HealthWatcher {
+  readonly #onEvent: (event: HealthEvent) => void
+  readonly #panicThreshold: number
+  readonly #ejection: OutlierEjection
+  readonly #slowStart: SlowStart
+  /** What the active checks of the version found to fail, by endpoint. */
+  #failing: ReadonlyMap<string, CheckVerdict> = new Map()
+  #members: readonly Member[] = []
+  #usable: readonly Member[] = []
+  #panic = false
+  #restrained = false
+  #changed = true
+  /** The time of the latest tick or change: exact enough for a slow start, and no clock is read for a request. */
+  #recentMs = 0
+
+  /** @param onEvent told at once, in the middle of the change; it must not call back */
+  constructor (policy: HealthPolicy, onEvent: (event: HealthEvent) => void) {
+    this.#onEvent = onEvent
+    this.#panicThreshold = policy.panicThreshold
+    this.#ejection = new OutlierEjection(policy.ejection, onEvent)
+    this.#slowStart = new SlowStart(policy.slowStart)
+  }
+
+  /** The members that requests may go to: replaced as a whole, when something has changed. */
+  get usable (): readonly Member[] { return this.#usable }
+  /** So few members are available that all are used. */
+  get panic (): boolean { return this.#panic }
+  /** Some member is on trial or starts slowly: ask `admits` about the one that was picked. Mostly false. */
+  get restrained (): boolean { return this.#restrained }
+
+  /**
+   * Takes over the members. An endpoint that no version had before starts slowly, unless the version had no endpoint
+   * at all: then there is nobody to leave the requests to.
+   */
+  setMembers (members: readonly Member[], nowMs: number): void {
+    const before = this.#members
+    this.#recentMs = nowMs
+    for (const { health } of members) {
+      if (!health.watched) health.becameReady(before.length === 0 ? ALWAYS_READY : nowMs)
+      health.watch(this)
+    }
+    const kept = new Set(members.map(({ health }) => health))
+    for (const { health } of before) if (!kept.has(health)) this.#letGo(health)
+    this.#members = members
+    this.#applyFailing()
+    this.#ejection.setMembers(members.map(({ health }) => health), nowMs)
+    this.#refresh()
+  }
+
+  /**
+   * Takes the outcome of an attempt. Called for every attempt; a success costs a few stores.
+   * @param startedMs when the attempt began
+   */
+  report (endpoint: EndpointHealth, outcome: EndpointOutcome, nowMs: number, startedMs = nowMs): void {
+    if (outcome === 'success') endpoint.succeeded()
+    else if (outcome !== 'none') this.#ejection.failed(endpoint, outcome, nowMs, startedMs)
+  }
+
+  /**
+   * Should a request that the balancer gave to this endpoint go there? False now and then while it starts slowly, and
+   * while it is on trial and busy. A caller that hears false asks the balancer for others, a few times, asks
+   * about them as well, and takes the first one if all are refused.
+   * @param inFlight requests that the endpoint has in flight
+   * @param draw 32 random bits, signed or unsigned; a hash of the client and the endpoint where clients are kept on their endpoint, so
+   * that each of them moves once
+   */
+  admits (endpoint: EndpointHealth, inFlight: number, draw: number): boolean {
+    if (endpoint.inTrial) return inFlight === 0
+    const share = this.#slowStart.factor(endpoint.readySinceMs, this.#recentMs)
+    return share >= 1 || (draw >>> 0) < share * DRAW_RANGE
+  }
+
+  /** Does what is due at `nowMs`. To be called a few times a second; mostly it is one comparison. */
+  tick (nowMs: number): void {
+    this.#recentMs = nowMs
+    this.#ejection.tick(nowMs)
+    if (!this.#restrained) return
+    this.#restrained = this.#anyRestrained()
+    // A trial is passed, and a slow start is over, without a word.
+    this.#changed = true
+  }
+
+  /**
+   * Takes over what the active checks of the version say; an endpoint that is not named passes.
+   * @param failing by `address:port`; endpoints that are no members yet may be among them
+   */
+  applyChecks (failing: ReadonlyMap<string, CheckVerdict>, nowMs: number): void {
+    this.#recentMs = nowMs
+    const before = this.#failing
+    this.#failing = failing
+    for (const { health } of this.#members) {
+      const passed = before.get(health.key)
+      if (passed !== undefined && !failing.has(health.key)) health.applyCheck(this, { ...passed, healthy: true, sinceMs: nowMs }, nowMs)
+    }
+    this.#applyFailing()
+  }
+
+  #applyFailing (): void {
+    if (this.#failing.size === 0) return
+    for (const { health } of this.#members) {
+      const verdict = this.#failing.get(health.key)
+      if (verdict !== undefined) health.applyCheck(this, verdict, this.#recentMs)
+    }
+  }
+
+  /** May `status` say something else than when this was asked last? */
+  takeChange (): boolean {
+    const changed = this.#changed
+    this.#changed = false
+    return changed
+  }
+
+  /** Lets go of the members. */
+  close (): void {
+    for (const { health } of this.#members) this.#letGo(health)
+  }
+
+  #letGo (health: EndpointHealth): void {
+    health.unwatch(this)
+    health.applyCheck(this, undefined, this.#recentMs)
+  }
+
+  onHealthChange (): void {
+    this.#ejection.reschedule()
+    this.#refresh()
+  }
+
+  status (): VersionHealthStatus {
+    return {
+      panic: this.#panic,
+      members: this.#members.map(({ health }) => ({
+        endpoint: health.key,
+        available: health.available,
+        reasons: [...health.reasons(), ...this.#slowStartOf(health)]
+      }))
+    }
+  }
+
+  #slowStartOf ({ readySinceMs }: EndpointHealth): readonly HealthReason[] {
+    if (this.#slowStart.factor(readySinceMs, this.#recentMs) >= 1) return []
+    return [{ kind: 'slow-start', sinceMs: readySinceMs, untilMs: readySinceMs + this.#slowStart.windowMs, detail: 'joined the others and warms up' }]
+  }
+
+  #refresh (): void {
+    const { members, panic } = usableMembers(this.#members, this.#panicThreshold)
+    this.#usable = members
+    this.#restrained = this.#anyRestrained()
+    this.#changed = true
+    if (panic === this.#panic) return
+    this.#panic = panic
+    const available = this.#members.filter(({ health }) => health.available).length
+    this.#onEvent({ kind: 'panic', begins: panic, available, members: this.#members.length })
+  }
+
+  #anyRestrained (): boolean {
+    return this.#members.some(({ health }) => health.inTrial || this.#slowStart.factor(health.readySinceMs, this.#recentMs) < 1)
+  }
+}

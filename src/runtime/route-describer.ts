@@ -1,0 +1,90 @@
+/**
+ * What the control plane can say of a route: for the admin API and for /metrics.
+ */
+import type { EndpointHealthSummary, RouteDetails, SourceStatus, VersionDetails } from '../admin/admin-deps.ts'
+import type { Config, RouteConfig, VersionConfig } from '../config/schema.ts'
+import { endpointKey } from '../core/endpoint.ts'
+import type { EndpointRegistry } from '../discovery/endpoint-registry.ts'
+import type { EndpointSourceStatus } from '../discovery/endpoint-source.ts'
+import { usableEndpoints } from '../discovery/usable-endpoints.ts'
+import type { CounterBook } from '../telemetry/counter-book.ts'
+import type { ObservedShares } from '../telemetry/observed-share.ts'
+import type { RouteState } from '../telemetry/route-families.ts'
+import { shareOf, type HealthBook } from './health-book.ts'
+
+export interface RouteDescriberDeps {
+  readonly config: () => Config
+  readonly discovery: Pick<EndpointRegistry, 'endpointsOf' | 'statusOf'>
+  readonly book: CounterBook
+  readonly shares: ObservedShares
+  readonly health: HealthBook
+  /** Workers that run now. */
+  readonly workers: () => number
+  /** The traffic state of a route; undefined before it has one. */
+  readonly traffic: (route: string) => { readonly epoch: number, readonly weights: Readonly<Record<string, number>> } | undefined
+}
+
+const NOTHING_SAID: EndpointHealthSummary = { available: 'all', reasons: [] }
+
+export class RouteDescriber {
+  readonly #deps: RouteDescriberDeps
+
+  constructor (deps: RouteDescriberDeps) {
+    this.#deps = deps
+  }
+
+  /** Undefined when the configuration has no such route. */
+  details (name: string): RouteDetails | undefined {
+    const config = this.#deps.config().routes.find(route => route.name === name)
+    if (config === undefined) return undefined
+    return { config, versions: config.versions.map(version => this.#versionDetails(config, version)) }
+  }
+
+  #versionDetails (route: RouteConfig, version: VersionConfig): VersionDetails {
+    const { discovery, book, shares, health, workers } = this.#deps
+    const running = workers()
+    const requests = (book.read(route.name, version.name)?.requestsByClass ?? []).reduce((sum, count) => sum + count, 0)
+    const share = shares.share(route.name, version.name)
+    const { endpoints, panicWorkers } = health.summary(route.name, version.name, running)
+    return {
+      name: version.name,
+      source: sourceStatus(discovery.statusOf(route.name, version.name), version.endpoints),
+      endpoints: discovery.endpointsOf(route.name, version.name).map(endpoint => ({ ...endpoint, health: endpoints.get(endpointKey(endpoint)) ?? NOTHING_SAID })),
+      availableEndpoints: this.#available(route.name, version.name),
+      panic: shareOf(panicWorkers, running),
+      ...(share === undefined ? {} : { observed: { requests, share } })
+    }
+  }
+
+  /** Endpoints that may get requests, in the worker that finds the fewest. */
+  #available (route: string, version: string): number {
+    const { discovery, health, workers } = this.#deps
+    const usable = new Set(usableEndpoints(discovery.endpointsOf(route, version)).map(endpointKey))
+    return usable.size - health.summary(route, version, workers()).unavailable(usable)
+  }
+
+  /** All routes as /metrics shows them. */
+  states (): readonly RouteState[] {
+    const { config, discovery, health, traffic, workers } = this.#deps
+    return config().routes.map(({ name, versions }) => ({
+      name,
+      epoch: traffic(name)?.epoch ?? 0,
+      versions: versions.map(version => ({
+        name: version.name,
+        weight: traffic(name)?.weights[version.name] ?? 0,
+        endpoints: discovery.endpointsOf(name, version.name),
+        available: this.#available(name, version.name),
+        panicWorkers: health.summary(name, version.name, workers()).panicWorkers
+      }))
+    }))
+  }
+}
+
+function sourceStatus (status: EndpointSourceStatus | undefined, source: VersionConfig['endpoints']): SourceStatus {
+  const name = 'service' in source ? { name: `${source.namespace ?? ''}${source.namespace === undefined ? '' : '/'}${source.service}:${source.port}` } : {}
+  if (status === undefined) return { kind: 'static', state: 'starting', ...name }
+  const state = !status.synced ? 'starting' : status.lastError === undefined ? 'synced' : 'stale'
+  const ignored = status.ignored.map(({ address, reason }) => `${address} is ignored: ${reason}`)
+  const detail = [...(status.lastError === undefined ? [] : [status.lastError]), ...ignored].join('; ')
+  return { kind: status.kind, state, ...name, ...(detail === '' ? {} : { detail }) }
+}

@@ -1,0 +1,46 @@
+/**
+ * The policies of a route in the units that the code uses.
+ */
+import type { RouteConfig } from '../config/schema.ts'
+import { parseDurationMs } from '../core/duration.ts'
+import type { HealthPolicy } from '../health/version-health.ts'
+import type { RoutePolicySpec } from '../snapshot/messages.ts'
+
+/** What workers have to know of how a route treats its requests. */
+export function routePolicy (route: RouteConfig): RoutePolicySpec {
+  const { hold, retries, failover } = route
+  return {
+    whenEmpty: route.whenEmpty,
+    upgrades: route.upgrades,
+    hold: { maxRequests: hold.maxRequests, maxBytes: hold.maxBytes, maxAgeMs: parseDurationMs(hold.maxAge) },
+    retries: {
+      attempts: retries.attempts,
+      on: retries.on,
+      perTryTimeoutMs: parseDurationMs(retries.perTryTimeout),
+      idempotentOnly: retries.idempotentOnly,
+      bufferBytes: retries.bufferBytes,
+      budget: retries.budget
+    },
+    failover: failover === undefined ? null : failover,
+    health: healthPolicy(route),
+    circuitBreaker: route.circuitBreaker
+  }
+}
+
+function healthPolicy ({ health: { passive, panicThreshold }, slowStart }: RouteConfig): HealthPolicy {
+  const { successRate } = passive
+  return {
+    panicThreshold,
+    slowStart: { windowMs: parseDurationMs(slowStart.window), minShare: slowStart.minShare },
+    ejection: {
+      consecutiveFailures: passive.enabled ? passive.consecutiveFailures : 0,
+      intervalMs: parseDurationMs(passive.interval),
+      baseMs: parseDurationMs(passive.baseEjection),
+      maxMs: parseDurationMs(passive.maxEjection),
+      maxShare: passive.maxEjectedShare,
+      successRate: !passive.enabled || !successRate.enabled
+        ? null
+        : { minEndpoints: successRate.minEndpoints, minRequests: successRate.minRequests, stdevFactor: successRate.stdevFactor, minDifference: successRate.minDifference }
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * The signals that ask Weir to stop. SIGTERM comes from an orchestrator, SIGINT from a terminal; a second one insists.
+ */
+import type { Clock } from '../core/clock.ts'
+
+/** How patient those are who want Weir to stop. */
+export interface StopPatience {
+  /** Waits so long, or less when nobody wants to wait. */
+  delay (ms: number): Promise<void>
+  /** Resolves when what is in flight is not to be waited for either. */
+  readonly insisted: Promise<void>
+}
+
+/** Where signals come from: the process. */
+export interface SignalSource {
+  on (signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown
+}
+
+/** A Ctrl-C may arrive twice, from the terminal and from a program in between. What comes so soon is the same wish. */
+const SAME_WISH_MS = 1_000
+
+export class StopSignals implements StopPatience {
+  readonly #clock: Clock
+  readonly #asked = Promise.withResolvers<void>()
+  readonly #inHaste = Promise.withResolvers<void>()
+  readonly #insisted = Promise.withResolvers<void>()
+  #askedMs: number | undefined
+
+  constructor (source: SignalSource, clock: Clock) {
+    this.#clock = clock
+    source.on('SIGTERM', () => { this.#onSignal(false) })
+    source.on('SIGINT', () => { this.#onSignal(true) })
+  }
+
+  /** Resolves at the first signal. */
+  get asked (): Promise<void> { return this.#asked.promise }
+  get insisted (): Promise<void> { return this.#insisted.promise }
+
+  #onSignal (inHaste: boolean): void {
+    const nowMs = this.#clock.nowMs()
+    this.#askedMs ??= nowMs
+    this.#asked.resolve()
+    const insists = nowMs - this.#askedMs >= SAME_WISH_MS
+    if (inHaste || insists) this.#inHaste.resolve()
+    if (insists) this.#insisted.resolve()
+  }
+
+  async delay (ms: number): Promise<void> {
+    const over = Promise.withResolvers<void>()
+    const timer = this.#clock.after(ms, over.resolve)
+    await Promise.race([over.promise, this.#inHaste.promise])
+    timer.cancel()
+  }
+}

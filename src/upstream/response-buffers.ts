@@ -1,0 +1,67 @@
+/**
+ * What a connection reads into: a small buffer of its own, where a response begins, and a large one on loan for as long as
+ * there is more than fits.
+ */
+import { createReadBuffer } from '../core/byte-stream.ts'
+import type { BufferPool } from '../core/buffer-pool.ts'
+import type { ReadBuffer } from '../core/byte-stream.ts'
+import { RESPONSE_HEADROOM } from '../http1/rewrite-response-head.ts'
+import { FIRST_READ_BYTES, READ_TAILROOM } from './upstream-context.ts'
+
+export class ResponseBuffers {
+  readonly #pool: BufferPool
+  #small: ReadBuffer
+  #large: ReadBuffer | null = null
+  /** Bytes that lie before the window of the large buffer and wait for the next read, to be handled with it. */
+  #held = 0
+
+  constructor (pool: BufferPool) {
+    this.#pool = pool
+    this.#small = createSmallBuffer()
+  }
+
+  get current (): ReadBuffer { return this.#large ?? this.#small }
+  get isLarge (): boolean { return this.#large !== null }
+  get held (): number { return this.#held }
+
+  /** Borrows a large buffer. */
+  enlarge (): ReadBuffer {
+    this.#large = this.#pool.take()
+    return this.#large
+  }
+
+  /** Puts bytes right before the window of a large buffer, where they wait for the next read. */
+  hold (buf: Buffer, start: number, end: number): ReadBuffer {
+    const large = this.enlarge()
+    this.#held = end - start
+    buf.copy(large.memory, large.offset - this.#held, start, end)
+    return large
+  }
+
+  /** The bytes that wait are handled now; returns how many they are. */
+  takeHeld (): number {
+    const held = this.#held
+    this.#held = 0
+    return held
+  }
+
+  /** Gives the large buffer back; null when there is none. */
+  shrink (): ReadBuffer | null {
+    const large = this.#large
+    if (large === null) return null
+    this.#large = null
+    this.#pool.give(large)
+    return this.#small
+  }
+
+  /** Leaves the buffer that was read into last to a write that still needs it. */
+  abandon (): ReadBuffer {
+    if (this.#large === null) this.#small = createSmallBuffer()
+    this.#large = null
+    return this.#small
+  }
+}
+
+function createSmallBuffer (): ReadBuffer {
+  return createReadBuffer(RESPONSE_HEADROOM, FIRST_READ_BYTES, READ_TAILROOM)
+}

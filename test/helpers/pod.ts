@@ -1,0 +1,66 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import type { Test } from 'tap'
+
+/** What a pod does with requests. */
+export type PodBehaviour = 'ok' | 'unavailable' | 'hang' | 'reset' | 'garbage'
+
+export interface PodSpec {
+  /** What it answers. */
+  readonly name: string
+  readonly address: string
+  readonly port: number
+  /** The file with what was executed. */
+  readonly journal: string
+  /** How long a request takes. */
+  readonly workMs: number
+  /** How long after SIGTERM it goes on as if nothing had happened. */
+  readonly lateMs: number
+}
+
+/** A server in a process of its own. */
+export class Pod {
+  readonly spec: PodSpec
+  readonly #child: ChildProcess
+
+  constructor (spec: PodSpec, child: ChildProcess) {
+    this.spec = spec
+    this.#child = child
+  }
+
+  get endpoint (): string { return `${this.spec.address}:${this.spec.port}` }
+
+  behave (behaviour: PodBehaviour): void {
+    this.#child.send(behaviour)
+  }
+
+  /** Resolves when the process is gone. */
+  async end (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const exit = once(this.#child, 'exit')
+    this.#child.kill(signal)
+    await exit
+  }
+}
+
+/** Starts a pod and waits until it listens. It ends with the test. */
+export async function startPod (t: Test, spec: PodSpec): Promise<Pod> {
+  const child = fork(path.join(import.meta.dirname, 'pod-process.ts'), [JSON.stringify(spec)], { execArgv: [], env: {}, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const pod = new Pod(spec, child)
+  t.teardown(async () => { await pod.end('SIGKILL') })
+  const [said]: unknown[] = await Promise.race([once(child, 'message'), once(child, 'exit')])
+  if (said !== 'listening') throw new Error(`the pod ${spec.name} ended with ${String(said)} before it listened`)
+  return pod
+}
+
+/** How often each POST was executed, by its path. */
+export function executions (journal: string): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const line of readFileSync(journal, 'utf8').split('\n')) {
+    const [id = ''] = line.split(' ')
+    if (id !== '') counts.set(id, (counts.get(id) ?? 0) + 1)
+  }
+  return counts
+}
