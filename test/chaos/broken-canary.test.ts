@@ -1,0 +1,46 @@
+/** The whole canary is broken in each way that there is: its clients are answered by stable. */
+import t from 'tap'
+import { CHAOS_LOAD, scaled } from '../helpers/chaos-scale.ts'
+import { startPods, versionOf } from '../helpers/chaos-pods.ts'
+import { PacedLoad } from '../helpers/paced-load.ts'
+import { startWeir } from '../helpers/weir-process.ts'
+
+const REQUESTS = scaled(400, 10_000)
+
+t.setTimeout(scaled(60_000, 600_000))
+
+t.test('no GET fails while all of the canary does', async t => {
+  const { pods: [stable, one, two] } = await startPods(t, ['stable', 'canary-1', 'canary-2'])
+  if (stable === undefined || one === undefined || two === undefined) throw new Error('a pod is missing')
+  const weir = await startWeir(t, {
+    config: () => ({
+      workers: 2,
+      routes: [{
+        name: 'hello',
+        affinity: { by: 'none' },
+        failover: { to: 'stable' },
+        retries: { perTryTimeout: '100ms' },
+        versions: [versionOf('stable', 1, [stable]), versionOf('canary', 1, [one, two])]
+      }]
+    })
+  })
+  const load = new PacedLoad({ port: weir.ports.web, ...CHAOS_LOAD, posts: 0 })
+  await load.more(100)
+  t.ok((load.byBody.get('stable') ?? 0) < load.answered, 'the canary serves while it is well')
+  for (const behaviour of ['unavailable', 'reset', 'garbage', 'hang'] as const) {
+    for (const pod of [one, two]) pod.behave(behaviour)
+    await load.more(REQUESTS)
+  }
+  for (const pod of [one, two]) await pod.end('SIGKILL')
+  await load.more(REQUESTS)
+  await load.stop()
+
+  t.same(load.failures, [])
+  t.equal(load.sent, load.answered)
+  const failovers = await weir.metric('weir_failovers_total', { version: 'canary' })
+  t.ok(failovers > REQUESTS, `${failovers} requests were rescued`)
+  t.ok(await weir.metric('weir_requests_total', { version: 'canary', code_class: '5xx' }) >= failovers, 'and charged to the canary')
+  t.equal(await weir.metric('weir_requests_total', { version: 'stable', code_class: '5xx' }), 0)
+  t.equal(await weir.metric('weir_requests_in_flight'), 0)
+  t.comment(`${load.summary()}, ${await weir.metric('weir_upstream_retries_total')} further attempts, ${failovers} failovers`)
+})

@@ -1,0 +1,56 @@
+/** SIGTERM, and changes of the configuration, under load. */
+import { setTimeout as wait } from 'node:timers/promises'
+import t from 'tap'
+import { CHAOS_LOAD, scaled } from '../helpers/chaos-scale.ts'
+import { startPods, versionOf } from '../helpers/chaos-pods.ts'
+import { PacedLoad } from '../helpers/paced-load.ts'
+import { executions } from '../helpers/pod.ts'
+import { complete, eventually, startWeir } from '../helpers/weir-process.ts'
+
+const RELOADS = scaled(8, 100)
+const DELAY_MS = 500
+
+t.setTimeout(scaled(60_000, 600_000))
+
+t.test(`${RELOADS} reloads, then SIGTERM, lose nothing`, async t => {
+  const { pods: [stable, canary], journal } = await startPods(t, ['stable', 'canary'], 5)
+  if (stable === undefined || canary === undefined) throw new Error('a pod is missing')
+  const configOf = (number: number) => ({
+    workers: 2,
+    drain: { delay: `${DELAY_MS}ms`, timeout: '10s' },
+    limits: { maxIdleUpstream: 16 + number % 3 },
+    routes: [
+      { name: 'hello', retries: { attempts: 2 + number % 3 }, balancing: number % 2 === 0 ? 'least-request' : 'round-robin', versions: [versionOf('stable', 1 + number, [stable]), versionOf('canary', 1, [canary])] },
+      ...(number % 2 === 0 ? [] : [{ name: 'odd', match: { path: '/never' }, versions: [versionOf('canary', 1, [canary])] }])
+    ]
+  })
+  const weir = await startWeir(t, { config: () => configOf(0) })
+  const load = new PacedLoad({ port: weir.ports.web, ...CHAOS_LOAD, posts: 0.3 })
+  await load.more(50)
+  for (let number = 1; number <= RELOADS; number++) {
+    const from = weir.log.length
+    await weir.replaceConfig(complete(configOf(number), weir.ports))
+    await weir.untilLogged('the configuration was reloaded', from)
+    await load.more(20)
+  }
+  t.same(load.failures, [], 'nothing was lost by reloads')
+  t.equal(await weir.metric('weir_config_reloads_total', { result: 'success' }), RELOADS)
+  const retried = await weir.metric('weir_upstream_retries_total')
+
+  // A load balancer sends new connections elsewhere once Weir is not ready; until then it has to serve.
+  const answered = load.answered
+  weir.kill('SIGTERM')
+  await weir.untilReadiness(503)
+  await wait(DELAY_MS / 2)
+  t.ok(load.answered > answered, 'it goes on after it has said that it is not ready')
+  load.refusalEnds = true
+  await eventually(async () => load.answered > answered + 20 ? true : undefined)
+  t.equal(await weir.end(), 0)
+  await load.end()
+
+  t.same(load.failures, [], 'nothing was lost by the end')
+  t.equal(load.sent, load.answered)
+  const executed = executions(journal)
+  t.same(load.posted.filter(path => executed.get(path) !== 1), [])
+  t.comment(`${load.summary()}, ${retried} further attempts before the end`)
+})
