@@ -195,9 +195,14 @@ proxyTest('the only endpoint dies under a GET: it waits for the next one; a POST
   poster.expect('POST')
   poster.send(post('/', 'once'))
   await bench.until('both requests', () => dying.requests.length === 2)
-  for (const connection of dying.connections) connection.reset()
+  const resetAll = (): void => { for (const connection of dying.connections) connection.reset() }
+  resetAll()
   t.equal(statusOf(await poster.answer()), 502)
-  await bench.until('the GET to wait', () => bench.version().held === 1)
+  await bench.until('the GET to wait', () => {
+    // Once a second it tries the endpoint again, which has to go on dying.
+    resetAll()
+    return bench.version().held === 1
+  })
   const origin = await bench.extraOrigin(named('new'))
   bench.endpoints('v1', [origin.port])
   t.equal((await getter.answer()).body.toString(), 'new')
