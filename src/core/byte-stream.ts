@@ -26,6 +26,8 @@ export interface ByteStream {
   write (bytes: Buffer): boolean
   /** Are there bytes that the kernel has not taken yet? */
   readonly writePending: boolean
+  /** After onEnd: has the peer answered what was written with a reset? No event tells of it. False where it can't be known for sure. */
+  isReset (): boolean
   /** Bytes received from now on come in this buffer, which is not shorter than the one before. */
   readInto (buffer: ReadBuffer): void
   /** Stops and resumes reading. */

@@ -31,6 +31,7 @@ export function supportsDirectHandles (nodeVersion: string): boolean {
   return major === 26 && minor >= 10
 }
 
+const NOTHING = Buffer.alloc(0)
 const DIRECT = supportsDirectHandles(process.versions.node)
 
 /** The handle behind a socket, if it has what is needed. */
@@ -178,6 +179,11 @@ export class TcpStream implements ByteStream {
 
   get writePending (): boolean {
     return this.#pendingWrites > 0
+  }
+
+  /** A write of nothing: it sends nothing, and fails on a connection that is gone. */
+  isReset (): boolean {
+    return this.#handle !== undefined && this.#pendingWrites === 0 && this.#handle.writeBuffer(null, NOTHING) !== 0
   }
 
   write (bytes: Buffer): boolean {

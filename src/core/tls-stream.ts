@@ -182,6 +182,9 @@ export class TlsStream implements ByteStream {
     return !this.#closed && (this.#writing || this.#socket.writableLength > 0)
   }
 
+  /** Whoever is in between could have made it. */
+  isReset (): boolean { return false }
+
   write (bytes: Buffer): boolean {
     const socket = this.#socket
     if (this.#gone || this.#ending || bytes.length === 0) return true

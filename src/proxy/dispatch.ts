@@ -9,7 +9,7 @@ import type { RetryBudget } from '../health/retry-budget.ts'
 import { RETRIES, SLOT } from '../telemetry/counter-layout.ts'
 import type { RetryReason } from '../telemetry/counter-layout.ts'
 import type { EndpointPool } from '../upstream/endpoint-pool.ts'
-import type { ResponseSink } from '../upstream/response-sink.ts'
+import type { RequestTerms, ResponseSink } from '../upstream/response-sink.ts'
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts'
 import { repeatRule, retryReason } from './attempts.ts'
 import type { RepeatRule } from './attempts.ts'
@@ -37,12 +37,10 @@ export interface DispatchEvents {
 export type DispatchOwner = ExchangeFacts & ResponseSink & DispatchEvents
 
 /** What stays the same over all attempts of a request. */
-export class DispatchTerms {
+export class DispatchTerms implements RequestTerms {
   keyHash = 0
   idempotent = false
-  /** The request is a HEAD. */
   toHead = false
-  /** The protocols that the endpoint may switch to. */
   offered = ''
 }
 
@@ -314,7 +312,7 @@ export class Dispatch implements HeldRequest {
     this.#endpoint = endpoint
     endpoint.inFlight++
     this.connection = connection
-    connection.assign(this.#owner, this.#terms.toHead, this.#terms.offered)
+    connection.assign(this.#owner, this.#terms)
   }
 
   #enter (version: VersionRuntime): void {

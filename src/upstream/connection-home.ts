@@ -7,6 +7,8 @@ export interface ConnectionHome<Connection> {
   /** `address:port`, as in logs. */
   readonly key: string
   readonly dialer: Dialer
+  /** A request of so many bytes arrives in one piece, or not at all. */
+  readonly segmentBytes: number
   /** A connection is being opened; it is no longer; it is gone. */
   opening (): void
   opened (): void

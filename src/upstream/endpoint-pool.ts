@@ -8,6 +8,7 @@ import { hashString } from '../core/hash.ts'
 import { EndpointHealth } from '../health/endpoint-health.ts'
 import { WORKER } from '../telemetry/counter-layout.ts'
 import type { ConnectionHome } from './connection-home.ts'
+import { oneSegmentBytes } from './one-segment.ts'
 import type { Dialer, DialTarget, Transport } from './transport.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
 import type { UpstreamContext } from './upstream-context.ts'
@@ -19,6 +20,7 @@ export class EndpointPool implements Candidate, ConnectionHome<UpstreamConnectio
   readonly address: string
   readonly port: number
   readonly dialer: Dialer
+  readonly segmentBytes: number
   readonly hash: number
   inFlight = 0
   /** Connections open or being opened, and those being opened. */
@@ -40,6 +42,7 @@ export class EndpointPool implements Candidate, ConnectionHome<UpstreamConnectio
     this.address = target.address
     this.port = target.port
     this.dialer = transport.dialerTo(target)
+    this.segmentBytes = oneSegmentBytes(target.address)
     this.hash = hashString(key)
     this.health = new EndpointHealth(key)
     this.#context = context

@@ -6,6 +6,16 @@ import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { TunnelSink } from './tunnel-sink.ts'
 
+/** What a connection has to know of the request, over all attempts the same. */
+export interface RequestTerms {
+  /** RFC 9110 section 9.2.2. */
+  readonly idempotent: boolean
+  /** It is a HEAD: its response has no body. */
+  readonly toHead: boolean
+  /** The protocols that the endpoint may switch to: the value of Upgrade; empty without one. */
+  readonly offered: string
+}
+
 export interface ResponseSink {
   /** The connection is open: the request may be written. */
   onUpstreamReady (): void

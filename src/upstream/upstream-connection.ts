@@ -3,23 +3,27 @@
  * anything on it can't be trusted. Hot.
  */
 import type { ByteStream, ByteStreamHandler } from '../core/byte-stream.ts'
+import type { TimerHandle } from '../core/clock.ts'
 import type { Deadlined } from '../core/deadlines.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
-import { ChunkedDecoder } from '../http1/chunked-decoder.ts'
 import { faultText, FAULT } from '../http1/parse-fault.ts'
 import { BODY } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { acceptedUpgrade } from '../http1/upgrade.ts'
+import { awaitReset } from './await-reset.ts'
 import type { ConnectionHome } from './connection-home.ts'
 import { PartialResponse } from './partial-response.ts'
+import { ResponseBody } from './response-body.ts'
 import { ResponseBuffers } from './response-buffers.ts'
-import type { ResponseSink } from './response-sink.ts'
+import type { RequestTerms, ResponseSink } from './response-sink.ts'
 import type { TunnelSink } from './tunnel-sink.ts'
 import { FIRST_READ_BYTES } from './upstream-context.ts'
 import type { UpstreamContext } from './upstream-context.ts'
 
 const PHASE = { connecting: 0, idle: 1, head: 2, body: 3, tunnel: 4, closed: 5 } as const
 const MAX_INTERIM = 32
+const CLOSED = 'closed by the endpoint'
+const NO_TERMS: RequestTerms = { idempotent: true, toHead: false, offered: '' }
 const FIRST_OUT_BYTES = 2_048
 /** An idle connection does not keep the memory of a large request. */
 const MAX_KEPT_OUT_BYTES = 16_384
@@ -46,15 +50,15 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   #sink: ResponseSink | null = null
   #phase: number = PHASE.connecting
   #tunnel: TunnelSink | null = null
-  #toHead = false
-  /** The protocols that the endpoint may switch to. */
-  #offered = ''
+  #terms: RequestTerms = NO_TERMS
   #keep = true
-  #framing: number = BODY.none
-  #remaining = 0
+  readonly #body = new ResponseBody()
   #interims = 0
   #sawBytes = false
-  #decoder: ChunkedDecoder | null = null
+  /** The request has left in one piece: the endpoint has received all of it, or nothing. */
+  #inOnePiece = false
+  /** The endpoint has closed: did it receive the request? */
+  #doubt: TimerHandle | null = null
   #partial: PartialResponse | null = null
   readonly #startedMs: number
 
@@ -75,15 +79,10 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   /** Has anything of a response to the current request arrived? */
   get sawBytes (): boolean { return this.#sawBytes }
 
-  /**
-   * Hands the connection to an exchange.
-   * @param toHead the request is a HEAD: its response has no body
-   * @param offered the value of Upgrade in the request; empty without one
-   */
-  assign (sink: ResponseSink, toHead: boolean, offered: string): void {
+  /** Hands the connection to an exchange. */
+  assign (sink: ResponseSink, terms: RequestTerms): void {
     this.#sink = sink
-    this.#toHead = toHead
-    this.#offered = offered
+    this.#terms = terms
     this.#sawBytes = false
     this.sent = false
     this.#interims = 0
@@ -102,6 +101,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   /** Writes what lies in `out`; false while the kernel has not taken all of it. */
   sendOut (): boolean {
     this.sent = true
+    this.#inOnePiece = this.outLength <= this.endpoint.segmentBytes
     return this.#stream.write(this.out.subarray(0, this.outLength))
   }
 
@@ -114,6 +114,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   }
 
   write (bytes: Buffer): boolean {
+    this.#inOnePiece = false
     return this.#stream.write(bytes)
   }
 
@@ -212,7 +213,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
 
   #upgrade (head: ResponseHead, to: number): void {
     const sink = this.#sink
-    const protocol = acceptedUpgrade(head, this.#offered)
+    const protocol = acceptedUpgrade(head, this.#terms.offered)
     if (protocol === undefined || sink === null) return this.#fail('upstream_malformed', faultText(FAULT.unrequested_upgrade))
     const { end: from, fields: { buf } } = head
     this.#partial = null
@@ -233,60 +234,35 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
 
   #beginBody (head: ResponseHead, to: number): void {
     const { end: bodyStart, fields: { buf } } = head
-    this.#framing = head.framing(this.#toHead)
-    this.#keep = head.keepsAlive() && this.#framing !== BODY.untilClose
-    this.#remaining = head.length
-    if (this.#framing === BODY.chunked) {
-      this.#decoder ??= new ChunkedDecoder()
-      this.#decoder.reset()
-    }
+    const framing = head.framing(this.#terms.toHead)
+    this.#keep = head.keepsAlive() && framing !== BODY.untilClose
+    this.#body.begin(framing, head.length)
     this.#phase = PHASE.body
-    this.#sink?.onResponseHead(head, this.#framing)
+    this.#sink?.onResponseHead(head, framing)
     if (this.#sink !== null) this.#onBody(buf, bodyStart, to)
   }
 
   #onBody (buf: Buffer, start: number, end: number): void {
-    switch (this.#framing) {
-      case BODY.length: {
-        const available = end - start
-        if (available < this.#remaining) {
-          this.#remaining -= available
-          this.#sink?.onResponseBody(buf, start, end, false)
-          return
-        }
-        this.#complete(buf, start, start + this.#remaining, end)
-        return
-      }
-      case BODY.chunked: {
-        const decoder = this.#decoder
-        if (decoder === null) return
-        const length = decoder.decode(buf, start, end)
-        if (length < 0) return this.#fail('upstream_malformed', faultText(length))
-        if (decoder.done) this.#complete(buf, start, start + length, end - (decoder.consumed - length))
-        else this.#sink?.onResponseBody(buf, start, start + length, false)
-        return
-      }
-      case BODY.untilClose:
-        this.#sink?.onResponseBody(buf, start, end, false)
-        return
-      default:
-        this.#complete(buf, start, start, end)
-    }
+    const bodyEnd = this.#body.read(buf, start, end)
+    if (bodyEnd < 0) this.#fail('upstream_malformed', faultText(bodyEnd))
+    else if (this.#body.done) this.#complete(buf, start, bodyEnd)
+    else this.#sink?.onResponseBody(buf, start, bodyEnd, false)
   }
 
-  /** The response is whole at `bodyEnd`; bytes up to `end` beyond it belong to nobody, so the connection is not used again. */
-  #complete (buf: Buffer, start: number, bodyEnd: number, end: number): void {
-    if (end > bodyEnd) this.#keep = false
+  /** The response is whole. */
+  #complete (buf: Buffer, start: number, end: number): void {
+    // What came behind it must not become the next client's answer.
+    if (this.#body.surplus) this.#keep = false
     const sink = this.#sink
     this.#sink = null
     this.#phase = PHASE.idle
     this.served++
-    sink?.onResponseBody(buf, start, bodyEnd, true)
+    sink?.onResponseBody(buf, start, end, true)
   }
 
   /** The trailer lines of the response that has just ended. */
   get trailers (): Buffer | undefined {
-    return this.#framing === BODY.chunked ? this.#decoder?.trailers : undefined
+    return this.#body.trailers
   }
 
   /**
@@ -318,13 +294,27 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
       this.#tunnel?.onTunnelEnd()
       return
     }
-    if (this.#phase === PHASE.body && this.#framing === BODY.untilClose && this.#sink !== null) {
+    if (this.#phase === PHASE.body && this.#body.framing === BODY.untilClose && this.#sink !== null) {
       const { memory, offset } = this.#buffers.current
       this.#keep = false
-      this.#complete(memory, offset, offset, offset)
+      this.#complete(memory, offset, offset)
       return
     }
-    this.#lost('closed by the endpoint')
+    if (this.#phase === PHASE.head && this.#mayBeTooLate) this.#awaitReset()
+    else this.#lost(CLOSED)
+  }
+
+  /** Is it worth while to know whether the request was received? */
+  get #mayBeTooLate (): boolean {
+    return this.sent && this.#inOnePiece && !this.#terms.idempotent && !this.#sawBytes && !this.#stream.writePending
+  }
+
+  #awaitReset (): void {
+    this.#doubt = awaitReset(this.#stream, this.#context.clock, reset => {
+      if (!reset || !this.#inOnePiece) return this.#lost(CLOSED)
+      this.sent = false
+      this.#fail('upstream_reset', 'closed by the endpoint before the request came')
+    })
   }
 
   onDrain (): void {
@@ -393,6 +383,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     this.#tunnel = null
     this.deadlineMs = 0
     this.#context.deadlines.remove(this)
+    this.#doubt?.cancel()
     this.endpoint.closed()
     this.#stream.destroy()
   }

@@ -44,6 +44,8 @@ export class HeldStream implements ByteStream {
     this.#handler?.onBytes(memory, offset, offset + bytes.length)
   }
 
+  isReset (): boolean { return false }
+
   readInto (buffer: ReadBuffer): void { this.#buffer = buffer }
   pause (): void { this.paused = true }
   resume (): void { this.paused = false }

@@ -69,6 +69,7 @@ class RecordingSink implements ResponseSink {
 /** A connection that gets its reads from the test; each answer comes on the one that is kept, or on a new one. */
 class Endpoint {
   readonly key = 'origin'
+  readonly segmentBytes = 1_200
   readonly dialer: Dialer
   readonly #context = new ProxyBench({}, systemClock).plane
   #connection: UpstreamConnection | null = null
@@ -90,7 +91,7 @@ class Endpoint {
     const sink = new RecordingSink(() => { ready() })
     const connection = this.#connection ?? new UpstreamConnection(this, this.#context)
     sink.connection = connection
-    connection.assign(sink, false, '')
+    connection.assign(sink, { idempotent: true, toHead: false, offered: '' })
     if (connection !== this.#connection) await new Promise<void>(resolve => { ready = resolve })
     // The request is out.
     connection.sent = true
