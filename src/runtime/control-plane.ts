@@ -102,7 +102,8 @@ export class ControlPlane {
       log: this.#throttled,
       endpointsOf: (route, version) => this.#discovery.endpointsOf(route, version),
       onChange: (route, version, failing) => { this.#pool.sendChecks(route, version, failing) },
-      onProbed: (route, version, passed) => { this.#metrics.endpointProbed(route, version, passed) }
+      onProbed: (route, version, passed) => { this.#metrics.endpointProbed(route, version, passed) },
+      onLeft: (route, version) => { this.#metrics.forgetProbes(route, version) }
     })
     for (const fault of loaded.warnings) log.warn('the configuration is odd', { fault: formatFault(fault) })
   }

@@ -41,6 +41,8 @@ export interface HealthProberDeps {
   readonly onChange: (route: string, version: string, failing: readonly FailedCheck[]) => void
   /** Told of each probe. */
   readonly onProbed: (route: string, version: string, passed: boolean) => void
+  /** Told of a version that is not probed any more. */
+  readonly onLeft: (route: string, version: string) => void
 }
 
 /** A version whose endpoints are probed. */
@@ -115,6 +117,7 @@ export class HealthProber {
     this.#versions.delete(key)
     for (const { running } of checked.endpoints.values()) running?.abort()
     if (failingOf(checked).length > 0) this.#deps.onChange(checked.route, checked.version, [])
+    this.#deps.onLeft(checked.route, checked.version)
   }
 
   /** Takes over the endpoints of a version, if it is checked: those that came are probed, those that left are not any more. */

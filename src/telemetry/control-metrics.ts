@@ -75,6 +75,11 @@ export class ControlMetrics {
     this.#checks.inc({ route, version, result: passed ? 'pass' : 'fail' })
   }
 
+  /** A version is not checked any more: what was counted of it goes, or names that come and go would pile up. */
+  forgetProbes (route: string, version: string): void {
+    for (const result of ['pass', 'fail']) this.#checks.remove({ route, version, result })
+  }
+
   /** A worker died and is replaced. */
   workerRestarted (): void {
     this.#workerRestarts.inc()

@@ -33,6 +33,7 @@ function setUp (active: Active | null = ACTIVE) {
   const started: Running[] = []
   const told: Array<readonly FailedCheck[]> = []
   const results: boolean[] = []
+  const left: string[] = []
   const known = { endpoints: [endpoint(1)] as readonly Endpoint[] }
   const prober = new HealthProber({
     clock,
@@ -41,6 +42,7 @@ function setUp (active: Active | null = ACTIVE) {
     endpointsOf: () => known.endpoints,
     onChange: (_route, _version, failing) => { told.push(failing) },
     onProbed: (_route, _version, passed) => { results.push(passed) },
+    onLeft: (route, version) => { left.push(`${route} ${version}`) },
     probe: (target, signal) => new Promise(resolve => {
       const end = async (result: ProbeResult): Promise<void> => {
         resolve(result)
@@ -70,7 +72,7 @@ function setUp (active: Active | null = ACTIVE) {
     }
     throw new Error('no probe was started')
   }
-  return { clock, log, prober, configure, told, results, known, startedAfter, next, settle }
+  return { clock, log, prober, configure, told, results, left, known, startedAfter, next, settle }
 }
 
 t.test('without an active check nothing is probed and no timer runs', async t => {
@@ -137,7 +139,7 @@ t.test('endpoints that come are probed, those that leave are not, and nothing is
 })
 
 t.test('a change of the configuration keeps what is known; without a check all pass', async t => {
-  const { configure, told, startedAfter, next, clock } = setUp()
+  const { configure, told, left, startedAfter, next, clock } = setUp()
   await next(FAILED)
   configure({ ...ACTIVE, path: '/ready', host: 'hello.test', interval: '1s' }, { verify: false })
   t.equal(told.length, 1)
@@ -146,6 +148,7 @@ t.test('a change of the configuration keeps what is known; without a check all p
   configure(undefined)
   t.equal(probe?.signal.aborted, true)
   t.same(told.at(-1), [])
+  t.same(left, ['hello v1'])
   await startedAfter(200)
   t.equal(clock.pending, 0, 'no timer is left')
 })

@@ -75,6 +75,17 @@ t.test('what is exposed is the catalogue: names, types, help and labels', async 
   }
 })
 
+t.test('the checks of a version that is not checked any more leave no series', async t => {
+  const from = sources()
+  for (const version of ['stable', 'canary']) {
+    from.control.endpointProbed('hello', version, true)
+    from.control.endpointProbed('hello', version, false)
+  }
+  from.control.forgetProbes('hello', 'canary')
+  const samples = (await scrape(from)).get('weir_health_checks_total')?.samples ?? []
+  t.strictSame(samples.map(({ labels }) => [labels['version'], labels['result']]), [['stable', 'pass'], ['stable', 'fail']])
+})
+
 t.test('names follow the conventions of Prometheus', (t) => {
   for (const name of METRIC_NAMES) {
     const { type, help } = METRICS[name]
