@@ -7,7 +7,7 @@ export interface RetryBudgetPolicy {
 
 /**
  * Keeps retries from multiplying an outage: only so many may be under way at a time, in proportion to the requests in
- * flight (as Envoy's retry budget and Finagle's). One worker, one version.
+ * flight (as Envoy's retry budget and Finagle's). One worker, one route.
  */
 export class RetryBudget {
   readonly #share: number

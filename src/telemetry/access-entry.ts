@@ -3,7 +3,7 @@
  * written as null. One object may be filled again for every request: the log keeps nothing of it.
  */
 export interface AccessEntry {
-  /** When the request began, in milliseconds since the Unix epoch. */
+  /** When the header of the request was whole, in milliseconds since the Unix epoch. */
   readonly wallMs: number
   /** Empty when no route matched. */
   readonly route: string
@@ -23,7 +23,7 @@ export interface AccessEntry {
   readonly error: string
   /** What exactly was wrong, such as the fault that the parser found. */
   readonly fault: string
-  /** What the client was recognised by: `client-ip`, `header`, `cookie` or `none`. */
+  /** What the client was recognised by: `client-ip`, `header`, `cookie` or `random`. */
   readonly stickyKey: string
   readonly requestId: string
   readonly clientIp: string

@@ -24,7 +24,7 @@ const VERSION = ['route', 'version'] as const
 
 export const METRICS = {
   weir_requests_total: { type: 'counter', help: 'Finished requests by status class, Weir\'s own error responses included.', labels: [...VERSION, 'code_class'], source: 'version counters' },
-  weir_request_duration_seconds: { type: 'histogram', help: 'Time from the first byte of a request to the end of its response.', labels: VERSION, source: 'version counters' },
+  weir_request_duration_seconds: { type: 'histogram', help: 'Time from the end of a request\'s header to the end of its response.', labels: VERSION, source: 'version counters' },
   weir_requests_in_flight: { type: 'gauge', help: 'Requests that have a version and no complete response yet.', labels: VERSION, source: 'version counters' },
   weir_request_body_bytes_total: { type: 'counter', help: 'Body bytes received from clients, without framing.', labels: VERSION, source: 'version counters' },
   weir_response_body_bytes_total: { type: 'counter', help: 'Body bytes sent to clients, without framing.', labels: VERSION, source: 'version counters' },

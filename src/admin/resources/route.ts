@@ -5,9 +5,8 @@ import { weightOf } from '../../rollout/traffic-state.ts'
 import type { AdminDeps, EndpointHealthSummary, RouteDetails, VersionDetails } from '../admin-deps.ts'
 import { epochTag } from '../if-match.ts'
 import { describeOperation } from '../operation.ts'
-import { ProblemError } from '../problem-error.ts'
 import type { RouteParams } from '../route-params.ts'
-import { RouteParamsSchema } from '../route-params.ts'
+import { RouteParamsSchema, unknownRoute } from '../route-params.ts'
 import { WeightsSchema } from '../weights-schema.ts'
 
 const EndpointSchema = Type.object({
@@ -34,7 +33,7 @@ const VersionSchema = Type.object({
   targetShare: Type.number({ description: 'The weight as a share of all weights, from 0 to 1.' }),
   observed: Type.optional(Type.object({
     requests: Type.integer({ description: 'Requests that the version has served since the workers started.' }),
-    share: Type.number({ description: 'Their share of the requests of the route, from 0 to 1.' })
+    share: Type.number({ description: 'The version\'s share of the requests of the route in the last 30 seconds, from 0 to 1.' })
   })),
   source: Type.object({
     kind: Type.oneOf(['static', 'kubernetes']),
@@ -108,7 +107,7 @@ export function routeResource (app: FastifyInstance, deps: AdminDeps): void {
     const { route } = request.params
     const traffic = deps.traffic.route(route)
     const details = deps.details(route)
-    if (traffic === undefined || details === undefined) throw new ProblemError('unknown_route', { detail: 'GET /v1/routes lists the routes' })
+    if (traffic === undefined || details === undefined) throw unknownRoute()
     void reply.header('etag', epochTag(traffic.epoch))
     return describeRoute(route, traffic, details)
   })
