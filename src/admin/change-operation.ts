@@ -1,27 +1,29 @@
 /**
  * What all changes of weights have in common: If-Match, waiting for the workers, and the answer.
  */
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { type Static, Type } from './json-schema.ts'
-import { DURATION_PATTERN, parseDurationMs } from '../core/duration.ts'
+import { DURATION_PATTERN } from '../core/duration.ts'
 import type { ChangeOptions } from '../rollout/traffic-control.ts'
 import type { TrafficCommand } from '../rollout/traffic-state.ts'
 import type { AdminDeps } from './admin-deps.ts'
 import { epochTag, parseIfMatch } from './if-match.ts'
-import type { Answer } from './operation.ts'
+import { describeOperation, type Answer, type Operation } from './operation.ts'
 import type { ProblemCode } from './problem.ts'
 import { ProblemError } from './problem-error.ts'
+import { RouteParamsSchema } from './route-params.ts'
+import { readWaitTimeout } from './wait-timeout.ts'
 import { WeightsSchema } from './weights-schema.ts'
 
-/** The longest that a client may wait for the workers, in milliseconds. */
-const MAX_WAIT_MS = 30_000
+/** The longest that a client may wait for the workers, in seconds. */
+const MAX_WAIT_S = 30
 
-export const ChangeQuerySchema = Type.object({
+const ChangeQuerySchema = Type.object({
   wait: Type.optional(Type.oneOf(['all', 'none'], { default: 'none', description: '`all`: answer when every worker applies the weights, or `timeout` is over; the answer says how far it came.' })),
   timeout: Type.optional(Type.string({ pattern: DURATION_PATTERN, default: '5s', description: 'How long `wait=all` waits; at most 30s.' }))
 }, { additionalProperties: false })
 
-export const ChangeHeadersSchema = Type.object({
+const ChangeHeadersSchema = Type.object({
   'if-match': Type.optional(Type.string({ description: 'The ETag of the route as it was read. The change is made only if the route is still at that epoch.' }))
 })
 
@@ -30,7 +32,7 @@ export const ReasonSchema = Type.optional(Type.string({
   maxLength: 500, pattern: '^[^\\u0000-\\u001f\\u007f\\u2028\\u2029]*$', default: '', description: 'Why, in one line, for the history.'
 }))
 
-export const ChangeAnswerSchema = Type.object({
+const ChangeAnswerSchema = Type.object({
   route: Type.string(),
   epoch: Type.integer({ description: 'The epoch of the route now.' }),
   revision: Type.integer({ description: 'The latest revision of the route.' }),
@@ -48,7 +50,7 @@ type ChangeAnswer = Static<typeof ChangeAnswerSchema>
 
 export type ChangeQuery = Static<typeof ChangeQuerySchema>
 
-export const CHANGE_ANSWER: Answer = {
+const CHANGE_ANSWER: Answer = {
   description: 'The change is stored, and survives a crash of Weir.',
   schema: ChangeAnswerSchema,
   tagged: true,
@@ -63,9 +65,27 @@ export const CHANGE_ANSWER: Answer = {
 }
 
 /** What any change may answer instead. */
-export const CHANGE_PROBLEMS: readonly ProblemCode[] = [
+const CHANGE_PROBLEMS: readonly ProblemCode[] = [
   'invalid_request', 'malformed_if_match', 'unknown_route', 'all_weights_zero', 'store_conflict', 'epoch_mismatch', 'store_failed'
 ]
+
+/**
+ * The fastify schema of a change: what is its own, and what all have in common.
+ * @param change its `problems` are those that only this change has
+ */
+export function describeChange (
+  { problems, ...change }: Pick<Operation, 'operationId' | 'summary' | 'description' | 'problems'> & Required<Pick<Operation, 'body'>>
+): FastifySchema {
+  return describeOperation({
+    ...change,
+    tag: 'Changes',
+    params: RouteParamsSchema,
+    querystring: ChangeQuerySchema,
+    headers: ChangeHeadersSchema,
+    answers: { 200: CHANGE_ANSWER },
+    problems: [...CHANGE_PROBLEMS, ...problems]
+  })
+}
 
 /** Makes a change as the request's headers, query and reason ask for it, and answers. */
 export async function answerChange (
@@ -94,10 +114,6 @@ function changeOptions (request: FastifyRequest<{ Querystring: ChangeQuery }>): 
   if (condition.kind === 'malformed') {
     throw new ProblemError('malformed_if_match', { detail: 'send the ETag of the route as it came, in its quotes, such as If-Match: "3"' })
   }
-  const publishTimeoutMs = parseDurationMs(request.query.timeout ?? '5s')
-  if (publishTimeoutMs > MAX_WAIT_MS) {
-    const fault = { path: 'query/timeout', message: 'has to be 30s or less' }
-    throw new ProblemError('invalid_request', { detail: `${fault.path} ${fault.message}`, errors: [fault] })
-  }
+  const publishTimeoutMs = readWaitTimeout(request.query.timeout ?? '5s', MAX_WAIT_S)
   return condition.kind === 'epochs' ? { ifEpoch: condition.epochs, publishTimeoutMs } : { publishTimeoutMs }
 }

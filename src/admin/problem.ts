@@ -66,6 +66,11 @@ export interface Problem {
 /** What is added to the row of a code. */
 export type ProblemDetails = Pick<Problem, 'detail' | 'errors' | 'epoch'>
 
+/** What is said of faults in a request: each by itself, and all in one line. */
+export function faultDetails (errors: readonly ProblemFault[]): ProblemDetails {
+  return { detail: errors.map(({ path, message }) => `${path} ${message}`).join('; '), errors }
+}
+
 /** The media type of RFC 9457. */
 export const PROBLEM_TYPE = 'application/problem+json'
 

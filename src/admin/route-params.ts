@@ -1,4 +1,5 @@
 import { type Static, Type } from './json-schema.ts'
+import { ProblemError } from './problem-error.ts'
 
 /** The path parameter of everything under /v1/routes/{route}. */
 export const RouteParamsSchema = Type.object({
@@ -14,3 +15,8 @@ export const VersionParamsSchema = Type.object({
 })
 
 export type VersionParams = Static<typeof VersionParamsSchema>
+
+/** What is thrown when the route that the path names does not exist. */
+export function unknownRoute (): ProblemError {
+  return new ProblemError('unknown_route', { detail: 'GET /v1/routes lists the routes' })
+}

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net'
 import { STATUS_CODES } from '../proxy/status-text.ts'
 import type { EventLog } from '../store/event-log.ts'
 import type { ProblemCode, ProblemDetails, ProblemFault } from './problem.ts'
-import { PROBLEM_TYPE, problemBody } from './problem.ts'
+import { faultDetails, PROBLEM_TYPE, problemBody } from './problem.ts'
 import { ProblemError } from './problem-error.ts'
 
 const MAX_FAULTS = 20
@@ -78,8 +78,7 @@ function classify (error: FastifyError): Classified | undefined {
 }
 
 function validationDetails (faults: readonly FastifySchemaValidationError[], context: string): ProblemDetails {
-  const errors = faults.slice(0, MAX_FAULTS).map((fault) => describeFault(fault, context === 'querystring' ? 'query' : context))
-  return { detail: errors.map(({ path, message }) => `${path} ${message}`).join('; '), errors }
+  return faultDetails(faults.slice(0, MAX_FAULTS).map((fault) => describeFault(fault, context === 'querystring' ? 'query' : context)))
 }
 
 function describeFault (fault: FastifySchemaValidationError, context: string): ProblemFault {

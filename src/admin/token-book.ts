@@ -1,9 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { open } from 'node:fs/promises'
-import { constants } from 'node:fs'
 import type { Static } from 'typebox'
 import type { TokenSchema } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
+import { readWholeFile, type FileFault } from '../core/read-whole-file.ts'
 import type { EventLog } from '../store/event-log.ts'
 
 export type TokenConfig = Static<typeof TokenSchema>
@@ -112,27 +111,19 @@ export class TokenBook {
 }
 
 async function readToken (path: string): Promise<{ readonly digest: Buffer } | { readonly fault: string }> {
-  let text: string
-  try {
-    // Without O_NONBLOCK, opening a named pipe would wait for its writer.
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    try {
-      const stats = await file.stat()
-      if (!stats.isFile()) return { fault: 'it is not a regular file' }
-      if (stats.size > MAX_FILE_BYTES) return { fault: `it is longer than ${MAX_FILE_BYTES} bytes` }
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_FILE_BYTES), 0, MAX_FILE_BYTES, 0)
-      text = buffer.toString('latin1', 0, bytesRead)
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
-    return { fault: error instanceof Error ? error.message : String(error) }
-  }
+  const file = await readWholeFile(path, MAX_FILE_BYTES)
+  if ('fault' in file) return { fault: explain(file.fault) }
+  const text = file.bytes.toString('latin1')
   const token = text.replace(/[\r\n]+$/, '')
   if (token === '') return { fault: 'it is empty' }
   if (token.length < MIN_TOKEN_LENGTH) return { fault: `the token is shorter than ${MIN_TOKEN_LENGTH} characters` }
   if (!TOKEN.test(token)) return { fault: 'the token has characters that a bearer token can\'t have (RFC 6750); use letters, digits and -._~+/' }
   return { digest: digestOf(token) }
+}
+
+function explain ({ kind, phrase, systemMessage }: FileFault): string {
+  if (kind === 'large') return `it is longer than ${MAX_FILE_BYTES} bytes`
+  return systemMessage === '' ? `it ${phrase}` : systemMessage
 }
 
 function digestOf (text: string): Buffer {

@@ -1,4 +1,5 @@
-import type { Clock, TimerHandle } from '../core/clock.ts'
+import type { Clock } from '../core/clock.ts'
+import { LookSchedule } from '../core/look-schedule.ts'
 import { ConfigError } from './config-error.ts'
 import { digestOf, type LoadedConfig } from './resolve.ts'
 
@@ -50,12 +51,7 @@ export class ConfigWatcher {
   #unreadableSince: number | null = null
   #unreadableReported = false
   #unsubscribe: (() => void) | null = null
-  #timer: TimerHandle | null = null
-  /** When the timer fires (monotonic ms). */
-  #timerAt = Infinity
-  #isLooking = false
-  #hintedWhileLooking = false
-  #stopped = true
+  readonly #schedule: LookSchedule
 
   constructor (options: ConfigWatcherOptions) {
     this.#options = options
@@ -63,55 +59,22 @@ export class ConfigWatcher {
     this.#settleMs = options.settleMs ?? 100
     this.#graceMs = options.graceMs ?? 2_000
     this.#reported = options.digest
+    this.#schedule = new LookSchedule({ clock: options.clock, hintMs: this.#settleMs, look: async () => await this.#look() })
   }
 
   /** Begins to watch, with a first look: the file may have changed since it was loaded. */
   start (): void {
-    if (!this.#stopped) return
-    this.#stopped = false
-    this.#unsubscribe = this.#options.file.subscribe(() => { this.#hint() })
-    this.#lookIn(this.#settleMs)
+    if (!this.#schedule.stopped) return
+    this.#schedule.start()
+    this.#unsubscribe = this.#options.file.subscribe(() => { this.#schedule.hint() })
+    this.#schedule.lookIn(this.#settleMs)
   }
 
   /** Ends watching. No callback follows. */
   stop (): void {
-    this.#stopped = true
+    this.#schedule.stop()
     this.#unsubscribe?.()
     this.#unsubscribe = null
-    this.#timer?.cancel()
-    this.#timer = null
-    this.#timerAt = Infinity
-  }
-
-  #hint (): void {
-    if (this.#stopped) return
-    if (this.#isLooking) this.#hintedWhileLooking = true
-    else this.#lookIn(this.#settleMs)
-  }
-
-  /** Looks after a time, unless a look is due before. */
-  #lookIn (delayMs: number): void {
-    const at = this.#options.clock.nowMs() + delayMs
-    if (this.#stopped || at >= this.#timerAt) return
-    this.#timer?.cancel()
-    this.#timerAt = at
-    this.#timer = this.#options.clock.after(delayMs, () => {
-      this.#timer = null
-      this.#timerAt = Infinity
-      void this.#lookAndGoOn()
-    })
-  }
-
-  async #lookAndGoOn (): Promise<void> {
-    if (this.#isLooking) {
-      this.#hintedWhileLooking = true
-      return
-    }
-    this.#isLooking = true
-    this.#hintedWhileLooking = false
-    const nextMs = await this.#look()
-    this.#isLooking = false
-    this.#lookIn(this.#hintedWhileLooking ? this.#settleMs : nextMs)
   }
 
   /** @returns when to look again, in milliseconds */
@@ -120,9 +83,9 @@ export class ConfigWatcher {
     try {
       bytes = await this.#options.file.read()
     } catch (error) {
-      return this.#stopped ? this.#pollMs : this.#sawUnreadable(asConfigError(error))
+      return this.#schedule.stopped ? this.#pollMs : this.#sawUnreadable(asConfigError(error))
     }
-    if (this.#stopped) return this.#pollMs
+    if (this.#schedule.stopped) return this.#pollMs
     this.#unreadableSince = null
     this.#unreadableReported = false
     const digest = digestOf(bytes)
@@ -145,10 +108,10 @@ export class ConfigWatcher {
     try {
       loaded = await this.#options.resolve(bytes)
     } catch (error) {
-      if (!this.#stopped) this.#options.onError(asConfigError(error))
+      if (!this.#schedule.stopped) this.#options.onError(asConfigError(error))
       return
     }
-    if (!this.#stopped) this.#options.onChange(loaded)
+    if (!this.#schedule.stopped) this.#options.onChange(loaded)
   }
 
   #sawUnreadable (error: ConfigError): number {

@@ -4,6 +4,7 @@
  * A failure is classified once, at the place where the facts are known, by naming a code of this table. Everything that
  * follows (the response, the retry decision, metrics, the access log, docs/errors.md) reads the row.
  */
+import { indexByName } from './index-by-name.ts'
 
 /** Who caused the failure. `downstream` is the client, `upstream` an endpoint, `weir` this proxy or its configuration. */
 export type ErrorSource = 'downstream' | 'upstream' | 'weir'
@@ -11,7 +12,8 @@ export type ErrorSource = 'downstream' | 'upstream' | 'weir'
 /**
  * When another attempt may be made: `never`; `unsent` = no byte of the request reached an endpoint, so any method may be
  * repeated; `idempotent` = something may have been sent, so only idempotent methods may (RFC 9110 section 9.2.2); `listed` = as
- * `idempotent`, and only if the route lists the status under `retries.on`. src/proxy/attempts.ts has the whole rule.
+ * `idempotent`, and only if the route lists the status of the row under `retries.on`, which calls an `unsent` one `connect`
+ * and an `idempotent` one `reset`. src/proxy/attempts.ts has the whole rule.
  */
 export type RetryRule = 'never' | 'unsent' | 'idempotent' | 'listed'
 
@@ -71,8 +73,7 @@ export type ProxyErrorCode = keyof typeof PROXY_ERRORS
 export const PROXY_ERROR_CODES: readonly ProxyErrorCode[] = Object.keys(PROXY_ERRORS) as ProxyErrorCode[]
 
 /** The place of each code in PROXY_ERROR_CODES. */
-export const PROXY_ERROR_INDEX: Readonly<Record<ProxyErrorCode, number>> =
-  Object.fromEntries(PROXY_ERROR_CODES.map((code, index) => [code, index])) as Record<ProxyErrorCode, number>
+export const PROXY_ERROR_INDEX: Readonly<Record<ProxyErrorCode, number>> = indexByName(PROXY_ERROR_CODES)
 
 /** Looks up the row of a code. */
 export function proxyErrorRow (code: ProxyErrorCode): ProxyErrorRow {

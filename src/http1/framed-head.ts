@@ -1,8 +1,8 @@
 /**
- * The two fields that say where a body ends (RFC 9112 section 6), as requests and responses read them alike. Each may come
- * once and in one form; what is passed on is canonical.
+ * Connection, and the two fields that say where a body ends (RFC 9112 section 6), as requests and responses read them alike.
+ * Of the two, each may come once and in one form; what is passed on is canonical.
  */
-import { tokenIs } from './connection-options.ts'
+import { connectionOptions, tokenIs } from './connection-options.ts'
 import { contentLength, isCanonicalLength } from './content-length.ts'
 import type { FieldLines } from './field-lines.ts'
 import { FAULT } from './parse-fault.ts'
@@ -10,6 +10,8 @@ import { FAULT } from './parse-fault.ts'
 /** A head whose framing is being read. */
 export interface FramedHead {
   readonly fields: FieldLines
+  /** What all Connection lines say: bits of CONNECTION. */
+  connection: number
   /** Content-Length, or -1. */
   length: number
   /** The Content-Length line is not passed on as it came but written anew. */
@@ -18,6 +20,19 @@ export interface FramedHead {
 }
 
 const CHUNKED = 'chunked'
+
+/**
+ * Takes note of a Connection line, which is never passed on (RFC 9110 section 7.6.1).
+ * @returns 0, or the number of a fault
+ */
+export function readConnection (head: FramedHead, line: number): number {
+  const { fields } = head
+  fields.drop(line)
+  const bits = connectionOptions(fields.buf, fields.valueStart(line), fields.valueEnd(line))
+  if (bits < 0) return bits
+  head.connection |= bits
+  return 0
+}
 
 /**
  * Takes note of a Content-Length line.

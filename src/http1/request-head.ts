@@ -8,11 +8,11 @@
  * Hot: runs once for every request. One object is reused for many heads.
  */
 import { TARGET_CHAR, TOKEN_CHAR } from './char-table.ts'
-import { CONNECTION, connectionOptions, tokenIs } from './connection-options.ts'
+import { CONNECTION, tokenIs } from './connection-options.ts'
 import { contentLength } from './content-length.ts'
 import { FIELD } from './field-id.ts'
 import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
-import { readContentLength, readTransferEncoding } from './framed-head.ts'
+import { readConnection, readContentLength, readTransferEncoding } from './framed-head.ts'
 import { hostFault } from './host.ts'
 import { fitsLineShape } from './line-shape.ts'
 import { FAULT } from './parse-fault.ts'
@@ -227,13 +227,7 @@ export class RequestHead {
         if (this.hostLine >= 0) return FAULT.repeated_host
         this.hostLine = line
         return hostFault(fields.buf, fields.valueStart(line), fields.valueEnd(line))
-      case FIELD.connection: {
-        fields.drop(line)
-        const bits = connectionOptions(fields.buf, fields.valueStart(line), fields.valueEnd(line))
-        if (bits < 0) return bits
-        this.connection |= bits
-        return 0
-      }
+      case FIELD.connection: return readConnection(this, line)
       case FIELD.contentLength: return readContentLength(this, line, true)
       case FIELD.transferEncoding: return readTransferEncoding(this, line)
       case FIELD.expect: return this.#expect(line)

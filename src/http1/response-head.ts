@@ -6,10 +6,10 @@
  * Hot: runs once for every response. One object is reused for many heads.
  */
 import { VALUE_CHAR } from './char-table.ts'
-import { CONNECTION, connectionOptions } from './connection-options.ts'
+import { CONNECTION } from './connection-options.ts'
 import { FIELD } from './field-id.ts'
 import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
-import { readContentLength, readTransferEncoding } from './framed-head.ts'
+import { readConnection, readContentLength, readTransferEncoding } from './framed-head.ts'
 import { fitsLineShape } from './line-shape.ts'
 import { FAULT } from './parse-fault.ts'
 import { BODY } from './request-head.ts'
@@ -150,16 +150,8 @@ export class ResponseHead {
 
   #field (id: number, line: number): number {
     const fields = this.fields
-    const start = fields.valueStart(line)
-    const end = fields.valueEnd(line)
     switch (id) {
-      case FIELD.connection: {
-        fields.drop(line)
-        const bits = connectionOptions(fields.buf, start, end)
-        if (bits < 0) return bits
-        this.connection |= bits
-        return 0
-      }
+      case FIELD.connection: return readConnection(this, line)
       case FIELD.contentLength: return readContentLength(this, line, this.status >= 200 && this.status !== 204)
       case FIELD.transferEncoding: return readTransferEncoding(this, line)
       case FIELD.date:

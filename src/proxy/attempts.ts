@@ -43,10 +43,11 @@ export type RepeatRule = 'always' | 'policy' | 'never'
 
 export function repeatRule (failed: FailedAttempt, policy: RetryPolicy): RepeatRule {
   const { code, idempotent, replayable, sent, reused, sawBytes } = failed
-  if (code !== null && proxyErrorRow(code).source !== 'upstream') return 'never'
+  const row = code === null ? null : proxyErrorRow(code)
+  if (row !== null && row.source !== 'upstream') return 'never'
   if (!replayable) return 'never'
   if (!sent) return 'always'
-  if (code === 'upstream_reset' && idempotent && reused && !sawBytes) return 'always'
+  if (row?.retry === 'idempotent' && idempotent && reused && !sawBytes) return 'always'
   if (!idempotent && policy.idempotentOnly) return 'never'
   const reason = retryReason(code, failed.status)
   return reason !== undefined && policy.on.has(reason) ? 'policy' : 'never'
@@ -54,16 +55,18 @@ export function repeatRule (failed: FailedAttempt, policy: RetryPolicy): RepeatR
 
 /** What a failure is called under `retries.on`; undefined for one that can't be listed. */
 export function retryReason (code: ProxyErrorCode | null, status: number): RetryReason | undefined {
-  if (code === null) return status === 502 || status === 503 || status === 504 ? status : undefined
-  switch (code) {
-    case 'upstream_connect_failed':
-    case 'upstream_connect_timeout':
-    case 'upstream_tls_failed': return 'connect'
-    case 'upstream_reset': return 'reset'
-    case 'upstream_malformed': return 502
-    case 'upstream_timeout': return 504
-    default: return undefined
+  if (code === null) return gatewayStatus(status)
+  const row = proxyErrorRow(code)
+  switch (row.retry) {
+    case 'unsent': return 'connect'
+    case 'idempotent': return 'reset'
+    case 'listed': return gatewayStatus(row.status)
+    case 'never': return undefined
   }
+}
+
+function gatewayStatus (status: number): RetryReason | undefined {
+  return status === 502 || status === 503 || status === 504 ? status : undefined
 }
 
 /** RFC 9110 section 9.2.2; methods that are not registered are not taken for idempotent. */

@@ -12,6 +12,7 @@ export class ExchangeFacts {
   version: VersionRuntime | null = null
   stickyKind: StickyKeyKind = 'random'
   minor = 1
+  /** The status sent to the client, or 499. */
   status = 0
   error: ProxyErrorCode | null = null
   fault = ''
@@ -24,7 +25,7 @@ export class ExchangeFacts {
   reused = false
   /** Why other attempts were made, in order, with commas between. */
   retried = ''
-  /** The version whose failure sent the request to another one. */
+  /** The version whose failure sent the request to another one; empty when it was not. */
   failedOverFrom = ''
 
   /**

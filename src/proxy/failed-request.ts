@@ -3,29 +3,18 @@
  */
 import { proxyErrorRow } from '../core/proxy-error.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import { ExchangeFacts } from './exchange-facts.ts'
 import type { ExchangeRecord } from './exchange-record.ts'
 
 /** For the counters and the access log: everything but the error is unknown. */
 export function failedRequest (error: ProxyErrorCode, fault: string, facts: { readonly clientIp: string, readonly startMs: number }): ExchangeRecord {
   return {
-    route: null,
-    version: null,
+    ...new ExchangeFacts(),
+    ...facts,
     endpoint: '',
-    stickyKind: 'random',
-    clientIp: facts.clientIp,
-    minor: 1,
     status: proxyErrorRow(error).status,
     error,
     fault,
-    bytesIn: 0,
-    bytesOut: 0,
-    startMs: facts.startMs,
-    connectMs: -1,
-    firstByteMs: -1,
-    attempts: 0,
-    reused: false,
-    retried: '',
-    failedOverFrom: '',
     requestHead: () => null
   }
 }

@@ -2,7 +2,8 @@
  * Files that are read again when they change: certificates, keys, authorities. It knows nothing of what is in them.
  */
 import { watchedFile } from '../config/watch-file.ts'
-import type { Clock, TimerHandle } from '../core/clock.ts'
+import type { Clock } from '../core/clock.ts'
+import { LookSchedule } from '../core/look-schedule.ts'
 import { readSmallFile, type FileContent } from './read-small-file.ts'
 
 export interface WatchedFilesOptions {
@@ -37,12 +38,7 @@ export class WatchedFiles {
   readonly #settleMs: number
   readonly #graceMs: number
   readonly #entries = new Map<string, Entry>()
-  #timer: TimerHandle | null = null
-  /** When the timer fires (monotonic ms). */
-  #timerAt = Infinity
-  #looking = false
-  #hinted = false
-  #stopped = false
+  readonly #schedule: LookSchedule
 
   constructor (options: WatchedFilesOptions) {
     this.#clock = options.clock
@@ -50,6 +46,8 @@ export class WatchedFiles {
     this.#pollMs = options.pollMs ?? 10_000
     this.#settleMs = options.settleMs ?? 100
     this.#graceMs = options.graceMs ?? 2_000
+    this.#schedule = new LookSchedule({ clock: options.clock, hintMs: this.#settleMs, look: async () => await this.#look() })
+    this.#schedule.start()
   }
 
   /**
@@ -59,18 +57,18 @@ export class WatchedFiles {
   async add (paths: Iterable<string>): Promise<ReadonlyMap<string, FileContent>> {
     const contents = new Map<string, FileContent>()
     for (const path of new Set(paths)) contents.set(path, await readSmallFile(path))
-    if (this.#stopped) return contents
+    if (this.#schedule.stopped) return contents
     for (const [path, content] of contents) {
       const known = this.#entries.get(path)
       if (known === undefined) {
-        const unsubscribe = watchedFile(path).subscribe(() => { this.#hint() })
+        const unsubscribe = watchedFile(path).subscribe(() => { this.#schedule.hint() })
         this.#entries.set(path, { content, candidate: null, sinceMs: 0, unsubscribe })
       } else {
         known.content = content
         known.candidate = null
       }
     }
-    if (this.#entries.size > 0) this.#lookIn(this.#pollMs)
+    if (this.#entries.size > 0) this.#schedule.lookIn(this.#pollMs)
     return contents
   }
 
@@ -91,48 +89,23 @@ export class WatchedFiles {
 
   /** Ends watching. No callback follows. */
   stop (): void {
-    this.#stopped = true
+    this.#schedule.stop()
     this.retain([])
-    this.#timer?.cancel()
-    this.#timer = null
   }
 
-  #hint (): void {
-    if (this.#looking) this.#hinted = true
-    else this.#lookIn(this.#settleMs)
-  }
-
-  /** Looks after a time, unless a look is due before. */
-  #lookIn (delayMs: number): void {
-    const at = this.#clock.nowMs() + delayMs
-    if (this.#stopped || at >= this.#timerAt) return
-    this.#timer?.cancel()
-    this.#timerAt = at
-    this.#timer = this.#clock.after(delayMs, () => {
-      this.#timer = null
-      this.#timerAt = Infinity
-      void this.#lookAndGoOn()
-    })
-  }
-
-  async #lookAndGoOn (): Promise<void> {
-    if (this.#looking) {
-      this.#hinted = true
-      return
-    }
-    this.#looking = true
-    this.#hinted = false
+  /** @returns when to look again, in milliseconds */
+  async #look (): Promise<number> {
     const changed = new Set<string>()
     for (const [path, entry] of [...this.#entries]) {
       const { content } = entry
       const seen = await readSmallFile(path)
-      if (this.#stopped) return
+      if (this.#schedule.stopped) return Infinity
       // Else it was forgotten or read anew meanwhile.
       if (this.#entries.get(path) === entry && entry.content === content && this.#isNews(entry, seen)) changed.add(path)
     }
-    this.#looking = false
-    if (this.#entries.size > 0) this.#lookIn(this.#hinted || this.#unsettled() ? this.#settleMs : this.#pollMs)
     if (changed.size > 0) this.#onChange(changed)
+    if (this.#entries.size === 0) return Infinity
+    return this.#unsettled() ? this.#settleMs : this.#pollMs
   }
 
   #isNews (entry: Entry, seen: FileContent): boolean {

@@ -5,6 +5,7 @@
  * Doubles are written whole on 64-bit machines and count exactly up to 2^53, so no atomics are needed. A segment holds
  * SLOTS_PER_SEGMENT slots; a slot counts for one version of one route.
  */
+import { indexByName } from '../core/index-by-name.ts'
 import { PROXY_ERROR_CODES } from '../core/proxy-error.ts'
 
 /** Upper bounds of the latency buckets in seconds; the last bucket, without bound, follows them. */
@@ -55,13 +56,7 @@ export const SLOT = {
 } as const
 
 /** Where attempts after a failure of this kind are counted in a slot. */
-export const RETRIES: Readonly<Record<RetryReason, number>> = {
-  connect: SLOT.retries,
-  reset: SLOT.retries + 1,
-  502: SLOT.retries + 2,
-  503: SLOT.retries + 3,
-  504: SLOT.retries + 4
-}
+export const RETRIES: Readonly<Record<RetryReason, number>> = indexByName(RETRY_REASONS, SLOT.retries)
 
 /** Doubles in a slot. */
 export const SLOT_LENGTH = 96
@@ -114,21 +109,10 @@ export const WORKER = {
 export const WORKER_LENGTH = 96
 
 /** Where refusals for a reason are counted in the worker page. */
-export const REFUSED: Readonly<Record<RefusalReason, number>> = {
-  worker_limit: WORKER.connectionsRefused,
-  listener_limit: WORKER.connectionsRefused + 1,
-  client_limit: WORKER.connectionsRefused + 2,
-  system: WORKER.connectionsRefused + 3
-}
+export const REFUSED: Readonly<Record<RefusalReason, number>> = indexByName(REFUSAL_REASONS, WORKER.connectionsRefused)
 
 /** Where connections closed for a reason are counted in the worker page. */
-export const CLOSED: Readonly<Record<CloseReason, number>> = {
-  first_byte_timeout: WORKER.connectionsClosed,
-  keep_alive_timeout: WORKER.connectionsClosed + 1,
-  max_requests: WORKER.connectionsClosed + 2,
-  proxy_header: WORKER.connectionsClosed + 3,
-  tls_handshake: WORKER.connectionsClosed + 4
-}
+export const CLOSED: Readonly<Record<CloseReason, number>> = indexByName(CLOSE_REASONS, WORKER.connectionsClosed)
 
 if (SLOT.errors + PROXY_ERROR_CODES.length > SLOT_LENGTH || WORKER.unroutedErrors + PROXY_ERROR_CODES.length > WORKER_LENGTH) {
   throw new RangeError('the table of errors has outgrown the counter layout: raise SLOT_LENGTH or WORKER_LENGTH')

@@ -5,62 +5,22 @@ import { PROXY_ERROR_CODES } from '../core/proxy-error.ts'
 export const CODE_CLASSES: readonly string[] = ['1xx', '2xx', '3xx', '4xx', '5xx']
 
 /** What was counted for one version of one route, summed over the workers. Counters never go backwards. */
-export interface VersionCounters {
-  /** Finished requests by status class, in the order of CODE_CLASSES. */
-  readonly requestsByClass: readonly number[]
-  readonly inFlight: number
-  readonly requestBodyBytes: number
-  readonly responseBodyBytes: number
-  readonly upstreamConnects: number
-  readonly upstreamReuses: number
-  /** Attempts after the first, in the order of RETRY_REASONS. */
-  readonly retries: readonly number[]
-  readonly retriesRefused: number
-  readonly failovers: number
-  readonly held: number
-  readonly ejections: number
-  readonly fallbacks: number
-  readonly tunnels: number
-  readonly tunnelsTotal: number
-  /** Sum of the durations of finished requests, in seconds. */
-  readonly latencySumS: number
-  /** Finished requests by duration: one for each of LATENCY_BOUNDS_S and one past them. Not cumulative. */
-  readonly latencyBuckets: readonly number[]
-  /** Failures in the order of PROXY_ERROR_CODES. */
-  readonly errors: readonly number[]
-}
+export type VersionCounters = Readonly<ReturnType<typeof versionCounters>>
 
 /** What was counted for one worker as a whole. Counters go on when a dead worker is replaced; the rest starts anew. */
-export interface WorkerCounters {
-  readonly connectionsAccepted: number
-  readonly connectionsOpen: number
-  readonly tlsHandshakes: number
-  readonly tlsResumed: number
-  /** Connections refused, in the order of REFUSAL_REASONS. */
-  readonly connectionsRefused: readonly number[]
-  /** Connections closed by Weir, in the order of CLOSE_REASONS. */
-  readonly connectionsClosed: readonly number[]
-  readonly upstreamOpen: number
-  readonly upstreamIdle: number
-  readonly loopLagS: number
-  readonly loopLagMaxS: number
-  readonly loopUtilization: number
-  readonly accessLogDropped: number
-  /** Requests answered before a version was chosen, in the order of CODE_CLASSES. */
-  readonly unroutedByClass: readonly number[]
-  /** Failures before a version was chosen, in the order of PROXY_ERROR_CODES. */
-  readonly unroutedErrors: readonly number[]
-}
+export type WorkerCounters = Readonly<ReturnType<typeof workerCounters>>
 
-/** Names the doubles of one slot. */
-export function versionCounters (slot: Float64Array): VersionCounters {
+/** Names the doubles of one slot; SLOT says what each of them counts. */
+export function versionCounters (slot: Float64Array) {
   return {
+    /** In the order of CODE_CLASSES. */
     requestsByClass: range(slot, SLOT.requestsByClass, CODE_CLASSES.length),
     inFlight: slot[SLOT.inFlight] ?? 0,
     requestBodyBytes: slot[SLOT.requestBodyBytes] ?? 0,
     responseBodyBytes: slot[SLOT.responseBodyBytes] ?? 0,
     upstreamConnects: slot[SLOT.upstreamConnects] ?? 0,
     upstreamReuses: slot[SLOT.upstreamReuses] ?? 0,
+    /** In the order of RETRY_REASONS. */
     retries: range(slot, SLOT.retries, RETRY_REASONS.length),
     retriesRefused: slot[SLOT.retriesRefused] ?? 0,
     failovers: slot[SLOT.failovers] ?? 0,
@@ -70,19 +30,23 @@ export function versionCounters (slot: Float64Array): VersionCounters {
     tunnels: slot[SLOT.tunnels] ?? 0,
     tunnelsTotal: slot[SLOT.tunnelsTotal] ?? 0,
     latencySumS: slot[SLOT.latencySumS] ?? 0,
+    /** One for each of LATENCY_BOUNDS_S and one past them. */
     latencyBuckets: range(slot, SLOT.latencyBuckets, LATENCY_BOUNDS_S.length + 1),
+    /** In the order of PROXY_ERROR_CODES. */
     errors: range(slot, SLOT.errors, PROXY_ERROR_CODES.length)
   }
 }
 
-/** Names the doubles of one worker page. */
-export function workerCounters (page: Float64Array): WorkerCounters {
+/** Names the doubles of one worker page; WORKER says what each of them counts. */
+export function workerCounters (page: Float64Array) {
   return {
     connectionsAccepted: page[WORKER.connectionsAccepted] ?? 0,
     connectionsOpen: page[WORKER.connectionsOpen] ?? 0,
     tlsHandshakes: page[WORKER.tlsHandshakes] ?? 0,
     tlsResumed: page[WORKER.tlsResumed] ?? 0,
+    /** In the order of REFUSAL_REASONS. */
     connectionsRefused: range(page, WORKER.connectionsRefused, REFUSAL_REASONS.length),
+    /** In the order of CLOSE_REASONS. */
     connectionsClosed: range(page, WORKER.connectionsClosed, CLOSE_REASONS.length),
     upstreamOpen: page[WORKER.upstreamOpen] ?? 0,
     upstreamIdle: page[WORKER.upstreamIdle] ?? 0,
@@ -90,7 +54,9 @@ export function workerCounters (page: Float64Array): WorkerCounters {
     loopLagMaxS: page[WORKER.loopLagMaxS] ?? 0,
     loopUtilization: page[WORKER.loopUtilization] ?? 0,
     accessLogDropped: page[WORKER.accessLogDropped] ?? 0,
+    /** In the order of CODE_CLASSES. */
     unroutedByClass: range(page, WORKER.unroutedByClass, CODE_CLASSES.length),
+    /** In the order of PROXY_ERROR_CODES. */
     unroutedErrors: range(page, WORKER.unroutedErrors, PROXY_ERROR_CODES.length)
   }
 }

@@ -5,9 +5,10 @@ import { parseIp } from '../../core/ip.ts'
 import type { AdminDeps, ExplainQuery } from '../admin-deps.ts'
 import { type ExplainAnswer, ExplainAnswerSchema } from '../explain-answer.ts'
 import { describeOperation } from '../operation.ts'
+import { faultDetails } from '../problem.ts'
 import { ProblemError } from '../problem-error.ts'
 import type { RouteParams } from '../route-params.ts'
-import { RouteParamsSchema } from '../route-params.ts'
+import { RouteParamsSchema, unknownRoute } from '../route-params.ts'
 
 /** `name:value`; the value as RFC 9110 section 5.5 allows it. */
 const HEADER_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}:[\\t\\u0020-\\u007e\\u0080-\\u00ff]{0,4096}$"
@@ -47,7 +48,7 @@ export function explainResource (app: FastifyInstance, deps: AdminDeps): void {
     })
   }, async (request) => {
     const answer = deps.explain(toExplainQuery(request.params.route, request.query))
-    if (answer === undefined) throw new ProblemError('unknown_route', { detail: 'GET /v1/routes lists the routes' })
+    if (answer === undefined) throw unknownRoute()
     return answer
   })
 }
@@ -55,8 +56,7 @@ export function explainResource (app: FastifyInstance, deps: AdminDeps): void {
 function toExplainQuery (route: string, query: Static<typeof QuerySchema>): ExplainQuery {
   const ip = parseIp(query.ip)
   if (ip === undefined) {
-    const fault = { path: 'query/ip', message: 'has to be an IPv4 or IPv6 address without port or brackets' }
-    throw new ProblemError('invalid_request', { detail: `${fault.path} ${fault.message}`, errors: [fault] })
+    throw new ProblemError('invalid_request', faultDetails([{ path: 'query/ip', message: 'has to be an IPv4 or IPv6 address without port or brackets' }]))
   }
   const headers = new Map<string, string>()
   for (const field of query.header ?? []) {

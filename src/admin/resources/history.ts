@@ -3,10 +3,9 @@ import { type Static, Type } from '../json-schema.ts'
 import { MAX_HISTORY } from '../../rollout/traffic-state.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { describeOperation } from '../operation.ts'
-import { ProblemError } from '../problem-error.ts'
 import { RevisionSchema } from '../revision-schema.ts'
 import type { RouteParams } from '../route-params.ts'
-import { RouteParamsSchema } from '../route-params.ts'
+import { RouteParamsSchema, unknownRoute } from '../route-params.ts'
 
 const DEFAULT_LIMIT = 20
 
@@ -44,7 +43,7 @@ export function historyResource (app: FastifyInstance, deps: AdminDeps): void {
   }, async (request) => {
     const { route } = request.params
     const traffic = deps.traffic.route(route)
-    if (traffic === undefined) throw new ProblemError('unknown_route', { detail: 'GET /v1/routes lists the routes' })
+    if (traffic === undefined) throw unknownRoute()
     return { route, revisions: traffic.history.slice(-(request.query.limit ?? DEFAULT_LIMIT)).reverse() }
   })
 }

@@ -3,10 +3,8 @@ import { type Static, Type } from '../json-schema.ts'
 import { NAME_PATTERN } from '../../config/patterns.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import type { ChangeQuery } from '../change-operation.ts'
-import { answerChange, CHANGE_ANSWER, CHANGE_PROBLEMS, ChangeHeadersSchema, ChangeQuerySchema, ReasonSchema } from '../change-operation.ts'
-import { describeOperation } from '../operation.ts'
+import { answerChange, describeChange, ReasonSchema } from '../change-operation.ts'
 import type { RouteParams } from '../route-params.ts'
-import { RouteParamsSchema } from '../route-params.ts'
 
 const BodySchema = Type.object({
   to: Type.string({ pattern: NAME_PATTERN, description: 'The version that gets all traffic.' }),
@@ -17,17 +15,12 @@ const BodySchema = Type.object({
 export function switchResource (app: FastifyInstance, deps: AdminDeps): void {
   app.post<{ Params: RouteParams, Querystring: ChangeQuery, Body: Static<typeof BodySchema> }>('/v1/routes/:route/switch', {
     config: { access: 'operator' },
-    schema: describeOperation({
+    schema: describeChange({
       operationId: 'switchVersion',
-      tag: 'Changes',
       summary: 'Send all traffic of a route to one version',
       description: 'Blue/green: the version gets weight 100 and every other one 0. Requests in flight are finished where they are.',
-      params: RouteParamsSchema,
-      querystring: ChangeQuerySchema,
-      headers: ChangeHeadersSchema,
       body: BodySchema,
-      answers: { 200: CHANGE_ANSWER },
-      problems: [...CHANGE_PROBLEMS, 'unknown_version']
+      problems: ['unknown_version']
     })
   }, (request, reply) => answerChange(deps, request, reply, {
     command: { type: 'switch', to: request.body.to }, reason: request.body.reason

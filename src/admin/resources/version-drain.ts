@@ -1,14 +1,15 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { DURATION_PATTERN, parseDurationMs } from '../../core/duration.ts'
+import { DURATION_PATTERN } from '../../core/duration.ts'
 import type { AdminDeps, VersionDrainStatus } from '../admin-deps.ts'
 import { DrainWaiters } from '../drain-waiters.ts'
 import { type Static, Type } from '../json-schema.ts'
 import { describeOperation } from '../operation.ts'
 import { ProblemError } from '../problem-error.ts'
-import { type VersionParams, VersionParamsSchema } from '../route-params.ts'
+import { unknownRoute, type VersionParams, VersionParamsSchema } from '../route-params.ts'
+import { readWaitTimeout } from '../wait-timeout.ts'
 
-/** The longest that a client may wait; below the longest silence on a connection of the API. */
-const MAX_WAIT_MS = 50_000
+/** The longest that a client may wait, in seconds; below the longest silence on a connection of the API. */
+const MAX_WAIT_S = 50
 
 const QuerySchema = Type.object({
   wait: Type.optional(Type.oneOf(['true', 'false'], { default: 'false', description: '`true`: answer when it is safe, or `timeout` is over.' })),
@@ -68,7 +69,7 @@ export function versionDrainResource (app: FastifyInstance, deps: AdminDeps): vo
     })
   }, async (request, reply): Promise<Static<typeof AnswerSchema>> => {
     const { params: { route, version }, query: { wait = 'false', timeout = '30s' } } = request
-    const timeoutMs = readTimeout(timeout)
+    const timeoutMs = readWaitTimeout(timeout, MAX_WAIT_S)
     const status = statusOf(deps, route, version)
     if (wait === 'false' || status.safe) return describe(status)
     if (waiters.full) throw new ProblemError('too_many_waiting', { detail: 'ask without wait=true, or later' })
@@ -77,17 +78,10 @@ export function versionDrainResource (app: FastifyInstance, deps: AdminDeps): vo
   })
 }
 
-function readTimeout (text: string): number {
-  const timeoutMs = parseDurationMs(text)
-  if (timeoutMs <= MAX_WAIT_MS) return timeoutMs
-  const fault = { path: 'query/timeout', message: 'has to be 50s or less' }
-  throw new ProblemError('invalid_request', { detail: `${fault.path} ${fault.message}`, errors: [fault] })
-}
-
 function statusOf (deps: AdminDeps, route: string, version: string): VersionDrainStatus {
   const status = deps.drain(route, version)
   if (status !== undefined) return status
-  if (deps.details(route) === undefined) throw new ProblemError('unknown_route', { detail: 'GET /v1/routes lists the routes' })
+  if (deps.details(route) === undefined) throw unknownRoute()
   throw new ProblemError('not_found', { detail: `the route has no such version; GET /v1/routes/${route} lists them` })
 }
 

@@ -2,10 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from '../json-schema.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import type { ChangeQuery } from '../change-operation.ts'
-import { answerChange, CHANGE_ANSWER, CHANGE_PROBLEMS, ChangeHeadersSchema, ChangeQuerySchema, ReasonSchema } from '../change-operation.ts'
-import { describeOperation } from '../operation.ts'
+import { answerChange, describeChange, ReasonSchema } from '../change-operation.ts'
 import type { RouteParams } from '../route-params.ts'
-import { RouteParamsSchema } from '../route-params.ts'
 import { WeightsSchema } from '../weights-schema.ts'
 
 const BodySchema = Type.object({ weights: WeightsSchema, reason: ReasonSchema }, {
@@ -16,18 +14,13 @@ const BodySchema = Type.object({ weights: WeightsSchema, reason: ReasonSchema },
 export function weightsResource (app: FastifyInstance, deps: AdminDeps): void {
   app.put<{ Params: RouteParams, Querystring: ChangeQuery, Body: Static<typeof BodySchema> }>('/v1/routes/:route/weights', {
     config: { access: 'operator' },
-    schema: describeOperation({
+    schema: describeChange({
       operationId: 'setWeights',
-      tag: 'Changes',
       summary: 'Set the weights of a route',
       description: 'Every version of the route has to be named; 0 takes a version out. At least one weight has to be above 0. ' +
         'The weights win over those of the configuration until the configuration\'s own weights for the route change.',
-      params: RouteParamsSchema,
-      querystring: ChangeQuerySchema,
-      headers: ChangeHeadersSchema,
       body: BodySchema,
-      answers: { 200: CHANGE_ANSWER },
-      problems: [...CHANGE_PROBLEMS, 'unknown_version', 'missing_version', 'invalid_weight']
+      problems: ['unknown_version', 'missing_version', 'invalid_weight']
     })
   }, (request, reply) => answerChange(deps, request, reply, {
     command: { type: 'weights', weights: request.body.weights }, reason: request.body.reason

@@ -1,0 +1,8 @@
+import t from 'tap'
+import { indexByName } from '../../../src/core/index-by-name.ts'
+
+t.test('the names are numbered in their order', async t => {
+  t.strictSame(indexByName(['b', 'a', 502]), { b: 0, a: 1, 502: 2 })
+  t.strictSame(indexByName(['b', 'a', 502], 7), { b: 7, a: 8, 502: 9 })
+  t.strictSame(indexByName([], 7), {})
+})
