@@ -8,6 +8,7 @@
  */
 import net from 'node:net'
 import type { ByteStream, ByteStreamHandler, ReadBuffer } from './byte-stream.ts'
+import { ReadFeed, type ReadSource } from './read-feed.ts'
 
 /** What libuv's stream handle offers in Node 26. */
 interface StreamHandle {
@@ -47,15 +48,13 @@ function isStreamHandle (handle: unknown): handle is StreamHandle {
     typeof Reflect.get(handle, 'readStop') === 'function'
 }
 
-export class TcpStream implements ByteStream {
-  readonly #handler: ByteStreamHandler
+export class TcpStream implements ByteStream, ReadSource {
+  readonly #feed: ReadFeed
   #socket: net.Socket
   #handle: StreamHandle | undefined
-  #buffer: ReadBuffer
   /** Where Node reads to. It asks for a change only right after a read, so one that was wanted in between comes a read later. */
   #reading: ReadBuffer | null = null
   #pendingWrites = 0
-  #paused = false
   /** The FIN waits for the writes before it. */
   #ending = false
   #closed = false
@@ -63,8 +62,7 @@ export class TcpStream implements ByteStream {
 
   /** Use accept() or connect(). */
   constructor (handler: ByteStreamHandler, buffer: ReadBuffer) {
-    this.#handler = handler
-    this.#buffer = buffer
+    this.#feed = new ReadFeed(this, handler, buffer)
     this.#socket = new net.Socket()
   }
 
@@ -77,7 +75,7 @@ export class TcpStream implements ByteStream {
     const handle = handleOf(socket)
     if (handle === undefined) {
       stream.#attach(socket)
-      socket.on('data', (bytes: Buffer) => { stream.#onData(bytes) })
+      socket.on('data', (bytes: Buffer) => { stream.#feed.copy(bytes, bytes.length) })
       socket.resume()
       return stream
     }
@@ -96,7 +94,7 @@ export class TcpStream implements ByteStream {
     const stream = new TcpStream(handler, buffer)
     const where = { host: target.address, port: target.port, noDelay: true, allowHalfOpen: true }
     stream.#attach(net.connect({ ...where, ...(DIRECT ? { onread: stream.#onread() } : {}) }))
-    if (!DIRECT) stream.#socket.on('data', (bytes: Buffer) => { stream.#onData(bytes) })
+    if (!DIRECT) stream.#socket.on('data', (bytes: Buffer) => { stream.#feed.copy(bytes, bytes.length) })
     stream.#socket.once('connect', () => {
       stream.#handle = handleOf(stream.#socket)
       onConnect()
@@ -108,22 +106,23 @@ export class TcpStream implements ByteStream {
     return {
       // Called once before the first read and after each one; null keeps the buffer that is in use.
       buffer: () => {
-        if (this.#reading === this.#buffer) return NO_CHANGE
-        this.#reading = this.#buffer
-        return this.#buffer.window
+        const { buffer } = this.#feed
+        if (this.#reading === buffer) return NO_CHANGE
+        this.#reading = buffer
+        return buffer.window
       },
       callback: (length: number) => {
-        const { memory, window, offset } = this.#buffer
-        if (this.#reading !== this.#buffer) this.#reading?.window.copy(window, 0, 0, length)
-        this.#deliver(memory, offset, offset + length)
-        return !this.#paused
+        const feed = this.#feed
+        if (this.#reading !== feed.buffer) this.#reading?.window.copy(feed.buffer.window, 0, 0, length)
+        feed.deliver(length)
+        return !feed.paused
       }
     }
   }
 
   #attach (socket: net.Socket): void {
     this.#socket = socket
-    socket.on('end', () => { if (!this.#closed) this.#guard(() => { this.#handler.onEnd() }) })
+    socket.on('end', () => { if (!this.#closed) this.#feed.guard(handler => { handler.onEnd() }) })
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#failure = error.code ?? error.name
       // 'close' would come after what waits for the end of this turn, such as a request that is about to be sent.
@@ -135,47 +134,19 @@ export class TcpStream implements ByteStream {
   #ended (): void {
     if (this.#closed) return
     this.#closed = true
-    this.#guard(() => { this.#handler.onClose(this.#failure) })
+    this.#feed.guard(handler => { handler.onClose(this.#failure) })
   }
 
   /** Bytes that were read before the stream was there: the socket gives them out when it resumes, ahead of its first read. */
   #redeliver (bytes: Buffer): void {
     // In this order, or it would give them out at once, before the handler knows of the stream.
     this.#socket.unshift(bytes)
-    this.#socket.on('data', (piece: Buffer) => { this.#onData(piece) })
+    this.#socket.on('data', (piece: Buffer) => { this.#feed.copy(piece, piece.length) })
   }
 
-  /** Bytes that Node has buffered: copied into the reader's buffer, so that the room around it is there too. */
-  #onData (bytes: Buffer): void {
-    let from = 0
-    while (from < bytes.length && !this.#socket.destroyed) {
-      if (from > 0 && this.#paused) {
-        this.#socket.unshift(bytes.subarray(from))
-        return
-      }
-      const { memory, window, offset } = this.#buffer
-      const length = Math.min(window.length, bytes.length - from)
-      bytes.copy(window, 0, from, from + length)
-      from += length
-      this.#deliver(memory, offset, offset + length)
-    }
-  }
+  get gone (): boolean { return this.#socket.destroyed }
 
-  #deliver (buf: Buffer, start: number, end: number): void {
-    try {
-      this.#handler.onBytes(buf, start, end)
-    } catch (error) {
-      this.#handler.onDefect(error)
-    }
-  }
-
-  #guard (call: () => void): void {
-    try {
-      call()
-    } catch (error) {
-      this.#handler.onDefect(error)
-    }
-  }
+  putBack (bytes: Buffer): void { this.#socket.unshift(bytes) }
 
   get writePending (): boolean {
     return this.#pendingWrites > 0
@@ -219,23 +190,23 @@ export class TcpStream implements ByteStream {
       this.#socket.destroy()
     } else if (this.#pendingWrites === 0) {
       if (this.#ending) this.#socket.end()
-      this.#guard(() => { this.#handler.onDrain() })
+      this.#feed.guard(handler => { handler.onDrain() })
     }
   }
 
   readInto (buffer: ReadBuffer): void {
-    this.#buffer = buffer
+    this.#feed.buffer = buffer
   }
 
   pause (): void {
-    if (this.#paused) return
-    this.#paused = true
+    if (this.#feed.paused) return
+    this.#feed.paused = true
     this.#socket.pause()
   }
 
   resume (): void {
-    if (!this.#paused) return
-    this.#paused = false
+    if (!this.#feed.paused) return
+    this.#feed.paused = false
     if (!this.#closed) this.#socket.resume()
   }
 

@@ -12,14 +12,23 @@
 import net from 'node:net'
 import tls from 'node:tls'
 import type { ByteStream, ByteStreamHandler, ReadBuffer } from './byte-stream.ts'
+import { ReadFeed, type ReadSource } from './read-feed.ts'
 import { watchTlsEnd } from './tls-end.ts'
 import { readDirectly, tlsHandleOf, unsentBytes, type TlsHandle } from './tls-handle.ts'
 
 /** Bytes written that the kernel has not taken, from which on a write says false. */
 export const MAX_QUEUED_BYTES = 65_536
 
-/** The longest record. Every stream reads here first: what follows a record can't be kept from coming, so it must not come to a buffer in use. */
-const RECORD = Buffer.allocUnsafeSlow(16_384)
+/** The longest record. */
+const RECORD_BYTES = 16_384
+
+/**
+ * Memory that records are read into first: what follows a record can't be kept from coming, so it must not come to a buffer in use.
+ * All streams of a thread may share it.
+ */
+export function createRecordBuffer (): Buffer {
+  return Buffer.allocUnsafeSlow(RECORD_BYTES)
+}
 
 /** How a connection to a server is made secure. */
 export interface TlsClientOptions {
@@ -37,15 +46,14 @@ export interface TlsClientOptions {
   readonly onSession?: (session: Buffer) => void
 }
 
-export class TlsStream implements ByteStream {
-  readonly #handler: ByteStreamHandler
+export class TlsStream implements ByteStream, ReadSource {
+  readonly #feed: ReadFeed
   readonly #socket: tls.TLSSocket
   /** The connection below. */
   readonly #transport: net.Socket
   readonly #endedInOrder: () => boolean
-  #buffer: ReadBuffer
+  readonly #record: Buffer
   #secured = false
-  #paused = false
   #handle: TlsHandle | undefined
   /** A write to the handle goes on. */
   #writing = false
@@ -63,8 +71,8 @@ export class TlsStream implements ByteStream {
 
   /** Use accept() or connect(). */
   constructor (sockets: TlsSockets, handler: ByteStreamHandler, buffer: ReadBuffer) {
-    this.#handler = handler
-    this.#buffer = buffer
+    this.#feed = new ReadFeed(this, handler, buffer)
+    this.#record = sockets.record
     this.#socket = sockets.secure
     this.#transport = sockets.transport
     this.#endedInOrder = sockets.endedInOrder ?? (() => true)
@@ -87,12 +95,12 @@ export class TlsStream implements ByteStream {
    * the handler's onClose when that failed, with a code such as ECONNREFUSED or CERT_HAS_EXPIRED.
    */
   static connect (target: TlsTarget, handler: ByteStreamHandler, buffer: ReadBuffer, onConnect: () => void): TlsStream {
-    const { address, port, tls: { onSession, ...options } } = target
+    const { address, port, record, tls: { onSession, ...options } } = target
     const transport = net.connect({ host: address, port, noDelay: true, allowHalfOpen: true })
     // `host` is what the certificate has to name when there is no servername.
     const secure = tls.connect({ ...options, socket: transport, host: address })
     if (onSession !== undefined) secure.on('session', onSession)
-    const stream = new TlsStream({ secure, transport, endedInOrder: watchTlsEnd(secure, transport) }, handler, buffer)
+    const stream = new TlsStream({ secure, transport, record, endedInOrder: watchTlsEnd(secure, transport) }, handler, buffer)
     secure.once('secureConnect', () => {
       stream.#secured = true
       stream.#useHandle()
@@ -106,22 +114,22 @@ export class TlsStream implements ByteStream {
   /** The handshake is over. */
   #useHandle (): void {
     this.#handle = tlsHandleOf(this.#socket)
-    readDirectly(this.#socket, RECORD, length => this.#onRecord(length))
+    readDirectly(this.#socket, this.#record, length => this.#onRecord(length))
   }
 
   /** @returns is there to be more? */
   #onRecord (length: number): boolean {
     // Behind what waits already.
-    if (this.#paused || this.#socket.readableLength > 0) this.#socket.push(Buffer.from(RECORD.subarray(0, length)))
-    else this.#onData(RECORD, length)
-    return !this.#paused
+    if (this.#feed.paused || this.#socket.readableLength > 0) this.#socket.push(Buffer.from(this.#record.subarray(0, length)))
+    else this.#feed.copy(this.#record, length)
+    return !this.#feed.paused
   }
 
   #attach (socket: tls.TLSSocket): void {
-    socket.on('data', (bytes: Buffer) => { this.#onData(bytes, bytes.length) })
+    socket.on('data', (bytes: Buffer) => { this.#feed.copy(bytes, bytes.length) })
     socket.on('end', () => {
       if (this.#closed) return
-      if (this.#endedInOrder()) this.#guard(() => { this.#handler.onEnd() })
+      if (this.#endedInOrder()) this.#feed.guard(handler => { handler.onEnd() })
       else this.#abandon(this.#secured ? 'ENDED_WITHOUT_CLOSE_NOTIFY' : 'ENDED_IN_HANDSHAKE')
     })
     socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -132,7 +140,7 @@ export class TlsStream implements ByteStream {
     socket.on('close', () => {
       if (this.#closed) return
       this.#closed = true
-      this.#guard(() => { this.#handler.onClose(this.#failure) })
+      this.#feed.guard(handler => { handler.onClose(this.#failure) })
     })
   }
 
@@ -141,41 +149,14 @@ export class TlsStream implements ByteStream {
     this.#socket.destroy()
   }
 
-  /** Copies into the reader's buffer, so that the room around it is there. */
-  #onData (bytes: Buffer, end: number): void {
-    let from = 0
-    while (from < end && !this.#gone) {
-      if (from > 0 && this.#paused) {
-        this.#socket.unshift(Buffer.from(bytes.subarray(from, end)))
-        return
-      }
-      const { memory, window, offset } = this.#buffer
-      const length = Math.min(window.length, end - from)
-      bytes.copy(window, 0, from, from + length)
-      from += length
-      this.#deliver(memory, offset, offset + length)
-    }
-  }
-
-  #deliver (buf: Buffer, start: number, end: number): void {
-    try {
-      this.#handler.onBytes(buf, start, end)
-    } catch (error) {
-      this.#handler.onDefect(error)
-    }
-  }
-
-  #guard (call: () => void): void {
-    try {
-      call()
-    } catch (error) {
-      this.#handler.onDefect(error)
-    }
-  }
-
   /** Nothing is to be told any more but the close. */
-  get #gone (): boolean {
+  get gone (): boolean {
     return this.#closed || this.#socket.destroyed || this.#transport.destroyed
+  }
+
+  putBack (bytes: Buffer): void {
+    // They lie in memory that the next record comes to.
+    this.#socket.unshift(Buffer.from(bytes))
   }
 
   get writePending (): boolean {
@@ -187,7 +168,7 @@ export class TlsStream implements ByteStream {
 
   write (bytes: Buffer): boolean {
     const socket = this.#socket
-    if (this.#gone || this.#ending || bytes.length === 0) return true
+    if (this.gone || this.#ending || bytes.length === 0) return true
     const handle = this.#handle
     if (handle === undefined) {
       this.#undrained = true
@@ -216,11 +197,11 @@ export class TlsStream implements ByteStream {
   readonly #onEncrypted = (status: number): void => {
     this.#writing = false
     this.#unsentBytes = 0
-    if (this.#gone) return
+    if (this.gone) return
     if (status !== 0) return this.#abandon('EPIPE')
     if (this.#waiting.length > 0) return this.#writeWaiting()
     if (this.#ending) this.#socket.end()
-    this.#guard(() => { this.#handler.onDrain() })
+    this.#feed.guard(handler => { handler.onDrain() })
   }
 
   #writeWaiting (): void {
@@ -231,24 +212,24 @@ export class TlsStream implements ByteStream {
   }
 
   readonly #onWritten = (error: Error | null | undefined): void => {
-    if (error != null || !this.#undrained || this.#gone || this.#socket.writableLength > 0) return
+    if (error != null || !this.#undrained || this.gone || this.#socket.writableLength > 0) return
     this.#undrained = false
-    this.#guard(() => { this.#handler.onDrain() })
+    this.#feed.guard(handler => { handler.onDrain() })
   }
 
   readInto (buffer: ReadBuffer): void {
-    this.#buffer = buffer
+    this.#feed.buffer = buffer
   }
 
   pause (): void {
-    if (this.#paused) return
-    this.#paused = true
+    if (this.#feed.paused) return
+    this.#feed.paused = true
     this.#socket.pause()
   }
 
   resume (): void {
-    if (!this.#paused) return
-    this.#paused = false
+    if (!this.#feed.paused) return
+    this.#feed.paused = false
     if (!this.#closed) this.#socket.resume()
   }
 
@@ -276,6 +257,8 @@ export class TlsStream implements ByteStream {
 export interface TlsSockets {
   readonly secure: tls.TLSSocket
   readonly transport: net.Socket
+  /** Of createRecordBuffer. */
+  readonly record: Buffer
   /** After 'end': has the peer said so? An end that it has not told is no onEnd then, but an onClose with a code. */
   readonly endedInOrder?: () => boolean
 }
@@ -284,5 +267,7 @@ export interface TlsSockets {
 export interface TlsTarget {
   readonly address: string
   readonly port: number
+  /** Of createRecordBuffer. */
+  readonly record: Buffer
   readonly tls: TlsClientOptions
 }

@@ -7,7 +7,7 @@
 import { constants, createHash, type X509Certificate } from 'node:crypto'
 import type net from 'node:net'
 import tls from 'node:tls'
-import { TlsStream } from '../core/tls-stream.ts'
+import { createRecordBuffer, TlsStream } from '../core/tls-stream.ts'
 import { CLOSED, WORKER } from '../telemetry/counter-layout.ts'
 import { CertificateChoice } from './certificate-choice.ts'
 import { certificateSubject } from './certificate-subject.ts'
@@ -29,6 +29,7 @@ export class TlsTerminator {
   readonly #plane: DataPlane
   readonly #listener: string
   readonly #server: tls.Server
+  readonly #record = createRecordBuffer()
   /** By the address of the client, until the handshake is over: the server tells of nothing else that is known outside. */
   readonly #handshakes = new Map<string, TlsHandshake>()
   #material: TlsMaterial
@@ -161,7 +162,7 @@ export class TlsTerminator {
     transport.allowHalfOpen = true
     secure.allowHalfOpen = true
     const facts = { ...client, secure: true, certificateSubject: subject }
-    events.secured(facts, handler => TlsStream.accept({ secure, transport }, handler, sharedBuffer))
+    events.secured(facts, handler => TlsStream.accept({ secure, transport, record: this.#record }, handler, sharedBuffer))
   }
 
   /** @returns the subject of the verified certificate; undefined when there is none and none is needed; null to refuse */

@@ -5,7 +5,7 @@ import tls from 'node:tls'
 import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../core/byte-stream.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
-import { TlsStream } from '../core/tls-stream.ts'
+import { createRecordBuffer, TlsStream } from '../core/tls-stream.ts'
 import type { Authorities, Dialer, DialTarget, Transport, UpstreamTls } from './transport.ts'
 
 /**
@@ -36,6 +36,7 @@ export class TlsTransport implements Transport {
   readonly #settings: UpstreamTls
   readonly #context: tls.SecureContext
   readonly #clock: Clock
+  readonly #record = createRecordBuffer()
 
   /** @param context made of the authorities of `settings`; many transports may share one */
   constructor (settings: UpstreamTls, context: tls.SecureContext, clock: Clock) {
@@ -53,7 +54,7 @@ export class TlsTransport implements Transport {
       ALPNProtocols: ['http/1.1'],
       // RFC 6066 section 3: an address is not sent by SNI.
       ...(serverName === undefined ? {} : { servername: serverName })
-    }, this.#clock)
+    }, this.#clock, this.#record)
   }
 }
 
@@ -64,6 +65,7 @@ class TlsDialer implements Dialer {
   readonly #target: DialTarget
   readonly #options: DialOptions
   readonly #clock: Clock
+  readonly #record: Buffer
   #session: Buffer | undefined
   #sessionMs = 0
   readonly #keepSession = (session: Buffer): void => {
@@ -71,17 +73,19 @@ class TlsDialer implements Dialer {
     this.#sessionMs = this.#clock.nowMs()
   }
 
-  constructor (target: DialTarget, options: DialOptions, clock: Clock) {
+  constructor (target: DialTarget, options: DialOptions, clock: Clock, record: Buffer) {
     this.#target = target
     this.#options = options
     this.#clock = clock
+    this.#record = record
   }
 
   dial (handler: ByteStreamHandler, buffer: ReadBuffer, onConnect: () => void): ByteStream {
     const { address, port } = this.#target
     if (this.#clock.nowMs() - this.#sessionMs > SESSION_LIFE_MS) this.#session = undefined
     const session = this.#session === undefined ? {} : { session: this.#session }
-    return TlsStream.connect({ address, port, tls: { ...this.#options, ...session, onSession: this.#keepSession } }, handler, buffer, onConnect)
+    const target = { address, port, record: this.#record, tls: { ...this.#options, ...session, onSession: this.#keepSession } }
+    return TlsStream.connect(target, handler, buffer, onConnect)
   }
 
   failed (reason: string): ProxyErrorCode {

@@ -2,56 +2,20 @@
 import { randomBytes } from 'node:crypto'
 import net from 'node:net'
 import t, { type Test } from 'tap'
-import { createReadBuffer, type ByteStreamHandler, type ReadBuffer } from '../../../src/core/byte-stream.ts'
-import { TcpStream } from '../../../src/core/tcp-stream.ts'
+import { supportsDirectHandles, TcpStream } from '../../../src/core/tcp-stream.ts'
+import { closedPort } from '../../helpers/closed-port.ts'
 import { RawPeer } from '../../helpers/raw-peer.ts'
+import { StreamRecorder } from '../../helpers/stream-recorder.ts'
+import { until } from '../../helpers/until.ts'
+import { buffer, STREAM_SCENARIOS, type StreamPair } from './stream-scenarios.ts'
 
-/** Writes down what happens. */
-class Recorder implements ByteStreamHandler {
-  readonly chunks: Buffer[] = []
-  readonly reads: Array<{ readonly memory: Buffer, readonly start: number, readonly length: number }> = []
-  ended = 0
-  drains = 0
-  readonly closes: Array<string | undefined> = []
-  onRead: (buf: Buffer, start: number, end: number) => void = () => {}
-  readonly defects: unknown[] = []
-
-  onDefect (error: unknown): void {
-    this.defects.push(error)
-  }
-
-  onBytes (buf: Buffer, start: number, end: number): void {
-    this.chunks.push(Buffer.from(buf.subarray(start, end)))
-    this.reads.push({ memory: buf, start, length: end - start })
-    this.onRead(buf, start, end)
-  }
-
-  onEnd (): void { this.ended++ }
-  onDrain (): void { this.drains++ }
-  onClose (error: string | undefined): void { this.closes.push(error) }
-  get bytes (): Buffer { return Buffer.concat(this.chunks) }
-}
-
-interface Pair {
+interface Pair extends StreamPair {
   readonly stream: TcpStream
-  readonly recorder: Recorder
-  readonly peer: RawPeer
-  readonly buffer: ReadBuffer
-}
-
-const buffer = (length = 65_536): ReadBuffer => createReadBuffer(16, length, 16)
-
-async function until (condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 2_000; tries++) {
-    if (condition()) return
-    await new Promise(resolve => setTimeout(resolve, 2))
-  }
-  throw new Error('waited in vain')
 }
 
 /** Both ends of a connection: the stream accepts or connects. */
 async function pair (t: Test, side: 'accept' | 'connect', own = buffer()): Promise<Pair> {
-  const recorder = new Recorder()
+  const recorder = new StreamRecorder()
   const { promise, resolve } = Promise.withResolvers<net.Socket>()
   const server = net.createServer({ pauseOnConnect: side === 'accept', allowHalfOpen: true, noDelay: true }, resolve)
   await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
@@ -74,16 +38,13 @@ async function pair (t: Test, side: 'accept' | 'connect', own = buffer()): Promi
     socket.destroy()
     server.close()
   })
-  return { stream, recorder, peer, buffer: own }
+  return { stream, recorder, peer, buffer: own, takesSmallWrites: supportsDirectHandles(process.versions.node) }
 }
-
-/** Sends what no parser has to like. */
-const send = ({ peer }: Pair, bytes: Buffer | string): void => { peer.send(bytes) }
 
 export function tcpStreamScenarios (): void {
   for (const side of ['accept', 'connect'] as const) {
     t.test(side, async t => {
-      reading(t, side)
+      for (const { name, run } of STREAM_SCENARIOS) t.test(name, async t => { await run(t, async own => await pair(t, side, own)) })
       writing(t, side)
       ending(t, side)
     })
@@ -95,7 +56,7 @@ export function tcpStreamScenarios (): void {
 /** A stream over an accepted socket from which three bytes have been read, and what came with them given back. */
 async function afterThreeBytes (t: Test, first: Buffer | string, options: { readonly end?: boolean, readonly onRead?: (stream: TcpStream) => void } = {}): Promise<Pair> {
   const own = buffer(1_000)
-  const recorder = new Recorder()
+  const recorder = new StreamRecorder()
   const accepted = Promise.withResolvers<TcpStream>()
   const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, socket => {
     const read = (): void => {
@@ -122,7 +83,7 @@ async function afterThreeBytes (t: Test, first: Buffer | string, options: { read
     socket.destroy()
     server.close()
   })
-  return { stream, recorder, peer, buffer: own }
+  return { stream, recorder, peer, buffer: own, takesSmallWrites: supportsDirectHandles(process.versions.node) }
 }
 
 function takingOver (): void {
@@ -130,7 +91,7 @@ function takingOver (): void {
     const both = await afterThreeBytes(t, 'abcdef')
     await until(() => both.recorder.bytes.length === 3)
     t.equal(both.recorder.reads[0]?.memory, both.buffer.memory)
-    send(both, 'ghi')
+    both.peer.send('ghi')
     await until(() => both.recorder.bytes.length === 6)
     t.equal(both.recorder.bytes.toString(), 'defghi')
     both.stream.write(Buffer.from('an answer'))
@@ -139,7 +100,7 @@ function takingOver (): void {
 
   t.test('a socket that was read to the byte goes on too', async t => {
     const both = await afterThreeBytes(t, 'abc')
-    send(both, 'def')
+    both.peer.send('def')
     await until(() => both.recorder.bytes.length === 3)
     t.equal(both.recorder.bytes.toString(), 'def')
   })
@@ -171,110 +132,11 @@ function takingOver (): void {
   })
 }
 
-function reading (t: Test, side: 'accept' | 'connect'): void {
-  t.test('bytes come in the reader\'s buffer, between the free room', async t => {
-    const both = await pair(t, side)
-    send(both, 'hello')
-    await until(() => both.recorder.bytes.length === 5)
-    t.equal(both.recorder.bytes.toString(), 'hello')
-    t.equal(both.recorder.reads[0]?.memory, both.buffer.memory)
-    t.equal(both.recorder.reads[0]?.start, 16)
-  })
-
-  t.test('a change of buffers during a read holds from the next read on', async t => {
-    const both = await pair(t, side)
-    const other = buffer()
-    both.recorder.onRead = () => { both.stream.readInto(other) }
-    send(both, 'first')
-    await until(() => both.recorder.bytes.length === 5)
-    send(both, 'second')
-    await until(() => both.recorder.bytes.length === 11)
-    t.equal(both.recorder.bytes.toString(), 'firstsecond')
-    t.equal(both.recorder.reads[0]?.memory, both.buffer.memory)
-    t.equal(both.recorder.reads[1]?.memory, other.memory)
-  })
-
-  t.test('a change of buffers between reads holds at once', async t => {
-    const both = await pair(t, side)
-    send(both, 'first')
-    await until(() => both.recorder.bytes.length === 5)
-    const other = buffer()
-    both.stream.readInto(other)
-    send(both, 'second')
-    await until(() => both.recorder.bytes.length === 11)
-    send(both, 'third')
-    await until(() => both.recorder.bytes.length === 16)
-    t.equal(both.recorder.bytes.toString(), 'firstsecondthird')
-    t.same(both.recorder.reads.slice(1).map(({ memory }) => memory === other.memory), [true, true])
-  })
-
-  t.test('a change there and back between reads changes nothing', async t => {
-    const both = await pair(t, side)
-    send(both, 'first')
-    await until(() => both.recorder.bytes.length === 5)
-    both.stream.readInto(buffer())
-    both.stream.readInto(both.buffer)
-    send(both, 'second')
-    await until(() => both.recorder.bytes.length === 11)
-    t.equal(both.recorder.bytes.toString(), 'firstsecond')
-    t.equal(both.recorder.reads[1]?.memory, both.buffer.memory)
-  })
-
-  t.test('a paused stream delivers nothing, and everything when it is resumed', async t => {
-    const both = await pair(t, side, buffer(1_000))
-    const bytes = randomBytes(50_000)
-    both.recorder.onRead = () => { both.stream.pause() }
-    send(both, bytes)
-    let delivered = 0
-    for (let round = 0; both.recorder.bytes.length < bytes.length; round++) {
-      await until(() => both.recorder.bytes.length > delivered)
-      delivered = both.recorder.bytes.length
-      if (round < 3) {
-        await new Promise(resolve => setTimeout(resolve, 20))
-        t.equal(both.recorder.bytes.length, delivered, 'a pause during a read holds back the rest')
-      }
-      t.ok((both.recorder.reads.at(-1)?.length ?? 0) <= 1_000)
-      both.stream.resume()
-    }
-    t.ok(both.recorder.bytes.equals(bytes))
-  })
-
-  t.test('a pause and a resume in one turn lose nothing', async t => {
-    const both = await pair(t, side)
-    const bytes = randomBytes(1_000_000)
-    both.recorder.onRead = () => {
-      both.stream.pause()
-      both.stream.resume()
-    }
-    send(both, bytes)
-    await until(() => both.recorder.bytes.length === bytes.length)
-    t.ok(both.recorder.bytes.equals(bytes))
-  })
-}
-
 function writing (t: Test, side: 'accept' | 'connect'): void {
   t.test('a small write is taken at once', async t => {
     const both = await pair(t, side)
     t.equal(both.stream.write(Buffer.from('hello')), true)
     await both.peer.until('the bytes', () => both.peer.tail === 'hello')
-  })
-
-  t.test('writes that the kernel does not take wait, in order, and their end is told once', async t => {
-    const both = await pair(t, side)
-    both.peer.socket.pause()
-    const pieces = Array.from({ length: 12 }, (_, index) => Buffer.alloc(1_000_000, index + 1))
-    let waiting = false
-    for (const piece of pieces) if (!both.stream.write(piece)) waiting = true
-    t.equal(waiting, true)
-    t.equal(both.stream.writePending, true)
-    const received: Buffer[] = []
-    both.peer.socket.on('data', (bytes: Buffer) => { received.push(bytes) })
-    const drainsBefore = both.recorder.drains
-    both.peer.socket.resume()
-    await until(() => !both.stream.writePending)
-    t.equal(both.recorder.drains - drainsBefore, 1)
-    await both.peer.until('everything', () => both.peer.bytesReceived === 12_000_000)
-    t.ok(Buffer.concat(received).equals(Buffer.concat(pieces)))
   })
 
   t.test('a FIN goes out behind what still waits', async t => {
@@ -321,21 +183,6 @@ function ending (t: Test, side: 'accept' | 'connect'): void {
     t.equal(both.recorder.ended, 0)
   })
 
-  t.test('a reset is seen as such, even when writes wait', async t => {
-    for (const pieces of [0, 12]) {
-      const both = await pair(t, side)
-      if (pieces > 0) both.peer.socket.pause()
-      for (let index = 0; index < pieces; index++) both.stream.write(Buffer.alloc(1_000_000))
-      both.stream.write(Buffer.from('x'))
-      await new Promise(resolve => setTimeout(resolve, 20))
-      both.stream.reset()
-      both.peer.socket.resume()
-      await both.peer.untilClosed()
-      t.equal(both.peer.error, 'ECONNRESET', `${pieces} mebibytes before`)
-      t.equal(both.peer.ended, false)
-    }
-  })
-
   t.test('a reset is seen as such, even when a FIN waits behind writes that wait', async t => {
     const both = await pair(t, side)
     both.peer.socket.pause()
@@ -371,7 +218,7 @@ function ending (t: Test, side: 'accept' | 'connect'): void {
   t.test('a stream that was destroyed delivers nothing more', async t => {
     const both = await pair(t, side, buffer(10))
     both.recorder.onRead = () => { both.stream.destroy() }
-    send(both, randomBytes(1_000))
+    both.peer.send(randomBytes(1_000))
     await until(() => both.recorder.closes.length === 1)
     t.equal(both.recorder.reads.length, 1)
   })
@@ -379,12 +226,8 @@ function ending (t: Test, side: 'accept' | 'connect'): void {
 
 function connecting (): void {
   t.test('a connection that is refused is told with its code', async t => {
-    const server = net.createServer()
-    await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
-    const address = server.address()
-    await new Promise(resolve => { server.close(resolve) })
-    const recorder = new Recorder()
-    TcpStream.connect({ address: '127.0.0.1', port: typeof address === 'object' && address !== null ? address.port : 0 }, recorder, buffer(), () => { t.fail('it is not there') })
+    const recorder = new StreamRecorder()
+    TcpStream.connect({ address: '127.0.0.1', port: await closedPort() }, recorder, buffer(), () => { t.fail('it is not there') })
     await until(() => recorder.closes.length === 1)
     t.same(recorder.closes, ['ECONNREFUSED'])
   })

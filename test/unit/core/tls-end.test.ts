@@ -1,7 +1,7 @@
 import tls from 'node:tls'
 import t, { type Test } from 'tap'
 import { createReadBuffer, type ByteStreamHandler } from '../../../src/core/byte-stream.ts'
-import { TlsStream } from '../../../src/core/tls-stream.ts'
+import { createRecordBuffer, TlsStream } from '../../../src/core/tls-stream.ts'
 import { RawOrigin } from '../../helpers/raw-origin.ts'
 import { TcpRelay } from '../../helpers/tcp-relay.ts'
 import { originTls } from '../../helpers/upstream-certificates.ts'
@@ -16,7 +16,7 @@ class Reader implements ByteStreamHandler {
 
   constructor (port: number, onConnect: () => void) {
     const secureContext = tls.createSecureContext()
-    this.stream = TlsStream.connect({ address: '127.0.0.1', port, tls: { secureContext, rejectUnauthorized: false } }, this, createReadBuffer(0, 4_096, 0), onConnect)
+    this.stream = TlsStream.connect({ address: '127.0.0.1', port, record: createRecordBuffer(), tls: { secureContext, rejectUnauthorized: false } }, this, createReadBuffer(0, 4_096, 0), onConnect)
   }
 
   onBytes (_: Buffer, start: number, end: number): void {

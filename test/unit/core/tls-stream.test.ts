@@ -2,55 +2,23 @@ import { randomBytes } from 'node:crypto'
 import net from 'node:net'
 import tls from 'node:tls'
 import t, { type Test } from 'tap'
-import { createReadBuffer, type ByteStreamHandler, type ReadBuffer } from '../../../src/core/byte-stream.ts'
 import { supportsDirectHandles } from '../../../src/core/tcp-stream.ts'
-import { TlsStream } from '../../../src/core/tls-stream.ts'
+import { createRecordBuffer, TlsStream } from '../../../src/core/tls-stream.ts'
+import { closedPort } from '../../helpers/closed-port.ts'
 import { tlsPem } from '../../helpers/listener-certificates.ts'
 import { RawPeer } from '../../helpers/raw-peer.ts'
+import { StreamRecorder } from '../../helpers/stream-recorder.ts'
+import { until } from '../../helpers/until.ts'
+import { buffer, STREAM_SCENARIOS, type StreamPair } from './stream-scenarios.ts'
 
-/** Writes down what happens. */
-class Recorder implements ByteStreamHandler {
-  readonly chunks: Buffer[] = []
-  readonly reads: Array<{ readonly memory: Buffer, readonly start: number, readonly length: number }> = []
-  readonly closes: Array<string | undefined> = []
-  readonly defects: unknown[] = []
-  ended = 0
-  drains = 0
-  onRead: () => void = () => {}
-
-  onBytes (buf: Buffer, start: number, end: number): void {
-    this.chunks.push(Buffer.from(buf.subarray(start, end)))
-    this.reads.push({ memory: buf, start, length: end - start })
-    this.onRead()
-  }
-
-  onEnd (): void { this.ended++ }
-  onDrain (): void { this.drains++ }
-  onClose (error: string | undefined): void { this.closes.push(error) }
-  onDefect (error: unknown): void { this.defects.push(error) }
-  get bytes (): Buffer { return Buffer.concat(this.chunks) }
-}
-
-interface Pair {
+interface Pair extends StreamPair {
   readonly stream: TlsStream
-  readonly recorder: Recorder
-  readonly peer: RawPeer
   /** What the peer's TLS runs over. */
   readonly transport: net.Socket
-  readonly buffer: ReadBuffer
 }
 
 const CERTIFICATE = { cert: tlsPem('listener-default'), key: tlsPem('listener-key') }
 const TRUST = tls.createSecureContext({ ca: tlsPem('listener-ca') })
-const buffer = (length = 65_536): ReadBuffer => createReadBuffer(16, length, 16)
-
-async function until (condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 2_000; tries++) {
-    if (condition()) return
-    await new Promise(resolve => setTimeout(resolve, 2))
-  }
-  throw new Error('waited in vain')
-}
 
 /** A server that makes every connection secure; it tells of the first. */
 async function serve (t: Test): Promise<{ readonly port: number, readonly first: Promise<{ readonly secure: tls.TLSSocket, readonly transport: net.Socket }> }> {
@@ -69,7 +37,7 @@ async function serve (t: Test): Promise<{ readonly port: number, readonly first:
 
 /** Both ends of a connection: the stream accepts or connects. */
 async function pair (t: Test, side: 'accept' | 'connect', own = buffer()): Promise<Pair> {
-  const recorder = new Recorder()
+  const recorder = new StreamRecorder()
   const { port, first } = await serve(t)
   let stream: TlsStream
   let socket: tls.TLSSocket
@@ -77,11 +45,11 @@ async function pair (t: Test, side: 'accept' | 'connect', own = buffer()): Promi
   if (side === 'accept') {
     transport = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
     socket = tls.connect({ socket: transport, servername: 'default.test', secureContext: TRUST })
-    stream = TlsStream.accept(await first, recorder, own)
+    stream = TlsStream.accept({ ...await first, record: createRecordBuffer() }, recorder, own)
   } else {
     const connected = Promise.withResolvers<void>()
     const options = { secureContext: TRUST, rejectUnauthorized: true }
-    stream = TlsStream.connect({ address: '127.0.0.1', port, tls: options }, recorder, own, () => { connected.resolve() })
+    stream = TlsStream.connect({ address: '127.0.0.1', port, record: createRecordBuffer(), tls: options }, recorder, own, () => { connected.resolve() })
     const accepted = await first
     socket = accepted.secure
     transport = accepted.transport
@@ -93,42 +61,11 @@ async function pair (t: Test, side: 'accept' | 'connect', own = buffer()): Promi
     socket.destroy()
     transport.destroy()
   })
-  return { stream, recorder, peer, transport, buffer: own }
+  return { stream, recorder, peer, transport, buffer: own, takesSmallWrites: false }
 }
 
 for (const side of ['accept', 'connect'] as const) {
-  t.test(`${side}: bytes come in the reader's buffer, between the free room`, async t => {
-    const both = await pair(t, side)
-    both.peer.send('hello')
-    await until(() => both.recorder.bytes.length === 5)
-    t.equal(both.recorder.bytes.toString(), 'hello')
-    t.equal(both.recorder.reads[0]?.memory, both.buffer.memory)
-    t.equal(both.recorder.reads[0]?.start, 16)
-    const other = buffer()
-    both.stream.readInto(other)
-    both.peer.send('again')
-    await until(() => both.recorder.bytes.length === 10)
-    t.equal(both.recorder.reads[1]?.memory, other.memory)
-  })
-
-  t.test(`${side}: a paused stream delivers nothing, and everything when it is resumed`, async t => {
-    const both = await pair(t, side, buffer(1_000))
-    const bytes = randomBytes(50_000)
-    both.recorder.onRead = () => { both.stream.pause() }
-    both.peer.send(bytes)
-    let delivered = 0
-    for (let round = 0; both.recorder.bytes.length < bytes.length; round++) {
-      await until(() => both.recorder.bytes.length > delivered)
-      delivered = both.recorder.bytes.length
-      if (round < 3) {
-        await new Promise(resolve => setTimeout(resolve, 20))
-        t.equal(both.recorder.bytes.length, delivered, 'a pause during a read holds back the rest')
-      }
-      t.ok((both.recorder.reads.at(-1)?.length ?? 0) <= 1_000)
-      both.stream.resume()
-    }
-    t.ok(both.recorder.bytes.equals(bytes))
-  })
+  for (const { name, run } of STREAM_SCENARIOS) t.test(`${side}: ${name}`, async t => { await run(t, async own => await pair(t, side, own)) })
 
   t.test(`${side}: what has come already when a stream is paused leaves the reader's buffer alone`, async t => {
     const both = await pair(t, side)
@@ -197,23 +134,6 @@ for (const side of ['accept', 'connect'] as const) {
     await until(() => both.recorder.closes.length === 1)
   })
 
-  t.test(`${side}: writes that the kernel does not take wait, in order, and their end is told once`, async t => {
-    const both = await pair(t, side)
-    both.peer.socket.pause()
-    const pieces = Array.from({ length: 12 }, (_, index) => Buffer.alloc(1_000_000, index + 1))
-    let waiting = false
-    for (const piece of pieces) if (!both.stream.write(piece)) waiting = true
-    t.equal(waiting, true)
-    t.equal(both.stream.writePending, true)
-    const received: Buffer[] = []
-    both.peer.socket.on('data', (bytes: Buffer) => { received.push(bytes) })
-    both.peer.socket.resume()
-    await until(() => !both.stream.writePending)
-    await both.peer.until('everything', () => both.peer.bytesReceived === 12_000_000)
-    t.equal(both.recorder.drains, 1)
-    t.ok(Buffer.concat(received).equals(Buffer.concat(pieces)))
-  })
-
   t.test(`${side}: an end goes out behind what still waits, and the other direction stays open`, async t => {
     const both = await pair(t, side)
     both.peer.socket.pause()
@@ -267,22 +187,6 @@ for (const side of ['accept', 'connect'] as const) {
     t.equal(both.recorder.bytes.length, 0)
   })
 
-  t.test(`${side}: a reset is seen as such, even when writes wait`, async t => {
-    for (const pieces of [0, 12]) {
-      const both = await pair(t, side)
-      if (pieces > 0) both.peer.socket.pause()
-      for (let index = 0; index < pieces; index++) both.stream.write(Buffer.alloc(1_000_000))
-      both.stream.write(Buffer.from('x'))
-      await new Promise(resolve => setTimeout(resolve, 20))
-      both.stream.reset()
-      both.peer.socket.resume()
-      await both.peer.untilClosed()
-      t.equal(both.peer.error, 'ECONNRESET', `${pieces} megabytes before`)
-      await until(() => both.recorder.closes.length === 1)
-      t.equal(both.recorder.drains, pieces === 0 ? 1 : 0)
-    }
-  })
-
   t.test(`${side}: a stream that was destroyed delivers nothing more, and a write to it is no error`, async t => {
     const both = await pair(t, side, buffer(10))
     both.recorder.onRead = () => { both.stream.destroy() }
@@ -308,28 +212,24 @@ for (const side of ['accept', 'connect'] as const) {
 
 t.test('connections that are not made are told with their code', async t => {
   const reasonOf = async (port: number, options: Partial<Parameters<typeof TlsStream.connect>[0]['tls']>): Promise<string | undefined> => {
-    const recorder = new Recorder()
-    TlsStream.connect({ address: '127.0.0.1', port, tls: { secureContext: TRUST, rejectUnauthorized: true, ...options } }, recorder, buffer(), () => { t.fail('it is not there') })
+    const recorder = new StreamRecorder()
+    TlsStream.connect({ address: '127.0.0.1', port, record: createRecordBuffer(), tls: { secureContext: TRUST, rejectUnauthorized: true, ...options } }, recorder, buffer(), () => { t.fail('it is not there') })
     await until(() => recorder.closes.length === 1)
     return recorder.closes[0]
   }
   const { port } = await serve(t)
   t.equal(await reasonOf(port, { servername: 'other.test' }), 'ERR_TLS_CERT_ALTNAME_INVALID')
   t.match(await reasonOf(port, { secureContext: tls.createSecureContext({ ca: tlsPem('client-ca') }) }), /SELF_SIGNED|UNABLE_TO/)
-  const closed = net.createServer()
-  await new Promise<void>(resolve => { closed.listen(0, '127.0.0.1', resolve) })
-  const address = closed.address()
-  await new Promise(resolve => { closed.close(resolve) })
-  t.equal(await reasonOf(typeof address === 'object' && address !== null ? address.port : 0, {}), 'ECONNREFUSED')
+  t.equal(await reasonOf(await closedPort(), {}), 'ECONNREFUSED')
 })
 
 t.test('without a name the certificate has to be for the address', async t => {
   const { port } = await serve(t)
-  const recorder = new Recorder()
+  const recorder = new StreamRecorder()
   const { promise, resolve } = Promise.withResolvers<void>()
   const sessions: Buffer[] = []
   const options = { secureContext: TRUST, rejectUnauthorized: true, onSession: (session: Buffer) => { sessions.push(session) } }
-  const stream = TlsStream.connect({ address: '127.0.0.1', port, tls: options }, recorder, buffer(), resolve)
+  const stream = TlsStream.connect({ address: '127.0.0.1', port, record: createRecordBuffer(), tls: options }, recorder, buffer(), resolve)
   await promise
   await until(() => sessions.length > 0)
   stream.destroy()
