@@ -4,34 +4,18 @@
  * input ends, `{"event":"report"}` with what happened since.
  */
 import { createConnection, type Socket } from 'node:net'
-import { setInterval } from 'node:timers'
-import { parseArgs } from 'node:util'
+import { crowdAddress, crowdArguments, runCrowd, type CrowdClient } from '../harness/client-crowd.ts'
 
-const { values } = parseArgs({
-  options: {
-    port: { type: 'string' },
-    path: { type: 'string' },
-    connections: { type: 'string' },
-    interval: { type: 'string', default: '0' }
-  }
-})
-const port = Number(values.port)
-const total = Number(values.connections)
-const intervalSeconds = Number(values.interval)
-
-/** Below the backlog of every listener here, and kind to the others on this machine. */
-const CONNECTING_AT_ONCE = 64
-/** Clients share a source address until its ports would run short. */
-const CLIENTS_PER_ADDRESS = 5_000
-const TICK_MS = 20
+const crowd = crowdArguments()
+const { port, path } = crowd
 
 const REQUEST = Buffer.from([
-  `GET ${values.path ?? '/'} HTTP/1.1`, `Host: 127.0.0.1:${port}`, 'User-Agent: weir-bench/1', 'Accept: */*',
+  `GET ${path} HTTP/1.1`, `Host: 127.0.0.1:${port}`, 'User-Agent: weir-bench/1', 'Accept: */*',
   'Accept-Encoding: gzip, deflate, br', 'Accept-Language: en-GB,en;q=0.9', '', ''
 ].join('\r\n'))
 
 /** One connection. Answers are taken by Content-Length, which the origins of the benchmarks always send. */
-class Client {
+class KeepAliveClient implements CrowdClient {
   answers = 0
   failed = false
   readonly #socket: Socket
@@ -42,16 +26,15 @@ class Client {
 
   constructor (index: number, onSettled: () => void) {
     this.#onSettled = onSettled
-    const localAddress = `127.0.0.${1 + Math.floor(index / CLIENTS_PER_ADDRESS)}`
-    this.#socket = createConnection({ host: '127.0.0.1', port, localAddress })
-    this.#socket.once('connect', () => { this.request() })
+    this.#socket = createConnection({ host: '127.0.0.1', port, localAddress: crowdAddress(index) })
+    this.#socket.once('connect', () => { this.go() })
     this.#socket.on('data', (chunk: Buffer) => { this.#read(chunk) })
     this.#socket.on('error', () => { this.#fail() })
     this.#socket.on('close', () => { this.#fail() })
   }
 
   /** Nothing is sent while an answer is awaited: a client that is behind skips its turn. */
-  request (): void {
+  go (): void {
     if (this.#waiting || this.failed) return
     this.#waiting = true
     this.#socket.write(REQUEST)
@@ -96,48 +79,5 @@ class Client {
   }
 }
 
-const clients: Client[] = []
-
-/** Clients that have had their first answer or have failed before it. */
-let settled = 0
-
-function connectOne (): void {
-  if (clients.length < total) clients.push(new Client(clients.length, onSettled))
-}
-
-function onSettled (): void {
-  settled++
-  connectOne()
-  if (settled !== total) return
-  print('ready')
-  if (intervalSeconds > 0) pace()
-}
-
-/** Spreads the requests over the interval. */
-function pace (): void {
-  let next = 0
-  const each = total / intervalSeconds * TICK_MS / 1_000
-  let due = 0
-  setInterval(() => {
-    for (due += each; due >= 1; due--) {
-      clients[next]?.request()
-      next = (next + 1) % total
-    }
-  }, TICK_MS)
-}
-
-function print (event: string): void {
-  const answers = clients.reduce((sum, client) => sum + client.answers, 0)
-  const failed = clients.reduce((sum, client) => sum + (client.failed ? 1 : 0), 0)
-  process.stdout.write(`${JSON.stringify({ event, connections: clients.length, answers, failed })}\n`)
-}
-
-function finish (): void {
-  print('report')
-  for (const client of clients) client.close()
-  process.exit()
-}
-
-process.once('SIGTERM', finish)
-process.stdin.once('end', finish).resume()
-for (let index = 0; index < CONNECTING_AT_ONCE; index++) connectOne()
+// Few at once, to be kind to the others on this machine.
+runCrowd(crowd, { connectingAtOnce: 64, tickMs: 20 }, (index, onSettled) => new KeepAliveClient(index, onSettled))

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { proxyTest, type ProxyBench } from '../helpers/data-plane.ts'
 import { echoTarget } from '../helpers/observe-request.ts'
-import { acceptUpgrade, openTunnel, switching, untilTunnelled, WEBSOCKET, type OpenTunnel } from '../helpers/open-tunnel.ts'
+import { acceptUpgrade, openTunnel, switching, untilTunnelled, untilTunnelsClosed, WEBSOCKET, type OpenTunnel } from '../helpers/open-tunnel.ts'
 import { pump, pumpedHash, untilStalled } from '../helpers/pump.ts'
 import { get } from '../helpers/raw-client.ts'
 import { statusOf } from '../helpers/raw-http.ts'
@@ -22,10 +22,6 @@ async function speakUntilClosed (bench: ProxyBench, peer: RawPeer): Promise<void
     if (!peer.closed) peer.send('anybody there?')
     return peer.closed
   })
-}
-
-async function untilClosed (bench: ProxyBench): Promise<void> {
-  await bench.until('the tunnel to close', () => bench.version().tunnels === 0)
 }
 
 /** The failures that were counted for the version, by whatever code. */
@@ -75,7 +71,7 @@ for (const from of ['client', 'endpoint'] as const) {
     await near.untilEnded()
     await Promise.all([near.untilClosed(), far.untilClosed()])
     t.same([near.error, far.error], [undefined, undefined])
-    await untilClosed(bench)
+    await untilTunnelsClosed(bench)
     t.equal(failures(bench), 0)
   })
 
@@ -97,7 +93,7 @@ for (const from of ['client', 'endpoint'] as const) {
     t.equal(far.reader.tunnelBytes, total)
     await Promise.all([near.untilClosed(), far.untilClosed()])
     t.same([near.error, far.error], [undefined, undefined])
-    await untilClosed(bench)
+    await untilTunnelsClosed(bench)
     t.equal(failures(bench), 0)
   })
 
@@ -109,7 +105,7 @@ for (const from of ['client', 'endpoint'] as const) {
     near.reset()
     await far.untilClosed()
     t.same([far.ended, far.error], [false, 'ECONNRESET'])
-    await untilClosed(bench)
+    await untilTunnelsClosed(bench)
     t.same([bench.errors(from === 'client' ? 'client_gone' : 'upstream_truncated'), failures(bench)], [1, 1])
   })
 
@@ -124,7 +120,7 @@ for (const from of ['client', 'endpoint'] as const) {
       await (first === 'near' ? far : near).untilEnded()
       near.reset()
       await speakUntilClosed(bench, far)
-      await untilClosed(bench)
+      await untilTunnelsClosed(bench)
     }
     t.equal(bench.version().tunnelsTotal, 2)
   })
@@ -137,7 +133,7 @@ for (const from of ['client', 'endpoint'] as const) {
     await far.untilEnded()
     t.equal(bench.version().tunnels, 1)
     await speakUntilClosed(bench, far)
-    await untilClosed(bench)
+    await untilTunnelsClosed(bench)
     t.equal(failures(bench), 1)
   })
 }
@@ -153,7 +149,7 @@ proxyTest('case 51: both sides that end at once end the tunnel in peace', async 
     await Promise.all([client.untilClosed(), endpoint.untilClosed()])
     t.same([client.reader.tunnelText, endpoint.reader.tunnelText, client.error, endpoint.error], ['b', 'a', undefined, undefined])
   }
-  await untilClosed(bench)
+  await untilTunnelsClosed(bench)
   t.same([failures(bench), bench.version().tunnelsTotal], [0, 20])
 })
 
@@ -173,7 +169,7 @@ proxyTest('case 51: a client that has ended its side before the 101 has an ended
   await untilTunnelled(client, 'an answer')
   endpoint.end()
   await client.untilEnded()
-  await untilClosed(bench)
+  await untilTunnelsClosed(bench)
   t.equal(failures(bench), 0)
 })
 
@@ -192,7 +188,7 @@ for (const glued of ['', 'bytes']) {
     client.send('still there')
     await untilTunnelled(await origin.connection(), 'still there')
     client.end()
-    await untilClosed(bench)
+    await untilTunnelsClosed(bench)
     t.equal(failures(bench), 0)
   })
 
@@ -228,7 +224,7 @@ for (const who of ['client', 'endpoint', 'both'] as const) {
     if (who !== 'both') t.equal(bench.version().tunnels, 1)
     if (who === 'client') tunnel.endpoint.end()
     if (who === 'endpoint') tunnel.client.end()
-    await untilClosed(bench)
+    await untilTunnelsClosed(bench)
     await bench.until('its connection to go', () => bench.counters.upstreamOpen === 1)
     t.equal(bench.counters.upstreamIdle, 1)
     other.expect('GET')

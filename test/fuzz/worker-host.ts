@@ -1,15 +1,11 @@
 /**
  * Workers in threads of their own, as Weir runs them, on the clock of the system and with short timeouts.
  */
-import { systemClock } from '../../src/core/clock.ts'
-import { WorkerPool } from '../../src/runtime/worker-pool.ts'
-import { WorkerThread } from '../../src/runtime/worker-thread.ts'
-import { CounterBook } from '../../src/telemetry/counter-book.ts'
 import { planeOptions } from '../helpers/data-plane.ts'
 import { freePorts } from '../helpers/free-port.ts'
 import { RawClient } from '../helpers/raw-client.ts'
-import { RecordingLogger } from '../helpers/recording-logger.ts'
 import { policySpec } from '../helpers/route-defaults.ts'
+import { ThreadPool } from '../helpers/thread-pool.ts'
 import type { ConversationHost } from './conversation-host.ts'
 
 /** Above the tick of a worker, which all timeouts wait for. */
@@ -20,52 +16,41 @@ const APPLIED_MS = 10_000
 export class WorkerHost implements ConversationHost {
   readonly patienceMs = PATIENCE_MS
   readonly port: number
-  readonly #book = new CounterBook(systemClock)
-  readonly #log = new RecordingLogger()
-  readonly #pool: WorkerPool
+  readonly #running: ThreadPool
   readonly #options = planeOptions({
     timeoutsMs: { firstByte: TIMEOUT_MS, requestHead: TIMEOUT_MS, requestBody: TIMEOUT_MS, keepAliveIdle: TIMEOUT_MS, upstreamResponse: TIMEOUT_MS, upstreamIdle: 1, tunnelIdle: TIMEOUT_MS, streamIdle: TIMEOUT_MS }
   })
 
   #epoch = 0
-  #restarts = 0
   #seen = 0
 
   /** Use `start`. */
   constructor (port: number) {
     this.port = port
-    this.#pool = new WorkerPool({
-      clock: systemClock,
-      log: this.#log,
-      book: this.#book,
-      spawn: (data, startedMs, events) => new WorkerThread(data, startedMs, events),
-      appendAccessLog: (_lines, done) => { done() },
-      onRestart: () => { this.#restarts++ },
-      health: { report: () => {}, forget: () => {} }
-    }, { count: 1, listeners: [{ name: 'web', address: '127.0.0.1', port }], reusePort: false }, this.#options)
+    this.#running = new ThreadPool({ count: 1, listeners: [{ name: 'web', address: '127.0.0.1', port }], reusePort: false }, this.#options)
   }
 
   static async start (): Promise<WorkerHost> {
     const [port = 0] = await freePorts(1)
     const host = new WorkerHost(port)
-    host.#pool.start()
+    host.#running.pool.start()
     await host.route(0, false)
-    await host.#pool.listen()
+    await host.#running.pool.listen()
     return host
   }
 
   async route (originPort: number, upgrades: boolean): Promise<void> {
-    this.#pool.sendRoutes(this.#options, [{
+    this.#running.pool.sendRoutes(this.#options, [{
       name: 'test',
       match: {},
       affinity: { by: 'none', level: 'version' },
       balancing: 'least-request',
       policy: policySpec({ upgrades: upgrades ? ['websocket'] : [] }),
-      versions: [{ name: 'v1', slot: this.#book.slotFor('test', 'v1') }]
+      versions: [{ name: 'v1', slot: this.#running.book.slotFor('test', 'v1') }]
     }])
-    this.#pool.sendEndpoints('test', 'v1', [{ address: '127.0.0.1', port: originPort, ready: true, serving: true, terminating: false }])
+    this.#running.pool.sendEndpoints('test', 'v1', [{ address: '127.0.0.1', port: originPort, ready: true, serving: true, terminating: false }])
     // Messages come in order: with this one, the others have been acted on.
-    await this.#pool.publish({ route: 'test', epoch: ++this.#epoch, weights: { v1: 1 } }, APPLIED_MS)
+    await this.#running.pool.publish({ route: 'test', epoch: ++this.#epoch, weights: { v1: 1 } }, APPLIED_MS)
   }
 
   /** Time moves by itself. */
@@ -81,17 +66,17 @@ export class WorkerHost implements ConversationHost {
   }
 
   left (): Readonly<Record<string, number>> {
-    const { connectionsOpen, upstreamOpen, upstreamIdle } = this.#book.readWorker(0)
-    return { connectionsOpen, upstreamOpen, upstreamIdle, inFlight: this.#book.read('test', 'v1')?.inFlight ?? 0 }
+    const { connectionsOpen, upstreamOpen, upstreamIdle } = this.#running.book.readWorker(0)
+    return { connectionsOpen, upstreamOpen, upstreamIdle, inFlight: this.#running.book.read('test', 'v1')?.inFlight ?? 0 }
   }
 
   takeDefects (): readonly string[] {
-    const errors = this.#log.lines.filter(({ level }) => level === 'error').map(({ message, fields }) => `${message} ${JSON.stringify(fields)}`)
+    const errors = this.#running.log.lines.filter(({ level }) => level === 'error').map(({ message, fields }) => `${message} ${JSON.stringify(fields)}`)
     const defects = errors.slice(this.#seen)
     this.#seen = errors.length
-    return this.#restarts > 0 ? [...defects, 'the worker died'] : defects
+    return this.#running.restarts > 0 ? [...defects, 'the worker died'] : defects
   }
 
   cut (): void {}
-  async end (): Promise<void> { await this.#pool.stop() }
+  async end (): Promise<void> { await this.#running.pool.stop() }
 }

@@ -38,6 +38,11 @@ export async function openTunnel (bench: ProxyBench, origin: RawOrigin): Promise
   return { client, endpoint }
 }
 
+/** Waits until a bench has no tunnel any more. */
+export async function untilTunnelsClosed (bench: ProxyBench): Promise<void> {
+  await bench.until('the tunnels to close', () => bench.version().tunnels === 0)
+}
+
 /** Waits until so much has come through the tunnel, and nothing else. */
 export async function untilTunnelled (peer: RawPeer, text: string): Promise<void> {
   await peer.until(`${JSON.stringify(text)} through the tunnel`, () => peer.reader.tunnelText === text)

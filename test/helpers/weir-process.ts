@@ -9,6 +9,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
+import { COMPILE_CACHE } from './compile-cache.ts'
 import { type Family, parseExposition } from './exposition-parser.ts'
 import { freePorts } from './free-port.ts'
 
@@ -32,6 +33,8 @@ export interface WeirOptions {
   /** Makes the configuration; `listeners` and `admin.port` are filled in when it has none. */
   readonly config: (ports: WeirPorts) => PlainConfig
   readonly args?: readonly string[]
+  /** Arguments of Node itself. */
+  readonly nodeArgs?: readonly string[]
   /** The directory of weir.yaml; a temporary one by default. */
   readonly directory?: string
   /** Where the configuration is read from, when a test prepares it by itself. */
@@ -66,11 +69,11 @@ export class WeirProcess {
   readonly #waiting = new Set<() => void>()
 
   /** Use `startWeir`. */
-  constructor (ports: WeirPorts, files: { readonly directory: string, readonly configFile: string }, args: readonly string[]) {
+  constructor (ports: WeirPorts, files: { readonly directory: string, readonly configFile: string }, { args = [], nodeArgs = [] }: Pick<WeirOptions, 'args' | 'nodeArgs'>) {
     this.ports = ports
     this.directory = files.directory
     this.configFile = files.configFile
-    const child = spawn(process.execPath, [MAIN, 'run', '--config', files.configFile, ...args], { cwd: files.directory, env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [...nodeArgs, MAIN, 'run', '--config', files.configFile, ...args], { cwd: files.directory, env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     this.#ended = once(child, 'close')
     child.stdout.setEncoding('utf8').on('data', (text: string) => { this.stdout += text })
@@ -188,7 +191,7 @@ export async function startWeir (t: Test, options: WeirOptions): Promise<WeirPro
     const ports = { web, admin, more }
     const configFile = options.configFile ?? path.join(directory, 'weir.yaml')
     await writeFile(configFile, JSON.stringify(complete(options.config(ports), ports)))
-    const weir = new WeirProcess(ports, { directory, configFile }, options.args ?? [])
+    const weir = new WeirProcess(ports, { directory, configFile }, options)
     try {
       await weir.untilLogged(options.until ?? 'weir is running')
     } catch (error) {
@@ -255,7 +258,8 @@ export function sumOf (families: ReadonlyMap<string, Family>, name: string, labe
 
 /** The environment without options of Weir and without what the test runner makes Node load. */
 function cleanEnvironment (): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('WEIR_') && name !== 'NODE_OPTIONS' && !name.startsWith('KUBE')))
+  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('WEIR_') && name !== 'NODE_OPTIONS' && !name.startsWith('KUBE'))
+  return { ...Object.fromEntries(kept), NODE_COMPILE_CACHE: COMPILE_CACHE }
 }
 
 function parseLine (line: string): LogLine | undefined {

@@ -7,6 +7,7 @@ import { get, post } from '../../helpers/raw-client.ts'
 import type { RawPeer } from '../../helpers/raw-peer.ts'
 import { statusOf, valuesOf } from '../../helpers/raw-http.ts'
 import { ok, type OriginHandler } from '../../helpers/raw-origin.ts'
+import { requestInFlight } from '../../helpers/request-in-flight.ts'
 
 const MIB = 1_048_576
 /** More than the kernel's buffers of both connections and Weir's own can hold. */
@@ -174,12 +175,7 @@ function fullReads (): void {
   }
 
   proxyTest('a head that fills a read exactly goes on alone, and the body that never comes is missed', async (t, bench) => {
-    const origin = await bench.origin()
-    const client = await bench.client()
-    client.expect('GET')
-    client.send(get())
-    const connection = await origin.connection()
-    await connection.next()
+    const { client, connection } = await requestInFlight(bench)
     connection.send(responseOf(FIRST_READ_BYTES + 5_000, 'Content-Length').bytes.subarray(0, FIRST_READ_BYTES))
     await client.head()
     connection.end()

@@ -4,6 +4,7 @@ import { openTunnel, untilTunnelled } from '../../helpers/open-tunnel.ts'
 import { get } from '../../helpers/raw-client.ts'
 import { statusOf, valuesOf } from '../../helpers/raw-http.ts'
 import { ok } from '../../helpers/raw-origin.ts'
+import { requestInFlight } from '../../helpers/request-in-flight.ts'
 
 proxyTest('a drain closes the listener', async (t, bench) => {
   await bench.origin()
@@ -28,12 +29,7 @@ proxyTest('a drain ends idle connections', async (t, bench) => {
 })
 
 proxyTest('a drain lets a request in flight finish, tells its client to close, and ends the connection', async (t, bench) => {
-  const origin = await bench.origin()
-  const client = await bench.client()
-  client.expect('GET')
-  client.send(get())
-  const connection = await origin.connection()
-  await connection.next()
+  const { client, connection } = await requestInFlight(bench)
   bench.drain()
   await new Promise(resolve => setTimeout(resolve, 30))
   t.equal(client.ended, false)
@@ -45,12 +41,7 @@ proxyTest('a drain lets a request in flight finish, tells its client to close, a
 })
 
 proxyTest('a drain lets an answer that has begun end', async (t, bench) => {
-  const origin = await bench.origin()
-  const client = await bench.client()
-  client.expect('GET')
-  client.send(get())
-  const connection = await origin.connection()
-  await connection.next()
+  const { client, connection } = await requestInFlight(bench)
   connection.send('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello')
   await client.head()
   bench.drain()
@@ -92,12 +83,7 @@ proxyTest('a drain loses no request that was sent before its client was told', a
 })
 
 proxyTest('when the time of a drain is over, a request without an answer gets a 503', async (t, bench) => {
-  const origin = await bench.origin()
-  const client = await bench.client()
-  client.expect('GET')
-  client.send(get())
-  const connection = await origin.connection()
-  await connection.next()
+  const { client, connection } = await requestInFlight(bench)
   bench.drain()
   bench.cutOff()
   const answer = await client.answer()
@@ -113,12 +99,7 @@ for (const [what, head, shows] of [
   ['chunks', 'Transfer-Encoding: chunked\r\n', 'an end without a last chunk']
 ] as const) {
   proxyTest(`when the time of a drain is over, an answer with ${what} is cut, which ${shows} shows`, async (t, bench) => {
-    const origin = await bench.origin()
-    const client = await bench.client()
-    client.expect('GET')
-    client.send(get())
-    const connection = await origin.connection()
-    await connection.next()
+    const { client, connection } = await requestInFlight(bench)
     connection.send(`HTTP/1.1 200 OK\r\n${head}\r\n${what === 'chunks' ? '5\r\nhello\r\n' : 'hello'}`)
     await client.until('the beginning', () => client.reader.partialBodyBytes === 5)
     bench.drain()
@@ -130,12 +111,7 @@ for (const [what, head, shows] of [
 }
 
 proxyTest('when the time of a drain is over, an answer that ends with its connection is reset: a FIN would make it whole', async (t, bench) => {
-  const origin = await bench.origin()
-  const client = await bench.client()
-  client.expect('GET')
-  client.send('GET / HTTP/1.0\r\n\r\n')
-  const connection = await origin.connection()
-  await connection.next()
+  const { client, connection } = await requestInFlight(bench, 'GET / HTTP/1.0\r\n\r\n')
   connection.send('HTTP/1.1 200 OK\r\n\r\nhello')
   await client.until('the beginning', () => client.reader.partialBodyBytes === 5)
   bench.drain()

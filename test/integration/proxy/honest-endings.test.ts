@@ -1,5 +1,6 @@
 /** Endings that fuzzing has found: what a client sees must be well-formed, and must not look complete when it is not. */
-import { proxyTest } from '../../helpers/data-plane.ts'
+import { proxyTest, timedProxyTest } from '../../helpers/data-plane.ts'
+import { passTime } from '../../helpers/pass-time.ts'
 
 proxyTest('a HEAD that is refused gets no content', async (t, bench) => {
   for (const [what, bytes] of [
@@ -15,13 +16,14 @@ proxyTest('a HEAD that is refused gets no content', async (t, bench) => {
   }
 })
 
-proxyTest('a half-closed client that was given up sees that its response has no end', async (t, bench) => {
+timedProxyTest('a half-closed client that was given up sees that its response has no end', async (t, bench, advance) => {
   const origin = await bench.origin((_request, connection) => { connection.send('HTTP/1.1 200 OK\r\n\r\na part') })
   const client = await bench.client()
   client.expect('GET')
   client.send('GET / HTTP/1.0\r\n\r\n')
   await client.until('the part', () => client.tail.endsWith('a part'))
   client.end()
+  await passTime(advance, 3_000)
   await client.untilClosed()
   t.equal(origin.requests.length, 1)
   t.equal(client.error, 'ECONNRESET', 'a FIN would say that this was all')

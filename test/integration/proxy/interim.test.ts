@@ -2,6 +2,7 @@ import { proxyTest } from '../../helpers/data-plane.ts'
 import { get } from '../../helpers/raw-client.ts'
 import { statusOf, valuesOf } from '../../helpers/raw-http.ts'
 import { ok } from '../../helpers/raw-origin.ts'
+import { requestInFlight } from '../../helpers/request-in-flight.ts'
 
 const EXPECTING = 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nExpect: 100-Continue\r\n\r\n'
 
@@ -71,12 +72,7 @@ proxyTest('interim responses come in order, without hop-by-hop fields, and the c
 })
 
 proxyTest('an interim response reaches the client before the final one is there', async (t, bench) => {
-  const origin = await bench.origin()
-  const client = await bench.client()
-  client.expect('GET')
-  client.send(get())
-  const connection = await origin.connection()
-  await connection.next()
+  const { client, connection } = await requestInFlight(bench)
   for (const piece of ['HTTP/1.0 103 Early Hints\r\nLi', 'nk: </a>\r\n\r\n', 'HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 2']) {
     connection.send(piece)
     await new Promise(resolve => setImmediate(resolve))

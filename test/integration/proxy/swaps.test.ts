@@ -3,6 +3,7 @@ import { planeOptions, proxyTest, type ProxyBench } from '../../helpers/data-pla
 import { get } from '../../helpers/raw-client.ts'
 import { statusOf } from '../../helpers/raw-http.ts'
 import { ok, type OriginHandler, type RawOrigin } from '../../helpers/raw-origin.ts'
+import { requestInFlight } from '../../helpers/request-in-flight.ts'
 
 const named = (name: string): OriginHandler => (_, connection) => { connection.send(ok(name)) }
 
@@ -87,12 +88,7 @@ proxyTest('endpoints come and go under traffic and nothing is lost', async (t, b
 })
 
 proxyTest('an endpoint that goes finishes what it has', async (t, bench) => {
-  const origin = await bench.origin()
-  const client = await bench.client()
-  client.expect('GET')
-  client.send(get())
-  const connection = await origin.connection()
-  await connection.next()
+  const { client, connection } = await requestInFlight(bench)
   const other = await bench.extraOrigin(named('other'))
   bench.endpoints('v1', [other.port])
   connection.send(ok('the last one'))

@@ -2,7 +2,7 @@
 import { LATENCY_BOUNDS_S } from '../../../src/telemetry/counter-layout.ts'
 import { proxyTest, timedProxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
 import { echoTarget } from '../../helpers/observe-request.ts'
-import { acceptUpgrade, openTunnel, untilTunnelled, WEBSOCKET } from '../../helpers/open-tunnel.ts'
+import { acceptUpgrade, openTunnel, untilTunnelled, untilTunnelsClosed, WEBSOCKET } from '../../helpers/open-tunnel.ts'
 import { untilStalled } from '../../helpers/pump.ts'
 import { get } from '../../helpers/raw-client.ts'
 import { statusOf } from '../../helpers/raw-http.ts'
@@ -10,10 +10,6 @@ import { statusOf } from '../../helpers/raw-http.ts'
 const HOUR_MS = 3_600_000
 const TIMEOUTS = { timeoutsMs: { tunnelIdle: HOUR_MS, streamIdle: 60_000, upstreamIdle: HOUR_MS, keepAliveIdle: HOUR_MS } }
 const MIB = 1_048_576
-
-async function untilClosed (bench: ProxyBench): Promise<void> {
-  await bench.until('the tunnel to close', () => bench.version().tunnels === 0)
-}
 
 timedProxyTest('a tunnel is one request of class 1xx, with its bytes, and with the latency of its handshake', async (t, bench, advance) => {
   const origin = await bench.origin()
@@ -32,7 +28,7 @@ timedProxyTest('a tunnel is one request of class 1xx, with its bytes, and with t
   await untilTunnelled(client, '1234567')
   await advance(1_000_000)
   client.end()
-  await untilClosed(bench)
+  await untilTunnelsClosed(bench)
   t.match(bench.version(), {
     tunnels: 0,
     tunnelsTotal: 1,
@@ -144,7 +140,7 @@ proxyTest('limits.maxConcurrentRequests does not count tunnels', async (t, bench
   const request = await connection.next()
   t.equal(statusOf(await (await bench.client()).ask(get('/y'))), 503, 'but it does count the request')
   for (const tunnel of tunnels) tunnel.client.end()
-  await untilClosed(bench)
+  await untilTunnelsClosed(bench)
   t.equal(bench.plane.inFlight, 1)
   echoTarget(request, connection)
   t.equal((await client.answer()).body.toString(), '/x')

@@ -1,18 +1,10 @@
-import { createServer } from 'node:net'
+import { closedPort } from '../../helpers/closed-port.ts'
 import { proxyTest } from '../../helpers/data-plane.ts'
 import { get, post } from '../../helpers/raw-client.ts'
 import { statusOf } from '../../helpers/raw-http.ts'
 import { ok, type OriginConnection } from '../../helpers/raw-origin.ts'
+import { requestInFlight } from '../../helpers/request-in-flight.ts'
 import { ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
-
-/** A port of loopback that refuses connections. */
-async function closedPort (): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
-  const address = server.address()
-  await new Promise(resolve => { server.close(resolve) })
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
 
 for (const [what, bytes] of [
   ['garbage', 'hello\r\n\r\n'],
@@ -91,12 +83,7 @@ for (const [what, whole, parts] of [
 }
 
 proxyTest('an HTTP/1.0 client sees a reset when the body, that only a close ends, is not whole', async (t, bench) => {
-  const origin = await bench.origin()
-  const client = await bench.client()
-  client.expect('GET')
-  client.send('GET / HTTP/1.0\r\n\r\n')
-  const connection = await origin.connection()
-  await connection.next()
+  const { client, connection } = await requestInFlight(bench, 'GET / HTTP/1.0\r\n\r\n')
   connection.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n')
   await client.until('the first chunk', () => client.reader.partialBodyBytes === 5)
   connection.end()
@@ -106,12 +93,7 @@ proxyTest('an HTTP/1.0 client sees a reset when the body, that only a close ends
 })
 
 proxyTest('a body until the close that ends with a reset is not taken for whole', async (t, bench) => {
-  const origin = await bench.origin()
-  const client = await bench.client()
-  client.expect('GET')
-  client.send(get())
-  const connection = await origin.connection()
-  await connection.next()
+  const { client, connection } = await requestInFlight(bench)
   connection.send('HTTP/1.1 200 OK\r\n\r\nhello')
   await client.until('the piece', () => client.reader.partialBodyBytes === 5)
   connection.reset()

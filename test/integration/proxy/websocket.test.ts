@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import { WebSocket, type ServerOptions } from 'ws'
 import { proxyTest, type BenchOptions, type ProxyBench } from '../../helpers/data-plane.ts'
 import { tlsMaterial } from '../../helpers/listener-certificates.ts'
+import { untilTunnelsClosed } from '../../helpers/open-tunnel.ts'
 import { untilStalled } from '../../helpers/pump.ts'
 import { secureRoute } from '../../helpers/secure-origin.ts'
 import { NAMED, originTls } from '../../helpers/upstream-certificates.ts'
@@ -37,10 +38,6 @@ function socketTest (name: string, run: (t: Test, bench: ProxyBench, open: Open)
       for (const { socket } of clients) socket.terminate()
     }
   }, options)
-}
-
-async function untilClosed (bench: ProxyBench): Promise<void> {
-  await bench.until('the tunnels to close', () => bench.version().tunnels === 0)
 }
 
 socketTest('text and binary messages of all sizes come back as they were sent', async (t, bench, open) => {
@@ -117,7 +114,7 @@ for (const [code, reason] of [[1000, ''], [1000, 'done'], [1001, 'going away'], 
     const second = await open()
     second.socket.send('please close')
     t.same(await second.closing(), { code, reason })
-    await untilClosed(bench)
+    await untilTunnelsClosed(bench)
     await bench.until('both closes', () => closes.length === 2)
     t.same(closes, [[code, reason], [code, reason]])
     t.same([bench.version().requestsByClass[0], bench.version().errors.reduce((sum, count) => sum + count, 0)], [2, 0])
@@ -137,7 +134,7 @@ socketTest('a connection that breaks off at one end is a 1006 at the other', asy
   const second = await open()
   second.socket.send('please break off')
   t.match(await second.closing(), { code: 1006 })
-  await untilClosed(bench)
+  await untilTunnelsClosed(bench)
 })
 
 socketTest('a handshake that the origin refuses is a plain answer', async (t, bench) => {
@@ -190,7 +187,7 @@ socketTest('with TLS on both sides messages of 16 MiB go both ways at once, and 
   for (const index of [0, 1]) t.ok((await client.message(index)).equals(message))
   client.socket.close(4321, 'done')
   t.same(await client.closing(), { code: 4321, reason: 'done' })
-  await untilClosed(bench)
+  await untilTunnelsClosed(bench)
   // Behind its close frame a peer may drop the connection without the close_notify of TLS.
   t.same(closes, [4321])
 }, SECURE)
@@ -218,7 +215,7 @@ socketTest('a thousand at once: each gets its own echo, and nothing is left of t
     if (index % 3 === 0) socket.terminate()
     else socket.close(1000)
   }
-  await untilClosed(bench)
+  await untilTunnelsClosed(bench)
   t.match(bench.version(), { tunnels: 0, tunnelsTotal: 1_000, inFlight: 0, requestsByClass: [1_000, 0, 0, 0, 0] })
 })
 

@@ -1,59 +1,26 @@
 /** Real worker threads: what the tests in one thread cannot show. */
-import net from 'node:net'
 import t, { type Test } from 'tap'
-import { systemClock } from '../../../src/core/clock.ts'
-import { WorkerPool } from '../../../src/runtime/worker-pool.ts'
-import { WorkerThread } from '../../../src/runtime/worker-thread.ts'
-import { CounterBook } from '../../../src/telemetry/counter-book.ts'
 import { planeOptions } from '../../helpers/data-plane.ts'
+import { freePort } from '../../helpers/free-port.ts'
 import { get, post, RawClient } from '../../helpers/raw-client.ts'
 import { statusOf } from '../../helpers/raw-http.ts'
 import { ok, RawOrigin } from '../../helpers/raw-origin.ts'
-import { RecordingLogger } from '../../helpers/recording-logger.ts'
 import { policySpec } from '../../helpers/route-defaults.ts'
+import { ThreadPool } from '../../helpers/thread-pool.ts'
+import { until } from '../../helpers/until.ts'
 
 const WORKERS = 2
 
-async function freePort (): Promise<number> {
-  const server = net.createServer()
-  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
-  const address = server.address()
-  await new Promise(resolve => { server.close(resolve) })
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
-
-interface Running {
-  readonly pool: WorkerPool
-  readonly book: CounterBook
+interface Running extends Pick<ThreadPool, 'pool' | 'book' | 'threads' | 'accessLines'> {
   readonly port: number
-  readonly log: string[]
-  readonly threads: WorkerThread[]
 }
 
 /** Two workers with one route of two versions, whose origins answer with their names. */
 async function start (t: Test): Promise<Running> {
   const origins = await Promise.all(['stable', 'canary'].map(async name => await RawOrigin.start((request, connection) => { connection.send(ok(`${name} ${request.body.toString()}`)) })))
-  const book = new CounterBook(systemClock)
-  const log: string[] = []
-  const threads: WorkerThread[] = []
   const port = await freePort()
   const options = planeOptions({ accessLog: { mode: 'on', sampleRate: 1 } })
-  const pool = new WorkerPool({
-    clock: systemClock,
-    log: new RecordingLogger(),
-    book,
-    spawn: (data, startedMs, events) => {
-      const thread = new WorkerThread(data, startedMs, events)
-      threads.push(thread)
-      return thread
-    },
-    health: { report: () => {}, forget: () => {} },
-    appendAccessLog: (lines, done) => {
-      log.push(...Buffer.from(lines).toString('latin1').split('\n').slice(0, -1))
-      done()
-    },
-    onRestart: () => {}
-  }, { count: WORKERS, listeners: [{ name: 'web', address: '127.0.0.1', port }], reusePort: true }, options)
+  const { pool, book, threads, accessLines } = new ThreadPool({ count: WORKERS, listeners: [{ name: 'web', address: '127.0.0.1', port }], reusePort: true }, options)
   pool.start()
   for (const [index, version] of ['stable', 'canary'].entries()) {
     pool.sendEndpoints('test', version, [{ address: '127.0.0.1', port: origins[index]?.port ?? 0, ready: true, serving: true, terminating: false }])
@@ -72,19 +39,11 @@ async function start (t: Test): Promise<Running> {
     await pool.stop()
     await Promise.all(origins.map(async origin => { await origin.close() }))
   })
-  return { pool, book, port, log, threads }
-}
-
-async function until (condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 2_000; tries++) {
-    if (condition()) return
-    await new Promise(resolve => setTimeout(resolve, 5))
-  }
-  throw new Error('waited in vain')
+  return { pool, book, port, threads, accessLines }
 }
 
 t.test('two workers share a port, take weights, count and log', async t => {
-  const { pool, book, port, log } = await start(t)
+  const { pool, book, port, accessLines } = await start(t)
   const clients = await Promise.all(Array.from({ length: 32 }, async () => await RawClient.connect(port)))
   for (const client of clients) t.equal((await client.ask(post('/', 'x'))).body.toString(), 'stable x')
   const receipt = await pool.publish({ route: 'test', epoch: 2, weights: { stable: 0, canary: 1 } }, 5_000)
@@ -94,8 +53,8 @@ t.test('two workers share a port, take weights, count and log', async t => {
   await until(() => book.read('test', 'canary')?.requestsByClass[1] === 32)
   t.match(book.read('test', 'stable'), { requestsByClass: [0, 32, 0, 0, 0], requestBodyBytes: 32, inFlight: 0 })
   t.match(book.read('test', 'canary'), { requestsByClass: [0, 32, 0, 0, 0] })
-  await until(() => log.length === 64)
-  t.equal(log.filter(line => JSON.parse(line).version === 'canary').length, 32)
+  await until(() => accessLines.length === 64)
+  t.equal(accessLines.filter(line => JSON.parse(line).version === 'canary').length, 32)
   for (const client of clients) client.destroy()
 })
 

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { COMPILE_CACHE } from '../../helpers/compile-cache.ts'
 
 interface Message {
   readonly opened?: string
@@ -14,7 +15,7 @@ interface Message {
 const WRITER = new URL('../../helpers/state-writer.ts', import.meta.url)
 
 function start (path: string): { readonly child: ChildProcess, readonly exited: Promise<unknown> } {
-  const child = fork(WRITER, [path], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const child = fork(WRITER, [path], { env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   return { child, exited: once(child, 'exit') }
 }
 

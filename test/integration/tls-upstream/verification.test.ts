@@ -2,6 +2,7 @@ import net from 'node:net'
 import { type TLSSocket, type TlsOptions } from 'node:tls'
 import t, { type Test } from 'tap'
 import type { UpstreamTls } from '../../../src/upstream/transport.ts'
+import { closedPort } from '../../helpers/closed-port.ts'
 import { proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
 import { get } from '../../helpers/raw-client.ts'
 import { statusOf, valuesOf } from '../../helpers/raw-http.ts'
@@ -120,14 +121,7 @@ proxyTest('an origin that refuses TCP is said to do that', async (t, bench) => {
   await origin.close()
   await bench.routes.transports.load()
   bench.route([{ weights: { v1: 1 }, tls: { v1: NAMED } }])
-  const port = await new Promise<number>(resolve => {
-    const server = net.createServer()
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => { resolve(typeof address === 'object' && address !== null ? address.port : 0) })
-    })
-  })
-  bench.endpoints('v1', [port])
+  bench.endpoints('v1', [await closedPort()])
   const client = await bench.client()
   t.match(JSON.parse((await client.ask(get())).body.toString()), { code: 'upstream_connect_failed' })
 })

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import net from 'node:net'
+import { checkEchoedBodies, echoBody } from '../../helpers/echo-bodies.ts'
 import { proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
 import { tlsMaterial } from '../../helpers/listener-certificates.ts'
 import { pump, pumpedHash, untilStalled } from '../../helpers/pump.ts'
@@ -21,18 +22,8 @@ for (const version of VERSIONS) {
   const speak = { minVersion: version, maxVersion: version }
 
   proxyTest(`${version}: bodies of many sizes arrive as they were, both ways`, async (t, bench) => {
-    await bench.origin(({ body }, connection) => {
-      connection.send(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`)
-      connection.send(body)
-    })
-    const client = await secureClient(bench, speak)
-    for (const length of [1, 8_191, 8_192, 8_193, 16_384, 16_385, 131_072, 131_073, 1_000_000]) {
-      const body = PIECE.subarray(0, length)
-      client.expect('POST')
-      client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`)
-      client.send(body)
-      t.ok((await client.answer()).body.equals(body), String(length))
-    }
+    await bench.origin(echoBody)
+    await checkEchoedBodies(t, await secureClient(bench, speak), PIECE)
   }, { tls })
 
   proxyTest(`${version}: requests sent ahead are answered in order`, async (t, bench) => {

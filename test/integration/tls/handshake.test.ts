@@ -1,8 +1,9 @@
 import net from 'node:net'
 import type { Test } from 'tap'
 import { CLOSE_REASONS, type CloseReason } from '../../../src/telemetry/counter-layout.ts'
-import { proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
+import { proxyTest, timedProxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
 import { listenerCertificate, tlsMaterial, tlsPem } from '../../helpers/listener-certificates.ts'
+import { passTime } from '../../helpers/pass-time.ts'
 import { get } from '../../helpers/raw-client.ts'
 import { ok } from '../../helpers/raw-origin.ts'
 import { valuesOf } from '../../helpers/raw-http.ts'
@@ -203,7 +204,7 @@ proxyTest('a client that leaves in mid-handshake leaves nothing, and is not coun
   t.same(bench.counters.connectionsClosed, CLOSE_REASONS.map(() => 0))
 }, { tls })
 
-proxyTest('a worker that drains cuts handshakes soon, and serves those that are completed', async (t, bench) => {
+timedProxyTest('a worker that drains cuts handshakes soon, and serves those that are completed', async (t, bench, advance) => {
   await bench.origin((_, connection) => connection.send(ok()))
   const idle = await bench.client()
   await bench.until('the first', () => bench.left()['connectionsOpen'] === 1)
@@ -215,6 +216,7 @@ proxyTest('a worker that drains cuts handshakes soon, and serves those that are 
   await handshake
   const response = await client.ask(get())
   t.equal(valuesOf(response, 'connection')[0], 'close')
+  await passTime(advance, 3_000)
   await idle.untilEnded()
   await bench.until('the end', () => bench.left()['connectionsOpen'] === 0)
 }, { tls })

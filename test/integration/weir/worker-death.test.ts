@@ -2,16 +2,12 @@
  * Real worker threads, one of which is killed: clients of its peer notice nothing, and its replacement serves like any other.
  */
 import t from 'tap'
-import { systemClock } from '../../../src/core/clock.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { dataPlaneOptions, routeSpecs } from '../../../src/runtime/data-plane-options.ts'
-import { WorkerPool } from '../../../src/runtime/worker-pool.ts'
-import { WorkerThread } from '../../../src/runtime/worker-thread.ts'
-import { CounterBook } from '../../../src/telemetry/counter-book.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { connectClient, type KeepAliveClient } from '../../helpers/keep-alive-client.ts'
 import { startOrigins } from '../../helpers/origins.ts'
-import { RecordingLogger } from '../../helpers/recording-logger.ts'
+import { ThreadPool } from '../../helpers/thread-pool.ts'
 import { eventually } from '../../helpers/weir-process.ts'
 
 const CLIENTS = 40
@@ -25,22 +21,8 @@ t.test('one of two workers is killed under open connections', async t => {
   const port = await freePort()
   const text = JSON.stringify({ listeners: [{ name: 'web', address: '127.0.0.1', port }], routes: [{ name: 'hello', versions: [{ name: 'v1', weight: 1, endpoints: { static: [hello.endpoint] } }] }] })
   const { config } = await loadConfig({ file: `${t.testdir({ 'weir.yaml': text })}/weir.yaml`, env: {}, args: [] })
-  const book = new CounterBook(systemClock)
-  const threads: WorkerThread[] = []
-  let restarts = 0
-  const pool = new WorkerPool({
-    clock: systemClock,
-    log: new RecordingLogger(),
-    book,
-    spawn: (data, startedMs, events) => {
-      const thread = new WorkerThread(data, startedMs, events)
-      threads.push(thread)
-      return thread
-    },
-    health: { report: () => {}, forget: () => {} },
-    appendAccessLog: (_, done) => { done() },
-    onRestart: () => { restarts++ }
-  }, { count: 2, listeners: config.listeners, reusePort: true }, dataPlaneOptions(config))
+  const running = new ThreadPool({ count: 2, listeners: config.listeners, reusePort: true }, dataPlaneOptions(config))
+  const { pool, book, threads } = running
   t.teardown(async () => { await pool.stop() })
   const published = async (epoch: number) => await pool.publish({ route: 'hello', epoch, weights: { v1: 1 } }, 10_000)
 
@@ -62,7 +44,7 @@ t.test('one of two workers is killed under open connections', async t => {
   const survivors = clients.filter(({ closed }) => !closed)
   for (const client of survivors) await client.get()
   t.equal(requests(), CLIENTS + survivors.length, 'its clients lose their connections, those of its peer notice nothing, and counters only rise')
-  t.equal(restarts, 1)
+  t.equal(running.restarts, 1)
 
   t.match(await published(2), { workers: 2, applied: 2 }, 'a change waits for the replacement')
   t.equal(threads.length, 3)
