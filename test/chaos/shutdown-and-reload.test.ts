@@ -3,12 +3,12 @@ import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { CHAOS_LOAD, scaled } from '../helpers/chaos-scale.ts'
 import { startPods, versionOf } from '../helpers/chaos-pods.ts'
+import { executedOnce, nothingFailed } from '../helpers/chaos-losses.ts'
 import { PacedLoad } from '../helpers/paced-load.ts'
-import { executions } from '../helpers/pod.ts'
 import { complete, eventually, startWeir } from '../helpers/weir-process.ts'
 
 const RELOADS = scaled(8, 100)
-const DELAY_MS = 500
+const DELAY_MS = 1_000
 
 t.setTimeout(scaled(60_000, 600_000))
 
@@ -48,9 +48,7 @@ t.test(`${RELOADS} reloads, then SIGTERM, lose nothing`, async t => {
   t.equal(await weir.end(), 0)
   await load.end()
 
-  t.same(load.failures, [], 'nothing was lost by the end')
-  t.equal(load.sent, load.answered)
-  const executed = executions(journal)
-  t.same(load.posted.filter(path => executed.get(path) !== 1), [])
-  t.comment(`${load.summary()}, ${retried} further attempts before the end`)
+  nothingFailed(t, load)
+  executedOnce(t, load, journal)
+  t.comment(`${load.summary(retried)}; ${RELOADS} reloads`)
 })

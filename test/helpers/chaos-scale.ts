@@ -1,5 +1,5 @@
 /** CHAOS_FULL=1 runs the scenarios in their full size; otherwise they are small enough for every run of the suite. */
-const FULL = process.env['CHAOS_FULL'] === '1'
+export const FULL = process.env['CHAOS_FULL'] === '1'
 
 /** One of two sizes. */
 export function scaled (small: number, full: number): number {

@@ -22,6 +22,8 @@ export interface LoadFailure {
   readonly status: number
   /** The body of the answer, or how the connection ended. */
   readonly what: string
+  /** When it was asked, and when it had failed, by performance.now(). */
+  readonly beganMs: number
   readonly atMs: number
 }
 
@@ -34,6 +36,8 @@ interface Reply {
 class Connection {
   /** It can't be used for another request. */
   over = false
+  /** The other side has ended it without having said so before. */
+  lost = false
   readonly #socket: net.Socket
   #text = ''
   #waiting: ((reply: Reply | string) => void) | undefined
@@ -88,6 +92,7 @@ class Connection {
   }
 
   #end (how: string): void {
+    if (!this.over) this.lost = true
     this.over = true
     this.#settle(this.#text === '' ? how : `${how} within an answer`)
     this.#socket.destroy()
@@ -112,11 +117,15 @@ export class PacedLoad {
   readonly posted: string[] = []
   /** The longest that an answer has taken. */
   slowestMs = 0
+  /** Connections that have ended without having said so before. */
+  broken = 0
   /** From now on nothing listens: a connection that is refused is the end of its client. */
   refusalEnds = false
   readonly #options: LoadOptions
   readonly #running: Promise<unknown>
   #stopped = false
+  /** Clients that use a connection from before open another one. */
+  #renewals = 0
 
   constructor (options: LoadOptions) {
     this.#options = options
@@ -128,20 +137,25 @@ export class PacedLoad {
     const intervalMs = clients * 1_000 / rate
     let dueMs = performance.now() + intervalMs * index / clients
     let connection: Connection | undefined
+    let renewals = 0
     while (!this.#stopped) {
       const earlyMs = dueMs - performance.now()
       if (earlyMs >= 1) await wait(earlyMs)
       // One that is late does not catch up: that would be a burst.
       dueMs = Math.max(dueMs + intervalMs, performance.now())
+      if (connection?.lost === true) this.broken++
+      else if (renewals !== this.#renewals) connection?.close()
       if (connection === undefined || connection.over) {
+        renewals = this.#renewals
         const opened: Connection | string = await Connection.open(port)
         this.connects++
         if (typeof opened === 'string' && this.refusalEnds) return
-        if (typeof opened === 'string') this.#failed({ method: 'CONNECT', path: '', status: 0, what: opened })
+        if (typeof opened === 'string') this.#failed({ method: 'CONNECT', path: '', status: 0, what: opened, beganMs: dueMs })
         connection = typeof opened === 'string' ? undefined : opened
       }
       if (connection !== undefined && !this.#stopped) await this.#ask(connection, this.sent % 100 < posts * 100 ? 'POST' : 'GET')
     }
+    if (connection?.lost === true) this.broken++
     connection?.close()
   }
 
@@ -151,8 +165,8 @@ export class PacedLoad {
     const beganMs = performance.now()
     const reply = await connection.ask(`${method} ${path} HTTP/1.1\r\nHost: hello.test\r\n${fields}`)
     this.slowestMs = Math.max(this.slowestMs, performance.now() - beganMs)
-    if (typeof reply === 'string') return this.#failed({ method, path, status: 0, what: reply })
-    if (reply.status !== 200) return this.#failed({ method, path, status: reply.status, what: reply.body })
+    if (typeof reply === 'string') return this.#failed({ method, path, status: 0, what: reply, beganMs })
+    if (reply.status !== 200) return this.#failed({ method, path, status: reply.status, what: reply.body, beganMs })
     this.answered++
     this.byBody.set(reply.body, (this.byBody.get(reply.body) ?? 0) + 1)
     if (method === 'POST') this.posted.push(path)
@@ -169,11 +183,27 @@ export class PacedLoad {
   /** Resolves when so many more requests have been answered with 200. */
   async more (count: number): Promise<void> {
     const target = this.answered + count
-    const deadlineMs = performance.now() + 20_000
-    while (this.answered < target) {
-      if (performance.now() > deadlineMs) throw new Error(`only ${this.answered} of ${target} answers: ${this.summary()}`)
+    await this.#until(target, () => this.answered)
+  }
+
+  /** Resolves when so many more requests have been sent and have come to an end, whatever it was. */
+  async over (count: number): Promise<void> {
+    const target = this.answered + this.failures.length + count
+    await this.#until(target, () => this.answered + this.failures.length)
+  }
+
+  async #until (target: number, count: () => number): Promise<void> {
+    const beganMs = performance.now()
+    while (count() < target) {
+      // The slower of its own rate and what a busy machine can do.
+      if (performance.now() > beganMs + 60_000) throw new Error(`${target - count()} of the requests that were waited for are missing: ${this.summary()}`)
       await wait(5)
     }
+  }
+
+  /** Lets each client open another connection before its next request. */
+  renew (): void {
+    this.#renewals++
   }
 
   /** Stops asking and waits for the answers that are on their way. */
@@ -187,14 +217,15 @@ export class PacedLoad {
     await this.#running
   }
 
-  /** All that became of the requests, for the test's report. */
-  summary (): string {
+  /** All that became of the requests, for the test's report. `retried`: how many further attempts Weir has made. */
+  summary (retried?: number): string {
     const kinds = new Map<string, number>()
     for (const { method, status, what } of this.failures) {
       const kind = `${method} ${status} ${/"code":"(\w+)"/.exec(what)?.[1] ?? what}`
       kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
     }
     const failed = [...kinds].map(([kind, count]) => `${count}× ${kind}`).join(', ')
-    return `${this.sent} sent, ${this.answered} answered, ${this.failures.length} failed${failed === '' ? '' : ` (${failed})`}, ${this.connects} connections, slowest ${Math.round(this.slowestMs)} ms`
+    return `${this.sent} sent, ${this.answered} answered${retried === undefined ? '' : `, ${retried} retried`}, ` +
+      `${this.failures.length} failed${failed === '' ? '' : ` (${failed})`}; ${this.connects} connections, slowest ${Math.round(this.slowestMs)} ms`
   }
 }

@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Test } from 'tap'
+import { COMPILE_CACHE } from './compile-cache.ts'
 
 /** What a pod does with requests. */
 export type PodBehaviour = 'ok' | 'unavailable' | 'hang' | 'reset' | 'garbage'
@@ -23,6 +23,11 @@ export interface PodSpec {
 /** A server in a process of its own. */
 export class Pod {
   readonly spec: PodSpec
+  /** When it was told to end, and when it was seen to be gone, by performance.now(); Infinity before. */
+  endingMs = Number.POSITIVE_INFINITY
+  goneMs = Number.POSITIVE_INFINITY
+  /** How it was told to end. */
+  signal: 'SIGTERM' | 'SIGKILL' | undefined
   readonly #child: ChildProcess
 
   constructor (spec: PodSpec, child: ChildProcess) {
@@ -40,27 +45,20 @@ export class Pod {
   async end (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const exit = once(this.#child, 'exit')
+    this.endingMs = Math.min(this.endingMs, performance.now())
+    this.signal = signal
     this.#child.kill(signal)
     await exit
+    this.goneMs = performance.now()
   }
 }
 
 /** Starts a pod and waits until it listens. It ends with the test. */
 export async function startPod (t: Test, spec: PodSpec): Promise<Pod> {
-  const child = fork(path.join(import.meta.dirname, 'pod-process.ts'), [JSON.stringify(spec)], { execArgv: [], env: {}, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const child = fork(path.join(import.meta.dirname, 'pod-process.ts'), [JSON.stringify(spec)], { execArgv: [], env: { NODE_COMPILE_CACHE: COMPILE_CACHE }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const pod = new Pod(spec, child)
   t.teardown(async () => { await pod.end('SIGKILL') })
   const [said]: unknown[] = await Promise.race([once(child, 'message'), once(child, 'exit')])
   if (said !== 'listening') throw new Error(`the pod ${spec.name} ended with ${String(said)} before it listened`)
   return pod
-}
-
-/** How often each POST was executed, by its path. */
-export function executions (journal: string): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>()
-  for (const line of readFileSync(journal, 'utf8').split('\n')) {
-    const [id = ''] = line.split(' ')
-    if (id !== '') counts.set(id, (counts.get(id) ?? 0) + 1)
-  }
-  return counts
 }

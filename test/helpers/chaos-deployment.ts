@@ -1,0 +1,108 @@
+/** Pods with addresses of their own, an API server that tells of them, and a Weir that follows it. */
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { Test } from 'tap'
+import { failureLog } from './chaos-losses.ts'
+import { freePort } from './free-port.ts'
+import { KubeApiServer } from './kube-api-server.ts'
+import { startPod, type Pod } from './pod.ts'
+import { startWeir, temporaryDirectory, type PlainConfig, type WeirProcess } from './weir-process.ts'
+
+/** The conditions of an endpoint. */
+export interface Conditions {
+  readonly ready: boolean
+  readonly serving: boolean
+  readonly terminating: boolean
+}
+
+const READY: Conditions = { ready: true, serving: true, terminating: false }
+
+/** Told to end, and still serving. */
+export const TERMINATING: Conditions = { ready: false, serving: true, terminating: true }
+
+/** Told to end, and its readiness probe fails. */
+export const UNREADY: Conditions = { ready: false, serving: false, terminating: true }
+
+export class Deployment {
+  readonly server: KubeApiServer
+  /** All pods that there were. */
+  readonly pods: Pod[] = []
+  readonly #t: Test
+  readonly #directory: string
+  readonly #port: number
+  readonly #workMs: number
+  /** Those of the slice. */
+  readonly #endpoints = new Map<Pod, Conditions>()
+  #started = 0
+
+  /** Use Deployment.start. */
+  constructor (t: Test, server: KubeApiServer, { directory, port, workMs }: { readonly directory: string, readonly port: number, readonly workMs: number }) {
+    this.server = server
+    this.#t = t
+    this.#directory = directory
+    this.#port = port
+    this.#workMs = workMs
+  }
+
+  /** @param workMs how long a request takes */
+  static async start (t: Test, workMs: number): Promise<Deployment> {
+    const directory = await temporaryDirectory(t)
+    const server = await KubeApiServer.start()
+    t.teardown(async () => { await server.stop() })
+    const deployment = new Deployment(t, server, { directory, port: await freePort(), workMs })
+    await writeFile(deployment.journal, '')
+    server.createSlice(deployment.#slice())
+    return deployment
+  }
+
+  get journal (): string { return path.join(this.#directory, 'journal') }
+  get accessLog (): string { return path.join(this.#directory, 'access.log') }
+  /** Those that the slice names. */
+  get listed (): readonly Pod[] { return [...this.#endpoints.keys()] }
+
+  /** Starts Weir with one route, to these pods, and waits until it is ready. */
+  async follow (route: PlainConfig = {}, config: PlainConfig = {}): Promise<WeirProcess> {
+    const kubeconfig = path.join(this.#directory, 'kubeconfig')
+    await writeFile(kubeconfig, this.server.kubeconfig())
+    const weir = await startWeir(this.#t, {
+      directory: this.#directory,
+      config: () => ({
+        workers: 2,
+        kubernetes: { kubeconfig, allowAddresses: ['127.0.0.0/8'] },
+        accessLog: failureLog(this.accessLog),
+        routes: [{ name: 'hello', versions: [{ name: 'v1', weight: 1, endpoints: { service: 'web', port: 'http' } }], ...route }],
+        ...config
+      })
+    })
+    await weir.untilReadiness(200)
+    return weir
+  }
+
+  /** Starts a pod. Nobody is told. @param lateMs how long after SIGTERM it goes on */
+  async start (lateMs: number): Promise<Pod> {
+    const number = ++this.#started
+    const address = `127.0.${1 + (number >> 7)}.${1 + number % 128}`
+    const pod = await startPod(this.#t, { name: `pod-${number}`, address, port: this.#port, journal: this.journal, workMs: this.#workMs, lateMs })
+    this.pods.push(pod)
+    return pod
+  }
+
+  /** Starts a pod that is ready. */
+  async add (lateMs: number): Promise<Pod> {
+    const pod = await this.start(lateMs)
+    this.tell(pod, READY)
+    return pod
+  }
+
+  /** Tells of the state of a pod; undefined takes it off the list. */
+  tell (pod: Pod, conditions: Conditions | undefined): void {
+    if (conditions === undefined) this.#endpoints.delete(pod)
+    else this.#endpoints.set(pod, conditions)
+    this.server.patchSlice(this.#slice())
+  }
+
+  #slice () {
+    const endpoints = [...this.#endpoints].map(([{ spec }, conditions]) => ({ addresses: [spec.address], conditions: { ...conditions } }))
+    return { name: 'web-a', service: 'web', endpoints, ports: [{ name: 'http', protocol: 'TCP', port: this.#port }] }
+  }
+}
