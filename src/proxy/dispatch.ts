@@ -211,7 +211,7 @@ export class Dispatch implements HeldRequest {
     // The endpoints may have gone since the version was chosen.
     const version = failure.version.pool.empty && !this.#failedOver ? chooseVersion(route, this.#terms.keyHash) ?? failure.version : failure.version
     this.#noteTried(failure)
-    const endpoint = this.#another(version)
+    const endpoint = this.#another(version, failure)
     if (endpoint === undefined) return false
     if (rule === 'policy' && !this.#takeBudget(route, version)) return false
     this.#reportFailure(failure)
@@ -226,17 +226,19 @@ export class Dispatch implements HeldRequest {
     return this.#owner.attempts - this.#uncounted >= route.policy.retries.attempts
   }
 
-  #noteTried ({ stale }: Failure): void {
-    // What a kept-alive connection has lost may go to the same endpoint.
-    if (!stale && this.#endpoint !== null && !this.#tried.includes(this.#endpoint)) this.#tried.push(this.#endpoint)
+  #noteTried ({ stale, connection }: Failure): void {
+    // Servers close idle connections, with a FIN. A reset may be the death of the endpoint.
+    if (stale && connection.ended) return
+    if (this.#endpoint !== null && !this.#tried.includes(this.#endpoint)) this.#tried.push(this.#endpoint)
   }
 
-  /** An endpoint that has not been tried, or at least is not the one that has just failed. */
-  #another (version: VersionRuntime): EndpointPool | undefined {
+  /** An endpoint that has not been tried; or at least not the one that has just failed, unless it has only closed a connection that it had kept. */
+  #another (version: VersionRuntime, { stale }: Failure): EndpointPool | undefined {
     const { keyHash } = this.#terms
     const endpoint = version.pool.pick(keyHash, this.#tried)
-    if (endpoint !== undefined || this.#tried.length < 2) return endpoint
-    return version.pool.pick(keyHash, this.#tried.filter(tried => tried === this.#endpoint))
+    if (endpoint !== undefined) return endpoint
+    if (stale) return version.pool.pick(keyHash, NONE)
+    return this.#tried.length < 2 ? undefined : version.pool.pick(keyHash, this.#tried.filter(tried => tried === this.#endpoint))
   }
 
   /**

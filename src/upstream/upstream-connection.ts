@@ -39,6 +39,8 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   outLength = 0
   /** Something of the current request has been handed to the system. */
   sent = false
+  /** The endpoint has sent a FIN. */
+  ended = false
   /** When the connection was opened, and how long that took; -1 until it is open. */
   connectMs = -1
   readonly #context: UpstreamContext
@@ -289,6 +291,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   }
 
   onEnd (): void {
+    this.ended = true
     this.#onHeldAlone()
     if (this.#phase === PHASE.tunnel) {
       this.#tunnel?.onTunnelEnd()

@@ -345,6 +345,25 @@ proxyTest('a kept-alive connection that the origin closes under a GET: the GET i
   t.equal(bench.version().ejections, 0)
 })
 
+for (const [how, end, elsewhere] of [
+  ['a FIN, as of a server that closes idle connections: the client stays with its endpoint', closes, false],
+  ['a reset, as of one that dies: another endpoint is asked', reset, true]
+] as const satisfies ReadonlyArray<readonly [string, OriginHandler, boolean]>) {
+  proxyTest(`a kept-alive connection ends under a GET with ${how}`, async (t, bench) => {
+    const ending = (name: string): OriginHandler => (request, connection) => {
+      if (connection.reader.messages.length === 1) connection.send(ok(name))
+      else end(request, connection)
+    }
+    const origins = { one: await bench.extraOrigin(ending('one')), other: await bench.extraOrigin(ending('other')) }
+    bench.route([{ affinity: { by: 'client-ip', level: 'endpoint' }, balancing: 'rendezvous', weights: { v1: 1 }, policy: NO_EJECTION }])
+    bench.endpoints('v1', Object.values(origins).map(({ port }) => port))
+    const client = await bench.client()
+    const first = (await client.ask(get())).body.toString()
+    t.equal((await client.ask(get())).body.toString() !== first, elsewhere)
+    t.same(retriesOf(bench), { reset: 1 })
+  })
+}
+
 proxyTest('a kept-alive connection that the origin closes under a POST: a 502, and it was executed once', async (t, bench) => {
   const origin = await bench.origin((_, connection) => {
     if (connection.reader.messages.length === 1) connection.send(ok('first'))
