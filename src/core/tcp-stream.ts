@@ -1,10 +1,11 @@
 /**
  * A TCP connection as a ByteStream.
  *
- * Reading uses `onread`, public API of net.connect. Two things here are not documented by Node and live in this file only:
- * adopting the handle of an accepted socket, so that `onread` serves there too, and writing to the handle directly, which
- * saves the queueing of stream.Writable when the kernel takes everything at once (it nearly always does). Both are used
- * only on the Node versions they were checked with; anywhere else the same class works on 'data' events and socket.write().
+ * Reading uses `onread`, public API of net.connect. Three things here are not documented by Node and live in this file only:
+ * adopting the handle of an accepted socket, so that `onread` serves there too; writing to the handle directly, which
+ * saves the queueing of stream.Writable when the kernel takes everything at once (it nearly always does); and asking the handle
+ * for a reset behind a FIN. They are used only on the Node versions they were checked with; anywhere else the same class works
+ * on 'data' events and socket.write(), and knows of no such reset.
  */
 import net from 'node:net'
 import type { ByteStream, ByteStreamHandler, ReadBuffer } from './byte-stream.ts'

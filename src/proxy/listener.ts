@@ -18,6 +18,8 @@ import { ProxyHeaderStage } from './proxy-header-stage.ts'
 import type { TlsTerminator } from './tls-terminator.ts'
 
 const BACKLOG = 4_096
+/** Closing waits for so long at most. */
+const CLOSING_MS = 250
 
 export class Listener {
   readonly #plane: DataPlane
@@ -25,6 +27,7 @@ export class Listener {
   readonly #settings: ListenerSettings
   readonly #tls: TlsTerminator | undefined
   readonly #server: net.Server
+  #accepted = 0
 
   /** @param tls undefined on a listener without TLS */
   constructor (plane: DataPlane, ledger: ConnectionLedger, settings: ListenerSettings, tls?: TlsTerminator) {
@@ -61,12 +64,28 @@ export class Listener {
     return typeof address === 'object' && address !== null ? address.port : 0
   }
 
-  /** Accepts no more. */
-  close (): void {
+  /**
+   * Accepts no more. The kernel has made connections already that Node has not taken, one in each turn of the event loop, and would reset
+   * them: they are taken first, as far as there is time.
+   * @returns when the listener is closed
+   */
+  async close (): Promise<void> {
+    const untilMs = this.#plane.clock.nowMs() + CLOSING_MS
+    let accepted: number
+    do {
+      await this.#endOfTurn()
+      accepted = this.#accepted
+      await this.#endOfTurn()
+    } while (accepted < this.#accepted && this.#plane.clock.nowMs() < untilMs)
     this.#server.close()
   }
 
+  async #endOfTurn (): Promise<void> {
+    await new Promise<void>(resolve => { this.#plane.afterReads(resolve) })
+  }
+
   #accept (socket: net.Socket): void {
+    this.#accepted++
     const peer = socket.remoteAddress
     // Without a peer it was gone before it was accepted.
     const admission = peer === undefined ? undefined : Admission.open(this.#plane, this.#ledger, this.#settings)

@@ -160,16 +160,22 @@ export class WorkerApp {
     this.#drainUntilMs = Math.min(this.#drainUntilMs, nowMs + timeoutMs)
     if (!this.#plane.draining) {
       this.#plane.draining = true
-      for (const listener of this.#listeners) listener.close()
-      this.#listeners = []
+      void this.#closeListeners()
       this.#tellToDrain(false)
     }
     this.#checkDrained(nowMs)
   }
 
+  async #closeListeners (): Promise<void> {
+    await Promise.all(this.#listeners.map(async listener => { await listener.close() }))
+    this.#listeners = []
+    this.#checkDrained(this.#plane.readClock())
+  }
+
   #checkDrained (nowMs: number): void {
     const open = this.#page[WORKER.connectionsOpen] ?? 0
-    if (this.#drained || (open > 0 && nowMs < this.#drainUntilMs)) return
+    const waits = open > 0 || this.#listeners.length > 0
+    if (this.#drained || (waits && nowMs < this.#drainUntilMs)) return
     if (open > 0 && this.#cut === 0) {
       // What that makes them say has until the next tick to leave.
       this.#cut = open

@@ -103,6 +103,8 @@ export class ProxyBench {
   readonly #settings: ListenerSettings
   readonly terminator: TlsTerminator | undefined
   readonly #listener: Listener
+  /** After drain(): nobody can connect any more. */
+  listenerClosed: Promise<void> = Promise.resolve()
   readonly #slots = new Map<string, number>()
   readonly #clients: RawClient[] = []
   readonly #origins: RawOrigin[] = []
@@ -234,7 +236,7 @@ export class ProxyBench {
   /** What a worker does at the beginning of a drain. */
   drain (): void {
     this.plane.draining = true
-    this.#listener.close()
+    this.listenerClosed = this.#listener.close()
     this.#tellToDrain(false)
   }
 
@@ -263,7 +265,7 @@ export class ProxyBench {
 
   /** Ends everything. */
   async end (): Promise<void> {
-    this.#listener.close()
+    await this.#listener.close()
     for (const client of this.#clients) leave(client)
     await this.until('the clients\' connections to end', () => this.left()['connectionsOpen'] === 0 && this.plane.inFlight === 0).catch(() => {})
     this.pools.retireAll()

@@ -10,10 +10,33 @@ proxyTest('a drain closes the listener', async (t, bench) => {
   await bench.origin()
   const { port } = bench
   bench.drain()
+  await bench.listenerClosed
   const error = await new Promise<NodeJS.ErrnoException>((resolve, reject) => {
     connect({ host: '127.0.0.1', port }, () => { reject(new Error('the listener is still open')) }).on('error', resolve)
   })
   t.equal(error.code, 'ECONNREFUSED')
+})
+
+proxyTest('a drain takes the connections that the kernel has made already', async (t, bench) => {
+  await bench.origin((_, connection) => { connection.send(ok()) })
+  const { port } = bench
+  const sockets = Array.from({ length: 100 }, () => connect({ host: '127.0.0.1', port }))
+  const answers = Promise.all(sockets.map(async socket => await new Promise<string>(resolve => {
+    let text = ''
+    socket.on('error', error => { resolve(error.message) })
+    socket.on('data', (bytes: Buffer) => { text += bytes.toString('latin1') })
+    socket.on('end', () => { resolve(text.slice(0, 15)) })
+    socket.on('close', () => { resolve(text.slice(0, 15)) })
+  })))
+  for (const socket of sockets) socket.write(get())
+  // The first one that is there as a client is not accepted yet.
+  await new Promise(resolve => { sockets[0]?.once('connect', resolve) })
+  t.ok(bench.counters.connectionsOpen < sockets.length / 2, `${bench.counters.connectionsOpen} are accepted`)
+  bench.drain()
+  await bench.listenerClosed
+  const heard = await answers
+  t.same(heard.filter(answer => answer !== 'HTTP/1.1 200 OK'), [])
+  for (const socket of sockets) socket.destroy()
 })
 
 proxyTest('a drain ends idle connections', async (t, bench) => {
