@@ -10,14 +10,17 @@ export interface RetryBudgetPolicy {
  * flight (as Envoy's retry budget and Finagle's). One worker, one route.
  */
 export class RetryBudget {
-  readonly #share: number
-  readonly #minimum: number
+  #policy: RetryBudgetPolicy
   #underWay = 0
   #refused = 0
 
   constructor (policy: RetryBudgetPolicy) {
-    this.#share = policy.share
-    this.#minimum = policy.minimum
+    this.#policy = policy
+  }
+
+  /** Puts another policy in force; retries that are under way stay counted. */
+  configure (policy: RetryBudgetPolicy): void {
+    this.#policy = policy
   }
 
   /** Retries that were taken and not released yet. */
@@ -30,7 +33,8 @@ export class RetryBudget {
    * @param activeRequests requests in flight, the one that asks included
    */
   tryTake (activeRequests: number): boolean {
-    if (this.#underWay < this.#minimum || this.#underWay < Math.floor(activeRequests * this.#share)) {
+    const { share, minimum } = this.#policy
+    if (this.#underWay < minimum || this.#underWay < Math.floor(activeRequests * share)) {
       this.#underWay++
       return true
     }

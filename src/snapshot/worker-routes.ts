@@ -117,9 +117,12 @@ export class WorkerRoutes {
 
   /** What lives on when a route is compiled anew: the requests that wait, and the retries under way. */
   #stateOf ({ name, policy }: RouteSpec): RouteState {
-    const hold = this.#plane.routes.get(name)?.hold ?? new HoldQueue(policy.hold)
+    const before = this.#plane.routes.get(name)
+    const hold = before?.hold ?? new HoldQueue(policy.hold)
+    const budget = before?.budget ?? new RetryBudget(policy.retries.budget)
     hold.configure(policy.hold)
-    return { hold, budget: new RetryBudget(policy.retries.budget) }
+    budget.configure(policy.retries.budget)
+    return { hold, budget }
   }
 
   #onHealthEvent (route: string, version: string, event: HealthEvent): void {

@@ -33,3 +33,16 @@ t.test('a release too many does not widen the budget', async t => {
 t.test('no share and no minimum is no retry', async t => {
   t.equal(take(new RetryBudget({ share: 0, minimum: 0 }), 1_000, 5), 0)
 })
+
+t.test('another policy counts what is under way already', async t => {
+  const budget = new RetryBudget({ share: 0, minimum: 3 })
+  t.equal(take(budget, 10, 5), 3)
+  budget.configure({ share: 0, minimum: 4 })
+  t.equal(take(budget, 10, 5), 1)
+  budget.configure({ share: 0, minimum: 2 })
+  budget.release()
+  budget.release()
+  t.equal(take(budget, 10, 5), 0, 'two are under way still')
+  budget.release()
+  t.equal(take(budget, 10, 5), 1)
+})
