@@ -24,6 +24,8 @@ export interface ByteStream {
    * @returns true when the kernel has taken them all; false when `bytes` must stay untouched until onDrain
    */
   write (bytes: Buffer): boolean
+  /** The latest write was refused by the kernel: nothing of it has been sent, and the close follows. False where that can't be known. */
+  readonly writeRefused: boolean
   /** Are there bytes that the kernel has not taken yet? */
   readonly writePending: boolean
   /** After onEnd: has the peer answered what was written with a reset? No event tells of it. False where it can't be known for sure. */

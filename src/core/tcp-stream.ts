@@ -50,6 +50,7 @@ function isStreamHandle (handle: unknown): handle is StreamHandle {
 }
 
 export class TcpStream implements ByteStream, ReadSource {
+  writeRefused = false
   readonly #feed: ReadFeed
   #socket: net.Socket
   #handle: StreamHandle | undefined
@@ -165,7 +166,8 @@ export class TcpStream implements ByteStream, ReadSource {
     const outcome = handle.writeBuffer(null, bytes)
     if (outcome === 0) return true
     if (typeof outcome === 'number') {
-      // The peer is gone; 'close' follows on its own turn.
+      // The peer is gone; 'close' follows on its own turn. Had a part been taken, the rest would be pending.
+      this.writeRefused = true
       this.#failure ??= 'EPIPE'
       this.#socket.destroy()
       return true

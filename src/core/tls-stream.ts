@@ -47,6 +47,8 @@ export interface TlsClientOptions {
 }
 
 export class TlsStream implements ByteStream, ReadSource {
+  /** What was encrypted and not taken is not known. */
+  readonly writeRefused = false
   readonly #feed: ReadFeed
   readonly #socket: tls.TLSSocket
   /** The connection below. */

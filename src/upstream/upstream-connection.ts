@@ -102,9 +102,10 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
 
   /** Writes what lies in `out`; false while the kernel has not taken all of it. */
   sendOut (): boolean {
-    this.sent = true
     this.#inOnePiece = this.outLength <= this.endpoint.segmentBytes
-    return this.#stream.write(this.out.subarray(0, this.outLength))
+    const taken = this.#stream.write(this.out.subarray(0, this.outLength))
+    this.sent = !this.#stream.writeRefused
+    return taken
   }
 
   /** Writes what lies in `out` when everything that has come in by now is handled; then onUpstreamDrain is called. */

@@ -7,6 +7,7 @@ import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../../src/core/b
 export class HeldStream implements ByteStream {
   readonly taken: Buffer[] = []
   paused = false
+  writeRefused = false
   /** A FIN was sent. */
   ended = false
   gone: 'destroyed' | 'reset' | undefined

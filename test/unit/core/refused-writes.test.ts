@@ -1,0 +1,62 @@
+/** What a stream knows of bytes that its peer has not received. */
+import net from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { createReadBuffer } from '../../../src/core/byte-stream.ts'
+import { TcpStream } from '../../../src/core/tcp-stream.ts'
+import { StreamRecorder } from '../../helpers/stream-recorder.ts'
+import { until } from '../../helpers/until.ts'
+
+async function connected (t: Test) {
+  const accepted = Promise.withResolvers<net.Socket>()
+  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, socket => { accepted.resolve(socket) })
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  const address = server.address()
+  const recorder = new StreamRecorder()
+  const there = Promise.withResolvers<void>()
+  const stream = TcpStream.connect({ address: '127.0.0.1', port: typeof address === 'object' && address !== null ? address.port : 0 }, recorder, createReadBuffer(0, 4_096, 0), () => { there.resolve() })
+  await there.promise
+  const peer = await accepted.promise
+  peer.on('error', () => {})
+  t.teardown(() => {
+    stream.destroy()
+    peer.destroy()
+    server.close()
+  })
+  return { stream, recorder, peer }
+}
+
+t.test('a write that comes after a reset, which was not read, is refused as a whole', async t => {
+  const { stream, recorder, peer } = await connected(t)
+  t.equal(stream.write(Buffer.from('first')), true)
+  t.equal(stream.writeRefused, false)
+  stream.pause()
+  peer.resetAndDestroy()
+  await wait(20)
+  stream.write(Buffer.from('second'))
+  t.equal(stream.writeRefused, true)
+  await until(() => recorder.closes.length === 1)
+  t.same(recorder.closes, ['EPIPE'])
+})
+
+t.test('after a FIN: a reset is seen that answers what was written, and none while nothing was', async t => {
+  const { stream, recorder, peer } = await connected(t)
+  peer.destroy()
+  await until(() => recorder.ended === 1)
+  t.equal(stream.isReset(), false)
+  t.equal(stream.write(Buffer.from('too late')), true)
+  t.equal(stream.writeRefused, false, 'the system has taken it')
+  await wait(20)
+  t.equal(stream.isReset(), true)
+  t.same(recorder.closes, [], 'no event has told')
+})
+
+t.test('after a FIN: no reset is seen while the peer still reads', async t => {
+  const { stream, recorder, peer } = await connected(t)
+  await new Promise<void>(resolve => { peer.end(resolve) })
+  await until(() => recorder.ended === 1)
+  stream.write(Buffer.from('in time'))
+  peer.resume()
+  await until(() => peer.bytesRead > 0)
+  t.equal(stream.isReset(), false)
+})

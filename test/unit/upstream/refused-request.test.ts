@@ -1,0 +1,59 @@
+import t from 'tap'
+import { systemClock } from '../../../src/core/clock.ts'
+import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../../../src/core/byte-stream.ts'
+import { UpstreamConnection } from '../../../src/upstream/upstream-connection.ts'
+import { ProxyBench } from '../../helpers/data-plane.ts'
+import { HeldStream } from '../../helpers/held-stream.ts'
+
+/** Its kernel refuses what is written, or takes it, and the connection ends. */
+function ending (writeRefused: boolean) {
+  let stream: HeldStream | undefined
+  let handler: ByteStreamHandler | undefined
+  const failures: string[] = []
+  const connection = new UpstreamConnection({
+    key: 'origin',
+    segmentBytes: 1_200,
+    dialer: {
+      dial (handledBy: ByteStreamHandler, buffer: ReadBuffer, onConnect: () => void): ByteStream {
+        handler = handledBy
+        stream = new HeldStream(buffer)
+        stream.writeRefused = writeRefused
+        setImmediate(onConnect)
+        return stream
+      },
+      failed: () => 'upstream_connect_failed'
+    },
+    opening () {},
+    opened () {},
+    closed () {},
+    tunnelChanged () {},
+    park: () => true,
+    unpark () {}
+  }, new ProxyBench({}, systemClock).plane)
+  const ready = new Promise<void>(resolve => {
+    connection.assign({
+      onUpstreamReady: resolve,
+      onInterimHead () {},
+      onUpgrade: () => null,
+      onResponseHead () {},
+      onResponseBody () {},
+      onUpstreamDrain () {},
+      onUpstreamFailed: (code, fault) => { failures.push(`${code}: ${fault}`) }
+    }, { idempotent: false, toHead: false, offered: '' })
+  })
+  return { connection, failures, ready, close: () => { handler?.onClose('EPIPE') } }
+}
+
+for (const refused of [true, false]) {
+  t.test(`a request that the kernel ${refused ? 'refused counts as unsent' : 'took counts as sent'} when its connection ends`, async t => {
+    const { connection, failures, ready, close } = ending(refused)
+    await ready
+    connection.reserveOut(10)
+    connection.outLength = 10
+    connection.sendOut()
+    t.equal(connection.sent, !refused)
+    close()
+    t.same(failures, ['upstream_reset: EPIPE'])
+    t.equal(connection.sent, !refused)
+  })
+}
