@@ -49,6 +49,8 @@ export class ResponseRelay {
    * @returns may the client's connection be kept after this response?
    */
   head (head: ResponseHead, framing: number, terms: RelayTerms): boolean {
+    // Another attempt may have got as far as its head.
+    this.#framing = FRAMING.plain
     let keepAlive = terms.keepAlive
     let additions = head.hasDate ? '' : `Date: ${this.#date.now()}\r\n`
     if (framing === BODY.chunked || framing === BODY.untilClose) {

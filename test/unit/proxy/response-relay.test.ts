@@ -96,3 +96,23 @@ t.test('the response has begun when its first byte was written', async t => {
   subject.reset()
   t.equal(subject.begun, false)
 })
+
+t.test('the framing of an attempt that failed after its head is forgotten', async t => {
+  const written: string[] = []
+  const downstream = {
+    write (bytes: Buffer) {
+      written.push(bytes.toString('latin1'))
+      return true
+    }
+  }
+  const subject = new ResponseRelay(downstream, new HttpDate(new FakeClock()))
+  for (const text of [CHUNKED, 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello']) {
+    const parsed = new ResponseHead({ maxHeadBytes: 4096, maxHeaderFields: 20 })
+    const buf = Buffer.alloc(RESPONSE_HEADROOM + text.length + CHUNK_TAILROOM)
+    const end = RESPONSE_HEADROOM + buf.write(text, RESPONSE_HEADROOM, 'latin1')
+    t.equal(parsed.parse(buf, RESPONSE_HEADROOM, end), 1)
+    subject.head(parsed, parsed.framing(false), { minor: 1, keepAlive: true })
+    if (text !== CHUNKED) subject.lastBody(buf, parsed.end, end, undefined)
+  }
+  t.match(written.join(''), /\r\nContent-Length: 5\r\n\r\nhello$/)
+})
