@@ -96,12 +96,12 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
    * Should a request that the balancer gave to this endpoint go there? False now and then while it starts slowly, and
    * while it is on trial and busy. A caller that hears false asks the balancer for others, a few times, asks
    * about them as well, and takes the first one if all are refused.
-   * @param inFlight requests that the endpoint has in flight
+   * @param trials requests in flight that it got on trial; what it had before, such as tunnels, says nothing
    * @param draw 32 random bits, signed or unsigned; a hash of the client and the endpoint where clients are kept on their endpoint, so
    * that each of them moves once
    */
-  admits (endpoint: EndpointHealth, inFlight: number, draw: number): boolean {
-    if (endpoint.inTrial) return inFlight === 0
+  admits (endpoint: EndpointHealth, trials: number, draw: number): boolean {
+    if (endpoint.inTrial) return trials === 0
     const share = this.#slowStart.factor(endpoint.readySinceMs, this.#recentMs)
     return share >= 1 || (draw >>> 0) < share * DRAW_RANGE
   }

@@ -9,40 +9,16 @@ import type { RetryBudget } from '../health/retry-budget.ts'
 import { RETRIES, SLOT } from '../telemetry/counter-layout.ts'
 import type { RetryReason } from '../telemetry/counter-layout.ts'
 import type { EndpointPool } from '../upstream/endpoint-pool.ts'
-import type { RequestTerms, ResponseSink } from '../upstream/response-sink.ts'
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts'
 import { repeatRule, retryReason } from './attempts.ts'
 import type { RepeatRule } from './attempts.ts'
 import { chooseVersion } from './choose-version.ts'
 import type { DataPlane } from './data-plane.ts'
-import type { ExchangeFacts } from './exchange-facts.ts'
+import type { DispatchOwner, DispatchTerms } from './dispatch-terms.ts'
 import { chargeVersion, count } from './finish.ts'
 import type { HeldRequest, HoldQueue } from './hold-queue.ts'
 import type { OutHolder } from './out-buffer.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
-
-/** What the exchange is told about its request. */
-export interface DispatchEvents {
-  /** All that was sent so far is kept in `out` and can be sent again. */
-  readonly replayable: boolean
-  /** There is no endpoint for now: the request waits, for so long at most. */
-  held (timeoutMs: number): void
-  /** The request goes to another connection, in whose `out` it lies. */
-  redirected (): void
-  /** The request, which waited, has failed. */
-  giveUp (code: ProxyErrorCode, fault: string): void
-}
-
-/** The exchange whose request it is. */
-export type DispatchOwner = ExchangeFacts & ResponseSink & DispatchEvents
-
-/** What stays the same over all attempts of a request. */
-export class DispatchTerms implements RequestTerms {
-  keyHash = 0
-  idempotent = false
-  toHead = false
-  offered = ''
-}
 
 interface Failure {
   readonly code: ProxyErrorCode | null
@@ -67,6 +43,7 @@ export class Dispatch implements HeldRequest {
   #route: RouteRuntime | null = null
   readonly #terms: DispatchTerms
   #endpoint: EndpointPool | null = null
+  #onTrial = false
   #attemptMs = 0
   /** The request, while it waits for an endpoint. */
   #parked: OutHolder | null = null
@@ -112,15 +89,19 @@ export class Dispatch implements HeldRequest {
     return restMs
   }
 
+  /** Forgets the request before. */
+  reset (): void {
+    this.connection = null
+    this.#endpoint = null
+    this.#lastKey = ''
+  }
+
   /**
    * Chooses the version and the endpoint of a request and takes a connection for it.
    * @returns null, with a connection or without one for a request that has to wait; or why there can't be one
    */
   begin (route: RouteRuntime): ProxyErrorCode | null {
     const { keyHash } = this.#terms
-    this.connection = null
-    this.#endpoint = null
-    this.#lastKey = ''
     this.#route = route
     this.#failedOver = false
     this.#tried.length = this.#uncounted = 0
@@ -141,6 +122,7 @@ export class Dispatch implements HeldRequest {
     const route = this.#route
     if (route === null) return 'no_endpoint'
     this.#parked = out
+    this.#releaseBudget()
     this.#queue = route.hold
     if (!route.hold.add(this)) {
       this.#parked = null
@@ -168,6 +150,7 @@ export class Dispatch implements HeldRequest {
       this.#send(endpoint, out)
       return true
     }
+    if (version?.pool.empty === false) this.#queue?.noteCrowd()
     if (route?.policy.whenEmpty === 'hold') return false
     // Its route has gone, or does not let requests wait any more.
     owner.giveUp('no_endpoint', '')
@@ -313,6 +296,8 @@ export class Dispatch implements HeldRequest {
     this.#attemptMs = this.#plane.recentMs
     this.#endpoint = endpoint
     endpoint.inFlight++
+    this.#onTrial = endpoint.health.inTrial
+    if (this.#onTrial) endpoint.trials++
     this.connection = connection
     connection.assign(this.#owner, this.#terms)
   }
@@ -331,7 +316,12 @@ export class Dispatch implements HeldRequest {
 
   /** Something of a good answer has come. */
   answered (status: number): void {
-    if (this.#endpoint?.health.inTrial === true && outcomeOf(null, status) === 'success') this.#endpoint.health.answered()
+    // Whatever it takes from now on, a tunnel or a stream, it is no attempt any more.
+    if (this.#budget !== null) this.#releaseBudget()
+    const endpoint = this.#endpoint
+    if (endpoint === null) return
+    if (this.#onTrial) this.#endTrial(endpoint)
+    if (endpoint.health.inTrial && outcomeOf(null, status) === 'success') endpoint.health.answered()
   }
 
   /** The request is over. `code` is null when the endpoint's answer has been passed on to its end. */
@@ -339,12 +329,15 @@ export class Dispatch implements HeldRequest {
     if (this.#parked !== null) this.leaveHold()
     if (this.#endpoint !== null) {
       this.#report(code, status)
-      this.#endpoint.inFlight--
+      this.#release(this.#endpoint)
+      this.#lastKey = this.#endpoint.key
+      this.#endpoint = null
     }
-    this.#budget?.release()
-    this.#budget = null
+    this.#releaseBudget()
     this.connection = null
+    const route = this.#route
     this.#route = null
+    if (route !== null && route.hold.crowded) route.hold.next()
   }
 
   /** The request waits no more. */
@@ -359,6 +352,21 @@ export class Dispatch implements HeldRequest {
     if (version !== null) count(version.counters, SLOT.held, change)
   }
 
+  #release (endpoint: EndpointPool): void {
+    endpoint.inFlight--
+    if (this.#onTrial) this.#endTrial(endpoint)
+  }
+
+  #endTrial (endpoint: EndpointPool): void {
+    endpoint.trials--
+    this.#onTrial = false
+  }
+
+  #releaseBudget (): void {
+    this.#budget?.release()
+    this.#budget = null
+  }
+
   #reportFailure ({ code, status, stale }: Failure): void {
     if (!stale) this.#report(code, status)
   }
@@ -370,7 +378,7 @@ export class Dispatch implements HeldRequest {
 
   /** Has done with a connection that failed; what was sent on it is still good. */
   #leave (connection: UpstreamConnection): OutHolder {
-    if (this.#endpoint !== null) this.#endpoint.inFlight--
+    if (this.#endpoint !== null) this.#release(this.#endpoint)
     this.#lastKey = this.endpointKey
     this.#endpoint = null
     this.connection = null

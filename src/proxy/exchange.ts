@@ -13,8 +13,9 @@ import type { UpstreamConnection } from '../upstream/upstream-connection.ts'
 import { isIdempotent } from './attempts.ts'
 import type { BodyPiece } from './body-piece.ts'
 import type { DataPlane } from './data-plane.ts'
-import { Dispatch, DispatchTerms } from './dispatch.ts'
-import type { DispatchEvents } from './dispatch.ts'
+import { Dispatch } from './dispatch.ts'
+import { DispatchTerms } from './dispatch-terms.ts'
+import type { DispatchEvents } from './dispatch-terms.ts'
 import type { Downstream } from './downstream.ts'
 import { ExchangeFacts } from './exchange-facts.ts'
 import type { ExchangeRecord } from './exchange-record.ts'
@@ -95,6 +96,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     this.#expects = head.expectsContinue
     this.#request.reset(head, piece, this.startMs)
     this.#relay.reset()
+    this.#dispatch.reset()
     this.#downstreamBlocked = false
   }
 

@@ -30,6 +30,7 @@ export class HoldQueue {
   /** With the bytes that were counted for each. */
   readonly #waiting = new Map<HeldRequest, number>()
   #bytes = 0
+  #crowded = false
   #nextScoutMs = 0
 
   constructor (limits: HoldLimits) {
@@ -38,6 +39,19 @@ export class HoldQueue {
 
   get size (): number { return this.#waiting.size }
   get bytes (): number { return this.#bytes }
+
+  /** Some of those that wait have an endpoint, which has no room for more for now. */
+  get crowded (): boolean { return this.#crowded }
+
+  /** Takes note that one has to wait though there is an endpoint. */
+  noteCrowd (): void { this.#crowded = true }
+
+  /** A request has ended, so there may be room for the first of those that wait. */
+  next (): void {
+    this.#crowded = false
+    // Who follows may find room as well when that one has ended.
+    if (this.#inOrder().some(request => request.tryProceed(''))) this.#crowded = this.#waiting.size > 0
+  }
 
   /** Puts other limits in force; those that wait already stay. */
   configure (limits: HoldLimits): void {

@@ -23,6 +23,8 @@ export class EndpointPool implements Candidate, ConnectionHome<UpstreamConnectio
   readonly segmentBytes: number
   readonly hash: number
   inFlight = 0
+  /** Of these, requests that came while it was on trial. */
+  trials = 0
   /** Connections open or being opened, and those being opened. */
   open = 0
   connecting = 0

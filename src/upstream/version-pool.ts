@@ -85,7 +85,7 @@ export class VersionPool {
       const pool = candidates[this.#balancer.pick(candidates, keyHash)]
       if (pool === undefined) break
       const allowed = !this.#limited || this.#endpointAllows(pool)
-      if (allowed && this.#health.admits(pool.health, pool.inFlight, this.#draw(pool, keyHash))) choice = pool
+      if (allowed && this.#health.admits(pool.health, pool.trials, this.#draw(pool, keyHash))) choice = pool
       else passOver(pool, passedOver)
       if (allowed) second ??= pool
     }

@@ -16,6 +16,7 @@ import { WorkerRoutes } from '../../src/snapshot/worker-routes.ts'
 import { AccessLog } from '../../src/telemetry/access-log.ts'
 import { SEGMENT_BYTES, SLOT, slotView, WORKER, WORKER_LENGTH } from '../../src/telemetry/counter-layout.ts'
 import { versionCounters, workerCounters, type VersionCounters, type WorkerCounters } from '../../src/telemetry/version-counters.ts'
+import type { EndpointPool } from '../../src/upstream/endpoint-pool.ts'
 import { EndpointPools } from '../../src/upstream/endpoint-pools.ts'
 import { FakeClock } from './fake-clock.ts'
 import { RawClient } from './raw-client.ts'
@@ -93,7 +94,7 @@ export function planeOptions (options: BenchOptions = {}): DataPlaneOptions {
 /** A worker's data plane in the thread of the test, with clients and origins around it. */
 export class ProxyBench {
   readonly plane: DataPlane
-  readonly pools: EndpointPools
+  readonly pools: KnownPools
   readonly routes: WorkerRoutes
   readonly page = new Float64Array(new SharedArrayBuffer(WORKER_LENGTH * Float64Array.BYTES_PER_ELEMENT))
   readonly segments: readonly SharedArrayBuffer[] = [new SharedArrayBuffer(SEGMENT_BYTES)]
@@ -121,7 +122,7 @@ export class ProxyBench {
       page: this.page
     })
     this.plane = new DataPlane(clock, this.page, accessLog, settings)
-    this.pools = new EndpointPools(this.plane)
+    this.pools = new KnownPools(this.plane)
     this.routes = new WorkerRoutes(this.plane, this.pools, new Random(7))
     this.#settings = listenerSettings({ name: 'test', ...options.listener }, 0)
     this.terminator = options.tls === undefined ? undefined : new TlsTerminator(this.plane, 'test', options.tls, new Uint8Array(48))
@@ -259,6 +260,7 @@ export class ProxyBench {
       upstreamOpen: page[WORKER.upstreamOpen] ?? NaN,
       upstreamIdle: page[WORKER.upstreamIdle] ?? NaN,
       deadlines: plane.deadlines.size,
+      endpointsInFlight: [...this.pools.known].reduce((sum, { inFlight, trials }) => sum + Math.abs(inFlight) + Math.abs(trials), 0),
       versionsInFlight: [...this.#slots.values()].reduce((sum, slot) => sum + Math.abs(versionCounters(slotView(this.segments, slot)).inFlight), 0)
     }
   }
@@ -277,7 +279,18 @@ export class ProxyBench {
   /** Ends everything and sees to it that nothing is left. */
   async close (t: Test): Promise<void> {
     await this.end()
-    t.strictSame(this.left(), { inFlight: 0, connectionsOpen: 0, connectionsOfListener: 0, upstreamOpen: 0, upstreamIdle: 0, deadlines: 0, versionsInFlight: 0 }, 'nothing is left')
+    t.strictSame(this.left(), { inFlight: 0, connectionsOpen: 0, connectionsOfListener: 0, upstreamOpen: 0, upstreamIdle: 0, deadlines: 0, endpointsInFlight: 0, versionsInFlight: 0 }, 'nothing is left')
+  }
+}
+
+/** Knows every endpoint that there ever was. */
+class KnownPools extends EndpointPools {
+  readonly known = new Set<EndpointPool>()
+
+  override acquire (...target: Parameters<EndpointPools['acquire']>): EndpointPool {
+    const pool = super.acquire(...target)
+    this.known.add(pool)
+    return pool
   }
 }
 

@@ -422,3 +422,48 @@ proxyTest('a reload between two attempts: the next one follows the new route', a
   connection.reset()
   t.equal((await client.answer()).body.toString(), 'good')
 })
+
+for (const [what, broken] of [
+  ['in its first chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot a size\r\n'],
+  ['in its second chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nnot a size\r\n']
+] as const) {
+  proxyTest(`an answer that is broken ${what}, in one read: the client gets the next one as it is framed`, async (t, bench) => {
+    await badThenGood(bench, says(broken), retries({ on: [502] }))
+    const client = await bench.client()
+    for (let round = 0; round < 2; round++) {
+      const answer = await client.ask(get())
+      t.same([statusOf(answer), answer.body.toString()], [200, 'good'])
+    }
+    t.equal(client.fault, undefined)
+    t.same(retriesOf(bench), { 502: 1 })
+  })
+}
+
+proxyTest('a retry takes of the budget until its answer begins, not until it ends', async (t, bench) => {
+  const streaming = await bench.extraOrigin((_, connection) => { connection.send('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello') })
+  const resetting = await bench.extraOrigin(reset)
+  bench.route([{ weights: { v1: 1 }, policy: retries({ budget: { share: 0, minimum: 1 } }) }])
+  for (let round = 0; round < 3; round++) {
+    bench.endpoints('v1', [resetting.port])
+    const client = await bench.client()
+    client.expect('GET')
+    client.send(get())
+    const before = resetting.requests.length
+    bench.endpoints('v1', [resetting.port, streaming.port])
+    await client.head()
+    t.ok(resetting.requests.length >= before)
+  }
+  t.equal(bench.version().retriesRefused, 0)
+})
+
+proxyTest('a request that is answered without an endpoint leaves the count of the one before alone', async (t, bench) => {
+  const origin = await bench.extraOrigin(named('good'))
+  bench.route([{ match: { path: '/here' }, weights: { v1: 1 }, policy: retries() }])
+  bench.endpoints('v1', [origin.port])
+  const client = await bench.client()
+  t.equal(statusOf(await client.ask(get('/here'))), 200)
+  for (let round = 0; round < 3; round++) t.equal(statusOf(await client.ask(get('/elsewhere'))), 404)
+  t.equal(bench.left()['endpointsInFlight'], 0)
+  await bench.until('the log', () => bench.logLines.length === 4)
+  t.same(accessLines(bench).map(({ endpoint }) => endpoint), [`127.0.0.1:${origin.port}`, null, null, null])
+}, LOGGED)

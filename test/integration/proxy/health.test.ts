@@ -169,6 +169,28 @@ timedProxyTest('on trial it gets one request at a time; a tunnel that opens pass
   waiting.destroy()
 })
 
+timedProxyTest('a tunnel that was there before does not keep an endpoint on trial', async (t, bench, advance) => {
+  const [bad] = await endpoints(bench, 2)
+  const tunnel = await bench.client()
+  tunnel.expect('GET')
+  bad.act = connection => { connection.send('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n') }
+  for (let tries = 0; tries < 2 && bad.origin.requests.length === 0; tries++) {
+    tunnel.send(get('/', 'Connection: Upgrade\r\nUpgrade: websocket\r\n'))
+    await bench.until('an answer', () => tunnel.reader.heads > tries)
+  }
+  bad.act = FAULTS[0]?.[1]
+  await ask(bench, THRESHOLD * 2)
+  t.same(reasonsOf(bench, bad), ['ejected'])
+  await advance(10_000)
+  t.same(reasonsOf(bench, bad), ['trial'])
+  bad.act = undefined
+  const before = bad.origin.requests.length
+  t.equal(failuresIn(await ask(bench, 10)), 0)
+  t.ok(bad.origin.requests.length > before, 'it was asked')
+  t.same(reasonsOf(bench, bad), [])
+  tunnel.destroy()
+})
+
 proxyTest('the only endpoint is never taken out, and of two the last one stays', async (t, bench) => {
   const [first, second] = await endpoints(bench, 2)
   bench.endpoints('v1', [first.origin.port])

@@ -325,3 +325,15 @@ proxyTest('fallback: the endpoints go while a request is on its way to one of th
   connection.reset()
   t.equal((await client.answer()).body.toString(), 'stable')
 })
+
+timedProxyTest('with a circuit breaker they go on as fast as requests end, in their order', async (t, bench) => {
+  const { circuitBreaker } = ROUTE_DEFAULTS
+  bench.route([{ weights: { v1: 1 }, whenEmpty: 'hold', policy: { ...holdPolicy(), circuitBreaker: { ...circuitBreaker, requests: 2 } } }])
+  const clients: RawClient[] = []
+  for (let index = 0; index < 20; index++) clients.push(await waiting(bench, get(`/${index}`)))
+  const origin = await bench.extraOrigin((request, connection) => { connection.send(ok(request.startLine)) })
+  bench.endpoints('v1', [origin.port])
+  // No time passes: nobody waits to be let go once a second.
+  for (const [index, client] of clients.entries()) t.equal((await client.answer()).body.toString(), `GET /${index} HTTP/1.1`)
+  t.equal(bench.version().held, 0)
+})

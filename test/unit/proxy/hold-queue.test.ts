@@ -141,3 +141,20 @@ t.test('now and then one tries by itself: the oldest that can', async t => {
   queue.tick(3_000)
   t.equal(queue.size, 1)
 })
+
+t.test('where an endpoint has no room for all, one goes on for each request that ends', async t => {
+  const { queue, log, requests } = queueOf(['a', 'b', 'c'])
+  t.equal(queue.crowded, false)
+  queue.noteCrowd()
+  queue.next()
+  t.same([log, queue.crowded], [['a'], true])
+  queue.next()
+  t.same([log, queue.crowded], [['a', 'b'], true])
+  const [, , last] = requests
+  if (last !== undefined) last.ready = false
+  queue.next()
+  t.same([log, queue.crowded], [['a', 'b'], false], 'it was tried in vain, and did not say that it was for want of room')
+  if (last !== undefined) last.ready = true
+  queue.next()
+  t.same([log, queue.crowded], [['a', 'b', 'c'], false])
+})
