@@ -160,16 +160,16 @@ export class TcpStream implements ByteStream, ReadSource {
   }
 
   write (bytes: Buffer): boolean {
-    if (this.#closed) return true
+    if (this.#closed || this.writeRefused) return true
     const handle = this.#handle
     if (handle === undefined) return this.#writeThroughStream(bytes)
     const outcome = handle.writeBuffer(null, bytes)
     if (outcome === 0) return true
     if (typeof outcome === 'number') {
-      // The peer is gone; 'close' follows on its own turn. Had a part been taken, the rest would be pending.
+      // The peer is gone. Had a part been taken, the rest would be pending. What was received before can still be read, and may be an answer.
       this.writeRefused = true
       this.#failure ??= 'EPIPE'
-      this.#socket.destroy()
+      setImmediate(() => { setImmediate(() => { this.#socket.destroy() }) })
       return true
     }
     this.#pendingWrites++

@@ -106,7 +106,8 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     }
     this.#working = null
     this.#processing = false
-    if (this.#phase !== PHASE.head || this.#pipelined !== null) return
+    if (this.#phase !== PHASE.head) return
+    if (this.#pipelined !== null) return this.#waitIdle()
     this.#stream?.resume()
     if (this.#peerEnded) this.#close()
   }
@@ -267,7 +268,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     this.#phase = PHASE.lingering
     this.#stream?.end()
     this.#stream?.resume()
-    this.#waitForEnd()
+    this.#waitForReader(LINGER_MS)
   }
 
   #linger (bytes: number): void {
@@ -279,12 +280,12 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   #close (): void {
     this.#phase = PHASE.lingering
     this.#stream?.end()
-    this.#waitForEnd()
+    this.#waitForReader(LINGER_MS)
   }
 
-  /** The end of the answer may still wait for a slow reader. */
-  #waitForEnd (): void {
-    this.waitFor(this.#stream?.writePending === true ? this.#plane.settings.timeoutsMs.streamIdle : LINGER_MS)
+  /** The end of the answer may still wait for a slow reader; what comes behind it has so long. */
+  #waitForReader (thenMs: number): void {
+    this.waitFor(this.#stream?.writePending === true ? this.#plane.settings.timeoutsMs.streamIdle : thenMs)
   }
 
   #dropRequest (): void {
@@ -326,7 +327,8 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     if (this.#phase === PHASE.tunnel) this.#tunnel?.onClientDrain()
     else if (this.#phase === PHASE.head && this.#pipelined !== null) this.#process()
     else if (this.#phase === PHASE.lingering && this.#peerEnded) this.#destroy()
-    else if (this.#phase === PHASE.lingering) this.#waitForEnd()
+    else if (this.#phase === PHASE.lingering) this.#waitForReader(LINGER_MS)
+    else if (this.#isIdle()) this.#waitIdle()
   }
 
   onClose (): void {
@@ -343,7 +345,8 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   onDeadline (): void {
     switch (this.#phase) {
       case PHASE.head:
-        if (this.#partial !== null) this.#refuse('request_timeout', 'timeouts.requestHead', this.#partial.head)
+        if (this.#stream?.writePending === true) this.abort(true)
+        else if (this.#partial !== null) this.#refuse('request_timeout', 'timeouts.requestHead', this.#partial.head)
         else this.#closeIdle()
         return
       case PHASE.tunnel:
@@ -375,7 +378,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   }
 
   #waitIdle (): void {
-    this.waitFor(this.#plane.draining ? DRAIN_IDLE_MS : this.#plane.settings.timeoutsMs.keepAliveIdle)
+    this.#waitForReader(this.#plane.draining ? DRAIN_IDLE_MS : this.#plane.settings.timeoutsMs.keepAliveIdle)
   }
 
   #destroy (): void {

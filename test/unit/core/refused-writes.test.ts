@@ -39,6 +39,20 @@ t.test('a write that comes after a reset, which was not read, is refused as a wh
   t.same(recorder.closes, ['EPIPE'])
 })
 
+t.test('what was received before a reset is read after a write was refused: it may be the answer', async t => {
+  const { stream, recorder, peer } = await connected(t)
+  stream.write(Buffer.from('the beginning of a long request'))
+  stream.pause()
+  await new Promise<void>(resolve => { peer.write('too long', () => { resolve() }) })
+  peer.resetAndDestroy()
+  await wait(20)
+  stream.resume()
+  stream.write(Buffer.from('more of it'))
+  t.equal(stream.writeRefused, true)
+  await until(() => recorder.closes.length === 1)
+  t.equal(recorder.bytes.toString(), 'too long')
+})
+
 t.test('after a FIN: a reset is seen that answers what was written, and none while nothing was', async t => {
   const { stream, recorder, peer } = await connected(t)
   peer.destroy()

@@ -55,6 +55,29 @@ proxyTest('an answer that closes the connection may wait for its reader for long
   t.equal(stream.gone, 'destroyed')
 })
 
+proxyTest('an answer on a connection that is kept waits for its reader too, in a drain as well', async (t, bench) => {
+  await bench.origin((_, connection) => { connection.send(ok('late')) })
+  const { stream, connection } = heldClient(bench)
+  stream.receive(Buffer.from(get()))
+  await bench.until('the answer', () => bench.plane.inFlight === 0 && stream.heldBytes > 0)
+  bench.plane.draining = true
+  connection.drain(false)
+  t.ok(connection.deadlineMs > performance.now() + 2 * LINGER_MS, 'as long as timeouts.streamIdle')
+  stream.take()
+  t.ok(connection.deadlineMs < performance.now() + LINGER_MS, 'from then on it is idle')
+  connection.onDeadline()
+  t.equal(stream.gone, 'destroyed')
+})
+
+proxyTest('a reader that takes nothing of an answer on a connection that is kept is cut off', async (t, bench) => {
+  await bench.origin((_, connection) => { connection.send(ok('late')) })
+  const { stream, connection } = heldClient(bench)
+  stream.receive(Buffer.from(get()))
+  await bench.until('the answer', () => bench.plane.inFlight === 0 && stream.heldBytes > 0)
+  connection.onDeadline()
+  t.equal(stream.gone, 'reset')
+})
+
 for (const taken of [false, true]) {
   proxyTest(`an answer whose end is ${taken ? 'taken' : 'never taken'} ${taken ? 'lingers, then ends in peace' : 'ends with a reset: nothing else shows that it is not whole'}`, async (t, bench) => {
     await bench.origin((_, connection) => { connection.send(ok('x')) })

@@ -49,6 +49,22 @@ t.test('the latest report counts, a worker that is gone is forgotten, and so is 
   t.same([seen(), seen('v2')], [[], ['d:1']])
 })
 
+t.test('a report that comes after its version has gone is dropped, and not there when the version returns', async t => {
+  const { book, log } = setUp()
+  const both = [{ route: 'hello', version: 'v1' }, { route: 'hello', version: 'v2' }]
+  const seen = (version: string) => [...book.summary('hello', version, 1).endpoints.keys()]
+  book.retain(both)
+  book.retain(both.slice(1))
+  book.report(0, message([ejected('late:1', 0)], true))
+  book.report(0, message([ejected('b:1', 0)], false, 'v2'))
+  t.same(messages(log), [['warn', 'an endpoint was ejected', 'b:1']], 'nor does the log speak of it')
+  book.retain(both)
+  t.same([seen('v1'), seen('v2')], [[], ['b:1']])
+  t.equal(book.summary('hello', 'v1', 1).panicWorkers, 0)
+  book.report(0, message([ejected('a:1', 0)]))
+  t.same(seen('v1'), ['a:1'], 'from then on it is heard again')
+})
+
 t.test('ejections and returns are logged once each; one that has left early is not back', async t => {
   const { book, clock, log } = setUp()
   book.report(0, message([ejected('a:1', 0), ejected('b:1', 0)]))

@@ -23,6 +23,13 @@ t.test('nothing is asked without a signal', async t => {
   t.same(await happened(), [])
 })
 
+t.test('whether a signal has come is known at once', async t => {
+  const { source, signals } = setUp()
+  t.equal(signals.wasAsked, false)
+  source.emit('SIGTERM')
+  t.equal(signals.wasAsked, true)
+})
+
 t.test('SIGTERM asks, and the delay takes its time', async t => {
   const { source, clock, signals, seen, happened } = setUp()
   source.emit('SIGTERM')
