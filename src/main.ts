@@ -3,14 +3,18 @@
  */
 import { parseArguments } from './cli/arguments.ts'
 import { assertNever } from './core/assert-never.ts'
+import { systemClock } from './core/clock.ts'
+import { StopSignals } from './runtime/stop-signals.ts'
 
 /** @returns the exit code: 0 all is well, 1 failure, 2 wrong arguments */
 async function main (args: readonly string[]): Promise<number> {
   const parsed = parseArguments(args)
   switch (parsed.command) {
     case 'run': {
+      // Loading and reading take a while, in which PID 1 would not hear a signal, and any other process would die of it.
+      const signals = new StopSignals(process, systemClock)
       const { run } = await import('./runtime/run.ts')
-      return await run({ file: parsed.configFile, env: process.env, args: parsed.flags })
+      return await run({ file: parsed.configFile, env: process.env, args: parsed.flags }, signals)
     }
     case 'validate': {
       const { validate } = await import('./runtime/validate.ts')

@@ -4,6 +4,7 @@
 import { availableParallelism } from 'node:os'
 import type { FastifyInstance } from 'fastify'
 import type { AdminDeps } from '../admin/admin-deps.ts'
+import { closeAdminApp } from '../admin/close-admin-app.ts'
 import { TokenBook } from '../admin/token-book.ts'
 import { configFileOf, type ConfigSources } from '../config/load.ts'
 import { formatFault } from '../config/config-error.ts'
@@ -328,7 +329,7 @@ export class ControlPlane {
     void patience.insisted.then(() => { this.#pool.hurry() })
     const cut = await this.#pool.drain(parseDurationMs(this.#config.drain.timeout))
     if (cut > 0) log.warn('connections were cut because the drain was over', { connections: cut })
-    await this.#close()
+    await this.#close(patience.insisted)
     log.info('weir has stopped')
   }
 
@@ -336,16 +337,17 @@ export class ControlPlane {
   async abandon (): Promise<void> {
     this.#draining = true
     await this.#pool.stop()
-    await this.#close()
+    await this.#close(Promise.resolve())
   }
 
-  async #close (): Promise<void> {
+  /** @param insisted resolves when nobody is to be waited for */
+  async #close (insisted: Promise<void>): Promise<void> {
     this.#ticker.stop()
     this.#authorities.stop()
     this.#certificates?.stop()
     await this.#prober.stop()
     await this.#discovery.stop()
-    await this.#admin?.close()
+    if (this.#admin !== undefined) await closeAdminApp(this.#admin, this.#deps.clock, insisted)
     await this.#traffic?.close()
     await this.#store?.close()
     await this.#accessLog.close()

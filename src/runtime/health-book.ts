@@ -26,6 +26,8 @@ export class HealthBook {
   readonly #clock: Clock
   /** By worker, then route and version. */
   readonly #reports = new Map<number, Map<string, HealthMessage>>()
+  /** What is configured; undefined until that has been said. */
+  #known: ReadonlySet<string> | undefined
 
   /** @param log should be throttled: an outage ejects many endpoints at once */
   constructor (log: Logger, clock: Clock) {
@@ -33,10 +35,14 @@ export class HealthBook {
     this.#clock = clock
   }
 
-  /** Takes what a worker says of a version in the place of what it said before. */
+  /**
+   * Takes what a worker says of a version in the place of what it said before. What it says of one that is not configured
+   * any more is late: it would come back to life with the version.
+   */
   report (worker: number, message: HealthMessage): void {
-    const reports = this.#reports.get(worker) ?? new Map<string, HealthMessage>()
     const key = keyOf(message.route, message.version)
+    if (this.#known?.has(key) === false) return
+    const reports = this.#reports.get(worker) ?? new Map<string, HealthMessage>()
     this.#logChanges(worker, reports.get(key), message)
     if (message.endpoints.length === 0 && !message.panic) reports.delete(key)
     else reports.set(key, message)
@@ -48,9 +54,10 @@ export class HealthBook {
     this.#reports.delete(worker)
   }
 
-  /** Forgets versions that are not configured any more. */
+  /** Says which versions are configured, and forgets the others. */
   retain (versions: ReadonlyArray<{ readonly route: string, readonly version: string }>): void {
     const known = new Set(versions.map(({ route, version }) => keyOf(route, version)))
+    this.#known = known
     for (const reports of this.#reports.values()) for (const key of reports.keys()) if (!known.has(key)) reports.delete(key)
   }
 

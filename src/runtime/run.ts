@@ -8,13 +8,17 @@ import { systemClock } from '../core/clock.ts'
 import { ProcessLogger } from '../telemetry/process-logger.ts'
 import { ControlPlane } from './control-plane.ts'
 import { releaseMemory } from './release-memory.ts'
-import { StopSignals } from './stop-signals.ts'
+import type { StopSignals } from './stop-signals.ts'
 
 /** When nothing of the start is going on any more, after it. */
 const SETTLED_MS = 1_000
 
-/** Runs until a signal says stop. @returns the exit code */
-export async function run (sources: ConfigSources): Promise<number> {
+/**
+ * Runs until a signal says stop.
+ * @param signals are heard from before this module is loaded, so that none is lost
+ * @returns the exit code
+ */
+export async function run (sources: ConfigSources, signals: StopSignals): Promise<number> {
   let loaded
   try {
     loaded = await loadConfig(sources)
@@ -24,8 +28,11 @@ export async function run (sources: ConfigSources): Promise<number> {
     return 1
   }
   const log = new ProcessLogger(loaded.config.log.level)
+  if (signals.wasAsked) {
+    log.info('weir has stopped before it was started')
+    return 0
+  }
   const plane = new ControlPlane(loaded, { clock: systemClock, log, sources })
-  const signals = new StopSignals(process, systemClock)
   process.on('SIGHUP', () => { plane.reopenLogs() })
   try {
     await plane.start(loaded.digest)

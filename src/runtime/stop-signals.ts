@@ -34,6 +34,8 @@ export class StopSignals implements StopPatience {
 
   /** Resolves at the first signal. */
   get asked (): Promise<void> { return this.#asked.promise }
+  /** Has a signal come? */
+  get wasAsked (): boolean { return this.#askedMs !== undefined }
   get insisted (): Promise<void> { return this.#insisted.promise }
 
   #onSignal (inHaste: boolean): void {

@@ -36,7 +36,10 @@ export class WorkerApp {
   readonly #routes: WorkerRoutes
   readonly #tls: WorkerTls
   readonly #lag = new LoopLag(TICK_MS)
-  #listeners: Listener[] = []
+  readonly #listeners: Listener[] = []
+  #opening: Promise<void> = Promise.resolve()
+  /** Nothing has told the listeners to close, or they are closing. */
+  #accepts = true
   #tick: TimerHandle | undefined
   #ticksToRelease: number
   #loop: EventLoopUtilization = performance.eventLoopUtilization()
@@ -104,7 +107,7 @@ export class WorkerApp {
       case 'certificates': return this.#tls.applyCertificates(message)
       case 'ticket-keys': return this.#tls.applyTicketKeys(message)
       case 'listen':
-        void this.#listen(message)
+        this.#opening = this.#listen(message)
         return
       case 'drain': return this.#drain(message.timeoutMs)
       case 'access-log-written': return this.#plane.accessLog.acknowledge(message.bytes)
@@ -117,6 +120,7 @@ export class WorkerApp {
       const { name, address, port } = config
       try {
         const tls = config.tls === undefined ? undefined : await this.#tls.terminatorFor(name)
+        if (this.#plane.draining) break
         const listener = new Listener(this.#plane, this.#ledger, listenerSettings(config, index), tls)
         await listener.listen({ address, port, reusePort: message.reusePort })
         this.#listeners.push(listener)
@@ -167,14 +171,16 @@ export class WorkerApp {
   }
 
   async #closeListeners (): Promise<void> {
+    // A worker that replaces another may be told to drain while it opens them.
+    await this.#opening
     await Promise.all(this.#listeners.map(async listener => { await listener.close() }))
-    this.#listeners = []
+    this.#accepts = false
     this.#checkDrained(this.#plane.readClock())
   }
 
   #checkDrained (nowMs: number): void {
     const open = this.#page[WORKER.connectionsOpen] ?? 0
-    const waits = open > 0 || this.#listeners.length > 0
+    const waits = open > 0 || this.#accepts
     if (this.#drained || (waits && nowMs < this.#drainUntilMs)) return
     if (open > 0 && this.#cut === 0) {
       // What that makes them say has until the next tick to leave.

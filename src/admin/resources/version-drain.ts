@@ -1,8 +1,9 @@
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { DURATION_PATTERN } from '../../core/duration.ts'
 import type { AdminDeps, VersionDrainStatus } from '../admin-deps.ts'
 import { DrainWaiters } from '../drain-waiters.ts'
 import { type Static, Type } from '../json-schema.ts'
+import { leavingClient } from '../leaving-client.ts'
 import { describeOperation } from '../operation.ts'
 import { ProblemError } from '../problem-error.ts'
 import { unknownRoute, type VersionParams, VersionParamsSchema } from '../route-params.ts'
@@ -73,7 +74,7 @@ export function versionDrainResource (app: FastifyInstance, deps: AdminDeps): vo
     const status = statusOf(deps, route, version)
     if (wait === 'false' || status.safe) return describe(status)
     if (waiters.full) throw new ProblemError('too_many_waiting', { detail: 'ask without wait=true, or later' })
-    await waiters.wait(() => deps.drain(route, version)?.safe !== false, timeoutMs, leaving(reply))
+    await waiters.wait(() => deps.drain(route, version)?.safe !== false, timeoutMs, leavingClient({ response: reply.raw, socket: request.socket }))
     return describe(statusOf(deps, route, version))
   })
 }
@@ -83,13 +84,6 @@ function statusOf (deps: AdminDeps, route: string, version: string): VersionDrai
   if (status !== undefined) return status
   if (deps.details(route) === undefined) throw unknownRoute()
   throw new ProblemError('not_found', { detail: `the route has no such version; GET /v1/routes/${route} lists them` })
-}
-
-/** Aborted when the client goes away. */
-function leaving (reply: FastifyReply): AbortSignal {
-  const controller = new AbortController()
-  reply.raw.once('close', () => { controller.abort() })
-  return controller.signal
 }
 
 function describe ({ route, version, weight, workers, inFlight, tunnels, held, endpoints, safe, why }: VersionDrainStatus): Static<typeof AnswerSchema> {

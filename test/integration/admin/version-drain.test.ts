@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import http from 'node:http'
 import type { Server } from 'node:net'
 import t from 'tap'
@@ -84,6 +85,22 @@ t.test('a client that goes away is not waited for', async (t) => {
   request.destroy()
   await eventually(async () => clock.pending === 0 ? true : undefined)
   t.pass('nobody is looked at any more')
+})
+
+t.test('a client that has gone away before it could wait is not waited for', async (t) => {
+  const { app, clock, left } = await adminFixture()
+  let looks = 0
+  Object.defineProperty(left, 'inFlight', { enumerable: true, get: () => ++looks })
+  app.addHook('onRequest', async (incoming) => {
+    request.destroy()
+    await once(incoming.socket, 'close')
+  })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  t.teardown(async () => { await app.close() })
+  const request = http.get({ port: portOf(app.server), host: '127.0.0.1', path: `${URL}?wait=true` }).on('error', () => {})
+  await eventually(async () => looks > 0 ? true : undefined)
+  await new Promise((resolve) => { setImmediate(resolve) })
+  t.equal(clock.pending, 0, 'nobody is looked at')
 })
 
 t.test('a hundred may wait', async (t) => {

@@ -98,6 +98,25 @@ t.test('flags that are unknown or wrong', async t => {
   t.match(wrong.stderr, /--workers/)
 })
 
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  t.test(`${signal} while Weir still loads its modules: it does not start, and ends with exit code 0`, async t => {
+    const [web = 0, admin = 0] = await freePorts(2)
+    const file = path.join(await temporaryDirectory(t), 'weir.yaml')
+    await writeFile(file, JSON.stringify(complete({ workers: 1, routes }, { web, admin, more: [] })))
+    const preload = `
+      import { registerHooks } from 'node:module'
+      registerHooks({ load (url, context, next) {
+        if (url.endsWith('/runtime/run.ts')) process.kill(process.pid, '${signal}')
+        return next(url, context)
+      } })`
+    const { code, stderr, stdout } = await runWeir(['run', '--config', file], { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(preload)}` })
+    t.equal(code, 0)
+    t.equal(stdout, '')
+    t.match(stderr, /weir has stopped before it was started/)
+    t.notMatch(stderr, /weir is running/)
+  })
+}
+
 t.test('an API server that never answers: Weir runs, is not ready, says why, and ends at once', async t => {
   const silent = net.createServer().listen(0, '127.0.0.1')
   const sockets = new Set<net.Socket>()
