@@ -217,7 +217,8 @@ proxyTest('an answer of 503 by the only endpoint is passed on: it is there', asy
   t.equal(bench.version().held, 0)
 })
 
-proxyTest('when no more may wait, what is refused fails as ever', async (t, bench) => {
+timedProxyTest('when no more may wait, what is refused fails as ever', async (t, bench) => {
+  // No time passes: what waits does not try now and then, and so keeps its place.
   holdRoute(bench, { maxRequests: 1 })
   bench.endpoints('v1', [await closedPort()])
   const first = await waiting(bench)
