@@ -70,6 +70,7 @@ export class HoldQueue {
    */
   add (request: HeldRequest): boolean {
     if (!this.hasRoom(request.heldBytes)) return false
+    if (this.#waiting.size === 0) this.#nextScoutMs = Math.max(this.#nextScoutMs, request.sinceMs + SCOUT_MS)
     this.#waiting.set(request, request.heldBytes)
     this.#bytes += request.heldBytes
     return true

@@ -158,3 +158,13 @@ t.test('where an endpoint has no room for all, one goes on for each request that
   queue.next()
   t.same([log, queue.crowded], [['a', 'b', 'c'], false])
 })
+
+t.test('the first one does not try before a second has passed since it came', async t => {
+  const queue = new HoldQueue({ maxRequests: 10, maxBytes: 10_000 })
+  const log: string[] = []
+  queue.add(new Waiting(queue, log, { name: 'a', sinceMs: 5_000 }))
+  queue.tick(5_999)
+  t.same(log, [])
+  queue.tick(6_000)
+  t.same(log, ['a'])
+})
