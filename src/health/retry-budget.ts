@@ -12,7 +12,6 @@ export interface RetryBudgetPolicy {
 export class RetryBudget {
   #policy: RetryBudgetPolicy
   #underWay = 0
-  #refused = 0
 
   constructor (policy: RetryBudgetPolicy) {
     this.#policy = policy
@@ -25,8 +24,6 @@ export class RetryBudget {
 
   /** Retries that were taken and not released yet. */
   get underWay (): number { return this.#underWay }
-  /** How often there was no budget. */
-  get refused (): number { return this.#refused }
 
   /**
    * Takes one retry out of the budget; who gets true has to call `release` once when that attempt is over.
@@ -38,7 +35,6 @@ export class RetryBudget {
       this.#underWay++
       return true
     }
-    this.#refused++
     return false
   }
 

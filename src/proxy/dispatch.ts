@@ -38,6 +38,8 @@ const MAX_RETRIED = 48
 export class Dispatch implements HeldRequest {
   /** The connection of the current attempt. */
   connection: UpstreamConnection | null = null
+  /** The key of the endpoint that was tried last; empty when there was none. */
+  endpointKey = ''
   readonly #plane: DataPlane
   readonly #owner: DispatchOwner
   #route: RouteRuntime | null = null
@@ -48,7 +50,6 @@ export class Dispatch implements HeldRequest {
   /** The request, while it waits for an endpoint. */
   #parked: OutHolder | null = null
   #queue: HoldQueue | null = null
-  #lastKey = ''
   /** Endpoints of the present version that have failed, in order. */
   readonly #tried: EndpointPool[] = []
   /** Attempts that do not count for the limit: nothing was sent before the request waited, or another version failed. */
@@ -65,8 +66,6 @@ export class Dispatch implements HeldRequest {
     this.#terms = terms
   }
 
-  /** The key of the endpoint that was tried last; empty when there was none. */
-  get endpointKey (): string { return this.#endpoint?.key ?? this.#lastKey }
   get heldBytes (): number { return this.#parked?.outLength ?? 0 }
   get sinceMs (): number { return this.#owner.startMs }
   /** Bytes of the request that are worth keeping for another attempt. */
@@ -91,9 +90,7 @@ export class Dispatch implements HeldRequest {
 
   /** Forgets the request before. */
   reset (): void {
-    this.connection = null
-    this.#endpoint = null
-    this.#lastKey = ''
+    this.endpointKey = ''
   }
 
   /**
@@ -295,6 +292,7 @@ export class Dispatch implements HeldRequest {
     owner.reused = !connection.connecting
     this.#attemptMs = this.#plane.recentMs
     this.#endpoint = endpoint
+    this.endpointKey = endpoint.key
     endpoint.inFlight++
     this.#onTrial = endpoint.health.inTrial
     if (this.#onTrial) endpoint.trials++
@@ -330,7 +328,6 @@ export class Dispatch implements HeldRequest {
     if (this.#endpoint !== null) {
       this.#report(code, status)
       this.#release(this.#endpoint)
-      this.#lastKey = this.#endpoint.key
       this.#endpoint = null
     }
     this.#releaseBudget()
@@ -379,7 +376,6 @@ export class Dispatch implements HeldRequest {
   /** Has done with a connection that failed; what was sent on it is still good. */
   #leave (connection: UpstreamConnection): OutHolder {
     if (this.#endpoint !== null) this.#release(this.#endpoint)
-    this.#lastKey = this.endpointKey
     this.#endpoint = null
     this.connection = null
     connection.destroy()

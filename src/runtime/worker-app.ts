@@ -38,7 +38,7 @@ export class WorkerApp {
   readonly #lag = new LoopLag(TICK_MS)
   readonly #listeners: Listener[] = []
   #opening: Promise<void> = Promise.resolve()
-  /** Nothing has told the listeners to close, or they are closing. */
+  /** The listeners are not closed yet. */
   #accepts = true
   #tick: TimerHandle | undefined
   #ticksToRelease: number

@@ -17,6 +17,16 @@ export function retriesOf (bench: ProxyBench, version = 'v1'): Readonly<Partial<
   return Object.fromEntries(RETRY_REASONS.flatMap((reason, index) => counts[index] === 0 ? [] : [[reason, counts[index]]]))
 }
 
+/** Ends the connection instead of answering. */
+export const reset: OriginHandler = (_, connection) => { connection.reset() }
+export const closes: OriginHandler = (_, connection) => { connection.end() }
+
+/** Sends these bytes. */
+export const says = (bytes: string): OriginHandler => (_, connection) => { connection.send(bytes) }
+
+/** An answer of a gateway. */
+export const unavailable = (status: number): string => `HTTP/1.1 ${status} Not Now\r\nContent-Length: 3\r\n\r\nnot`
+
 /** Answers with its name. */
 export const named = (name: string): OriginHandler => (_, connection) => { connection.send(ok(name)) }
 

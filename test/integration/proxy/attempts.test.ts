@@ -4,13 +4,9 @@ import { fullBacklog } from '../../helpers/full-backlog.ts'
 import { get, post } from '../../helpers/raw-client.ts'
 import { statusOf } from '../../helpers/raw-http.ts'
 import { ok, type OriginHandler } from '../../helpers/raw-origin.ts'
-import { accessLines, badThenGood, named, NO_EJECTION, retries, retriesOf } from '../../helpers/two-endpoints.ts'
+import { accessLines, badThenGood, closes, named, NO_EJECTION, reset, retries, retriesOf, says, unavailable } from '../../helpers/two-endpoints.ts'
 
 const LOGGED = { accessLog: { mode: 'on', sampleRate: 1 } } as const
-const reset: OriginHandler = (_, connection) => { connection.reset() }
-const closes: OriginHandler = (_, connection) => { connection.end() }
-const says = (bytes: string): OriginHandler => (_, connection) => { connection.send(bytes) }
-const unavailable = (status: number): string => `HTTP/1.1 ${status} Not Now\r\nContent-Length: 3\r\n\r\nnot`
 const put = (body: string): string => post('/', body).replace('POST', 'PUT')
 
 for (const request of [get(), post('/', 'body'), put('body'), post('/', 'body').replace('POST', 'PATCH')]) {
@@ -288,125 +284,6 @@ proxyTest('an endpoint that dies in the middle of the body: what was sent and th
   t.equal(good.requests[0]?.body.toString(), 'a'.repeat(1_000) + 'b'.repeat(1_000) + 'c'.repeat(1_000))
 })
 
-proxyTest('the budget stops a storm of retries, but not what never reached an endpoint', async (t, bench) => {
-  const REQUESTS = 40
-  const origins = await Promise.all([1, 2].map(async () => await bench.extraOrigin()))
-  bench.route([{ weights: { v1: 1 }, policy: retries({ on: [503], attempts: 5, budget: { share: 0.1, minimum: 2 } }) }])
-  bench.endpoints('v1', origins.map(({ port }) => port))
-  const clients = await Promise.all(Array.from({ length: REQUESTS }, async () => await bench.client()))
-  for (const client of clients) {
-    client.expect('GET')
-    client.send(get())
-  }
-  const total = (): number => origins.reduce((sum, { requests }) => sum + requests.length, 0)
-  await bench.until('all requests', () => total() === REQUESTS)
-  // All fail at the same time: a tenth of them may try again.
-  for (const { connections } of origins) for (const connection of connections) connection.send(unavailable(503))
-  await bench.until('the further attempts', () => total() === REQUESTS + 4)
-  t.equal(bench.version().retriesRefused, REQUESTS - 4)
-  for (const { connections } of origins) for (const connection of connections) if (!connection.ended) connection.send(ok('in the end'))
-  const statuses = (await Promise.all(clients.map(async client => statusOf(await client.answer())))).sort()
-  t.same([statuses.filter(status => status === 503).length, statuses.filter(status => status === 200).length], [REQUESTS - 4, 4])
-  t.equal(total(), REQUESTS + 4)
-  t.same(retriesOf(bench), { 503: 4 })
-
-  bench.endpoints('v1', [...await Promise.all([closedPort(), closedPort()]), ...origins.map(({ port }) => port)])
-  for (const client of clients) {
-    client.expect('GET')
-    client.send(get())
-  }
-  await bench.until('all requests again', () => total() === 2 * REQUESTS + 4)
-  for (const { connections } of origins) for (const connection of connections) if (!connection.ended) connection.send(ok())
-  for (const client of clients) t.equal(statusOf(await client.answer()), 200)
-  t.equal(bench.version().retriesRefused, REQUESTS - 4, 'refused connections ask for no budget')
-})
-
-proxyTest('what was taken from the budget is given back with the end of the request', async (t, bench) => {
-  const origins = await Promise.all([1, 2].map(async () => await bench.extraOrigin(says(unavailable(503)))))
-  bench.route([{ weights: { v1: 1 }, policy: retries({ on: [503], attempts: 2, budget: { share: 0, minimum: 1 } }) }])
-  bench.endpoints('v1', origins.map(({ port }) => port))
-  const client = await bench.client()
-  for (let round = 0; round < 5; round++) await client.ask(get())
-  t.same(retriesOf(bench), { 503: 5 })
-  t.equal(bench.version().retriesRefused, 0)
-})
-
-proxyTest('a kept-alive connection that the origin closes under a GET: the GET is repeated, even at the same endpoint', async (t, bench) => {
-  const origin = await bench.origin((_, connection) => {
-    if (connection.reader.messages.length === 1) connection.send(ok('first'))
-    else connection.end()
-  })
-  const client = await bench.client()
-  await client.ask(get())
-  for (let round = 0; round < 6; round++) t.equal((await client.ask(get())).body.toString(), 'first')
-  t.same(retriesOf(bench), { reset: 6 })
-  t.same(bench.version().requestsByClass, [0, 7, 0, 0, 0])
-  t.equal(origin.requests.length, 13)
-  t.equal(bench.version().ejections, 0)
-})
-
-for (const [how, end, elsewhere] of [
-  ['a FIN, as of a server that closes idle connections: the client stays with its endpoint', closes, false],
-  ['a reset, as of one that dies: another endpoint is asked', reset, true]
-] as const satisfies ReadonlyArray<readonly [string, OriginHandler, boolean]>) {
-  proxyTest(`a kept-alive connection ends under a GET with ${how}`, async (t, bench) => {
-    const ending = (name: string): OriginHandler => (request, connection) => {
-      if (connection.reader.messages.length === 1) connection.send(ok(name))
-      else end(request, connection)
-    }
-    const origins = { one: await bench.extraOrigin(ending('one')), other: await bench.extraOrigin(ending('other')) }
-    bench.route([{ affinity: { by: 'client-ip', level: 'endpoint' }, balancing: 'rendezvous', weights: { v1: 1 }, policy: NO_EJECTION }])
-    bench.endpoints('v1', Object.values(origins).map(({ port }) => port))
-    const client = await bench.client()
-    const first = (await client.ask(get())).body.toString()
-    t.equal((await client.ask(get())).body.toString() !== first, elsewhere)
-    t.same(retriesOf(bench), { reset: 1 })
-  })
-}
-
-proxyTest('a kept-alive connection that the origin closes under a POST: a 502, and it was executed once', async (t, bench) => {
-  const origin = await bench.origin((_, connection) => {
-    if (connection.reader.messages.length === 1) connection.send(ok('first'))
-    else connection.end()
-  })
-  const client = await bench.client()
-  await client.ask(get())
-  t.equal(statusOf(await client.ask(post('/', 'once'))), 502)
-  t.equal(origin.requests.filter(({ body }) => body.toString() === 'once').length, 1)
-  t.same(retriesOf(bench), {})
-})
-
-for (const how of ['FIN', 'RST'] as const) {
-  proxyTest(`a ${how} that is there already when a POST comes: it is not lost, not executed twice, and the endpoint is not blamed`, async (t, bench) => {
-    const origin = await bench.origin((request, connection) => { connection.send(ok(request.body)) })
-    const client = await bench.client()
-    for (let round = 0; round < 12; round++) {
-      t.equal((await client.ask(post('/', `body ${round}`))).body.toString(), `body ${round}`)
-      const connection = origin.connections.at(-1)
-      // The news and the request arrive in the same turn of the proxy, in either order.
-      if (round % 2 === 0) client.socket.cork()
-      if (how === 'FIN') connection?.end()
-      else connection?.reset()
-      if (round % 2 === 0) process.nextTick(() => { client.socket.uncork() })
-    }
-    t.same(origin.requests.map(({ body }) => body.toString()), Array.from({ length: 12 }, (_, round) => `body ${round}`))
-    t.equal(bench.version().ejections, 0)
-  })
-}
-
-proxyTest('an endpoint that says something on an idle connection: it is not taken for the answer to a POST', async (t, bench) => {
-  const origin = await bench.origin((request, connection) => { connection.send(ok(request.body)) })
-  const client = await bench.client()
-  await client.ask(post('/', 'first'))
-  client.expect('POST')
-  client.socket.write(post('/', 'second'))
-  // As servers do that close idle connections.
-  origin.connections[0]?.send('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-  const answer = await client.answer()
-  t.same([statusOf(answer), answer.body.toString()], [200, 'second'])
-  t.equal(origin.requests.filter(({ body }) => body.toString() === 'second').length, 1)
-})
-
 proxyTest('a reload between two attempts: the next one follows the new route', async (t, bench) => {
   const bad = await bench.extraOrigin()
   const good = await bench.extraOrigin(named('good'))
@@ -438,23 +315,6 @@ for (const [what, broken] of [
     t.same(retriesOf(bench), { 502: 1 })
   })
 }
-
-proxyTest('a retry takes of the budget until its answer begins, not until it ends', async (t, bench) => {
-  const streaming = await bench.extraOrigin((_, connection) => { connection.send('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello') })
-  const resetting = await bench.extraOrigin(reset)
-  bench.route([{ weights: { v1: 1 }, policy: retries({ budget: { share: 0, minimum: 1 } }) }])
-  for (let round = 0; round < 3; round++) {
-    bench.endpoints('v1', [resetting.port])
-    const client = await bench.client()
-    client.expect('GET')
-    client.send(get())
-    const before = resetting.requests.length
-    bench.endpoints('v1', [resetting.port, streaming.port])
-    await client.head()
-    t.ok(resetting.requests.length >= before)
-  }
-  t.equal(bench.version().retriesRefused, 0)
-})
 
 proxyTest('a request that is answered without an endpoint leaves the count of the one before alone', async (t, bench) => {
   const origin = await bench.extraOrigin(named('good'))

@@ -6,7 +6,7 @@ const take = (budget: RetryBudget, active: number, times: number) => Array.from(
 t.test('the minimum is there however few requests there are', async t => {
   const budget = new RetryBudget({ share: 0.2, minimum: 3 })
   t.equal(take(budget, 1, 10), 3)
-  t.equal(budget.refused, 7)
+  t.equal(budget.underWay, 3)
 })
 
 t.test('the share of the requests in flight is there beyond it', async t => {

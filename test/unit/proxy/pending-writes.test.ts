@@ -1,8 +1,8 @@
 /** Who owns a buffer while a write waits: the cases that a real kernel meets only now and then. */
 import type { ReadBuffer } from '../../../src/core/byte-stream.ts'
 import type { DownstreamHttp1 } from '../../../src/proxy/downstream-http1.ts'
-import { proxyTest } from '../../helpers/data-plane.ts'
-import { heldClient } from '../../helpers/held-client.ts'
+import { proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
+import { heldClient, type HeldClient } from '../../helpers/held-client.ts'
 import type { HeldStream } from '../../helpers/held-stream.ts'
 import { get } from '../../helpers/raw-client.ts'
 import { MessageReader } from '../../helpers/raw-http.ts'
@@ -55,11 +55,17 @@ proxyTest('an answer that closes the connection may wait for its reader for long
   t.equal(stream.gone, 'destroyed')
 })
 
-proxyTest('an answer on a connection that is kept waits for its reader too, in a drain as well', async (t, bench) => {
+/** A kept connection whose answer the kernel has not taken. */
+async function answerInHand (bench: ProxyBench): Promise<HeldClient> {
   await bench.origin((_, connection) => { connection.send(ok('late')) })
-  const { stream, connection } = heldClient(bench)
-  stream.receive(Buffer.from(get()))
-  await bench.until('the answer', () => bench.plane.inFlight === 0 && stream.heldBytes > 0)
+  const client = heldClient(bench)
+  client.stream.receive(Buffer.from(get()))
+  await bench.until('the answer', () => bench.plane.inFlight === 0 && client.stream.heldBytes > 0)
+  return client
+}
+
+proxyTest('an answer on a connection that is kept waits for its reader too, in a drain as well', async (t, bench) => {
+  const { stream, connection } = await answerInHand(bench)
   bench.plane.draining = true
   connection.drain(false)
   t.ok(connection.deadlineMs > performance.now() + 2 * LINGER_MS, 'as long as timeouts.streamIdle')
@@ -70,10 +76,7 @@ proxyTest('an answer on a connection that is kept waits for its reader too, in a
 })
 
 proxyTest('a reader that takes nothing of an answer on a connection that is kept is cut off', async (t, bench) => {
-  await bench.origin((_, connection) => { connection.send(ok('late')) })
-  const { stream, connection } = heldClient(bench)
-  stream.receive(Buffer.from(get()))
-  await bench.until('the answer', () => bench.plane.inFlight === 0 && stream.heldBytes > 0)
+  const { stream, connection } = await answerInHand(bench)
   connection.onDeadline()
   t.equal(stream.gone, 'reset')
 })

@@ -11,8 +11,8 @@ import { readWithNode } from '../../helpers/node-http-parser.ts'
 
 interface Relayed { readonly text: string, readonly reading: Reading, readonly writes: number, readonly keepAlive: boolean, readonly untilClose: boolean }
 
-/** Relays a head with the first of these pieces behind it in the same buffer, the others in buffers of their own. */
-function relay (head: string, pieces: readonly string[], { minor = 1, trailers = '' } = {}): Relayed {
+/** A relay, and what it writes. */
+function createRelay () {
   const written: string[] = []
   const downstream = {
     write (bytes: Buffer) {
@@ -20,7 +20,12 @@ function relay (head: string, pieces: readonly string[], { minor = 1, trailers =
       return true
     }
   }
-  const subject = new ResponseRelay(downstream, new HttpDate(new FakeClock()))
+  return { subject: new ResponseRelay(downstream, new HttpDate(new FakeClock())), written }
+}
+
+/** Relays a head with the first of these pieces behind it in the same buffer, the others in buffers of their own. */
+function relay (head: string, pieces: readonly string[], { minor = 1, trailers = '' } = {}): Relayed {
+  const { subject, written } = createRelay()
   const parsed = new ResponseHead({ maxHeadBytes: 4096, maxHeaderFields: 20 })
   let keepAlive = true
   for (const [index, piece] of pieces.entries()) {
@@ -98,14 +103,7 @@ t.test('the response has begun when its first byte was written', async t => {
 })
 
 t.test('the framing of an attempt that failed after its head is forgotten', async t => {
-  const written: string[] = []
-  const downstream = {
-    write (bytes: Buffer) {
-      written.push(bytes.toString('latin1'))
-      return true
-    }
-  }
-  const subject = new ResponseRelay(downstream, new HttpDate(new FakeClock()))
+  const { subject, written } = createRelay()
   for (const text of [CHUNKED, 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello']) {
     const parsed = new ResponseHead({ maxHeadBytes: 4096, maxHeaderFields: 20 })
     const buf = Buffer.alloc(RESPONSE_HEADROOM + text.length + CHUNK_TAILROOM)
