@@ -1,7 +1,7 @@
 import { Ajv } from 'ajv'
 import standalone from 'ajv/dist/standalone/index.js'
-import { ConfigSchema } from '../../src/config/schema.ts'
 import type { Generator } from './generator.ts'
+import { writtenSchema } from './written-schema.ts'
 
 const HEAD = `// @ts-nocheck
 /* eslint-disable */
@@ -30,7 +30,7 @@ export const configCheck: Generator = {
   path: 'src/config/config-check.ts',
   content () {
     // Compiled here and not from config/weir.schema.json: the first run after a change writes both.
-    const schema: object = JSON.parse(JSON.stringify(ConfigSchema, (key, value: unknown) => key === 'description' && typeof value === 'string' ? undefined : value))
+    const schema: object = JSON.parse(JSON.stringify(writtenSchema(), (key, value: unknown) => key === 'description' && typeof value === 'string' ? undefined : value))
     // `allErrors` because a user wants to know all faults at once; without `verbose` and `messages`, which explain-errors.ts
     // does not need and which would put the schema and a sentence into each error.
     const ajv = new Ajv({ allErrors: true, strict: true, useDefaults: true, messages: false, code: { source: true, esm: true } })
