@@ -4,6 +4,7 @@ import type { Endpoint } from '../core/endpoint.ts'
 import type { ListWatchStats } from '../kube/list-watch.ts'
 import type { EndpointSource, EndpointSourceStatus } from './endpoint-source.ts'
 import { NamespaceSlices, type SlicesContext } from './namespace-slices.ts'
+import type { IpFamilyChoice } from './one-per-pod.ts'
 import { SlicesSource } from './slices-source.ts'
 import { StaticSource } from './static-source.ts'
 
@@ -12,6 +13,8 @@ export interface EndpointRegistryOptions extends SlicesContext {
   readonly namespace?: string | undefined
   /** Addresses and CIDRs that may be dialled although they are refused otherwise. */
   readonly allowAddresses: readonly string[]
+  /** Which addresses of a dual-stack Service are used; `auto` by default. */
+  readonly ipFamily?: IpFamilyChoice
   /** Told of all endpoints of a version whenever they differ from those told before. */
   readonly onEndpoints: (route: string, version: string, endpoints: readonly Endpoint[]) => void
   /** Told once, when every version has had its first list. */
@@ -138,7 +141,7 @@ export class EndpointRegistry {
   #sourceOf ({ endpoints }: VersionConfig): EndpointSource {
     if ('static' in endpoints) return new StaticSource(endpoints.static, this.#options.clock.wallMs())
     const namespace = this.#namespaceOf(endpoints.namespace ?? this.#options.namespace)
-    return new SlicesSource({ namespace, service: endpoints.service, port: endpoints.port, allowed: this.#allowed })
+    return new SlicesSource({ namespace, service: endpoints.service, port: endpoints.port, allowed: this.#allowed, ipFamily: this.#options.ipFamily ?? 'auto' })
   }
 
   #namespaceOf (namespace: string | undefined): NamespaceSlices {

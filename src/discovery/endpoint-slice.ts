@@ -9,6 +9,8 @@ export interface SliceEndpoint {
   readonly ready: boolean
   readonly serving: boolean
   readonly terminating: boolean
+  /** The pod behind it, the same in the slices of both families; empty when the slice names none. */
+  readonly pod: string
 }
 
 export interface SlicePort {
@@ -29,6 +31,9 @@ export interface EndpointSlice {
 
 /** The longest text of an address that is kept: enough for any IPv6 address, bounded for rubbish. */
 const MAX_ADDRESS_LENGTH = 64
+
+/** Names of pods have at most 253 characters. */
+const MAX_POD_LENGTH = 253
 
 /** Reads whatever the API server sent as an EndpointSlice. Never throws: what can't be read is left out. */
 export function readEndpointSlice (object: unknown): EndpointSlice {
@@ -53,8 +58,15 @@ function readEndpoint (endpoint: UntrustedObject | undefined): SliceEndpoint | u
     address: address.slice(0, MAX_ADDRESS_LENGTH),
     ready,
     serving: asFlag(conditions?.['serving'], ready),
-    terminating: asFlag(conditions?.['terminating'], false)
+    terminating: asFlag(conditions?.['terminating'], false),
+    pod: podOf(asObject(endpoint?.['targetRef']))
   }
+}
+
+/** A uid tells a pod from an earlier one of the same name; hand-written references may have the name only. */
+function podOf (target: UntrustedObject | undefined): string {
+  const id = asText(target?.['uid']) ?? asText(target?.['name']) ?? ''
+  return id.slice(0, MAX_POD_LENGTH)
 }
 
 function asFlag (value: unknown, whenNil: boolean): boolean {

@@ -1,14 +1,10 @@
-import type { CidrSet } from '../core/cidr-set.ts'
 import type { EndpointListener, EndpointSource, EndpointSourceStatus, IgnoredAddress } from './endpoint-source.ts'
-import { endpointsOfSlices } from './endpoint-slices.ts'
+import { endpointsOfSlices, type SliceSelection } from './endpoint-slices.ts'
 import type { NamespaceSlices, SlicesListener } from './namespace-slices.ts'
 
-export interface SlicesSourceOptions {
+export interface SlicesSourceOptions extends SliceSelection {
   readonly namespace: NamespaceSlices
   readonly service: string
-  /** The name of the port in the slices, or its number there. */
-  readonly port: string | number
-  readonly allowed: CidrSet
 }
 
 /** The endpoints of one port of a Kubernetes Service, from its EndpointSlices. */
@@ -23,9 +19,9 @@ export class SlicesSource implements EndpointSource {
   }
 
   start (listener: EndpointListener): void {
-    const { namespace, service, port, allowed } = this.#options
+    const { namespace, service } = this.#options
     const onSlices: SlicesListener = (slices) => {
-      const { endpoints, ignored } = endpointsOfSlices(slices, port, allowed)
+      const { endpoints, ignored } = endpointsOfSlices(slices, this.#options)
       this.#synced = true
       this.#ignored = ignored
       listener(endpoints)

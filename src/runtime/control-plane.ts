@@ -128,7 +128,7 @@ export class ControlPlane {
 
   #createDiscovery (config: Config): EndpointRegistry {
     const { clock } = this.#deps
-    const { kubeconfig, context, namespace, allowAddresses } = config.kubernetes
+    const { kubeconfig, context, namespace, allowAddresses, ipFamily } = config.kubernetes
     const random = new Random()
     return new EndpointRegistry({
       api: new KubeClient({ loadCredentials: async () => await loadKubeCredentials({ kubeconfig, context }), clock }),
@@ -136,6 +136,7 @@ export class ControlPlane {
       random: () => random.nextUint32() / RANDOM_RANGE,
       namespace,
       allowAddresses,
+      ipFamily,
       onEndpoints: (route, version, endpoints) => {
         this.#pool.sendEndpoints(route, version, endpoints)
         this.#prober.refresh(route, version)

@@ -65,7 +65,7 @@ t.test('rubbish never throws', async (t) => {
   fc.assert(fc.property(fc.anything({ withNullPrototype: true }), fc.json(), (anything, json) => {
     const parsed: unknown = JSON.parse(json)
     for (const object of [anything, parsed, { endpoints: [parsed], ports: [parsed] }, { metadata: parsed, endpoints: parsed, ports: parsed }]) {
-      endpointsOfSlices([readEndpointSlice(object)], 'http', ALLOWED)
+      endpointsOfSlices([readEndpointSlice(object)], { port: 'http', allowed: ALLOWED, ipFamily: 'auto' })
     }
   }))
   t.pass()
@@ -92,7 +92,7 @@ t.test('events in any order end where a list of what remains ends', async (t) =>
 })
 
 function read (slices: readonly SliceContent[]) {
-  return endpointsOfSlices(slices.map((each) => readEndpointSlice(objectOf('x', each))), 'http', ALLOWED)
+  return endpointsOfSlices(slices.map((each) => readEndpointSlice(objectOf('x', each))), { port: 'http', allowed: ALLOWED, ipFamily: 'auto' })
 }
 
 /** What a source tells last, after a list and events; the clock moves on after every `batch` events. */
@@ -112,7 +112,7 @@ async function replay (items: readonly unknown[], events: readonly KubeWatchEven
   }
   const done = Promise.withResolvers<undefined>()
   const namespace = new NamespaceSlices('ns', { api, clock, random: () => 0, onFailure: (_namespace, error) => { done.reject(error) } })
-  const source = new SlicesSource({ namespace, service: 'web', port: 'http', allowed: ALLOWED })
+  const source = new SlicesSource({ namespace, service: 'web', port: 'http', allowed: ALLOWED, ipFamily: 'auto' })
   let last: readonly Endpoint[] = []
   source.start((endpoints) => { last = endpoints })
   await done.promise

@@ -16,7 +16,7 @@ function endpointOf (address: string, conditions?: unknown): unknown {
 }
 
 function found (slices: readonly unknown[], port: string | number = 'http') {
-  return endpointsOfSlices(slices.map(readEndpointSlice), port, NONE)
+  return endpointsOfSlices(slices.map(readEndpointSlice), { port, allowed: NONE, ipFamily: 'auto' })
 }
 
 function keys (slices: readonly unknown[], port: string | number = 'http'): readonly string[] {
@@ -26,9 +26,8 @@ function keys (slices: readonly unknown[], port: string | number = 'http'): read
 t.test('several slices of a service make one list, sorted', async (t) => {
   t.strictSame(keys([
     sliceOf([endpointOf('192.0.2.9'), endpointOf('192.0.2.10')]),
-    sliceOf([endpointOf('2001:db8::1')], { addressType: 'IPv6' }),
     sliceOf([endpointOf('192.0.2.1')], { ports: [{ name: 'http', port: 9090 }] })
-  ]), ['192.0.2.10:8080', '192.0.2.1:9090', '192.0.2.9:8080', '[2001:db8::1]:8080'])
+  ]), ['192.0.2.10:8080', '192.0.2.1:9090', '192.0.2.9:8080'])
 })
 
 t.test('conditions that are nil mean: ready, serving as ready, not terminating', async (t) => {
@@ -64,6 +63,17 @@ t.test('a duplicate takes the better conditions, whichever slice comes first', a
     t.strictSame(found(slices.toReversed()).endpoints, alone)
     t.strictSame(found([sliceOf([endpointOf('192.0.2.1', loser), endpointOf('192.0.2.1', winner)])]).endpoints, alone, 'in one slice')
   }
+})
+
+t.test('the slices tell how many they are and which ports they name', async (t) => {
+  const ports = [{ name: 'metrics', port: 9100 }, { name: 'http', port: 8080 }, { name: 'dns', protocol: 'UDP', port: 53 }]
+  const slices = [sliceOf(null, { ports: null }), sliceOf([endpointOf('192.0.2.1')], { ports }), sliceOf([endpointOf('192.0.2.2')], { ports })]
+  const named = [{ name: 'http', port: 8080 }, { name: 'metrics', port: 9100 }]
+  t.strictSame(found(slices, 80).facts, { slices: 3, ports: named, portFound: false, otherFamily: 0 })
+  t.strictSame(found(slices, 'http').facts, { slices: 3, ports: named, portFound: true, otherFamily: 0 })
+  t.strictSame(found([], 'http').facts, { slices: 0, ports: [], portFound: false, otherFamily: 0 })
+  const many = Array.from({ length: 100 }, (_, index) => ({ name: `p${index}`, port: 1_000 + index }))
+  t.equal(found([sliceOf([], { ports: many })]).facts.ports.length, 20)
 })
 
 t.test('one IPv6 address in two spellings is one endpoint', async (t) => {
@@ -129,7 +139,7 @@ t.test('refused addresses are listed with their reason, once each and not withou
 
 t.test('allowed addresses are dialled', async (t) => {
   const slices = [sliceOf([endpointOf('127.0.0.1'), endpointOf('169.254.0.1')])].map(readEndpointSlice)
-  t.strictSame(endpointsOfSlices(slices, 'http', new CidrSet(['127.0.0.0/8'])).endpoints.map(endpointKey), ['127.0.0.1:8080'])
+  t.strictSame(endpointsOfSlices(slices, { port: 'http', allowed: new CidrSet(['127.0.0.0/8']), ipFamily: 'auto' }).endpoints.map(endpointKey), ['127.0.0.1:8080'])
 })
 
 t.test('garbage never throws', async (t) => {

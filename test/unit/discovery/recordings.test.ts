@@ -19,7 +19,7 @@ async function recordingOf (name: string): Promise<Recording> {
 }
 
 function endpointsOf (slices: readonly unknown[]): readonly Endpoint[] {
-  return endpointsOfSlices(slices.map(readEndpointSlice), 'http', new CidrSet([])).endpoints
+  return endpointsOfSlices(slices.map(readEndpointSlice), { port: 'http', allowed: new CidrSet([]), ipFamily: 'auto' }).endpoints
 }
 
 /** `1:RS-`: the last byte of the address, and which of ready, serving and terminating hold. */
@@ -64,7 +64,7 @@ t.test('a rollout, step by step', async (t) => {
 
 t.test('a slice without conditions, and one without endpoints and ports', async (t) => {
   const minimal = await recordingOf('06-minimal-slice')
-  t.equal(shown(endpointsOfSlices([readEndpointSlice(minimal.body)], 8080, new CidrSet([])).endpoints), '31:RS-')
+  t.equal(shown(endpointsOfSlices([readEndpointSlice(minimal.body)], { port: 8080, allowed: new CidrSet([]), ipFamily: 'auto' }).endpoints), '31:RS-')
   const empty = await recordingOf('06-empty-slice')
   t.strictSame(endpointsOf([empty.body]), [])
 })
