@@ -17,9 +17,8 @@ import type { ListenerSettings } from './listener-settings.ts'
 import { ProxyHeaderStage } from './proxy-header-stage.ts'
 import type { TlsTerminator } from './tls-terminator.ts'
 
+/** Connections that the kernel makes and keeps for Node, at most. */
 const BACKLOG = 4_096
-/** Closing waits for so long at most. */
-const CLOSING_MS = 250
 
 export class Listener {
   readonly #plane: DataPlane
@@ -66,17 +65,18 @@ export class Listener {
 
   /**
    * Accepts no more. The kernel has made connections already that Node has not taken, one in each turn of the event loop, and would reset
-   * them: they are taken first, as far as there is time.
+   * them: they are taken first. That is over when a turn brings none, or when as many have come as the kernel can have kept: then the rest
+   * came later. No time bounds it, because a turn takes as long as a busy machine makes it take.
    * @returns when the listener is closed
    */
   async close (): Promise<void> {
-    const untilMs = this.#plane.clock.nowMs() + CLOSING_MS
+    const first = this.#accepted
     let accepted: number
     do {
       await this.#endOfTurn()
       accepted = this.#accepted
       await this.#endOfTurn()
-    } while (accepted < this.#accepted && this.#plane.clock.nowMs() < untilMs)
+    } while (accepted < this.#accepted && accepted - first <= BACKLOG)
     this.#server.close()
   }
 
