@@ -1,9 +1,9 @@
 import swagger from '@fastify/swagger'
 import { createAdminServer } from '../../src/admin/admin-server.ts'
 import type { AdminDeps } from '../../src/admin/admin-deps.ts'
+import { systemClock } from '../../src/core/clock.ts'
 import { registerResources } from '../../src/admin/register-resources.ts'
 import { TokenBook } from '../../src/admin/token-book.ts'
-import { systemClock } from '../../src/core/clock.ts'
 import type { Generator } from './generator.ts'
 
 const silent = { info () {}, warn () {}, error () {} }
@@ -31,7 +31,7 @@ Errors are problem details (RFC 9457); match on \`code\`. Changes take If-Match 
 export const openapi: Generator = {
   path: 'src/admin/openapi.json',
   content: async () => {
-    const app = createAdminServer(silent)
+    const app = createAdminServer({ log: silent, clock: systemClock })
     await app.register(swagger, {
       openapi: {
         openapi: '3.1.0',

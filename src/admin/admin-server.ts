@@ -1,10 +1,14 @@
 import { fastify, type FastifyInstance } from 'fastify'
+import type { Clock } from '../core/clock.ts'
 import type { EventLog } from '../store/event-log.ts'
+import { guardFraming } from './guard-framing.ts'
+import { paceConnections, READ_AHEAD_BYTES, type PaceLimits } from './pace-connections.ts'
+import { refuseConnect } from './refuse-connect.ts'
 import { answerClientError, answerErrors, answerFrameworkError, sendProblem } from './send-problem.ts'
 import { createValidatorCompiler } from './validator-compiler.ts'
 
-/** What one client of the admin API may take. */
-export interface AdminLimits {
+/** What clients of the admin API may take. */
+export interface AdminLimits extends PaceLimits {
   readonly bodyBytes: number
   readonly headerBytes: number
   /** From the first byte of a request to its last. */
@@ -13,7 +17,6 @@ export interface AdminLimits {
   readonly keepAliveMs: number
   /** The longest silence on a connection; longer than the longest `?wait=all`. */
   readonly silenceMs: number
-  readonly maxConnections: number
   /** How often the timeouts are looked at. */
   readonly checkIntervalMs: number
 }
@@ -24,14 +27,16 @@ export const ADMIN_LIMITS: AdminLimits = {
   requestTimeoutMs: 10_000,
   keepAliveMs: 60_000,
   silenceMs: 60_000,
-  maxConnections: 1_024,
+  maxConnections: 256,
+  maxConnectionsPerPeer: 64,
+  unprovenPerWindow: 10,
   checkIntervalMs: 1_000
 }
 
 const unused = (): never => { throw new Error('the compilers of this server are set once, when it is made') }
 
 /** A fastify instance with Weir's limits, errors and checks, and no resources yet. */
-export function createAdminServer (log: EventLog, limits: AdminLimits = ADMIN_LIMITS): FastifyInstance {
+export function createAdminServer ({ log, clock }: { readonly log: EventLog, readonly clock: Clock }, limits: AdminLimits = ADMIN_LIMITS): FastifyInstance {
   const app = fastify({
     logger: false,
     bodyLimit: limits.bodyBytes,
@@ -44,18 +49,23 @@ export function createAdminServer (log: EventLog, limits: AdminLimits = ADMIN_LI
     http: {
       maxHeaderSize: limits.headerBytes,
       headersTimeout: limits.requestTimeoutMs,
-      connectionsCheckingInterval: limits.checkIntervalMs
+      connectionsCheckingInterval: limits.checkIntervalMs,
+      highWaterMark: READ_AHEAD_BYTES,
+      // guardFraming looks for it, and answers with a problem.
+      requireHostHeader: false
     },
     // Ours are set below. Without these fastify would load its own first, which take memory for nothing.
     schemaController: { compilersFactory: { buildValidator: unused, buildSerializer: unused } },
     frameworkErrors: (error, _request, reply) => { answerFrameworkError(error, reply) },
     clientErrorHandler: answerClientError
   })
-  app.server.maxConnections = limits.maxConnections
+  paceConnections(app.server, limits, clock)
+  refuseConnect(app.server)
   app.setValidatorCompiler(createValidatorCompiler())
   app.setSerializerCompiler(() => JSON.stringify)
   app.removeContentTypeParser('text/plain')
   answerErrors(app, log)
+  guardFraming(app)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found', { detail: 'GET / lists what there is' }))
   app.addHook('onSend', async (_request, reply) => {
     void reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')

@@ -8,7 +8,7 @@ import { registerResources } from './register-resources.ts'
  * It does not read the token files: call `deps.tokens.load()` before, so that faults are logged at the start.
  */
 export function createAdminApp (deps: AdminDeps, limits: AdminLimits = ADMIN_LIMITS): FastifyInstance {
-  const app = createAdminServer(deps.log, limits)
+  const app = createAdminServer(deps, limits)
   registerResources(app, deps)
   return app
 }

@@ -6,8 +6,11 @@ import type { Clock, TimerHandle } from '../core/clock.ts'
 const LOOK_MS = 100
 /** Each of them holds a connection of the admin API. */
 const MAX_WAITERS = 100
+/** One client leaves room for others. */
+const MAX_WAITERS_PER_CLIENT = 25
 
 interface Waiter {
+  readonly client: string
   readonly isOver: () => boolean
   readonly untilMs: number
   readonly resolve: () => void
@@ -23,14 +26,24 @@ export class DrainWaiters {
   }
 
   get size (): number { return this.#waiters.size }
-  get full (): boolean { return this.#waiters.size >= MAX_WAITERS }
 
-  /** Resolves when `isOver` says so, when the time is over, when `gone` is aborted, or when nobody is waited for any more. */
-  async wait (isOver: () => boolean, timeoutMs: number, gone: AbortSignal): Promise<void> {
+  /** Why this client may not wait too, for people; undefined when it may. */
+  refusal (client: string): string | undefined {
+    if (this.#waiters.size >= MAX_WAITERS) return `${MAX_WAITERS} wait already`
+    let own = 0
+    for (const waiter of this.#waiters) if (waiter.client === client) own++
+    return own >= MAX_WAITERS_PER_CLIENT ? `${MAX_WAITERS_PER_CLIENT} of this client wait already` : undefined
+  }
+
+  /**
+   * Resolves when `isOver` says so, when the time is over, when `gone` is aborted, or when nobody is waited for any more.
+   * @param client who waits: a name, the same for all that share a client's part
+   */
+  async wait (client: string, isOver: () => boolean, { timeoutMs, gone }: { readonly timeoutMs: number, readonly gone: AbortSignal }): Promise<void> {
     if (timeoutMs === 0 || gone.aborted || isOver()) return
     const { promise, resolve: release } = Promise.withResolvers<void>()
     const resolve = (): void => { release() }
-    const waiter = { isOver, untilMs: this.#clock.nowMs() + timeoutMs, resolve }
+    const waiter = { client, isOver, untilMs: this.#clock.nowMs() + timeoutMs, resolve }
     this.#waiters.add(waiter)
     gone.addEventListener('abort', resolve)
     this.#timer ??= this.#schedule()

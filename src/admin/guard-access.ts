@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { localDefence } from './local-defence.ts'
+import { tellProven } from './pace-connections.ts'
 import { ProblemError } from './problem-error.ts'
 import type { Role, TokenBook, TokenHolder } from './token-book.ts'
 
@@ -27,12 +28,14 @@ export function guardAccess (app: FastifyInstance, tokens: TokenBook): void {
     // What does not exist is for viewers, so that nobody else can find out what does.
     const access = request.routeOptions.config.access ?? (request.is404 ? 'viewer' : 'operator')
     if (access === 'public') return
+    tellProven(request, false)
     if (tokens.open) {
       defendLocal(request)
       request.actor = LOCAL_ACTOR
-      return
+    } else {
+      request.actor = (await authenticate(request, reply, tokens, access)).name
     }
-    request.actor = (await authenticate(request, reply, tokens, access)).name
+    tellProven(request, true)
   })
 }
 

@@ -58,9 +58,15 @@ export function answerClientError (error: Error & { readonly code?: string }, so
     socket.destroy()
     return
   }
-  const body = problemBody(CLIENT_ERRORS[error.code ?? ''] ?? 'bad_request')
+  endWithProblem(socket, CLIENT_ERRORS[error.code ?? ''] ?? 'bad_request')
+}
+
+/** Sends a problem where there is no response to send it with, and closes the connection. */
+export function endWithProblem (socket: { end (text: string): unknown, destroySoon (): void }, code: ProblemCode, { fields = '', ...details }: ProblemDetails & { readonly fields?: string } = {}): void {
+  const body = problemBody(code, details)
   const text = JSON.stringify(body)
-  socket.end(`HTTP/1.1 ${body.status} ${STATUS_CODES[body.status] ?? ''}\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`)
+  socket.end(`HTTP/1.1 ${body.status} ${STATUS_CODES[body.status] ?? ''}\r\n${fields}Content-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`)
+  socket.destroySoon()
 }
 
 interface Classified {

@@ -73,8 +73,11 @@ export function versionDrainResource (app: FastifyInstance, deps: AdminDeps): vo
     const timeoutMs = readWaitTimeout(timeout, MAX_WAIT_S)
     const status = statusOf(deps, route, version)
     if (wait === 'false' || status.safe) return describe(status)
-    if (waiters.full) throw new ProblemError('too_many_waiting', { detail: 'ask without wait=true, or later' })
-    await waiters.wait(() => deps.drain(route, version)?.safe !== false, timeoutMs, leavingClient({ response: reply.raw, socket: request.socket }))
+    const client = `${request.actor} ${request.socket.remoteAddress ?? ''}`
+    const refusal = waiters.refusal(client)
+    if (refusal !== undefined) throw new ProblemError('too_many_waiting', { detail: `${refusal}: ask without wait=true, or later` })
+    const gone = leavingClient({ response: reply.raw, socket: request.socket })
+    await waiters.wait(client, () => deps.drain(route, version)?.safe !== false, { timeoutMs, gone })
     return describe(statusOf(deps, route, version))
   })
 }

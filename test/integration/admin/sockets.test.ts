@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -87,17 +86,4 @@ t.test('a client that sends its request too slowly is cut off', async (t) => {
 t.test('a client that says nothing is cut off', async (t) => {
   const { port } = await listen(t, { limits: { ...ADMIN_LIMITS, requestTimeoutMs: 200, silenceMs: 200, checkIntervalMs: 50 } })
   t.ok((await raw(port)).length < 500)
-})
-
-t.test('connections past the limit are closed, and the others go on', async (t) => {
-  const { port } = await listen(t, { limits: { ...ADMIN_LIMITS, maxConnections: 2 } })
-  const first = connect({ host: '127.0.0.1', port })
-  const second = connect({ host: '127.0.0.1', port })
-  await Promise.all([once(first, 'connect'), once(second, 'connect')])
-  t.equal(await raw(port, 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'), '')
-  first.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
-  const [answer] = await once(first, 'data')
-  t.match(String(answer), /^HTTP\/1\.1 200/)
-  first.destroy()
-  second.destroy()
 })

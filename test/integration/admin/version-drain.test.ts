@@ -103,22 +103,28 @@ t.test('a client that has gone away before it could wait is not waited for', asy
   t.equal(clock.pending, 0, 'nobody is looked at')
 })
 
-t.test('a hundred may wait', async (t) => {
+t.test('a hundred may wait, and twenty-five of one client', async (t) => {
   const { app, clock, left } = await adminFixture()
   left.inFlight = 1
   let answered = 0
-  const waiting = Array.from({ length: 101 }, async () => {
-    const response = await app.inject({ url: `${URL}?wait=true`, headers })
+  const ask = async (remoteAddress: string) => {
+    const response = await app.inject({ url: `${URL}?wait=true`, headers, remoteAddress })
     answered++
     return response
-  })
+  }
+  const waiting = Array.from({ length: 26 }, () => ask('127.0.0.1'))
   await eventually(async () => answered === 1 ? true : undefined)
-  t.match((await app.inject({ url: `${URL}?wait=true`, headers })).json(), { status: 503, code: 'too_many_waiting' })
+  for (let other = 2; other <= 4; other++) waiting.push(...Array.from({ length: 25 }, () => ask(`127.0.0.${other}`)))
+  waiting.push(ask('127.0.0.5'))
+  await eventually(async () => answered === 2 ? true : undefined)
+  t.match((await app.inject({ url: `${URL}?wait=true`, headers, remoteAddress: '127.0.0.6' })).json(), { status: 503, code: 'too_many_waiting', detail: /^100 wait already/ })
   t.match((await app.inject({ url: URL, headers })).json(), { safe: false }, 'to ask without waiting is free')
-  t.equal(answered, 1)
+  t.equal(answered, 2)
   left.inFlight = 0
   clock.advance(100)
-  t.same((await Promise.all(waiting)).map(({ statusCode }) => statusCode).sort(), [...Array.from({ length: 100 }, () => 200), 503])
+  const answers = await Promise.all(waiting)
+  t.equal(answers.filter(({ statusCode }) => statusCode === 200).length, 100)
+  t.same(answers.filter(({ statusCode }) => statusCode === 503).map((answer) => answer.json<{ detail: string }>().detail.replace(/:.*/, '')), ['25 of this client wait already', '100 wait already'])
 })
 
 t.test('the end of the API ends the waiting', async (t) => {

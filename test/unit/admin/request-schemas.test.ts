@@ -23,7 +23,7 @@ t.test('the schema of every part of every request compiles, though only the firs
     metrics: unused,
     explain: unused
   }
-  const app = createAdminServer(log)
+  const app = createAdminServer({ log, clock })
   t.teardown(async () => { await app.close() })
   const compile = createValidatorCompiler()
   const seen: string[] = []
