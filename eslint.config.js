@@ -21,6 +21,14 @@ const NODE_TIMERS = ['timers', 'node:timers', 'timers/promises', 'node:timers/pr
 
 const KUBERNETES_CLIENT = { name: '@kubernetes/client-node', message: 'Only src/kube knows this library; use its exports.' }
 
+/** A child that inherits the environment prints something else on a terminal, and under the test runner. */
+const CHILD = 'Give the child an environment: childEnvironment() of test/helpers/child-environment.ts.'
+const UNDEFINED_ENVIRONMENT = [
+  { selector: 'CallExpression[callee.name=/^(spawn|spawnSync|fork|exec|execSync|execFile|execFileSync)$/]:not(:has(Property[key.name="env"]))', message: CHILD },
+  { selector: 'SpreadElement > MemberExpression[object.name="process"][property.name="env"]', message: CHILD },
+  { selector: 'Property[key.name="env"] > MemberExpression[object.name="process"][property.name="env"]', message: CHILD }
+]
+
 /** Limits of size. `skipComments` and `skipBlankLines` are off on purpose: a reader scrolls past those too. */
 const SIZE = {
   'max-lines': ['error', { max: 400 }],
@@ -125,6 +133,7 @@ export default [
     rules: {
       'max-lines': ['error', { max: 600 }],
       'max-params': ['error', { max: 5 }],
+      'no-restricted-syntax': ['error', ...BANNED_SYNTAX, ...UNDEFINED_ENVIRONMENT],
       // tap waits for its own subtests.
       '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafePromises: [{ from: 'package', package: '@tapjs/core', name: 'PromiseWithSubtest' }] }],
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { arguments: false } }]

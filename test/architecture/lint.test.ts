@@ -65,6 +65,14 @@ t.test('what Node cannot erase and what weakens the types is found', async (t) =
   t.same(await rulesBroken('src/core/crafted.ts', 'export class A { readonly #b = 1; c () { return this.#b } }\n'), [])
 })
 
+t.test('a test that lets a child inherit its environment is found', async (t) => {
+  const start = (options: string) => `import { spawn } from 'node:child_process'\nexport const child = () => spawn('sh', [], { stdio: 'pipe'${options} })\n`
+  t.same(await rulesBroken('test/unit/crafted.ts', start(', env: {}')), [])
+  for (const options of ['', ', env: process.env', ', env: { ...process.env, NO_COLOR: "1" }']) {
+    t.same(await rulesBroken('test/unit/crafted.ts', start(options).replaceAll('"', "'")), ['no-restricted-syntax'], options)
+  }
+})
+
 t.test('files, functions, parameter lists and branching have their limits', async (t) => {
   const long = (lines: number) => `export function f () {\n${'  f()\n'.repeat(lines)}}\n`
   const branches = (count: number) => `export function f (a: number) {\n${'  if (a === 1) f(1)\n'.repeat(count)}}\n`

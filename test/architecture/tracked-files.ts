@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'
+import { childEnvironment } from '../helpers/child-environment.ts'
 
 /** A file and its text; binary files are left out. */
 export interface TextFile {
@@ -16,7 +17,7 @@ const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', '.git', '.tap', '.weir'
 /** The project's own files: those that git tracks or would track, or everything when this is not a git checkout. */
 export function listProjectFiles (root: string): string[] {
   try {
-    const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root, env: childEnvironment(), encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
     if (listed !== '') return listed.split('\0').filter((name) => name !== '')
   } catch {
     // Unpacked from an archive, or git is not installed: walk the tree instead.

@@ -155,7 +155,7 @@ t.test('an etcd restored from a backup: 200 and silence from a lost future is he
 
 t.test('while etcd hangs the endpoints stay, and changes arrive when it is back', async (t) => {
   const server = await started(t, { bookmarkEveryMs: 20 })
-  const follower = await follow(t, server, { tuning: { silenceMs: 100 } })
+  const follower = await follow(t, server, { tuning: { silenceMs: 1_000 } })
   await server.until(() => server.watchCount === 1)
   server.hang()
   await follower.until(() => follower.failures.filter(({ status }) => status === 504).length >= 2)
@@ -178,7 +178,8 @@ t.test('an idle watch with bookmarks is left alone', async (t) => {
   const server = await started(t, { bookmarkEveryMs: 10 })
   const follower = await follow(t, server, { tuning: { silenceMs: 100 } })
   await server.until(() => server.watchCount === 1)
-  await new Promise((resolve) => setTimeout(resolve, 400))
+  // Twice the silence that it does not bear. A hundred bookmarks come in each.
+  await new Promise((resolve) => setTimeout(resolve, 2_000))
   t.equal(server.requests.length, 2, 'one list, one watch')
   t.strictSame(follower.failures, [])
 })

@@ -23,8 +23,6 @@ interface Vector {
 // The file is part of the tests, and its shape with it.
 const vectors: readonly Vector[] = JSON.parse(readFileSync(new URL('../fixtures/http1-vectors.json', import.meta.url), 'utf8'))
 
-/** Nothing tells that no more will come. */
-const QUIET_MS = 50
 /** The lengths in the file count on hosts of 20 characters; as they are, some bodies stay incomplete, which is a case too. */
 const HOSTS = ['example.test', 'smuggle.example.test']
 
@@ -46,7 +44,7 @@ async function play (bench: ProxyBench, vector: Vector, host: string): Promise<S
   const quiet = async (): Promise<void> => {
     for (let bytes = -1; bytes !== client.bytesReceived && !client.ended && !client.closed;) {
       bytes = client.bytesReceived
-      await new Promise(resolve => setTimeout(resolve, QUIET_MS))
+      await bench.settle()
     }
   }
   await quiet()

@@ -9,11 +9,11 @@ import type { ConversationPlan } from './conversation-plan.ts'
 import { Stillness, turn } from './stillness.ts'
 
 /** When everything has to go well, no timeout is needed, and so long a wait is a failure. */
-const CLEAN_PATIENCE_MS = 2_000
+const CLEAN_PATIENCE_MS = 20_000
 /** More timeouts than a conversation can have. */
 const MAX_TIMEOUTS = 200
 /** How often nothing may happen although something is open and has no deadline. */
-const MAX_STUCK = 20
+const MAX_STUCK = 100
 
 /** All that happened in a conversation. */
 export interface ConversationRecord {

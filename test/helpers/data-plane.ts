@@ -19,13 +19,14 @@ import { versionCounters, workerCounters, type VersionCounters, type WorkerCount
 import type { EndpointPool } from '../../src/upstream/endpoint-pool.ts'
 import { EndpointPools } from '../../src/upstream/endpoint-pools.ts'
 import { FakeClock } from './fake-clock.ts'
+import { PATIENCE_MS } from './patience.ts'
 import { RawClient } from './raw-client.ts'
 import { RawOrigin, type OriginHandler } from './raw-origin.ts'
 import { policySpec } from './route-defaults.ts'
 
 /** Deadlines are met to this precision. */
 const TICK_MS = 5
-const PATIENCE_MS = 8_000
+const SETTLED_TICKS = 4
 
 /** Options that a test wants different from the usual. */
 export interface BenchOptions {
@@ -110,6 +111,7 @@ export class ProxyBench {
   readonly #clients: RawClient[] = []
   readonly #origins: RawOrigin[] = []
   #epoch = 0
+  #ticks = 0
   #ticker: NodeJS.Timeout | undefined
 
   constructor (options: BenchOptions, clock: Clock) {
@@ -136,6 +138,7 @@ export class ProxyBench {
       bench.plane.deadlines.sweep(bench.plane.readClock())
       bench.routes.tick(bench.plane.recentMs)
       bench.plane.accessLog.flush()
+      bench.#ticks++
     }, TICK_MS)
     return bench
   }
@@ -232,6 +235,15 @@ export class ProxyBench {
       if (systemClock.nowMs() > deadline) throw new Error(`waited in vain for ${what}`)
       await new Promise(resolve => setTimeout(resolve, 2))
     }
+  }
+
+  /**
+   * Lets the event loop turn for as long as it takes to read, to answer and to close what was on its way. Everybody is in this thread, so it
+   * is turns that count, not time: a machine that is slow makes them longer.
+   */
+  async settle (): Promise<void> {
+    const until = this.#ticks + SETTLED_TICKS
+    await this.until('some turns', () => this.#ticks >= until)
   }
 
   /** What a worker does at the beginning of a drain. */

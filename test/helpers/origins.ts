@@ -1,8 +1,8 @@
 /**
  * Origins for tests with the whole Weir: HTTP servers on loopback that say which version they are.
  *
- * `/` and any other path answer `<name>` at once; `/slow?ms=N` answers after N milliseconds; `/stream` answers in chunks
- * until the test ends them; `/echo` answers with the body of the request.
+ * `/` and any other path answer `<name>` at once; `/slow?ms=N` answers after N milliseconds; `/held` answers when the test says so;
+ * `/stream` answers in chunks until the test ends them; `/echo` answers with the body of the request.
  */
 import { once } from 'node:events'
 import http from 'node:http'
@@ -19,6 +19,10 @@ export interface Origin {
   readonly requests: number
   /** Requests that have come and are not answered yet. */
   readonly inFlight: number
+  /** Answers every request for `/held` that waits. */
+  answerHeld (): void
+  /** Requests for `/held` that wait. */
+  readonly held: number
   /** Sends a piece to every open stream. */
   sendToStreams (text: string): void
   /** Ends every open stream. */
@@ -29,6 +33,7 @@ class HttpOrigin implements Origin {
   readonly name: string
   readonly #server: http.Server
   readonly #streams = new Set<http.ServerResponse>()
+  readonly #held = new Set<http.ServerResponse>()
   requests = 0
   inFlight = 0
 
@@ -63,6 +68,7 @@ class HttpOrigin implements Origin {
     response.once('close', () => {
       this.inFlight--
       this.#streams.delete(response)
+      this.#held.delete(response)
     })
     const url = new URL(request.url ?? '/', 'http://origin')
     if (url.pathname === '/echo') {
@@ -75,6 +81,8 @@ class HttpOrigin implements Origin {
       response.writeHead(200, { 'content-type': 'text/plain' })
       response.write(`${this.name}\n`)
       this.#streams.add(response)
+    } else if (url.pathname === '/held') {
+      this.#held.add(response)
     } else if (url.pathname === '/slow') {
       setTimeout(() => { this.#say(response) }, Number(url.searchParams.get('ms')))
     } else {
@@ -85,6 +93,13 @@ class HttpOrigin implements Origin {
   #say (response: http.ServerResponse): void {
     response.writeHead(200, { 'content-type': 'text/plain', 'content-length': Buffer.byteLength(this.name) })
     response.end(this.name)
+  }
+
+  get held (): number { return this.#held.size }
+
+  answerHeld (): void {
+    for (const response of this.#held) this.#say(response)
+    this.#held.clear()
   }
 
   sendToStreams (text: string): void {

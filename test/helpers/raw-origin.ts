@@ -1,5 +1,6 @@
 import net from 'node:net'
 import tls from 'node:tls'
+import { PATIENCE_MS } from './patience.ts'
 import { RawPeer } from './raw-peer.ts'
 import type { RawMessage } from './raw-http.ts'
 
@@ -93,7 +94,7 @@ export class RawOrigin {
       const connection = this.connections[index]
       if (connection !== undefined) return connection
       await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(() => { reject(new Error(`the origin waited in vain for connection ${index}`)) }, 8_000)
+        const timer = setTimeout(() => { reject(new Error(`the origin waited in vain for connection ${index}`)) }, PATIENCE_MS)
         const check = (): void => {
           clearTimeout(timer)
           this.#waiting.delete(check)

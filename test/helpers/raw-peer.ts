@@ -1,8 +1,6 @@
 import type net from 'node:net'
+import { PATIENCE_MS } from './patience.ts'
 import { MessageReader, type RawMessage } from './raw-http.ts'
-
-/** Longer than anything that works takes. */
-const PATIENCE_MS = 8_000
 
 /** One end of a TCP connection in a test: raw bytes out, messages in. */
 export class RawPeer {

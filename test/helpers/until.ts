@@ -1,4 +1,5 @@
-const PATIENCE_MS = 10_000
+import { PATIENCE_MS } from './patience.ts'
+
 const LOOK_MS = 2
 
 /**

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { TlsOptions } from 'node:tls'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer, type ClientOptions, type ServerOptions } from 'ws'
+import { PATIENCE_MS } from './patience.ts'
 
 const OPEN_BACKLOG = 4_096
 
@@ -80,7 +81,7 @@ export class WebSocketClient {
   async until (condition: () => boolean): Promise<void> {
     if (condition()) return
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => { reject(new Error(`waited in vain: ${JSON.stringify({ messages: this.messages.length, closed: this.closed, error: this.error })}`)) }, 20_000)
+      const timer = setTimeout(() => { reject(new Error(`waited in vain: ${JSON.stringify({ messages: this.messages.length, closed: this.closed, error: this.error })}`)) }, PATIENCE_MS)
       const check = (): void => {
         if (!condition()) return
         clearTimeout(timer)

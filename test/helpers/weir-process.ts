@@ -9,14 +9,13 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
-import { COMPILE_CACHE } from './compile-cache.ts'
+import { childEnvironment } from './child-environment.ts'
 import { type Family, parseExposition } from './exposition-parser.ts'
 import { freePorts } from './free-port.ts'
+import { PATIENCE_MS } from './patience.ts'
 
 const MAIN = path.resolve(import.meta.dirname, '../../src/main.ts')
 const START_TRIES = 5
-/** Nothing here takes so long, even on a machine that is busy with other tests. */
-export const PATIENCE_MS = 20_000
 
 /** A configuration as plain data; JSON is YAML. */
 export type PlainConfig = Readonly<Record<string, unknown>>
@@ -73,7 +72,7 @@ export class WeirProcess {
     this.ports = ports
     this.directory = files.directory
     this.configFile = files.configFile
-    const child = spawn(process.execPath, [...nodeArgs, MAIN, 'run', '--config', files.configFile, ...args], { cwd: files.directory, env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [...nodeArgs, MAIN, 'run', '--config', files.configFile, ...args], { cwd: files.directory, env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     this.#ended = once(child, 'close')
     child.stdout.setEncoding('utf8').on('data', (text: string) => { this.stdout += text })
@@ -229,7 +228,7 @@ export interface Outcome {
 
 /** Runs `weir` with these arguments to its end; `launcher` is what Node starts, src/main.ts by default. */
 export async function runWeir (args: readonly string[], env: Readonly<Record<string, string>> = {}, launcher = MAIN): Promise<Outcome> {
-  const child = spawn(process.execPath, [launcher, ...args], { env: { ...cleanEnvironment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: PATIENCE_MS, killSignal: 'SIGKILL' })
+  const child = spawn(process.execPath, [launcher, ...args], { env: childEnvironment(env), stdio: ['ignore', 'pipe', 'pipe'], timeout: PATIENCE_MS, killSignal: 'SIGKILL' })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text })
@@ -254,12 +253,6 @@ export function sumOf (families: ReadonlyMap<string, Family>, name: string, labe
   return [...families.values()].flatMap(({ samples }) => samples)
     .filter(sample => sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
     .reduce((sum, { value }) => sum + value, 0)
-}
-
-/** The environment without options of Weir and without what the test runner makes Node load. */
-function cleanEnvironment (): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('WEIR_') && name !== 'NODE_OPTIONS' && !name.startsWith('KUBE'))
-  return { ...Object.fromEntries(kept), NODE_COMPILE_CACHE: COMPILE_CACHE }
 }
 
 function parseLine (line: string): LogLine | undefined {

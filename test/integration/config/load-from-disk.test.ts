@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { ConfigError } from '../../../src/config/config-error.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { MAX_CONFIG_BYTES } from '../../../src/config/read-config-file.ts'
+import { childEnvironment } from '../../helpers/child-environment.ts'
 
 async function refusal (file: string | undefined, env: Readonly<Record<string, string>> = {}): Promise<string> {
   try {
@@ -41,7 +42,7 @@ t.test('what is not a readable file of a sensible size is refused', async (t) =>
 
 t.test('a named pipe is refused at once', { skip: process.platform === 'win32' }, async (t) => {
   const pipe = join(t.testdir({}), 'pipe')
-  execFileSync('mkfifo', [pipe])
+  execFileSync('mkfifo', [pipe], { env: childEnvironment() })
   t.match(await refusal(pipe), /is not a regular file/)
 })
 

@@ -1,7 +1,7 @@
 /** The PROXY protocol on a listener, whichever way its connections are read. */
 import { createHash } from 'node:crypto'
 import { CLOSE_REASONS, type CloseReason } from '../../../src/telemetry/counter-layout.ts'
-import { proxyTest, type BenchOptions, type ProxyBench } from '../../helpers/data-plane.ts'
+import { proxyTest, timedProxyTest, type BenchOptions, type ProxyBench } from '../../helpers/data-plane.ts'
 import { binaryHeader, ipv4Addresses, ipv6Addresses, tlv, withChecksum } from '../../helpers/proxy-header-bytes.ts'
 import { get, post } from '../../helpers/raw-client.ts'
 import { statusOf, valuesOf } from '../../helpers/raw-http.ts'
@@ -188,22 +188,25 @@ function refusals (): void {
 }
 
 function waiting (): void {
-  proxyTest('timeouts.firstByte ends the wait for a header', async (t, bench) => {
+  timedProxyTest('timeouts.firstByte ends the wait for a header', async (t, bench, advance) => {
     const silent = await bench.client()
     const slow = await bench.client()
     slow.send('PROXY TCP4 ')
+    await bench.until('both', () => bench.counters.connectionsOpen === 2)
+    await advance(100)
+    await advance(100)
     await silent.untilEnded()
     await slow.untilEnded()
     t.same([silent.bytesReceived, slow.bytesReceived], [0, 0])
     t.same(closed(bench), { first_byte_timeout: 1, proxy_header: 1 })
   }, { ...FROM_BALANCER, timeoutsMs: { firstByte: 150 } })
 
-  proxyTest('timeouts.firstByte holds for a header that comes byte by byte', async (t, bench) => {
+  timedProxyTest('timeouts.firstByte holds for a header that comes byte by byte', async (t, bench, advance) => {
     const client = await bench.client()
     for (const byte of LINE.slice(0, -1)) {
       if (client.ended) break
       client.send(byte)
-      await new Promise(resolve => setTimeout(resolve, 20))
+      await advance(20)
     }
     await client.untilEnded()
     t.same(closed(bench), { proxy_header: 1 })

@@ -43,7 +43,11 @@ t.test('500 clients that send a head byte by byte are ended by timeouts.requestH
     client.expect('GET')
     client.send('GET / HTTP/1.1\r\nHo')
   }
-  await eventually(async () => await weir.metric('weir_connections_open') === CLIENTS + 1 ? true : undefined)
+  const all = await eventually(async () => {
+    const open = await weir.metric('weir_connections_open')
+    return open === CLIENTS + 1 || clients.some(({ ended }) => ended) ? open === CLIENTS + 1 : undefined
+  })
+  if (!all) t.comment('this machine is too slow to have all of them at the same time: the first ones have been ended already')
   for (const client of clients) client.send('st: example.test\r\nX-Slow: ')
   const dripping = setInterval(() => { for (const client of clients) if (!client.ended) client.send('x') }, 200)
   t.teardown(() => {

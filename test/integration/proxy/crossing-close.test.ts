@@ -5,6 +5,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
+import { kernelSocket, portsOf } from '../../helpers/kernel-socket.ts'
 import { get, post } from '../../helpers/raw-client.ts'
 import { statusOf } from '../../helpers/raw-http.ts'
 import { ok, type OriginConnection } from '../../helpers/raw-origin.ts'
@@ -67,7 +68,7 @@ async function cross (t: Test, bench: ProxyBench, { request, reads, close, polic
   const asked = client.ask(request)
   await bench.until('the request to be on its way', () => bench.version().upstreamReuses === 1)
   if (reads) await connection.next()
-  else await wait(20)
+  else await bench.until('the request to lie unread', () => (kernelSocket(portsOf(connection.socket))?.unread ?? 0) > 0)
   t.equal(closing.requests.length, reads ? 2 : 1)
   bench.endpoints('v1', [good.port])
   await close(connection)
@@ -124,7 +125,7 @@ proxyTest('a client that leaves while a reset is looked for leaves nothing behin
   const connection = await closing.connection()
   await connection.next()
   await finish(connection)
-  await wait(10)
+  await bench.settle()
   client.reset()
   await bench.until('the request to be over', () => bench.plane.inFlight === 0)
   t.equal(closing.requests.length, 1)

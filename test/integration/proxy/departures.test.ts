@@ -85,7 +85,7 @@ proxyTest('a client that leaves in the middle of a head, or before it, is no req
   t.equal(bench.version().requestsByClass.reduce((sum, count) => sum + count, 0), 0)
 })
 
-proxyTest('a client that ends its side only still gets its answers', async (t, bench) => {
+timedProxyTest('a client that ends its side only still gets its answers', async (t, bench, advance) => {
   const origin = await bench.origin()
   const client = await bench.client()
   client.expect('GET', 'GET')
@@ -94,7 +94,7 @@ proxyTest('a client that ends its side only still gets its answers', async (t, b
   const connection = await origin.connection()
   for (const path of ['/1', '/2']) {
     await connection.next()
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await advance(20)
     connection.send(ok(`answer to ${path}`))
     t.equal((await client.answer()).body.toString(), `answer to ${path}`)
   }

@@ -55,7 +55,7 @@ proxyTest('a drain ends idle connections', async (t, bench) => {
 proxyTest('a drain lets a request in flight finish, tells its client to close, and ends the connection', async (t, bench) => {
   const { client, connection } = await requestInFlight(bench)
   bench.drain()
-  await new Promise(resolve => setTimeout(resolve, 30))
+  await bench.settle()
   t.equal(client.ended, false)
   connection.send(ok('finished'))
   const answer = await client.answer()
@@ -80,7 +80,7 @@ proxyTest('a drain lets a head that has begun be answered', async (t, bench) => 
   client.expect('GET')
   client.send('GET / HTTP/1.1\r\nHo')
   await bench.until('the connection', () => bench.counters.connectionsOpen === 1)
-  await new Promise(resolve => setTimeout(resolve, 20))
+  await bench.settle()
   bench.drain()
   client.send('st: h\r\n\r\n')
   const answer = await client.answer()

@@ -70,7 +70,7 @@ for (const [how, left] of GOING) {
   })
 }
 
-proxyTest('the last endpoint of a version serves on while it terminates, and its tunnels stay', async (t, bench) => {
+timedProxyTest('the last endpoint of a version serves on while it terminates, and its tunnels stay', async (t, bench, advance) => {
   const origin = await bench.origin()
   const { client, endpoint } = await openTunnel(bench, origin)
   bench.routes.applyEndpoints({
@@ -83,7 +83,7 @@ proxyTest('the last endpoint of a version serves on while it terminates, and its
   await connection.next()
   connection.send(ok('still here'))
   t.equal((await other.answer()).body.toString(), 'still here')
-  await new Promise(resolve => setTimeout(resolve, 80))
+  await advance(80)
   client.send('up')
   await untilTunnelled(endpoint, 'up')
   t.equal(bench.errors('tunnel_drained'), 0)

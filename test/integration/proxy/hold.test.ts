@@ -140,7 +140,7 @@ proxyTest('the body of a request that waits is read when it goes on, byte for by
   const client = await waiting(bench, `POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${body.length}\r\n\r\n`)
   client.send(body)
   const origin = await bench.extraOrigin((request, connection) => { connection.send(ok(`${request.body.length}`)) })
-  await new Promise(resolve => setTimeout(resolve, 30))
+  await bench.settle()
   t.equal(bench.version().held, 1)
   bench.endpoints('v1', [origin.port])
   t.equal(statusOf(await client.answer()), 200)

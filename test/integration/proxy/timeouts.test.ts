@@ -1,6 +1,7 @@
 import { CLOSED } from '../../../src/telemetry/counter-layout.ts'
-import { proxyTest } from '../../helpers/data-plane.ts'
+import { proxyTest, timedProxyTest } from '../../helpers/data-plane.ts'
 import { fullBacklog } from '../../helpers/full-backlog.ts'
+import { untilStalled } from '../../helpers/pump.ts'
 import { get, post } from '../../helpers/raw-client.ts'
 import { statusOf } from '../../helpers/raw-http.ts'
 import { ok } from '../../helpers/raw-origin.ts'
@@ -44,20 +45,23 @@ proxyTest('a body that stops coming is a 408 after timeouts.requestBody', async 
   t.equal(bench.errors('request_timeout'), 1)
 }, { timeoutsMs: { requestBody: SHORT_MS } })
 
-proxyTest('a slow body that keeps coming is not cut by timeouts.requestBody', async (t, bench) => {
+timedProxyTest('a slow body that keeps coming is not cut by timeouts.requestBody', async (t, bench, advance) => {
   const origin = await bench.origin((_, connection) => { connection.send(ok()) })
   const client = await bench.client()
   client.expect('POST')
   client.send('POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 20\r\n\r\n')
-  for (let index = 0; index < 20; index++) {
-    await new Promise(resolve => setTimeout(resolve, 15))
+  const connection = await origin.connection()
+  await connection.head()
+  for (let round = 1; round <= 20; round++) {
+    await advance(100)
     client.send('x')
+    await connection.until(`byte ${round}`, () => connection.reader.partialBodyBytes === round || connection.reader.messages.length === 1)
   }
   t.equal(statusOf(await client.answer()), 200)
   t.equal(origin.requests[0]?.body.length, 20)
 }, { timeoutsMs: { requestBody: 120 } })
 
-proxyTest('an origin that does not take the body is a 504 after timeouts.requestBody', async (t, bench) => {
+timedProxyTest('an origin that does not take the body is a 504 after timeouts.requestBody', async (t, bench, advance) => {
   const origin = await bench.origin()
   const client = await bench.client()
   client.expect('POST')
@@ -68,6 +72,8 @@ proxyTest('an origin that does not take the body is a 504 after timeouts.request
   const piece = Buffer.alloc(1_000_000)
   // More than all buffers on the way take; the last of it never leaves.
   const sending = client.sendPieces(Array.from({ length: 60 }, () => piece))
+  await untilStalled(() => client.socket.bytesWritten - client.socket.writableLength)
+  await advance(150)
   const answer = await client.answer()
   t.equal(statusOf(answer), 504)
   t.equal(code(answer.body), 'upstream_timeout')
@@ -84,13 +90,23 @@ proxyTest('an idle client connection is closed after timeouts.keepAliveIdle', as
   t.equal(client.reader.messages.length, 2)
 }, { timeoutsMs: { keepAliveIdle: SHORT_MS } })
 
-proxyTest('timeouts.keepAliveIdle counts from the end of the answer', async (t, bench) => {
-  await bench.origin((_, connection) => { setTimeout(() => { connection.send(ok()) }, 400) })
+timedProxyTest('timeouts.keepAliveIdle counts from the end of the answer', async (t, bench, advance) => {
+  const origin = await bench.origin()
   const client = await bench.client()
-  await client.ask(get())
-  await new Promise(resolve => setTimeout(resolve, 60))
+  const first = client.ask(get())
+  const connection = await origin.connection()
+  await connection.next()
+  await advance(400)
+  connection.send(ok())
+  t.equal(statusOf(await first), 200)
+  await advance(299)
   t.equal(client.ended, false)
-  t.equal(statusOf(await client.ask(get())), 200)
+  const second = client.ask(get())
+  await connection.next()
+  connection.send(ok())
+  t.equal(statusOf(await second), 200)
+  await advance(300)
+  await client.untilEnded()
 }, { timeoutsMs: { keepAliveIdle: 300 } })
 
 proxyTest('an endpoint that does not accept the connection is a 504 after timeouts.upstreamConnect and three attempts', async (t, bench) => {
@@ -117,12 +133,13 @@ proxyTest('an origin that does not answer is a 504 after timeouts.upstreamRespon
   t.equal(client.ended, false, 'the client\'s connection is kept')
 }, { timeoutsMs: { upstreamResponse: SHORT_MS } })
 
-proxyTest('timeouts.upstreamResponse counts from the end of the request', async (t, bench) => {
-  await bench.origin((_, connection) => { connection.send(ok()) })
+timedProxyTest('timeouts.upstreamResponse counts from the end of the request', async (t, bench, advance) => {
+  const origin = await bench.origin((_, connection) => { connection.send(ok()) })
   const client = await bench.client()
   client.expect('POST')
   client.send('POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n')
-  await new Promise(resolve => setTimeout(resolve, 250))
+  await (await origin.connection()).head()
+  await advance(250)
   client.send('body')
   t.equal(statusOf(await client.answer()), 200)
 }, { timeoutsMs: { upstreamResponse: 120 } })
@@ -147,30 +164,35 @@ proxyTest('an origin that stops in mid-answer is cut after timeouts.streamIdle',
   t.equal(bench.errors('upstream_idle_timeout'), 1)
 }, { timeoutsMs: { streamIdle: SHORT_MS } })
 
-proxyTest('a slow answer that keeps coming is not cut by timeouts.streamIdle', async (t, bench) => {
-  await bench.origin((_, connection) => {
-    connection.send('HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n')
-    let sent = 0
-    const timer = setInterval(() => {
-      connection.send('x')
-      if (++sent === 20) clearInterval(timer)
-    }, 15)
-  })
+timedProxyTest('a slow answer that keeps coming is not cut by timeouts.streamIdle', async (t, bench, advance) => {
+  const origin = await bench.origin((_, connection) => { connection.send('HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n') })
   const client = await bench.client()
-  t.equal((await client.ask(get())).body.length, 20)
+  const answer = client.ask(get())
+  await client.head()
+  const connection = await origin.connection()
+  for (let round = 1; round <= 20; round++) {
+    await advance(100)
+    connection.send('x')
+    await client.until(`byte ${round}`, () => client.reader.partialBodyBytes === round || client.reader.messages.length === 1)
+  }
+  t.equal((await answer).body.length, 20)
 }, { timeoutsMs: { streamIdle: 120 } })
 
-proxyTest('a client that does not read is cut after timeouts.streamIdle and blames nobody else', async (t, bench) => {
-  await bench.origin((_, connection) => { connection.send(ok(Buffer.alloc(40_000_000))) })
+timedProxyTest('a client that does not read is cut after timeouts.streamIdle and blames nobody else', async (t, bench, advance) => {
+  const origin = await bench.origin((_, connection) => { connection.send(ok(Buffer.alloc(40_000_000))) })
   const client = await bench.client()
   client.socket.pause()
   client.expect('GET')
   client.send(get())
+  const connection = await origin.connection()
+  await connection.next()
+  await untilStalled(() => connection.socket.writableLength)
+  await advance(150)
   await bench.until('the cut', () => bench.errors('client_gone') === 1)
   t.equal(bench.counters.upstreamOpen, 0)
 }, { timeoutsMs: { streamIdle: 150 } })
 
-proxyTest('a conversation both ways goes on for as long as either side speaks', async (t, bench) => {
+timedProxyTest('a conversation both ways goes on for as long as either side speaks', async (t, bench, advance) => {
   const origin = await bench.origin()
   const client = await bench.client()
   client.expect('POST')
@@ -182,12 +204,12 @@ proxyTest('a conversation both ways goes on for as long as either side speaks', 
   for (let round = 1; round <= 15; round++) {
     client.send('1\r\nx\r\n')
     await connection.until('a piece', () => connection.reader.partialBodyBytes === round)
-    await new Promise(resolve => setTimeout(resolve, 30))
+    await advance(150)
   }
   for (let round = 1; round <= 15; round++) {
     connection.send('1\r\ny\r\n')
     await client.until('a piece', () => client.reader.partialBodyBytes === round)
-    await new Promise(resolve => setTimeout(resolve, 30))
+    await advance(150)
   }
   client.send('0\r\n\r\n')
   await connection.next()

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { COMPILE_CACHE } from '../../helpers/compile-cache.ts'
+import { childEnvironment } from '../../helpers/child-environment.ts'
 
 interface Message {
   readonly opened?: string
@@ -14,18 +14,50 @@ interface Message {
 
 const WRITER = new URL('../../helpers/state-writer.ts', import.meta.url)
 
-function start (path: string): { readonly child: ChildProcess, readonly exited: Promise<unknown> } {
-  const child = fork(WRITER, [path], { env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-  return { child, exited: once(child, 'exit') }
-}
+/** A writer, and everything that it has said. */
+class Writer {
+  readonly child: ChildProcess
+  readonly #exited: Promise<unknown>
+  #heard: Message[] = []
 
-/** Waits for the first message that has what is asked for. */
-async function hear (child: ChildProcess, key: keyof Message): Promise<Message> {
-  for (;;) {
+  constructor (path: string) {
+    this.child = fork(WRITER, [path], { env: childEnvironment(), stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    this.#exited = once(this.child, 'exit')
     // The other side is a script of ours.
-    const [message] = await once(child, 'message') as [Message]
-    if (message[key] !== undefined) return message
-    if (message.failed !== undefined) throw new Error(message.failed)
+    this.child.on('message', (message: Message) => { this.#heard.push(message) })
+  }
+
+  /**
+   * Waits for the next message that has what is asked for.
+   * @throws Error when another one says that it failed, or when it is gone
+   */
+  async hear (key: keyof Message): Promise<Message> {
+    for (;;) {
+      const message = this.#heard.shift()
+      if (message?.[key] !== undefined) return message
+      if (message?.failed !== undefined) throw new Error(message.failed)
+      if (message === undefined) await this.#more()
+    }
+  }
+
+  async #more (): Promise<void> {
+    const { pid, exitCode, signalCode } = this.child
+    if (exitCode !== null || signalCode !== null) throw new Error(`the writer ${String(pid)} has ended: ${String(exitCode ?? signalCode)}`)
+    await Promise.race([once(this.child, 'message'), this.#exited])
+  }
+
+  /** What was said before now is not heard any more. */
+  forget (): void {
+    this.#heard = []
+  }
+
+  async kill (): Promise<void> {
+    this.child.kill('SIGKILL')
+    await this.#exited
+  }
+
+  async end (): Promise<void> {
+    await this.#exited
   }
 }
 
@@ -33,14 +65,13 @@ t.test('kill -9 right after a commit was reported never loses it', async (t) => 
   const path = join(t.testdir(), 'state.json')
   let promised = 0
   for (let round = 0; round < 12; round++) {
-    const { child, exited } = start(path)
-    const opened = await hear(child, 'opened')
+    const writer = new Writer(path)
+    const opened = await writer.hear('opened')
     t.equal(opened.errors, 0, 'the file is whole')
     t.ok(Number(opened.opened) >= promised, `round ${round}: ${String(opened.opened)} is there, ${promised} was promised`)
     // A different number of commits every time, so that the kill hits different moments of the next one.
-    for (let commits = 0; commits <= round % 4; commits++) promised = Number((await hear(child, 'committed')).committed)
-    child.kill('SIGKILL')
-    await exited
+    for (let commits = 0; commits <= round % 4; commits++) promised = Number((await writer.hear('committed')).committed)
+    await writer.kill()
   }
   t.ok(promised >= 12)
   t.same((await readdir(join(path, '..'))).filter((name) => name.includes('corrupt')), [])
@@ -48,18 +79,17 @@ t.test('kill -9 right after a commit was reported never loses it', async (t) => 
 
 t.test('a second process is refused while the first lives, and takes over when it is dead', async (t) => {
   const path = join(t.testdir(), 'state.json')
-  const first = start(path)
-  await hear(first.child, 'committed')
-  const second = start(path)
-  const { failed } = await hear(second.child, 'failed')
+  const first = new Writer(path)
+  await first.hear('committed')
+  const second = new Writer(path)
+  const { failed } = await second.hear('failed')
   t.match(failed, new RegExp(`used by process ${String(first.child.pid)}`))
-  await second.exited
-  await hear(first.child, 'committed')
+  await second.end()
+  first.forget()
+  await first.hear('committed')
   t.pass('the first one goes on')
-  first.child.kill('SIGKILL')
-  await first.exited
-  const third = start(path)
-  t.ok(Number((await hear(third.child, 'opened')).opened) >= 1)
-  third.child.kill('SIGKILL')
-  await third.exited
+  await first.kill()
+  const third = new Writer(path)
+  t.ok(Number((await third.hear('opened')).opened) >= 1)
+  await third.kill()
 })

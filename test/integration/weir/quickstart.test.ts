@@ -7,7 +7,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
 import { ADMIN_PORT, findBusyPorts, ORIGINS, PROXY_PORT } from '../../../deploy/examples/hello/quickstart.ts'
-import { COMPILE_CACHE } from '../../helpers/compile-cache.ts'
+import { childEnvironment } from '../../helpers/child-environment.ts'
 import { getOnce } from '../../helpers/keep-alive-client.ts'
 import { eventually } from '../../helpers/weir-process.ts'
 
@@ -29,7 +29,7 @@ const busy = await findBusyPorts(PORTS)
 const skip = busy.length > 0 ? `another program uses port ${busy.join(', ')}` : process.platform === 'linux' ? false : 'the clients need 127.0.0.0/8'
 
 t.test('it starts, says where, splits, and Ctrl-C ends all of it', { skip }, async t => {
-  const quickstart = spawn(process.execPath, [QUICKSTART], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '', NODE_COMPILE_CACHE: COMPILE_CACHE } })
+  const quickstart = spawn(process.execPath, [QUICKSTART], { stdio: ['ignore', 'pipe', 'pipe'], env: childEnvironment() })
   const ended = once(quickstart, 'close')
   t.teardown(async () => {
     // By SIGTERM, which it passes on: with SIGKILL its children would stay.

@@ -1,7 +1,6 @@
 /**
  * SIGTERM and SIGINT under load: nothing that was sent is lost, and Weir ends by itself.
  */
-import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { connectClient, type KeepAliveClient } from '../../helpers/keep-alive-client.ts'
 import { startOrigins } from '../../helpers/origins.ts'
@@ -46,9 +45,8 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const idle = await connectClient({ port: weir.ports.web })
     t.equal((await idle.get()).status, 200)
     const asking = Promise.all(clients.map(async client => { await askUntilClosed(client, load) }))
-    const before = hello.requests
-    const slowAnswers = slow.map(async client => await client.begin('/slow?ms=1200').whole)
-    await eventually(async () => load.answered > CLIENTS * 5 && hello.requests >= before + slow.length ? true : undefined)
+    const slowAnswers = slow.map(async client => await client.begin('/held').whole)
+    await eventually(async () => load.answered > CLIENTS * 5 && hello.held === slow.length ? true : undefined)
 
     weir.kill(signal)
     weir.kill(signal)
@@ -59,6 +57,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     t.equal((await weir.api('GET', '/healthz')).status, 200, 'it is well, though')
     await t.rejects(connectClient({ port: weir.ports.web }), /ECONNREFUSED/, 'new connections go elsewhere')
 
+    hello.answerHeld()
     await asking
     t.same(load.lost, [], 'no request is lost')
     t.equal(load.answered, load.sent)
@@ -94,7 +93,7 @@ t.test('a stream that ends in time is finished', async t => {
   await stream.head
   weir.kill('SIGTERM')
   await weir.untilReadiness(503)
-  await wait(150)
+  await weir.untilLogged('weir is draining')
   hello.sendToStreams('the rest')
   hello.endStreams()
   t.match(await stream.whole, { status: 200, body: 'hello\nthe rest' })

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t, { type Test } from 'tap'
+import { childEnvironment } from '../../helpers/child-environment.ts'
 import { runWeir } from '../../helpers/weir-process.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../../..')
@@ -76,7 +77,7 @@ t.test('the launcher passes on arguments and exit codes', async t => {
 function findOldNode (): string | undefined {
   return ['/usr/bin/node', '/usr/local/bin/node'].find(file => {
     if (!existsSync(file)) return false
-    const { stdout } = spawnSync(file, ['--version'], { encoding: 'utf8' })
+    const { stdout } = spawnSync(file, ['--version'], { encoding: 'utf8', env: childEnvironment() })
     return Number(/^v(\d+)/.exec(stdout)?.[1]) < 24
   })
 }
@@ -84,7 +85,7 @@ function findOldNode (): string | undefined {
 const oldNode = findOldNode()
 
 t.test('a really old Node gets one clear sentence', { skip: oldNode === undefined ? 'there is none on this machine; test/unit/deploy/launcher.test.ts feigns one' : false }, async t => {
-  const { status, stdout, stderr } = spawnSync(oldNode ?? '', [path.join(ROOT, 'bin/weir.cjs'), 'run', '--config', EXAMPLE], { encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(oldNode ?? '', [path.join(ROOT, 'bin/weir.cjs'), 'run', '--config', EXAMPLE], { encoding: 'utf8', env: childEnvironment() })
   t.equal(status, 1)
   t.equal(stdout, '')
   t.match(stderr, /^weir: Node 24 or newer is needed and this is Node \d+\.\d+\.\d+; .*npm start.*\n$/)

@@ -3,6 +3,7 @@ import { chmod, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
 import { readWholeFile } from '../../../src/core/read-whole-file.ts'
+import { childEnvironment } from '../../helpers/child-environment.ts'
 
 t.test('a file is read whole, up to the bound', async t => {
   const binary = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
@@ -28,7 +29,7 @@ t.test('what is not a regular file of a sensible size is refused, without the sy
 
 t.test('a named pipe is refused at once', { skip: process.platform === 'win32' }, async t => {
   const pipe = path.join(t.testdir({}), 'pipe')
-  execFileSync('mkfifo', [pipe])
+  execFileSync('mkfifo', [pipe], { env: childEnvironment() })
   t.same(await readWholeFile(pipe, 100), { fault: { kind: 'special', phrase: 'is not a regular file', systemMessage: '' } })
 })
 

@@ -1,9 +1,9 @@
 /** What a stream knows of bytes that its peer has not received. */
 import net from 'node:net'
-import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { createReadBuffer } from '../../../src/core/byte-stream.ts'
 import { TcpStream } from '../../../src/core/tcp-stream.ts'
+import { kernelSocket, portsOf } from '../../helpers/kernel-socket.ts'
 import { StreamRecorder } from '../../helpers/stream-recorder.ts'
 import { until } from '../../helpers/until.ts'
 
@@ -26,13 +26,19 @@ async function connected (t: Test) {
   return { stream, recorder, peer }
 }
 
+/** Returns when the other end's kernel has got the reset, which it tells nobody of. */
+async function resetBy (peer: net.Socket): Promise<void> {
+  const { local, remote } = portsOf(peer)
+  peer.resetAndDestroy()
+  await until(() => kernelSocket({ local: remote, remote: local }) === undefined)
+}
+
 t.test('a write that comes after a reset, which was not read, is refused as a whole', async t => {
   const { stream, recorder, peer } = await connected(t)
   t.equal(stream.write(Buffer.from('first')), true)
   t.equal(stream.writeRefused, false)
   stream.pause()
-  peer.resetAndDestroy()
-  await wait(20)
+  await resetBy(peer)
   stream.write(Buffer.from('second'))
   t.equal(stream.writeRefused, true)
   await until(() => recorder.closes.length === 1)
@@ -44,8 +50,7 @@ t.test('what was received before a reset is read after a write was refused: it m
   stream.write(Buffer.from('the beginning of a long request'))
   stream.pause()
   await new Promise<void>(resolve => { peer.write('too long', () => { resolve() }) })
-  peer.resetAndDestroy()
-  await wait(20)
+  await resetBy(peer)
   stream.resume()
   stream.write(Buffer.from('more of it'))
   t.equal(stream.writeRefused, true)
@@ -60,8 +65,7 @@ t.test('after a FIN: a reset is seen that answers what was written, and none whi
   t.equal(stream.isReset(), false)
   t.equal(stream.write(Buffer.from('too late')), true)
   t.equal(stream.writeRefused, false, 'the system has taken it')
-  await wait(20)
-  t.equal(stream.isReset(), true)
+  await until(() => stream.isReset())
   t.same(recorder.closes, [], 'no event has told')
 })
 

@@ -2,6 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Test } from 'tap'
 import { createReadBuffer, type ByteStream, type ReadBuffer } from '../../../src/core/byte-stream.ts'
+import { kernelSocket, portsOf } from '../../helpers/kernel-socket.ts'
+import { untilStalled } from '../../helpers/pump.ts'
 import type { RawPeer } from '../../helpers/raw-peer.ts'
 import type { StreamRecorder } from '../../helpers/stream-recorder.ts'
 import { until } from '../../helpers/until.ts'
@@ -149,7 +151,8 @@ const writing: readonly StreamScenario[] = [
         if (pieces > 0) both.peer.socket.pause()
         for (let index = 0; index < pieces; index++) both.stream.write(Buffer.alloc(1_000_000))
         both.stream.write(Buffer.from('x'))
-        await new Promise(resolve => setTimeout(resolve, 20))
+        if (pieces === 0) await until(() => !both.stream.writePending)
+        else await untilStalled(() => both.peer.socket.bytesRead + (kernelSocket(portsOf(both.peer.socket))?.unread ?? 0))
         both.stream.reset()
         both.peer.socket.resume()
         await both.peer.untilClosed()

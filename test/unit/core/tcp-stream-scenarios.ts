@@ -4,6 +4,8 @@ import net from 'node:net'
 import t, { type Test } from 'tap'
 import { supportsDirectHandles, TcpStream } from '../../../src/core/tcp-stream.ts'
 import { closedPort } from '../../helpers/closed-port.ts'
+import { kernelSocket, portsOf } from '../../helpers/kernel-socket.ts'
+import { untilStalled } from '../../helpers/pump.ts'
 import { RawPeer } from '../../helpers/raw-peer.ts'
 import { StreamRecorder } from '../../helpers/stream-recorder.ts'
 import { until } from '../../helpers/until.ts'
@@ -188,7 +190,7 @@ function ending (t: Test, side: 'accept' | 'connect'): void {
     both.peer.socket.pause()
     for (let index = 0; index < 12; index++) both.stream.write(Buffer.alloc(1_000_000))
     both.stream.end()
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await untilStalled(() => kernelSocket(portsOf(both.peer.socket))?.unread ?? 0)
     both.stream.reset()
     await until(() => both.recorder.closes.length === 1)
     both.peer.socket.resume()

@@ -8,6 +8,7 @@ import { closedPort } from '../../helpers/closed-port.ts'
 import { tlsPem } from '../../helpers/listener-certificates.ts'
 import { RawPeer } from '../../helpers/raw-peer.ts'
 import { StreamRecorder } from '../../helpers/stream-recorder.ts'
+import { kernelSocket, portsOf } from '../../helpers/kernel-socket.ts'
 import { until } from '../../helpers/until.ts'
 import { buffer, STREAM_SCENARIOS, type StreamPair } from './stream-scenarios.ts'
 
@@ -91,8 +92,9 @@ for (const side of ['accept', 'connect'] as const) {
     both.peer.send('x')
     await until(() => both.recorder.bytes.length === 1)
     both.stream.pause()
+    const { local, remote } = portsOf(both.transport)
     both.transport.resetAndDestroy()
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await until(() => kernelSocket({ local: remote, remote: local }) === undefined)
     for (let tries = 0; tries < 3; tries++) both.stream.write(Buffer.from('hello'))
     await until(() => both.recorder.closes.length === 1)
     t.match(both.recorder.closes[0], /^(EPIPE|ECONNRESET)$/)

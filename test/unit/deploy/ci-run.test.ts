@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, copyFileSync } from 'node:fs'
 import path from 'node:path'
 import t, { type Test } from 'tap'
+import { childEnvironment } from '../../helpers/child-environment.ts'
+import { PATIENCE_MS } from '../../helpers/patience.ts'
 
 const RUN = path.resolve(import.meta.dirname, '../../../.ci/run')
 
@@ -11,8 +13,8 @@ function run (t: Test, npm: Readonly<Record<string, string>>) {
   const folder = t.testdir({ '.ci': {}, bin: { npm: `#!/bin/sh\ncase "$*" in\n${cases}\n  *) exit 0;;\nesac\n` } })
   chmodSync(path.join(folder, 'bin/npm'), 0o755)
   copyFileSync(RUN, path.join(folder, '.ci/run'))
-  const env = { ...process.env, PATH: `${path.join(folder, 'bin')}${path.delimiter}${process.env['PATH'] ?? ''}` }
-  const { status, stdout } = spawnSync('bash', [path.join(folder, '.ci/run')], { encoding: 'utf8', env, timeout: 20_000 })
+  const env = childEnvironment({ PATH: `${path.join(folder, 'bin')}${path.delimiter}${process.env['PATH'] ?? ''}` })
+  const { status, stdout } = spawnSync('bash', [path.join(folder, '.ci/run')], { encoding: 'utf8', env, timeout: PATIENCE_MS })
   return { status, stdout, last: stdout.trimEnd().split('\n').at(-1) }
 }
 

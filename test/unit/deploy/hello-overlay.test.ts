@@ -5,6 +5,7 @@ import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { loadConfig } from '../../../src/config/load.ts'
 import { HELLO_DEFAULTS, readHelloOptions } from '../../../deploy/examples/hello/hello-server.ts'
+import { childEnvironment } from '../../helpers/child-environment.ts'
 import { at, DEPLOY, findObject, listAt, readManifests } from './manifests.ts'
 
 t.test('every file that a kustomization names exists', async (t) => {
@@ -37,11 +38,11 @@ t.test('the route of the overlay points at the Services of the sample, by the na
   }
 })
 
-const kubectl = spawnSync('kubectl', ['version', '--client'], { stdio: 'ignore' }).status === 0
+const kubectl = spawnSync('kubectl', ['version', '--client'], { stdio: 'ignore', env: childEnvironment() }).status === 0
 
 t.test('kustomize builds every overlay with the ServiceAccount bound in its namespace', { skip: kubectl ? false : 'kubectl is not installed' }, async (t) => {
   for (const [folder, namespace] of [['base', 'weir'], ['overlays/replicas', 'weir'], ['overlays/tls', 'weir'], ['overlays/hello', 'weir-hello']] as const) {
-    const { stdout, stderr, status } = spawnSync('kubectl', ['kustomize', path.join(DEPLOY, folder)], { encoding: 'utf8' })
+    const { stdout, stderr, status } = spawnSync('kubectl', ['kustomize', path.join(DEPLOY, folder)], { encoding: 'utf8', env: childEnvironment() })
     t.equal(status, 0, stderr)
     const documents = parseAllDocuments(stdout)
     const objects = 'empty' in documents ? [] : documents.map((document): unknown => document.toJS())

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { copyFileSync } from 'node:fs'
 import path from 'node:path'
 import t, { type Test } from 'tap'
+import { childEnvironment } from '../../helpers/child-environment.ts'
 
 const LAUNCHER = path.resolve(import.meta.dirname, '../../../bin/weir.cjs')
 
@@ -10,7 +11,7 @@ function launch (t: Test, files: Readonly<Record<string, string | Readonly<Recor
   const folder = t.testdir({ bin: {}, 'package.json': '{ "type": "module" }', ...files })
   const launcher = path.join(folder, 'bin/weir.cjs')
   copyFileSync(LAUNCHER, launcher)
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...args, launcher, 'run', '--config', 'x'], { cwd: folder, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...args, launcher, 'run', '--config', 'x'], { cwd: folder, encoding: 'utf8', env: childEnvironment() })
   return { status, stdout, stderr }
 }
 

@@ -6,6 +6,7 @@ import t from 'tap'
 import { systemClock, type Clock } from '../../../src/core/clock.ts'
 import { openLogFile, type LogFile } from '../../../src/telemetry/log-file.ts'
 import { LogWriter, type LogWriterOptions } from '../../../src/telemetry/log-writer.ts'
+import { childEnvironment } from '../../helpers/child-environment.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { RecordingLogger } from '../../helpers/recording-logger.ts'
 
@@ -179,7 +180,7 @@ t.test('standard output that nobody reads does not block the process', { skip: p
     setTimeout(() => { console.error('alive', writer.droppedLines) }, 50)
     process.stdin.resume().on('end', async () => { await writer.close(); process.exit(0) })
   `
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { env: childEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] })
   t.teardown(() => { child.kill('SIGKILL') })
   const [said] = await once(child.stderr, 'data')
   t.match(String(said), /^alive 85/, 'the queue of 1 MB took 15 batches, the timer ran')
@@ -204,7 +205,7 @@ t.test('standard output that is never read does not keep the process from ending
     await writer.close()
     process.exit(7)
   `
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { env: childEnvironment(), stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => { child.kill('SIGKILL') })
   const [code] = await once(child, 'exit')
   t.equal(code, 7)
@@ -228,7 +229,7 @@ for (const [name, shell] of [['a file', 'exec "$@" >"$0" '], ['a closed pipe', '
       await writer.close()
       console.error('ended well', writer.droppedLines)
     `
-    const child = spawn('sh', ['-c', shell, file, process.execPath, '--input-type=module', '--eval', program], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const child = spawn('sh', ['-c', shell, file, process.execPath, '--input-type=module', '--eval', program], { env: childEnvironment(), stdio: ['ignore', 'ignore', 'pipe'] })
     t.teardown(() => { child.kill('SIGKILL') })
     let said = ''
     child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString() })

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { ProcessLogger } from '../../../src/telemetry/process-logger.ts'
 import type { LogLevel } from '../../../src/telemetry/logger.ts'
+import { childEnvironment } from '../../helpers/child-environment.ts'
 
 function setUp (level: LogLevel): { logger: ProcessLogger, lines: () => ReadonlyArray<Readonly<Record<string, unknown>>>, raw: string[] } {
   const raw: string[] = []
@@ -60,7 +61,7 @@ t.test('standard error gets the lines, and its end does not end the process', as
       setTimeout(() => { logger.error('nor this'); process.stdout.write('alive'); process.exitCode = 7 }, 100)
     })
   `
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { env: childEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] })
   t.teardown(() => { child.kill('SIGKILL') })
   const out = text(child.stdout)
   const [line] = await once(child.stderr, 'data')
@@ -80,7 +81,7 @@ t.test('standard error that nobody reads neither blocks the process nor keeps it
     process.stdout.write(String(process.stderr.writableLength))
     setTimeout(() => { process.exit(7) }, 20)
   `
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
   t.teardown(() => { child.kill('SIGKILL') })
   const waiting = text(child.stdout)
   const [code] = await once(child, 'exit')
