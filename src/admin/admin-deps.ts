@@ -1,6 +1,7 @@
 import type { RouteConfig } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Endpoint } from '../core/endpoint.ts'
+import type { SourceProblemKind } from '../discovery/endpoint-source.ts'
 import type { TrafficControl } from '../rollout/traffic-control.ts'
 import type { EventLog } from '../store/event-log.ts'
 import type { ExplainAnswer } from './explain-answer.ts'
@@ -13,6 +14,8 @@ export interface SourceStatus {
   readonly state: 'starting' | 'synced' | 'stale'
   /** `namespace/service:port` for Kubernetes. */
   readonly name?: string
+  /** What keeps the version from having endpoints to use, as far as the source can tell. */
+  readonly problem?: SourceProblemKind
   /** What is wrong, for people. */
   readonly detail?: string
 }
@@ -78,6 +81,17 @@ export interface VersionDrainStatus {
   readonly why: readonly string[]
 }
 
+/** Whether clients may be sent here. A reason is one sentence. */
+export interface Readiness {
+  readonly ready: boolean
+  /** What is wrong with Weir itself. */
+  readonly own: readonly string[]
+  /** Versions that have had no list of their endpoints yet. */
+  readonly waiting: number
+  /** What is wrong with single versions; most of it does not make Weir unready. Costs a look at every version. */
+  readonly ofVersions: () => readonly string[]
+}
+
 /** A request that somebody asks about. */
 export interface ExplainQuery {
   readonly route: string
@@ -103,8 +117,7 @@ export interface AdminDeps {
   details (route: string): RouteDetails | undefined
   /** Undefined when the configuration has no such route, or the route no such version. */
   drain (route: string, version: string): VersionDrainStatus | undefined
-  /** Ready when `reasons` is empty; a reason is one sentence. */
-  readiness (): { readonly reasons: readonly string[] }
+  readiness (): Readiness
   metrics (): Promise<{ readonly contentType: string, readonly body: string }>
   /** Decides as a worker would, without sending anything. Undefined when there is no such route. */
   explain (query: ExplainQuery): ExplainAnswer | undefined

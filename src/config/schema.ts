@@ -196,6 +196,7 @@ export const ConfigSchema = Type.Object({
     kubeconfig: Type.Optional(Type.String({ minLength: 1, description: 'The kubeconfig file; without it the in-cluster credentials, or else the usual places (KUBECONFIG, ~/.kube/config).' })),
     context: Type.Optional(Type.String({ minLength: 1, description: 'The context of the kubeconfig.' })),
     namespace: Type.Optional(Type.String({ pattern: NAMESPACE_PATTERN, description: 'The namespace of Services that name none; by default that of the credentials.' })),
+    startTimeout: duration('How long a start that has had the endpoints of some versions waits for those of the others before it is ready without them, such as those of a namespace that may not be read. 0s waits for as long as it takes.', '30s'),
     ipFamily: Type.Union([Type.Literal('auto'), Type.Literal('IPv4'), Type.Literal('IPv6')], { default: 'auto', description: 'Which addresses of a dual-stack Service are used, so that each pod counts once. `auto` takes the IPv4 address of a pod that has both.' }),
     allowAddresses: Type.Array(Type.String({ description: 'An address or CIDR.' }), { default: [], maxItems: 1_000, description: 'Endpoint addresses that may be dialled although they are refused: loopback, link-local, unspecified, multicast, broadcast, metadata services, and IPv6 forms of those.' })
   }, { ...strict, default: {}, description: 'The Kubernetes API, used when a version names a service. A change needs a restart.' }),

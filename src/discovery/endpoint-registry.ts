@@ -1,14 +1,16 @@
 import type { RouteConfig, VersionConfig } from '../config/schema.ts'
 import { CidrSet } from '../core/cidr-set.ts'
 import type { Endpoint } from '../core/endpoint.ts'
-import type { ListWatchStats } from '../kube/list-watch.ts'
-import type { EndpointSource, EndpointSourceStatus } from './endpoint-source.ts'
+import type { KubeError } from '../kube/kube-error.ts'
+import type { ListWatchStats, WatchRecovery } from '../kube/list-watch.ts'
+import type { EndpointSource, EndpointSourceStatus, SourceProblem, SourceProblemKind } from './endpoint-source.ts'
 import { NamespaceSlices, type SlicesContext } from './namespace-slices.ts'
 import type { IpFamilyChoice } from './one-per-pod.ts'
 import { SlicesSource } from './slices-source.ts'
 import { StaticSource } from './static-source.ts'
+import { usableEndpoints } from './usable-endpoints.ts'
 
-export interface EndpointRegistryOptions extends SlicesContext {
+export interface EndpointRegistryOptions extends Omit<SlicesContext, 'onFailure'> {
   /** The namespace of Services that name none; undefined for that of the credentials. */
   readonly namespace?: string | undefined
   /** Addresses and CIDRs that may be dialled although they are refused otherwise. */
@@ -19,6 +21,24 @@ export interface EndpointRegistryOptions extends SlicesContext {
   readonly onEndpoints: (route: string, version: string, endpoints: readonly Endpoint[]) => void
   /** Told once, when every version has had its first list. */
   readonly onSynced?: () => void
+  /** Told of a version whose source has something wrong with it that was right before, and, with undefined, when it has endpoints again. */
+  readonly onProblem?: (route: string, version: string, problem: SourceProblem | undefined) => void
+  /** Told of every failure of a list+watch. */
+  readonly onFailure: (failure: WatchFailure) => void
+  /** Told when a list+watch that had failed follows its namespace again. */
+  readonly onRecovery?: (namespace: string | undefined, recovery: WatchRecovery) => void
+}
+
+/** A failure of the list+watch of a namespace, and what it means to those who follow it. */
+export interface WatchFailure {
+  /** Undefined is the namespace of the credentials. */
+  readonly namespace: string | undefined
+  readonly error: KubeError
+  readonly retryInMs: number
+  /** Versions that have had no list yet, as `route/version`. */
+  readonly waiting: readonly string[]
+  /** Endpoints of the others, as last known. */
+  readonly known: number
 }
 
 /** The endpoints of one version, as last known. */
@@ -27,6 +47,8 @@ export interface VersionEndpoints {
   readonly version: string
   /** Undefined before the first list. */
   readonly endpoints: readonly Endpoint[] | undefined
+  /** What keeps it from having endpoints to use, as far as its source can tell. */
+  readonly problem: SourceProblem | undefined
 }
 
 export interface EndpointRegistryStats {
@@ -40,7 +62,15 @@ interface Entry {
   /** The configuration of the source, as text, to see whether it changed. */
   readonly origin: string
   readonly source: EndpointSource
+  /** What its source shares with others; undefined for a source of its own. */
+  readonly slices: NamespaceSlices | undefined
   endpoints: readonly Endpoint[] | undefined
+  /** The source has told something: what is known is not from the one before. */
+  heard: boolean
+  /** The source has had an endpoint that could be used. */
+  everUsable: boolean
+  /** The problem that was told last. */
+  told: SourceProblemKind | undefined
 }
 
 /** What stats and logs call the namespace of the credentials. */
@@ -94,7 +124,10 @@ export class EndpointRegistry {
 
   /** Every version with its endpoints as last known, in the order of the configuration. */
   all (): readonly VersionEndpoints[] {
-    return [...this.#entries.values()].map(({ route, version, endpoints }) => ({ route, version, endpoints }))
+    return [...this.#entries.values()].map((entry) => {
+      const { route, version, endpoints } = entry
+      return { route, version, endpoints, problem: problemOf(entry) }
+    })
   }
 
   /** The endpoints of a version as last known: empty before the first list and for a version that is not configured. */
@@ -107,9 +140,22 @@ export class EndpointRegistry {
     return this.#entries.get(keyOf(route, version))?.source.status()
   }
 
+  /** What keeps a version from having endpoints to use, as far as its source can tell. */
+  problemOf (route: string, version: string): SourceProblem | undefined {
+    const entry = this.#entries.get(keyOf(route, version))
+    return entry === undefined ? undefined : problemOf(entry)
+  }
+
   /** Every version has had a first list, be it from its present source or the one before. */
   isSynced (): boolean {
     return [...this.#entries.values()].every(({ endpoints }) => endpoints !== undefined)
+  }
+
+  /** How many versions have had no list at all. */
+  waiting (): number {
+    let count = 0
+    for (const { endpoints } of this.#entries.values()) if (endpoints === undefined) count++
+    return count
   }
 
   stats (): EndpointRegistryStats {
@@ -133,21 +179,40 @@ export class EndpointRegistry {
       this.#entries.set(key, known)
       return
     }
-    const entry: Entry = { route, version: version.name, origin, source: this.#sourceOf(version), endpoints: known?.endpoints }
+    const entry: Entry = {
+      route, version: version.name, origin, ...this.#sourceOf(version), endpoints: known?.endpoints, heard: false, everUsable: false, told: undefined
+    }
     this.#entries.set(key, entry)
     update.started.push(entry)
   }
 
-  #sourceOf ({ endpoints }: VersionConfig): EndpointSource {
-    if ('static' in endpoints) return new StaticSource(endpoints.static, this.#options.clock.wallMs())
-    const namespace = this.#namespaceOf(endpoints.namespace ?? this.#options.namespace)
-    return new SlicesSource({ namespace, service: endpoints.service, port: endpoints.port, allowed: this.#allowed, ipFamily: this.#options.ipFamily ?? 'auto' })
+  #sourceOf ({ endpoints }: VersionConfig): Pick<Entry, 'source' | 'slices'> {
+    const { clock, ipFamily = 'auto' } = this.#options
+    if ('static' in endpoints) return { source: new StaticSource(endpoints.static, clock.wallMs()), slices: undefined }
+    const { service, port } = endpoints
+    const namespace = endpoints.namespace ?? this.#options.namespace
+    const slices = this.#slicesOf(namespace)
+    return { source: new SlicesSource({ namespace: slices, namespaceName: namespace, service, port, allowed: this.#allowed, ipFamily }), slices }
   }
 
-  #namespaceOf (namespace: string | undefined): NamespaceSlices {
-    const slices = this.#namespaces.get(namespace) ?? new NamespaceSlices(namespace, this.#options)
+  #slicesOf (namespace: string | undefined): NamespaceSlices {
+    const known = this.#namespaces.get(namespace)
+    if (known !== undefined) return known
+    const slices = new NamespaceSlices(namespace, {
+      ...this.#options,
+      onFailure: (_namespace, error, retryInMs) => { this.#tellFailure(slices, { namespace, error, retryInMs }) }
+    })
     this.#namespaces.set(namespace, slices)
     return slices
+  }
+
+  #tellFailure (slices: NamespaceSlices, failure: Pick<WatchFailure, 'namespace' | 'error' | 'retryInMs'>): void {
+    const following = [...this.#entries.values()].filter((entry) => entry.slices === slices)
+    this.#options.onFailure({
+      ...failure,
+      waiting: following.filter(({ endpoints }) => endpoints === undefined).map(({ route, version }) => `${route}/${version}`),
+      known: following.reduce((sum, { endpoints }) => sum + (endpoints?.length ?? 0), 0)
+    })
   }
 
   #receive (entry: Entry, endpoints: readonly Endpoint[]): void {
@@ -155,7 +220,17 @@ export class EndpointRegistry {
       entry.endpoints = endpoints
       this.#options.onEndpoints(entry.route, entry.version, endpoints)
     }
+    entry.heard = true
+    entry.everUsable ||= usableEndpoints(endpoints).length > 0
+    this.#tellProblem(entry)
     this.#tellSynced()
+  }
+
+  #tellProblem (entry: Entry): void {
+    const problem = problemOf(entry)
+    if (problem?.kind === entry.told) return
+    entry.told = problem?.kind
+    this.#options.onProblem?.(entry.route, entry.version, problem)
   }
 
   #tellSynced (): void {
@@ -172,6 +247,19 @@ export class EndpointRegistry {
       this.#stopping.add(stopping)
     }
   }
+}
+
+function problemOf ({ source, heard, endpoints, everUsable }: Entry): SourceProblem | undefined {
+  const known = endpoints?.length ?? 0
+  // The everyday case costs no look at the source.
+  if (heard && known > 0) return everUsable ? undefined : { kind: 'no-endpoints', detail: 'none of its endpoints has been ready yet' }
+  const { problem, whyNone, lastError } = source.status()
+  if (!heard) {
+    const meanwhile = known > 0 ? '; those of its source before are used' : ''
+    return { kind: 'unsynced', detail: `its endpoints could not be read yet${lastError === undefined ? '' : `: ${lastError}`}${meanwhile}` }
+  }
+  if (problem !== undefined || everUsable) return problem
+  return { kind: 'no-endpoints', detail: whyNone ?? 'its source has named none yet' }
 }
 
 /** Names hold no space (see the schema). */

@@ -12,6 +12,20 @@ export interface IgnoredAddress {
   readonly reason: string
 }
 
+/**
+ * - `unsynced`: the source has not been read yet
+ * - `no-slices`: no EndpointSlice names the Service
+ * - `no-port`: its slices do not name the port
+ * - `no-endpoints`: no endpoint that could be used was ever there
+ */
+export type SourceProblemKind = 'unsynced' | 'no-slices' | 'no-port' | 'no-endpoints'
+
+export interface SourceProblem {
+  readonly kind: SourceProblemKind
+  /** One sentence, with the remedy where there is one. */
+  readonly detail: string
+}
+
 /** What the admin API tells of a source. */
 export interface EndpointSourceStatus {
   readonly kind: 'static' | 'kubernetes'
@@ -25,6 +39,10 @@ export interface EndpointSourceStatus {
   readonly lastError: string | undefined
   /** At most 100 of them. */
   readonly ignored: readonly IgnoredAddress[]
+  /** What the configuration asks for is not there. */
+  readonly problem?: SourceProblem | undefined
+  /** Why it knows no endpoint, if it knows none; one sentence. */
+  readonly whyNone?: string | undefined
 }
 
 export interface EndpointSource {

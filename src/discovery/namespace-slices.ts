@@ -1,7 +1,7 @@
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import type { KubeApi } from '../kube/kube-api.ts'
 import type { KubeError } from '../kube/kube-error.ts'
-import { ListWatch, type ListWatchStats, type ListWatchTuning } from '../kube/list-watch.ts'
+import { ListWatch, type ListWatchStats, type ListWatchTuning, type WatchRecovery } from '../kube/list-watch.ts'
 import { type EndpointSlice, readEndpointSlice } from './endpoint-slice.ts'
 
 /** What every follower of EndpointSlices needs. */
@@ -15,6 +15,8 @@ export interface SlicesContext {
   readonly coalesceMs?: number
   /** Told of every failure of the list+watch of a namespace. Undefined is the namespace of the credentials. */
   readonly onFailure: (namespace: string | undefined, error: KubeError, retryInMs: number) => void
+  /** Told when a list+watch that had failed follows its namespace again. */
+  readonly onRecovery?: (namespace: string | undefined, recovery: WatchRecovery) => void
 }
 
 /** Gets all slices of a service, in no order. */
@@ -48,7 +50,8 @@ export class NamespaceSlices {
       listener: {
         replaced: (objects) => { this.#replace(objects) },
         changed: (key, before, after) => { this.#change(key, before, after) },
-        failed: (error, retryInMs) => { context.onFailure(namespace, error, retryInMs) }
+        failed: (error, retryInMs) => { context.onFailure(namespace, error, retryInMs) },
+        recovered: (recovery) => { context.onRecovery?.(namespace, recovery) }
       }
     })
   }

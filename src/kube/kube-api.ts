@@ -40,6 +40,8 @@ export interface KubeWatchRequest {
   /** The server ends the watch cleanly after this time. */
   readonly timeoutSeconds: number
   readonly signal: AbortSignal
+  /** Told when the server has agreed to the watch, which may be long before the first event. */
+  readonly opened?: () => void
 }
 
 /** One line of a watch. `ERROR` carries a Status, `BOOKMARK` an object with nothing but a resourceVersion. */

@@ -73,6 +73,7 @@ export class KubeClient implements KubeApi {
     })
     const response = await this.#within(this.#limits.watchHeadTimeoutMs, request.signal,
       async (signal) => await this.#open(request.collection, query, signal))
+    request.opened?.()
     try {
       for await (const line of jsonLines(response, this.#limits.maxEventBytes)) yield readWatchEvent(line)
     } catch (error) {

@@ -43,6 +43,15 @@ export interface ListWatchListener<T> {
   changed (key: string, before: T | undefined, after: T | undefined): void
   /** Something went wrong; the next try is in `retryInMs`. The known objects stay. */
   failed (error: KubeError, retryInMs: number): void
+  /** After failures a list was read and a watch is open. */
+  recovered? (recovery: WatchRecovery): void
+}
+
+/** The end of a time of failures. */
+export interface WatchRecovery {
+  readonly failures: number
+  /** From the first failure on, in milliseconds. */
+  readonly afterMs: number
 }
 
 export interface ListWatchOptions<T> {
@@ -92,6 +101,9 @@ export class ListWatch<T> {
   /** The last list got a 410 between two pages: it was too slow for the server, so the next one takes all at once. */
   #pagesExpire = false
   #failuresInARow = 0
+  /** Since a watch was last open. */
+  #failures = 0
+  #failingSinceMs = 0
   #lastListMs = 0
   #lastSignMs = 0
   #synced = false
@@ -215,7 +227,7 @@ export class ListWatch<T> {
     const timeoutSeconds = Math.ceil(this.#tuning.watchTimeoutSeconds * (1 + random()))
     const guard = this.#guardSilence(attempt)
     try {
-      const events = api.watch({ collection, resourceVersion: this.#resourceVersion, timeoutSeconds, signal: attempt.signal })
+      const events = api.watch({ collection, resourceVersion: this.#resourceVersion, timeoutSeconds, signal: attempt.signal, opened: () => { this.#watchOpened() } })
       for await (const event of events) {
         this.#apply(event)
         this.#signOfLife()
@@ -223,6 +235,13 @@ export class ListWatch<T> {
     } finally {
       guard.cancel()
     }
+  }
+
+  /** Told now and not after the list: who may list but not watch has not recovered. */
+  #watchOpened (): void {
+    const failures = this.#failures
+    this.#failures = 0
+    if (failures > 0) this.#options.listener.recovered?.({ failures, afterMs: this.#nowMs() - this.#failingSinceMs })
   }
 
   /** Aborts the attempt when nothing is heard for too long. Watches that end cleanly without a word count as silence too. */
@@ -277,6 +296,7 @@ export class ListWatch<T> {
   #afterFailure (error: KubeError, watchSinceMs: number): number {
     if (this.#nowMs() - watchSinceMs >= this.#tuning.stableMs) this.#failuresInARow = 0
     this.#failuresInARow++
+    if (this.#failures++ === 0) this.#failingSinceMs = this.#nowMs()
     this.#restarts++
     this.#lastError = error
     this.#resourceVersion = ''

@@ -15,10 +15,7 @@ import type { ConfigWatcher } from '../config/watch.ts'
 import { createConfigWatcher } from '../config/watch-file.ts'
 import type { Clock } from '../core/clock.ts'
 import { parseDurationMs } from '../core/duration.ts'
-import { Random } from '../core/random.ts'
-import { EndpointRegistry } from '../discovery/endpoint-registry.ts'
-import { KubeClient } from '../kube/kube-client.ts'
-import { loadKubeCredentials } from '../kube/kube-credentials.ts'
+import type { EndpointRegistry } from '../discovery/endpoint-registry.ts'
 import { TrafficControl } from '../rollout/traffic-control.ts'
 import type { TrafficState } from '../rollout/traffic-state.ts'
 import type { StateStore } from '../store/state-store.ts'
@@ -33,6 +30,7 @@ import { PromCollector } from '../telemetry/prom-collector.ts'
 import { ThrottledLogger } from '../telemetry/throttled-logger.ts'
 import { AuthorityFiles } from './authority-files.ts'
 import type { CertificateStore } from './certificate-store.ts'
+import { createDiscovery } from './create-discovery.ts'
 import { createProber } from './create-prober.ts'
 import { dataPlaneOptions, routeSpecs } from './data-plane-options.ts'
 import { HealthBook } from './health-book.ts'
@@ -41,14 +39,14 @@ import { openCertificates } from './open-certificates.ts'
 import { openStore } from './open-store.ts'
 import { packageVersion } from './package-version.ts'
 import { probeListeners } from './probe-listeners.ts'
+import { readinessOf } from './readiness.ts'
 import { RouteDescriber } from './route-describer.ts'
 import { RouteExplainer } from './route-explainer.ts'
+import { StartGate } from './start-gate.ts'
 import type { StopPatience } from './stop-signals.ts'
 import { VersionDrain } from './version-drain.ts'
 import { WorkerPool } from './worker-pool.ts'
 import { WorkerThread } from './worker-thread.ts'
-
-const RANDOM_RANGE = 2 ** 32
 
 export interface ControlPlaneDeps {
   readonly clock: Clock
@@ -67,6 +65,7 @@ export class ControlPlane {
   readonly #accessLog: LogWriter
   readonly #pool: WorkerPool
   readonly #discovery: EndpointRegistry
+  readonly #gate: StartGate
   readonly #health: HealthBook
   readonly #prober: HealthProber
   readonly #tokens: TokenBook
@@ -98,6 +97,7 @@ export class ControlPlane {
     this.#health = new HealthBook(this.#throttled, clock)
     this.#pool = this.#createPool(config)
     this.#discovery = this.#createDiscovery(config)
+    this.#gate = new StartGate({ clock, log, waitMs: parseDurationMs(config.kubernetes.startTimeout), versions: () => this.#discovery.all() })
     this.#prober = createProber({
       clock,
       log: this.#throttled,
@@ -127,24 +127,17 @@ export class ControlPlane {
   }
 
   #createDiscovery (config: Config): EndpointRegistry {
-    const { clock } = this.#deps
-    const { kubeconfig, context, namespace, allowAddresses, ipFamily } = config.kubernetes
-    const random = new Random()
-    return new EndpointRegistry({
-      api: new KubeClient({ loadCredentials: async () => await loadKubeCredentials({ kubeconfig, context }), clock }),
+    const { clock, log } = this.#deps
+    return createDiscovery(config.kubernetes, {
       clock,
-      random: () => random.nextUint32() / RANDOM_RANGE,
-      namespace,
-      allowAddresses,
-      ipFamily,
+      log,
       onEndpoints: (route, version, endpoints) => {
         this.#pool.sendEndpoints(route, version, endpoints)
         this.#prober.refresh(route, version)
+        this.#gate.received()
       },
-      onFailure: (where, error, retryInMs) => {
-        this.#metrics.watchRestarted(where ?? '(own)', error.kind)
-        this.#throttled.warn('the watch of EndpointSlices failed; the last known endpoints are used meanwhile', { namespace: where ?? '(own)', error: error.message, retryInMs: Math.round(retryInMs) })
-      }
+      onSynced: () => { this.#gate.synced() },
+      onWatchFailure: (namespace, kind) => { this.#metrics.watchRestarted(namespace, kind) }
     })
   }
 
@@ -172,6 +165,7 @@ export class ControlPlane {
       onMaterial: (listener, material) => { this.#pool.sendCertificates(listener, material) },
       onTicketKeys: keys => { this.#pool.sendTicketKeys(keys) }
     }, configFileOf(sources))
+    this.#gate.start()
     await this.#apply(config)
     this.#admin = createAdminApp(this.#adminDeps(this.#traffic))
     await listenAdmin(this.#admin, config.admin)
@@ -261,6 +255,7 @@ export class ControlPlane {
     })
     const describer = new RouteDescriber({
       config: () => this.#config,
+      clock,
       discovery: this.#discovery,
       book: this.#book,
       shares: this.#shares,
@@ -292,20 +287,10 @@ export class ControlPlane {
       traffic,
       details: name => describer.details(name),
       drain: (route, version) => drains.status(route, version),
-      readiness: () => ({ reasons: this.#notReady() }),
+      readiness: () => readinessOf({ stopping: this.#stopping, accepting: this.#pool.accepting, gateOpen: this.#gate.isOpen, discovery: this.#discovery }),
       metrics: async () => ({ contentType: collector.contentType, body: await collector.text() }),
       explain: query => explainer.explain(query)
     }
-  }
-
-  #notReady (): readonly string[] {
-    const reasons: string[] = []
-    if (this.#stopping) reasons.push('Weir is shutting down')
-    if (!this.#pool.accepting && !this.#stopping) reasons.push('the listeners are not open')
-    for (const { route, version, endpoints } of this.#discovery.all()) {
-      if (endpoints === undefined) reasons.push(`version "${version}" of route "${route}" has not had its first list of endpoints`)
-    }
-    return reasons
   }
 
   /** Opens log files again, after they were rotated. */
@@ -344,6 +329,7 @@ export class ControlPlane {
   /** @param insisted resolves when nobody is to be waited for */
   async #close (insisted: Promise<void>): Promise<void> {
     this.#ticker.stop()
+    this.#gate.stop()
     this.#authorities.stop()
     this.#certificates?.stop()
     await this.#prober.stop()

@@ -3,9 +3,10 @@
  */
 import type { EndpointHealthSummary, RouteDetails, SourceStatus, VersionDetails } from '../admin/admin-deps.ts'
 import type { Config, RouteConfig, VersionConfig } from '../config/schema.ts'
+import type { Clock } from '../core/clock.ts'
 import { endpointKey } from '../core/endpoint.ts'
 import type { EndpointRegistry } from '../discovery/endpoint-registry.ts'
-import type { EndpointSourceStatus } from '../discovery/endpoint-source.ts'
+import type { EndpointSourceStatus, SourceProblem } from '../discovery/endpoint-source.ts'
 import { usableEndpoints } from '../discovery/usable-endpoints.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { ObservedShares } from '../telemetry/observed-share.ts'
@@ -14,7 +15,8 @@ import { shareOf, type HealthBook } from './health-book.ts'
 
 export interface RouteDescriberDeps {
   readonly config: () => Config
-  readonly discovery: Pick<EndpointRegistry, 'endpointsOf' | 'statusOf'>
+  readonly discovery: Pick<EndpointRegistry, 'endpointsOf' | 'statusOf' | 'problemOf'>
+  readonly clock: Clock
   readonly book: CounterBook
   readonly shares: ObservedShares
   readonly health: HealthBook
@@ -48,7 +50,7 @@ export class RouteDescriber {
     const { endpoints, panicWorkers } = health.summary(route.name, version.name, running)
     return {
       name: version.name,
-      source: sourceStatus(discovery.statusOf(route.name, version.name), version.endpoints),
+      source: sourceStatus(discovery.statusOf(route.name, version.name), discovery.problemOf(route.name, version.name), version.endpoints),
       endpoints: discovery.endpointsOf(route.name, version.name).map(endpoint => ({ ...endpoint, health: endpoints.get(endpointKey(endpoint)) ?? NOTHING_SAID })),
       availableEndpoints: this.#available(route.name, version.name),
       panic: shareOf(panicWorkers, running),
@@ -65,7 +67,8 @@ export class RouteDescriber {
 
   /** All routes as /metrics shows them. */
   states (): readonly RouteState[] {
-    const { config, discovery, health, traffic, workers } = this.#deps
+    const { clock, config, discovery, health, traffic, workers } = this.#deps
+    const nowMs = clock.wallMs()
     return config().routes.map(({ name, versions }) => ({
       name,
       epoch: traffic(name)?.epoch ?? 0,
@@ -74,17 +77,27 @@ export class RouteDescriber {
         weight: traffic(name)?.weights[version.name] ?? 0,
         endpoints: discovery.endpointsOf(name, version.name),
         available: this.#available(name, version.name),
+        problem: discovery.problemOf(name, version.name)?.kind,
+        sourceAgeMs: ageOf(discovery.statusOf(name, version.name), nowMs),
         panicWorkers: health.summary(name, version.name, workers()).panicWorkers
       }))
     }))
   }
 }
 
-function sourceStatus (status: EndpointSourceStatus | undefined, source: VersionConfig['endpoints']): SourceStatus {
+/** Undefined for a source that can't grow old, and for one that has told nothing yet. */
+function ageOf (status: EndpointSourceStatus | undefined, nowMs: number): number | undefined {
+  if (status === undefined || status.kind === 'static' || status.lastSyncWallMs === undefined) return undefined
+  return Math.max(0, nowMs - status.lastSyncWallMs)
+}
+
+function sourceStatus (status: EndpointSourceStatus | undefined, problem: SourceProblem | undefined, source: VersionConfig['endpoints']): SourceStatus {
   const name = 'service' in source ? { name: `${source.namespace ?? ''}${source.namespace === undefined ? '' : '/'}${source.service}:${source.port}` } : {}
   if (status === undefined) return { kind: 'static', state: 'starting', ...name }
   const state = !status.synced ? 'starting' : status.lastError === undefined ? 'synced' : 'stale'
   const ignored = status.ignored.map(({ address, reason }) => `${address} is ignored: ${reason}`)
-  const detail = [...(status.lastError === undefined ? [] : [status.lastError]), ...ignored].join('; ')
-  return { kind: status.kind, state, ...name, ...(detail === '' ? {} : { detail }) }
+  // The detail of a source that was not read yet has the error in it.
+  const error = status.lastError === undefined || problem?.kind === 'unsynced' ? [] : [status.lastError]
+  const detail = [...(problem === undefined ? [] : [problem.detail]), ...error, ...ignored].join('; ')
+  return { kind: status.kind, state, ...name, ...(problem === undefined ? {} : { problem: problem.kind }), ...(detail === '' ? {} : { detail }) }
 }

@@ -44,6 +44,8 @@ export const METRICS = {
   weir_observed_share: { type: 'gauge', help: 'Share of the route\'s finished requests that the version answered in the last 30 seconds, 0 to 1; absent while there were none.', labels: VERSION, source: 'version counters' },
   weir_endpoints: { type: 'gauge', help: 'Endpoints by condition as Kubernetes defines it (ready, serving, terminating) and in total; one endpoint can meet several.', labels: [...VERSION, 'condition'], source: 'control plane' },
   weir_endpoints_available: { type: 'gauge', help: 'Endpoints that may get requests and are neither ejected nor failing an active check, in the worker that finds the fewest.', labels: VERSION, source: 'control plane' },
+  weir_endpoint_source_problem: { type: 'gauge', help: '1 while something keeps the version from having endpoints to use: `unsynced`, `no-slices`, `no-port` or `no-endpoints`; absent otherwise.', labels: [...VERSION, 'problem'], source: 'control plane' },
+  weir_endpoint_source_age_seconds: { type: 'gauge', help: 'Time since the source of the endpoints last knew them to be current; absent for static lists and before the first list.', labels: VERSION, source: 'control plane' },
   weir_panic: { type: 'gauge', help: 'Workers that use all endpoints of the version because too few are available.', labels: VERSION, source: 'control plane' },
   weir_health_checks_total: { type: 'counter', help: 'Active checks of endpoints by result, `pass` or `fail`.', labels: [...VERSION, 'result'], source: 'control plane' },
   weir_route_epoch: { type: 'gauge', help: 'Number of the route\'s traffic state in the control plane.', labels: ['route'], source: 'control plane' },

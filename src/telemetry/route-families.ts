@@ -18,6 +18,10 @@ export interface VersionState {
   readonly available: number
   /** Workers that use all endpoints because too few are available. */
   readonly panicWorkers: number
+  /** What keeps the version from having endpoints to use, in one word; undefined when nothing does. */
+  readonly problem?: string | undefined
+  /** Milliseconds since its source last knew the endpoints to be current; undefined for a static list and before the first list. */
+  readonly sourceAgeMs?: number | undefined
 }
 
 /** A running worker as the control plane knows it. */
@@ -35,6 +39,8 @@ export function * routeFamilies (routes: readonly RouteState[], workers: readonl
   yield * perRoute('weir_endpoints', routes, endpointLines)
   yield * perRoute('weir_endpoints_available', routes, (name, route) => versionLines(name, route, ({ available }) => available))
   yield * perRoute('weir_panic', routes, (name, route) => versionLines(name, route, ({ panicWorkers }) => panicWorkers))
+  yield * perRoute('weir_endpoint_source_problem', routes, problemLines)
+  yield * perRoute('weir_endpoint_source_age_seconds', routes, ageLines)
   yield * perRoute('weir_route_epoch', routes, (name, route) => sampleLine(name, labelText({ route: route.name }), route.epoch))
   yield * perRoute('weir_epoch_applied', routes, (name, route) => appliedLines(name, route, workers))
 }
@@ -69,6 +75,16 @@ function endpointLines (name: MetricName, route: RouteState): string {
 
 function versionLines (name: MetricName, route: RouteState, valueOf: (version: VersionState) => number): string {
   return route.versions.map((version) => sampleLine(name, versionLabels(route, version), valueOf(version))).join('')
+}
+
+function problemLines (name: MetricName, route: RouteState): string {
+  return route.versions.map((version) => {
+    return version.problem === undefined ? '' : sampleLine(name, `${versionLabels(route, version)},${labelText({ problem: version.problem })}`, 1)
+  }).join('')
+}
+
+function ageLines (name: MetricName, route: RouteState): string {
+  return route.versions.map((version) => version.sourceAgeMs === undefined ? '' : sampleLine(name, versionLabels(route, version), version.sourceAgeMs / 1_000)).join('')
 }
 
 function appliedLines (name: MetricName, route: RouteState, workers: readonly WorkerState[]): string {

@@ -67,7 +67,7 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
     traffic,
     details: (route) => route === 'hello' ? helloDetails() : undefined,
     drain: (route, version) => route === 'hello' && ['stable', 'canary'].includes(version) ? drainOf(version, left) : undefined,
-    readiness: () => ({ reasons: missing }),
+    readiness: () => ({ ready: missing.length === 0, own: missing, waiting: 0, ofVersions: () => [] }),
     metrics: options.metrics ?? (async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'weir_up 1\n' })),
     explain: (query) => {
       asked.push(query)

@@ -75,8 +75,8 @@ export async function follow (t: Test, server: KubeApiServer, options: FollowOpt
     coalesceMs: 5,
     allowAddresses: options.allowAddresses ?? [],
     onEndpoints: changed,
-    onFailure: (_namespace, error) => {
-      failures.push(error)
+    onFailure: (failure) => {
+      failures.push(failure.error)
       changed()
     }
   })

@@ -51,6 +51,8 @@ export class KubeApiServer {
   token: string | undefined
   /** Answer 403 to every request that begins now. Open watches go on, as RBAC is asked once a request. */
   forbidden = false
+  /** The same for some namespaces only, as without a Role there. */
+  readonly forbiddenNamespaces = new Set<string>()
   /** Cut every event of a watch into chunks of so many bytes; 0 for one chunk an event. */
   splitBytes = 0
   readonly #options: KubeApiServerOptions
@@ -234,7 +236,7 @@ export class KubeApiServer {
     const fault = planned === -1 ? undefined : this.#faults.splice(planned, 1)[0]?.fault
     if (fault !== undefined) fail(request, response, fault)
     else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) sendRefusal(response, 401)
-    else if (this.forbidden) sendRefusal(response, 403)
+    else if (this.forbidden || this.forbiddenNamespaces.has(namespaceOf(url) ?? '')) sendRefusal(response, 403)
     else this.#serve(url, verb, response)
     this.#changed()
   }
@@ -245,7 +247,7 @@ export class KubeApiServer {
       sendRefusal(response, 404)
       return
     }
-    const namespace = match[1] === undefined ? undefined : decodeURIComponent(match[1])
+    const namespace = namespaceOf(url)
     if (verb === 'watch') this.#watch(namespace, url.searchParams, response)
     else this.#list(namespace, url.searchParams, response)
   }
@@ -299,6 +301,11 @@ export class KubeApiServer {
     if (fromStart) for (const object of this.objects.list(namespace, selects)) watch.sendObject('ADDED', object)
     else for (const event of this.objects.eventsAfter(Number(version))) watch.sendEvent(event)
   }
+}
+
+function namespaceOf (url: URL): string | undefined {
+  const name = /\/namespaces\/([^/]+)\//.exec(url.pathname)?.[1]
+  return name === undefined ? undefined : decodeURIComponent(name)
 }
 
 function fail (request: IncomingMessage, response: ServerResponse, fault: Fault): void {

@@ -39,6 +39,7 @@ const VersionSchema = Type.object({
     kind: Type.oneOf(['static', 'kubernetes']),
     state: Type.oneOf(['starting', 'synced', 'stale'], { description: '`starting`: nothing was heard yet; `stale`: the source can\'t be reached and the last known endpoints are used.' }),
     name: Type.optional(Type.string({ description: '`namespace/service:port`' })),
+    problem: Type.optional(Type.oneOf(['unsynced', 'no-slices', 'no-port', 'no-endpoints'], { description: 'What keeps the version from having endpoints to use: they were not read yet; no EndpointSlice names the Service; its slices do not name the port; none that could be used was ever there.' })),
     detail: Type.optional(Type.string({ description: 'What is wrong.' }))
   }),
   availableEndpoints: Type.integer({ description: 'Endpoints that may get requests and are available, in the worker that finds the fewest.' }),
@@ -147,6 +148,7 @@ function describeVersion (version: VersionDetails, weights: Weights, total: numb
       kind: source.kind,
       state: source.state,
       ...(source.name === undefined ? {} : { name: source.name }),
+      ...(source.problem === undefined ? {} : { problem: source.problem }),
       ...(source.detail === undefined ? {} : { detail: source.detail })
     },
     availableEndpoints,

@@ -57,7 +57,8 @@ function registryOf (items: readonly unknown[] = [], { namespace, broken = false
     allowAddresses: [],
     onEndpoints: (route, version, endpoints) => { told.push(`${route}/${version} ${endpoints.map(endpointKey).join()}`) },
     onSynced: () => { told.push('synced') },
-    onFailure: (failed, error) => { told.push(`${failed ?? 'own'} failed: ${error.message}`) }
+    onProblem: (route, version, problem) => { told.push(`${route}/${version} ${problem?.kind ?? 'is well'}`) },
+    onFailure: ({ namespace: failed, error }) => { told.push(`${failed ?? 'own'} failed: ${error.message}`) }
   })
   return { registry, told, listed, open }
 }
@@ -65,7 +66,7 @@ function registryOf (items: readonly unknown[] = [], { namespace, broken = false
 t.test('static versions are there at once, and need no API', async (t) => {
   const { registry, told, listed } = registryOf()
   registry.update([routeOf('r', fixed('stable', '10.0.0.1:80'), fixed('canary'))])
-  t.strictSame(told, ['r/stable 10.0.0.1:80', 'r/canary ', 'synced'])
+  t.strictSame(told, ['r/stable 10.0.0.1:80', 'r/canary ', 'r/canary no-endpoints', 'synced'])
   t.equal(registry.isSynced(), true)
   t.strictSame(listed, [])
   t.strictSame(registry.stats(), { namespaces: [] })
@@ -89,7 +90,7 @@ t.test('all Services of a namespace share one list and watch; each version is to
   t.equal(registry.isSynced(), false)
   t.strictSame(registry.all().map(({ endpoints }) => endpoints), [undefined, undefined, undefined, undefined])
   await settled()
-  t.strictSame(told.toSorted(), ['r/probe 10.0.0.1:9100,10.0.0.2:9100', 'r/stable 10.0.0.1:80,10.0.0.2:80', 's/none ', 's/only 10.0.0.3:80', 'synced'])
+  t.strictSame(told.toSorted(), ['r/probe 10.0.0.1:9100,10.0.0.2:9100', 'r/stable 10.0.0.1:80,10.0.0.2:80', 's/none ', 's/none no-slices', 's/only 10.0.0.3:80', 'synced'])
   t.equal(told.at(-1), 'synced')
   t.strictSame(listed, [{ groupVersion: 'discovery.k8s.io/v1', plural: 'endpointslices', namespace: undefined, labelSelector: 'kubernetes.io/service-name' }])
   t.match(registry.stats().namespaces, [{ namespace: '(own)', lists: 1, restarts: 0, objects: 3, synced: true }])

@@ -25,7 +25,7 @@ function sources (clock = new FakeClock()): ScrapeSources & { clock: FakeClock }
       epoch: 7,
       versions: [
         { name: 'stable', weight: 3, endpoints: [endpoint({}), endpoint({ ready: false, terminating: true })], available: 1, panicWorkers: 2 },
-        { name: 'canary', weight: 1, endpoints: [], available: 0, panicWorkers: 0 }
+        { name: 'canary', weight: 1, endpoints: [], available: 0, panicWorkers: 0, problem: 'no-port', sourceAgeMs: 61_500 }
       ]
     }],
     workers: () => [{ id: 0, appliedEpoch: () => 6 }, { id: 1, appliedEpoch: () => undefined }],
