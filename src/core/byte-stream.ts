@@ -30,7 +30,7 @@ export interface ByteStream {
   readonly writePending: boolean
   /** After onEnd: has the peer answered what was written with a reset? No event tells of it. False where it can't be known for sure. */
   isReset (): boolean
-  /** Bytes received from now on come in this buffer, which is not shorter than the one before. */
+  /** Bytes received from now on come in this buffer. From within onBytes it costs nothing; else the next read is copied to it. */
   readInto (buffer: ReadBuffer): void
   /** Stops and resumes reading. */
   pause (): void

@@ -115,8 +115,10 @@ export class TcpStream implements ByteStream, ReadSource {
       },
       callback: (length: number) => {
         const feed = this.#feed
-        if (this.#reading !== feed.buffer) this.#reading?.window.copy(feed.buffer.window, 0, 0, length)
-        feed.deliver(length)
+        const reading = this.#reading
+        if (reading === feed.buffer || reading === null) feed.deliver(length)
+        // What the reader has left may be longer, and somebody else's when it is read into again.
+        else feed.copy(length > feed.buffer.window.length ? Buffer.from(reading.window.subarray(0, length)) : reading.window, length)
         return !feed.paused
       }
     }
@@ -148,7 +150,10 @@ export class TcpStream implements ByteStream, ReadSource {
 
   get gone (): boolean { return this.#socket.destroyed }
 
-  putBack (bytes: Buffer): void { this.#socket.unshift(bytes) }
+  putBack (bytes: Buffer): void {
+    if (this.#handle !== undefined && this.#socket.listenerCount('data') === 0) this.#redeliver(bytes)
+    else this.#socket.unshift(bytes)
+  }
 
   get writePending (): boolean {
     return this.#pendingWrites > 0

@@ -4,10 +4,12 @@
  */
 import { AfterTurn } from '../core/after-turn.ts'
 import { BufferPool } from '../core/buffer-pool.ts'
+import { createReadBuffer } from '../core/byte-stream.ts'
 import type { ReadBuffer } from '../core/byte-stream.ts'
 import { CidrSet } from '../core/cidr-set.ts'
 import type { Clock } from '../core/clock.ts'
 import { Deadlines } from '../core/deadlines.ts'
+import { TurnQueue } from '../core/turn-queue.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
 import { RESPONSE_HEADROOM } from '../http1/rewrite-response-head.ts'
@@ -54,6 +56,8 @@ export interface DataPlaneSettings {
   }
 }
 
+/** What one read may bring between bodies: what can't be used up at once has to be kept. */
+const SHARED_READ_BYTES = 16_384
 /** Body buffers kept for re-use. */
 const MAX_FREE_BUFFERS = 64
 
@@ -61,11 +65,13 @@ export class DataPlane implements UpstreamContext {
   readonly clock: Clock
   readonly deadlines = new Deadlines()
   readonly #afterTurn = new AfterTurn()
+  /** Clients that have sent more than one turn serves. */
+  readonly turns = new TurnQueue()
   readonly buffers = new BufferPool({ headroom: RESPONSE_HEADROOM + FIRST_READ_BYTES, length: READ_BYTES, tailroom: READ_TAILROOM }, MAX_FREE_BUFFERS)
   /** For bodies and tunnels that come in small pieces. */
   readonly smallBuffers = new BufferPool({ headroom: RESPONSE_HEADROOM, length: SMALL_READ_BYTES, tailroom: READ_TAILROOM }, MAX_FREE_BUFFERS)
   /** Where client connections read when no body is on its way. */
-  readonly sharedBuffer: ReadBuffer = this.buffers.take()
+  readonly sharedBuffer: ReadBuffer = createReadBuffer(RESPONSE_HEADROOM, SHARED_READ_BYTES, READ_TAILROOM)
   readonly page: Float64Array
   readonly accessLog: AccessLog
   readonly date: HttpDate

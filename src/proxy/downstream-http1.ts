@@ -1,18 +1,16 @@
 /**
  * One client connection that speaks HTTP/1.1: bytes → request heads and bodies → exchange, answers in order. Hot.
- *
- * While no body is on its way the connection reads into a buffer that all connections of the worker share; what can't be
- * used up during the call is copied out of it. A body is read into a buffer of the connection's own.
  */
 import type { ByteStream, ByteStreamHandler } from '../core/byte-stream.ts'
 import type { Deadlined } from '../core/deadlines.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import type { TurnTaker } from '../core/turn-queue.ts'
 import { faultCode, faultText } from '../http1/parse-fault.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import { CLOSED } from '../telemetry/counter-layout.ts'
 import type { Admission } from './admission.ts'
-import { BodyBuffer } from './body-buffer.ts'
 import { BodyReader } from './body-reader.ts'
+import { ClientReading } from './client-reading.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { ClientSide, Downstream } from './downstream.ts'
 import { Exchange } from './exchange.ts'
@@ -20,14 +18,10 @@ import { failedRequest } from './failed-request.ts'
 import { failureAnswer } from './failure-answer.ts'
 import { count, finish } from './finish.ts'
 import type { Forwarding } from './forwarding.ts'
+import { Linger } from './linger.ts'
 import { PartialHead } from './partial-head.ts'
 
 const PHASE = { head: 0, body: 1, answering: 2, tunnel: 3, lingering: 4, closed: 5 } as const
-/** Requests sent ahead that are kept; more stay in the kernel until the answer is out. */
-const MAX_PIPELINED_BYTES = 65_536
-/** After an early answer the rest of the request is read and dropped for so long, so that a reset does not destroy the answer. */
-const LINGER_MS = 2_000
-const MAX_LINGER_BYTES = 1_048_576
 /**
  * A client that has sent a FIN is gone, or it is a rare one that only ends its side and waits for the answer. Until something
  * is written to it nothing tells one from the other, so the answer is waited for no longer than this.
@@ -39,7 +33,7 @@ const HALF_CLOSED_MS = 2_000
  */
 const DRAIN_IDLE_MS = 500
 
-export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined {
+export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined, TurnTaker {
   deadlineMs = 0
   deadlineIndex = -1
   readonly #plane: DataPlane
@@ -52,29 +46,27 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   #tunnel: ClientSide | null = null
   /** Requests so far. */
   #requests = 0
-  readonly #bodyBuffer: BodyBuffer
+  readonly #reading: ClientReading
   /** A head that has not come whole yet. */
   #partial: PartialHead | null = null
-  /** Bytes that belong to the next requests. */
-  #pipelined: Buffer | null = null
-  /** The bytes that #process is at: what is left of them needs no copy. */
-  #working: Buffer | null = null
-  #processing = false
+  /** It has asked for a turn. */
+  #awaitsTurn = false
   #peerEnded = false
-  #lingered = 0
+  readonly #linger = new Linger()
 
   /** @param admission the connection's place, which is given up when it is gone */
   constructor (plane: DataPlane, forwarding: Forwarding, admission: Admission) {
     this.#plane = plane
     this.#forwarding = forwarding
     this.#admission = admission
-    this.#bodyBuffer = new BodyBuffer(plane)
+    this.#reading = new ClientReading(plane)
     this.#exchange = new Exchange(plane, this, forwarding, admission.listener.redirectPort)
   }
 
   /** Begins to serve the stream. */
   start (stream: ByteStream): void {
     this.#stream = stream
+    this.#reading.attach(stream)
     this.#plane.deadlines.add(this)
     this.waitFor(this.#plane.settings.timeoutsMs.firstByte)
   }
@@ -82,33 +74,40 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   onBytes (buf: Buffer, start: number, end: number): void {
     switch (this.#phase) {
       case PHASE.head:
-        if (this.#pipelined !== null) return this.#stash(buf, start, end)
-        this.#onHeadBytes(buf, start, end)
-        if (this.#pipelined !== null && this.#phase === PHASE.head) this.#process()
-        return
+        // As long as the client does not take the answers before it, no request is begun.
+        if (this.#reading.ahead.empty && this.#stream?.writePending === false) return this.#onHeadBytes(buf, start, end)
+        return this.#reading.stash(buf, start, end)
       case PHASE.body: return this.#onBodyBytes(buf, start, end)
-      case PHASE.answering: return this.#stash(buf, start, end)
+      case PHASE.answering: return this.#reading.stash(buf, start, end)
       case PHASE.tunnel: return this.#onTunnelBytes(buf, start, end)
-      case PHASE.lingering: return this.#linger(end - start)
+      case PHASE.lingering: return this.#waitLingering()
       default:
     }
   }
 
-  /** Works off requests that have been sent ahead. */
-  #process (): void {
-    if (this.#processing) return
-    this.#processing = true
-    while (this.#phase === PHASE.head && this.#pipelined !== null && this.#stream?.writePending === false) {
-      const bytes = this.#pipelined
-      this.#pipelined = null
-      this.#working = bytes
-      this.#onHeadBytes(bytes, 0, bytes.length)
-    }
-    this.#working = null
-    this.#processing = false
-    if (this.#phase !== PHASE.head) return
-    if (this.#pipelined !== null) return this.#waitIdle()
-    this.#stream?.resume()
+  /** What one client sends ahead must not keep the others waiting: it is worked off in turns. */
+  #awaitTurn (): void {
+    if (this.#phase === PHASE.head) this.deadlineMs = 0
+    if (this.#awaitsTurn) return
+    this.#awaitsTurn = true
+    this.#plane.turns.add(this)
+  }
+
+  /** Begins the next of the requests that were sent ahead, or reads on in a body. */
+  takeTurn (): void {
+    this.#awaitsTurn = false
+    this.#reading.endRest()
+    if (this.#phase === PHASE.head) this.#takeAhead()
+  }
+
+  #takeAhead (): void {
+    if (this.#stream?.writePending === true) return this.#waitIdle()
+    const bytes = this.#reading.ahead.take()
+    if (bytes === null) return
+    this.#onHeadBytes(bytes, 0, bytes.length)
+    this.#reading.ahead.done()
+    if (this.#phase !== PHASE.head || !this.#reading.ahead.empty) return
+    this.#reading.restart()
     if (this.#peerEnded) this.#close()
   }
 
@@ -143,10 +142,10 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     body.begin(head)
     const fault = body.read(buf, head.end, end)
     if (fault < 0) return this.#refuse(faultCode(fault), faultText(fault), head)
-    if (body.consumed < end) this.#stash(buf, body.consumed, end)
-    else this.#stream?.resume() // It may have been paused for what was sent ahead, which is used up.
+    if (body.consumed < end) this.#reading.stash(buf, body.consumed, end)
+    else this.#reading.restart() // It may have been paused for what was sent ahead, which is used up.
     this.#phase = body.last ? PHASE.answering : PHASE.body
-    if (!body.last) this.#readBody()
+    if (!body.last) this.#reading.beginBody()
     this.#exchange.begin(head, { buf, start: head.end, end: body.end, last: body.last, trailers: body.trailers }, this.#mayFollow())
   }
 
@@ -163,20 +162,20 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     const fault = body.read(buf, start, end)
     if (fault < 0) return this.#exchange.giveUp(faultCode(fault), faultText(fault))
     // Before the exchange writes framing behind the piece.
-    if (body.consumed < end) this.#stash(buf, body.consumed, end)
+    if (body.consumed < end) this.#reading.stash(buf, body.consumed, end)
     const { last } = body
     if (last) this.#phase = PHASE.answering
     this.#exchange.requestBody({ buf, start, end: body.end, last, trailers: body.trailers })
-    if (last) this.#bodyRead()
-    else this.#fitBuffer(end - start)
+    if (last) this.#reading.endBody(this.#exchange.requestPending)
+    else if (!this.#reading.readOn(end - start, body.end - start, this.#exchange.requestPending)) this.#awaitTurn()
   }
 
   startTunnel (tunnel: ClientSide): void {
-    const sentAhead = this.#pipelined
-    this.#pipelined = null
+    const sentAhead = this.#reading.ahead.take()
+    this.#reading.ahead.done()
     this.#tunnel = tunnel
     this.#phase = PHASE.tunnel
-    this.#stream?.resume()
+    this.#reading.restart()
     if (sentAhead !== null) tunnel.onClientBytes(sentAhead)
     if (this.#peerEnded) tunnel.onClientEnd()
   }
@@ -184,36 +183,9 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   endTunnel (): void { this.#stream?.end() }
 
   #onTunnelBytes (buf: Buffer, start: number, end: number): void {
-    const bytes = buf.subarray(start, end)
-    const { inUse } = this.#bodyBuffer
-    // What all connections read into can't wait for the endpoint.
-    const taken = this.#tunnel?.onClientBytes(inUse ? bytes : Buffer.from(bytes)) === true
-    const next = inUse ? this.#bodyBuffer.fit(bytes.length, !taken) : this.#bodyBuffer.beginWithin(bytes.length)
-    if (next !== null) this.#stream?.readInto(next)
-  }
-
-  /** From now on reads go to a buffer of the connection's own. */
-  #readBody (): void {
-    this.#stream?.readInto(this.#bodyBuffer.begin())
-  }
-
-  #fitBuffer (length: number): void {
-    const buffer = this.#bodyBuffer.fit(length, this.#exchange.requestPending)
-    if (buffer !== null) this.#stream?.readInto(buffer)
-  }
-
-  /** The body is complete: the next read may share. */
-  #bodyRead (): void {
-    if (!this.#bodyBuffer.inUse) return
-    this.#stream?.readInto(this.#plane.sharedBuffer)
-    this.#bodyBuffer.end(this.#exchange.requestPending)
-  }
-
-  #stash (buf: Buffer, start: number, end: number): void {
-    const rest = buf.subarray(start, end)
-    const bytes = buf === this.#working ? rest : Buffer.from(rest)
-    this.#pipelined = this.#pipelined === null ? bytes : Buffer.concat([this.#pipelined, bytes])
-    if (this.#pipelined.length > MAX_PIPELINED_BYTES) this.#stream?.pause()
+    const piece = this.#reading.tunnelPiece(buf, start, end)
+    const taken = this.#tunnel?.onClientBytes(piece) === true
+    this.#reading.readOnInTunnel(end - start, !taken)
   }
 
   /** Bytes that are no request: answered and closed, without an exchange. */
@@ -228,8 +200,8 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     return this.#stream?.write(bytes) ?? true
   }
 
-  pauseBody (): void { this.#stream?.pause() }
-  resumeBody (): void { this.#stream?.resume() }
+  pauseBody (): void { this.#reading.hold() }
+  resumeBody (): void { this.#reading.letGo() }
 
   waitFor (timeoutMs: number): void {
     this.deadlineMs = this.#plane.recentMs + (this.#mayBeGone() ? Math.min(timeoutMs, HALF_CLOSED_MS) : timeoutMs)
@@ -247,7 +219,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
       return
     }
     this.#phase = PHASE.head
-    if (this.#pipelined !== null) this.#process()
+    if (!this.#reading.ahead.empty) this.#awaitTurn()
     else if (this.#peerEnded) this.#close()
     else this.#waitIdle()
   }
@@ -267,20 +239,27 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     }
     this.#phase = PHASE.lingering
     this.#stream?.end()
-    this.#stream?.resume()
-    this.#waitForReader(LINGER_MS)
+    this.#goOnReading()
   }
 
-  #linger (bytes: number): void {
-    this.#lingered += bytes
-    if (this.#lingered > MAX_LINGER_BYTES) this.#destroy()
+  #goOnReading (): void {
+    this.#reading.restart()
+    this.#linger.begin(this.#plane.recentMs)
+    this.#waitForReader(this.#lingerMs)
   }
+
+  /** Something has come. As long as the client does not take its answer, that gives it no more time. */
+  #waitLingering (): void {
+    if (this.#stream?.writePending === false) this.waitFor(this.#lingerMs)
+  }
+
+  get #lingerMs (): number { return this.#linger.timeMs(this.#plane.recentMs, this.#plane.draining) }
 
   /** Sends a FIN; what was written goes out first. */
   #close (): void {
     this.#phase = PHASE.lingering
     this.#stream?.end()
-    this.#waitForReader(LINGER_MS)
+    this.#goOnReading()
   }
 
   /** The end of the answer may still wait for a slow reader; what comes behind it has so long. */
@@ -289,18 +268,16 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   }
 
   #dropRequest (): void {
-    this.#pipelined = null
+    this.#reading.ahead.drop()
     this.#partial = null
-    if (this.#bodyBuffer.inUse) this.#stream?.readInto(this.#plane.sharedBuffer)
-    // A connection that ends in mid-body may leave a write behind.
-    this.#bodyBuffer.end(true)
+    this.#reading.leaveBody()
   }
 
   onEnd (): void {
     this.#peerEnded = true
     switch (this.#phase) {
       case PHASE.head:
-        if (this.#pipelined === null) this.#destroyOrClose()
+        if (this.#reading.ahead.empty) this.#destroyOrClose()
         return
       case PHASE.body:
         // The body will never be complete: nobody may take it for whole.
@@ -325,9 +302,9 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   onDrain (): void {
     this.#exchange.downstreamDrained()
     if (this.#phase === PHASE.tunnel) this.#tunnel?.onClientDrain()
-    else if (this.#phase === PHASE.head && this.#pipelined !== null) this.#process()
+    else if (this.#phase === PHASE.head && !this.#reading.ahead.empty) this.#awaitTurn()
     else if (this.#phase === PHASE.lingering && this.#peerEnded) this.#destroy()
-    else if (this.#phase === PHASE.lingering) this.#waitForReader(LINGER_MS)
+    else if (this.#phase === PHASE.lingering) this.#goOnReading()
     else if (this.#isIdle()) this.#waitIdle()
   }
 
@@ -369,12 +346,13 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
 
   /** The worker is going: an idle connection ends soon, a busy one after its answer, or now when the time is `over`. */
   drain (over: boolean): void {
+    if (this.#phase === PHASE.lingering) return over ? this.#destroy() : this.#waitLingering()
     if (over) this.#exchange.giveUp('shutting_down', 'drain.timeout')
     else if (this.#isIdle()) this.#waitIdle()
   }
 
   #isIdle (): boolean {
-    return this.#phase === PHASE.head && this.#partial === null && this.#pipelined === null
+    return this.#phase === PHASE.head && this.#partial === null && this.#reading.ahead.empty
   }
 
   #waitIdle (): void {

@@ -9,7 +9,7 @@ import { MessageReader } from '../../helpers/raw-http.ts'
 import { ok } from '../../helpers/raw-origin.ts'
 
 const PIECE_BYTES = 65_536
-const LINGER_MS = 2_000
+const LINGER_MS = 5_000
 
 for (const size of [10, 5_000, 8_000, 100_000]) {
   for (const framing of ['Content-Length', 'chunks'] as const) {

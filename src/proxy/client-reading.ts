@@ -1,0 +1,112 @@
+/**
+ * How a client is read: into which buffer, and whether at all for now. Hot.
+ *
+ * While no body is on its way the connection reads into a buffer that all connections of the worker share; what can't be
+ * used up during the call is copied out of it. A body is read into a buffer of the connection's own.
+ */
+import type { ByteStream } from '../core/byte-stream.ts'
+import { BodyBuffer, SMALL_READ_BYTES } from './body-buffer.ts'
+import type { DataPlane } from './data-plane.ts'
+import { SentAhead } from './sent-ahead.ts'
+
+export class ClientReading {
+  /** What came ahead of its turn. */
+  readonly ahead = new SentAhead()
+  readonly #plane: DataPlane
+  readonly #buffer: BodyBuffer
+  #stream: ByteStream | null = null
+  /** Whoever gets the bytes takes no more of them for now. */
+  #held = false
+  /** The next read waits for a turn. */
+  #resting = false
+
+  constructor (plane: DataPlane) {
+    this.#plane = plane
+    this.#buffer = new BodyBuffer(plane)
+  }
+
+  attach (stream: ByteStream): void { this.#stream = stream }
+
+  /** Keeps bytes of the next requests. */
+  stash (buf: Buffer, start: number, end: number): void {
+    this.ahead.add(buf, start, end)
+    if (this.ahead.enough) this.#stream?.pause()
+  }
+
+  /** Stops for the sake of whoever gets the bytes. */
+  hold (): void {
+    this.#held = true
+    this.#stream?.pause()
+  }
+
+  letGo (): void {
+    this.#held = false
+    this.resume()
+  }
+
+  /** Reads on, unless something else is in the way. */
+  resume (): void {
+    if (!this.#held && !this.#resting) this.#stream?.resume()
+  }
+
+  /** Reads on, whatever there was. */
+  restart (): void {
+    this.#held = false
+    this.#resting = false
+    this.#stream?.resume()
+  }
+
+  /** From now on reads go to a buffer of the connection's own. */
+  beginBody (): void {
+    this.#stream?.readInto(this.#buffer.begin())
+  }
+
+  /**
+   * A piece of a body has been read. A body that is framing more than anything else takes long to decode: it gets a small
+   * buffer, and one read in each turn.
+   * @param length of the read, of which so many bytes were `data`
+   * @param pending a write still holds on to the buffer
+   * @returns false when the next read has to wait for a turn: `endRest` then
+   */
+  readOn (length: number, data: number, pending: boolean): boolean {
+    const slow = length >= SMALL_READ_BYTES && data < length / 2
+    const next = this.#buffer.fit(slow ? data : length, pending)
+    if (next !== null) this.#stream?.readInto(next)
+    if (!slow) return true
+    this.#resting = true
+    this.#stream?.pause()
+    return false
+  }
+
+  endRest (): void {
+    if (!this.#resting) return
+    this.#resting = false
+    this.resume()
+  }
+
+  /** The body is complete: the next read may share. To be called from within a read. */
+  endBody (pending: boolean): void {
+    if (!this.#buffer.inUse) return
+    this.#stream?.readInto(this.#plane.sharedBuffer)
+    this.#buffer.end(pending)
+  }
+
+  /** What is left of the body is of no use to anybody. */
+  leaveBody (): void {
+    if (this.#buffer.inUse) this.#stream?.readInto(this.#plane.sharedBuffer)
+    // A connection that ends in mid-body may leave a write behind.
+    this.#buffer.end(true)
+  }
+
+  /** Bytes for a tunnel: what all connections read into can't wait for the endpoint. */
+  tunnelPiece (buf: Buffer, start: number, end: number): Buffer {
+    const bytes = buf.subarray(start, end)
+    return this.#buffer.inUse ? bytes : Buffer.from(bytes)
+  }
+
+  /** So many bytes went through the tunnel. `pending`: a write still holds on to them. */
+  readOnInTunnel (length: number, pending: boolean): void {
+    const next = this.#buffer.inUse ? this.#buffer.fit(length, pending) : this.#buffer.beginWithin(length)
+    if (next !== null) this.#stream?.readInto(next)
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * What a client has sent ahead of its turn: the bytes of its next requests, copied.
+ */
+
+/** Bytes of requests sent ahead from which on the client is not read; a read more may come. */
+export const MAX_PIPELINED_BYTES = 16_384
+
+export class SentAhead {
+  #bytes: Buffer | null = null
+  /** The bytes that are being worked off: what is left of them needs no copy. */
+  #working: Buffer | null = null
+
+  /** Is there nothing? */
+  get empty (): boolean { return this.#bytes === null }
+
+  /** Is it more than is wanted for now? */
+  get enough (): boolean { return this.#bytes !== null && this.#bytes.length >= MAX_PIPELINED_BYTES }
+
+  /** Adds `buf[start, end)`. */
+  add (buf: Buffer, start: number, end: number): void {
+    const rest = buf.subarray(start, end)
+    const bytes = buf === this.#working ? rest : Buffer.from(rest)
+    this.#bytes = this.#bytes === null ? bytes : Buffer.concat([this.#bytes, bytes])
+  }
+
+  /** Takes all of it out, to be worked off: one request is, and the rest of the same buffer may be added again. */
+  take (): Buffer | null {
+    const bytes = this.#bytes
+    this.#bytes = null
+    this.#working = bytes
+    return bytes
+  }
+
+  /** What was taken is worked off. */
+  done (): void { this.#working = null }
+
+  /** Forgets it. */
+  drop (): void { this.#bytes = null }
+}
