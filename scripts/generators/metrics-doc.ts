@@ -33,7 +33,7 @@ const LABELS = `## Labels
 | \`stage\` | where an access log line was dropped: \`worker\` or \`writer\` |
 | \`result\` | \`success\` or \`failure\` of a reload; \`pass\` or \`fail\` of an active check |
 | \`namespace\` | the Kubernetes namespace that is watched |
-| \`reason\` | of attempts \`connect\` \`reset\` \`502\` \`503\` \`504\`; of refused connections \`worker_limit\` \`listener_limit\` \`client_limit\` \`system\`; of closed ones \`first_byte_timeout\` \`keep_alive_timeout\` \`max_requests\` \`proxy_header\` \`tls_handshake\`; why a watch ended, in one word |
+| \`reason\` | of attempts \`connect\` \`reset\` \`502\` \`503\` \`504\`; of refused connections \`worker_limit\` \`listener_limit\` \`client_limit\` \`system\`; of closed ones \`first_byte_timeout\` \`keep_alive_timeout\` \`max_requests\` \`proxy_header\` \`tls_handshake\` \`login_ended\`; why a watch ended, in one word |
 | \`listener\`, \`certificate\` | the name of the listener, and the file of its certificate |
 
 The buckets of \`weir_request_duration_seconds\` end at ${LATENCY_BOUNDS_S.join(', ')} seconds and +Inf.

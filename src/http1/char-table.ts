@@ -30,6 +30,11 @@ export const HOST_CHAR = tableOf(byte => isAlphaNumeric(byte) || "-._~%!$&'()*+;
 /** The lower-case form of each byte; only A to Z change. */
 export const LOWER = Uint8Array.from({ length: 256 }, (_, byte) => byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte)
 
+const DASH = 0x2d
+
+/** A field name as origins fold it: letters in lower case, digits, and a dash for every other character of a token. */
+export const FOLDED = LOWER.map((lower, byte) => TOKEN_CHAR[byte] === 1 && !isAlphaNumeric(byte) ? DASH : lower)
+
 /** The value of a hexadecimal digit, or 255. */
 export const HEX_VALUE = Uint8Array.from({ length: 256 }, (_, byte) => {
   const char = String.fromCharCode(byte)

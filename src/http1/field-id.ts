@@ -1,7 +1,7 @@
 /**
  * The header fields that a proxy has to look at, recognised from their bytes without making a string.
  */
-import { LOWER } from './char-table.ts'
+import { FOLDED, LOWER } from './char-table.ts'
 
 /** Numbers of the known fields; 0 is any other field. */
 export const FIELD = {
@@ -23,12 +23,16 @@ export const FIELD = {
   maxForwards: 15,
   trailer: 16,
   http2Settings: 17,
-  /** A known name with underscores for dashes: CGI and WSGI origins take it for the real one. */
+  /** A known name with other characters for dashes: origins that fold names (CGI, WSGI, lighttpd, PHP) take it for the real one. */
   lookalike: 18,
   /** Says where a request came from, besides the fields that Weir writes itself: believed from trusted proxies only. */
   originClaim: 19,
   /** A field that Weir alone may write, or that speaks to Weir alone. */
-  reserved: 20
+  reserved: 20,
+  /** Says who sends the request. */
+  credentials: 21,
+  /** Asks who sends the request. */
+  challenge: 22
 } as const
 
 interface KnownField { readonly id: number, readonly bytes: Uint8Array }
@@ -39,7 +43,9 @@ const NAMES: ReadonlyArray<readonly [string, number]> = [
   ['te', FIELD.te], ['upgrade', FIELD.upgrade], ['expect', FIELD.expect], ['x-forwarded-for', FIELD.xForwardedFor],
   ['x-forwarded-proto', FIELD.xForwardedProto], ['x-forwarded-host', FIELD.xForwardedHost], ['x-request-id', FIELD.xRequestId],
   ['date', FIELD.date], ['max-forwards', FIELD.maxForwards], ['trailer', FIELD.trailer], ['http2-settings', FIELD.http2Settings],
-  ['forwarded', FIELD.originClaim], ['x-real-ip', FIELD.originClaim], ['client-cert', FIELD.reserved], ['client-cert-chain', FIELD.reserved]
+  ['forwarded', FIELD.originClaim], ['x-real-ip', FIELD.originClaim], ['client-cert', FIELD.reserved], ['client-cert-chain', FIELD.reserved],
+  ['authorization', FIELD.credentials], ['proxy-authorization', FIELD.credentials],
+  ['www-authenticate', FIELD.challenge], ['proxy-authenticate', FIELD.challenge]
 ]
 
 /** Whole families by the beginning of their names; all start with this letter and are looked at only if no known field matched. */
@@ -53,8 +59,6 @@ const FAMILIES: ReadonlyArray<readonly [Uint8Array, number]> = [
 
 const LONGEST = Math.max(...NAMES.map(([name]) => name.length))
 const LETTERS = 32
-const DASH = 0x2d
-const UNDERSCORE = 0x5f
 
 /** Known fields by length and first letter, which no two of them share: one comparison tells. */
 const BY_LENGTH_AND_LETTER: ReadonlyArray<KnownField | undefined> = placeNames()
@@ -81,23 +85,22 @@ export function fieldId (buf: Uint8Array, start: number, end: number): number {
   const candidate = length > LONGEST ? undefined : BY_LENGTH_AND_LETTER[placeOf(length, first)]
   if (candidate !== undefined) {
     if (equalsLower(buf, start, candidate.bytes)) return candidate.id
-    if (equalsUnderscored(buf, start, candidate.bytes)) return FIELD.lookalike
+    if (equalsFolded(buf, start, candidate.bytes)) return FIELD.lookalike
   }
   return LOWER[first] === FAMILY_LETTER ? familyId(buf, start, length) : FIELD.other
 }
 
 function familyId (buf: Uint8Array, start: number, length: number): number {
   for (const [beginning, id] of FAMILIES) {
-    if (length >= beginning.length && equalsUnderscored(buf, start, beginning)) return equalsLower(buf, start, beginning) ? id : FIELD.lookalike
+    if (length >= beginning.length && equalsFolded(buf, start, beginning)) return equalsLower(buf, start, beginning) ? id : FIELD.lookalike
   }
   return FIELD.other
 }
 
-/** As equalsLower, with underscores in the place of dashes allowed. */
-function equalsUnderscored (buf: Uint8Array, start: number, lower: Uint8Array): boolean {
+/** As equalsLower, with every character that is no letter or digit taken for a dash. */
+function equalsFolded (buf: Uint8Array, start: number, lower: Uint8Array): boolean {
   for (let index = 0; index < lower.length; index++) {
-    const byte = LOWER[buf[start + index] ?? 0] ?? 0
-    if (byte !== lower[index] && !(byte === UNDERSCORE && lower[index] === DASH)) return false
+    if (FOLDED[buf[start + index] ?? 0] !== lower[index]) return false
   }
   return true
 }

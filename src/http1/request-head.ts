@@ -15,6 +15,7 @@ import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
 import { readConnection, readContentLength, readTransferEncoding } from './framed-head.ts'
 import { hostFault } from './host.ts'
 import { fitsLineShape } from './line-shape.ts'
+import { usesLoginScheme } from './login-schemes.ts'
 import { FAULT } from './parse-fault.ts'
 
 const LF = 0x0a
@@ -72,6 +73,8 @@ export class RequestHead {
   requestIdLine = -1
   /** Some FIELD.originClaim is among the fields. */
   claimsOrigin = false
+  /** Some credentials log in the connection that carries them. */
+  logsIn = false
   /** The target in absolute form: where its authority lies. */
   authorityStart = 0
   authorityEnd = 0
@@ -102,6 +105,7 @@ export class RequestHead {
     this.upgrade = ''
     this.requestIdLine = -1
     this.claimsOrigin = false
+    this.logsIn = false
     this.authorityStart = 0
     this.authorityEnd = 0
     this.#atFields = false
@@ -258,6 +262,9 @@ export class RequestHead {
         return 0
       case FIELD.originClaim:
         this.claimsOrigin = true
+        return 0
+      case FIELD.credentials:
+        if (usesLoginScheme(fields.buf, fields.valueStart(line), fields.valueEnd(line))) this.logsIn = true
         return 0
       default: return 0
     }

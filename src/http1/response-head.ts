@@ -11,6 +11,7 @@ import { FIELD } from './field-id.ts'
 import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
 import { readConnection, readContentLength, readTransferEncoding } from './framed-head.ts'
 import { fitsLineShape } from './line-shape.ts'
+import { offersLoginScheme } from './login-schemes.ts'
 import { FAULT } from './parse-fault.ts'
 import { BODY } from './request-head.ts'
 
@@ -46,6 +47,8 @@ export class ResponseHead {
   rewriteLength = false
   hasDate = false
   upgradeLine = -1
+  /** The endpoint asks for a login that holds for the connection. */
+  offersLogin = false
   readonly limits: ResponseLimits
 
   constructor (limits: ResponseLimits) {
@@ -100,6 +103,7 @@ export class ResponseHead {
     this.rewriteLength = false
     this.hasDate = false
     this.upgradeLine = -1
+    this.offersLogin = false
   }
 
   /** The bytes from `start` on now lie at `newStart` of `buf`. */
@@ -165,6 +169,9 @@ export class ResponseHead {
       case FIELD.proxyConnection:
       case FIELD.te:
         fields.drop(line)
+        return 0
+      case FIELD.challenge:
+        if (offersLoginScheme(fields.buf, fields.valueStart(line), fields.valueEnd(line))) this.offersLogin = true
         return 0
       default: return 0
     }

@@ -45,7 +45,7 @@ export class TrailerSection {
 
 /**
  * RFC 9110 section 6.5.1: what frames, routes, authenticates, steers or makes conditional is not allowed in trailers and is
- * left out; the fields of FIELD too.
+ * left out; the fields of FIELD too. Odd characters are dashes, as origins fold names.
  */
 const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   'age', 'authorization', 'cache-control', 'content-encoding', 'content-location', 'content-range', 'content-type', 'cookie',
@@ -56,7 +56,7 @@ const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
 function keepTrailers (lines: FieldLines): Buffer | undefined {
   const kept: Buffer[] = []
   for (let line = 0; line < lines.count; line++) {
-    const name = lines.buf.toString('latin1', lines.nameStart(line), lines.nameEnd(line)).toLowerCase()
+    const name = lines.buf.toString('latin1', lines.nameStart(line), lines.nameEnd(line)).toLowerCase().replaceAll(/[^0-9a-z]/g, '-')
     if (lines.ids[line] !== FIELD.other || FORBIDDEN_TRAILERS.has(name)) continue
     kept.push(lines.buf.subarray(lines.nameStart(line), lines.lineEnd(line)))
   }

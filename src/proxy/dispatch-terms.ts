@@ -1,5 +1,7 @@
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import type { RequestHead } from '../http1/request-head.ts'
 import type { RequestTerms, ResponseSink } from '../upstream/response-sink.ts'
+import { isIdempotent } from './attempts.ts'
 import type { ExchangeFacts } from './exchange-facts.ts'
 
 /** What the exchange is told about its request. */
@@ -23,4 +25,13 @@ export class DispatchTerms implements RequestTerms {
   idempotent = false
   toHead = false
   offered = ''
+  logsIn = false
+
+  /** Another request begins. */
+  begin (head: RequestHead): void {
+    this.toHead = head.methodIs('HEAD')
+    this.idempotent = isIdempotent(head)
+    this.offered = ''
+    this.logsIn = head.logsIn
+  }
 }

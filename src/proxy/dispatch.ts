@@ -12,6 +12,8 @@ import type { EndpointPool } from '../upstream/endpoint-pool.ts'
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts'
 import { repeatRule, retryReason } from './attempts.ts'
 import type { RepeatRule } from './attempts.ts'
+import { isOnce } from './client-logins.ts'
+import type { ClientLogins, Login } from './client-logins.ts'
 import { chooseVersion } from './choose-version.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { DispatchOwner, DispatchTerms } from './dispatch-terms.ts'
@@ -44,6 +46,7 @@ export class Dispatch implements HeldRequest {
   readonly #owner: DispatchOwner
   #route: RouteRuntime | null = null
   readonly #terms: DispatchTerms
+  readonly #logins: ClientLogins
   #endpoint: EndpointPool | null = null
   #onTrial = false
   #attemptMs = 0
@@ -60,10 +63,11 @@ export class Dispatch implements HeldRequest {
   #budget: RetryBudget | null = null
   #failedOver = false
 
-  constructor (plane: DataPlane, owner: DispatchOwner, terms: DispatchTerms) {
+  constructor (plane: DataPlane, owner: DispatchOwner, terms: DispatchTerms, logins: ClientLogins) {
     this.#plane = plane
     this.#owner = owner
     this.#terms = terms
+    this.#logins = logins
   }
 
   get heldBytes (): number { return this.#parked?.outLength ?? 0 }
@@ -102,16 +106,27 @@ export class Dispatch implements HeldRequest {
     this.#route = route
     this.#failedOver = false
     this.#tried.length = this.#uncounted = 0
+    const login = this.#logins.resume(route)
+    if (login !== null) return this.#goOn(login)
     const version = chooseVersion(route, keyHash)
     if (version === undefined) return 'no_endpoint'
     this.#enter(version)
     const endpoint = version.pool.pick(keyHash, NONE)
     if (endpoint !== undefined) {
-      this.#attempt(endpoint, endpoint.takeIdle() ?? endpoint.connect())
+      this.#attempt(endpoint, this.#logins.connectionTo(endpoint) ?? endpoint.takeIdle() ?? endpoint.connect())
       return null
     }
     if (!version.pool.empty) return 'circuit_open'
     return route.policy.whenEmpty === 'hold' ? null : 'no_endpoint'
+  }
+
+  /** Where the client has logged in it stays. */
+  #goOn (login: Login): ProxyErrorCode | null {
+    const { version, endpoint } = login
+    this.#enter(version)
+    if (!version.pool.admits(endpoint)) return 'circuit_open'
+    this.#attempt(endpoint, login.take())
+    return null
   }
 
   /** Puts a request that lies in `out` into the queue of its route. */
@@ -163,7 +178,7 @@ export class Dispatch implements HeldRequest {
     const failed = this.connection
     const route = this.#renew()
     const { version, replayable } = this.#owner
-    if (failed === null || version === null || route === null) return false
+    if (failed === null || version === null || route === null || isOnce(failed)) return false
     const { idempotent } = this.#terms
     const reused = failed.served > 0
     const rule = repeatRule({ code, status, idempotent, replayable, sent: failed.sent, reused, sawBytes: failed.sawBytes }, route.policy.retries)

@@ -214,10 +214,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
 
   exchangeEnded (keep: boolean): void {
     if (this.#phase === PHASE.closed) return
-    if (!keep) {
-      this.#beginLinger()
-      return
-    }
+    if (!keep || this.#exchange.logins.ended) return this.#beginLinger()
     this.#phase = PHASE.head
     if (!this.#reading.ahead.empty) this.#awaitTurn()
     else if (this.#peerEnded) this.#close()
@@ -351,6 +348,8 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     else if (this.#isIdle()) this.#waitIdle()
   }
 
+  endIdle (): void { if (this.#isIdle()) this.#close() }
+
   #isIdle (): boolean {
     return this.#phase === PHASE.head && this.#partial === null && this.#reading.ahead.empty
   }
@@ -371,6 +370,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     this.deadlineMs = 0
     this.#dropRequest()
     this.#plane.deadlines.remove(this)
+    this.#exchange.logins.end()
     this.#admission.close()
   }
 }

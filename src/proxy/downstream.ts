@@ -32,6 +32,8 @@ export interface Downstream {
    * @param keep another request may follow on the connection
    */
   exchangeEnded (keep: boolean): void
+  /** Ends the client's connection if no request has begun to come; what was written goes out first. */
+  endIdle (): void
   /** A tunnel begins: what the client sends from now on, and has sent behind its request, belongs to it. */
   startTunnel (tunnel: ClientSide): void
   /** Nothing more will be written through the tunnel; the client may still send. */

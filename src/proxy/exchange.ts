@@ -9,9 +9,10 @@ import type { ResponseHead } from '../http1/response-head.ts'
 import { offeredUpgrade } from '../http1/upgrade.ts'
 import type { ResponseSink } from '../upstream/response-sink.ts'
 import type { TunnelSink } from '../upstream/tunnel-sink.ts'
+import { LOGIN } from '../upstream/login.ts'
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts'
-import { isIdempotent } from './attempts.ts'
 import type { BodyPiece } from './body-piece.ts'
+import { ClientLogins } from './client-logins.ts'
 import type { DataPlane } from './data-plane.ts'
 import { Dispatch } from './dispatch.ts'
 import { DispatchTerms } from './dispatch-terms.ts'
@@ -35,6 +36,7 @@ const WAIT = { response: 0, requestBody: 1, stream: 2, hold: 3 } as const
 const FIRST_GATEWAY_STATUS = 502
 
 export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEvents, ExchangeRecord {
+  readonly logins: ClientLogins
   readonly #plane: DataPlane
   readonly #downstream: Downstream
   readonly #forwarding: Forwarding
@@ -58,10 +60,11 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     super()
     this.#plane = plane
     this.#downstream = downstream
+    this.logins = new ClientLogins(downstream, plane.page)
     this.#forwarding = forwarding
     this.#redirectPort = redirectPort
     this.#relay = new ResponseRelay(downstream, plane.date)
-    this.#dispatch = new Dispatch(plane, this, this.#terms)
+    this.#dispatch = new Dispatch(plane, this, this.#terms, this.logins)
   }
 
   get endpoint (): string { return this.#dispatch.endpointKey }
@@ -88,9 +91,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
   #reset (head: RequestHead, piece: BodyPiece): void {
     this.startFacts(head.minor, piece.end - piece.start, this.#plane.readClock())
     this.#head = head
-    this.#terms.toHead = head.methodIs('HEAD')
-    this.#terms.idempotent = isIdempotent(head)
-    this.#terms.offered = ''
+    this.#terms.begin(head)
     this.#toldClient = false
     this.#keepAlive = head.keepsAlive()
     this.#expects = head.expectsContinue
@@ -136,7 +137,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
    * repeated lets them be read first.
    */
   #sendOut (connection: UpstreamConnection): boolean {
-    if (this.#terms.idempotent) return connection.sendOut()
+    if (this.#terms.idempotent && connection.login === LOGIN.none) return connection.sendOut()
     connection.sendSoon()
     return false
   }
@@ -181,9 +182,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     if (this.route !== null && this.route.hold.size > 0) this.route.hold.flush(this.version?.name)
   }
 
-  onUpstreamDrain (): void {
-    this.#releaseBody()
-  }
+  onUpstreamDrain (): void { this.#releaseBody() }
 
   onInterimHead (head: ResponseHead): void {
     // RFC 9110 section 15.2: a 1.0 client does not know of interim responses.
@@ -198,7 +197,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     this.status = head.status
     if (this.#plane.accessLog.enabled) this.firstByteMs = this.#plane.clock.nowMs() - this.startMs
     // Whether the body follows, nobody can say after a final answer to an expectation.
-    const keepAlive = this.#keepAlive && !this.#plane.draining && (this.#request.done || !this.#expects)
+    const keepAlive = this.#mayStay && (this.#request.done || !this.#expects)
     this.#keepAlive = this.#relay.head(head, framing, { minor: this.minor, keepAlive })
   }
 
@@ -256,6 +255,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     if (connection !== null) {
       // The last piece still lies in the connection's buffer, which the pending write holds on to.
       if (!taken) connection.abandonBuffer()
+      this.logins.keep(connection, this.route, this.version)
       connection.release(this.#request.done)
     }
     // A drain that began after the head has not been told to the client: the next answer tells it.
@@ -361,7 +361,11 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
 
   /** May the client's connection be kept after an answer of our own? */
   get #mayKeep (): boolean {
-    return this.#keepAlive && this.#request.done && !this.#plane.draining
+    return this.#mayStay && this.#request.done
+  }
+
+  get #mayStay (): boolean {
+    return this.#keepAlive && !this.#plane.draining && this.logins.mayStay(this.#dispatch.connection, this.route, this.version)
   }
 
   #respond (response: Buffer, keep: boolean): void {

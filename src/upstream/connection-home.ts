@@ -15,7 +15,7 @@ export interface ConnectionHome<Connection> {
   closed (): void
   /** A connection has become a tunnel, or a tunnel has ended. */
   tunnelChanged (connection: Connection, open: boolean): void
-  /** Keeps an idle connection; false when there is no place for it. */
+  /** Keeps an idle connection, until its deadline; false when there is no place for it. */
   park (connection: Connection): boolean
   /** Forgets an idle connection that has ended. */
   unpark (connection: Connection): void

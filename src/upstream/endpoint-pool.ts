@@ -8,6 +8,7 @@ import { hashString } from '../core/hash.ts'
 import { EndpointHealth } from '../health/endpoint-health.ts'
 import { WORKER } from '../telemetry/counter-layout.ts'
 import type { ConnectionHome } from './connection-home.ts'
+import { LOGIN } from './login.ts'
 import { oneSegmentBytes } from './one-segment.ts'
 import type { Dialer, DialTarget, Transport } from './transport.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
@@ -34,6 +35,8 @@ export class EndpointPool implements Candidate, ConnectionHome<UpstreamConnectio
   readonly #context: UpstreamContext
   /** Idle connections; the warmest is last and is used first, so that the others can time out. */
   readonly #idle: UpstreamConnection[] = []
+  /** Idle connections that clients have to themselves. */
+  readonly #own = new Set<UpstreamConnection>()
   readonly #tunnels = new Set<UpstreamConnection>()
   #retired = false
 
@@ -89,7 +92,8 @@ export class EndpointPool implements Candidate, ConnectionHome<UpstreamConnectio
 
   /** Keeps an idle connection; false when there is no place for it. */
   park (connection: UpstreamConnection): boolean {
-    if (this.#retired || this.#idle.length >= this.#context.maxIdleUpstream) return false
+    // What somebody may be logged in on is no connection for others.
+    if (connection.login !== LOGIN.none || this.#retired || this.#idle.length >= this.#context.maxIdleUpstream) return false
     this.#idle.push(connection)
     this.#count(WORKER.upstreamIdle, 1)
     return true
@@ -103,10 +107,23 @@ export class EndpointPool implements Candidate, ConnectionHome<UpstreamConnectio
     this.#count(WORKER.upstreamIdle, -1)
   }
 
+  /** An idle connection is kept for one client alone; false when the endpoint is not used any more. */
+  keepApart (connection: UpstreamConnection): boolean {
+    if (this.#retired) return false
+    this.#own.add(connection)
+    this.#count(WORKER.upstreamIdle, 1)
+    return true
+  }
+
+  /** It is used again, or has ended. */
+  noLongerApart (connection: UpstreamConnection): void {
+    if (this.#own.delete(connection)) this.#count(WORKER.upstreamIdle, -1)
+  }
+
   /** Nobody names the endpoint any more: idle connections end now, those in use after their answer, tunnels after a while. */
   retire (): void {
     this.#retired = true
-    for (const connection of [...this.#idle]) connection.destroy()
+    for (const connection of [...this.#idle, ...this.#own]) connection.destroy()
     for (const connection of this.#tunnels) connection.endTunnelAfter(this.#context.timeoutsMs.tunnelGrace)
   }
 

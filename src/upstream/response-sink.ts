@@ -14,6 +14,8 @@ export interface RequestTerms {
   readonly toHead: boolean
   /** The protocols that the endpoint may switch to: the value of Upgrade; empty without one. */
   readonly offered: string
+  /** Its credentials log in the connection that carries them. */
+  readonly logsIn: boolean
 }
 
 export interface ResponseSink {

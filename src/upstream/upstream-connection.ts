@@ -12,6 +12,7 @@ import type { ResponseHead } from '../http1/response-head.ts'
 import { acceptedUpgrade } from '../http1/upgrade.ts'
 import { awaitReset } from './await-reset.ts'
 import type { ConnectionHome } from './connection-home.ts'
+import { LOGIN } from './login.ts'
 import { PartialResponse } from './partial-response.ts'
 import { ResponseBody } from './response-body.ts'
 import { ResponseBuffers } from './response-buffers.ts'
@@ -23,7 +24,7 @@ import type { UpstreamContext } from './upstream-context.ts'
 const PHASE = { connecting: 0, idle: 1, head: 2, body: 3, tunnel: 4, closed: 5 } as const
 const MAX_INTERIM = 32
 const CLOSED = 'closed by the endpoint'
-const NO_TERMS: RequestTerms = { idempotent: true, toHead: false, offered: '' }
+const NO_TERMS: RequestTerms = { idempotent: true, toHead: false, offered: '', logsIn: false }
 const FIRST_OUT_BYTES = 2_048
 /** An idle connection does not keep the memory of a large request. */
 const MAX_KEPT_OUT_BYTES = 16_384
@@ -31,7 +32,8 @@ const MAX_KEPT_OUT_BYTES = 16_384
 export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   deadlineMs = 0
   deadlineIndex = -1
-  readonly endpoint: ConnectionHome<UpstreamConnection>
+  /** Where it rests between requests: at its endpoint's pool, or with the client that has logged in on it. */
+  endpoint: ConnectionHome<UpstreamConnection>
   /** Requests answered so far: more than 0 means that the connection is a kept-alive one. */
   served = 0
   /** The request being sent: its head and what came with it. Kept until the response has begun, so that it can be sent again. */
@@ -43,6 +45,10 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   ended = false
   /** When the connection was opened, and how long that took; -1 until it is open. */
   connectMs = -1
+  /** Whether somebody may be logged in on the connection: one of LOGIN. */
+  login: number = LOGIN.none
+  /** The latest answer allows another request. */
+  keep = true
   readonly #context: UpstreamContext
   readonly #stream: ByteStream
   readonly #buffers: ResponseBuffers
@@ -53,7 +59,6 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   #phase: number = PHASE.connecting
   #tunnel: TunnelSink | null = null
   #terms: RequestTerms = NO_TERMS
-  #keep = true
   readonly #body = new ResponseBody()
   #interims = 0
   #sawBytes = false
@@ -88,6 +93,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     this.#sawBytes = false
     this.sent = false
     this.#interims = 0
+    if (terms.logsIn) this.login = LOGIN.sent
     if (this.#phase === PHASE.idle) {
       this.deadlineMs = 0
       this.#phase = PHASE.head
@@ -138,7 +144,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   abandonBuffer (): void {
     if (!this.#inRead) {
       // The stream can change buffers during a read only: without one, the connection is not used again.
-      this.#keep = false
+      this.keep = false
       return
     }
     this.#stream.readInto(this.#buffers.abandon())
@@ -200,6 +206,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     const to = partial === null ? end : partial.end
     while (outcome > 0 && head.status < 200) {
       if (head.status === 101) return this.#upgrade(head, to)
+      if (head.offersLogin) this.login ||= LOGIN.offered
       if (++this.#interims > MAX_INTERIM) return this.#fail('upstream_malformed', faultText(FAULT.too_many_interim))
       this.#sink?.onInterimHead(head)
       if (this.#sink === null) return
@@ -238,9 +245,10 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   #beginBody (head: ResponseHead, to: number): void {
     const { end: bodyStart, fields: { buf } } = head
     const framing = head.framing(this.#terms.toHead)
-    this.#keep = head.keepsAlive() && framing !== BODY.untilClose
+    this.keep = head.keepsAlive() && framing !== BODY.untilClose
     this.#body.begin(framing, head.length)
     this.#phase = PHASE.body
+    if (head.offersLogin) this.login ||= LOGIN.offered
     this.#sink?.onResponseHead(head, framing)
     if (this.#sink !== null) this.#onBody(buf, bodyStart, to)
   }
@@ -255,7 +263,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   /** The response is whole. */
   #complete (buf: Buffer, start: number, end: number): void {
     // What came behind it must not become the next client's answer.
-    if (this.#body.surplus) this.#keep = false
+    if (this.#body.surplus) this.keep = false
     const sink = this.#sink
     this.#sink = null
     this.#phase = PHASE.idle
@@ -275,14 +283,11 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   release (requestComplete: boolean): void {
     this.#sink = null
     if (this.#phase === PHASE.closed) return
-    if (!requestComplete || !this.#keep || this.#phase !== PHASE.idle || this.#stream.writePending || !this.endpoint.park(this)) {
-      this.destroy()
-      return
-    }
+    this.deadlineMs = this.#context.recentMs + this.#context.timeoutsMs.upstreamIdle
+    if (!requestComplete || !this.keep || this.#phase !== PHASE.idle || this.#stream.writePending || !this.endpoint.park(this)) return this.destroy()
     this.#returnLarge()
     if (this.out.length > MAX_KEPT_OUT_BYTES) this.out = Buffer.allocUnsafeSlow(FIRST_OUT_BYTES)
     this.#stream.resume()
-    this.deadlineMs = this.#context.recentMs + this.#context.timeoutsMs.upstreamIdle
   }
 
   /** Gives the large buffer back. Only a read in progress can change buffers; otherwise it is kept for the next response. */
@@ -300,7 +305,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     }
     if (this.#phase === PHASE.body && this.#body.framing === BODY.untilClose && this.#sink !== null) {
       const { memory, offset } = this.#buffers.current
-      this.#keep = false
+      this.keep = false
       this.#complete(memory, offset, offset)
       return
     }

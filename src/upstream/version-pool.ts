@@ -64,6 +64,14 @@ export class VersionPool {
     for (const pool of before) this.#pools.release(pool)
   }
 
+  /** May the endpoint get new requests as far as its source says? */
+  has (pool: EndpointPool): boolean { return this.#acquired.includes(pool) }
+
+  /** Do the limits allow another request on a connection that is there? */
+  admits (pool: EndpointPool): boolean {
+    return !this.#limited || (this.#versionAllows() && this.#endpointBreaker.allowsRequest(pool.inFlight))
+  }
+
   /**
    * Chooses an endpoint; undefined when there is none, or when no limit allows one.
    * @param avoid endpoints that have just failed

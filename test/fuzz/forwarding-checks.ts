@@ -29,10 +29,10 @@ const NEVER_FORWARDED = new Set(['connection', 'keep-alive', 'proxy-connection',
 const NEVER_RETURNED = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'upgrade', 'transfer-encoding'])
 
 /** What a CGI origin would take for one of the fields that a proxy looks at. */
-const LOOKED_AT = new Set([...NEVER_FORWARDED, 'content-length', 'max-forwards'])
+const LOOKED_AT = new Set([...NEVER_FORWARDED, 'content-length', 'max-forwards', 'proxy-authorization'])
 
 function isLookalike (lowerName: string): boolean {
-  return lowerName.includes('_') && LOOKED_AT.has(lowerName.replaceAll('_', '-'))
+  return !LOOKED_AT.has(lowerName) && LOOKED_AT.has(lowerName.replaceAll(/[^0-9a-z]/g, '-'))
 }
 
 function nominatedBy (fields: readonly Field[]): Set<string> {

@@ -15,14 +15,14 @@ function forwarded (fields: string): string {
 }
 
 t.test('names that a CGI origin would take for framing or identity fields are not passed on', t => {
-  for (const name of ['Transfer_Encoding', 'transfer_encoding', 'Content_Length', 'X_Forwarded_For', 'X-Forwarded_For', 'X_Forwarded-Proto', 'X_Request_Id', 'X_Forwarded_Port', 'X_Real-IP', 'X_Weir_Version', 'Client_Cert']) {
-    t.notMatch(forwarded(`${name}: chunked\r\nContent-Length: 0\r\n`), new RegExp(`^${name}:`, 'im'), name)
+  for (const name of ['Transfer_Encoding', 'transfer_encoding', 'Content_Length', 'X_Forwarded_For', 'X-Forwarded_For', 'X_Forwarded-Proto', 'X_Request_Id', 'X_Forwarded_Port', 'X_Real-IP', 'X_Weir_Version', 'Client_Cert', 'X.Real.IP', 'X-Client.Cert.Subject', 'Content.Length', 'Transfer~Encoding', 'X|Weir|Version', 'Proxy_Authorization']) {
+    t.notOk(forwarded(`${name}: chunked\r\nContent-Length: 0\r\n`).includes(`\r\n${name}:`), name)
   }
   t.end()
 })
 
 t.test('other names with underscores pass unchanged', t => {
-  for (const name of ['X_Custom', 'content_lengths', 'user_agent', '_', 'x_real_ips', 'x_forwarded']) {
+  for (const name of ['X_Custom', 'content_lengths', 'user_agent', '_', 'x_real_ips', 'x_forwarded', 'x.custom', 'x.real.ips', 'content.lengths']) {
     t.match(forwarded(`${name}: 1\r\n`), `\r\n${name}: 1\r\n`, name)
   }
   t.end()

@@ -39,7 +39,7 @@ function ending (writeRefused: boolean) {
       onResponseBody () {},
       onUpstreamDrain () {},
       onUpstreamFailed: (code, fault) => { failures.push(`${code}: ${fault}`) }
-    }, { idempotent: false, toHead: false, offered: '' })
+    }, { idempotent: false, toHead: false, offered: '', logsIn: false })
   })
   return { connection, failures, ready, close: () => { handler?.onClose('EPIPE') } }
 }

@@ -91,7 +91,7 @@ class Endpoint {
     const sink = new RecordingSink(() => { ready() })
     const connection = this.#connection ?? new UpstreamConnection(this, this.#context)
     sink.connection = connection
-    connection.assign(sink, { idempotent: true, toHead: false, offered: '' })
+    connection.assign(sink, { idempotent: true, toHead: false, offered: '', logsIn: false })
     if (connection !== this.#connection) await new Promise<void>(resolve => { ready = resolve })
     // The request is out.
     connection.sent = true
