@@ -18,7 +18,7 @@ async function main (args: readonly string[]): Promise<number> {
     }
     case 'validate': {
       const { validate } = await import('./runtime/validate.ts')
-      return await validate({ file: parsed.configFile, env: process.env, args: parsed.flags })
+      return await validate({ file: parsed.configFile, env: process.env, args: parsed.flags }, { offline: parsed.offline === true })
     }
     case 'help': {
       const { helpText } = await import('./cli/help-text.ts')

@@ -110,7 +110,8 @@ export class TokenBook {
   }
 }
 
-async function readToken (path: string): Promise<{ readonly digest: Buffer } | { readonly fault: string }> {
+/** Reads the token in a file. @returns what is wrong with it, or its digest */
+export async function readToken (path: string): Promise<{ readonly digest: Buffer } | { readonly fault: string }> {
   const file = await readWholeFile(path, MAX_FILE_BYTES)
   if ('fault' in file) return { fault: explain(file.fault) }
   const text = file.bytes.toString('latin1')

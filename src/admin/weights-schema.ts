@@ -1,6 +1,6 @@
 import { Type } from './json-schema.ts'
 import { NAME_PATTERN } from '../config/patterns.ts'
-import { MAX_WEIGHT } from '../rollout/traffic-state.ts'
+import { MAX_WEIGHT } from '../core/weight-bounds.ts'
 
 /** Weights by version name. */
 export const WeightsSchema = Type.mapOf(Type.number({ minimum: 0, maximum: MAX_WEIGHT }), {

@@ -4,8 +4,10 @@ import { nearestName } from '../config/nearest-name.ts'
 export type Arguments =
   | {
     readonly command: 'run' | 'validate'
-    /** The file given by --config; undefined leaves it to WEIR_CONFIG. */
+    /** The file given by --config, or to `validate` alone; `-` is standard input; undefined leaves it to WEIR_CONFIG. */
     readonly configFile: string | undefined
+    /** `validate` leaves the files alone that the configuration names. */
+    readonly offline?: true
     /** The other arguments, untouched: options of the configuration as `--name value` or `--name=value`. */
     readonly flags: readonly string[]
   }
@@ -16,6 +18,7 @@ export type Arguments =
 
 export type HelpTopic = 'weir' | 'run' | 'validate'
 
+const OFFLINE = '--offline'
 const COMMANDS = ['run', 'validate', 'help', 'version'] as const
 
 /**
@@ -30,7 +33,7 @@ export function parseArguments (args: readonly string[]): Arguments {
     case '--help': return { command: 'help', topic: 'weir' }
     case '-V':
     case '--version':
-    case 'version': return { command: 'version' }
+    case 'version': return rest.length === 0 ? { command: 'version' } : wrong(`${first} takes no arguments`)
     case 'help': return parseHelp(rest)
     case 'run':
     case 'validate': return parseConfigCommand(first, rest)
@@ -38,7 +41,8 @@ export function parseArguments (args: readonly string[]): Arguments {
   }
 }
 
-function parseHelp ([topic]: readonly string[]): Arguments {
+function parseHelp ([topic, ...rest]: readonly string[]): Arguments {
+  if (rest.length > 0) return wrong('help takes one topic: run or validate')
   if (topic === undefined) return { command: 'help', topic: 'weir' }
   return topic === 'run' || topic === 'validate' ? { command: 'help', topic } : wrong(`there is no help for ${JSON.stringify(topic.slice(0, 80))}`)
 }
@@ -46,19 +50,48 @@ function parseHelp ([topic]: readonly string[]): Arguments {
 function parseConfigCommand (command: 'run' | 'validate', args: readonly string[]): Arguments {
   const flags: string[] = []
   let configFile: string | undefined
+  let offline = false
   for (let index = 0; index < args.length; index++) {
     const argument = args[index] ?? ''
-    if (argument === '--help' || argument === '-h') return { command: 'help', topic: command }
-    if (argument !== '--config' && argument !== '-c' && !argument.startsWith('--config=')) {
+    if (isHelp(argument)) return { command: 'help', topic: command }
+    if (command === 'validate' && argument === OFFLINE) {
+      offline = true
+    } else if (namesConfig(argument) || (command === 'validate' && isPositional(argument, args[index - 1]))) {
+      if (configFile !== undefined) return wrong('the configuration is given twice; give it once')
+      configFile = fileOf(argument, args[index + 1])
+      if (configFile === undefined) return wrong('--config needs the path of a file')
+      if (takesNext(argument)) index++
+    } else {
       flags.push(argument)
-      continue
     }
-    if (configFile !== undefined) return wrong('--config is given twice; give it once')
-    const file: string | undefined = argument.startsWith('--config=') ? argument.slice('--config='.length) : args[++index]
-    if (file === undefined || file === '' || (file.startsWith('--') && !argument.includes('='))) return wrong('--config needs the path of a file')
-    configFile = file
   }
-  return { command, configFile, flags }
+  if (command === 'run' && configFile === '-') return wrong('weir run reads its configuration again when it changes, so it has to be a file; only validate reads standard input')
+  return { command, configFile, flags, ...(offline ? { offline } : {}) }
+}
+
+function namesConfig (argument: string): boolean {
+  return takesNext(argument) || argument.startsWith('--config=')
+}
+
+function isHelp (argument: string): boolean {
+  return argument === '--help' || argument === '-h'
+}
+
+function takesNext (argument: string): boolean {
+  return argument === '--config' || argument === '-c'
+}
+
+/** Is this no flag, and not the value of one? @param before the argument in front of it */
+function isPositional (argument: string, before: string | undefined): boolean {
+  if (argument.startsWith('-') && argument !== '-') return false
+  return before === undefined || !before.startsWith('--') || before.includes('=') || before === OFFLINE
+}
+
+/** The file that an argument names; undefined when it is missing. @param next the argument behind it */
+function fileOf (argument: string, next: string | undefined): string | undefined {
+  if (argument.startsWith('--config=')) return argument === '--config=' ? undefined : argument.slice('--config='.length)
+  if (!namesConfig(argument)) return argument === '' ? undefined : argument
+  return next === undefined || next === '' || next.startsWith('--') ? undefined : next
 }
 
 function suggestion (given: string): string {

@@ -6,7 +6,7 @@ const WEIR = `Weir splits HTTP traffic between versions of a service.
 
 Usage:
   weir run --config FILE [flags]        run the proxy
-  weir validate --config FILE [flags]   check a configuration and exit
+  weir validate FILE [flags]            check a configuration and exit
   weir help run                         list the flags
   weir --help                           print this text
   weir --version                        print the version
@@ -14,7 +14,10 @@ Usage:
 The file may also be named by WEIR_CONFIG. Every option of the configuration that is a single value can be given by a
 flag or an environment variable: flags win over the environment, which wins over the file.
 
-Exit codes: 0 all is well, 1 the configuration is wrong or Weir failed, 2 the arguments are wrong.
+Exit codes: 0 all is well, 1 the configuration is wrong or Weir failed, 2 the arguments are wrong: an unknown command or
+flag, a flag with a wrong value, no configuration named.
+
+Relative paths, on the command line as in the file, begin at the directory in which Weir is started.
 `
 
 const RUN = `Usage: weir run --config FILE [flags]
@@ -23,9 +26,17 @@ Runs the proxy until SIGTERM or SIGINT, then finishes the requests in flight and
 when its file changes.
 `
 
-const VALIDATE = `Usage: weir validate --config FILE [flags]
+const VALIDATE = `Usage: weir validate [--offline] FILE [flags]
+       weir validate [--offline] - [flags]
 
-Checks a configuration as \`weir run\` would, prints every fault with its place, and exits: 0 when it is valid, 1 when not.
+Checks a configuration as \`weir run\` would, prints every fault with its place, and exits: 0 when it is valid, 1 when not,
+2 when the arguments are wrong. \`-\` reads it from standard input; --config FILE and WEIR_CONFIG name it too.
+
+The files that it names are tried as well: certificates, keys, authorities, tokens and the kubeconfig have to be there and
+right, the state and the access log have to be writable. Ports are not tried.
+
+  --offline
+      Leaves those files alone: they may be only where Weir will run.
 `
 
 /**

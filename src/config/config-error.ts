@@ -10,6 +10,10 @@ export interface ConfigFault {
   readonly source: string
 }
 
+/** The source of what is wrong with the command line as a whole; of what is wrong with one flag, before its name. */
+export const COMMAND_LINE = 'command line'
+export const FLAG = 'flag '
+
 /** More faults than this are counted, not listed. */
 export const MAX_FAULTS = 100
 
@@ -18,6 +22,8 @@ export class ConfigError extends Error {
   readonly faults: readonly ConfigFault[]
   /** How many faults were found beyond those listed. */
   readonly omitted: number
+  /** Is something wrong with the arguments of the command, beside whatever else is? */
+  readonly blamesArguments: boolean
 
   /**
    * @param faults at least one
@@ -32,6 +38,7 @@ export class ConfigError extends Error {
     this.name = 'ConfigError'
     this.faults = listed
     this.omitted = omitted
+    this.blamesArguments = faults.some(({ source }) => source === COMMAND_LINE || source.startsWith(FLAG))
   }
 }
 

@@ -2,6 +2,7 @@ import type { ErrorObject } from 'ajv'
 import { formatPath, isMapping, valueAt, type ConfigPath } from './config-path.ts'
 import { describeAllowed } from './describe-allowed.ts'
 import { nearestName } from './nearest-name.ts'
+import { explainOddKey } from './odd-keys.ts'
 import type { SchemaNode } from './schema-node.ts'
 
 /** One thing that the schema does not allow. */
@@ -10,6 +11,8 @@ export interface SchemaFault {
   readonly message: string
   /** The fault is about the key, not about its value. */
   readonly aboutKey: boolean
+  /** Follows from another fault, which is told instead. */
+  readonly implied?: true
 }
 
 type Errors = readonly ErrorObject[]
@@ -80,6 +83,8 @@ function explainUnion ({ union, members }: UnionGroup, validated: Validated): re
     const known = Object.keys(branch.properties ?? {})
     return Object.keys(value).some((key) => known.includes(key) || nearestName(key, known) !== undefined)
   })
+  const odd = chosen === -1 ? Object.keys(value).filter((key) => explainOddKey(key) !== undefined) : []
+  if (odd.length > 0) return odd.map((key) => unknownKey(path, key, {}))
   if (chosen === -1) return [{ path, message: `must be ${describeAllowed(schema)}`, aboutKey: false }]
   return explainErrors(members.filter((error) => error.schemaPath.startsWith(`${union.schemaPath}/${chosen}/`)), validated)
 }
@@ -94,13 +99,13 @@ function explainError (error: ErrorObject, validated: Validated): SchemaFault {
   const path = toPath(error.instancePath, validated.value)
   switch (error.keyword) {
     case 'additionalProperties': {
-      const key = String(error.params['additionalProperty'])
-      return { path: [...path, key], message: `is not a known option. ${suggestKey(key, Object.keys(schema.properties ?? {}))}`, aboutKey: true }
+      return unknownKey(path, String(error.params['additionalProperty']), schema)
     }
     case 'required': {
       const key = String(error.params['missingProperty'])
       const missing = schema.properties?.[key] ?? {}
-      return { path: [...path, key], message: `is missing; write ${describeAllowed(missing)}. ${missing.description ?? ''}`.trimEnd(), aboutKey: true }
+      const fault = { path: [...path, key], message: `is missing; write ${describeAllowed(missing)}. ${missing.description ?? ''}`.trimEnd(), aboutKey: true }
+      return hasMergeKey(valueAt(validated.value, path)) ? { ...fault, implied: true } : fault
     }
     case 'minItems': return { path, message: `must have at least ${countEntries(schema.minItems)}`, aboutKey: false }
     case 'maxItems': return { path, message: `must have at most ${countEntries(schema.maxItems)}`, aboutKey: false }
@@ -117,6 +122,16 @@ function schemaOf (error: ErrorObject, root: SchemaNode): SchemaNode {
   }
   // What the schema's own path leads to is a schema.
   return (isMapping(node) ? node : {}) as SchemaNode
+}
+
+function unknownKey (path: ConfigPath, key: string, schema: SchemaNode): SchemaFault {
+  const message = explainOddKey(key) ?? `is not a known option. ${suggestKey(key, Object.keys(schema.properties ?? {}))}`
+  return { path: [...path, key], message, aboutKey: true }
+}
+
+/** What is missing where a merge key stands was meant to be merged in: the key itself is the fault. */
+function hasMergeKey (value: unknown): boolean {
+  return isMapping(value) && Object.hasOwn(value, '<<')
 }
 
 function suggestKey (key: string, known: readonly string[]): string {
@@ -142,8 +157,9 @@ function hint (value: unknown, schema: SchemaNode): string {
   }
   // A mapping may have a `toString` of its own, so only plain values become text.
   const isPlain = (typeof value === 'number' && !takesNumber) || typeof value === 'boolean'
-  const fitsAsText = isPlain && choices.some(({ type, pattern, const: only }) =>
-    type === 'string' && only === undefined && (pattern === undefined || new RegExp(pattern).test(String(value))))
+  const fitsAsText = isPlain && choices.some(({ type, pattern, const: only }) => only === undefined
+    ? type === 'string' && (pattern === undefined || new RegExp(pattern).test(String(value)))
+    : only === String(value))
   return fitsAsText ? ' (put it in quotes)' : ''
 }
 

@@ -1,4 +1,4 @@
-import type { ConfigFault } from './config-error.ts'
+import { COMMAND_LINE, FLAG, type ConfigFault } from './config-error.ts'
 import { nearestName } from './nearest-name.ts'
 import type { ConfigOption } from './options.ts'
 import { showValue } from './show-value.ts'
@@ -75,7 +75,7 @@ function readFlags (options: readonly ConfigOption[], args: readonly string[], {
   for (let index = 0; index < args.length; index++) {
     const argument = args[index] ?? ''
     const [flag, attached] = splitFlag(argument)
-    const source = `flag ${shorten(flag)}`
+    const source = `${FLAG}${shorten(flag)}`
     const option = known.get(flag)
     if (option === undefined) {
       faults.push(unknownFlag(flag, source, [...known.keys()]))
@@ -107,7 +107,7 @@ function takeValue (args: readonly string[], index: number): string | undefined 
 
 function unknownFlag (flag: string, source: string, known: readonly string[]): ConfigFault {
   if (!flag.startsWith('--')) {
-    return { path: '', value: showValue(flag), message: 'is an argument where a flag has to be; write --name value', source: 'command line' }
+    return { path: '', value: showValue(flag), message: 'is an argument where a flag has to be; write --name value', source: COMMAND_LINE }
   }
   const hint = suggest(flag, [...known, '--config'], '`weir run --help` lists the flags')
   return { path: '', value: null, message: `is not a known flag. ${hint}`, source }

@@ -1,3 +1,4 @@
+import { isAbsolute, resolve } from 'node:path'
 import { readWholeFile, type FileFault } from '../core/read-whole-file.ts'
 import { ConfigError } from './config-error.ts'
 
@@ -11,12 +12,13 @@ export const MAX_CONFIG_BYTES = 8 * 1024 * 1024
 export async function readConfigFile (file: string): Promise<Uint8Array> {
   const content = await readWholeFile(file, MAX_CONFIG_BYTES)
   if ('bytes' in content) return content.bytes
-  throw new ConfigError([{ path: '', value: null, message: explain(content.fault), source: file }])
+  throw new ConfigError([{ path: '', value: null, message: explain(content.fault, isAbsolute(file) ? '' : ` (looked for at ${resolve(file)})`), source: file }])
 }
 
-function explain ({ kind, phrase }: FileFault): string {
+/** @param inFull tells where a relative path leads */
+function explain ({ kind, phrase }: FileFault, inFull: string): string {
   switch (kind) {
-    case 'missing': return `${phrase}; give the path of a configuration with --config FILE or WEIR_CONFIG`
+    case 'missing': return `${phrase}${inFull}; give the path of a configuration with --config FILE or WEIR_CONFIG`
     case 'directory': return 'is a directory; name the file in it'
     default: return phrase
   }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { ConfigError, MAX_FAULTS, type ConfigFault } from './config-error.ts'
 import { formatPath, valueAt, type ConfigPath } from './config-path.ts'
+import { findLiteralVariables } from './literal-variables.ts'
+import { variableHint } from './odd-keys.ts'
 import { listConfigOptions, readOptionText, withOption } from './options.ts'
 import { readOverrides, type Overrides } from './overrides.ts'
 import { checkRules } from './rules.ts'
@@ -50,14 +52,14 @@ export function createConfigResolver (): ConfigResolver {
     const schemaFaults = validate(value)
     // Rules look only at what the schema has found nothing wrong with.
     const findings = checkRules(value as Config, createBrokenTest(schemaFaults.map((fault) => fault.path)))
-    const faults = [...schemaFaults, ...findings.filter((finding) => finding.severity === 'fault')]
+    const faults = [...schemaFaults.filter(({ implied }) => implied !== true), ...findings.filter((finding) => finding.severity === 'fault')]
     if (faults.length > 0 || overrides.faults.length > 0) {
       const listed = faults.slice(0, MAX_FAULTS)
       throw new ConfigError([...listed.map(describe), ...overrides.faults], faults.length - listed.length)
     }
     return {
       config: value as Config,
-      warnings: findings.slice(0, MAX_FAULTS).map(describe),
+      warnings: [...findings, ...findLiteralVariables(input.bytes, value)].slice(0, MAX_FAULTS).map(describe),
       digest: digestOf(input.bytes)
     }
   }
@@ -78,17 +80,18 @@ interface Located {
   readonly path: ConfigPath
   readonly message: string
   readonly aboutKey?: boolean
+  readonly severity?: 'fault' | 'warning'
 }
 
 /** Adds to a fault the value that was given, and the place that gave it. */
 function createDescriber (value: unknown, source: YamlSource, overrides: Overrides): (fault: Located) => ConfigFault {
-  return ({ path, message, aboutKey }) => {
+  return ({ path, message, aboutKey, severity }) => {
     const given = valueAt(value, path)
     const override = [...overrides.byName.values()].find(({ option }) => option.path.every((step, index) => path[index] === step))
     return {
       path: formatPath(path),
       value: given === undefined ? null : showValue(given),
-      message,
+      message: severity === 'warning' ? message : message + variableHint(given),
       source: override?.source ?? source.locate(path, aboutKey === true ? 'key' : 'value')
     }
   }

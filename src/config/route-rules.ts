@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { endpointKey } from '../core/endpoint.ts'
 import { parseHostPort } from '../core/socket-address.ts'
+import { MAX_WEIGHT, MIN_WEIGHT } from '../core/weight-bounds.ts'
 import type { ConfigPath } from './config-path.ts'
 import { checkPolicy } from './policy-rules.ts'
 import { fault, findDuplicates, findUnreadable, warning, type Finding } from './finding.ts'
@@ -19,6 +20,7 @@ export function checkRoute (route: RouteConfig, path: ConfigPath, isBroken: (pat
     ...when(['affinity'], (at) => checkAffinity(route.affinity, at)),
     ...when(['versions'], (at) => checkVersions(versions, at)),
     ...checkPolicy(route, path, isBroken),
+    ...versions.flatMap((version, index) => when(['versions', index, 'weight'], (at) => checkWeight(version.weight, at))),
     ...versions.flatMap((version, index) => when(['versions', index, 'endpoints'], (at) => checkEndpoints(version, at))),
     ...versions.flatMap((version, index) => when(['versions', index, 'tls'], (at) => checkTls(version.tls, at)))
   ]
@@ -29,6 +31,12 @@ function checkVersions (versions: readonly VersionConfig[], path: ConfigPath): r
     `is the same as ${first}; the versions of a route need different names`)
   if (versions.some((version) => version.weight > 0)) return findings
   return [...findings, warning(path, 'have no weight above 0: the route answers 503 until one is set')]
+}
+
+/** The bounds that the admin API has for a weight. */
+function checkWeight (weight: number, path: ConfigPath): readonly Finding[] {
+  if (weight === 0 || weight >= MIN_WEIGHT) return []
+  return [fault(path, `must be 0 or a number from ${MIN_WEIGHT.toFixed(6)} to ${MAX_WEIGHT}; only the proportions count, so multiply all of them`)]
 }
 
 function checkMatch (match: MatchConfig, path: ConfigPath): readonly Finding[] {

@@ -8,6 +8,7 @@
  */
 import Type, { type Static } from 'typebox'
 import { DURATION_PATTERN } from '../core/duration.ts'
+import { MAX_WEIGHT, MIN_WEIGHT } from '../core/weight-bounds.ts'
 import { FIELD_NAME_PATTERN, HOST_PATTERN, METHOD_PATTERN, NAME_PATTERN, NAMESPACE_PATTERN, PATH_PATTERN, PORT_NAME_PATTERN, SERVICE_PATTERN, UPGRADE_PATTERN } from './patterns.ts'
 
 const strict = { additionalProperties: false } as const
@@ -85,7 +86,7 @@ export const EndpointsSchema = Type.Union([
 
 export const VersionSchema = Type.Object({
   name: name('The name of the version: stable, canary, blue, v2.'),
-  weight: Type.Number({ minimum: 0, maximum: 1_000_000, description: 'The share of the clients, relative to the other weights of the route.' }),
+  weight: Type.Number({ minimum: 0, maximum: MAX_WEIGHT, description: `The share of the clients, relative to the other weights of the route: 0, or at least ${MIN_WEIGHT.toFixed(6)}.` }),
   endpoints: EndpointsSchema,
   tls: Type.Optional(Type.Object({
     ca: Type.Optional(file('The PEM file of the authorities that sign the certificates of the endpoints; without it, those that Node ships with. It is read again when it changes.')),

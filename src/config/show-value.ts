@@ -10,6 +10,11 @@ export function showValue (value: unknown): string {
   return keys.length === 0 ? 'an empty mapping' : shorten(`a mapping with ${keys.slice(0, 8).map((key) => JSON.stringify(key.slice(0, MAX_LENGTH))).join(', ')}`)
 }
 
+/** The path of a file, whole: one that is cut off leads nowhere. */
+export function showPath (path: string): string {
+  return JSON.stringify(path)
+}
+
 function shorten (text: string): string {
   return text.length <= MAX_LENGTH ? text : `${text.slice(0, MAX_LENGTH - 1)}…`
 }

@@ -1,9 +1,8 @@
 import { watch, type FSWatcher } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import type { Clock } from '../core/clock.ts'
-import { configFileOf, type ConfigSources } from './load.ts'
+import { configFileOf, createConfigLoader, type ConfigSources } from './load.ts'
 import { readConfigFile } from './read-config-file.ts'
-import { createConfigResolver } from './resolve.ts'
 import { ConfigWatcher, type ConfigWatcherOptions, type WatchedFile } from './watch.ts'
 
 /** The link that the kubelet swaps when a mounted ConfigMap changes; the files beside it lead through it. */
@@ -38,12 +37,5 @@ export function watchedFile (path: string): WatchedFile {
 export function createConfigWatcher (
   sources: ConfigSources, clock: Clock, handlers: Pick<ConfigWatcherOptions, 'digest' | 'onChange' | 'onError' | 'pollMs' | 'settleMs' | 'graceMs'>
 ): ConfigWatcher {
-  const path = configFileOf(sources)
-  const resolve = createConfigResolver()
-  return new ConfigWatcher({
-    ...handlers,
-    clock,
-    file: watchedFile(path),
-    resolve: async (bytes) => await resolve({ bytes, fileName: path, env: sources.env, args: sources.args })
-  })
+  return new ConfigWatcher({ ...handlers, clock, file: watchedFile(configFileOf(sources)), resolve: createConfigLoader(sources) })
 }

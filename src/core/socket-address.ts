@@ -13,6 +13,8 @@ export interface SocketAddress {
  * @throws RangeError with the remedy when the text is anything else
  */
 export function parseHostPort (text: string): SocketAddress {
+  const url = /^([a-z][a-z0-9+.-]*):\/\/([^/?#@]*)/i.exec(text)
+  if (url !== null) throw new RangeError(explainUrl(text, url[1] ?? '', url[2] ?? ''))
   const match = /^(?:\[([^\]]*)\]|([^[\]:]*)):([^:]*)$/.exec(text)
   if (match === null) throw new RangeError(`"${text}" is not an address and port: ${explainShape(text)}`)
   const [, bracketed, bare = '', portText = ''] = match
@@ -22,6 +24,12 @@ export function parseHostPort (text: string): SocketAddress {
   const port = /^[1-9][0-9]{0,4}$/.test(portText) ? Number(portText) : 0
   if (port < 1 || port > 65_535) throw new RangeError(`"${text}" has no valid port: write a number from 1 to 65535 after the colon`)
   return { address: ip.address, port }
+}
+
+function explainUrl (text: string, scheme: string, authority: string): string {
+  const secure = scheme.toLowerCase() === 'https' || scheme.toLowerCase() === 'wss'
+  const bare = authority === '' ? '127.0.0.1:9001' : /:[0-9]+$/.test(authority) ? authority : `${authority}:${secure ? 443 : 80}`
+  return `"${text}" is a URL: write the address and port alone, such as ${bare}${secure ? ', and `tls: {}` beside `endpoints`' : ''}`
 }
 
 function explainShape (text: string): string {

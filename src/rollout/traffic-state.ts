@@ -71,9 +71,6 @@ export const MAX_HISTORY = 100
 /** The revisions that all routes keep together; each route keeps its latest ten in any case. */
 export const MAX_HISTORY_TOTAL = 5_000
 export const MIN_HISTORY = 10
-/** The bounds of a weight that is not 0. Beyond them the draw would lose precision. */
-export const MAX_WEIGHT = 1_000_000
-export const MIN_WEIGHT = 0.000_001
 
 export const EMPTY_TRAFFIC: TrafficState = { routes: new Map(), epochFloor: 0 }
 

@@ -3,8 +3,9 @@
  * and can be tested without a store or a worker.
  */
 import { assertNever } from '../core/assert-never.ts'
+import { MAX_WEIGHT, MIN_WEIGHT } from '../core/weight-bounds.ts'
 import type { ChangeAction, ChangeMeta, ConfiguredRoute, Revision, RouteTraffic, TrafficCommand, TrafficState, Weights } from './traffic-state.ts'
-import { MAX_HISTORY, MAX_HISTORY_TOTAL, MAX_WEIGHT, MIN_HISTORY, MIN_WEIGHT, sameWeights, weightOf } from './traffic-state.ts'
+import { MAX_HISTORY, MAX_HISTORY_TOTAL, MIN_HISTORY, sameWeights, weightOf } from './traffic-state.ts'
 
 /** Why a command was refused. */
 export type TransitionErrorCode =

@@ -5,7 +5,7 @@
 import { ConfigError, type ConfigFault } from '../config/config-error.ts'
 import { formatPath } from '../config/config-path.ts'
 import type { Config } from '../config/schema.ts'
-import { showValue } from '../config/show-value.ts'
+import { showPath } from '../config/show-value.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Authorities } from '../upstream/transport.ts'
@@ -123,5 +123,5 @@ function namesOf (config: Config): readonly NamedFile[] {
 }
 
 function faultOf (file: string, { path, source, fault }: { readonly path: string, readonly source: string, readonly fault: string }): ConfigFault {
-  return { path, source, value: showValue(file), message: `names a file that ${fault}` }
+  return { path, source, value: showPath(file), message: `names a file that ${fault}` }
 }

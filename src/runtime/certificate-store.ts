@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { ConfigError, type ConfigFault } from '../config/config-error.ts'
 import type { ListenerConfig } from '../config/schema.ts'
-import { showValue } from '../config/show-value.ts'
+import { showPath } from '../config/show-value.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import type { TlsMaterial } from '../proxy/tls-material.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -143,5 +143,5 @@ function readAll (
 }
 
 function toFault ({ path, file, message }: FileFinding, source: string): ConfigFault {
-  return { path, source, value: showValue(file), message: `names a file that ${message}` }
+  return { path, source, value: showPath(file), message: `names a file that ${message}` }
 }

@@ -35,6 +35,7 @@ import { createProber } from './create-prober.ts'
 import { dataPlaneOptions, routeSpecs } from './data-plane-options.ts'
 import { HealthBook } from './health-book.ts'
 import type { HealthProber } from './health-prober.ts'
+import { explainListenError } from './listen-error.ts'
 import { openCertificates } from './open-certificates.ts'
 import { openStore } from './open-store.ts'
 import { packageVersion } from './package-version.ts'
@@ -346,7 +347,7 @@ async function listenAdmin (app: FastifyInstance, { address, port }: Config['adm
   try {
     await app.listen({ host: address, port })
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new Error(`the admin API can't be opened on ${address} port ${port}: ${reason}. Is another process using the port? Choose another with admin.port`, { cause })
+    const reason = await explainListenError(cause, { address, port, option: 'admin.port' })
+    throw new Error(`the admin API can't be opened on ${address} port ${port}: ${reason}`, { cause })
   }
 }

@@ -25,7 +25,7 @@ export async function run (sources: ConfigSources, signals: StopSignals): Promis
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     process.stderr.write(`${error.message}\n`)
-    return 1
+    return error.blamesArguments ? 2 : 1
   }
   const log = new ProcessLogger(loaded.config.log.level)
   if (signals.wasAsked) {

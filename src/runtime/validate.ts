@@ -2,26 +2,33 @@
  * `weir validate`: checks a configuration as `weir run` would.
  */
 import { ConfigError, formatFault } from '../config/config-error.ts'
-import { configFileOf, loadConfig } from '../config/load.ts'
-import type { ConfigSources } from '../config/load.ts'
-import { systemClock } from '../core/clock.ts'
-import { findAuthorityFaults } from './authority-files.ts'
+import { configFileOf, loadConfig, type ConfigSources } from '../config/load.ts'
+import { readStandardInput } from '../config/read-standard-input.ts'
+import type { Config } from '../config/schema.ts'
+import type { StartFindings } from './check-start.ts'
 
-/** Prints what was found. @returns the exit code: 0 valid, 1 not */
-export async function validate (sources: ConfigSources): Promise<number> {
+/**
+ * Prints what was found.
+ * @param options `offline`: leaves out what is only there where Weir will run, the files that the configuration names
+ * @returns the exit code: 0 valid, 1 not, 2 wrong arguments
+ */
+export async function validate (given: ConfigSources, { offline }: { readonly offline: boolean }): Promise<number> {
   try {
+    const sources = given.file === '-' ? { ...given, text: await readStandardInput() } : given
     const { config, warnings } = await loadConfig(sources)
-    const source = configFileOf(sources)
-    const { checkCertificates } = await import('./certificate-store.ts')
-    const certificates = await checkCertificates(config.listeners, source, systemClock)
-    const faults = [...certificates.faults, ...await findAuthorityFaults(config, source)]
-    if (faults.length > 0) throw new ConfigError(faults)
-    for (const warning of [...warnings, ...certificates.warnings]) process.stderr.write(`warning: ${formatFault(warning)}\n`)
+    const found = offline ? { faults: [], warnings: [] } : await findInFiles(sources, config)
+    if (found.faults.length > 0) throw new ConfigError(found.faults)
+    for (const warning of [...warnings, ...found.warnings]) process.stderr.write(`warning: ${formatFault(warning)}\n`)
     process.stdout.write(`The configuration is valid. Listeners: ${config.listeners.length}, routes: ${config.routes.length}.\n`)
     return 0
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     process.stderr.write(`${error.message}\n`)
-    return 1
+    return error.blamesArguments ? 2 : 1
   }
+}
+
+async function findInFiles (sources: ConfigSources, config: Config): Promise<StartFindings> {
+  const { checkStart } = await import('./check-start.ts')
+  return await checkStart(config, configFileOf(sources))
 }

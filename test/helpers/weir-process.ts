@@ -14,7 +14,7 @@ import { type Family, parseExposition } from './exposition-parser.ts'
 import { freePorts } from './free-port.ts'
 import { PATIENCE_MS } from './patience.ts'
 
-const MAIN = path.resolve(import.meta.dirname, '../../src/main.ts')
+export const MAIN = path.resolve(import.meta.dirname, '../../src/main.ts')
 const START_TRIES = 5
 
 /** A configuration as plain data; JSON is YAML. */
@@ -227,8 +227,10 @@ export interface Outcome {
 }
 
 /** Runs `weir` with these arguments to its end; `launcher` is what Node starts, src/main.ts by default. */
-export async function runWeir (args: readonly string[], env: Readonly<Record<string, string>> = {}, launcher = MAIN): Promise<Outcome> {
-  const child = spawn(process.execPath, [launcher, ...args], { env: childEnvironment(env), stdio: ['ignore', 'pipe', 'pipe'], timeout: PATIENCE_MS, killSignal: 'SIGKILL' })
+export async function runWeir (args: readonly string[], env: Readonly<Record<string, string>> = {}, launcher = MAIN, input = ''): Promise<Outcome> {
+  const child = spawn(process.execPath, [launcher, ...args], { env: childEnvironment(env), stdio: ['pipe', 'pipe', 'pipe'], timeout: PATIENCE_MS, killSignal: 'SIGKILL' })
+  // Most commands end without reading it.
+  child.stdin.on('error', () => {}).end(input)
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text })

@@ -38,7 +38,7 @@ t.test('a second Weir on the same listener is refused, although workers share th
     t.equal(code, 1)
     t.equal(stdout, '')
     t.match(stderr, /weir could not start/)
-    t.match(stderr, new RegExp(`the listener \\\\"web\\\\" can't be opened on 127\\.0\\.0\\.1 port ${first.ports.web}: .*EADDRINUSE.*Is another process using the port\\?`))
+    t.match(stderr, new RegExp(`the listener \\\\"web\\\\" can't be opened on 127\\.0\\.0\\.1 port ${first.ports.web}: .*EADDRINUSE.*Is another process using the port\\?.*choose another port of listeners\\[0\\], such as \\d+, which is free`))
     t.notMatch(stderr, STACK)
     t.notMatch(stderr, /weir is running/)
   }
@@ -77,7 +77,7 @@ t.test('configurations that are missing or wrong name the place, and nothing is 
     runFile(t, 'listeners:\n  - { name: web, port: 80800 }\nrouts: []\n'),
     runWeir(['run', '--config', file])
   ])
-  t.same([missing, none, wrong, broken].map(({ code }) => code), [1, 1, 1, 1])
+  t.same([missing, none, wrong, broken].map(({ code }) => code), [1, 2, 1, 1])
   for (const { stderr } of [missing, none, wrong, broken]) t.notMatch(stderr, STACK)
   t.match(missing.stderr, '/nowhere/weir.yaml')
   t.match(none.stderr, '--config')
@@ -90,11 +90,11 @@ t.test('configurations that are missing or wrong name the place, and nothing is 
 t.test('flags that are unknown or wrong', async t => {
   const config = complete({ routes }, { web: 8080, admin: 9901, more: [] })
   const [unknown, wrong] = await Promise.all([runConfig(t, config, ['--admin-prot', '9902']), runConfig(t, config, ['--workers', 'many'])])
-  t.equal(unknown.code, 1)
+  t.equal(unknown.code, 2)
   t.match(unknown.stderr, /--admin-prot/)
   t.match(unknown.stderr, /--admin-port/, 'the nearest name is told')
   t.notMatch(unknown.stderr, STACK)
-  t.equal(wrong.code, 1)
+  t.equal(wrong.code, 2)
   t.match(wrong.stderr, /--workers/)
 })
 

@@ -12,6 +12,10 @@ const UNDERSTOOD: readonly (readonly [string, Arguments])[] = [
   ['run stray', { command: 'run', configFile: undefined, flags: ['stray'] }],
   ['run --config=--odd', { command: 'run', configFile: '--odd', flags: [] }],
   ['validate --config weir.yaml', { command: 'validate', configFile: 'weir.yaml', flags: [] }],
+  ['validate weir.yaml', { command: 'validate', configFile: 'weir.yaml', flags: [] }],
+  ['validate - --workers 2', { command: 'validate', configFile: '-', flags: ['--workers', '2'] }],
+  ['validate --workers 2 --offline weir.yaml', { command: 'validate', configFile: 'weir.yaml', flags: ['--workers', '2'], offline: true }],
+  ['validate --workers=2 weir.yaml --offline', { command: 'validate', configFile: 'weir.yaml', flags: ['--workers=2'], offline: true }],
   ['--help', { command: 'help', topic: 'weir' }],
   ['-h', { command: 'help', topic: 'weir' }],
   ['help', { command: 'help', topic: 'weir' }],
@@ -40,7 +44,13 @@ const WRONG: readonly (readonly [readonly string[], RegExp])[] = [
   [['run', '--config='], /--config needs the path/],
   [['run', '--config', ''], /--config needs the path/],
   [['run', '--config', '--workers'], /--config needs the path/],
-  [['run', '--config', 'a', '--config', 'b'], /given twice/]
+  [['run', '--config', 'a', '--config', 'b'], /given twice/],
+  [['run', '--config', '-'], /only validate reads standard input/],
+  [['validate', 'a', 'b'], /given twice/],
+  [['validate', 'a', '--config', 'b'], /given twice/],
+  [['validate', ''], /needs the path/],
+  [['version', 'x'], /version takes no arguments/],
+  [['help', 'run', 'x'], /one topic/]
 ]
 
 for (const [args, message] of WRONG) {

@@ -7,7 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t, { type Test } from 'tap'
 import { childEnvironment } from '../../helpers/child-environment.ts'
-import { runWeir } from '../../helpers/weir-process.ts'
+import { MAIN, runWeir } from '../../helpers/weir-process.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../../..')
 const EXAMPLE = path.join(ROOT, 'config/weir.yaml')
@@ -43,8 +43,23 @@ t.test('weir validate takes the file of WEIR_CONFIG, and the environment and fla
   t.equal(file.code, 0)
   t.equal(environment.code, 1)
   t.match(environment.stderr, 'WEIR_ADMIN_PORT')
-  t.equal(flag.code, 1)
+  t.equal(flag.code, 2, 'the arguments are wrong')
   t.match(flag.stderr, '--admin-port')
+})
+
+t.test('weir validate takes a file, standard input, and --offline', async t => {
+  const files = await fileOf(t, 'listeners: [{ name: web, port: 8080 }]\nroutes: []\nadmin: { tokens: [{ name: a, role: viewer, file: nowhere }] }\n')
+  const [alone, offline, piped, faulty] = await Promise.all([
+    runWeir(['validate', files]),
+    runWeir(['validate', '--offline', files]),
+    runWeir(['validate', '-', '--log-level', 'warn'], {}, MAIN, 'listeners: [{ name: web, port: 8080 }]\nroutes: []\n'),
+    runWeir(['validate', '-'], {}, MAIN, 'listeners: []\nroutes: []\n')
+  ])
+  t.equal(alone.code, 1)
+  t.match(alone.stderr, `given: "${path.resolve('nowhere')}"`, 'the path is told in full')
+  t.same(offline, { code: 0, stdout: 'The configuration is valid. Listeners: 1, routes: 0.\n', stderr: '' })
+  t.same(piped, offline)
+  t.match(faulty, { code: 1, stderr: /^standard input:1:12: listeners: / })
 })
 
 t.test('help and version go to standard output', async t => {

@@ -51,7 +51,7 @@ t.test('the shares of the tour are what the quickstart gives', async (t) => {
 
 t.test('the faults of the tour are what its configuration gives', async (t) => {
   const block = blockAfter(readme, '<!-- tour: faults -->')
-  const expected = block.slice(block.indexOf('--config wrong.yaml\n') + '--config wrong.yaml\n'.length).trimEnd()
+  const expected = block.slice(block.indexOf('validate wrong.yaml\n') + 'validate wrong.yaml\n'.length).trimEnd()
   const wrong = readFileSync(path.join(ROOT, 'config/weir.yaml'), 'utf8').replace('affinity:', 'afinity:').replace('weight: 75', 'weight: "75"')
   const folder = t.testdir({ 'wrong.yaml': wrong })
   try {
