@@ -49,6 +49,8 @@ export interface VersionDetails {
   readonly endpoints: ReadonlyArray<Endpoint & { readonly health: EndpointHealthSummary }>
   /** Endpoints that may get requests and are available: as the worker sees it that finds the fewest. */
   readonly availableEndpoints: number
+  /** Endpoints that requests go to: the available ones, or more when too few are; in the worker that uses the fewest. */
+  readonly usedEndpoints: number
   /** The workers that use all endpoints because too few are available. */
   readonly panic: WorkerShare
   /** What the workers counted since they started: requests, and their share of the route's requests from 0 to 1. */
@@ -119,6 +121,9 @@ export interface AdminDeps {
   drain (route: string, version: string): VersionDrainStatus | undefined
   readiness (): Readiness
   metrics (): Promise<{ readonly contentType: string, readonly body: string }>
-  /** Decides as a worker would, without sending anything. Undefined when there is no such route. */
-  explain (query: ExplainQuery): ExplainAnswer | undefined
+  /**
+   * What the workers would do with a request, without sending anything. Undefined when there is no such route.
+   * @throws ProblemError when no worker answers
+   */
+  explain (query: ExplainQuery): Promise<ExplainAnswer | undefined>
 }

@@ -37,6 +37,7 @@ export const Type = {
   /** One of a list of words. */
   oneOf: <const V extends string>(values: readonly V[], keywords: Keywords = {}): JsonSchema<V> => ({ type: 'string', enum: values, ...keywords }),
   textOrNull: (description: string): JsonSchema<string | null> => ({ type: ['string', 'null'], description }),
+  numberOrNull: (description: string): JsonSchema<number | null> => ({ type: ['number', 'null'], description }),
   list: <T>(items: JsonSchema<T>, keywords: Keywords = {}): JsonSchema<T[]> => ({ type: 'array', items, ...keywords }),
   /** An object with any keys. */
   mapOf: <T>(values: JsonSchema<T>, keywords: Keywords = {}): JsonSchema<Record<string, T>> => ({ type: 'object', additionalProperties: values, ...keywords }),

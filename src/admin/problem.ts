@@ -36,6 +36,7 @@ export const PROBLEMS = {
   unknown_revision: { status: 422, title: 'The history has no such revision' },
   header_too_large: { status: 431, title: 'The header is too large' },
   internal_error: { status: 500, title: 'Weir failed to answer; its log says why' },
+  workers_silent: { status: 503, title: 'The workers did not answer' },
   too_many_waiting: { status: 503, title: 'Too many requests wait for a drain already' },
   store_failed: { status: 503, title: 'The change could not be stored and was not made' }
 } as const satisfies Record<string, ProblemRow>

@@ -24,6 +24,8 @@ export type HealthEvent = EjectionEvent | { readonly kind: 'panic', readonly beg
 export interface MemberStatus {
   readonly endpoint: string
   readonly available: boolean
+  /** Requests go to it: mostly that is what is available. */
+  readonly used: boolean
   readonly reasons: readonly HealthReason[]
 }
 
@@ -162,13 +164,13 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
   }
 
   status (): VersionHealthStatus {
+    const usable = new Set(this.#usable)
     return {
       panic: this.#panic,
-      members: this.#members.map(({ health }) => ({
-        endpoint: health.key,
-        available: health.available,
-        reasons: [...health.reasons(), ...this.#slowStartOf(health)]
-      }))
+      members: this.#members.map(member => {
+        const { health } = member
+        return { endpoint: health.key, available: health.available, used: usable.has(member), reasons: [...health.reasons(), ...this.#slowStartOf(health)] }
+      })
     }
   }
 

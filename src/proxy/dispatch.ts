@@ -14,7 +14,7 @@ import { repeatRule, retryReason } from './attempts.ts'
 import type { RepeatRule } from './attempts.ts'
 import { isOnce } from './client-logins.ts'
 import type { ClientLogins, Login } from './client-logins.ts'
-import { chooseVersion } from './choose-version.ts'
+import { chooseVersion, withoutEndpoint } from './choose-version.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { DispatchOwner, DispatchTerms } from './dispatch-terms.ts'
 import { chargeVersion, count } from './finish.ts'
@@ -116,8 +116,7 @@ export class Dispatch implements HeldRequest {
       this.#attempt(endpoint, this.#logins.connectionTo(endpoint) ?? endpoint.takeIdle() ?? endpoint.connect())
       return null
     }
-    if (!version.pool.empty) return 'circuit_open'
-    return route.policy.whenEmpty === 'hold' ? null : 'no_endpoint'
+    return withoutEndpoint(route, version)
   }
 
   /** Where the client has logged in it stays. */

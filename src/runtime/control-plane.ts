@@ -251,8 +251,9 @@ export class ControlPlane {
     const { clock, log } = this.#deps
     const explainer = new RouteExplainer({
       config: () => this.#config,
-      weights: route => traffic.route(route)?.weights ?? {},
-      endpoints: (route, version) => this.#discovery.endpointsOf(route, version)
+      epoch: route => traffic.route(route)?.epoch ?? 0,
+      endpoints: (route, version) => this.#discovery.endpointsOf(route, version),
+      ask: async question => await this.#pool.explain(question)
     })
     const describer = new RouteDescriber({
       config: () => this.#config,
@@ -290,7 +291,7 @@ export class ControlPlane {
       drain: (route, version) => drains.status(route, version),
       readiness: () => readinessOf({ stopping: this.#stopping, accepting: this.#pool.accepting, gateOpen: this.#gate.isOpen, discovery: this.#discovery }),
       metrics: async () => ({ contentType: collector.contentType, body: await collector.text() }),
-      explain: query => explainer.explain(query)
+      explain: async query => await explainer.explain(query)
     }
   }
 

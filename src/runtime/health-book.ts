@@ -3,6 +3,7 @@
  */
 import type { EndpointHealthSummary, HealthReasonSummary, WorkerShare } from '../admin/admin-deps.ts'
 import type { Clock } from '../core/clock.ts'
+import { usableMembers } from '../health/usable-members.ts'
 import type { EndpointHealthReport, HealthMessage, HealthReasonReport } from '../snapshot/messages.ts'
 import type { Logger } from '../telemetry/logger.ts'
 
@@ -14,6 +15,8 @@ export interface VersionHealthSummary {
   readonly endpoints: ReadonlyMap<string, EndpointHealthSummary>
   /** The most of these endpoints that any one worker holds for not available. */
   readonly unavailable: (endpoints: ReadonlySet<string>) => number
+  /** Of these endpoints, those that requests go to, in the worker that uses the fewest. */
+  readonly used: (endpoints: ReadonlySet<string>) => number
 }
 
 type Reports = ReadonlyMap<string, HealthMessage>
@@ -70,7 +73,8 @@ export class HealthBook {
       panicWorkers: reports.filter(({ panic }) => panic).length,
       endpoints: new Map([...byEndpoint].map(([endpoint, said]) => [endpoint, summarise(said, workers)])),
       unavailable: endpoints => Math.max(0, ...reports.map(report =>
-        report.endpoints.filter(({ endpoint, available }) => !available && endpoints.has(endpoint)).length))
+        report.endpoints.filter(({ endpoint, available }) => !available && endpoints.has(endpoint)).length)),
+      used: endpoints => Math.min(endpoints.size, ...reports.map(report => usedBy(report, endpoints)))
     }
   }
 
@@ -94,6 +98,17 @@ export class HealthBook {
   #isOver ({ untilMs }: HealthReasonReport): boolean {
     return untilMs !== null && untilMs <= this.#clock.wallMs() + CLOCK_SLACK_MS
   }
+}
+
+/** How many of the endpoints the worker uses that said this, by the rule that it goes by. */
+function usedBy ({ panic, endpoints: said }: HealthMessage, endpoints: ReadonlySet<string>): number {
+  if (panic) return endpoints.size
+  const reports = new Map(said.map(report => [report.endpoint, report]))
+  const members = [...endpoints].map(endpoint => {
+    const report = reports.get(endpoint)
+    return { health: { available: report?.available ?? true, checkFailing: report?.reasons.some(({ kind }) => kind === 'check-failed') ?? false } }
+  })
+  return usableMembers(members, 0).members.length
 }
 
 function ejectionsOf (message: HealthMessage | undefined): ReadonlyMap<string, HealthReasonReport> {

@@ -53,6 +53,7 @@ export class RouteDescriber {
       source: sourceStatus(discovery.statusOf(route.name, version.name), discovery.problemOf(route.name, version.name), version.endpoints),
       endpoints: discovery.endpointsOf(route.name, version.name).map(endpoint => ({ ...endpoint, health: endpoints.get(endpointKey(endpoint)) ?? NOTHING_SAID })),
       availableEndpoints: this.#available(route.name, version.name),
+      usedEndpoints: this.#used(route.name, version.name),
       panic: shareOf(panicWorkers, running),
       ...(share === undefined ? {} : { observed: { requests, share } })
     }
@@ -63,6 +64,12 @@ export class RouteDescriber {
     const { discovery, health, workers } = this.#deps
     const usable = new Set(usableEndpoints(discovery.endpointsOf(route, version)).map(endpointKey))
     return usable.size - health.summary(route, version, workers()).unavailable(usable)
+  }
+
+  /** Endpoints that requests go to, in the worker that uses the fewest. */
+  #used (route: string, version: string): number {
+    const { discovery, health, workers } = this.#deps
+    return health.summary(route, version, workers()).used(new Set(usableEndpoints(discovery.endpointsOf(route, version)).map(endpointKey)))
   }
 
   /** All routes as /metrics shows them. */

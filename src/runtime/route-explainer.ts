@@ -1,28 +1,29 @@
 /**
- * Answers what would happen to a request, with the code that decides in the workers.
+ * Answers what would happen to a request: asks every worker what it would do, and says where they agree.
  */
 import type { ExplainQuery } from '../admin/admin-deps.ts'
 import type { ExplainAnswer } from '../admin/explain-answer.ts'
+import { ProblemError } from '../admin/problem-error.ts'
 import type { Config, RouteConfig } from '../config/schema.ts'
-import { endpointKey } from '../core/endpoint.ts'
 import type { Endpoint } from '../core/endpoint.ts'
-import { hashString } from '../core/hash.ts'
-import { Rendezvous } from '../balancing/rendezvous.ts'
-import { usableEndpoints } from '../discovery/usable-endpoints.ts'
-import { explain } from '../routing/explain.ts'
-import type { ExplainableRoute } from '../routing/explain.ts'
-import { PlainRequest } from '../routing/plain-request.ts'
-import { RouteTable } from '../routing/route-table.ts'
-import { Split } from '../routing/split.ts'
-import { compileStickyKey, StickyKey } from '../routing/sticky-key.ts'
-import type { Weights } from '../rollout/traffic-state.ts'
+import type { Choice, ChoiceAnswer, ChoiceQuestion } from '../proxy/explain-choice.ts'
+import { keyHashText } from '../routing/key-hash-text.ts'
+import { choiceSentences, keySentence } from './choice-sentences.ts'
+import { shareOf } from './health-book.ts'
+import { ANSWER_MS } from './worker-questions.ts'
+import type { WorkerAnswers } from './worker-questions.ts'
 
-/** What an explanation needs to know of the present. */
+/** What an explanation needs. */
 export interface ExplainSources {
   readonly config: () => Config
-  readonly weights: (route: string) => Weights
+  /** The epoch of a route. */
+  readonly epoch: (route: string) => number
   readonly endpoints: (route: string, version: string) => readonly Endpoint[]
+  /** Asks all workers; undefined when too many questions wait already. */
+  readonly ask: (question: ChoiceQuestion) => Promise<WorkerAnswers<ChoiceAnswer> | undefined>
 }
+
+type WorkerChoices = ReadonlyArray<{ readonly worker: number, readonly choice: Choice }>
 
 export class RouteExplainer {
   readonly #sources: ExplainSources
@@ -31,67 +32,118 @@ export class RouteExplainer {
     this.#sources = sources
   }
 
-  /** Undefined when the configuration has no such route. */
-  explain (query: ExplainQuery): ExplainAnswer | undefined {
-    const routes = this.#sources.config().routes
-    const asked = routes.find(({ name }) => name === query.route)
-    if (asked === undefined) return undefined
-    const request = new PlainRequest({ method: query.method, host: query.host, path: query.path, query: query.query, headers: Object.fromEntries(query.headers) })
-    const table = new RouteTable(routes.map(route => ({ match: route.match ?? {}, payload: this.#explainable(route) })))
-    const matched = table.match(request)?.name ?? null
-    // The route that was asked about is explained even when another one would take the request.
-    const alone = new RouteTable([{ match: {}, payload: this.#explainable(asked) }])
-    const explanation = explain(alone, request, query.ip)
-    const key = new StickyKey()
-    compileStickyKey(asked.affinity, () => 0).resolve(request, query.ip, key)
-    const kind = key.kind === 'random' ? 'none' : key.kind
-    const chosen = kind === 'none' ? null : this.#explainable(asked).split.choose(key.hash)
+  /**
+   * Undefined when the configuration has no such route.
+   * @throws ProblemError when no worker answers
+   */
+  async explain (query: ExplainQuery): Promise<ExplainAnswer | undefined> {
+    const route = this.#sources.config().routes.find(({ name }) => name === query.route)
+    if (route === undefined) return undefined
+    const { method, host, path, ip } = query
+    const request = { method, host, path, query: query.query, headers: Object.fromEntries(query.headers) }
+    const said = await this.#sources.ask({ route: route.name, ip, request })
+    if (said === undefined) throw new ProblemError('workers_silent', { detail: 'too many questions wait for an answer already; ask again' })
+    const [first] = said.answers.values()
+    if (first === undefined) throw new ProblemError('workers_silent', { detail: `no worker has answered within ${ANSWER_MS} ms: they are starting, or stuck` })
+    const choices = [...said.answers].flatMap(([worker, { choice }]) => choice === null ? [] : [{ worker, choice }])
+    return this.#answer(route, query, { matchedRoute: first.matchedRoute, choices, silent: said.silent })
+  }
+
+  #answer (
+    route: RouteConfig, query: ExplainQuery,
+    { matchedRoute, choices, silent }: { readonly matchedRoute: string | null, readonly choices: WorkerChoices, readonly silent: readonly number[] }
+  ): ExplainAnswer {
+    const key = stickyKey(route, query, choices[0]?.choice)
+    const agreed = agreement(choices)
     return {
-      route: asked.name,
-      matches: matched === asked.name,
-      matchedRoute: matched,
-      stickyKey: { kind, value: keyValue(asked, query, kind) },
-      chosen: chosen === null ? null : asked.versions[chosen]?.name ?? null,
-      version: explanation.version ?? null,
-      endpoint: explanation.version === undefined ? null : this.#endpoint(asked, explanation.version, key.hash),
-      why: [
-        matched === asked.name ? `the route "${asked.name}" takes the request` : matched === null ? 'no route takes such a request: it gets 404' : `the route "${matched}" takes the request, not this one`,
-        explanation.reason
-      ]
+      route: route.name,
+      matches: matchedRoute === route.name,
+      matchedRoute,
+      epoch: this.#sources.epoch(route.name),
+      stickyKey: key,
+      ...agreed,
+      endpoint: silent.length === 0 ? agreed.endpoint : null,
+      versions: versionsOf(choices),
+      workers: choices.map(({ worker, choice: { epoch, version, endpoint, outcome } }) => ({ worker, epoch, version, endpoint, outcome })),
+      why: [matchSentence(route.name, matchedRoute), keySentence(key), ...this.#whyChosen(route, choices), ...silent.map(silentSentence)]
     }
   }
 
-  #explainable (route: RouteConfig): ExplainableRoute {
-    const names = route.versions.map(({ name }) => name)
-    const weights = this.#sources.weights(route.name)
-    return {
-      name: route.name,
-      stickyKey: compileStickyKey(route.affinity, () => 0),
-      split: new Split(route.affinity.salt ?? route.name, names, names.map(name => weights[name] ?? 0)),
-      available: Uint8Array.from(names, name => this.#usable(route.name, name).length > 0 ? 1 : 0),
-      whenEmpty: route.whenEmpty
-    }
+  /** Workers that decide alike, for the same reasons, are spoken of together. */
+  #whyChosen (route: RouteConfig, choices: WorkerChoices): readonly string[] {
+    const terminating = new Set(route.versions.map(({ name }) => name).filter(name => this.#onlyTerminating(route.name, name)))
+    const groups = Map.groupBy(choices, ({ choice }) => choiceSentences(route, choice, terminating).join('\n'))
+    if (groups.size === 0) return ['no worker has the route yet']
+    if (groups.size === 1) return [...groups.keys()].flatMap(text => text.split('\n'))
+    const told = [...groups].flatMap(([text, members]) => text.split('\n').map(line => `${workersText(members.map(({ worker }) => worker))}: ${line}`))
+    return [...told, 'which worker takes a connection is up to the kernel']
   }
 
-  #usable (route: string, version: string): readonly Endpoint[] {
-    return usableEndpoints(this.#sources.endpoints(route, version))
-  }
-
-  /** The endpoint, where it is certain. */
-  #endpoint (route: RouteConfig, version: string, keyHash: number): string | null {
-    const usable = this.#usable(route.name, version)
-    if (usable.length !== 1 && route.affinity.level !== 'endpoint' && route.balancing !== 'rendezvous') return null
-    const candidates = usable.map(endpoint => ({ inFlight: 0, hash: hashString(endpointKey(endpoint)), available: true }))
-    const endpoint = usable[new Rendezvous().pick(candidates, keyHash)]
-    return endpoint === undefined ? null : endpointKey(endpoint)
+  #onlyTerminating (route: string, version: string): boolean {
+    const endpoints = this.#sources.endpoints(route, version)
+    return !endpoints.some(({ ready }) => ready) && endpoints.some(({ serving, terminating }) => serving && terminating)
   }
 }
 
-function keyValue (route: RouteConfig, query: ExplainQuery, kind: ExplainAnswer['stickyKey']['kind']): string | null {
+function stickyKey ({ affinity }: RouteConfig, query: ExplainQuery, choice: Choice | undefined): ExplainAnswer['stickyKey'] {
+  const kind = choice?.keyKind ?? affinity.by
+  const hash = choice === undefined || choice.keyHash === null ? null : keyHashText(choice.keyHash)
+  const wanted = wantedName(affinity)
+  const missing = kind === 'client-ip' && wanted !== null ? `${affinity.by} "${wanted}"` : null
   switch (kind) {
-    case 'none': return null
-    case 'client-ip': return query.ip
-    case 'header': return query.headers.get((route.affinity.header ?? '').toLowerCase()) ?? null
-    default: return route.affinity.cookie ?? null
+    case 'client-ip': return { kind, name: null, value: query.ip, hash, missing }
+    case 'header': return { kind, name: wanted, value: query.headers.get((wanted ?? '').toLowerCase()) ?? null, hash, missing }
+    case 'cookie': return { kind, name: wanted, value: hash, hash, missing }
+    default: return { kind: 'none', name: null, value: null, hash: null, missing }
   }
+}
+
+/** The header or cookie that the route asks for. */
+function wantedName ({ by, header, cookie }: RouteConfig['affinity']): string | null {
+  switch (by) {
+    case 'header': return header ?? null
+    case 'cookie': return cookie ?? null
+    default: return null
+  }
+}
+
+/** What all workers say alike. */
+function agreement (choices: WorkerChoices): Pick<ExplainAnswer, 'chosen' | 'version' | 'endpoint' | 'outcome'> {
+  const same = <Value>(of: (choice: Choice) => Value): Value | undefined => {
+    const values = new Set(choices.map(({ choice }) => of(choice)))
+    return values.size === 1 ? [...values][0] : undefined
+  }
+  return {
+    chosen: same(({ chosen }) => chosen) ?? null,
+    version: same(({ version }) => version) ?? null,
+    endpoint: same(({ endpoint }) => endpoint) ?? null,
+    outcome: choices.length === 0 ? 'unknown' : same(({ outcome, version }) => `${outcome} ${version}`) === undefined ? 'differs' : choices[0]?.choice.outcome ?? 'unknown'
+  }
+}
+
+function versionsOf (choices: WorkerChoices): ExplainAnswer['versions'] {
+  return (choices[0]?.choice.versions ?? []).map(({ version, weight, score }) => {
+    const facts = choices.flatMap(({ choice }) => choice.versions.filter(other => other.version === version))
+    return {
+      name: version,
+      weight,
+      score: score ?? null,
+      usedEndpoints: Math.min(...facts.map(({ used }) => used)),
+      panic: shareOf(facts.filter(({ panic }) => panic).length, choices.length)
+    }
+  })
+}
+
+function matchSentence (asked: string, matched: string | null): string {
+  if (matched === asked) return `the route "${asked}" takes the request`
+  if (matched === null) return 'no route takes such a request: it gets 404; what follows would hold if this one did'
+  return `the route "${matched}" takes the request, not this one; what follows would hold if this one did`
+}
+
+function silentSentence (worker: number): string {
+  return `worker ${worker} has not answered within ${ANSWER_MS} ms: what it would do is not known`
+}
+
+function workersText (workers: readonly number[]): string {
+  return `${workers.length === 1 ? 'worker' : 'workers'} ${workers.join(', ')}`
 }

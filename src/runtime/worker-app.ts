@@ -9,6 +9,7 @@ import type { Clock, TimerHandle } from '../core/clock.ts'
 import { Random } from '../core/random.ts'
 import { ConnectionLedger } from '../proxy/connection-ledger.ts'
 import { DataPlane } from '../proxy/data-plane.ts'
+import { explainChoice } from '../proxy/explain-choice.ts'
 import { Listener } from '../proxy/listener.ts'
 import { listenerSettings } from '../proxy/listener-settings.ts'
 import type { ControlMessage, DataPlaneOptions, ListenMessage, RoutesMessage, WorkerData, WorkerMessage } from '../snapshot/messages.ts'
@@ -110,6 +111,7 @@ export class WorkerApp {
         this.#opening = this.#listen(message)
         return
       case 'drain': return this.#drain(message.timeoutMs)
+      case 'explain': return this.#send({ type: 'explained', id: message.id, answer: explainChoice(this.#plane, message.question) })
       case 'access-log-written': return this.#plane.accessLog.acknowledge(message.bytes)
       default: assertNever(message)
     }

@@ -9,12 +9,15 @@ import type { Clock } from '../core/clock.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import { Random } from '../core/random.ts'
 import { ConnectionLedger, createLedgerMemory } from '../proxy/connection-ledger.ts'
+import type { ChoiceAnswer, ChoiceQuestion } from '../proxy/explain-choice.ts'
 import type { TlsMaterial } from '../proxy/tls-material.ts'
 import type { RouteSplit, SplitPublisher, SplitReceipt } from '../rollout/split-publisher.ts'
 import type { ControlMessage, ChecksMessage, DataPlaneOptions, EndpointsMessage, FailedCheck, HealthMessage, RouteSpec, WorkerData, WorkerMessage } from '../snapshot/messages.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { SplitReceipts } from './split-receipts.ts'
+import { WorkerQuestions } from './worker-questions.ts'
+import type { WorkerAnswers } from './worker-questions.ts'
 import type { RunningWorker, WorkerThreadEvents } from './worker-thread.ts'
 
 export interface WorkerPoolDeps {
@@ -55,6 +58,7 @@ export class WorkerPool implements SplitPublisher {
   readonly #threads = new Map<number, RunningWorker>()
   readonly #listening = new Set<number>()
   readonly #receipts: SplitReceipts
+  readonly #questions: WorkerQuestions<ChoiceAnswer>
   readonly #splits = new Map<string, RouteSplit>()
   /** By route, then version. */
   readonly #endpoints = new Map<string, Map<string, EndpointsMessage>>()
@@ -79,6 +83,7 @@ export class WorkerPool implements SplitPublisher {
     this.#shape = shape
     this.#ledger = createLedgerMemory(shape.count, shape.listeners.length, new Random())
     this.#options = options
+    this.#questions = new WorkerQuestions(deps.clock)
     this.#receipts = new SplitReceipts(deps.clock, {
       workers: shape.count,
       applied: (route, epoch) => this.#appliedCount(route, epoch)
@@ -128,6 +133,11 @@ export class WorkerPool implements SplitPublisher {
     const message: EndpointsMessage = { type: 'endpoints', route, version, endpoints }
     remember(this.#endpoints, message)
     this.#broadcast(message)
+  }
+
+  /** Asks all workers what they would do with a request. Undefined when too many questions wait for their answers. */
+  async explain (question: ChoiceQuestion): Promise<WorkerAnswers<ChoiceAnswer> | undefined> {
+    return await this.#questions.ask([...this.#threads.keys()], id => { this.#broadcast({ type: 'explain', id, question }) })
   }
 
   /** Tells what the active checks of a version find to fail. */
@@ -216,6 +226,7 @@ export class WorkerPool implements SplitPublisher {
       case 'drained':
         this.#drained.set(thread.id, message.cut)
         return this.#onDrained?.()
+      case 'explained': return this.#questions.answered(thread.id, message.id, message.answer)
       case 'health': return this.#deps.health.report(thread.id, message)
       case 'access-log': return this.#appendAccessLog(thread, message.lines)
       case 'log': return this.#deps.log[message.level](message.message, { ...message.fields, worker: thread.id })
@@ -241,6 +252,7 @@ export class WorkerPool implements SplitPublisher {
     this.#listening.delete(thread.id)
     book.removeWorker(thread.id)
     this.#deps.health.forget(thread.id)
+    this.#questions.gone(thread.id)
     new ConnectionLedger(this.#ledger, thread.id).clear()
     if (this.#stopping) {
       this.#drained.set(thread.id, this.#drained.get(thread.id) ?? 0)

@@ -8,6 +8,7 @@ import type { RetryBudgetPolicy } from '../health/retry-budget.ts'
 import type { HealthPolicy } from '../health/version-health.ts'
 import type { RetryReason } from '../telemetry/counter-layout.ts'
 import type { DataPlaneSettings } from '../proxy/data-plane.ts'
+import type { ChoiceAnswer, ChoiceQuestion } from '../proxy/explain-choice.ts'
 import type { TlsMaterial } from '../proxy/tls-material.ts'
 import type { UpstreamTls } from '../upstream/transport.ts'
 import type { AffinityConfig, ListenerConfig, MatchConfig, RouteConfig } from '../config/schema.ts'
@@ -130,7 +131,15 @@ export interface AccessLogWrittenMessage {
   readonly bytes: number
 }
 
-export type ControlMessage = RoutesMessage | SplitMessage | EndpointsMessage | ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage
+/** Asks what the worker would do with a request. */
+export interface ExplainMessage {
+  readonly type: 'explain'
+  /** Comes back with the answer. */
+  readonly id: number
+  readonly question: ChoiceQuestion
+}
+
+export type ControlMessage = RoutesMessage | SplitMessage | EndpointsMessage | ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage | ExplainMessage
 
 /** A split has been applied: every request read after this uses it. */
 export interface AppliedMessage {
@@ -195,7 +204,13 @@ export interface HealthReasonReport {
   readonly detail: string
 }
 
-export type WorkerMessage = AppliedMessage | ListeningMessage | ListenFailedMessage | DrainedMessage | AccessLogMessage | LogMessage | HealthMessage
+export interface ExplainedMessage {
+  readonly type: 'explained'
+  readonly id: number
+  readonly answer: ChoiceAnswer
+}
+
+export type WorkerMessage = ExplainedMessage | AppliedMessage | ListeningMessage | ListenFailedMessage | DrainedMessage | AccessLogMessage | LogMessage | HealthMessage
 
 /** What a worker thread gets at its start. */
 export interface WorkerData {

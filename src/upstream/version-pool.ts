@@ -26,6 +26,14 @@ export interface VersionPoolOptions {
   readonly onHealthEvent: (event: HealthEvent) => void
 }
 
+/** What is known beforehand of the pick for a request. */
+export interface Prospect {
+  /** A limit of the circuit breaker does not keep the request out. */
+  readonly open: boolean
+  /** The endpoint, where it is certain. */
+  readonly endpoint: EndpointPool | undefined
+}
+
 export class VersionPool {
   readonly #pools: EndpointPools
   readonly #balancer: Balancer
@@ -100,6 +108,17 @@ export class VersionPool {
     for (const pool of passedOver) pool.available = true
     passedOver.length = 0
     return choice ?? second
+  }
+
+  /** Would `pick` find an endpoint for a request that comes now, and is it certain which? Changes nothing; for explanations. */
+  foretell (keyHash: number): Prospect {
+    const candidates = this.#health.usable
+    const open = !this.#limited || (this.#versionAllows() && candidates.some(pool => this.#endpointAllows(pool)))
+    if (!open || candidates.length === 0) return { open, endpoint: undefined }
+    if (candidates.length === 1) return { open, endpoint: candidates[0] }
+    // One on trial gets one request at a time, and a full one is passed over: who that is changes with every request.
+    const foreseeable = this.#sticky && !this.#limited && !candidates.some(({ health }) => health.inTrial)
+    return { open, endpoint: foreseeable ? this.pick(keyHash, []) : undefined }
   }
 
   /** Whether an endpoint that starts slowly takes a client: where clients are kept on their endpoint, each of them moves once. */

@@ -69,7 +69,7 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
     drain: (route, version) => route === 'hello' && ['stable', 'canary'].includes(version) ? drainOf(version, left) : undefined,
     readiness: () => ({ ready: missing.length === 0, own: missing, waiting: 0, ofVersions: () => [] }),
     metrics: options.metrics ?? (async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'weir_up 1\n' })),
-    explain: (query) => {
+    explain: async (query) => {
       asked.push(query)
       return query.route === 'hello' ? explainHello(query) : undefined
     }
@@ -92,12 +92,13 @@ function helloDetails () {
     config: HELLO,
     versions: [
       {
-        name: 'stable', source: { kind: 'static', state: 'synced' }, availableEndpoints: 1, panic: 'none', endpoints: [{ address: '127.0.0.1', port: 9001, ...ready }], observed: { requests: 9, share: 0.9 }
+        name: 'stable', source: { kind: 'static', state: 'synced' }, availableEndpoints: 1, usedEndpoints: 1, panic: 'none', endpoints: [{ address: '127.0.0.1', port: 9001, ...ready }], observed: { requests: 9, share: 0.9 }
       },
       {
         name: 'canary',
         source: { kind: 'kubernetes', state: 'stale', name: 'shop/hello-canary:http', detail: 'the API server does not answer' },
         availableEndpoints: 0,
+        usedEndpoints: 1,
         panic: 'some',
         endpoints: [
           { address: 'fd00::1', port: 80, ...ready, health: { available: 'some', reasons } },
@@ -109,7 +110,17 @@ function helloDetails () {
 }
 
 function explainHello ({ route, headers }: ExplainQuery): ExplainAnswer {
+  const decision = { version: 'canary', endpoint: null, outcome: 'attempt' } as const
   return {
-    route, matches: true, matchedRoute: route, stickyKey: { kind: 'header', value: headers.get('x-user') ?? null }, chosen: 'canary', version: 'canary', endpoint: null, why: ['because']
+    route,
+    matches: true,
+    matchedRoute: route,
+    epoch: 1,
+    stickyKey: { kind: 'header', name: 'x-user', value: headers.get('x-user') ?? null, hash: '0000002a', missing: null },
+    chosen: 'canary',
+    ...decision,
+    versions: [{ name: 'stable', weight: 90, score: 0.5, usedEndpoints: 1, panic: 'none' }, { name: 'canary', weight: 0, score: null, usedEndpoints: 1, panic: 'some' }],
+    workers: [{ worker: 0, epoch: 1, ...decision }],
+    why: ['because']
   }
 }

@@ -21,15 +21,32 @@ const QuerySchema = Type.object({
   header: Type.optional(Type.list(Type.string({ pattern: HEADER_PATTERN }), { maxItems: 32, default: [], description: 'A header field as `name:value`. Repeat it for more fields.', examples: [['x-user:42']] }))
 }, { additionalProperties: false })
 
+// The quickstart's answer; test/unit/docs/explain-example.test.ts holds it to the program.
 const EXAMPLE: ExplainAnswer = {
   route: 'hello',
   matches: true,
   matchedRoute: 'hello',
-  stickyKey: { kind: 'client-ip', value: '203.0.113.9' },
+  epoch: 2,
+  stickyKey: { kind: 'client-ip', name: null, value: '127.0.0.9', hash: '1b4ba205', missing: null },
   chosen: 'canary',
   version: 'canary',
   endpoint: null,
-  why: ['route "hello" matches: host any, path /', 'the client is recognised by its IP 203.0.113.9', 'its draw gives "canary" (weights stable 75, canary 25)']
+  outcome: 'attempt',
+  versions: [
+    { name: 'stable', weight: 50, score: 0.019508024261272378, usedEndpoints: 2, panic: 'none' },
+    { name: 'canary', weight: 50, score: 0.010875220365563258, usedEndpoints: 2, panic: 'none' }
+  ],
+  workers: [
+    { worker: 0, epoch: 2, version: 'canary', endpoint: null, outcome: 'attempt' },
+    { worker: 1, epoch: 2, version: 'canary', endpoint: null, outcome: 'attempt' }
+  ],
+  why: [
+    'the route "hello" takes the request',
+    'the client is recognised by its IP 127.0.0.9',
+    '"canary" has the lowest score for this key: stable 0.01951 (weight 50), canary 0.01088 (weight 50) (epoch 2)',
+    '"canary" serves',
+    'which endpoint of "canary" gets it is decided by least-request when it comes'
+  ]
 }
 
 /** GET /v1/routes/{route}/explain */
@@ -40,14 +57,14 @@ export function explainResource (app: FastifyInstance, deps: AdminDeps): void {
       operationId: 'explainRequest',
       tag: 'Routes',
       summary: 'Which version a client gets, and why',
-      description: 'Decides as a worker would, without sending anything.',
+      description: 'Every worker says what it would do with such a request now, by the code and the facts that decide about live ones: weights, health, panic, limits. Nothing is sent to an endpoint. How many requests are in flight changes all the time, and so does what a limit or `least-request` makes of the next one.',
       params: RouteParamsSchema,
       querystring: QuerySchema,
       answers: { 200: { description: 'The decision.', schema: ExplainAnswerSchema, example: EXAMPLE } },
-      problems: ['invalid_request', 'unknown_route']
+      problems: ['invalid_request', 'unknown_route', 'workers_silent']
     })
   }, async (request) => {
-    const answer = deps.explain(toExplainQuery(request.params.route, request.query))
+    const answer = await deps.explain(toExplainQuery(request.params.route, request.query))
     if (answer === undefined) throw unknownRoute()
     return answer
   })

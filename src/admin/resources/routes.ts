@@ -10,7 +10,7 @@ const AnswerSchema = Type.object({
     epoch: Type.integer({ description: 'Raised by every change of the route.' }),
     revision: Type.integer({ description: 'The latest revision of the history.' }),
     weights: WeightsSchema,
-    readyEndpoints: Type.mapOf(Type.integer(), { description: 'The number of ready endpoints by version.' })
+    readyEndpoints: Type.mapOf(Type.integer(), { description: 'By version, the number of endpoints that requests go to now, in the worker that uses the fewest: not those that are ejected or fail their active check; all of them in panic; terminating ones when no other is left.' })
   }), { description: 'In the order of the configuration.' })
 })
 
@@ -36,8 +36,7 @@ export function routesResource (app: FastifyInstance, deps: AdminDeps): void {
       epoch,
       revision,
       weights,
-      readyEndpoints: Object.fromEntries((deps.details(name)?.versions ?? []).map((version) =>
-        [version.name, version.endpoints.filter((endpoint) => endpoint.ready).length]))
+      readyEndpoints: Object.fromEntries((deps.details(name)?.versions ?? []).map(version => [version.name, version.usedEndpoints]))
     }))
   }))
 }

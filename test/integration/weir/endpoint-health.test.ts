@@ -96,12 +96,16 @@ t.test('an endpoint that fails its active check gets nothing from any worker, un
   t.same(new Set(await ask(weir, 40)), new Set([200]))
   t.match(await weir.untilLogged('an endpoint fails its active check'), { level: 'warn', endpoint: sick.endpoint, route: 'hello', version: 'v1', detail: 'status 500' })
   t.equal(await weir.metric('weir_endpoints_available', { route: 'hello', version: 'v1' }), 1)
+  t.match((await weir.api('GET', '/v1/routes')).body, { routes: [{ readyEndpoints: { v1: 1 } }] })
+  t.match((await weir.api('GET', '/v1/routes/hello/explain?ip=127.0.0.1')).body, { version: 'v1', endpoint: good.endpoint, outcome: 'attempt', workers: [{ worker: 0 }, { worker: 1 }] })
   t.ok(await weir.metric('weir_health_checks_total', { result: 'fail' }) >= 2)
   t.ok(await weir.metric('weir_health_checks_total', { result: 'pass' }) >= 2)
 
   good.probeStatus = 503
   await untilAvailable(weir, good, 'none')
   t.same(new Set(await ask(weir, 10)), new Set([503]), 'without a panic threshold none is left')
+  t.match((await weir.api('GET', '/v1/routes/hello/explain?ip=127.0.0.1')).body, { version: null, endpoint: null, outcome: 'no_endpoint', versions: [{ usedEndpoints: 0 }] })
+  t.match((await weir.api('GET', '/v1/routes')).body, { routes: [{ readyEndpoints: { v1: 0 } }] })
 
   for (const origin of [good, sick]) Object.assign(origin, { status: 200, probeStatus: 200 })
   for (const origin of [good, sick]) await untilAvailable(weir, origin, 'all')

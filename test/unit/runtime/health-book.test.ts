@@ -34,6 +34,21 @@ t.test('what workers say is summed up: how many, since the first, until the last
   t.equal(book.summary('hello', 'v2', 2).endpoints.size, 0)
 })
 
+t.test('what requests go to is counted by the rule that the workers go by', async t => {
+  const { book } = setUp()
+  const failing = (endpoint: string): EndpointHealthReport => ({ endpoint, available: false, reasons: [{ kind: 'check-failed', sinceMs: START_MS, untilMs: null, detail: 'status 500' }] })
+  const used = (...endpoints: string[]) => book.summary('hello', 'v1', 2).used(new Set(endpoints))
+  t.equal(used('a:1', 'b:1'), 2, 'nobody has said anything')
+  book.report(0, message([ejected('a:1', 0)]))
+  t.equal(used('a:1', 'b:1'), 1)
+  book.report(1, message([failing('a:1'), ejected('b:1', 0)]))
+  t.equal(used('a:1', 'b:1'), 1, 'ejections alone never leave nothing')
+  book.report(1, message([failing('a:1'), failing('b:1')]))
+  t.equal(used('a:1', 'b:1'), 0)
+  book.report(1, message([failing('a:1'), failing('b:1')], true))
+  t.equal(used('a:1', 'b:1'), 1, 'in panic all are used; the other worker uses one')
+})
+
 t.test('the latest report counts, a worker that is gone is forgotten, and so is a version', async t => {
   const { book } = setUp()
   const seen = (version = 'v1') => [...book.summary('hello', version, 2).endpoints.keys()]
