@@ -28,7 +28,7 @@ export const DEFAULT_KUBE_CLIENT_LIMITS: KubeClientLimits = {
 }
 
 export interface KubeClientOptions {
-  /** Called for the first request and again after a failure or a 401, so that replaced credentials are found. */
+  /** Called for the first request and again after any failure, so that what was corrected or replaced is found. */
   readonly loadCredentials: () => Promise<KubeCredentials>
   readonly clock: Clock
   readonly limits?: KubeClientLimits
@@ -74,9 +74,11 @@ export class KubeClient implements KubeApi {
     const response = await this.#within(this.#limits.watchHeadTimeoutMs, request.signal,
       async (signal) => await this.#open(request.collection, query, signal))
     request.opened?.()
+    const credentials = this.#credentials
     try {
       for await (const line of jsonLines(response, this.#limits.maxEventBytes)) yield readWatchEvent(line)
     } catch (error) {
+      this.#forget(credentials)
       throw failure(error, request.signal)
     } finally {
       response.destroy()
@@ -91,9 +93,11 @@ export class KubeClient implements KubeApi {
     })
     outer.addEventListener('abort', () => { controller.abort(outer.reason) }, { once: true })
     if (outer.aborted) controller.abort(outer.reason)
+    const credentials = this.#currentCredentials()
     try {
       return await task(controller.signal)
     } catch (error) {
+      this.#forget(credentials)
       throw failure(error, controller.signal)
     } finally {
       timer.cancel()
@@ -102,14 +106,13 @@ export class KubeClient implements KubeApi {
 
   async #open (collection: KubeCollection, query: URLSearchParams, signal: AbortSignal): Promise<IncomingMessage> {
     const credentials = await abortable(this.#currentCredentials(), signal)
-    const options = await abortable(credentials.requestOptions(), signal)
+    const options = await abortable(credentials.requestOptions(signal), signal)
     if (collection.labelSelector !== '') query.set('labelSelector', collection.labelSelector)
     const namespace = encodeURIComponent(collection.namespace ?? credentials.namespace)
     const path = `/apis/${collection.groupVersion}/namespaces/${namespace}/${collection.plural}?${query.toString()}`
     const response = await send(credentials.server.replace(/\/+$/, '') + path, { ...options, signal })
     if (response.statusCode === 200) return response
-    // The token may have been replaced; the library reads its file at most once a minute.
-    if (response.statusCode === 401) this.#credentials = undefined
+    credentials.doubt(response.statusCode === 401)
     throw await refusal(response)
   }
 
@@ -117,10 +120,19 @@ export class KubeClient implements KubeApi {
     if (this.#credentials !== undefined) return this.#credentials
     const loading = this.#loadCredentials()
     this.#credentials = loading
-    loading.catch(() => {
-      if (this.#credentials === loading) this.#credentials = undefined
-    })
+    // Whoever asked for them hears of it.
+    loading.catch(() => {})
     return loading
+  }
+
+  /**
+   * Any failure may come of what the credentials say, be it the address, the authority, a certificate or a token (which the
+   * library reads again at most once a minute); and all of it may have been corrected since it was read.
+   */
+  #forget (credentials: Promise<KubeCredentials> | undefined): void {
+    if (credentials === undefined || this.#credentials !== credentials) return
+    this.#credentials = undefined
+    credentials.then((loaded) => { loaded.doubt(false) }, () => {})
   }
 }
 

@@ -5,7 +5,9 @@
 import type { KubeConfig } from '@kubernetes/client-node'
 import { existsSync } from 'node:fs'
 import type { RequestOptions } from 'node:https'
+import { type CredentialPlugins, type PluginCommand, readPluginCommand } from './credential-plugin.ts'
 import { KubeError } from './kube-error.ts'
+import { asObject, asText } from './untrusted-json.ts'
 
 const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token'
 
@@ -14,6 +16,8 @@ export interface KubeCredentialsOptions {
   readonly kubeconfig?: string | undefined
   /** The context of the kubeconfig; without it, the current one. */
   readonly context?: string | undefined
+  /** Runs the credential plugin of the kubeconfig, if it has one. */
+  readonly plugins: CredentialPlugins
 }
 
 export interface KubeCredentials {
@@ -25,7 +29,9 @@ export interface KubeCredentials {
    * Options for node:http or node:https with the certificates, headers and agent of the credentials, read anew: token and
    * certificate files may have been replaced since the last request.
    */
-  requestOptions (): Promise<RequestOptions>
+  requestOptions (signal: AbortSignal): Promise<RequestOptions>
+  /** A request has failed, maybe because of what was kept of a plugin's answer; `unauthorized` is a 401. */
+  doubt (unauthorized: boolean): void
 }
 
 /**
@@ -48,12 +54,43 @@ export async function loadKubeCredentials (options: KubeCredentialsOptions): Pro
     const known = config.getContexts().map(({ name }) => name).join(', ')
     throw new KubeError('credentials', `the kubeconfig has no usable context "${config.getCurrentContext()}" (it has: ${known}); set kubernetes.context`)
   }
+  const plugin = takePlugin(config)
   const namespace = context.namespace?.trim() ?? ''
   return {
     server: cluster.server,
     namespace: namespace === '' ? 'default' : namespace,
-    requestOptions: async () => await requestOptions(config, cluster.proxyUrl !== undefined)
+    requestOptions: async (signal) => {
+      const ready = await requestOptions(config, cluster.proxyUrl !== undefined)
+      if (plugin === undefined) return ready
+      const { token, cert, key } = await options.plugins.credential(plugin, signal)
+      return {
+        ...ready,
+        ...(token === undefined ? {} : { headers: { ...ready.headers as Record<string, string>, Authorization: `Bearer ${token.trim()}` } }), // an object, as made below
+        ...(cert === undefined ? {} : { cert }),
+        ...(key === undefined ? {} : { key })
+      }
+    },
+    doubt: (unauthorized) => { if (plugin !== undefined) options.plugins.doubt(plugin, unauthorized) }
   }
+}
+
+/**
+ * Takes the plugin of the current user out of the library's hands.
+ * @throws KubeError for a plugin of the kind that the library runs without letting anything else go on meanwhile
+ */
+function takePlugin (config: KubeConfig): PluginCommand | undefined {
+  const user = config.getCurrentUser()
+  if (user === null) return undefined
+  const provider = asObject(user.authProvider)
+  const settings = asObject(provider?.['config'])
+  if (asText(settings?.['cmd-path']) !== undefined) {
+    throw new KubeError('credentials', `the auth-provider "${asText(provider?.['name']) ?? ''}" of the kubeconfig runs a command in the way that Kubernetes 1.26 removed; use "exec" with a credential plugin`)
+  }
+  const plugin = readPluginCommand(user.exec ?? settings?.['exec'])
+  if (plugin === undefined) return undefined
+  if (plugin.command === '') throw new KubeError('credentials', 'the "exec" of the kubeconfig names no command')
+  config.users = config.users.map((each) => each.name === user.name ? { ...each, exec: undefined, authProvider: undefined } : each)
+  return plugin
 }
 
 function load (config: KubeConfig, options: KubeCredentialsOptions): void {

@@ -49,5 +49,8 @@ function describe (error: Error): string {
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map((part: unknown) => part instanceof Error ? part.message : String(part)).join('; ')
   }
+  // Node's words for a connection that ends too soon do not say whose end it was.
+  if (error.message === 'aborted') return 'the connection was closed in mid-answer, by the API server or something before it'
+  if (error.message === 'socket hang up') return 'the connection was closed without an answer, by the API server or something before it'
   return error.message === '' ? error.name : error.message
 }

@@ -12,6 +12,7 @@ import { showPath } from '../config/show-value.ts'
 import { systemClock } from '../core/clock.ts'
 import { readWholeFile } from '../core/read-whole-file.ts'
 import { tryCreating } from '../core/try-creating.ts'
+import { CredentialPlugins } from '../kube/credential-plugin.ts'
 import { loadKubeCredentials } from '../kube/kube-credentials.ts'
 import { createTrafficCodec } from '../rollout/traffic-codec.ts'
 import { checkStateFile } from '../store/check-state-file.ts'
@@ -60,7 +61,7 @@ async function checkKubeconfig ({ kubernetes, routes }: Config, about: About): P
   const content = await readWholeFile(kubeconfig, MAX_KUBECONFIG_BYTES)
   if ('fault' in content) return [about('kubernetes.kubeconfig', kubeconfig, content.fault.phrase)]
   try {
-    await loadKubeCredentials({ kubeconfig, context })
+    await loadKubeCredentials({ kubeconfig, context, plugins: new CredentialPlugins(systemClock) })
     return []
   } catch (error) {
     return [about('kubernetes.kubeconfig', kubeconfig, `can't be used: ${error instanceof Error ? error.message : String(error)}`)]

@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { Random } from '../core/random.ts'
 import { EndpointRegistry, type EndpointRegistryOptions, type WatchFailure } from '../discovery/endpoint-registry.ts'
+import { CredentialPlugins } from '../kube/credential-plugin.ts'
 import { KubeClient } from '../kube/kube-client.ts'
 import { loadKubeCredentials } from '../kube/kube-credentials.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -30,8 +31,9 @@ export function createDiscovery (config: Config['kubernetes'], deps: DiscoveryDe
   const { kubeconfig, context, namespace, allowAddresses, ipFamily } = config
   const random = new Random()
   const watches = new WatchLog(log, clock)
+  const plugins = new CredentialPlugins(clock)
   return new EndpointRegistry({
-    api: new KubeClient({ loadCredentials: async () => await loadKubeCredentials({ kubeconfig, context }), clock }),
+    api: new KubeClient({ loadCredentials: async () => await loadKubeCredentials({ kubeconfig, context, plugins }), clock }),
     clock,
     random: () => random.nextUint32() / RANDOM_RANGE,
     namespace,

@@ -2,11 +2,12 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { registerHooks } from 'node:module'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { CredentialPlugins } from '../../src/kube/credential-plugin.ts'
 import { loadKubeCredentials } from '../../src/kube/kube-credentials.ts'
 import { KubeError } from '../../src/kube/kube-error.ts'
 import type { KubeClient } from '../../src/kube/kube-client.ts'
 import { KubeApiServer, type KubeApiServerOptions } from '../helpers/kube-api-server.ts'
-import { clientOf, follow } from '../helpers/kube-api-server-follower.ts'
+import { clientOf, follow, TEST_CLOCK } from '../helpers/kube-api-server-follower.ts'
 
 async function started (t: Test, options?: KubeApiServerOptions): Promise<KubeApiServer> {
   const server = await KubeApiServer.start(options)
@@ -75,7 +76,7 @@ t.test('a token file that rotates is read again after a 401, a line feed at its 
   await writeFile(kubeconfigPath, server.kubeconfig({ tokenFile }))
   const { KubeClient } = await import('../../src/kube/kube-client.ts')
   const { systemClock } = await import('../../src/core/clock.ts')
-  const client = new KubeClient({ loadCredentials: async () => await loadKubeCredentials({ kubeconfig: kubeconfigPath }), clock: systemClock })
+  const client = new KubeClient({ loadCredentials: async () => await loadKubeCredentials({ kubeconfig: kubeconfigPath, plugins: new CredentialPlugins(systemClock) }), clock: systemClock })
   t.equal(await listed(client), 1)
   await writeFile(tokenFile, 'second')
   server.token = 'second'
@@ -89,7 +90,7 @@ t.test('a kubeconfig that is missing or broken is an error that names it, and is
   const path = join(t.testdir({}), 'late')
   const { KubeClient } = await import('../../src/kube/kube-client.ts')
   const { systemClock } = await import('../../src/core/clock.ts')
-  const client = new KubeClient({ loadCredentials: async () => await loadKubeCredentials({ kubeconfig: path }), clock: systemClock })
+  const client = new KubeClient({ loadCredentials: async () => await loadKubeCredentials({ kubeconfig: path, plugins: new CredentialPlugins(systemClock) }), clock: systemClock })
   t.match(await listed(client), `can't read ${path}: ENOENT`)
   await writeFile(path, '{')
   t.match(await listed(client), `can't read ${path}`)
@@ -100,7 +101,7 @@ t.test('a kubeconfig that is missing or broken is an error that names it, and is
 t.test('an unknown context is an error that names those there are', async (t) => {
   const server = await started(t)
   const path = join(t.testdir({ kubeconfig: server.kubeconfig() }), 'kubeconfig')
-  await t.rejects(loadKubeCredentials({ kubeconfig: path, context: 'nope' }), /no usable context "nope" \(it has: double\); set kubernetes.context/)
+  await t.rejects(loadKubeCredentials({ kubeconfig: path, context: 'nope', plugins: new CredentialPlugins(TEST_CLOCK) }), /no usable context "nope" \(it has: double\); set kubernetes.context/)
 })
 
 t.test('a bearer token does not go over plain HTTP to another machine', async (t) => {

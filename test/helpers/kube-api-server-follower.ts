@@ -5,6 +5,7 @@ import type { RouteConfig, VersionConfig } from '../../src/config/schema.ts'
 import { type Clock, systemClock } from '../../src/core/clock.ts'
 import type { Endpoint } from '../../src/core/endpoint.ts'
 import { EndpointRegistry } from '../../src/discovery/endpoint-registry.ts'
+import { CredentialPlugins } from '../../src/kube/credential-plugin.ts'
 import { KubeClient, type KubeClientLimits, DEFAULT_KUBE_CLIENT_LIMITS } from '../../src/kube/kube-client.ts'
 import { loadKubeCredentials } from '../../src/kube/kube-credentials.ts'
 import type { KubeError } from '../../src/kube/kube-error.ts'
@@ -57,7 +58,7 @@ export async function clientOf (t: Test, kubeconfig: string, limits: Partial<Kub
   const path = join(t.testdir({}), 'kubeconfig')
   await writeFile(path, kubeconfig)
   return new KubeClient({
-    loadCredentials: async () => await loadKubeCredentials({ kubeconfig: path }),
+    loadCredentials: async () => await loadKubeCredentials({ kubeconfig: path, plugins: new CredentialPlugins(TEST_CLOCK) }),
     clock: TEST_CLOCK,
     limits: { ...DEFAULT_KUBE_CLIENT_LIMITS, ...limits }
   })

@@ -24,7 +24,7 @@ export interface HelloOptions {
 export interface HelloServer {
   readonly address: string
   readonly port: number
-  /** Stops accepting, lets answers in flight finish for up to five seconds, then closes what is left. */
+  /** Stops accepting and lets requests in flight have their answers, for as long as a pod usually has; then closes what is left. */
   close (): Promise<void>
 }
 
@@ -32,7 +32,8 @@ export const HELLO_DEFAULTS: HelloOptions = { version: '1.0.0', address: '127.0.
 
 /** Longer than any proxy keeps an idle connection to us, so that we never close one that is about to be used. */
 const KEEP_ALIVE_MS = 65_000
-const CLOSE_LIMIT_MS = 5_000
+/** Below what terminationGracePeriodSeconds leaves after preStop (see stable.yaml), so that the end is ours and not the kubelet's. */
+export const CLOSE_LIMIT_MS = 25_000
 
 /**
  * Starts a sample origin.
@@ -42,8 +43,13 @@ export async function startHelloServer (options: HelloOptions): Promise<HelloSer
   const server = http.createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     // The body is of no interest, but has to be read before the connection can carry another request.
     request.resume()
-    if (options.latencyMs === 0) answer(options, request, response)
-    else setTimeout(answer, options.latencyMs, options, request, response)
+    const respond = (): void => {
+      // Nobody is to send another request on a connection that is about to go.
+      if (!server.listening) response.setHeader('connection', 'close')
+      answer(options, request, response)
+    }
+    if (options.latencyMs === 0) respond()
+    else setTimeout(respond, options.latencyMs)
   })
   server.listen(options.port, options.address)
   await once(server, 'listening')

@@ -4,7 +4,7 @@ import path from 'node:path'
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { loadConfig } from '../../../src/config/load.ts'
-import { HELLO_DEFAULTS, readHelloOptions } from '../../../deploy/examples/hello/hello-server.ts'
+import { CLOSE_LIMIT_MS, HELLO_DEFAULTS, readHelloOptions } from '../../../deploy/examples/hello/hello-server.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
 import { at, DEPLOY, findObject, listAt, readManifests } from './manifests.ts'
 
@@ -35,6 +35,16 @@ t.test('the route of the overlay points at the Services of the sample, by the na
     const env = Object.fromEntries(listAt(pod, 'spec.containers.0.env').map((variable) => [at(variable, 'name'), String(at(variable, 'value'))]))
     t.same(readHelloOptions([], env), { ...HELLO_DEFAULTS, version: name === 'stable' ? '1.0.0' : '2.0.0', address: '0.0.0.0', port: 8080 })
     t.equal(at(pod, 'spec.containers.0.ports.0.containerPort'), 8080)
+  }
+})
+
+t.test('a pod of the sample goes on while others hear that it goes, and then has the time to finish', async (t) => {
+  for (const name of ['stable', 'canary']) {
+    const pod = at(findObject(readManifests(`examples/hello/${name}.yaml`), 'Deployment', `hello-${name}`), 'spec.template.spec')
+    const [command, seconds] = listAt(pod, 'containers.0.lifecycle.preStop.exec.command')
+    t.equal(command, 'sleep')
+    t.ok(Number(seconds) >= 5, name)
+    t.ok(Number(at(pod, 'terminationGracePeriodSeconds')) > Number(seconds) + CLOSE_LIMIT_MS / 1_000, name)
   }
 })
 

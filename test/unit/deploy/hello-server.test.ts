@@ -53,6 +53,22 @@ t.test('closing lets an answer in flight finish and takes no new connection', as
   await closed
 })
 
+t.test('closing lets a request on a kept-alive connection have its answer, says that it was the last, and then ends', async (t) => {
+  const { server, at } = await start(t, { latencyMs: 200 })
+  const agent = new http.Agent({ keepAlive: true })
+  t.teardown(() => { agent.destroy() })
+  const request = http.request(`http://${at}/`, { agent, method: 'POST', headers: { expect: '100-continue' } })
+  request.flushHeaders()
+  await once(request, 'continue')
+  request.end('a body')
+  const closed = server.close()
+  const [response] = await once(request, 'response') as [http.IncomingMessage]
+  t.equal(response.statusCode, 200)
+  t.equal(response.headers.connection, 'close')
+  response.resume()
+  await closed
+})
+
 t.test('options come from flags, then from the environment', async (t) => {
   t.same(readHelloOptions([], {}), HELLO_DEFAULTS)
   t.same(readHelloOptions(['--port', '1'], { HELLO_PORT: '2', HELLO_LATENCY_MS: '3', HELLO_ERROR_RATE: '0.5' }), { ...HELLO_DEFAULTS, port: 1, latencyMs: 3, errorRate: 0.5 })
