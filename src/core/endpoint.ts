@@ -17,3 +17,9 @@ export interface Endpoint {
 export function endpointKey (endpoint: Pick<Endpoint, 'address' | 'port'>): string {
   return endpoint.address.includes(':') ? `[${endpoint.address}]:${endpoint.port}` : `${endpoint.address}:${endpoint.port}`
 }
+
+/** The same address and port with the same conditions. */
+export function sameEndpoint (left: Endpoint, right: Endpoint): boolean {
+  return left.address === right.address && left.port === right.port && left.ready === right.ready &&
+    left.serving === right.serving && left.terminating === right.terminating
+}

@@ -1,9 +1,11 @@
 import type { RouteConfig, VersionConfig } from '../config/schema.ts'
 import { CidrSet } from '../core/cidr-set.ts'
 import type { Endpoint } from '../core/endpoint.ts'
+import { type EndpointChange, isNoChange } from '../core/endpoint-set.ts'
 import type { KubeError } from '../kube/kube-error.ts'
 import type { ListWatchStats, WatchRecovery } from '../kube/list-watch.ts'
 import type { EndpointSource, EndpointSourceStatus, SourceProblem, SourceProblemKind } from './endpoint-source.ts'
+import { KnownEndpoints } from './known-endpoints.ts'
 import { NamespaceSlices, type SlicesContext } from './namespace-slices.ts'
 import type { IpFamilyChoice } from './one-per-pod.ts'
 import { SlicesSource } from './slices-source.ts'
@@ -17,8 +19,10 @@ export interface EndpointRegistryOptions extends Omit<SlicesContext, 'onFailure'
   readonly allowAddresses: readonly string[]
   /** Which addresses of a dual-stack Service are used; `auto` by default. */
   readonly ipFamily?: IpFamilyChoice
-  /** Told of all endpoints of a version whenever they differ from those told before. */
+  /** Told of all endpoints of a version: when the first are known, and when a source of another kind has its first list. */
   readonly onEndpoints: (route: string, version: string, endpoints: readonly Endpoint[]) => void
+  /** Told of what is different since. */
+  readonly onEndpointChange: (route: string, version: string, change: EndpointChange) => void
   /** Told once, when every version has had its first list. */
   readonly onSynced?: () => void
   /** Told of a version whose source has something wrong with it that was right before, and, with undefined, when it has endpoints again. */
@@ -64,7 +68,8 @@ interface Entry {
   readonly source: EndpointSource
   /** What its source shares with others; undefined for a source of its own. */
   readonly slices: NamespaceSlices | undefined
-  endpoints: readonly Endpoint[] | undefined
+  /** Undefined before the first list. */
+  known: KnownEndpoints | undefined
   /** The source has told something: what is known is not from the one before. */
   heard: boolean
   /** The source has had an endpoint that could be used. */
@@ -113,7 +118,7 @@ export class EndpointRegistry {
       this.#dropUnusedNamespaces()
       throw error
     }
-    for (const entry of started) entry.source.start((endpoints) => { this.#receive(entry, endpoints) })
+    for (const entry of started) entry.source.start((endpoints) => { this.#receiveAll(entry, endpoints) }, (change) => { this.#receiveChange(entry, change) })
     // After the start of the new ones, so that a namespace which both use is not given up in between.
     for (const entry of before.values()) {
       if (this.#entries.get(keyOf(entry.route, entry.version))?.source !== entry.source) entry.source.stop()
@@ -125,14 +130,14 @@ export class EndpointRegistry {
   /** Every version with its endpoints as last known, in the order of the configuration. */
   all (): readonly VersionEndpoints[] {
     return [...this.#entries.values()].map((entry) => {
-      const { route, version, endpoints } = entry
-      return { route, version, endpoints, problem: problemOf(entry) }
+      const { route, version, known } = entry
+      return { route, version, endpoints: known?.list(), problem: problemOf(entry) }
     })
   }
 
   /** The endpoints of a version as last known: empty before the first list and for a version that is not configured. */
   endpointsOf (route: string, version: string): readonly Endpoint[] {
-    return this.#entries.get(keyOf(route, version))?.endpoints ?? []
+    return this.#entries.get(keyOf(route, version))?.known?.list() ?? []
   }
 
   /** Undefined for a version that is not configured. */
@@ -148,13 +153,13 @@ export class EndpointRegistry {
 
   /** Every version has had a first list, be it from its present source or the one before. */
   isSynced (): boolean {
-    return [...this.#entries.values()].every(({ endpoints }) => endpoints !== undefined)
+    return [...this.#entries.values()].every(({ known }) => known !== undefined)
   }
 
   /** How many versions have had no list at all. */
   waiting (): number {
     let count = 0
-    for (const { endpoints } of this.#entries.values()) if (endpoints === undefined) count++
+    for (const { known } of this.#entries.values()) if (known === undefined) count++
     return count
   }
 
@@ -180,7 +185,7 @@ export class EndpointRegistry {
       return
     }
     const entry: Entry = {
-      route, version: version.name, origin, ...this.#sourceOf(version), endpoints: known?.endpoints, heard: false, everUsable: false, told: undefined
+      route, version: version.name, origin, ...this.#sourceOf(version), known: known?.known, heard: false, everUsable: false, told: undefined
     }
     this.#entries.set(key, entry)
     update.started.push(entry)
@@ -210,23 +215,36 @@ export class EndpointRegistry {
     const following = [...this.#entries.values()].filter((entry) => entry.slices === slices)
     this.#options.onFailure({
       ...failure,
-      waiting: following.filter(({ endpoints }) => endpoints === undefined).map(({ route, version }) => `${route}/${version}`),
-      known: following.reduce((sum, { endpoints }) => sum + (endpoints?.length ?? 0), 0)
+      waiting: following.filter(({ known }) => known === undefined).map(({ route, version }) => `${route}/${version}`),
+      known: following.reduce((sum, { known }) => sum + (known?.size ?? 0), 0)
     })
   }
 
-  #receive (entry: Entry, endpoints: readonly Endpoint[]): void {
-    if (entry.endpoints === undefined || !sameEndpoints(entry.endpoints, endpoints)) {
-      entry.endpoints = endpoints
-      this.#options.onEndpoints(entry.route, entry.version, endpoints)
-    }
+  #receiveAll (entry: Entry, endpoints: readonly Endpoint[]): void {
+    const { route, version, heard } = entry
+    const isFirst = entry.known === undefined
+    entry.known ??= new KnownEndpoints()
+    const change = entry.known.replace(endpoints)
+    // What a source says first is said whole: nothing that was known of another can stay behind.
+    if (isFirst || (!heard && !isNoChange(change))) this.#options.onEndpoints(route, version, endpoints)
+    else this.#tellChange(entry, change)
     entry.heard = true
-    entry.everUsable ||= usableEndpoints(endpoints).length > 0
-    this.#tellProblem(entry)
+    this.#note(entry, endpoints)
     this.#tellSynced()
   }
 
-  #tellProblem (entry: Entry): void {
+  #receiveChange (entry: Entry, change: EndpointChange): void {
+    if (entry.known === undefined) return
+    this.#tellChange(entry, entry.known.apply(change))
+    this.#note(entry, change.set)
+  }
+
+  #tellChange ({ route, version }: Entry, change: EndpointChange): void {
+    if (!isNoChange(change)) this.#options.onEndpointChange(route, version, change)
+  }
+
+  #note (entry: Entry, seen: readonly Endpoint[]): void {
+    entry.everUsable ||= usableEndpoints(seen).length > 0
     const problem = problemOf(entry)
     if (problem?.kind === entry.told) return
     entry.told = problem?.kind
@@ -249,8 +267,8 @@ export class EndpointRegistry {
   }
 }
 
-function problemOf ({ source, heard, endpoints, everUsable }: Entry): SourceProblem | undefined {
-  const known = endpoints?.length ?? 0
+function problemOf ({ source, heard, known: endpoints, everUsable }: Entry): SourceProblem | undefined {
+  const known = endpoints?.size ?? 0
   // The everyday case costs no look at the source.
   if (heard && known > 0) return everUsable ? undefined : { kind: 'no-endpoints', detail: 'none of its endpoints has been ready yet' }
   const { problem, whyNone, lastError } = source.status()
@@ -265,13 +283,4 @@ function problemOf ({ source, heard, endpoints, everUsable }: Entry): SourceProb
 /** Names hold no space (see the schema). */
 function keyOf (route: string, version: string): string {
   return `${route} ${version}`
-}
-
-function sameEndpoints (left: readonly Endpoint[], right: readonly Endpoint[]): boolean {
-  return left.length === right.length && left.every((endpoint, index) => sameEndpoint(endpoint, right[index]))
-}
-
-function sameEndpoint (left: Endpoint, right: Endpoint | undefined): boolean {
-  return left.address === right?.address && left.port === right.port && left.ready === right.ready &&
-    left.serving === right.serving && left.terminating === right.terminating
 }

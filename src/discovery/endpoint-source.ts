@@ -2,6 +2,7 @@
  * Where the endpoints of one version come from, as a port.
  */
 import type { Endpoint } from '../core/endpoint.ts'
+import type { EndpointChange } from '../core/endpoint-set.ts'
 
 /** Gets all endpoints of the version, in a fixed order, each time they may have changed. The first call means: synced. */
 export type EndpointListener = (endpoints: readonly Endpoint[]) => void
@@ -46,8 +47,12 @@ export interface EndpointSourceStatus {
 }
 
 export interface EndpointSource {
-  /** Starts to tell `listener`, which may be called before this returns. To be called once. */
-  start (listener: EndpointListener): void
+  /**
+   * Starts to tell, maybe before this returns. To be called once.
+   * @param onAll told of all endpoints, first of all
+   * @param onChange told of what is different since, by sources that know
+   */
+  start (onAll: EndpointListener, onChange: (change: EndpointChange) => void): void
   /** Stops; the listener is not called again. */
   stop (): void
   status (): EndpointSourceStatus

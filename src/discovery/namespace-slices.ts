@@ -19,8 +19,15 @@ export interface SlicesContext {
   readonly onRecovery?: (namespace: string | undefined, recovery: WatchRecovery) => void
 }
 
-/** Gets all slices of a service, in no order. */
-export type SlicesListener = (slices: readonly EndpointSlice[]) => void
+/** Told of the slices of one Service, each with its key. */
+export interface SlicesListener {
+  /** These are all of them. */
+  readonly all: (slices: ReadonlyMap<string, EndpointSlice>) => void
+  /** Some have come, changed or, undefined, gone. */
+  readonly changed: (slices: ReadonlyMap<string, EndpointSlice | undefined>) => void
+}
+
+type Changes = Map<string, EndpointSlice | undefined>
 
 const DEFAULT_COALESCE_MS = 20
 
@@ -33,7 +40,8 @@ export class NamespaceSlices {
   readonly #listWatch: ListWatch<EndpointSlice>
   readonly #byService = new Map<string, Map<string, EndpointSlice>>()
   readonly #listeners = new Map<string, Set<SlicesListener>>()
-  readonly #changed = new Set<string>()
+  /** What is to be told, by service; `all` after a list. */
+  readonly #changed = new Map<string, Changes | 'all'>()
   #coalescing: TimerHandle | undefined
   #synced = false
 
@@ -60,7 +68,7 @@ export class NamespaceSlices {
   subscribe (service: string, listener: SlicesListener): void {
     const listeners = this.#listeners.get(service) ?? new Set()
     this.#listeners.set(service, listeners.add(listener))
-    if (this.#synced) listener(this.#slicesOf(service))
+    if (this.#synced) listener.all(this.#slicesOf(service))
     this.#listWatch.start()
   }
 
@@ -89,17 +97,22 @@ export class NamespaceSlices {
     this.#synced = true
     this.#byService.clear()
     for (const [key, slice] of objects) this.#put(key, slice)
-    for (const service of this.#listeners.keys()) this.#changed.add(service)
+    for (const service of this.#listeners.keys()) this.#changed.set(service, 'all')
     this.#tellSoon()
   }
 
   #change (key: string, before: EndpointSlice | undefined, after: EndpointSlice | undefined): void {
     if (before !== undefined) this.#take(key, before)
     if (after !== undefined) this.#put(key, after)
-    for (const slice of [before, after]) {
-      if (slice !== undefined) this.#changed.add(slice.service)
-    }
+    if (before !== undefined && before.service !== after?.service) this.#note(before.service, key, undefined)
+    if (after !== undefined) this.#note(after.service, key, after)
     this.#tellSoon()
+  }
+
+  #note (service: string, key: string, slice: EndpointSlice | undefined): void {
+    if (!this.#listeners.has(service)) return
+    const changes = this.#changed.get(service) ?? new Map<string, EndpointSlice | undefined>()
+    if (changes !== 'all') this.#changed.set(service, changes.set(key, slice))
   }
 
   #put (key: string, slice: EndpointSlice): void {
@@ -113,8 +126,8 @@ export class NamespaceSlices {
     if (slices?.size === 0) this.#byService.delete(slice.service)
   }
 
-  #slicesOf (service: string): readonly EndpointSlice[] {
-    return [...this.#byService.get(service)?.values() ?? []]
+  #slicesOf (service: string): ReadonlyMap<string, EndpointSlice> {
+    return this.#byService.get(service) ?? new Map()
   }
 
   #tellSoon (): void {
@@ -130,9 +143,11 @@ export class NamespaceSlices {
   #tell (): void {
     const changed = [...this.#changed]
     this.#changed.clear()
-    for (const service of changed) {
-      const slices = this.#slicesOf(service)
-      for (const listener of this.#listeners.get(service) ?? []) listener(slices)
+    for (const [service, changes] of changed) {
+      for (const listener of this.#listeners.get(service) ?? []) {
+        if (changes === 'all') listener.all(this.#slicesOf(service))
+        else listener.changed(changes)
+      }
     }
   }
 }

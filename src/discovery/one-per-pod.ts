@@ -18,9 +18,8 @@ export interface FoundEndpoint {
  * Endpoints that name no pod, such as those of hand-written slices, are taken together: their IPv4 addresses are used if
  * they have any, as clients of an IPv4 Service would reach them.
  */
-export function onePerPod (found: readonly FoundEndpoint[], choice: IpFamilyChoice): readonly Endpoint[] {
-  const kept = choice === 'auto' ? preferIpv4(found) : found.filter(({ family }) => family === choice)
-  return kept.map(({ endpoint }) => endpoint)
+export function onePerPod (found: readonly FoundEndpoint[], choice: IpFamilyChoice): readonly FoundEndpoint[] {
+  return choice === 'auto' ? preferIpv4(found) : found.filter(({ family }) => family === choice)
 }
 
 function preferIpv4 (found: readonly FoundEndpoint[]): readonly FoundEndpoint[] {

@@ -2,9 +2,10 @@
  * Why a version has no endpoints, in words for whoever has to mend it. Without them a mistyped Service, the wrong port
  * and a Deployment scaled to zero look the same: 503.
  */
-import type { SliceFacts, SliceSelection } from './endpoint-slices.ts'
+import type { SliceSelection } from './checked-slice.ts'
 import type { SlicePort } from './endpoint-slice.ts'
 import type { IgnoredAddress, SourceProblem } from './endpoint-source.ts'
+import type { SliceFacts } from './service-endpoints.ts'
 
 /** The Service of a version, as the configuration has it. */
 export interface ServiceRef extends Pick<SliceSelection, 'port' | 'ipFamily'> {

@@ -1,6 +1,8 @@
+import type { EndpointChange } from '../core/endpoint-set.ts'
+import type { SliceSelection } from './checked-slice.ts'
 import type { EndpointListener, EndpointSource, EndpointSourceStatus } from './endpoint-source.ts'
-import { endpointsOfSlices, type SliceEndpoints, type SliceSelection } from './endpoint-slices.ts'
 import type { NamespaceSlices, SlicesListener } from './namespace-slices.ts'
+import { ServiceEndpoints } from './service-endpoints.ts'
 import { sliceProblem, whyNone } from './slice-problem.ts'
 
 export interface SlicesSourceOptions extends SliceSelection {
@@ -13,23 +15,30 @@ export interface SlicesSourceOptions extends SliceSelection {
 /** The endpoints of one port of a Kubernetes Service, from its EndpointSlices. */
 export class SlicesSource implements EndpointSource {
   readonly #options: SlicesSourceOptions
+  readonly #endpoints: ServiceEndpoints
   #unsubscribe: (() => void) | undefined
-  /** Without the endpoints; undefined before the first list. */
-  #found: Omit<SliceEndpoints, 'endpoints'> | undefined
+  #synced = false
 
   constructor (options: SlicesSourceOptions) {
     this.#options = options
+    this.#endpoints = new ServiceEndpoints(options)
   }
 
-  start (listener: EndpointListener): void {
+  start (onAll: EndpointListener, onChange: (change: EndpointChange) => void): void {
     const { namespace, service } = this.#options
-    const onSlices: SlicesListener = (slices) => {
-      const { endpoints, ignored, facts } = endpointsOfSlices(slices, this.#options)
-      this.#found = { ignored, facts }
-      listener(endpoints)
+    const listener: SlicesListener = {
+      all: (slices) => {
+        this.#synced = true
+        onAll(this.#endpoints.replace(slices))
+      },
+      changed: (slices) => {
+        const update = this.#endpoints.change(slices)
+        if ('set' in update) onChange(update)
+        else onAll(update)
+      }
     }
-    this.#unsubscribe = () => { namespace.unsubscribe(service, onSlices) }
-    namespace.subscribe(service, onSlices)
+    this.#unsubscribe = () => { namespace.unsubscribe(service, listener) }
+    namespace.subscribe(service, listener)
   }
 
   stop (): void {
@@ -38,9 +47,9 @@ export class SlicesSource implements EndpointSource {
 
   status (): EndpointSourceStatus {
     const { lastSyncWallMs, restarts, lastError } = this.#options.namespace.stats()
-    const found = this.#found
-    if (found === undefined) return { kind: 'kubernetes', synced: false, lastSyncWallMs, restarts, lastError, ignored: [] }
-    const { ignored, facts } = found
+    if (!this.#synced) return { kind: 'kubernetes', synced: false, lastSyncWallMs, restarts, lastError, ignored: [] }
+    const ignored = this.#endpoints.ignored()
+    const facts = this.#endpoints.facts()
     const { namespaceName: namespace, service, port, ipFamily } = this.#options
     const ref = { namespace, service, port, ipFamily }
     return {

@@ -1,10 +1,94 @@
-import type { Endpoint } from '../core/endpoint.ts'
-
 /**
  * The endpoints that may get new requests: the ready ones; if none is ready, those that are terminating but still
  * serve; else none. (KEP-1669, as kube-proxy does.)
  */
+import { type Endpoint, endpointKey } from '../core/endpoint.ts'
+import { type EndpointChange, EndpointSet } from '../core/endpoint-set.ts'
+
 export function usableEndpoints (endpoints: readonly Endpoint[]): readonly Endpoint[] {
-  const ready = endpoints.filter((endpoint) => endpoint.ready)
-  return ready.length > 0 ? ready : endpoints.filter((endpoint) => endpoint.serving && endpoint.terminating)
+  const ready = endpoints.filter(isReady)
+  return ready.length > 0 ? ready : endpoints.filter(isLastResort)
+}
+
+function isReady ({ ready }: Endpoint): boolean {
+  return ready
+}
+
+function isLastResort ({ serving, terminating }: Endpoint): boolean {
+  return serving && terminating
+}
+
+/** What a change of endpoints means for those that may get new requests. */
+export interface UsableChange {
+  readonly joined: readonly Endpoint[]
+  /** As `endpointKey` writes them. */
+  readonly left: readonly string[]
+}
+
+/** The usable endpoints of one version, kept by difference: a change costs what changes, however many endpoints there are. */
+export class UsableEndpoints {
+  readonly #known = new EndpointSet()
+  #ready = 0
+
+  /** No endpoint is ready: the usable ones, if there are any, are terminating. */
+  get lastResort (): boolean { return this.#ready === 0 }
+
+  /** Takes over all endpoints of the version. */
+  replace (endpoints: readonly Endpoint[]): UsableChange {
+    const before = this.#usable()
+    this.#known.replace(endpoints)
+    this.#ready = 0
+    for (const endpoint of this.#known.values()) if (endpoint.ready) this.#ready++
+    return difference(before, this.#usable())
+  }
+
+  /** Takes over what is different. */
+  apply (change: EndpointChange): UsableChange {
+    const keys = [...change.gone, ...change.set.map(endpointKey)]
+    const readyAfter = this.#ready + this.#readiesBy(change)
+    if ((this.#ready === 0) !== (readyAfter === 0)) return this.#turn(change, readyAfter)
+    const isUsable = readyAfter > 0 ? isReady : isLastResort
+    const before = new Map(keys.flatMap(key => this.#entry(key, isUsable)))
+    this.#known.apply(change)
+    this.#ready = readyAfter
+    return difference(before, new Map(keys.flatMap(key => this.#entry(key, isUsable))))
+  }
+
+  /** The first ready endpoint has come, or the last one has gone: all that were usable are not, and others are. */
+  #turn (change: EndpointChange, readyAfter: number): UsableChange {
+    const before = this.#usable()
+    this.#known.apply(change)
+    this.#ready = readyAfter
+    return difference(before, this.#usable())
+  }
+
+  /** How many more endpoints are ready after a change. */
+  #readiesBy ({ set, gone }: EndpointChange): number {
+    const after = new Map<string, boolean>(gone.map(key => [key, false]))
+    for (const endpoint of set) after.set(endpointKey(endpoint), endpoint.ready)
+    let more = 0
+    for (const [key, ready] of after) more += Number(ready) - Number(this.#known.get(key)?.ready ?? false)
+    return more
+  }
+
+  #entry (key: string, isUsable: (endpoint: Endpoint) => boolean): Array<[string, Endpoint]> {
+    const endpoint = this.#known.get(key)
+    return endpoint !== undefined && isUsable(endpoint) ? [[key, endpoint]] : []
+  }
+
+  #usable (): ReadonlyMap<string, Endpoint> {
+    const isUsable = this.#ready > 0 ? isReady : isLastResort
+    const usable = new Map<string, Endpoint>()
+    for (const [key, endpoint] of this.#known.entries()) if (isUsable(endpoint)) usable.set(key, endpoint)
+    return usable
+  }
+}
+
+/** By key: an endpoint that stays has neither joined nor left, whatever its conditions are now. */
+function difference (before: ReadonlyMap<string, Endpoint>, after: ReadonlyMap<string, Endpoint>): UsableChange {
+  const left: string[] = []
+  for (const key of before.keys()) if (!after.has(key)) left.push(key)
+  const joined: Endpoint[] = []
+  for (const [key, endpoint] of after) if (!before.has(key)) joined.push(endpoint)
+  return { joined, left }
 }

@@ -40,7 +40,7 @@ interface Observed {
 export class OutlierEjection {
   readonly #policy: EjectionPolicy
   readonly #onEvent: (event: EjectionEvent) => void
-  #members: readonly Observed[] = []
+  readonly #members = new Map<EndpointHealth, Observed>()
   #intervalEndsMs = Number.POSITIVE_INFINITY
   #nextDueMs = Number.POSITIVE_INFINITY
 
@@ -52,13 +52,16 @@ export class OutlierEjection {
   /** Before this time `tick` has nothing to do. */
   get nextDueMs (): number { return this.#nextDueMs }
 
-  /** Takes over the endpoints of the version. Those that stay keep what was counted of them. */
-  setMembers (endpoints: readonly EndpointHealth[], nowMs: number): void {
-    const known = new Map(this.#members.map(member => [member.endpoint, member]))
-    this.#members = endpoints.map(endpoint => known.get(endpoint) ??
-      { endpoint, requests: endpoint.requests, failures: endpoint.failures, returns: endpoint.returns })
+  /** Takes over which endpoints of the version came and went. Of those that stay it keeps what was counted. */
+  changeMembers (joined: readonly EndpointHealth[], left: readonly EndpointHealth[], nowMs: number): void {
+    for (const endpoint of left) this.#members.delete(endpoint)
+    for (const endpoint of joined) {
+      const { requests, failures, returns } = endpoint
+      this.#members.set(endpoint, { endpoint, requests, failures, returns })
+      this.#nextDueMs = Math.min(this.#nextDueMs, endpoint.ejectedUntilMs)
+    }
     if (this.#policy.successRate !== null && this.#intervalEndsMs === Number.POSITIVE_INFINITY) this.#intervalEndsMs = nowMs + this.#policy.intervalMs
-    this.reschedule()
+    this.#nextDueMs = Math.min(this.#nextDueMs, this.#intervalEndsMs)
   }
 
   /**
@@ -80,7 +83,7 @@ export class OutlierEjection {
   /** Ends ejections whose time is over and compares success rates when an interval is. */
   tick (nowMs: number): void {
     if (nowMs < this.#nextDueMs) return
-    for (const { endpoint } of this.#members) {
+    for (const endpoint of this.#members.keys()) {
       if (endpoint.ejectedUntilMs > nowMs) continue
       endpoint.endEjection(nowMs)
       this.#onEvent({ kind: 'returned', endpoint: endpoint.key })
@@ -88,7 +91,7 @@ export class OutlierEjection {
     if (nowMs >= this.#intervalEndsMs) {
       if (this.#policy.successRate !== null) this.#compare(this.#policy.successRate, nowMs)
       this.#intervalEndsMs = nowMs + this.#policy.intervalMs
-      for (const member of this.#members) {
+      for (const member of this.#members.values()) {
         member.requests = member.endpoint.requests
         member.failures = member.endpoint.failures
         member.returns = member.endpoint.returns
@@ -100,13 +103,13 @@ export class OutlierEjection {
   /** Finds out anew when there is something to do: another version may have ejected a member. */
   reschedule (): void {
     let dueMs = this.#intervalEndsMs
-    for (const { endpoint } of this.#members) if (endpoint.ejectedUntilMs < dueMs) dueMs = endpoint.ejectedUntilMs
+    for (const endpoint of this.#members.keys()) if (endpoint.ejectedUntilMs < dueMs) dueMs = endpoint.ejectedUntilMs
     this.#nextDueMs = dueMs
   }
 
   /** Ejects the worst until the rest are alike. */
   #compare (policy: SuccessRatePolicy, nowMs: number): void {
-    let compared = this.#members.flatMap(member => sampleOf(member, policy.minRequests))
+    let compared = [...this.#members.values()].flatMap(member => sampleOf(member, policy.minRequests))
     for (let outlier = worstRate(compared, policy); outlier !== undefined; outlier = worstRate(compared, policy)) {
       const { index, rate, others } = outlier
       const worst = compared[index]
@@ -118,15 +121,13 @@ export class OutlierEjection {
 
   /** The endpoint is a member, it is not the last one available, and the share of the ejected allows one more. */
   #mayEject (endpoint: EndpointHealth): boolean {
-    let member = false
     let ejected = 0
     let othersAvailable = 0
-    for (const { endpoint: each } of this.#members) {
-      if (each === endpoint) member = true
-      else if (each.available) othersAvailable++
+    for (const each of this.#members.keys()) {
+      if (each !== endpoint && each.available) othersAvailable++
       if (each.ejected) ejected++
     }
-    return member && othersAvailable > 0 && ejected < Math.max(1, Math.floor(this.#members.length * this.#policy.maxShare))
+    return this.#members.has(endpoint) && othersAvailable > 0 && ejected < Math.max(1, Math.floor(this.#members.size * this.#policy.maxShare))
   }
 
   #eject (endpoint: EndpointHealth, cause: Ejection['cause'], detail: string, nowMs: number): void {

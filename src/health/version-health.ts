@@ -47,6 +47,8 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
   #usable: readonly Member[] = []
   #panic = false
   #restrained = false
+  /** There was nothing to say of any member when all were looked at. */
+  #allWell = true
   #changed = true
   /** The time of the latest tick or change: exact enough for a slow start, and no clock is read for a request. */
   #recentMs = 0
@@ -67,22 +69,26 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
   get restrained (): boolean { return this.#restrained }
 
   /**
-   * Takes over the members. An endpoint that no version had before starts slowly, unless the version had no endpoint
-   * at all: then there is nobody to leave the requests to.
+   * Takes over members that came and went. An endpoint that no version had before starts slowly, unless the version had no
+   * endpoint at all: then there is nobody to leave the requests to.
+   * @param joined none of them a member
+   * @param left all of them members
    */
-  setMembers (members: readonly Member[], nowMs: number): void {
+  changeMembers (joined: readonly Member[], left: readonly Member[], nowMs: number): void {
     const before = this.#members
     this.#recentMs = nowMs
-    for (const { health } of members) {
+    for (const { health } of joined) {
       if (!health.watched) health.becameReady(before.length === 0 ? ALWAYS_READY : nowMs)
       health.watch(this)
     }
-    const kept = new Set(members.map(({ health }) => health))
-    for (const { health } of before) if (!kept.has(health)) this.#letGo(health)
-    this.#members = members
-    this.#applyFailing()
-    this.#ejection.setMembers(members.map(({ health }) => health), nowMs)
-    this.#refresh()
+    const staying = without(before, left)
+    this.#members = joined.length === 0 ? staying : [...staying, ...joined]
+    for (const { health } of left) this.#letGo(health)
+    for (const { health } of joined) this.#applyFailingTo(health)
+    this.#ejection.changeMembers(joined.map(({ health }) => health), left.map(({ health }) => health), nowMs)
+    // Among thousands that are well, who comes and goes well is no reason to look at each.
+    if (this.#allWell && joined.every(({ health }) => this.#isWell(health))) this.#usable = this.#members
+    else this.#refresh()
   }
 
   /**
@@ -114,6 +120,7 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
     this.#ejection.tick(nowMs)
     if (!this.#restrained) return
     this.#restrained = this.#anyRestrained()
+    this.#allWell = this.#usable === this.#members && !this.#restrained && !this.#panic
     // A trial is passed, and a slow start is over, without a word.
     this.#changed = true
   }
@@ -130,15 +137,12 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
       const passed = before.get(health.key)
       if (passed !== undefined && !failing.has(health.key)) health.applyCheck(this, { ...passed, healthy: true, sinceMs: nowMs }, nowMs)
     }
-    this.#applyFailing()
+    for (const { health } of this.#members) this.#applyFailingTo(health)
   }
 
-  #applyFailing (): void {
-    if (this.#failing.size === 0) return
-    for (const { health } of this.#members) {
-      const verdict = this.#failing.get(health.key)
-      if (verdict !== undefined) health.applyCheck(this, verdict, this.#recentMs)
-    }
+  #applyFailingTo (health: EndpointHealth): void {
+    const verdict = this.#failing.size === 0 ? undefined : this.#failing.get(health.key)
+    if (verdict !== undefined) health.applyCheck(this, verdict, this.#recentMs)
   }
 
   /** May `status` say something else than when this was asked last? */
@@ -164,14 +168,27 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
   }
 
   status (): VersionHealthStatus {
-    const usable = new Set(this.#usable)
+    return this.#describe(this.#members)
+  }
+
+  /** The status without the members that are well: of thousands mostly nothing. */
+  notices (): VersionHealthStatus {
+    return this.#describe(this.#members.filter(({ health }) => !this.#isWell(health)))
+  }
+
+  #describe (members: readonly Member[]): VersionHealthStatus {
+    const usable = new Set(members.length > 0 ? this.#usable : [])
     return {
       panic: this.#panic,
-      members: this.#members.map(member => {
+      members: members.map(member => {
         const { health } = member
         return { endpoint: health.key, available: health.available, used: usable.has(member), reasons: [...health.reasons(), ...this.#slowStartOf(health)] }
       })
     }
+  }
+
+  #isWell ({ available, inTrial, readySinceMs }: EndpointHealth): boolean {
+    return available && !inTrial && this.#slowStart.factor(readySinceMs, this.#recentMs) >= 1
   }
 
   #slowStartOf ({ readySinceMs }: EndpointHealth): readonly HealthReason[] {
@@ -183,6 +200,7 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
     const { members, panic } = usableMembers(this.#members, this.#panicThreshold)
     this.#usable = members
     this.#restrained = this.#anyRestrained()
+    this.#allWell = members === this.#members && !panic && !this.#restrained
     this.#changed = true
     if (panic === this.#panic) return
     this.#panic = panic
@@ -193,4 +211,12 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
   #anyRestrained (): boolean {
     return this.#members.some(({ health }) => health.inTrial || this.#slowStart.factor(health.readySinceMs, this.#recentMs) < 1)
   }
+}
+
+/** The members that stay. Mostly few go, and those few are compared sooner than looked up. */
+function without<Member> (members: readonly Member[], leaving: readonly Member[]): readonly Member[] {
+  if (leaving.length === 0) return members
+  if (leaving.length <= 4) return members.filter(member => !leaving.includes(member))
+  const set = new Set(leaving)
+  return members.filter(member => !set.has(member))
 }

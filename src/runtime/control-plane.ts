@@ -137,6 +137,10 @@ export class ControlPlane {
         this.#prober.refresh(route, version)
         this.#gate.received()
       },
+      onEndpointChange: (route, version, change) => {
+        this.#pool.sendEndpointChange(route, version, change)
+        this.#prober.change(route, version, change)
+      },
       onSynced: () => { this.#gate.synced() },
       onWatchFailure: (namespace, kind) => { this.#metrics.watchRestarted(namespace, kind) }
     })
@@ -194,7 +198,7 @@ export class ControlPlane {
   async #apply (config: Config): Promise<void> {
     this.#discovery.update(config.routes)
     for (const { route, version, endpoints } of this.#discovery.all()) {
-      if (endpoints !== undefined) this.#pool.sendEndpoints(route, version, endpoints)
+      if (endpoints !== undefined && !this.#pool.knowsEndpoints(route, version)) this.#pool.sendEndpoints(route, version, endpoints)
     }
     await this.#traffic?.configure(config.routes.map(({ name, versions }) => ({
       name, weights: Object.fromEntries(versions.map(version => [version.name, version.weight]))

@@ -17,7 +17,7 @@ const RANDOM_RANGE = 2 ** 32
 /** What logs and metrics call the namespace of the credentials. */
 const OWN_NAMESPACE = '(own)'
 
-export interface DiscoveryDeps extends Pick<EndpointRegistryOptions, 'onEndpoints'> {
+export interface DiscoveryDeps extends Pick<EndpointRegistryOptions, 'onEndpoints' | 'onEndpointChange'> {
   readonly clock: Clock
   readonly log: Logger
   /** Told of every failure of a watch, by the name of its namespace and the kind of the error. */
@@ -40,6 +40,7 @@ export function createDiscovery (config: Config['kubernetes'], deps: DiscoveryDe
     allowAddresses,
     ipFamily,
     onEndpoints: deps.onEndpoints,
+    onEndpointChange: deps.onEndpointChange,
     onSynced: deps.onSynced,
     onProblem: (route, version, problem) => {
       if (problem === undefined) log.info('the version has endpoints now', { route, version })

@@ -7,7 +7,8 @@ import type { Clock, TimerHandle } from '../core/clock.ts'
 import { parseDurationMs } from '../core/duration.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import { endpointKey } from '../core/endpoint.ts'
-import { usableEndpoints } from '../discovery/usable-endpoints.ts'
+import type { EndpointChange } from '../core/endpoint-set.ts'
+import { UsableEndpoints, type UsableChange } from '../discovery/usable-endpoints.ts'
 import { ActiveCheck } from '../health/active-check.ts'
 import type { ActiveCheckPolicy, ProbeResult } from '../health/active-check.ts'
 import type { FailedCheck, RouteSpec } from '../snapshot/messages.ts'
@@ -52,6 +53,7 @@ interface CheckedVersion {
   policy: ActiveCheckPolicy
   request: Pick<ProbeTarget, 'path' | 'tls'> & { readonly host: string | undefined }
   timeoutMs: number
+  readonly usable: UsableEndpoints
   /** By `address:port`. */
   readonly endpoints: Map<string, CheckedEndpoint>
 }
@@ -104,7 +106,7 @@ export class HealthProber {
     const timeoutMs = parseDurationMs(active.timeout)
     const known = this.#versions.get(key)
     if (known === undefined) {
-      this.#versions.set(key, { route, version, policy, request, timeoutMs, endpoints: new Map() })
+      this.#versions.set(key, { route, version, policy, request, timeoutMs, usable: new UsableEndpoints(), endpoints: new Map() })
     } else {
       Object.assign(known, { policy, request, timeoutMs })
       for (const { check } of known.endpoints.values()) check.configure(policy, this.#deps.clock.nowMs())
@@ -123,22 +125,29 @@ export class HealthProber {
   /** Takes over the endpoints of a version, if it is checked: those that came are probed, those that left are not any more. */
   refresh (route: string, version: string): void {
     const checked = this.#versions.get(keyOf(route, version))
-    if (checked === undefined) return
-    const { clock, random, endpointsOf } = this.#deps
-    const before = failingOf(checked)
-    const present = new Set<string>()
-    for (const { address, port } of usableEndpoints(endpointsOf(route, version))) {
-      const key = endpointKey({ address, port })
-      present.add(key)
-      if (checked.endpoints.has(key)) continue
-      checked.endpoints.set(key, { address, port, check: new ActiveCheck(checked.policy, random, clock.nowMs()), running: null })
+    if (checked !== undefined) this.#take(checked, checked.usable.replace(this.#deps.endpointsOf(route, version)))
+  }
+
+  /** Takes over what is different about the endpoints of a version, if it is checked. */
+  change (route: string, version: string, change: EndpointChange): void {
+    const checked = this.#versions.get(keyOf(route, version))
+    if (checked !== undefined) this.#take(checked, checked.usable.apply(change))
+  }
+
+  #take (checked: CheckedVersion, { joined, left }: UsableChange): void {
+    const { clock, random } = this.#deps
+    for (const { address, port } of joined) {
+      const check = new ActiveCheck(checked.policy, random, clock.nowMs())
+      checked.endpoints.set(endpointKey({ address, port }), { address, port, check, running: null })
     }
-    for (const [key, { running }] of checked.endpoints) {
-      if (present.has(key)) continue
-      running?.abort()
+    let failingLeft = false
+    for (const key of left) {
+      const gone = checked.endpoints.get(key)
+      gone?.running?.abort()
+      if (gone?.check.healthy === false) failingLeft = true
       checked.endpoints.delete(key)
     }
-    if (before.some(({ endpoint }) => !present.has(endpoint))) this.#tell(checked)
+    if (failingLeft) this.#tell(checked)
   }
 
   #scheduleTick (): void {

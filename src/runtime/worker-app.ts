@@ -104,6 +104,7 @@ export class WorkerApp {
         this.#routes.applySplit(message)
         return this.#send({ type: 'applied', route: message.route, epoch: message.epoch })
       case 'endpoints': return this.#routes.applyEndpoints(message)
+      case 'endpoint-change': return this.#routes.applyEndpointChange(message)
       case 'checks': return this.#routes.applyChecks(message)
       case 'certificates': return this.#tls.applyCertificates(message)
       case 'ticket-keys': return this.#tls.applyTicketKeys(message)

@@ -7,12 +7,14 @@ import type { ListenerConfig } from '../config/schema.ts'
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Endpoint } from '../core/endpoint.ts'
+import { type EndpointChange, EndpointSet } from '../core/endpoint-set.ts'
 import { Random } from '../core/random.ts'
+import { VersionMap } from '../core/version-map.ts'
 import { ConnectionLedger, createLedgerMemory } from '../proxy/connection-ledger.ts'
 import type { ChoiceAnswer, ChoiceQuestion } from '../proxy/explain-choice.ts'
 import type { TlsMaterial } from '../proxy/tls-material.ts'
 import type { RouteSplit, SplitPublisher, SplitReceipt } from '../rollout/split-publisher.ts'
-import type { ControlMessage, ChecksMessage, DataPlaneOptions, EndpointsMessage, FailedCheck, HealthMessage, RouteSpec, WorkerData, WorkerMessage } from '../snapshot/messages.ts'
+import type { ControlMessage, ChecksMessage, DataPlaneOptions, FailedCheck, HealthMessage, RouteSpec, WorkerData, WorkerMessage } from '../snapshot/messages.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { SplitReceipts } from './split-receipts.ts'
@@ -60,10 +62,8 @@ export class WorkerPool implements SplitPublisher {
   readonly #receipts: SplitReceipts
   readonly #questions: WorkerQuestions<ChoiceAnswer>
   readonly #splits = new Map<string, RouteSplit>()
-  /** By route, then version. */
-  readonly #endpoints = new Map<string, Map<string, EndpointsMessage>>()
-  /** By route, then version. */
-  readonly #checks = new Map<string, Map<string, ChecksMessage>>()
+  readonly #endpoints = new VersionMap<EndpointSet>()
+  readonly #checks = new VersionMap<ChecksMessage>()
   /** By listener. */
   readonly #certificates = new Map<string, ControlMessage>()
   #ticketKeys: ControlMessage | undefined
@@ -130,9 +130,23 @@ export class WorkerPool implements SplitPublisher {
 
   /** Tells all endpoints of a version. */
   sendEndpoints (route: string, version: string, endpoints: readonly Endpoint[]): void {
-    const message: EndpointsMessage = { type: 'endpoints', route, version, endpoints }
-    remember(this.#endpoints, message)
-    this.#broadcast(message)
+    this.#endpointsOf(route, version).replace(endpoints)
+    this.#broadcast({ type: 'endpoints', route, version, endpoints })
+  }
+
+  /** Tells what is different about the endpoints of a version. */
+  sendEndpointChange (route: string, version: string, change: EndpointChange): void {
+    this.#endpointsOf(route, version).apply(change)
+    this.#broadcast({ type: 'endpoint-change', route, version, change })
+  }
+
+  #endpointsOf (route: string, version: string): EndpointSet {
+    return this.#endpoints.getOrCreate(route, version, () => new EndpointSet())
+  }
+
+  /** Do the workers know the endpoints of a version? */
+  knowsEndpoints (route: string, version: string): boolean {
+    return this.#endpoints.get(route, version) !== undefined
   }
 
   /** Asks all workers what they would do with a request. Undefined when too many questions wait for their answers. */
@@ -143,7 +157,7 @@ export class WorkerPool implements SplitPublisher {
   /** Tells what the active checks of a version find to fail. */
   sendChecks (route: string, version: string, failing: readonly FailedCheck[]): void {
     const message: ChecksMessage = { type: 'checks', route, version, failing }
-    remember(this.#checks, message)
+    this.#checks.set(route, version, message)
     this.#broadcast(message)
   }
 
@@ -175,13 +189,8 @@ export class WorkerPool implements SplitPublisher {
   #forgetMissing (): void {
     const names = new Set(this.#specs.map(({ name }) => name))
     for (const name of this.#splits.keys()) if (!names.has(name)) this.#splits.delete(name)
-    for (const known of [this.#endpoints, this.#checks]) {
-      for (const name of known.keys()) if (!names.has(name)) known.delete(name)
-      for (const { name, versions } of this.#specs) {
-        const messages = known.get(name)
-        for (const version of messages?.keys() ?? []) if (!versions.some(spec => spec.name === version)) messages?.delete(version)
-      }
-    }
+    this.#endpoints.retain(this.#specs)
+    this.#checks.retain(this.#specs)
     for (const { appliedEpochs } of this.#threads.values()) {
       for (const name of appliedEpochs.keys()) if (!names.has(name)) appliedEpochs.delete(name)
     }
@@ -204,9 +213,8 @@ export class WorkerPool implements SplitPublisher {
 
   /** Brings a replacement up to the state of its peers. */
   #bringUp (thread: RunningWorker): void {
-    for (const known of [this.#endpoints, this.#checks]) {
-      for (const versions of known.values()) for (const message of versions.values()) thread.send(message)
-    }
+    for (const [ref, endpoints] of this.#endpoints.entries()) thread.send({ type: 'endpoints', ...ref, endpoints: [...endpoints.values()] })
+    for (const [, message] of this.#checks.entries()) thread.send(message)
     for (const { route, epoch, weights } of this.#splits.values()) thread.send({ type: 'split', route, epoch, weights })
     thread.send(this.#routesMessage(thread.id))
     if (this.#ticketKeys !== undefined) thread.send(this.#ticketKeys)
@@ -312,9 +320,4 @@ export class WorkerPool implements SplitPublisher {
     this.#stopping = true
     await Promise.all([...this.#threads.values()].map(async thread => { await thread.terminate() }))
   }
-}
-
-function remember<Message extends { readonly route: string, readonly version: string }> (known: Map<string, Map<string, Message>>, message: Message): void {
-  const versions = known.get(message.route) ?? new Map<string, Message>()
-  known.set(message.route, versions.set(message.version, message))
 }

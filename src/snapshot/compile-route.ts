@@ -2,7 +2,7 @@
  * Turns what the control plane says of a route into what requests read.
  */
 import { createBalancer } from '../balancing/create-balancer.ts'
-import type { Endpoint } from '../core/endpoint.ts'
+import type { EndpointSet } from '../core/endpoint-set.ts'
 import type { CheckVerdict } from '../health/endpoint-health.ts'
 import type { HealthEvent } from '../health/version-health.ts'
 import type { RoutePolicy, RouteState } from '../proxy/route-runtime.ts'
@@ -30,7 +30,7 @@ export interface RouteMaterial {
 export interface RouteKnowledge {
   readonly epoch: number
   readonly weights: Readonly<Record<string, number>>
-  readonly endpoints: ReadonlyMap<string, readonly Endpoint[]>
+  readonly endpoints: ReadonlyMap<string, EndpointSet>
   /** What active checks found to fail, by version, then `address:port`. */
   readonly failing: ReadonlyMap<string, ReadonlyMap<string, CheckVerdict>>
   readonly state: RouteState
@@ -43,7 +43,7 @@ export function compileRoute (spec: RouteSpec, material: RouteMaterial, knowledg
     const pool = new VersionPool(pools, createBalancer(spec.balancing, spec.affinity.level, random), {
       transport: transports.of(tls), health, circuitBreaker, random, nowMs, onHealthEvent: event => { material.onHealthEvent(spec.name, name, event) }
     })
-    pool.update(knowledge.endpoints.get(name) ?? [])
+    pool.update([...knowledge.endpoints.get(name)?.values() ?? []])
     const failing = knowledge.failing.get(name)
     if (failing !== undefined) pool.applyChecks(failing)
     return new VersionRuntime(name, pool, slotView(material.segments, slot))

@@ -29,7 +29,7 @@ export class HealthReporter {
       for (const { name, pool } of route.versions) {
         if (messages.length >= MAX_VERSIONS) return messages
         if (!pool.takeHealthChange()) continue
-        const message = this.#news(route.name, name, pool.status())
+        const message = this.#news(route.name, name, pool.notices())
         if (message !== undefined) messages.push(message)
       }
     }
@@ -38,7 +38,7 @@ export class HealthReporter {
 
   #news (route: string, version: string, { panic, members }: VersionHealthStatus): HealthMessage | undefined {
     const key = `${route} ${version}`
-    const notable = members.filter(({ reasons }) => reasons.length > 0).slice(0, MAX_ENDPOINTS)
+    const notable = members.slice(0, MAX_ENDPOINTS)
     // Compared in the worker's own time: the wall clock may be set meanwhile.
     const text = panic || notable.length > 0 ? JSON.stringify([panic, notable]) : undefined
     if (this.#told.get(key) === text) return undefined

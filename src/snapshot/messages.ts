@@ -2,6 +2,7 @@
  * What the control plane and a worker say to each other. All of it is plain data that structured clone can carry.
  */
 import type { Endpoint } from '../core/endpoint.ts'
+import type { EndpointChange } from '../core/endpoint-set.ts'
 import type { BreakerLimits } from '../health/circuit-breaker.ts'
 import type { HealthReason } from '../health/endpoint-health.ts'
 import type { RetryBudgetPolicy } from '../health/retry-budget.ts'
@@ -81,6 +82,14 @@ export interface EndpointsMessage {
   readonly endpoints: readonly Endpoint[]
 }
 
+/** What is different about the endpoints of one version since the last message about them. */
+export interface EndpointChangeMessage {
+  readonly type: 'endpoint-change'
+  readonly route: string
+  readonly version: string
+  readonly change: EndpointChange
+}
+
 /** What the active checks of one version find to fail now; an endpoint that is not named passes, or was not probed yet. */
 export interface ChecksMessage {
   readonly type: 'checks'
@@ -139,7 +148,7 @@ export interface ExplainMessage {
   readonly question: ChoiceQuestion
 }
 
-export type ControlMessage = RoutesMessage | SplitMessage | EndpointsMessage | ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage | ExplainMessage
+export type ControlMessage = RoutesMessage | SplitMessage | EndpointsMessage | EndpointChangeMessage | ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage | ExplainMessage
 
 /** A split has been applied: every request read after this uses it. */
 export interface AppliedMessage {

@@ -4,8 +4,9 @@
  * Weights and endpoints may come before the routes they belong to. So a reload can send them first, and the new routes are
  * whole from their first request on.
  */
-import type { Endpoint } from '../core/endpoint.ts'
+import { EndpointSet } from '../core/endpoint-set.ts'
 import type { Random } from '../core/random.ts'
+import { VersionMap } from '../core/version-map.ts'
 import type { CheckVerdict } from '../health/endpoint-health.ts'
 import { RetryBudget } from '../health/retry-budget.ts'
 import type { HealthEvent } from '../health/version-health.ts'
@@ -19,7 +20,7 @@ import type { EndpointPools } from '../upstream/endpoint-pools.ts'
 import { Transports } from '../upstream/transports.ts'
 import { compileRoute } from './compile-route.ts'
 import { HealthReporter } from './health-reporter.ts'
-import type { ChecksMessage, EndpointsMessage, HealthMessage, RouteSpec, RoutesMessage, SplitMessage } from './messages.ts'
+import type { ChecksMessage, EndpointChangeMessage, EndpointsMessage, HealthMessage, RouteSpec, RoutesMessage, SplitMessage } from './messages.ts'
 
 interface Weights {
   readonly epoch: number
@@ -33,10 +34,9 @@ export class WorkerRoutes {
   /** Has to be loaded before routes with TLS to their endpoints are applied. */
   readonly transports: Transports
   readonly #weights = new Map<string, Weights>()
-  /** By route, then version. */
-  readonly #endpoints = new Map<string, Map<string, readonly Endpoint[]>>()
-  /** What active checks found to fail, by route, then version, then endpoint. */
-  readonly #failing = new Map<string, Map<string, ReadonlyMap<string, CheckVerdict>>>()
+  readonly #endpoints = new VersionMap<EndpointSet>()
+  /** What active checks found to fail, by endpoint. */
+  readonly #failing = new VersionMap<ReadonlyMap<string, CheckVerdict>>()
   readonly #reporter: HealthReporter
 
   constructor (plane: DataPlane, pools: EndpointPools, random: Random) {
@@ -78,10 +78,22 @@ export class WorkerRoutes {
 
   /** Takes over the endpoints of one version. */
   applyEndpoints (message: EndpointsMessage): void {
-    remember(this.#endpoints, message, message.endpoints)
+    this.#endpointsOf(message).replace(message.endpoints)
     const route = this.#plane.routes.get(message.route)
     route?.versions.find(({ name }) => name === message.version)?.pool.update(message.endpoints)
     route?.hold.flush()
+  }
+
+  /** Takes over what is different about the endpoints of one version. */
+  applyEndpointChange (message: EndpointChangeMessage): void {
+    this.#endpointsOf(message).apply(message.change)
+    const route = this.#plane.routes.get(message.route)
+    route?.versions.find(({ name }) => name === message.version)?.pool.change(message.change)
+    route?.hold.flush()
+  }
+
+  #endpointsOf (message: EndpointsMessage | EndpointChangeMessage): EndpointSet {
+    return this.#endpoints.getOrCreate(message.route, message.version, () => new EndpointSet())
   }
 
   /** Takes over what the active checks of one version say. */
@@ -90,7 +102,7 @@ export class WorkerRoutes {
     const offsetMs = clock.nowMs() - clock.wallMs()
     const failing = new Map(message.failing.map(({ endpoint, sinceWallMs, detail }): [string, CheckVerdict] =>
       [endpoint, { healthy: false, sinceMs: sinceWallMs + offsetMs, detail }]))
-    remember(this.#failing, message, failing)
+    this.#failing.set(message.route, message.version, failing)
     const route = this.#plane.routes.get(message.route)
     route?.versions.find(({ name }) => name === message.version)?.pool.applyChecks(failing)
     // A version that had nothing but failing endpoints may have one now.
@@ -109,8 +121,8 @@ export class WorkerRoutes {
     }, {
       epoch: weights?.epoch ?? 0,
       weights: weights?.byVersion ?? {},
-      endpoints: this.#endpoints.get(spec.name) ?? new Map(),
-      failing: this.#failing.get(spec.name) ?? new Map(),
+      endpoints: this.#endpoints.versionsOf(spec.name),
+      failing: this.#failing.versionsOf(spec.name),
       state: this.#stateOf(spec)
     })
   }
@@ -147,24 +159,7 @@ export class WorkerRoutes {
   #forgetMissing (specs: readonly RouteSpec[]): void {
     const names = new Set(specs.map(({ name }) => name))
     for (const name of this.#weights.keys()) if (!names.has(name)) this.#weights.delete(name)
-    const versions = new Map(specs.map(spec => [spec.name, new Set(spec.versions.map(({ name }) => name))]))
-    retain(this.#endpoints, versions)
-    retain(this.#failing, versions)
-  }
-}
-
-type ByVersion<Value> = Map<string, Map<string, Value>>
-
-function remember<Value> (known: ByVersion<Value>, { route, version }: { readonly route: string, readonly version: string }, value: Value): void {
-  const versions = known.get(route) ?? new Map<string, Value>()
-  known.set(route, versions.set(version, value))
-}
-
-/** Forgets the routes and versions that are not there any more. */
-function retain<Value> (known: ByVersion<Value>, versions: ReadonlyMap<string, ReadonlySet<string>>): void {
-  for (const [route, values] of known) {
-    const names = versions.get(route)
-    if (names === undefined) known.delete(route)
-    for (const version of values.keys()) if (names?.has(version) !== true) values.delete(version)
+    this.#endpoints.retain(specs)
+    this.#failing.retain(specs)
   }
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { SEGMENT_BYTES, SLOT, SLOT_LENGTH, SLOTS_PER_SEGMENT, WORKER, WORKER_LENGTH } from './counter-layout.ts'
 import { SlotAllocator } from './slot-allocator.ts'
 import { CODE_CLASSES, versionCounters, workerCounters, type VersionCounters, type WorkerCounters } from './version-counters.ts'
-import type { VersionRef } from './version-map.ts'
+import type { VersionRef } from '../core/version-map.ts'
 
 /** Longer than any worker needs to apply a change of routes. */
 const QUARANTINE_MS = 60_000

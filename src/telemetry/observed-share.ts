@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { VersionMap, type VersionRef } from './version-map.ts'
+import { VersionMap, type VersionRef } from '../core/version-map.ts'
 
 /** The window that `weir_observed_share` speaks of. */
 export const SHARE_WINDOW_MS = 30_000

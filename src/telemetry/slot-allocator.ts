@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { VersionMap, type VersionRef } from './version-map.ts'
+import { VersionMap, type VersionRef } from '../core/version-map.ts'
 
 export interface SlotAllocatorOptions {
   readonly clock: Clock

@@ -4,8 +4,9 @@
 import type { Balancer } from '../balancing/balancer.ts'
 import { Rendezvous } from '../balancing/rendezvous.ts'
 import type { Endpoint } from '../core/endpoint.ts'
+import type { EndpointChange } from '../core/endpoint-set.ts'
 import { combineHashes } from '../core/hash.ts'
-import { usableEndpoints } from '../discovery/usable-endpoints.ts'
+import { UsableEndpoints, type UsableChange } from '../discovery/usable-endpoints.ts'
 import { CircuitBreaker } from '../health/circuit-breaker.ts'
 import type { BreakerLimits } from '../health/circuit-breaker.ts'
 import type { CheckVerdict } from '../health/endpoint-health.ts'
@@ -47,8 +48,9 @@ export class VersionPool {
   /** The version may have another connection, beside those that are idle. Of the latest careful pick. */
   #mayConnect = true
   readonly #passedOver: EndpointPool[] = []
-  /** Endpoints that may get new requests as far as their source says; replaced as a whole. */
-  #acquired: readonly EndpointPool[] = []
+  readonly #usable = new UsableEndpoints()
+  /** Endpoints that may get new requests as far as their source says, by `address:port`. */
+  readonly #acquired = new Map<string, EndpointPool>()
 
   constructor (pools: EndpointPools, balancer: Balancer, options: VersionPoolOptions) {
     this.#pools = pools
@@ -66,14 +68,26 @@ export class VersionPool {
 
   /** Takes over the endpoints as discovery sees them now. Those that only finish what they have are no candidates. */
   update (endpoints: readonly Endpoint[]): void {
-    const before = this.#acquired
-    this.#acquired = usableEndpoints(endpoints).map(endpoint => this.#pools.acquire(endpoint, this.#options.transport))
-    this.#health.setMembers(this.#acquired, this.#options.nowMs())
-    for (const pool of before) this.#pools.release(pool)
+    this.#take(this.#usable.replace(endpoints))
+  }
+
+  /** Takes over what discovery sees different now. */
+  change (change: EndpointChange): void {
+    this.#take(this.#usable.apply(change))
+  }
+
+  #take ({ joined, left }: UsableChange): void {
+    if (joined.length + left.length === 0) return
+    const come = joined.map(endpoint => this.#pools.acquire(endpoint, this.#options.transport))
+    for (const pool of come) this.#acquired.set(pool.key, pool)
+    const gone = left.flatMap(key => this.#acquired.get(key) ?? [])
+    for (const { key } of gone) this.#acquired.delete(key)
+    this.#health.changeMembers(come, gone, this.#options.nowMs())
+    for (const pool of gone) this.#pools.release(pool)
   }
 
   /** May the endpoint get new requests as far as its source says? */
-  has (pool: EndpointPool): boolean { return this.#acquired.includes(pool) }
+  has (pool: EndpointPool): boolean { return this.#acquired.get(pool.key) === pool }
 
   /** Do the limits allow another request on a connection that is there? */
   admits (pool: EndpointPool): boolean {
@@ -130,7 +144,7 @@ export class VersionPool {
     let inFlight = 0
     let open = 0
     let connecting = 0
-    for (const pool of this.#acquired) {
+    for (const pool of this.#acquired.values()) {
       inFlight += pool.inFlight
       open += pool.open
       connecting += pool.connecting
@@ -171,10 +185,15 @@ export class VersionPool {
     return this.#health.status()
   }
 
+  /** The status without the members that are well. */
+  notices (): VersionHealthStatus {
+    return this.#health.notices()
+  }
+
   /** No new request comes here. Those in flight may still ask for another endpoint, so the candidates stay. */
   close (): void {
     this.#health.close()
-    for (const pool of this.#acquired) this.#pools.release(pool)
+    for (const pool of this.#acquired.values()) this.#pools.release(pool)
   }
 }
 

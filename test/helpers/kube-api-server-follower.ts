@@ -76,6 +76,7 @@ export async function follow (t: Test, server: KubeApiServer, options: FollowOpt
     coalesceMs: 5,
     allowAddresses: options.allowAddresses ?? [],
     onEndpoints: changed,
+    onEndpointChange: changed,
     onFailure: (failure) => {
       failures.push(failure.error)
       changed()

@@ -3,7 +3,8 @@ import t from 'tap'
 import { CidrSet } from '../../src/core/cidr-set.ts'
 import { endpointKey } from '../../src/core/endpoint.ts'
 import { readEndpointSlice } from '../../src/discovery/endpoint-slice.ts'
-import { endpointsOfSlices } from '../../src/discovery/endpoint-slices.ts'
+import { endpointsOfSlices } from '../helpers/endpoints-of-slices.ts'
+import { KnownEndpoints } from '../../src/discovery/known-endpoints.ts'
 import { NamespaceSlices } from '../../src/discovery/namespace-slices.ts'
 import { SlicesSource } from '../../src/discovery/slices-source.ts'
 import { usableEndpoints } from '../../src/discovery/usable-endpoints.ts'
@@ -113,9 +114,9 @@ async function replay (items: readonly unknown[], events: readonly KubeWatchEven
   const done = Promise.withResolvers<undefined>()
   const namespace = new NamespaceSlices('ns', { api, clock, random: () => 0, onFailure: (_namespace, error) => { done.reject(error) } })
   const source = new SlicesSource({ namespace, service: 'web', port: 'http', allowed: ALLOWED, ipFamily: 'auto' })
-  let last: readonly Endpoint[] = []
-  source.start((endpoints) => { last = endpoints })
+  const last = new KnownEndpoints()
+  source.start((endpoints) => { last.replace(endpoints) }, (change) => { last.apply(change) })
   await done.promise
   await namespace.stop()
-  return last
+  return last.list()
 }

@@ -6,6 +6,9 @@ import t from 'tap'
 import { EndpointHealth } from '../../../src/health/endpoint-health.ts'
 import { VersionHealth, type HealthEvent, type HealthPolicy } from '../../../src/health/version-health.ts'
 import { ejectionPolicy, healthPolicy, SUCCESS_RATE } from '../../helpers/health-policy.ts'
+import { memberSetter } from '../../helpers/set-members.ts'
+
+const setMembers = memberSetter()
 
 interface Member { readonly health: EndpointHealth }
 
@@ -35,6 +38,11 @@ const policy: fc.Arbitrary<HealthPolicy> = fc.record({
   windowMs: fc.constantFrom(0, 5_000)
 }).map(({ panicThreshold, windowMs, ...ejection }) => healthPolicy({ panicThreshold, ejection: ejectionPolicy(ejection), slowStart: { windowMs, minShare: 0.1 } }))
 
+/** Those that stay keep their places, and the others come behind them. */
+function inOrderOfJoining (before: readonly Member[], after: readonly Member[]): Member[] {
+  return [...before.filter(member => after.includes(member)), ...after.filter(member => !before.includes(member))]
+}
+
 /** Two versions over one set of endpoints, with a clock. */
 class World {
   readonly endpoints: readonly Member[] = Array.from({ length: ENDPOINTS }, (_, n) => ({ health: new EndpointHealth(`10.0.0.${n}:80`) }))
@@ -57,7 +65,7 @@ class World {
       this.events.push(event)
       if (event.kind === 'ejected' && !this.#fair(this.members[index] ?? [], event.endpoint)) this.excesses.push(event)
     })
-    version.setMembers(this.members[index] ?? [], this.nowMs)
+    setMembers(version, this.members[index] ?? [], this.nowMs)
     return version
   }
 
@@ -79,10 +87,12 @@ class World {
         this.nowMs += step.ms
         for (const version of this.versions) version.tick(this.nowMs)
         return
-      case 'members':
-        this.members[step.version] = step.of.flatMap(index => this.endpoints[index] ?? [])
-        this.versions[step.version]?.setMembers(this.members[step.version] ?? [], this.nowMs)
+      case 'members': {
+        const version = this.versions[step.version]
+        this.members[step.version] = inOrderOfJoining(this.members[step.version] ?? [], step.of.flatMap(index => this.endpoints[index] ?? []))
+        if (version !== undefined) setMembers(version, this.members[step.version] ?? [], this.nowMs)
         return
+      }
       case 'check':
         this.endpoints[step.endpoint]?.health.applyCheck('r v', { healthy: step.healthy, sinceMs: this.nowMs, detail: '' }, this.nowMs)
         return
@@ -167,7 +177,7 @@ t.test('once nothing fails any more, everybody is back', async t => {
 t.test('the object that watches is told of everything: a new one over the same endpoints chooses the same', async t => {
   holds(world => world.always((members, { usable }) => {
     const fresh = new VersionHealth<Member>(world.policy, () => {})
-    fresh.setMembers(members, world.nowMs)
+    setMembers(fresh, members, world.nowMs)
     const same = fresh.usable.length === usable.length && fresh.usable.every((member, index) => member === usable[index])
     fresh.close()
     return same

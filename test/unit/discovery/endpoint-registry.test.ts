@@ -56,6 +56,7 @@ function registryOf (items: readonly unknown[] = [], { namespace, broken = false
     namespace,
     allowAddresses: [],
     onEndpoints: (route, version, endpoints) => { told.push(`${route}/${version} ${endpoints.map(endpointKey).join()}`) },
+    onEndpointChange: (route, version, { set, gone }) => { told.push(`${route}/${version} ${set.map((endpoint) => `+${endpointKey(endpoint)}`).join()} ${gone.map((key) => `-${key}`).join()}`) },
     onSynced: () => { told.push('synced') },
     onProblem: (route, version, problem) => { told.push(`${route}/${version} ${problem?.kind ?? 'is well'}`) },
     onFailure: ({ namespace: failed, error }) => { told.push(`${failed ?? 'own'} failed: ${error.message}`) }
@@ -172,6 +173,7 @@ t.test('a malformed allowAddresses is refused at once', async (t) => {
     random: () => 0,
     allowAddresses: ['10.0.0.0/99'],
     onEndpoints: () => {},
+    onEndpointChange: () => {},
     onFailure: () => {}
   }), RangeError)
 })

@@ -2,7 +2,7 @@ import t from 'tap'
 import { CidrSet } from '../../../src/core/cidr-set.ts'
 import { endpointKey } from '../../../src/core/endpoint.ts'
 import { readEndpointSlice } from '../../../src/discovery/endpoint-slice.ts'
-import { endpointsOfSlices } from '../../../src/discovery/endpoint-slices.ts'
+import { endpointsOfSlices } from '../../helpers/endpoints-of-slices.ts'
 import type { IpFamilyChoice } from '../../../src/discovery/one-per-pod.ts'
 
 /** A slice whose endpoints are `pod=address`, or an address that names no pod. */

@@ -4,7 +4,7 @@ import t from 'tap'
 import { CidrSet } from '../../../src/core/cidr-set.ts'
 import { type Endpoint, endpointKey } from '../../../src/core/endpoint.ts'
 import { readEndpointSlice } from '../../../src/discovery/endpoint-slice.ts'
-import { endpointsOfSlices } from '../../../src/discovery/endpoint-slices.ts'
+import { endpointsOfSlices } from '../../helpers/endpoints-of-slices.ts'
 import { usableEndpoints } from '../../../src/discovery/usable-endpoints.ts'
 import { jsonLines } from '../../../src/kube/json-lines.ts'
 

@@ -10,7 +10,7 @@ t.test('tells its endpoints at once, each once, all ready', async (t) => {
     { address: '127.0.0.1', port: 9001, ready: true, serving: true, terminating: false },
     { address: 'fd00::1', port: 80, ready: true, serving: true, terminating: false }
   ]])
-  t.strictSame(source.status(), { kind: 'static', synced: true, lastSyncWallMs: 5, restarts: 0, lastError: undefined, ignored: [] })
+  t.strictSame(source.status(), { kind: 'static', synced: true, lastSyncWallMs: 5, restarts: 0, lastError: undefined, ignored: [], whyNone: 'the list of its endpoints is empty' })
   source.stop()
 })
 

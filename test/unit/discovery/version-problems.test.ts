@@ -52,6 +52,7 @@ function registryOf (items: readonly unknown[] | undefined, more: { readonly nam
     allowAddresses: [],
     ...more,
     onEndpoints: () => {},
+    onEndpointChange: () => {},
     onProblem: (_route, _version, problem) => { told.push(problem) },
     onFailure: (failure) => { failures.push(failure) }
   })

@@ -9,6 +9,9 @@ import { EndpointHealth } from '../../../src/health/endpoint-health.ts'
 import type { EndpointOutcome } from '../../../src/health/endpoint-outcome.ts'
 import { VersionHealth } from '../../../src/health/version-health.ts'
 import { ejectionPolicy, healthPolicy, SUCCESS_RATE } from '../../helpers/health-policy.ts'
+import { memberSetter } from '../../helpers/set-members.ts'
+
+const setMembers = memberSetter()
 
 class Member {
   readonly health: EndpointHealth
@@ -33,7 +36,7 @@ function simulate (seconds: number, balancing: RouteConfig['balancing'], behavio
   const random = new Random(1)
   const members = Array.from({ length: 5 }, (_, index) => new Member(index))
   const version = new VersionHealth<Member>(healthPolicy({ ejection: ejectionPolicy({ successRate: SUCCESS_RATE }) }), () => {})
-  version.setMembers(members, 0)
+  setMembers(version, members, 0)
   const balancer = createBalancer(balancing, 'version', () => random.nextInt32())
   const due = new Map<number, (() => void)[]>()
   const result = Array.from({ length: seconds }, () => ({ failed: 0, byBad: 0 }))

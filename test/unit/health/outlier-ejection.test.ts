@@ -2,6 +2,9 @@ import t from 'tap'
 import { EndpointHealth } from '../../../src/health/endpoint-health.ts'
 import { OutlierEjection, type EjectionEvent, type EjectionPolicy } from '../../../src/health/outlier-ejection.ts'
 import { ejectionPolicy, SUCCESS_RATE } from '../../helpers/health-policy.ts'
+import { memberSetter } from '../../helpers/set-members.ts'
+
+const setMembers = memberSetter()
 
 const endpoints = (count: number) => Array.from({ length: count }, (_, n) => new EndpointHealth(`10.0.0.${n + 1}:80`))
 
@@ -9,7 +12,7 @@ function ejecting (count: number, different: Partial<EjectionPolicy> = {}) {
   const members = endpoints(count)
   const events: EjectionEvent[] = []
   const ejection = new OutlierEjection(ejectionPolicy(different), event => { events.push(event) })
-  ejection.setMembers(members, 0)
+  setMembers(ejection, members, 0)
   const fail = (index: number, times: number, nowMs: number) => {
     const endpoint = members[index]
     for (let n = 0; n < times; n++) if (endpoint !== undefined) ejection.failed(endpoint, 'status_503', nowMs)
@@ -157,7 +160,7 @@ t.test('without a limit nothing is ejected for failures in a row', async t => {
 t.test('an ejection outlives updates of the members', async t => {
   const { members, ejection, fail, ejected } = ejecting(3)
   fail(0, 5, 0)
-  ejection.setMembers([...members, ...endpoints(2)], 3_000)
+  setMembers(ejection, [...members, ...endpoints(2)], 3_000)
   t.same(ejected(), [1, 0, 0])
   ejection.tick(10_000)
   t.same(ejected(), [0, 0, 0])
@@ -165,7 +168,7 @@ t.test('an ejection outlives updates of the members', async t => {
 
 t.test('an endpoint that is no member any more is not ejected', async t => {
   const { members, ejection, fail, ejected } = ejecting(3)
-  ejection.setMembers(members.slice(1), 0)
+  setMembers(ejection, members.slice(1), 0)
   fail(0, 50, 0)
   t.same(ejected(), [0, 0, 0])
 })
@@ -174,7 +177,7 @@ t.test('an ejection made elsewhere ends here, when its own version has gone', as
   const { members, ejection, fail, ejected } = ejecting(3)
   fail(0, 5, 0)
   const other = new OutlierEjection(ejectionPolicy(), () => {})
-  other.setMembers(members, 500)
+  setMembers(other, members, 500)
   t.equal(other.nextDueMs, 10_000)
   other.tick(10_000)
   t.same(ejected(), [0, 0, 0])
@@ -243,8 +246,8 @@ t.test('totals that wrap around at 32 bits do no harm', async t => {
   const { members, ejection, ejected } = ejecting(3, { successRate: SUCCESS_RATE })
   const wrap = (endpoint: EndpointHealth) => Object.defineProperty(endpoint, 'requests', { get: () => -2_147_483_548, configurable: true })
   for (const endpoint of members) Object.defineProperty(endpoint, 'requests', { get: () => 2_147_483_548, configurable: true })
-  ejection.setMembers([], 0)
-  ejection.setMembers(members, 0)
+  setMembers(ejection, [], 0)
+  setMembers(ejection, members, 0)
   members.forEach(wrap)
   for (let n = 0; n < 150; n++) members[1]?.failed()
   ejection.tick(10_000)

@@ -143,6 +143,19 @@ t.test('a replacement gets the latest ticket keys and certificates before it lis
   t.match(worker(2).received.at(-2), { listener: 'other', material: material('theirs') })
 })
 
+t.test('a change of endpoints is told as one, and a replacement is told what all changes have come to', async t => {
+  const { pool, clock, worker } = await createOpenPool()
+  const others = Array.from({ length: 3 }, (_, index) => ({ ...ENDPOINT, port: 90 + index }))
+  pool.sendEndpoints('hello', 'v1', [ENDPOINT, ...others])
+  const change = { set: [{ ...ENDPOINT, port: 99 }], gone: [`${ENDPOINT.address}:91`] }
+  pool.sendEndpointChange('hello', 'v1', change)
+  t.same(worker(1).received.at(-1), { type: 'endpoint-change', route: 'hello', version: 'v1', change })
+  t.same([pool.knowsEndpoints('hello', 'v1'), pool.knowsEndpoints('hello', 'v2')], [true, false])
+  worker(0).die()
+  clock.advance(100)
+  t.match(worker(2).received[1], { type: 'endpoints', endpoints: [ENDPOINT.port, 90, 92, 99].map(port => ({ port })) })
+})
+
 t.test('a worker that dies is counted and replaced, and the replacement gets the latest of everything before it listens', async t => {
   const { pool, clock, log, worker, workers, counts } = await createOpenPool()
   void pool.publish({ route: 'hello', epoch: 2, weights: { v1: 7 } }, 1_000)

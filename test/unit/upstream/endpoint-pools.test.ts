@@ -53,6 +53,23 @@ t.test('an update with the same endpoints keeps their pools', async t => {
   t.ok(before.every(pool => pool !== undefined && after.includes(pool)))
 })
 
+t.test('a change touches the pools of what it names, and no others', async t => {
+  const { pools, version } = setUp()
+  const first = version()
+  const others = Array.from({ length: 50 }, (_, index) => endpoint(100 + index))
+  first.update([endpoint(1), ...others])
+  const asked: number[] = []
+  const acquire = pools.acquire.bind(pools)
+  pools.acquire = (target, transport) => {
+    asked.push(target.port)
+    return acquire(target, transport)
+  }
+  first.change({ set: [endpoint(1, { ready: false }), endpoint(2)], gone: ['127.0.0.1:100'] })
+  t.same(asked, [2])
+  const picked = new Set(Array.from({ length: 100 }, () => first.pick(0, [])?.port))
+  t.same([picked.size, picked.has(1), picked.has(100), picked.has(2)], [50, false, false, true])
+})
+
 t.test('endpoints that are not ready get nothing, unless all that is left is terminating and serves', async t => {
   const { version } = setUp()
   const first = version()

@@ -18,11 +18,26 @@ export class VersionMap<Value> {
     else versions.set(version, value)
   }
 
+  /** The value of a version; made and kept when there is none. */
+  getOrCreate (route: string, version: string, create: () => Value): Value {
+    const known = this.get(route, version)
+    if (known !== undefined) return known
+    const value = create()
+    this.set(route, version, value)
+    return value
+  }
+
   delete (route: string, version: string): void {
     const versions = this.#routes.get(route)
     if (versions === undefined) return
     versions.delete(version)
     if (versions.size === 0) this.#routes.delete(route)
+  }
+
+  /** Forgets the versions that are not among these. */
+  retain (routes: ReadonlyArray<{ readonly name: string, readonly versions: ReadonlyArray<{ readonly name: string }> }>): void {
+    const present = new Map(routes.map(({ name, versions }) => [name, new Set(versions.map(version => version.name))]))
+    for (const [{ route, version }] of [...this.entries()]) if (present.get(route)?.has(version) !== true) this.delete(route, version)
   }
 
   * entries (): Generator<readonly [VersionRef, Value]> {
