@@ -29,6 +29,6 @@ COPY bin bin
 COPY config/weir.schema.json config/
 # Everything above belongs to root and is only read. A number, so that Kubernetes can check runAsNonRoot.
 USER 65532:65532
-EXPOSE 8080 9901
+EXPOSE 8080 9901 9902
 ENTRYPOINT ["node", "/app/bin/weir.cjs"]
 CMD ["run", "--config", "/etc/weir/config/weir.yaml"]

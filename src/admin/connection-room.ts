@@ -9,8 +9,8 @@ export interface Guest {
   /** The address at the other end; empty when it is gone already. */
   readonly peer: string
   /**
-   * `idle`: no whole head of a request is here that has no answer. `unproven`: there is one, of somebody who has shown no right to
-   * ask; it is answered at once, so it lasts only while its answer is not read. `busy`: somebody who may ask waits for an answer.
+   * `idle`: nothing is here, or a part of a head. `unproven`: a request of somebody who has shown no right to ask waits for its
+   * turn, or its answer is not read. `busy`: somebody who may ask waits for an answer.
    */
   readonly state: 'idle' | 'unproven' | 'busy'
   destroy (): void

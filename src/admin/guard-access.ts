@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { localDefence } from './local-defence.ts'
 import { tellProven } from './pace-connections.ts'
+import type { ProblemCode } from './problem.ts'
 import { ProblemError } from './problem-error.ts'
 import type { Role, TokenBook, TokenHolder } from './token-book.ts'
 
@@ -39,21 +40,39 @@ export function guardAccess (app: FastifyInstance, tokens: TokenBook): void {
   })
 }
 
+/** May who asks read more than everybody? For resources that are public in part; refuses nobody. */
+export async function mayRead (request: FastifyRequest, tokens: TokenBook): Promise<boolean> {
+  return tokens.open ? refusalOf(request) === undefined : await holderOf(request, tokens) !== undefined
+}
+
 function defendLocal (request: FastifyRequest): void {
+  const refusal = refusalOf(request)
+  if (refusal !== undefined) throw new ProblemError(refusal, { detail: 'configure admin.tokens to use the API from elsewhere' })
+}
+
+function refusalOf (request: FastifyRequest): ProblemCode | undefined {
   const fetchSite = request.headers['sec-fetch-site']
-  const refusal = localDefence({
+  return localDefence({
     method: request.method,
     peer: request.socket.remoteAddress,
     host: request.headers.host,
     origin: request.headers.origin,
     fetchSite: typeof fetchSite === 'string' ? fetchSite : undefined
   })
-  if (refusal !== undefined) throw new ProblemError(refusal, { detail: 'configure admin.tokens to use the API from elsewhere' })
+}
+
+function presentedBy (request: FastifyRequest): string | undefined {
+  return /^bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '')?.[1]
+}
+
+async function holderOf (request: FastifyRequest, tokens: TokenBook): Promise<TokenHolder | undefined> {
+  const presented = presentedBy(request)
+  return presented === undefined ? undefined : await tokens.find(presented)
 }
 
 async function authenticate (request: FastifyRequest, reply: FastifyReply, tokens: TokenBook, access: Role): Promise<TokenHolder> {
-  const presented = /^bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '')?.[1]
-  const holder = presented === undefined ? undefined : await tokens.find(presented)
+  const presented = presentedBy(request)
+  const holder = await holderOf(request, tokens)
   if (holder === undefined) {
     // RFC 6750 section 3: no error code when no token was sent.
     void reply.header('www-authenticate', `Bearer realm="weir"${presented === undefined ? '' : ', error="invalid_token"'}`)

@@ -61,7 +61,7 @@ export class PacedConnection extends Duplex implements Guest {
   }
 
   get state (): Guest['state'] {
-    if (this.#request === undefined) return 'idle'
+    if (this.#request === undefined) return this.#turn === 'waiting' ? 'unproven' : 'idle'
     return this.#proven ? 'busy' : 'unproven'
   }
 

@@ -44,16 +44,24 @@ export function checkAdmin (admin: AdminConfig): readonly Finding[] {
     ...findDuplicates(admin.tokens.map((token) => token.file), (index) => ['admin', 'tokens', index, 'file'], (first) =>
       `is the same as ${first}; each token needs its own`)
   ]
+  if (admin.probes !== undefined) {
+    findings.push(...checkAddress(['admin', 'probes', 'address'], admin.probes.address))
+    if (overlaps(admin, admin.probes)) findings.push(fault(['admin', 'probes', 'port'], 'is the port of the admin API, which answers probes too; use another one, or leave admin.probes out'))
+  }
   if (isIP(admin.address) !== 0 && !isLoopback(admin.address) && admin.tokens.length === 0) {
     findings.push(fault(['admin', 'address'], 'lets everyone who can reach it change traffic: add admin.tokens, or listen on a loopback address such as 127.0.0.1'))
   }
   return findings
 }
 
-/** The admin API and a listener can't share an address and port. */
+/** The admin API, its port for probes and a listener can't share an address and port. */
 export function checkAdminApart (admin: AdminConfig, listeners: Config['listeners']): readonly Finding[] {
-  const index = listeners.findIndex((listener) => overlaps(listener, admin))
-  return index === -1 ? [] : [fault(['admin', 'port'], `is the port of listeners[${index}]; use another one`)]
+  return [...checkApart(admin, ['admin'], listeners), ...(admin.probes === undefined ? [] : checkApart(admin.probes, ['admin', 'probes'], listeners))]
+}
+
+function checkApart (bound: Bound, path: ConfigPath, listeners: Config['listeners']): readonly Finding[] {
+  const index = listeners.findIndex((listener) => overlaps(listener, bound))
+  return index === -1 ? [] : [fault([...path, 'port'], `is the port of listeners[${index}]; use another one`)]
 }
 
 function checkAddress (path: ConfigPath, address: string): readonly Finding[] {

@@ -187,8 +187,12 @@ export const ConfigSchema = Type.Object({
   admin: Type.Object({
     address: Type.String({ default: '127.0.0.1', minLength: 1, description: 'The IP address of the admin API.' }),
     port: Type.Integer({ minimum: 1, maximum: 65535, default: 9901, description: 'The TCP port of the admin API.' }),
+    probes: Type.Optional(Type.Object({
+      address: Type.String({ default: '0.0.0.0', minLength: 1, description: 'The IP address for probes; `0.0.0.0` or `::` for all.' }),
+      port: port('The TCP port for probes.')
+    }, { ...strict, description: 'A port of its own for `/healthz` and `/readyz` and nothing else, where no client of the admin API can be in the way of a probe. Both are on the port of the admin API too.' })),
     tokens: Type.Array(TokenSchema, { default: [], maxItems: 1_000, description: 'Who may use the API. Without any, it is open, and may then listen on loopback only.' })
-  }, { ...strict, default: {}, description: 'The admin API. A change of address or port needs a restart.' }),
+  }, { ...strict, default: {}, description: 'The admin API. A change of address, port or probes needs a restart.' }),
   state: Type.Object({
     store: Type.Union([Type.Literal('memory'), Type.Literal('file')], { default: 'memory', description: '`memory` forgets run-time weights at exit; `file` keeps them.' }),
     path: Type.String({ default: './.weir/state.json', minLength: 1, description: 'The file of the file store.' })

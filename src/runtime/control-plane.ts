@@ -2,9 +2,7 @@
  * The composition of Weir: configuration, store, discovery, workers, admin API. It wires and starts; it decides nothing.
  */
 import { availableParallelism } from 'node:os'
-import type { FastifyInstance } from 'fastify'
 import type { AdminDeps } from '../admin/admin-deps.ts'
-import { closeAdminApp } from '../admin/close-admin-app.ts'
 import { TokenBook } from '../admin/token-book.ts'
 import { configFileOf, type ConfigSources } from '../config/load.ts'
 import { formatFault } from '../config/config-error.ts'
@@ -28,6 +26,7 @@ import { ObservedShares } from '../telemetry/observed-share.ts'
 import type { ProcessLogger } from '../telemetry/process-logger.ts'
 import { PromCollector } from '../telemetry/prom-collector.ts'
 import { ThrottledLogger } from '../telemetry/throttled-logger.ts'
+import { AdminPorts } from './admin-ports.ts'
 import { AuthorityFiles } from './authority-files.ts'
 import type { CertificateStore } from './certificate-store.ts'
 import { createDiscovery } from './create-discovery.ts'
@@ -35,7 +34,6 @@ import { createProber } from './create-prober.ts'
 import { dataPlaneOptions, routeSpecs } from './data-plane-options.ts'
 import { HealthBook } from './health-book.ts'
 import type { HealthProber } from './health-prober.ts'
-import { explainListenError } from './listen-error.ts'
 import { openCertificates } from './open-certificates.ts'
 import { openStore } from './open-store.ts'
 import { packageVersion } from './package-version.ts'
@@ -75,7 +73,7 @@ export class ControlPlane {
   #config: Config
   #store: StateStore<TrafficState> | undefined
   #traffic: TrafficControl | undefined
-  #admin: FastifyInstance | undefined
+  #admin: AdminPorts | undefined
   #watcher: ConfigWatcher | undefined
   #reloading: Promise<void> = Promise.resolve()
   /** Not ready any more, though all goes on as usual until it drains. */
@@ -156,8 +154,6 @@ export class ControlPlane {
     // The workers load while this thread goes on. They listen last.
     this.#pool.start()
     await probeListeners(config.listeners)
-    // Half of what this thread loads, so it is loaded only now.
-    const { createAdminApp } = await import('../admin/app.ts')
     this.#store = await openStore(config.state, clock, log)
     this.#traffic = await TrafficControl.open({ store: this.#store, publisher: this.#pool, clock, log })
     await this.#tokens.load()
@@ -172,8 +168,7 @@ export class ControlPlane {
     }, configFileOf(sources))
     this.#gate.start()
     await this.#apply(config)
-    this.#admin = createAdminApp(this.#adminDeps(this.#traffic))
-    await listenAdmin(this.#admin, config.admin)
+    this.#admin = await AdminPorts.open(config.admin, this.#adminDeps(this.#traffic))
     await this.#pool.listen()
     this.#ticker.start()
     this.#metrics.configLoaded()
@@ -190,7 +185,8 @@ export class ControlPlane {
       version: packageVersion(),
       workers: this.#pool.workerCount,
       listeners: config.listeners.map(({ address, port }) => `${address}:${port}`).join(' '),
-      admin: `${config.admin.address}:${config.admin.port}`
+      admin: `${config.admin.address}:${config.admin.port}`,
+      ...(config.admin.probes === undefined ? {} : { probes: `${config.admin.probes.address}:${config.admin.probes.port}` })
     })
   }
 
@@ -231,7 +227,8 @@ export class ControlPlane {
       const needRestart = findRestartOnlyChanges(before, loaded.config)
       // What was opened at the start stays as it is, and so do the options that say so.
       const { listeners, workers, state, kubernetes } = before
-      const admin = { ...loaded.config.admin, address: before.admin.address, port: before.admin.port }
+      const { address, port, probes } = before.admin
+      const admin = { tokens: loaded.config.admin.tokens, address, port, ...(probes === undefined ? {} : { probes }) }
       const config = { ...loaded.config, listeners, workers, state, kubernetes, admin }
       try {
         await this.#authorities.load(config, configFileOf(this.#deps.sources))
@@ -340,19 +337,9 @@ export class ControlPlane {
     this.#certificates?.stop()
     await this.#prober.stop()
     await this.#discovery.stop()
-    if (this.#admin !== undefined) await closeAdminApp(this.#admin, this.#deps.clock, insisted)
+    await this.#admin?.close(insisted)
     await this.#traffic?.close()
     await this.#store?.close()
     await this.#accessLog.close()
-  }
-}
-
-/** @throws Error naming the admin API when its address or port can't be opened */
-async function listenAdmin (app: FastifyInstance, { address, port }: Config['admin']): Promise<void> {
-  try {
-    await app.listen({ host: address, port })
-  } catch (cause) {
-    const reason = await explainListenError(cause, { address, port, option: 'admin.port' })
-    throw new Error(`the admin API can't be opened on ${address} port ${port}: ${reason}`, { cause })
   }
 }

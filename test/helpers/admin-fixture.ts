@@ -36,6 +36,8 @@ export interface AdminFixture {
   readonly asked: ExplainQuery[]
   /** What is missing for readiness. */
   readonly missing: string[]
+  /** Versions without a first list of endpoints. */
+  readonly waiting: string[]
   /** What every version still has. */
   readonly left: { inFlight: number, tunnels: number }
 }
@@ -59,6 +61,7 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
   await tokens.load()
   const asked: ExplainQuery[] = []
   const missing: string[] = []
+  const waiting: string[] = []
   const left = { inFlight: 0, tunnels: 0 }
   const deps: AdminDeps = {
     clock,
@@ -67,14 +70,16 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
     traffic,
     details: (route) => route === 'hello' ? helloDetails() : undefined,
     drain: (route, version) => route === 'hello' && ['stable', 'canary'].includes(version) ? drainOf(version, left) : undefined,
-    readiness: () => ({ ready: missing.length === 0, own: missing, waiting: 0, ofVersions: () => [] }),
+    readiness: () => ({
+      ready: missing.length + waiting.length === 0, own: missing, waiting: waiting.length, ofVersions: () => waiting.map((version) => `version "${version}" waits`)
+    }),
     metrics: options.metrics ?? (async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'weir_up 1\n' })),
     explain: async (query) => {
       asked.push(query)
       return query.route === 'hello' ? explainHello(query) : undefined
     }
   }
-  return { app: createAdminApp(deps, options.limits), clock, log, publisher, traffic, tokens, asked, missing, left }
+  return { app: createAdminApp(deps, options.limits), clock, log, publisher, traffic, tokens, asked, missing, waiting, left }
 }
 
 /** A version without a weight. */

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import t from 'tap'
 import { adminFixture } from '../../helpers/admin-fixture.ts'
 import { ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
@@ -89,6 +90,28 @@ t.test('health is always well, readiness gives its reasons', async (t) => {
   t.equal(unready.statusCode, 503)
   t.same(unready.json(), { ready: false, reasons: ['listener web is not open'] })
   t.same((await app.inject('/healthz')).json(), { status: 'ok' })
+})
+
+t.test('readiness names routes to those who may read them, and tells others how many wait', async (t) => {
+  const file = join(t.testdir({ token: 'viewer-token-0123456789' }), 'token')
+  const closed = await adminFixture({ tokens: [{ name: 'look', role: 'viewer', file }] })
+  const open = await adminFixture()
+  for (const { waiting } of [open, closed]) waiting.push('secret')
+  const named = { ready: false, reasons: ['version "secret" waits'] }
+  const counted = { ready: false, reasons: ['1 version has not had its first list of endpoints'] }
+  const ask = async ({ app }: typeof open, headers: Record<string, string>, remoteAddress = '127.0.0.1') => {
+    const answer = await app.inject({ url: '/readyz', headers: { host: 'localhost', ...headers }, remoteAddress })
+    t.equal(answer.statusCode, 503)
+    return answer.json<object>()
+  }
+  t.same(await ask(closed, { authorization: 'Bearer viewer-token-0123456789' }), named)
+  t.same(await ask(closed, {}), counted)
+  t.same(await ask(closed, { authorization: 'Bearer another-token-0123456789' }), counted, 'and nobody is refused')
+  t.same(await ask(open, {}), named)
+  t.same(await ask(open, {}, '10.0.0.9'), counted, 'not another machine')
+  t.same(await ask(open, { host: 'evil.example' }), counted, 'nor a web site in the browser of this one')
+  closed.waiting.push('another')
+  t.same(await ask(closed, {}), { ready: false, reasons: ['2 versions have not had their first list of endpoints'] })
 })
 
 t.test('metrics come as the collector made them', async (t) => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
 import { loadConfig } from '../../../src/config/load.ts'
@@ -58,11 +59,12 @@ t.test('ports of the configuration, the container, the probes and the Services a
   const ports = new Map(listAt(container, 'ports').map((port) => [at(port, 'name'), at(port, 'containerPort')]))
   for (const file of CONFIGS) {
     const { config } = await configOf(file)
-    t.same([...ports], [...config.listeners.map(({ name, port }): unknown[] => [name, port]), ['admin', config.admin.port]], file)
-    t.equal(config.admin.address, '0.0.0.0', 'the kubelet has to reach the probes')
+    t.same([...ports], [...config.listeners.map(({ name, port }): unknown[] => [name, port]), ['admin', config.admin.port], ['probes', config.admin.probes?.port]], file)
+    t.equal(config.admin.address, '0.0.0.0', 'Prometheus has to reach it')
+    t.equal(config.admin.probes?.address, '0.0.0.0', 'the kubelet has to reach it')
     t.ok(config.listeners.every(({ address }) => address === '0.0.0.0'))
   }
-  for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe']) t.equal(at(container, `${probe}.httpGet.port`), 'admin', probe)
+  for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe']) t.equal(at(container, `${probe}.httpGet.port`), 'probes', probe)
   t.equal(at(container, 'readinessProbe.httpGet.path'), '/readyz')
   t.equal(at(container, 'livenessProbe.httpGet.path'), '/healthz')
   const targets = services.flatMap((service) => listAt(service, 'spec.ports').map((port) => at(port, 'targetPort')))
@@ -73,6 +75,22 @@ t.test('ports of the configuration, the container, the probes and the Services a
 t.test('the proxy and the admin API are published by different Services', async (t) => {
   t.same(listAt(findObject(services, 'Service', 'weir'), 'spec.ports').map((port) => at(port, 'name')), ['web'])
   t.same(listAt(findObject(services, 'Service', 'weir-admin'), 'spec.ports').map((port) => at(port, 'name')), ['admin'])
+})
+
+t.test('the network lets clients reach the proxy, the kubelet the probes, and only pods with the label the admin API', async (t) => {
+  const policy = findObject(readManifests('base/network-policy.yaml'), 'NetworkPolicy', 'weir')
+  t.ok(listAt(kustomization, 'resources').includes('network-policy.yaml'))
+  t.same(at(policy, 'spec.policyTypes'), ['Ingress'])
+  const [label] = listAt(kustomization, 'labels').map((each) => at(each, 'pairs'))
+  t.same(at(policy, 'spec.podSelector'), { matchLabels: label }, 'the pods of Weir and no others')
+  t.same(at(policy, 'spec.ingress'), [
+    { ports: [{ port: 'web' }, { port: 'probes' }] },
+    { from: [{ namespaceSelector: {}, podSelector: { matchExpressions: [{ key: 'weir/admin-client', operator: 'In', values: ['true'] }] } }], ports: [{ port: 'admin' }] }
+  ])
+  const allowed = listAt(policy, 'spec.ingress').flatMap((rule) => listAt(rule, 'ports').map((port) => at(port, 'port')))
+  t.same(allowed.sort(), listAt(container, 'ports').map((port) => at(port, 'name')).sort(), 'every port of the container has a rule')
+  const guide = readFileSync(path.join(DEPLOY, 'README.md'), 'utf8')
+  t.match(guide, 'weir/admin-client: "true"', 'the guide says which label')
 })
 
 t.test('the files that the configuration names are mounted, and only state can be written', async (t) => {

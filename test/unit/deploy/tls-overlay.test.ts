@@ -27,6 +27,12 @@ t.test('the ports of the listener, the container and the Service agree, and the 
   t.same(config.listeners.filter(({ tls }) => tls === undefined).map(({ name, redirectToHttps }) => [name, redirectToHttps?.port]), [['web', at(listAt(service, 'spec.ports')[0], 'port')]])
 })
 
+t.test('the network lets clients reach the port of https too', async (t) => {
+  t.same(parse(readFileSync(path.join(DEPLOY, 'overlays/tls/network-policy.yaml'), 'utf8')), [{ op: 'add', path: '/spec/ingress/0/ports/-', value: { port: 'secure' } }])
+  const [kustomization] = readManifests('overlays/tls/kustomization.yaml')
+  t.match(listAt(kustomization, 'patches').at(-1), { path: 'network-policy.yaml', target: { kind: 'NetworkPolicy', name: 'weir' } })
+})
+
 t.test('everything but the listeners is as in the base', async (t) => {
   const read = (file: string): Record<string, unknown> => ({ ...parse(readFileSync(path.join(DEPLOY, file), 'utf8')), listeners: undefined })
   t.same(read('overlays/tls/weir.yaml'), read('base/weir.yaml'))

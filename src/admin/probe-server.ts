@@ -1,0 +1,68 @@
+/**
+ * The port for probes: `/healthz` and `/readyz` as the admin API has them, and nothing else. It has places and turns of its own,
+ * so nothing that clients of the admin API do is in the way of a probe.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Clock } from '../core/clock.ts'
+import type { Readiness } from './admin-deps.ts'
+import { paceConnections, READ_AHEAD_BYTES } from './pace-connections.ts'
+import { PROBLEM_TYPE, problemBody, type ProblemCode } from './problem.ts'
+import { readinessForAll } from './readiness-answer.ts'
+import { refuseConnect } from './refuse-connect.ts'
+import { answerClientError } from './send-problem.ts'
+
+/** A probe comes on a connection of its own, asks at once and leaves. */
+const LIMITS = { maxConnections: 64, maxConnectionsPerPeer: 16, unprovenPerWindow: 10 }
+const HEADER_BYTES = 8_192
+const TIMEOUT_MS = 5_000
+
+export interface ProbeDeps {
+  readonly clock: Clock
+  readonly readiness: () => Readiness
+}
+
+/** A server that does not listen yet. */
+export function createProbeServer ({ clock, readiness }: ProbeDeps): Server {
+  const server = createServer({
+    maxHeaderSize: HEADER_BYTES,
+    requestTimeout: TIMEOUT_MS,
+    headersTimeout: TIMEOUT_MS,
+    keepAliveTimeout: TIMEOUT_MS,
+    connectionsCheckingInterval: 1_000,
+    highWaterMark: READ_AHEAD_BYTES,
+    requireHostHeader: false
+  }, (request, response) => { answer(request, response, readiness) })
+  server.setTimeout(TIMEOUT_MS)
+  server.on('clientError', answerClientError)
+  paceConnections(server, LIMITS, clock)
+  refuseConnect(server)
+  return server
+}
+
+function answer (request: IncomingMessage, response: ServerResponse, readiness: ProbeDeps['readiness']): void {
+  const path = request.url?.replace(/\?.*$/, '')
+  if (path !== '/healthz' && path !== '/readyz') {
+    sendProblem(response, 'not_found', 'this port has /healthz and /readyz')
+  } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD')
+    sendProblem(response, 'method_not_allowed', 'the resource has GET, HEAD')
+  } else if (path === '/healthz') {
+    send(response, 200, { status: 'ok' })
+  } else {
+    const found = readinessForAll(readiness())
+    send(response, found.ready ? 200 : 503, found)
+  }
+}
+
+function sendProblem (response: ServerResponse, code: ProblemCode, detail: string): void {
+  const body = problemBody(code, { detail })
+  send(response, body.status, body, PROBLEM_TYPE)
+}
+
+function send (response: ServerResponse, status: number, body: object, type = 'application/json; charset=utf-8'): void {
+  const text = JSON.stringify(body)
+  response.writeHead(status, {
+    'content-type': type, 'content-length': Buffer.byteLength(text), 'cache-control': 'no-store', 'x-content-type-options': 'nosniff'
+  })
+  response.end(text)
+}
