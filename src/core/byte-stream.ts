@@ -3,6 +3,8 @@
  * chunk: bytes arrive in a buffer that the reader gave, and a write says at once whether the kernel took all of it.
  */
 
+import type { SocketEnds } from './socket-ends.ts'
+
 export interface ByteStreamHandler {
   /**
    * Bytes have arrived in `buf[start, end)`. They are valid during the call only, unless the buffer is the handler's own.
@@ -30,6 +32,11 @@ export interface ByteStream {
   readonly writePending: boolean
   /** After onEnd: has the peer answered what was written with a reset? No event tells of it. False where it can't be known for sure. */
   isReset (): boolean
+  /**
+   * While nothing is read and nothing waits to be written, no event tells of a reset: looks for one, and closes the stream then.
+   * @returns the ends of the connection, when nothing is read; undefined otherwise
+   */
+  look (): SocketEnds | undefined
   /** Bytes received from now on come in this buffer. From within onBytes it costs nothing; else the next read is copied to it. */
   readInto (buffer: ReadBuffer): void
   /** Stops and resumes reading. */

@@ -13,6 +13,13 @@ export interface Deadlined {
    * @param over the time for that is over: it ends now
    */
   drain? (over: boolean): void
+  /**
+   * Looks after a connection that is not read: it ends itself when its peer has reset it.
+   * @returns the key under which the system knows it, when it has not been read for a while; undefined otherwise
+   */
+  look? (): string | undefined
+  /** The peer has sent a FIN, behind what has been read. */
+  onEndSeen? (): void
   /** Where the object stands in the list; kept by Deadlines. */
   deadlineIndex: number
 }

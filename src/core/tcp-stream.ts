@@ -10,6 +10,7 @@
 import net from 'node:net'
 import type { ByteStream, ByteStreamHandler, ReadBuffer } from './byte-stream.ts'
 import { ReadFeed, type ReadSource } from './read-feed.ts'
+import { endsOf, type SocketEnds } from './socket-ends.ts'
 
 /** What libuv's stream handle offers in Node 26. */
 interface StreamHandle {
@@ -162,6 +163,15 @@ export class TcpStream implements ByteStream, ReadSource {
   /** A write of nothing: it sends nothing, and fails on a connection that is gone. */
   isReset (): boolean {
     return this.#handle !== undefined && this.#pendingWrites === 0 && this.#handle.writeBuffer(null, NOTHING) !== 0
+  }
+
+  look (): SocketEnds | undefined {
+    if (!this.#feed.paused || this.#closed) return undefined
+    // Behind a FIN of its own every write fails.
+    if (this.#socket.writableEnded || !this.isReset()) return endsOf(this.#socket)
+    this.#failure ??= 'ECONNRESET'
+    this.#socket.destroy()
+    return undefined
   }
 
   write (bytes: Buffer): boolean {

@@ -27,6 +27,7 @@ interface ReadableHandle extends TlsHandle {
   useUserBuffer (buffer: Uint8Array): void
 }
 
+const NOTHING = Buffer.alloc(0)
 const DIRECT = supportsDirectHandles(process.versions.node)
 
 /** The handle of a TLS socket whose handshake is over; undefined where it must not be used. */
@@ -40,6 +41,16 @@ export function unsentBytes (transport: net.Socket): number {
   const handle = handleOf(transport)
   const bytes: unknown = handle === undefined ? 0 : Reflect.get(handle, 'writeQueueSize')
   return typeof bytes === 'number' ? bytes : 0
+}
+
+/** A write of nothing to a connection below TLS: it sends nothing, and fails on one that is gone. */
+export function isResetBelow (transport: net.Socket): boolean {
+  const handle = handleOf(transport)
+  return isWritable(handle) && unsentBytes(transport) === 0 && handle.writeBuffer(null, NOTHING) !== 0
+}
+
+function isWritable (handle: object | undefined): handle is { writeBuffer (request: null, bytes: Buffer): unknown } {
+  return handle !== undefined && typeof Reflect.get(handle, 'writeBuffer') === 'function'
 }
 
 /**

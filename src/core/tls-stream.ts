@@ -14,7 +14,8 @@ import tls from 'node:tls'
 import type { ByteStream, ByteStreamHandler, ReadBuffer } from './byte-stream.ts'
 import { ReadFeed, type ReadSource } from './read-feed.ts'
 import { watchTlsEnd } from './tls-end.ts'
-import { readDirectly, tlsHandleOf, unsentBytes, type TlsHandle } from './tls-handle.ts'
+import { endsOf, type SocketEnds } from './socket-ends.ts'
+import { isResetBelow, readDirectly, tlsHandleOf, unsentBytes, type TlsHandle } from './tls-handle.ts'
 
 /** Bytes written that the kernel has not taken, from which on a write says false. */
 export const MAX_QUEUED_BYTES = 65_536
@@ -167,6 +168,13 @@ export class TlsStream implements ByteStream, ReadSource {
 
   /** Whoever is in between could have made it. */
   isReset (): boolean { return false }
+
+  look (): SocketEnds | undefined {
+    if (!this.#feed.paused || this.gone) return undefined
+    if (this.#writing || this.#ending || !isResetBelow(this.#transport)) return endsOf(this.#transport)
+    this.#abandon('ECONNRESET')
+    return undefined
+  }
 
   write (bytes: Buffer): boolean {
     const socket = this.#socket

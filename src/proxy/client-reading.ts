@@ -5,6 +5,7 @@
  * used up during the call is copied out of it. A body is read into a buffer of the connection's own.
  */
 import type { ByteStream } from '../core/byte-stream.ts'
+import { socketKey } from '../core/socket-ends.ts'
 import { BodyBuffer, SMALL_READ_BYTES } from './body-buffer.ts'
 import type { DataPlane } from './data-plane.ts'
 import { SentAhead } from './sent-ahead.ts'
@@ -12,6 +13,8 @@ import { SentAhead } from './sent-ahead.ts'
 export class ClientReading {
   /** What came ahead of its turn. */
   readonly ahead = new SentAhead()
+  /** The client's FIN has been seen, behind what has been read. */
+  endSeen = false
   readonly #plane: DataPlane
   readonly #buffer: BodyBuffer
   #stream: ByteStream | null = null
@@ -19,6 +22,8 @@ export class ClientReading {
   #held = false
   /** The next read waits for a turn. */
   #resting = false
+  /** It was not read at the latest look. */
+  #looked = false
 
   constructor (plane: DataPlane) {
     this.#plane = plane
@@ -26,6 +31,14 @@ export class ClientReading {
   }
 
   attach (stream: ByteStream): void { this.#stream = stream }
+
+  /** Looks after a client that is not read. @returns its key, when it was not read at the look before either */
+  look (): string | undefined {
+    const ends = this.#stream?.look()
+    const again = this.#looked && ends !== undefined
+    this.#looked = ends !== undefined
+    return again && !this.endSeen ? socketKey(ends) : undefined
+  }
 
   /** Keeps bytes of the next requests. */
   stash (buf: Buffer, start: number, end: number): void {

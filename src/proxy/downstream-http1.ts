@@ -209,7 +209,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
 
   /** As long as a write waits for the client, the client is there. */
   #mayBeGone (): boolean {
-    return this.#peerEnded && this.#phase !== PHASE.tunnel && this.#stream?.writePending === false
+    return (this.#peerEnded || this.#reading.endSeen) && this.#phase !== PHASE.tunnel && this.#stream?.writePending === false
   }
 
   exchangeEnded (keep: boolean): void {
@@ -281,14 +281,23 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
         this.#exchange.downstreamGone()
         this.#destroy()
         return
-      case PHASE.answering:
-        if (this.#mayBeGone()) this.deadlineMs = Math.min(this.deadlineMs, this.#plane.clock.nowMs() + HALF_CLOSED_MS)
-        return
+      case PHASE.answering: return this.#hurry()
       case PHASE.tunnel:
         this.#tunnel?.onClientEnd()
         return
       default: this.#destroyOrClose()
     }
+  }
+
+  #hurry (): void {
+    if (this.#mayBeGone()) this.deadlineMs = Math.min(this.deadlineMs, this.#plane.clock.nowMs() + HALF_CLOSED_MS)
+  }
+
+  look (): string | undefined { return this.#reading.look() }
+
+  onEndSeen (): void {
+    this.#reading.endSeen = true
+    if (this.#exchange.active) this.#hurry()
   }
 
   #destroyOrClose (): void {

@@ -2,8 +2,7 @@
  * One request and its response: route, version, endpoint, attempts, and the bytes both ways. One object per client
  * connection, reused for each of its requests. Hot.
  */
-import { proxyErrorRow } from '../core/proxy-error.ts'
-import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import { proxyErrorRow, type ProxyErrorCode } from '../core/proxy-error.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { offeredUpgrade } from '../http1/upgrade.ts'
@@ -20,6 +19,7 @@ import type { DispatchEvents } from './dispatch-terms.ts'
 import type { Downstream } from './downstream.ts'
 import { ExchangeFacts } from './exchange-facts.ts'
 import type { ExchangeRecord } from './exchange-record.ts'
+import { ExchangeWaits, WAIT } from './exchange-waits.ts'
 import { failureAnswer } from './failure-answer.ts'
 import { finish } from './finish.ts'
 import type { Forwarding } from './forwarding.ts'
@@ -27,12 +27,11 @@ import { interimResponse } from './interim-response.ts'
 import { optionsAnswer } from './options-answer.ts'
 import { OutBuffer } from './out-buffer.ts'
 import { redirectAnswer } from './redirect-answer.ts'
+import { refuseRequest } from './refuse-request.ts'
 import { RequestRelay } from './request-relay.ts'
 import { ResponseRelay } from './response-relay.ts'
 import { Tunnel } from './tunnel.ts'
 
-/** What the deadline of the connection is for. */
-const WAIT = { response: 0, requestBody: 1, stream: 2, hold: 3 } as const
 const FIRST_GATEWAY_STATUS = 502
 
 export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEvents, ExchangeRecord {
@@ -51,9 +50,8 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
   #keepAlive = true
   /** The client waits for a 100 before it sends the body, or goes without. */
   #expects = false
-  #wait: number = WAIT.response
   #tunnel: Tunnel | null = null
-  #downstreamBlocked = false
+  readonly #waits: ExchangeWaits
 
   /** @param redirectPort every request is redirected to this port under https; undefined when they are served */
   constructor (plane: DataPlane, downstream: Downstream, forwarding: Forwarding, redirectPort: number | undefined) {
@@ -65,6 +63,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     this.#redirectPort = redirectPort
     this.#relay = new ResponseRelay(downstream, plane.date)
     this.#dispatch = new Dispatch(plane, this, this.#terms, this.logins)
+    this.#waits = new ExchangeWaits(plane, this.#request, this.#dispatch)
   }
 
   get endpoint (): string { return this.#dispatch.endpointKey }
@@ -76,12 +75,10 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
    */
   begin (head: RequestHead, piece: BodyPiece, mayKeep: boolean): void {
     this.#reset(head, piece)
-    if (!mayKeep) this.#keepAlive = false
-    const plane = this.#plane
-    const { maxConcurrentRequests, maxBodyBytes } = plane.settings.limits
-    plane.inFlight++
-    if (maxConcurrentRequests > 0 && plane.inFlight > maxConcurrentRequests) this.#fail('overloaded', '')
-    else if (maxBodyBytes > 0 && (head.length > maxBodyBytes || this.bytesIn > maxBodyBytes)) this.#fail('body_too_large', '')
+    this.#keepAlive = mayKeep && head.keepsAlive()
+    this.#plane.inFlight++
+    const refused = refuseRequest(this.#plane, head, this.bytesIn)
+    if (refused !== null) this.#fail(refused, '')
     else if (head.maxForwards === 0) this.#answerHere(head)
     else if (this.#redirectPort !== undefined) this.#redirect(head, this.#redirectPort)
     else this.#routeRequest(head, piece)
@@ -93,12 +90,10 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     this.#head = head
     this.#terms.begin(head)
     this.#toldClient = false
-    this.#keepAlive = head.keepsAlive()
     this.#expects = head.expectsContinue
     this.#request.reset(head, piece, this.startMs)
     this.#relay.reset()
     this.#dispatch.reset()
-    this.#downstreamBlocked = false
   }
 
   #routeRequest (head: RequestHead, piece: BodyPiece): void {
@@ -114,7 +109,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     if (head.upgradeLine >= 0) this.#terms.offered = head.upgrade = offeredUpgrade(head, route.policy.upgrades)
     const refused = this.#dispatch.begin(route)
     if (refused !== null) return this.#fail(refused, '')
-    this.#waitFor(piece.last ? WAIT.response : WAIT.requestBody)
+    this.#waitOn()
     this.#writeRequest(head, piece)
   }
 
@@ -145,14 +140,14 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
   /** The rest of the request's body waits until the endpoint has taken what there is. */
   #holdBody (): void {
     if (!this.#request.hold(this.#plane.recentMs)) return
-    if (this.#wait === WAIT.requestBody) this.#waitFor(WAIT.requestBody)
+    if (this.#waits.wait === WAIT.requestBody) this.#waitFor(WAIT.requestBody)
     this.#downstream.pauseBody()
   }
 
   #releaseBody (): void {
     if (!this.#request.letGo(this.#plane.recentMs)) return
     this.#downstream.resumeBody()
-    this.#waitFor(this.#relay.begun ? WAIT.stream : WAIT.requestBody)
+    this.#waitOn()
   }
 
   /** Another piece of the request's body. Its buffer is lent until the exchange asks for more. */
@@ -163,8 +158,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     const { maxBodyBytes } = this.#plane.settings.limits
     if (maxBodyBytes > 0 && this.bytesIn > maxBodyBytes) return this.giveUp('body_too_large', '')
     const taken = this.#request.writeBody(connection, piece, this.#dispatch.replayBytes)
-    if (this.#relay.begun) this.#waitFor(WAIT.stream)
-    else this.#waitFor(piece.last ? WAIT.response : WAIT.requestBody)
+    this.#waitOn()
     if (!taken) this.#holdBody()
   }
 
@@ -186,9 +180,9 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
 
   onInterimHead (head: ResponseHead): void {
     // RFC 9110 section 15.2: a 1.0 client does not know of interim responses.
-    if (this.minor === 0 || this.#downstreamBlocked) return
+    if (this.minor === 0) return
     this.#toldClient = true
-    this.#downstream.write(interimResponse(head))
+    if (!this.#downstream.write(interimResponse(head))) this.#block()
   }
 
   onResponseHead (head: ResponseHead, framing: number): void {
@@ -235,17 +229,22 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
   }
 
   #afterPiece (taken: boolean): void {
+    if (taken) this.#waitFor(WAIT.stream)
+    else this.#block()
+  }
+
+  /** The endpoint is not read until the client has taken what there is. */
+  #block (): void {
+    this.#waits.blocked.begin(this.#plane.recentMs)
     this.#waitFor(WAIT.stream)
-    if (taken) return
-    this.#downstreamBlocked = true
     this.#dispatch.connection?.pause()
   }
 
   /** Everything written to the client has been taken. */
   downstreamDrained (): void {
-    if (!this.#downstreamBlocked) return
-    this.#downstreamBlocked = false
-    this.#waitFor(WAIT.stream)
+    if (!this.#waits.blocked.owed) return
+    this.#waits.blocked.end()
+    this.#waitOn()
     this.#dispatch.connection?.resume()
   }
 
@@ -278,24 +277,32 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
   get replayable (): boolean { return this.#request.whole }
 
   redirected (): void {
-    this.#waitFor(this.#request.done ? WAIT.response : WAIT.requestBody)
+    this.#waitOn()
     this.#holdBody()
   }
 
   held (timeoutMs: number): void {
     this.#holdBody()
-    this.#wait = WAIT.hold
+    this.#waits.wait = WAIT.hold
     this.#downstream.waitFor(timeoutMs)
   }
 
   /** The deadline of what the exchange waits for has passed. */
   onDeadline (): void {
-    switch (this.#wait) {
+    switch (this.#waits.wait) {
       case WAIT.requestBody: return this.giveUp(...this.#request.overdue)
       case WAIT.response: return this.#answerOverdue()
       case WAIT.hold: return this.#fail('hold_timeout', '')
-      default: return this.giveUp(this.#downstreamBlocked ? 'client_gone' : this.#request.silentParty, 'timeouts.streamIdle')
+      default: return this.#streamOverdue()
     }
+  }
+
+  #streamOverdue (): void {
+    const { clientOwes } = this.#waits
+    if (!clientOwes || this.#relay.begun) return this.giveUp(clientOwes ? 'client_gone' : this.#request.silentParty, 'timeouts.streamIdle')
+    // Not even the interim responses: nothing can be said to it any more.
+    this.#downstream.abort(false)
+    this.downstreamGone()
   }
 
   #answerOverdue (): void {
@@ -376,6 +383,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
 
   #end (keep: boolean): void {
     this.active = false
+    this.#waits.blocked.end()
     this.#dispatch.end(this.error, this.status)
     this.#plane.inFlight--
     finish(this.#plane, this)
@@ -383,18 +391,10 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     this.#downstream.exchangeEnded(keep)
   }
 
-  #waitFor (wait: number): void {
-    this.#wait = wait
-    const { timeoutsMs, limits } = this.#plane.settings
-    switch (wait) {
-      case WAIT.requestBody: return this.#downstream.waitFor(this.#request.pieceTimeMs(this.#plane.recentMs, timeoutsMs.requestBody, limits.minBodyRate))
-      case WAIT.response: return this.#downstream.waitFor(this.#dispatch.answerTimeMs(timeoutsMs.upstreamResponse))
-      default: return this.#downstream.waitFor(timeoutsMs.streamIdle)
-    }
-  }
+  #waitFor (wait: number): void { this.#downstream.waitFor(this.#waits.for(wait)) }
+  #waitOn (): void { this.#downstream.waitFor(this.#waits.next(this.#relay.begun)) }
 
   requestHead (): RequestHead | null {
-    if (this.#head !== null) return this.#head
-    return this.#request.sentHead(this.#plane.sentHead)
+    return this.#head ?? this.#request.sentHead(this.#plane.sentHead)
   }
 }

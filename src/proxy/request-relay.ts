@@ -9,6 +9,7 @@ import { rewriteRequestHead, rewrittenHeadBound } from '../http1/rewrite-request
 import type { RequestAdditions } from '../http1/rewrite-request-head.ts'
 import { appendChunk, framePiece, PIECE_FRAMING_BYTES } from './body-piece.ts'
 import type { BodyPiece } from './body-piece.ts'
+import { OwedSince } from './owed-since.ts'
 import type { OutTarget, RequestTarget } from './out-buffer.ts'
 
 const MS_PER_S = 1_000
@@ -19,24 +20,30 @@ export class RequestRelay {
   done = false
   /** All that was sent lies in the connection's `out`, and can be sent again. */
   whole = false
-  /** The rest of the body waits for the endpoint. */
-  held = false
   /** It is the rate of the body, and not a silence, that the deadline of the next piece was set by. */
   tooSlow = false
   #framing: number = BODY.none
   /** When the body began, later by the time in which it was held. */
   #startMs = 0
-  #heldSinceMs = 0
+  /** The rest of the body waits for the endpoint. */
+  readonly #held = new OwedSince()
   #bytes = 0
   /** The request as it was sent: a second look at it costs another parse, but only errors and the access log look. */
   #sent: Buffer = NO_BYTES
   #sentLength = 0
 
+  get held (): boolean { return this.#held.owed }
+
+  /** How long the rest of the body has waited for the endpoint, which takes nothing; 0 when it does not wait. */
+  heldForMs (nowMs: number): number {
+    return this.#held.forMs(nowMs)
+  }
+
   reset (head: RequestHead, piece: BodyPiece, nowMs: number): void {
     this.#framing = head.framing()
     this.done = piece.last
     this.whole = true
-    this.held = false
+    this.#held.end()
     this.#startMs = nowMs
     this.#bytes = piece.end - piece.start
   }
@@ -47,8 +54,7 @@ export class RequestRelay {
    */
   hold (nowMs: number): boolean {
     if (this.done || this.held) return false
-    this.held = true
-    this.#heldSinceMs = nowMs
+    this.#held.begin(nowMs)
     return true
   }
 
@@ -58,9 +64,9 @@ export class RequestRelay {
    */
   letGo (nowMs: number): boolean {
     if (!this.held) return false
-    this.held = false
     // Time in which the client could not send does not count for its rate.
-    this.#startMs += nowMs - this.#heldSinceMs
+    this.#startMs += this.heldForMs(nowMs)
+    this.#held.end()
     return true
   }
 

@@ -9,6 +9,7 @@ import type { UpstreamConnection } from '../upstream/upstream-connection.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { ClientSide, Downstream } from './downstream.ts'
 import { count } from './finish.ts'
+import { OwedSince } from './owed-since.ts'
 import type { VersionRuntime } from './route-runtime.ts'
 
 /** The two connections that a tunnel joins. */
@@ -35,8 +36,8 @@ export class Tunnel implements TunnelSink, ClientSide {
   #clientEnded = false
   #endpointEnded = false
   /** Who is not read from, because the other one takes no more. */
-  #clientHeld = false
-  #endpointHeld = false
+  readonly #clientHeld = new OwedSince()
+  readonly #endpointHeld = new OwedSince()
   #closed = false
 
   constructor (plane: DataPlane, ends: TunnelEnds, owner: TunnelOwner) {
@@ -61,21 +62,25 @@ export class Tunnel implements TunnelSink, ClientSide {
     this.bytesIn += bytes.length
     const taken = this.#connection.write(bytes)
     if (!taken) {
-      this.#clientHeld = true
+      this.#clientHeld.begin(this.#plane.recentMs)
       this.#downstream.pauseBody()
     }
     this.waitOn()
     return taken
   }
 
-  /** Sets the deadline anew. Silence is the way of a tunnel, but not while somebody owes something: an end, or to read. */
+  /**
+   * Sets the deadline anew. Silence is the way of a tunnel, but not while somebody owes something: an end, or to read.
+   * Whoever does not read gets no more time by sending.
+   */
   waitOn (): void {
-    const { tunnelIdle, streamIdle } = this.#plane.settings.timeoutsMs
-    this.#downstream.waitFor(this.#owed ? Math.min(tunnelIdle, streamIdle) : tunnelIdle)
+    const { recentMs, settings: { timeoutsMs: { tunnelIdle, streamIdle } } } = this.#plane
+    const owedMs = Math.max(this.#clientHeld.forMs(recentMs), this.#endpointHeld.forMs(recentMs))
+    this.#downstream.waitFor(this.#owed ? Math.max(1, Math.min(tunnelIdle, streamIdle - owedMs)) : tunnelIdle)
   }
 
   get #owed (): boolean {
-    return this.#clientEnded || this.#endpointEnded || this.#clientHeld || this.#endpointHeld
+    return this.#clientEnded || this.#endpointEnded || this.#clientHeld.owed || this.#endpointHeld.owed
   }
 
   /** The client will send no more. */
@@ -88,7 +93,7 @@ export class Tunnel implements TunnelSink, ClientSide {
 
   /** The client has taken what was written to it. */
   onClientDrain (): void {
-    this.#endpointHeld = false
+    this.#endpointHeld.end()
     this.#connection.resume()
     this.waitOn()
   }
@@ -107,16 +112,16 @@ export class Tunnel implements TunnelSink, ClientSide {
   onDeadline (): void {
     if (this.#closed) return
     const owed = this.#owed
-    if (owed && (this.#clientHeld || !this.#clientEnded)) this.#connection.reset()
+    if (owed && (this.#clientHeld.owed || !this.#clientEnded)) this.#connection.reset()
     else this.#connection.destroy()
-    this.#downstream.abort(owed && (this.#endpointHeld || !this.#endpointEnded))
+    this.#downstream.abort(owed && (this.#endpointHeld.owed || !this.#endpointEnded))
     this.#close('tunnel_idle', owed ? 'timeouts.streamIdle' : 'timeouts.tunnelIdle')
   }
 
   onTunnelBytes (buf: Buffer, start: number, end: number): void {
     this.bytesOut += end - start
     if (!this.#downstream.write(buf.subarray(start, end))) {
-      this.#endpointHeld = true
+      this.#endpointHeld.begin(this.#plane.recentMs)
       this.#connection.pause()
     }
     this.waitOn()
@@ -130,8 +135,8 @@ export class Tunnel implements TunnelSink, ClientSide {
   }
 
   onUpstreamDrain (): void {
-    if (this.#clientHeld) {
-      this.#clientHeld = false
+    if (this.#clientHeld.owed) {
+      this.#clientHeld.end()
       this.#downstream.resumeBody()
     }
     this.#goOn()
@@ -139,7 +144,7 @@ export class Tunnel implements TunnelSink, ClientSide {
 
   /** Closes when both have ended and the endpoint has taken everything. What the client has not, its own connection waits for. */
   #goOn (): void {
-    if (this.#clientEnded && this.#endpointEnded && !this.#clientHeld) this.#close(null, '')
+    if (this.#clientEnded && this.#endpointEnded && !this.#clientHeld.owed) this.#close(null, '')
     else this.waitOn()
   }
 
@@ -156,9 +161,9 @@ export class Tunnel implements TunnelSink, ClientSide {
   abort (code: ProxyErrorCode, fault: string): void {
     if (this.#closed) return
     const broken = code === 'internal_error'
-    if (broken || this.#clientHeld || this.#endpointHeld) this.#connection.reset()
+    if (broken || this.#clientHeld.owed || this.#endpointHeld.owed) this.#connection.reset()
     else this.#connection.finish()
-    if (broken || this.#endpointHeld) this.#downstream.abort(true)
+    if (broken || this.#endpointHeld.owed) this.#downstream.abort(true)
     this.#close(code, fault)
   }
 

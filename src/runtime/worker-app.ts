@@ -11,6 +11,7 @@ import { ConnectionLedger } from '../proxy/connection-ledger.ts'
 import { DataPlane } from '../proxy/data-plane.ts'
 import { explainChoice } from '../proxy/explain-choice.ts'
 import { Listener } from '../proxy/listener.ts'
+import { PausedLook } from '../proxy/paused-look.ts'
 import { listenerSettings } from '../proxy/listener-settings.ts'
 import type { ControlMessage, DataPlaneOptions, ListenMessage, RoutesMessage, WorkerData, WorkerMessage } from '../snapshot/messages.ts'
 import { WorkerRoutes } from '../snapshot/worker-routes.ts'
@@ -36,6 +37,7 @@ export class WorkerApp {
   readonly #pools: EndpointPools
   readonly #routes: WorkerRoutes
   readonly #tls: WorkerTls
+  readonly #paused: PausedLook
   readonly #lag = new LoopLag(TICK_MS)
   readonly #listeners: Listener[] = []
   #opening: Promise<void> = Promise.resolve()
@@ -68,6 +70,7 @@ export class WorkerApp {
     this.#plane.reportDefect = error => {
       this.#send({ type: 'log', level: 'error', message: 'a defect of Weir made a request fail; please report it', fields: { stack: error instanceof Error ? error.stack ?? error.message : String(error) } })
     }
+    this.#paused = new PausedLook(clock)
     this.#pools = new EndpointPools(this.#plane)
     this.#tls = new WorkerTls(this.#plane)
     this.#routes = new WorkerRoutes(this.#plane, this.#pools, random)
@@ -144,6 +147,7 @@ export class WorkerApp {
   #onTick (): void {
     const nowMs = this.#plane.readClock()
     this.#plane.deadlines.sweep(nowMs)
+    this.#paused.tick(nowMs, () => this.#plane.deadlines.snapshot())
     this.#routes.tick(nowMs)
     for (const news of this.#routes.healthNews()) this.#send(news)
     this.#plane.accessLog.flush()

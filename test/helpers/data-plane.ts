@@ -9,6 +9,7 @@ import { ConnectionLedger, createLedgerMemory } from '../../src/proxy/connection
 import { DataPlane, type DataPlaneSettings } from '../../src/proxy/data-plane.ts'
 import { Listener } from '../../src/proxy/listener.ts'
 import { listenerSettings, type ListenerSettings } from '../../src/proxy/listener-settings.ts'
+import { PausedLook } from '../../src/proxy/paused-look.ts'
 import type { TlsMaterial } from '../../src/proxy/tls-material.ts'
 import { TlsTerminator } from '../../src/proxy/tls-terminator.ts'
 import type { DataPlaneOptions, RouteSpec, VersionSpec } from '../../src/snapshot/messages.ts'
@@ -105,6 +106,7 @@ export class ProxyBench {
   readonly #settings: ListenerSettings
   readonly terminator: TlsTerminator | undefined
   readonly #listener: Listener
+  readonly #paused: PausedLook
   /** After drain(): nobody can connect any more. */
   listenerClosed: Promise<void> = Promise.resolve()
   readonly #slots = new Map<string, number>()
@@ -124,6 +126,7 @@ export class ProxyBench {
       page: this.page
     })
     this.plane = new DataPlane(clock, this.page, accessLog, settings)
+    this.#paused = new PausedLook(clock)
     this.pools = new KnownPools(this.plane)
     this.routes = new WorkerRoutes(this.plane, this.pools, new Random(7))
     this.#settings = listenerSettings({ name: 'test', ...options.listener }, 0)
@@ -136,6 +139,7 @@ export class ProxyBench {
     await bench.#listener.listen({ address: '127.0.0.1', port: 0, reusePort: false })
     bench.#ticker = setInterval(() => {
       bench.plane.deadlines.sweep(bench.plane.readClock())
+      bench.#paused.tick(bench.plane.recentMs, () => bench.plane.deadlines.snapshot())
       bench.routes.tick(bench.plane.recentMs)
       bench.plane.accessLog.flush()
       bench.#ticks++

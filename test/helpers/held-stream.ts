@@ -46,6 +46,7 @@ export class HeldStream implements ByteStream {
   }
 
   isReset (): boolean { return false }
+  look (): undefined { return undefined }
 
   readInto (buffer: ReadBuffer): void { this.#buffer = buffer }
   pause (): void { this.paused = true }
