@@ -30,13 +30,19 @@ export class RetryBudget {
    * @param activeRequests requests in flight, the one that asks included
    */
   tryTake (activeRequests: number): boolean {
-    const { share, minimum } = this.#policy
-    if (this.#underWay < minimum || this.#underWay < Math.floor(activeRequests * share)) {
-      this.#underWay++
-      return true
-    }
-    return false
+    if (!this.hasLeft(activeRequests)) return false
+    this.#underWay++
+    return true
   }
+
+  /** Would `tryTake` say yes? */
+  hasLeft (activeRequests: number): boolean {
+    const { share, minimum } = this.#policy
+    return this.#underWay < minimum || this.#underWay < Math.floor(activeRequests * share)
+  }
+
+  /** Whatever happens, nothing is ever tried again. */
+  get isNone (): boolean { return this.#policy.minimum === 0 && this.#policy.share === 0 }
 
   release (): void {
     if (this.#underWay > 0) this.#underWay--

@@ -7,19 +7,21 @@ import { SLOT } from '../telemetry/counter-layout.ts'
 import { count } from './finish.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
 
-/** Undefined when every version has weight 0. The version may be without endpoints. */
+const NOBODY: readonly string[] = []
+
+/** Undefined when every version has weight 0. The version may be without endpoints. Counts a fallback. */
 export function chooseVersion (route: RouteRuntime, keyHash: number): VersionRuntime | undefined {
   const chosen = route.versions[route.split.choose(keyHash)]
-  if (chosen === undefined || !chosen.pool.empty) return chosen
+  if (chosen === undefined || chosen.pool.ready) return chosen
   const serving = standIn(route, chosen, keyHash)
   if (serving !== chosen) count(serving.counters, SLOT.fallbacks, 1)
   return serving
 }
 
-/** Who serves the clients of a version that has no endpoint: their next choice, or the version itself if there is none. */
+/** Who serves the clients of a version that has no ready endpoint: their next choice, or the version itself if there is none. */
 export function standIn (route: RouteRuntime, chosen: VersionRuntime, keyHash: number): VersionRuntime {
   if (route.policy.whenEmpty !== 'fallback') return chosen
-  return route.versions[route.split.chooseAvailable(keyHash, route.available())] ?? chosen
+  return nextChoice(route, keyHash, NOBODY) ?? chosen
 }
 
 /**
@@ -29,4 +31,29 @@ export function standIn (route: RouteRuntime, chosen: VersionRuntime, keyHash: n
 export function withoutEndpoint (route: RouteRuntime, version: VersionRuntime): ProxyErrorCode | null {
   if (!version.pool.empty) return 'circuit_open'
   return route.policy.whenEmpty === 'hold' ? null : 'no_endpoint'
+}
+
+/** The same, for a request that may not go there yet: nothing is counted. */
+export function versionFor (route: RouteRuntime, keyHash: number): VersionRuntime | undefined {
+  const chosen = route.versions[route.split.choose(keyHash)]
+  return chosen === undefined || chosen.pool.ready ? chosen : standIn(route, chosen, keyHash)
+}
+
+/** Does a client get this version in the place of its own? */
+export function isFallback ({ versions, split }: RouteRuntime, keyHash: number, version: VersionRuntime): boolean {
+  return version !== versions[split.choose(keyHash)]
+}
+
+/**
+ * The first choice of a client among the versions that have ready endpoints; if none has, among those whose endpoints are terminating and
+ * still serve. These are the last resort: they are about to go, and take the request with them.
+ * @param without names of versions that are no choice any more
+ */
+export function nextChoice (route: RouteRuntime, keyHash: number, without: readonly string[]): VersionRuntime | undefined {
+  return firstOf(route, keyHash, route.available(false), without) ?? firstOf(route, keyHash, route.available(true), without)
+}
+
+function firstOf ({ versions, split }: RouteRuntime, keyHash: number, available: Uint8Array, without: readonly string[]): VersionRuntime | undefined {
+  if (without.length > 0) versions.forEach(({ name }, index) => { if (without.includes(name)) available[index] = 0 })
+  return versions[split.chooseAvailable(keyHash, available)]
 }

@@ -4,34 +4,26 @@
  */
 import { proxyErrorRow } from '../core/proxy-error.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
-import { outcomeOf } from '../health/endpoint-outcome.ts'
 import type { RetryBudget } from '../health/retry-budget.ts'
 import { RETRIES, SLOT } from '../telemetry/counter-layout.ts'
-import type { RetryReason } from '../telemetry/counter-layout.ts'
 import type { EndpointPool } from '../upstream/endpoint-pool.ts'
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts'
+import { AttemptLease } from './attempt-lease.ts'
+import { AttemptTrail } from './attempt-trail.ts'
 import { repeatRule, retryReason } from './attempts.ts'
-import type { RepeatRule } from './attempts.ts'
+import type { FailedAttempt } from './attempts.ts'
 import { isOnce } from './client-logins.ts'
 import type { ClientLogins, Login } from './client-logins.ts'
-import { chooseVersion, withoutEndpoint } from './choose-version.ts'
+import { chooseVersion, isFallback, versionFor, withoutEndpoint } from './choose-version.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { DispatchOwner, DispatchTerms } from './dispatch-terms.ts'
 import { chargeVersion, count } from './finish.ts'
 import type { HeldRequest, HoldQueue } from './hold-queue.ts'
+import type { StepFacts } from './next-step.ts'
 import type { OutHolder } from './out-buffer.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
-
-interface Failure {
-  readonly code: ProxyErrorCode | null
-  readonly status: number
-  readonly rule: RepeatRule
-  readonly reason: RetryReason | undefined
-  readonly version: VersionRuntime
-  readonly connection: UpstreamConnection
-  /** A kept-alive connection has ended, as such do: no sign of ill health. */
-  readonly stale: boolean
-}
+import { decideStep, stepChoices, stepFacts } from './step-choices.ts'
+import type { Failure, Place } from './step-choices.ts'
 
 const NONE: readonly EndpointPool[] = []
 /** The reasons of further attempts are logged up to so many characters: a request that waits may have many. */
@@ -47,21 +39,17 @@ export class Dispatch implements HeldRequest {
   #route: RouteRuntime | null = null
   readonly #terms: DispatchTerms
   readonly #logins: ClientLogins
-  #endpoint: EndpointPool | null = null
-  #onTrial = false
-  #attemptMs = 0
+  readonly #attempt = new AttemptLease()
   /** The request, while it waits for an endpoint. */
   #parked: OutHolder | null = null
   #queue: HoldQueue | null = null
-  /** Endpoints of the present version that have failed, in order. */
-  readonly #tried: EndpointPool[] = []
-  /** Attempts that do not count for the limit: nothing was sent before the request waited, or another version failed. */
-  #uncounted = 0
+  readonly #trail = new AttemptTrail()
   /** What is left of the time for an answer when an attempt has had its share. */
   #restMs = 0
   /** Where the retry was taken from. */
   #budget: RetryBudget | null = null
-  #failedOver = false
+  /** The request waits, and has to take a retry out of the budget before it goes again. */
+  #owesBudget = false
 
   constructor (plane: DataPlane, owner: DispatchOwner, terms: DispatchTerms, logins: ClientLogins) {
     this.#plane = plane
@@ -104,8 +92,8 @@ export class Dispatch implements HeldRequest {
   begin (route: RouteRuntime): ProxyErrorCode | null {
     const { keyHash } = this.#terms
     this.#route = route
-    this.#failedOver = false
-    this.#tried.length = this.#uncounted = 0
+    this.#trail.reset()
+    this.#owesBudget = false
     const login = this.#logins.resume(route)
     if (login !== null) return this.#goOn(login)
     const version = chooseVersion(route, keyHash)
@@ -113,7 +101,7 @@ export class Dispatch implements HeldRequest {
     this.#enter(version)
     const endpoint = version.pool.pick(keyHash, NONE)
     if (endpoint !== undefined) {
-      this.#attempt(endpoint, this.#logins.connectionTo(endpoint) ?? endpoint.takeIdle() ?? endpoint.connect())
+      this.#assign(endpoint, this.#logins.connectionTo(endpoint) ?? endpoint.takeIdle() ?? endpoint.connect())
       return null
     }
     return withoutEndpoint(route, version)
@@ -124,7 +112,7 @@ export class Dispatch implements HeldRequest {
     const { version, endpoint } = login
     this.#enter(version)
     if (!version.pool.admits(endpoint)) return 'circuit_open'
-    this.#attempt(endpoint, login.take())
+    this.#assign(endpoint, login.take())
     return null
   }
 
@@ -133,7 +121,6 @@ export class Dispatch implements HeldRequest {
     const route = this.#route
     if (route === null) return 'no_endpoint'
     this.#parked = out
-    this.#releaseBudget()
     this.#queue = route.hold
     if (!route.hold.add(this)) {
       this.#parked = null
@@ -150,14 +137,14 @@ export class Dispatch implements HeldRequest {
     const owner = this.#owner
     if (out === null) return true
     const route = this.#plane.routes.get(owner.route?.name ?? '')
-    const version = route === undefined ? undefined : chooseVersion(route, this.#terms.keyHash)
+    const version = route === undefined ? undefined : versionFor(route, this.#terms.keyHash)
     if (only !== '' && version?.name !== only) return false
     const endpoint = version?.pool.pick(this.#terms.keyHash, NONE)
-    if (route !== undefined && version !== undefined && endpoint !== undefined) {
+    if (route !== undefined && version !== undefined && endpoint !== undefined && this.#mayGo(route, version)) {
       this.leaveHold()
       this.#route = route
-      this.#tried.length = 0
-      this.#move(version)
+      this.#trail.goesOn()
+      this.#choose(route, version)
       this.#send(endpoint, out)
       return true
     }
@@ -168,21 +155,43 @@ export class Dispatch implements HeldRequest {
     return true
   }
 
+  /** What has been sent before needs the budget to go again, unless it has it already. */
+  #mayGo (route: RouteRuntime, version: VersionRuntime): boolean {
+    if (this.#owesBudget && !this.#takeBudget(route, version)) return false
+    this.#owesBudget = false
+    return true
+  }
+
   /**
-   * The current attempt has failed: makes another one, at another endpoint, at the other version, or later.
+   * The current attempt has failed: makes another one, at another endpoint, at another version, or later.
    * @param code why; null when the endpoint has answered with `status`
    * @returns false when the request has failed
    */
   again (code: ProxyErrorCode | null, status: number): boolean {
-    const failed = this.connection
     const route = this.#renew()
+    const failure = route === null ? null : this.#failureOf(route, code, status)
+    if (route === null || failure === null) return false
+    this.#noteTried(failure)
+    const trail = this.#trail
+    const choices = stepChoices(route, failure, { keyHash: this.#terms.keyHash, trail, last: this.#attempt.endpoint })
+    const facts = stepFacts(route, failure, choices, { trail, attempts: this.#owner.attempts, hasBudget: this.#budget !== null })
+    switch (decideStep(route, failure, facts)) {
+      case 'repeat': return this.#repeat(route, failure, choices.other)
+      case 'fail over': return this.#failOver(failure, choices.helper)
+      case 'fall back': return this.#fallBack(route, failure, choices.next)
+      case 'wait': return this.#wait(route, failure, facts)
+      default: return false
+    }
+  }
+
+  #failureOf (route: RouteRuntime, code: ProxyErrorCode | null, status: number): Failure | null {
+    const { connection } = this
     const { version, replayable } = this.#owner
-    if (failed === null || version === null || route === null || isOnce(failed)) return false
-    const { idempotent } = this.#terms
-    const reused = failed.served > 0
-    const rule = repeatRule({ code, status, idempotent, replayable, sent: failed.sent, reused, sawBytes: failed.sawBytes }, route.policy.retries)
-    const failure = { code, status, rule, reason: retryReason(code, status), version, connection: failed, stale: rule === 'always' && reused }
-    return (rule !== 'never' && this.#repeat(route, failure)) || this.#failOver(route, failure) || (rule !== 'never' && this.#wait(route, failure))
+    if (connection === null || version === null || isOnce(connection)) return null
+    const { sent, sawBytes } = connection
+    const failed: FailedAttempt = { code, status, idempotent: this.#terms.idempotent, replayable, sent, reused: connection.served > 0, sawBytes }
+    const rule = repeatRule(failed, route.policy.retries)
+    return { ...failed, rule, reason: retryReason(code, status), version, connection, stale: rule === 'always' && failed.reused }
   }
 
   /** The route as it is now: what a reload has put in force holds for further attempts. */
@@ -199,57 +208,50 @@ export class Dispatch implements HeldRequest {
   }
 
   /** Makes another attempt at once. */
-  #repeat (route: RouteRuntime, failure: Failure): boolean {
-    const { rule, connection } = failure
-    if (this.#spent(route) || (this.#failedOver && rule === 'policy')) return false
-    // The endpoints may have gone since the version was chosen.
-    const version = failure.version.pool.empty && !this.#failedOver ? chooseVersion(route, this.#terms.keyHash) ?? failure.version : failure.version
-    this.#noteTried(failure)
-    const endpoint = this.#another(version, failure)
+  #repeat (route: RouteRuntime, failure: Failure, { version, endpoint }: Place): boolean {
     if (endpoint === undefined) return false
-    if (rule === 'policy' && !this.#takeBudget(route, version)) return false
-    this.#reportFailure(failure)
-    const out = this.#leave(connection)
+    if (failure.rule === 'policy') this.#takeBudget(route, version)
+    const out = this.#leave(failure)
     this.#noteRetry(failure)
-    this.#move(version)
+    this.#choose(route, version)
     this.#send(endpoint, out)
     return true
-  }
-
-  #spent (route: RouteRuntime): boolean {
-    return this.#owner.attempts - this.#uncounted >= route.policy.retries.attempts
   }
 
   #noteTried ({ stale, connection }: Failure): void {
     // Servers close idle connections, with a FIN. A reset may be the death of the endpoint.
     if (stale && connection.ended) return
-    if (this.#endpoint !== null && !this.#tried.includes(this.#endpoint)) this.#tried.push(this.#endpoint)
+    if (this.#attempt.endpoint !== null) this.#trail.note(this.#attempt.endpoint)
   }
 
-  /** An endpoint that has not been tried; or at least not the one that has just failed, unless it has only closed a connection that it had kept. */
-  #another (version: VersionRuntime, { stale }: Failure): EndpointPool | undefined {
-    const { keyHash } = this.#terms
-    const endpoint = version.pool.pick(keyHash, this.#tried)
-    if (endpoint !== undefined) return endpoint
-    if (stale) return version.pool.pick(keyHash, NONE)
-    return this.#tried.length < 2 ? undefined : version.pool.pick(keyHash, this.#tried.filter(tried => tried === this.#endpoint))
-  }
-
-  /**
-   * Lets the request wait for an endpoint. To wait costs an endpoint nothing, so there is no budget for it, and what was never
-   * sent is limited in time only.
-   */
-  #wait (route: RouteRuntime, failure: Failure): boolean {
-    const { connection, code, version } = failure
-    if (route.policy.whenEmpty !== 'hold' || !route.hold.hasRoom(connection.outLength)) return false
-    if (connection.sent && (code !== 'upstream_reset' || this.#failedOver || this.#spent(route))) return false
-    this.#reportFailure(failure)
-    const unsent = !connection.sent
-    const out = this.#leave(connection)
+  /** What was never sent goes to the client's next choice: all endpoints of its version refuse, and the list is behind. */
+  #fallBack (route: RouteRuntime, failure: Failure, next: Place | null): boolean {
+    if (next?.endpoint === undefined) return false
+    const out = this.#leave(failure)
     this.#noteRetry(failure)
-    if (unsent) this.#uncounted = this.#owner.attempts
+    this.#trail.leave(failure.version, this.#owner.attempts)
+    this.#choose(route, next.version)
+    this.#send(next.endpoint, out)
+    return true
+  }
+
+  /** Lets the request wait for an endpoint. */
+  #wait (route: RouteRuntime, failure: Failure, { waning }: StepFacts): boolean {
+    const { rule, version } = failure
+    const out = this.#leave(failure)
+    this.#noteRetry(failure)
+    // While the version has nothing to go to, nobody waits for what is taken here; it is taken when the request goes again.
+    if (waning && this.#budget !== null) this.#oweBudget()
+    else if (rule === 'policy' && waning) this.#owesBudget = true
+    else if (rule === 'policy') this.#takeBudget(route, version)
+    this.#trail.waits(this.#owner.attempts)
     this.#move(version)
     return this.hold(out) === null
+  }
+
+  #oweBudget (): void {
+    this.#releaseBudget()
+    this.#owesBudget = true
   }
 
   #noteRetry ({ version, reason = 'reset' }: Failure): void {
@@ -260,32 +262,22 @@ export class Dispatch implements HeldRequest {
 
   #takeBudget (route: RouteRuntime, version: VersionRuntime): boolean {
     if (this.#budget !== null) return true
-    if (!route.budget.tryTake(version.counters[SLOT.inFlight] ?? 0)) {
-      count(version.counters, SLOT.retriesRefused, 1)
-      return false
-    }
+    if (!route.budget.tryTake(version.counters[SLOT.inFlight] ?? 0)) return false
     this.#budget = route.budget
     return true
   }
 
-  #failOver (route: RouteRuntime, failure: Failure): boolean {
-    const { version, reason, connection, code, status } = failure
-    const { failover } = route
+  #failOver (failure: Failure, helper: Place | null): boolean {
+    const { version, code, status } = failure
     const owner = this.#owner
-    if (failover === null || failover.to === version || this.#failedOver || reason === undefined || !failover.on.has(reason)) return false
-    if (!owner.replayable || (connection.sent && !this.#terms.idempotent && route.policy.retries.idempotentOnly)) return false
-    const endpoint = failover.to.pool.pick(this.#terms.keyHash, NONE)
-    if (endpoint === undefined) return false
-    this.#failedOver = true
-    this.#reportFailure(failure)
-    this.#tried.length = 0
-    this.#uncounted = owner.attempts
-    const out = this.#leave(connection)
+    if (helper?.endpoint === undefined) return false
+    this.#trail.failOver(owner.attempts)
+    const out = this.#leave(failure)
     count(version.counters, SLOT.failovers, 1)
     chargeVersion(version, { startMs: owner.startMs, nowMs: this.#plane.readClock(), code, status: code === null ? status : proxyErrorRow(code).status })
     owner.failedOverFrom = version.name
-    this.#move(failover.to)
-    this.#send(endpoint, out)
+    this.#move(helper.version)
+    this.#send(helper.endpoint, out)
     return true
   }
 
@@ -294,22 +286,18 @@ export class Dispatch implements HeldRequest {
     const connection = endpoint.connect()
     connection.out = out.out
     connection.outLength = out.outLength
-    this.#attempt(endpoint, connection)
+    this.#assign(endpoint, connection)
     this.#owner.redirected()
   }
 
-  #attempt (endpoint: EndpointPool, connection: UpstreamConnection): void {
+  #assign (endpoint: EndpointPool, connection: UpstreamConnection): void {
     const owner = this.#owner
     const counters = owner.version?.counters
     if (counters !== undefined) count(counters, connection.connecting ? SLOT.upstreamConnects : SLOT.upstreamReuses, 1)
     owner.attempts++
     owner.reused = !connection.connecting
-    this.#attemptMs = this.#plane.recentMs
-    this.#endpoint = endpoint
+    this.#attempt.take(endpoint, this.#plane.recentMs)
     this.endpointKey = endpoint.key
-    endpoint.inFlight++
-    this.#onTrial = endpoint.health.inTrial
-    if (this.#onTrial) endpoint.trials++
     this.connection = connection
     connection.assign(this.#owner, this.#terms)
   }
@@ -317,6 +305,12 @@ export class Dispatch implements HeldRequest {
   #enter (version: VersionRuntime): void {
     this.#owner.version = version
     count(version.counters, SLOT.inFlight, 1)
+  }
+
+  /** Goes to the version that was chosen for the request now: mostly the one where it is. */
+  #choose (route: RouteRuntime, version: VersionRuntime): void {
+    if (version !== this.#owner.version && isFallback(route, this.#terms.keyHash, version)) count(version.counters, SLOT.fallbacks, 1)
+    this.#move(version)
   }
 
   #move (version: VersionRuntime): void {
@@ -330,20 +324,14 @@ export class Dispatch implements HeldRequest {
   answered (status: number): void {
     // Whatever it takes from now on, a tunnel or a stream, it is no attempt any more.
     if (this.#budget !== null) this.#releaseBudget()
-    const endpoint = this.#endpoint
-    if (endpoint === null) return
-    if (this.#onTrial) this.#endTrial(endpoint)
-    if (endpoint.health.inTrial && outcomeOf(null, status) === 'success') endpoint.health.answered()
+    this.#attempt.answered(status)
   }
 
   /** The request is over. `code` is null when the endpoint's answer has been passed on to its end. */
   end (code: ProxyErrorCode | null, status: number): void {
     if (this.#parked !== null) this.leaveHold()
-    if (this.#endpoint !== null) {
-      this.#report(code, status)
-      this.#release(this.#endpoint)
-      this.#endpoint = null
-    }
+    this.#attempt.report(this.#owner.version, code, status)
+    this.#attempt.release()
     this.#releaseBudget()
     this.connection = null
     const route = this.#route
@@ -363,34 +351,16 @@ export class Dispatch implements HeldRequest {
     if (version !== null) count(version.counters, SLOT.held, change)
   }
 
-  #release (endpoint: EndpointPool): void {
-    endpoint.inFlight--
-    if (this.#onTrial) this.#endTrial(endpoint)
-  }
-
-  #endTrial (endpoint: EndpointPool): void {
-    endpoint.trials--
-    this.#onTrial = false
-  }
-
   #releaseBudget (): void {
     this.#budget?.release()
     this.#budget = null
   }
 
-  #reportFailure ({ code, status, stale }: Failure): void {
-    if (!stale) this.#report(code, status)
-  }
-
-  #report (code: ProxyErrorCode | null, status: number): void {
-    const endpoint = this.#endpoint
-    if (endpoint !== null) this.#owner.version?.pool.report(endpoint, outcomeOf(code, status), this.#attemptMs)
-  }
-
   /** Has done with a connection that failed; what was sent on it is still good. */
-  #leave (connection: UpstreamConnection): OutHolder {
-    if (this.#endpoint !== null) this.#release(this.#endpoint)
-    this.#endpoint = null
+  #leave ({ connection, code, status, stale }: Failure): OutHolder {
+    if (connection.sent) this.#trail.sent++
+    if (!stale) this.#attempt.report(this.#owner.version, code, status)
+    this.#attempt.release()
     this.connection = null
     connection.destroy()
     return { out: connection.out, outLength: connection.outLength }

@@ -86,14 +86,15 @@ function keyedChoice (route: RouteRuntime, { hash, kind }: StickyKey): Choice {
     keyKind: kind,
     keyHash: hash,
     chosen: chosen?.name ?? null,
-    ...prospectOf(route, chosen === undefined || !chosen.pool.empty ? chosen : standIn(route, chosen, hash), hash)
+    ...prospectOf(route, chosen === undefined || chosen.pool.ready ? chosen : standIn(route, chosen, hash), hash)
   }
 }
 
 /** Each request draws anew: only what is the same for every draw can be said. */
 function randomChoice (route: RouteRuntime): Choice {
   const weighted = route.versions.filter((_, index) => route.split.weightOf(index) > 0)
-  const filled = weighted.filter(({ pool }) => !pool.empty)
+  const ready = weighted.filter(({ pool }) => pool.ready)
+  const filled = ready.length > 0 ? ready : weighted.filter(({ pool }) => !pool.empty)
   const possible = route.policy.whenEmpty === 'fallback' && filled.length > 0 ? filled : weighted
   const { versions, ...facts } = commonFacts(route, 0)
   const common = { ...facts, versions: versions.map(version => ({ ...version, score: undefined })), keyKind: 'random', keyHash: null } as const

@@ -2,6 +2,8 @@
  * Requests that wait for an endpoint, first come first served and bounded: what makes a version bearable that has none for a
  * while (the Recreate strategy, scaling from zero).
  */
+import { WaitingOrder } from './waiting-order.ts'
+import type { Place } from './waiting-order.ts'
 
 /** A request that waits. */
 export interface HeldRequest {
@@ -22,22 +24,48 @@ export interface HoldLimits {
   readonly maxBytes: number
 }
 
+/** Who may go on. */
+interface Release {
+  /** The version whose endpoints can be used again; empty when it may be any. */
+  readonly only: string
+  /** The first one that can, or all. */
+  readonly one: boolean
+  /** When one has gone on, the next one may try as soon as a request has ended. */
+  readonly follows: boolean
+}
+
+/** A release under way: each request that waited when it began is asked once. */
+interface Pass extends Release {
+  readonly upTo: number
+  behind: Place<HeldRequest> | null
+}
+
 /** How often one of the waiting requests tries whether an endpoint that was refused can be used again. */
 const SCOUT_MS = 1_000
+/** Requests that go on in one turn of the event loop: each may open a connection, and other clients want their turn. */
+const SLICE = 32
 
 export class HoldQueue {
   #limits: HoldLimits
-  /** With the bytes that were counted for each. */
-  readonly #waiting = new Map<HeldRequest, number>()
+  readonly #later: (callback: () => void) => void
+  readonly #places = new Map<HeldRequest, Place<HeldRequest>>()
+  readonly #order = new WaitingOrder<HeldRequest>()
+  #lastNumber = 0
   #bytes = 0
   #crowded = false
   #nextScoutMs = 0
+  #pass: Pass | null = null
+  /** What is to be released when the present pass is over: it has asked some already. */
+  #wanted: Release | null = null
+  readonly #proceed = (): void => { this.#slice() }
 
-  constructor (limits: HoldLimits) {
+  /** @param later calls back in another turn of the event loop */
+  constructor (limits: HoldLimits, later: (callback: () => void) => void) {
     this.#limits = limits
+    this.#later = later
   }
 
-  get size (): number { return this.#waiting.size }
+  get size (): number { return this.#places.size }
   get bytes (): number { return this.#bytes }
 
   /** Some of those that wait have an endpoint, which has no room for more for now. */
@@ -49,8 +77,7 @@ export class HoldQueue {
   /** A request has ended, so there may be room for the first of those that wait. */
   next (): void {
     this.#crowded = false
-    // Who follows may find room as well when that one has ended.
-    if (this.#inOrder().some(request => request.tryProceed(''))) this.#crowded = this.#waiting.size > 0
+    this.#release({ only: '', one: true, follows: true })
   }
 
   /** Puts other limits in force; those that wait already stay. */
@@ -61,7 +88,7 @@ export class HoldQueue {
   /** Is there room for another request of that size? */
   hasRoom (bytes: number): boolean {
     const { maxRequests, maxBytes } = this.#limits
-    return this.#waiting.size < maxRequests && this.#bytes + bytes <= maxBytes
+    return this.#places.size < maxRequests && this.#bytes + bytes <= maxBytes
   }
 
   /**
@@ -69,27 +96,32 @@ export class HoldQueue {
    * @returns false when a bound is met
    */
   add (request: HeldRequest): boolean {
-    if (!this.hasRoom(request.heldBytes)) return false
-    if (this.#waiting.size === 0) this.#nextScoutMs = Math.max(this.#nextScoutMs, request.sinceMs + SCOUT_MS)
-    this.#waiting.set(request, request.heldBytes)
-    this.#bytes += request.heldBytes
+    const { heldBytes: bytes, sinceMs } = request
+    if (!this.hasRoom(bytes)) return false
+    // One that tries alone, and is refused, comes back into an empty queue: its next try is due no sooner for that.
+    if (this.#places.size === 0) this.#nextScoutMs = Math.max(this.#nextScoutMs, sinceMs + SCOUT_MS)
+    const place = { request, bytes, sinceMs, number: ++this.#lastNumber }
+    this.#places.set(request, place)
+    this.#order.add(place)
+    this.#bytes += bytes
     return true
   }
 
   /** A request waits no more. */
   remove (request: HeldRequest): void {
-    this.#bytes -= this.#waiting.get(request) ?? 0
-    this.#waiting.delete(request)
+    const place = this.#places.get(request)
+    if (place === undefined) return
+    this.#places.delete(request)
+    this.#order.remove(place)
+    this.#bytes -= place.bytes
   }
 
   /**
-   * Lets those go on for which there is an endpoint now, in the order in which they came.
+   * Lets those go on for which there is an endpoint now, in the order in which they came: some at once, the others in the turns that follow.
    * @param only the version whose endpoints can be used again; empty when it may be any
    */
   flush (only = ''): void {
-    for (const request of this.#inOrder()) {
-      if (this.#waiting.has(request)) request.tryProceed(only)
-    }
+    this.#release({ only, one: false, follows: false })
   }
 
   /**
@@ -97,13 +129,55 @@ export class HoldQueue {
    * others follow.
    */
   tick (nowMs: number): void {
-    if (this.#waiting.size === 0 || nowMs < this.#nextScoutMs) return
+    if (this.#places.size === 0 || nowMs < this.#nextScoutMs) return
     this.#nextScoutMs = nowMs + SCOUT_MS
-    this.#inOrder().find(request => request.tryProceed(''))
+    this.#release({ only: '', one: true, follows: false })
   }
 
-  /** One that has waited before may come back: it keeps its place. */
-  #inOrder (): readonly HeldRequest[] {
-    return [...this.#waiting.keys()].sort((one, other) => one.sinceMs - other.sinceMs)
+  #release (release: Release): void {
+    if (this.#pass !== null) {
+      this.#wanted = this.#wanted === null ? release : union(this.#wanted, release)
+      return
+    }
+    this.#begin(release)
+    this.#slice()
+  }
+
+  #begin (release: Release): void {
+    this.#wanted = null
+    this.#pass = { ...release, upTo: this.#lastNumber, behind: null }
+  }
+
+  #slice (): void {
+    const pass = this.#pass
+    if (pass === null) return
+    for (let asked = 0; asked < SLICE; asked++) {
+      const place = this.#order.next(pass.behind, pass.upTo)
+      if (place === undefined) return this.#end()
+      pass.behind = place
+      if (place.request.tryProceed(pass.only) && pass.one) {
+        // Who follows may find room as well when that one has ended.
+        if (pass.follows) this.#crowded = this.#places.size > 0
+        return this.#end()
+      }
+    }
+    this.#later(this.#proceed)
+  }
+
+  /** What was wanted meanwhile has its own turn. */
+  #end (): void {
+    this.#pass = null
+    if (this.#wanted === null) return
+    this.#begin(this.#wanted)
+    this.#later(this.#proceed)
+  }
+}
+
+/** Lets go whom either of the two would. */
+function union (one: Release, other: Release): Release {
+  return {
+    only: one.only === other.only ? one.only : '',
+    one: one.one && other.one,
+    follows: one.follows || other.follows
   }
 }

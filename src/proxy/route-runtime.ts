@@ -56,7 +56,7 @@ export class RouteRuntime {
   readonly versions: readonly VersionRuntime[]
   split: Split
   epoch: number
-  /** 1 for each version that has an endpoint, in the order of `versions`. */
+  /** One for each version, in the order of `versions`; see available(). */
   readonly #available: Uint8Array
 
   constructor (name: string, policies: RoutePolicies, routed: RoutedVersions, state: RouteState) {
@@ -72,10 +72,14 @@ export class RouteRuntime {
     this.#available = new Uint8Array(routed.versions.length)
   }
 
-  /** Which versions have endpoints. */
-  available (): Uint8Array {
+  /**
+   * Which versions have endpoints that are ready. The array is filled anew by the next call.
+   * @param lastResort those count too whose endpoints are all terminating and still serve
+   */
+  available (lastResort: boolean): Uint8Array {
     for (let index = 0; index < this.versions.length; index++) {
-      this.#available[index] = this.versions[index]?.pool.empty === false ? 1 : 0
+      const pool = this.versions[index]?.pool
+      this.#available[index] = pool !== undefined && (pool.ready || (lastResort && !pool.empty)) ? 1 : 0
     }
     return this.#available
   }

@@ -67,7 +67,7 @@ function outcomeSentence ({ whenEmpty }: RouteConfig, { outcome, chosen, version
 function attemptSentence (chosen: string | null, version: string | null): string {
   if (chosen === null) return `"${version}" alone has endpoints: it serves every request`
   if (version === chosen) return `"${version}" serves`
-  return `"${chosen}" has no endpoint; "${version}" has the next score and serves until "${chosen}" is back (whenEmpty: fallback)`
+  return `"${chosen}" has no ready endpoint; "${version}" has the next score and serves until "${chosen}" is back (whenEmpty: fallback)`
 }
 
 function endpointSentences ({ affinity, balancing }: RouteConfig, { outcome, endpoint, version }: Choice): readonly string[] {

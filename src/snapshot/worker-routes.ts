@@ -130,7 +130,7 @@ export class WorkerRoutes {
   /** What lives on when a route is compiled anew: the requests that wait, and the retries under way. */
   #stateOf ({ name, policy }: RouteSpec): RouteState {
     const before = this.#plane.routes.get(name)
-    const hold = before?.hold ?? new HoldQueue(policy.hold)
+    const hold = before?.hold ?? new HoldQueue(policy.hold, callback => { this.#plane.afterReads(callback) })
     const budget = before?.budget ?? new RetryBudget(policy.retries.budget)
     hold.configure(policy.hold)
     budget.configure(policy.retries.budget)

@@ -65,6 +65,8 @@ export class VersionPool {
   }
 
   get empty (): boolean { return this.#health.usable.length === 0 }
+  /** Are there endpoints, and not only such as are terminating? */
+  get ready (): boolean { return this.#health.usable.length > 0 && !this.#usable.lastResort }
 
   /** Takes over the endpoints as discovery sees them now. Those that only finish what they have are no candidates. */
   update (endpoints: readonly Endpoint[]): void {

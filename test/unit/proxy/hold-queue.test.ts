@@ -7,6 +7,7 @@ class Waiting implements HeldRequest {
   readonly heldBytes: number
   readonly sinceMs: number
   ready = true
+  asked = 0
   onProceed = (): void => {}
   readonly #queue: HoldQueue
   readonly #log: string[]
@@ -19,7 +20,12 @@ class Waiting implements HeldRequest {
     this.heldBytes = bytes
   }
 
+  leave (): void {
+    this.#queue.remove(this)
+  }
+
   tryProceed (only: string): boolean {
+    this.asked++
     if (!this.ready || (only !== '' && !this.name.startsWith(only))) return false
     this.#queue.remove(this)
     this.#log.push(this.name)
@@ -29,10 +35,13 @@ class Waiting implements HeldRequest {
 }
 
 function queueOf (names: readonly string[], limits = { maxRequests: 10, maxBytes: 10_000 }) {
-  const queue = new HoldQueue(limits)
+  const later: Array<() => void> = []
+  const queue = new HoldQueue(limits, callback => { later.push(callback) })
   const log: string[] = []
   const requests = names.map((name, index) => new Waiting(queue, log, { name, sinceMs: index }))
-  return { queue, log, requests, added: requests.map(request => queue.add(request)) }
+  /** Another turn of the event loop. */
+  const turn = (): void => { for (const callback of later.splice(0)) callback() }
+  return { queue, log, requests, turn, added: requests.map(request => queue.add(request)) }
 }
 
 t.test('first come, first served', async t => {
@@ -160,11 +169,61 @@ t.test('where an endpoint has no room for all, one goes on for each request that
 })
 
 t.test('the first one does not try before a second has passed since it came', async t => {
-  const queue = new HoldQueue({ maxRequests: 10, maxBytes: 10_000 })
+  const queue = new HoldQueue({ maxRequests: 10, maxBytes: 10_000 }, callback => { callback() })
   const log: string[] = []
   queue.add(new Waiting(queue, log, { name: 'a', sinceMs: 5_000 }))
   queue.tick(5_999)
   t.same(log, [])
   queue.tick(6_000)
   t.same(log, ['a'])
+})
+
+t.test('a long queue goes in slices, so that others get their turns, and in its order', async t => {
+  const { queue, log, requests, turn } = queueOf(Array.from({ length: 100 }, (_, index) => `${index}`), { maxRequests: 100, maxBytes: 100_000 })
+  queue.flush()
+  t.equal(log.length, 32)
+  requests[40]?.leave()
+  turn()
+  t.equal(log.length, 64)
+  turn()
+  turn()
+  turn()
+  t.same(log, requests.map(({ name }) => name).filter(name => name !== '40'))
+  t.same([queue.size, queue.bytes], [0, 0])
+})
+
+t.test('what is released while a long queue goes is released when that is over, once for all', async t => {
+  const { queue, log, requests, turn } = queueOf(Array.from({ length: 40 }, (_, index) => `a-${index}`), { maxRequests: 100, maxBytes: 100_000 })
+  for (const request of requests.slice(0, 8)) request.ready = false
+  queue.flush()
+  t.equal(log.length, 24)
+  for (const request of requests.slice(0, 8)) request.ready = true
+  queue.flush('b')
+  queue.flush('a')
+  queue.next()
+  t.equal(log.length, 24, 'one at a time')
+  turn()
+  t.equal(log.length, 32, 'the rest of the first')
+  turn()
+  t.equal(log.length, 40)
+  turn()
+  t.equal(queue.size, 0)
+})
+
+t.test('one that can never go on is asked once in each release, and does not hold up the others', async t => {
+  const { queue, log, requests, turn } = queueOf(Array.from({ length: 70 }, (_, index) => `${index}`), { maxRequests: 100, maxBytes: 100_000 })
+  for (const request of requests) request.ready = false
+  queue.tick(1_000)
+  for (let round = 0; round < 5; round++) turn()
+  t.same(requests.map(({ asked }) => asked), requests.map(() => 1))
+  t.same([log, queue.size], [[], 70])
+})
+
+t.test('one that is refused alone does not try again before its second is over', async t => {
+  const { queue, log, requests: [a] } = queueOf(['a'])
+  if (a === undefined) throw new Error('the queue has no such request')
+  // Refused at once, and back.
+  a.onProceed = () => { queue.add(a) }
+  for (let nowMs = 0; nowMs < 5_000; nowMs += 100) queue.tick(nowMs)
+  t.same(log, ['a', 'a', 'a', 'a'], 'one a second')
 })
