@@ -271,13 +271,14 @@ function problemOf ({ source, heard, known: endpoints, everUsable }: Entry): Sou
   const known = endpoints?.size ?? 0
   // The everyday case costs no look at the source.
   if (heard && known > 0) return everUsable ? undefined : { kind: 'no-endpoints', detail: 'none of its endpoints has been ready yet' }
-  const { problem, whyNone, lastError } = source.status()
+  const status = source.status()
   if (!heard) {
-    const meanwhile = known > 0 ? '; those of its source before are used' : ''
-    return { kind: 'unsynced', detail: `its endpoints could not be read yet${lastError === undefined ? '' : `: ${lastError}`}${meanwhile}` }
+    const reason = status.lastError === undefined ? '' : `: ${status.lastError}`
+    return { kind: 'unsynced', detail: `its endpoints could not be read yet${reason}${known > 0 ? '; those of its source before are used' : ''}` }
   }
+  const { problem } = status
   if (problem !== undefined || everUsable) return problem
-  return { kind: 'no-endpoints', detail: whyNone ?? 'its source has named none yet' }
+  return { kind: 'no-endpoints', detail: status.whyNone ?? 'its source has named none yet' }
 }
 
 /** Names hold no space (see the schema). */

@@ -48,19 +48,19 @@ export class SlicesSource implements EndpointSource {
   status (): EndpointSourceStatus {
     const { lastSyncWallMs, restarts, lastError } = this.#options.namespace.stats()
     if (!this.#synced) return { kind: 'kubernetes', synced: false, lastSyncWallMs, restarts, lastError, ignored: [] }
-    const ignored = this.#endpoints.ignored()
-    const facts = this.#endpoints.facts()
     const { namespaceName: namespace, service, port, ipFamily } = this.#options
     const ref = { namespace, service, port, ipFamily }
+    const endpoints = this.#endpoints
+    // Worked out when they are asked for: a scrape asks every version for its age, and for nothing else.
     return {
       kind: 'kubernetes',
       synced: true,
       lastSyncWallMs,
       restarts,
       lastError,
-      ignored,
-      problem: sliceProblem(ref, facts),
-      whyNone: whyNone(ref, facts, ignored)
+      get ignored () { return endpoints.ignored() },
+      get problem () { return sliceProblem(ref, endpoints.facts()) },
+      get whyNone () { return whyNone(ref, endpoints.facts(), endpoints.ignored()) }
     }
   }
 }
