@@ -48,6 +48,18 @@ export function cpuMicroseconds (pids: readonly number[]): number {
   return ticks / ticksPerSecond * 1_000_000
 }
 
+/** User and system time of the threads of a process whose name matches, in microseconds. Resolution: one tick, 10 ms, each. */
+export function threadCpuMicroseconds (pid: number, names: RegExp): number {
+  let ticks = 0
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const text = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1')
+    if (!names.test(text.slice(text.indexOf('(') + 1, text.lastIndexOf(')')))) continue
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    ticks += Number(fields[11]) + Number(fields[12])
+  }
+  return ticks / ticksPerSecond * 1_000_000
+}
+
 /** The sums over the given processes. */
 export function memoryOf (pids: readonly number[]): MemoryFigures {
   let rssKib = 0

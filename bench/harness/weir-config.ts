@@ -16,10 +16,12 @@ export interface WeirConfigOptions {
   readonly certificate?: Pick<Certificate, 'cert' | 'key'> | undefined
   /** Timeouts that are not the usual ones. */
   readonly timeouts?: Readonly<Record<string, string>>
+  /** The file with the credentials of the Kubernetes API, for routes that name Services. */
+  readonly kubeconfig?: string | undefined
 }
 
 /** The text of a configuration: sticky by client IP, no access log, X-Forwarded-* and counters as always. */
-export function weirConfig ({ listenPort, adminPort, workers, routes, certificate, timeouts }: WeirConfigOptions): string {
+export function weirConfig ({ listenPort, adminPort, workers, routes, certificate, timeouts, kubeconfig }: WeirConfigOptions): string {
   const tls = certificate === undefined
     ? {}
     : { tls: { certificates: [{ cert: certificate.cert, key: certificate.key }], minVersion: '1.3' } }
@@ -31,6 +33,7 @@ export function weirConfig ({ listenPort, adminPort, workers, routes, certificat
     timeouts: { keepAliveIdle: '600s', ...timeouts },
     drain: { delay: '0s' },
     log: { level: 'warn' },
+    ...(kubeconfig === undefined ? {} : { kubernetes: { kubeconfig } }),
     routes
   }, undefined, 2)
 }

@@ -1,7 +1,9 @@
 /**
- * `npm run bench:control`: how fast a weight change reaches every worker under load, and what many routes cost a request.
+ * `npm run bench:control`: how fast a weight change reaches every worker under load, what many routes cost a request, and what updates
+ * of many endpoints cost everybody.
  */
 import { pause } from '../harness/deadline.ts'
+import { measureEndpointUpdates, type EndpointUpdatesPlan, type EndpointUpdatesRun } from '../harness/endpoint-updates.ts'
 import { freePort } from '../harness/free-port.ts'
 import { loadGenerators, loadNote } from '../harness/load-generators.ts'
 import type { LoadReport } from '../harness/load.ts'
@@ -24,6 +26,17 @@ const BODY_BYTES = 64
 const IDLE_ROUTES = 1_000
 const APPLIED_LIMIT_MS = 10
 const COST_LIMIT = 1.05
+const UPDATES: EndpointUpdatesPlan = {
+  slices: 50,
+  perSlice: 100,
+  updatesPerSecond: integerSetting('BENCH_UPDATES', 50),
+  seconds: integerSetting('BENCH_UPDATE_SECONDS', 20),
+  rate: 2_000,
+  connections: 16
+}
+const UPDATE_P99_LIMIT = 1.5
+const UPDATE_WORKER_LIMIT_MS = 1
+const UPDATE_MEMORY_LIMIT_MIB = 250
 
 const changes = integerSetting('BENCH_CHANGES', 600)
 const gapMs = integerSetting('BENCH_GAP_MS', 20)
@@ -53,6 +66,7 @@ await withSession(async (session) => {
   const origin = await startOrigin(session, [BODY_BYTES])
   const changed = await changesUnderLoad(session, origin)
   const costs = await costOfRoutes(session, origin)
+  const updated = await measureEndpointUpdates({ ...session, cpus: { proxy: undefined, load: undefined } }, origin, load, UPDATES)
   const applied = changed.changes.map((change) => change.appliedMs)
   publish({
     ...head,
@@ -61,17 +75,19 @@ await withSession(async (session) => {
     notes: [
       `${loadNote([load])} Origin: ${origin.kind}. ${BODY_BYTES} B bodies.`,
       `Weight changes: ${WORKERS} workers, nothing pinned but the origin, ${changes} changes with ${gapMs} ms between them.`,
-      `Cost of routes: one worker on a core of its own, ${rounds} rounds in which the two take turns, ${seconds} s a run, ${connections} connections.`
+      `Cost of routes: one worker on a core of its own, ${rounds} rounds in which the two take turns, ${seconds} s a run, ${connections} connections.`,
+      `Updates of endpoints: 2 workers, nothing pinned but the origin, a Service of ${updated.endpoints.toLocaleString('en-GB')} endpoints in ${UPDATES.slices} slices, ${UPDATES.updatesPerSecond} updates a second for ${UPDATES.seconds} s.`
     ],
-    runs: [changed, ...costs],
-    figures: figures(changed, costs),
+    runs: [changed, ...costs, updated],
+    figures: [...figures(changed, costs), ...updateFigures(updated)],
     checks: [
       atMost(`weight change applied by ${WORKERS} workers, p99`, quantile(applied, 0.99), APPLIED_LIMIT_MS, 'ms'),
       atLeast('requests per second meanwhile', changed.load.requestsPerSecond, rate, '/s'),
       atMost('requests that failed meanwhile', changed.load.errors, 0, ''),
-      ...costChecks(costs)
+      ...costChecks(costs),
+      ...updateChecks(updated)
     ]
-  }, `${changesTable(changed)}\n\n${costTable(costs)}`)
+  }, `${changesTable(changed)}\n\n${costTable(costs)}\n\n${updatesTable(updated)}`)
 })
 
 async function changesUnderLoad (session: Session, origin: Origin): Promise<ChangesRun> {
@@ -126,6 +142,30 @@ function figures (changed: ChangesRun, costs: readonly ProxyRun[]): readonly Fig
     return { name: `CPU per request, ${variant.name}`, unit: 'µs', value: cost(costs, variant), better: 'lower' }
   })
   return [{ name: 'weight change applied, p99', unit: 'ms', value: quantile(applied, 0.99), better: 'lower' }, ...perRequest]
+}
+
+function updateFigures ({ workerMs, mainMs, peakMib }: EndpointUpdatesRun): readonly Figure[] {
+  return [
+    { name: 'CPU of a worker per update of endpoints', unit: 'ms', value: workerMs, better: 'lower' },
+    { name: 'CPU of the main thread per update of endpoints', unit: 'ms', value: mainMs, better: 'lower' },
+    { name: 'peak memory meanwhile', unit: 'MiB', value: peakMib, better: 'lower' }
+  ]
+}
+
+function updateChecks ({ atRest, meanwhile, workerMs, peakMib }: EndpointUpdatesRun): readonly Check[] {
+  return [
+    atMost('p99 of another route while endpoints are updated / at rest', meanwhile.p99Ms / atRest.p99Ms, UPDATE_P99_LIMIT, '×'),
+    atMost('CPU of a worker per update of endpoints', workerMs, UPDATE_WORKER_LIMIT_MS, 'ms'),
+    atMost('peak memory meanwhile', peakMib, UPDATE_MEMORY_LIMIT_MIB, 'MiB'),
+    atMost('requests of the other route that failed', atRest.errors + meanwhile.errors, 0, '')
+  ]
+}
+
+function updatesTable ({ endpoints, updates, atRest, meanwhile, workerMs, mainMs, peakMib }: EndpointUpdatesRun): string {
+  const row = (name: string, { requestsPerSecond, p50Ms, p99Ms }: LoadReport): readonly string[] =>
+    [name, shortNumber(requestsPerSecond), shortNumber(p50Ms), shortNumber(p99Ms)]
+  const title = `**${updates.toLocaleString('en-GB')} updates of a Service with ${endpoints.toLocaleString('en-GB')} endpoints**: each takes ${shortNumber(workerMs)} ms of a worker and ${shortNumber(mainMs)} ms of the main thread; peak ${shortNumber(peakMib)} MiB. The requests of another route:`
+  return `${title}\n\n${markdownTable(['', 'requests/s', 'p50 ms', 'p99 ms'], [row('at rest', atRest), row('during the updates', meanwhile)])}`
 }
 
 function changesTable ({ load: report, changes: done }: ChangesRun): string {
