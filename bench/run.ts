@@ -21,7 +21,7 @@ const idleConnections = integerSetting('BENCH_IDLE_CONNECTIONS', 1_000, 0)
 const sizes = integersSetting('BENCH_SIZES', [64, 4_096, 102_400])
 
 const peers = chosenPeers()
-if (peers.some((peer) => peer.name === 'weir')) prepareWeir()
+if (peers.some((peer) => peer.name.startsWith('weir'))) prepareWeir()
 
 await withSession(async (session) => {
   const head = beginResults('proxy')

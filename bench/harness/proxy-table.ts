@@ -119,7 +119,7 @@ function spreadText (spread: Spread): string {
 }
 
 function label (peer: PeerRecord): string {
-  return peer.version === undefined || peer.name === 'weir' ? peer.name : `${peer.name} ${peer.version}`
+  return peer.version === undefined || peer.name.startsWith('weir') ? peer.name : `${peer.name} ${peer.version}`
 }
 
 function missing (peers: readonly PeerRecord[]): string {

@@ -7,9 +7,9 @@ import type { NamedPeer } from './proxy-run.ts'
 import type { PeerRecord } from './results-file.ts'
 import { newDirectory, type Session } from './session.ts'
 import { listSetting } from './settings.ts'
-import { weirPeer } from './weir-peer.ts'
+import { weirOnEvents, weirPeer } from './weir-peer.ts'
 
-const ALL_PEERS: readonly Peer[] = [weirPeer, nginxPeer, haproxyPeer, ...nodePeers]
+const ALL_PEERS: readonly Peer[] = [weirPeer, weirOnEvents, nginxPeer, haproxyPeer, ...nodePeers]
 
 /**
  * The proxies named in BENCH_PEERS, or else those of `standard`.

@@ -2,6 +2,7 @@
  * Configurations of Weir for the benchmarks. They are written as JSON, which YAML includes.
  */
 import type { RouteConfig } from '../../src/config/schema.ts'
+import type { IoChoice } from '../../src/core/worker-io.ts'
 import type { Certificate } from './certificate.ts'
 
 /** A route as a file states it; what is left out gets its default. */
@@ -11,6 +12,8 @@ export interface WeirConfigOptions {
   readonly listenPort: number
   readonly adminPort: number
   readonly workers: number
+  /** `auto` by default. */
+  readonly io?: IoChoice
   readonly routes: readonly WrittenRoute[]
   /** The listener speaks TLS 1.3 with it. */
   readonly certificate?: Pick<Certificate, 'cert' | 'key'> | undefined
@@ -21,7 +24,7 @@ export interface WeirConfigOptions {
 }
 
 /** The text of a configuration: sticky by client IP, no access log, X-Forwarded-* and counters as always. */
-export function weirConfig ({ listenPort, adminPort, workers, routes, certificate, timeouts, kubeconfig }: WeirConfigOptions): string {
+export function weirConfig ({ listenPort, adminPort, workers, io = 'auto', routes, certificate, timeouts, kubeconfig }: WeirConfigOptions): string {
   const tls = certificate === undefined
     ? {}
     : { tls: { certificates: [{ cert: certificate.cert, key: certificate.key }], minVersion: '1.3' } }
@@ -29,6 +32,7 @@ export function weirConfig ({ listenPort, adminPort, workers, routes, certificat
     listeners: [{ name: 'bench', address: '127.0.0.1', port: listenPort, ...tls }],
     admin: { address: '127.0.0.1', port: adminPort },
     workers,
+    io,
     state: { store: 'memory' },
     timeouts: { keepAliveIdle: '600s', ...timeouts },
     drain: { delay: '0s' },

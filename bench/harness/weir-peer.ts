@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { spawnSync } from 'node:child_process'
+import type { IoChoice } from '../../src/core/worker-io.ts'
 import { freePort } from './free-port.ts'
 import { describeBuild, PROJECT_ROOT } from './machine.ts'
 import { startProgram, type Peer, type PeerStart, type RunningPeer } from './peer.ts'
@@ -9,6 +10,8 @@ import { benchRoute, weirConfig, type WrittenRoute } from './weir-config.ts'
 export interface WeirVariant {
   readonly name: string
   readonly workers: number
+  /** `auto` by default. */
+  readonly io?: IoChoice
   /** By default one route over both origin ports. */
   readonly routes?: (originPorts: readonly [number, number]) => readonly WrittenRoute[]
   /** Timeouts that are not the usual ones. */
@@ -47,6 +50,13 @@ export const weirPeer: Peer = {
   start: async (options) => await startWeir(options, { name: 'weir', workers: 1 })
 }
 
+/** What Weir falls back to where Node's handles do not do as expected: its cost is the distance to the line above. */
+export const weirOnEvents: Peer = {
+  ...weirPeer,
+  name: 'weir-events',
+  start: async (options) => await startWeir(options, { name: 'weir-events', workers: 1, io: 'events' })
+}
+
 /** A command that starts Weir, and where it will be found. */
 export interface WeirCommand {
   readonly command: readonly [string, ...string[]]
@@ -64,7 +74,7 @@ export async function weirCommand (options: PeerStart, variant: WeirVariant): Pr
   const file = join(options.dir, `${variant.name}.yaml`)
   const routes = variant.routes?.(options.originPorts) ?? [benchRoute(options.originPorts)]
   const { listenPort, certificate } = options
-  writeFileSync(file, weirConfig({ listenPort, adminPort, workers: variant.workers, routes, certificate, timeouts: variant.timeouts ?? {}, kubeconfig: variant.kubeconfig }))
+  writeFileSync(file, weirConfig({ listenPort, adminPort, workers: variant.workers, io: variant.io ?? 'auto', routes, certificate, timeouts: variant.timeouts ?? {}, kubeconfig: variant.kubeconfig }))
   return { command: [process.execPath, entry, 'run', '--config', file], adminPort }
 }
 

@@ -4,7 +4,7 @@ import type { Config } from './schema.ts'
 
 /** What is bound or opened once. Everything else takes effect with a reload. */
 export const RESTART_ONLY: readonly ConfigPath[] = [
-  ['listeners'], ['workers'], ['admin', 'address'], ['admin', 'port'], ['admin', 'probes'], ['state'], ['kubernetes'], ['accessLog', 'path']
+  ['listeners'], ['workers'], ['io'], ['admin', 'address'], ['admin', 'port'], ['admin', 'probes'], ['state'], ['kubernetes'], ['accessLog', 'path']
 ]
 
 /** The options that differ between two configurations and take effect only at the next start. */

@@ -181,6 +181,7 @@ export const ConfigSchema = Type.Object({
   listeners: Type.Array(ListenerSchema, { minItems: 1, maxItems: 32, description: 'Where requests come in. A change needs a restart.' }),
   routes: Type.Array(RouteSchema, { maxItems: 10_000, description: 'The routes.' }),
   workers: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 1, maximum: 256 })], { default: 'auto', description: 'The number of data plane threads; `auto` is one for each available core. A change needs a restart.' }),
+  io: Type.Union([Type.Literal('auto'), Type.Literal('events')], { default: 'auto', description: 'How connections are read and written. `auto` works on parts of Node that it does not document, where a trial at the start has shown that they do as expected; `events` leaves them out, which costs far more CPU and changes nothing else. A change needs a restart.' }),
   clientIp: Type.Object({
     trustedProxies: Type.Array(Type.String({ description: 'An address or CIDR.' }), { default: [], maxItems: 1_000, description: 'Peers whose X-Forwarded-For is believed. The client is the first address from the right that is not one of them.' })
   }, { ...strict, default: {}, description: 'How the address of the client is found.' }),

@@ -4,13 +4,14 @@
  * Reading uses `onread`, public API of net.connect. Three things here are not documented by Node and live in this file only:
  * adopting the handle of an accepted socket, so that `onread` serves there too; writing to the handle directly, which
  * saves the queueing of stream.Writable when the kernel takes everything at once (it nearly always does); and asking the handle
- * for a reset behind a FIN. They are used only on the Node versions they were checked with; anywhere else the same class works
- * on 'data' events and socket.write(), and knows of no such reset.
+ * for a reset behind a FIN. They are used with `io: 'direct'`, which a worker decides at its start (worker-io.ts, try-tcp.ts); with
+ * `events` the same class works on 'data' events and socket.write(), and knows of no such reset.
  */
 import net from 'node:net'
 import type { ByteStream, ByteStreamHandler, ReadBuffer } from './byte-stream.ts'
 import { ReadFeed, type ReadSource } from './read-feed.ts'
 import { endsOf, type SocketEnds } from './socket-ends.ts'
+import type { IoMode } from './worker-io.ts'
 
 /** What libuv's stream handle offers in Node 26. */
 interface StreamHandle {
@@ -28,18 +29,18 @@ interface PendingWrite {
   oncomplete: (status: number) => void
 }
 
-/** Node versions on which the undocumented parts have been checked: `writeBuffer(null, …)` answers with a number when it is done at once. */
-export function supportsDirectHandles (nodeVersion: string): boolean {
-  const [major = 0, minor = 0] = nodeVersion.split('.').map(Number)
-  return major === 26 && minor >= 10
+const NOTHING = Buffer.alloc(0)
+
+/** Where to connect to, and how. */
+export interface TcpTarget {
+  readonly address: string
+  readonly port: number
+  readonly io: IoMode
 }
 
-const NOTHING = Buffer.alloc(0)
-const DIRECT = supportsDirectHandles(process.versions.node)
-
-/** The handle behind a socket, if it has what is needed. */
-function handleOf (socket: net.Socket): StreamHandle | undefined {
-  if (!DIRECT) return undefined
+/** The handle behind a socket, if it is to be used and has what is needed. */
+function handleOf (socket: net.Socket, io: IoMode): StreamHandle | undefined {
+  if (io === 'events') return undefined
   const handle: unknown = Reflect.get(socket, '_handle')
   return isStreamHandle(handle) ? handle : undefined
 }
@@ -73,9 +74,9 @@ export class TcpStream implements ByteStream, ReadSource {
    * Takes over an accepted socket. The server has to be created with `pauseOnConnect` and `allowHalfOpen`. The socket may have
    * been read from: what it has buffered and has not given out is delivered first.
    */
-  static accept (socket: net.Socket, handler: ByteStreamHandler, buffer: ReadBuffer): TcpStream {
+  static accept (socket: net.Socket, handler: ByteStreamHandler, buffer: ReadBuffer, io: IoMode): TcpStream {
     const stream = new TcpStream(handler, buffer)
-    const handle = handleOf(socket)
+    const handle = handleOf(socket, io)
     if (handle === undefined) {
       stream.#attach(socket)
       socket.on('data', (bytes: Buffer) => { stream.#feed.copy(bytes, bytes.length) })
@@ -93,13 +94,14 @@ export class TcpStream implements ByteStream, ReadSource {
   }
 
   /** Opens a connection; `onConnect` is called when it is there, the handler's onClose when it could not be made. */
-  static connect (target: { address: string, port: number }, handler: ByteStreamHandler, buffer: ReadBuffer, onConnect: () => void): TcpStream {
+  static connect (target: TcpTarget, handler: ByteStreamHandler, buffer: ReadBuffer, onConnect: () => void): TcpStream {
     const stream = new TcpStream(handler, buffer)
     const where = { host: target.address, port: target.port, noDelay: true, allowHalfOpen: true }
-    stream.#attach(net.connect({ ...where, ...(DIRECT ? { onread: stream.#onread() } : {}) }))
-    if (!DIRECT) stream.#socket.on('data', (bytes: Buffer) => { stream.#feed.copy(bytes, bytes.length) })
+    const direct = target.io === 'direct'
+    stream.#attach(net.connect({ ...where, ...(direct ? { onread: stream.#onread() } : {}) }))
+    if (!direct) stream.#socket.on('data', (bytes: Buffer) => { stream.#feed.copy(bytes, bytes.length) })
     stream.#socket.once('connect', () => {
-      stream.#handle = handleOf(stream.#socket)
+      stream.#handle = handleOf(stream.#socket, target.io)
       onConnect()
     })
     return stream
@@ -148,6 +150,9 @@ export class TcpStream implements ByteStream, ReadSource {
     this.#socket.unshift(bytes)
     this.#socket.on('data', (piece: Buffer) => { this.#feed.copy(piece, piece.length) })
   }
+
+  /** Does it work on the handle? */
+  get direct (): boolean { return this.#handle !== undefined }
 
   get gone (): boolean { return this.#socket.destroyed }
 

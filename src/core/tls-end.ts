@@ -5,24 +5,22 @@
 import type net from 'node:net'
 import { constants } from 'node:os'
 import type tls from 'node:tls'
-import { supportsDirectHandles } from './tcp-stream.ts'
 
 /** libuv: the stream is being read already. */
 const ALREADY = -constants.errno.EALREADY
-const CAN_TELL = supportsDirectHandles(process.versions.node)
 
 /**
  * Watches for the end of what the peer sends. It uses parts of Node that are not documented: reading from the TCP
  * connection goes on behind a close_notify and is over after a FIN, and its handle says which it is when it is asked to read.
  * @param transport what `secure` runs over
- * @returns tells, once `secure` has emitted 'end', whether a close_notify was received; false when that can't be known
+ * @returns tells, once `secure` has emitted 'end', whether a close_notify was received; false when the handles are not as expected
  */
 export function watchTlsEnd (secure: tls.TLSSocket, transport: net.Socket): () => boolean {
   let told: boolean | undefined
   const { push } = secure
   // At 'end' it would be too late: a paused socket emits it after everything else has changed.
   secure.push = (chunk: unknown, encoding?: BufferEncoding) => {
-    if (chunk === null) told ??= CAN_TELL && goesOn(secure, transport)
+    if (chunk === null) told ??= goesOn(secure, transport)
     return push.call(secure, chunk, encoding)
   }
   return () => told ?? false

@@ -1,10 +1,9 @@
 /**
  * The handle below a TLS socket, used to leave out what a Node stream does for each chunk. Node documents none of it, so it
- * is used only on the Node versions that it was checked with.
+ * is used only where a trial has shown that it does what is said here (try-tls.ts).
  */
 import net from 'node:net'
 import type tls from 'node:tls'
-import { supportsDirectHandles } from './tcp-stream.ts'
 
 /** What TlsStream writes to. */
 export interface TlsHandle {
@@ -28,9 +27,8 @@ interface ReadableHandle extends TlsHandle {
 }
 
 const NOTHING = Buffer.alloc(0)
-const DIRECT = supportsDirectHandles(process.versions.node)
 
-/** The handle of a TLS socket whose handshake is over; undefined where it must not be used. */
+/** The handle of a TLS socket whose handshake is over; undefined when it is not as expected. */
 export function tlsHandleOf (socket: tls.TLSSocket): TlsHandle | undefined {
   const handle = handleOf(socket)
   return isTlsHandle(handle) ? handle : undefined
@@ -68,7 +66,6 @@ export function readDirectly (socket: tls.TLSSocket, memory: Buffer, onRead: (le
 }
 
 function handleOf (socket: net.Socket): object | undefined {
-  if (!DIRECT) return undefined
   const handle: unknown = Reflect.get(socket, '_handle')
   return typeof handle === 'object' && handle !== null ? handle : undefined
 }
@@ -79,7 +76,7 @@ function isTlsHandle (handle: object | undefined): handle is ReadableHandle {
 }
 
 /** Where a socket keeps what the option `onread` of net.connect says, which a TLS socket over another one does not take. */
-const READING = DIRECT ? readingKeys() : undefined
+const READING = readingKeys()
 
 function readingKeys (): { readonly buffer: symbol, readonly callback: symbol } | undefined {
   const keys = Object.getOwnPropertySymbols(new net.Socket())

@@ -6,13 +6,14 @@
  * the call. A write says false when enough is queued: back-pressure works as with TcpStream, and the promise made there,
  * that the buffer is free after onDrain, holds all the more.
  *
- * Where Node's handles can be used (tls-handle.ts), writes and reads go past the stream machinery. Elsewhere the same class
- * works on 'data' events and socket.write().
+ * With `io: 'direct'` writes and reads go past the stream machinery, to Node's handles (tls-handle.ts). With `events` the same class
+ * works on 'data' events and socket.write(), and can't tell a close_notify from a FIN alone.
  */
 import net from 'node:net'
 import tls from 'node:tls'
 import type { ByteStream, ByteStreamHandler, ReadBuffer } from './byte-stream.ts'
 import { ReadFeed, type ReadSource } from './read-feed.ts'
+import type { IoMode } from './worker-io.ts'
 import { watchTlsEnd } from './tls-end.ts'
 import { endsOf, type SocketEnds } from './socket-ends.ts'
 import { isResetBelow, readDirectly, tlsHandleOf, unsentBytes, type TlsHandle } from './tls-handle.ts'
@@ -88,7 +89,7 @@ export class TlsStream implements ByteStream, ReadSource {
    */
   static accept (sockets: TlsSockets, handler: ByteStreamHandler, buffer: ReadBuffer): TlsStream {
     const stream = new TlsStream(sockets, handler, buffer)
-    stream.#useHandle()
+    if (sockets.io === 'direct') stream.#useHandle()
     stream.#socket.resume()
     return stream
   }
@@ -98,15 +99,16 @@ export class TlsStream implements ByteStream, ReadSource {
    * the handler's onClose when that failed, with a code such as ECONNREFUSED or CERT_HAS_EXPIRED.
    */
   static connect (target: TlsTarget, handler: ByteStreamHandler, buffer: ReadBuffer, onConnect: () => void): TlsStream {
-    const { address, port, record, tls: { onSession, ...options } } = target
+    const { address, port, record, io, tls: { onSession, ...options } } = target
+    const direct = io === 'direct'
     const transport = net.connect({ host: address, port, noDelay: true, allowHalfOpen: true })
     // `host` is what the certificate has to name when there is no servername.
     const secure = tls.connect({ ...options, socket: transport, host: address })
     if (onSession !== undefined) secure.on('session', onSession)
-    const stream = new TlsStream({ secure, transport, record, endedInOrder: watchTlsEnd(secure, transport) }, handler, buffer)
+    const stream = new TlsStream({ secure, transport, record, io, endedInOrder: direct ? watchTlsEnd(secure, transport) : () => false }, handler, buffer)
     secure.once('secureConnect', () => {
       stream.#secured = true
-      stream.#useHandle()
+      if (direct) stream.#useHandle()
       const protocol = secure.alpnProtocol ?? false
       if (protocol === false || options.ALPNProtocols?.includes(protocol) === true) onConnect()
       else stream.#abandon('ALPN_NOT_OFFERED')
@@ -152,6 +154,9 @@ export class TlsStream implements ByteStream, ReadSource {
     this.#socket.destroy()
   }
 
+  /** Does it work on the handle? */
+  get direct (): boolean { return this.#handle !== undefined }
+
   /** Nothing is to be told any more but the close. */
   get gone (): boolean {
     return this.#closed || this.#socket.destroyed || this.#transport.destroyed
@@ -171,7 +176,7 @@ export class TlsStream implements ByteStream, ReadSource {
 
   look (): SocketEnds | undefined {
     if (!this.#feed.paused || this.gone) return undefined
-    if (this.#writing || this.#ending || !isResetBelow(this.#transport)) return endsOf(this.#transport)
+    if (this.#handle === undefined || this.#writing || this.#ending || !isResetBelow(this.#transport)) return endsOf(this.#transport)
     this.#abandon('ECONNRESET')
     return undefined
   }
@@ -269,6 +274,7 @@ export interface TlsSockets {
   readonly transport: net.Socket
   /** Of createRecordBuffer. */
   readonly record: Buffer
+  readonly io: IoMode
   /** After 'end': has the peer said so? An end that it has not told is no onEnd then, but an onClose with a code. */
   readonly endedInOrder?: () => boolean
 }
@@ -279,5 +285,6 @@ export interface TlsTarget {
   readonly port: number
   /** Of createRecordBuffer. */
   readonly record: Buffer
+  readonly io: IoMode
   readonly tls: TlsClientOptions
 }

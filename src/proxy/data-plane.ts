@@ -9,6 +9,7 @@ import type { ReadBuffer } from '../core/byte-stream.ts'
 import { CidrSet } from '../core/cidr-set.ts'
 import type { Clock } from '../core/clock.ts'
 import { Deadlines } from '../core/deadlines.ts'
+import type { WorkerIo } from '../core/worker-io.ts'
 import { TurnQueue } from '../core/turn-queue.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
@@ -61,8 +62,18 @@ const SHARED_READ_BYTES = 16_384
 /** Body buffers kept for re-use. */
 const MAX_FREE_BUFFERS = 64
 
+/** What a worker gives its data plane. */
+export interface DataPlaneDeps {
+  readonly clock: Clock
+  /** The worker page of the shared counters. */
+  readonly page: Float64Array
+  readonly accessLog: AccessLog
+  readonly io: WorkerIo
+}
+
 export class DataPlane implements UpstreamContext {
   readonly clock: Clock
+  readonly io: WorkerIo
   readonly deadlines = new Deadlines()
   readonly #afterTurn = new AfterTurn()
   /** Clients that have sent more than one turn serves. */
@@ -98,8 +109,9 @@ export class DataPlane implements UpstreamContext {
   /** The worker is on its way out: connections are not kept. */
   draining = false
 
-  constructor (clock: Clock, page: Float64Array, accessLog: AccessLog, settings: DataPlaneSettings) {
+  constructor ({ clock, page, accessLog, io }: DataPlaneDeps, settings: DataPlaneSettings) {
     this.clock = clock
+    this.io = io
     this.recentMs = clock.nowMs()
     this.page = page
     this.accessLog = accessLog

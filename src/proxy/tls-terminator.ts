@@ -155,14 +155,14 @@ export class TlsTerminator {
       return
     }
     if (!handshake.end()) return
-    const { page, sharedBuffer } = this.#plane
+    const { page, sharedBuffer, io } = this.#plane
     count(page, WORKER.tlsHandshakes, 1)
     if (secure.isSessionReused()) count(page, WORKER.tlsResumed, 1)
     const { transport, client, events } = handshake
     transport.allowHalfOpen = true
     secure.allowHalfOpen = true
     const facts = { ...client, secure: true, certificateSubject: subject }
-    events.secured(facts, handler => TlsStream.accept({ secure, transport, record: this.#record }, handler, sharedBuffer))
+    events.secured(facts, handler => TlsStream.accept({ secure, transport, record: this.#record, io: io.tls }, handler, sharedBuffer))
   }
 
   /** @returns the subject of the verified certificate; undefined when there is none and none is needed; null to refuse */

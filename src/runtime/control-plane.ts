@@ -121,8 +121,9 @@ export class ControlPlane {
       spawn: (data, startedMs, events) => new WorkerThread(data, startedMs, events),
       appendAccessLog: (lines, done) => { this.#accessLog.append(lines, done) },
       health: this.#health,
-      onRestart: () => { this.#metrics.workerRestarted() }
-    }, { count, listeners: config.listeners, reusePort: count > 1 }, dataPlaneOptions(config))
+      onRestart: () => { this.#metrics.workerRestarted() },
+      onIo: mode => { this.#metrics.ioDecided(mode) }
+    }, { count, listeners: config.listeners, reusePort: count > 1, io: config.io }, dataPlaneOptions(config))
   }
 
   #createDiscovery (config: Config): EndpointRegistry {

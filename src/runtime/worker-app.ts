@@ -7,6 +7,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import { Random } from '../core/random.ts'
+import type { WorkerIo } from '../core/worker-io.ts'
 import { ConnectionLedger } from '../proxy/connection-ledger.ts'
 import { DataPlane } from '../proxy/data-plane.ts'
 import { explainChoice } from '../proxy/explain-choice.ts'
@@ -27,6 +28,13 @@ const TICK_MS = 100
 /** When a worker that nobody uses yet gives back what its start needed; each worker a little later than the one before. */
 const RELEASE_AFTER_TICKS = 15
 const RANDOM_RANGE = 2 ** 32
+
+/** What a worker has before its first message. */
+export interface WorkerSurroundings {
+  readonly port: MessagePort
+  readonly clock: Clock
+  readonly io: WorkerIo
+}
 
 export class WorkerApp {
   readonly #port: MessagePort
@@ -53,7 +61,7 @@ export class WorkerApp {
   #cut = 0
   #drained = false
 
-  constructor (port: MessagePort, clock: Clock, data: WorkerData, options: DataPlaneOptions) {
+  constructor ({ port, clock, io }: WorkerSurroundings, data: WorkerData, options: DataPlaneOptions) {
     this.#port = port
     this.#clock = clock
     this.#page = new Float64Array(data.page)
@@ -66,7 +74,7 @@ export class WorkerApp {
       send: lines => { port.postMessage({ type: 'access-log', lines } satisfies WorkerMessage, [lines.buffer]) },
       page: this.#page
     })
-    this.#plane = new DataPlane(clock, this.#page, accessLog, options)
+    this.#plane = new DataPlane({ clock, page: this.#page, accessLog, io }, options)
     this.#plane.reportDefect = error => {
       this.#send({ type: 'log', level: 'error', message: 'a defect of Weir made a request fail; please report it', fields: { stack: error instanceof Error ? error.stack ?? error.message : String(error) } })
     }

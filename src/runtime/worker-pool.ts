@@ -10,6 +10,7 @@ import type { Endpoint } from '../core/endpoint.ts'
 import { type EndpointChange, EndpointSet } from '../core/endpoint-set.ts'
 import { Random } from '../core/random.ts'
 import { VersionMap } from '../core/version-map.ts'
+import type { IoChoice, IoMode } from '../core/worker-io.ts'
 import { ConnectionLedger, createLedgerMemory } from '../proxy/connection-ledger.ts'
 import type { ChoiceAnswer, ChoiceQuestion } from '../proxy/explain-choice.ts'
 import type { TlsMaterial } from '../proxy/tls-material.ts'
@@ -38,12 +39,16 @@ export interface WorkerPoolDeps {
   }
   /** A worker died and is replaced. */
   readonly onRestart: () => void
+  /** How the workers' streams reach the kernel: `events` when anything of one of them does. */
+  readonly onIo: (mode: IoMode) => void
 }
 
 export interface WorkerPoolShape {
   readonly count: number
   readonly listeners: readonly ListenerConfig[]
   readonly reusePort: boolean
+  /** What the configuration says of the way that streams take. */
+  readonly io: IoChoice
 }
 
 const FIRST_BACKOFF_MS = 50
@@ -59,6 +64,8 @@ export class WorkerPool implements SplitPublisher {
   readonly #ledger: SharedArrayBuffer
   readonly #threads = new Map<number, RunningWorker>()
   readonly #listening = new Set<number>()
+  /** By worker. */
+  readonly #io = new Map<number, IoMode>()
   readonly #receipts: SplitReceipts
   readonly #questions: WorkerQuestions<ChoiceAnswer>
   readonly #splits = new Map<string, RouteSplit>()
@@ -202,7 +209,7 @@ export class WorkerPool implements SplitPublisher {
 
   #spawn (id: number): void {
     const { page } = this.#deps.book.addWorker(id)
-    const thread = this.#deps.spawn({ workerId: id, page, ledger: this.#ledger }, this.#deps.clock.nowMs(), {
+    const thread = this.#deps.spawn({ workerId: id, page, ledger: this.#ledger, io: this.#shape.io }, this.#deps.clock.nowMs(), {
       onMessage: (from, message) => { this.#onMessage(from, message) },
       onExit: (from, reason) => { this.#onExit(from, reason) }
     })
@@ -230,6 +237,9 @@ export class WorkerPool implements SplitPublisher {
       case 'listening':
         this.#listening.add(thread.id)
         return this.#onListening?.()
+      case 'io':
+        if (this.#io.get(thread.id) !== 'events') this.#io.set(thread.id, message.mode)
+        return this.#deps.onIo([...this.#io.values()].includes('events') ? 'events' : 'direct')
       case 'listen-failed': return this.#listenFailed(thread, message.listener, message.reason)
       case 'drained':
         this.#drained.set(thread.id, message.cut)
@@ -258,6 +268,7 @@ export class WorkerPool implements SplitPublisher {
     const { book, clock, log, onRestart } = this.#deps
     this.#threads.delete(thread.id)
     this.#listening.delete(thread.id)
+    this.#io.delete(thread.id)
     book.removeWorker(thread.id)
     this.#deps.health.forget(thread.id)
     this.#questions.gone(thread.id)

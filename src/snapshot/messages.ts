@@ -3,6 +3,7 @@
  */
 import type { Endpoint } from '../core/endpoint.ts'
 import type { EndpointChange } from '../core/endpoint-set.ts'
+import type { IoChoice, IoMode } from '../core/worker-io.ts'
 import type { BreakerLimits } from '../health/circuit-breaker.ts'
 import type { HealthReason } from '../health/endpoint-health.ts'
 import type { RetryBudgetPolicy } from '../health/retry-budget.ts'
@@ -159,6 +160,12 @@ export interface AppliedMessage {
 
 export interface ListeningMessage { readonly type: 'listening' }
 
+/** How the worker's streams of one kind reach the kernel: at its start, and again when it uses TLS for the first time. */
+export interface IoMessage {
+  readonly type: 'io'
+  readonly mode: IoMode
+}
+
 /** A listener could not be opened. */
 export interface ListenFailedMessage {
   readonly type: 'listen-failed'
@@ -219,7 +226,7 @@ export interface ExplainedMessage {
   readonly answer: ChoiceAnswer
 }
 
-export type WorkerMessage = ExplainedMessage | AppliedMessage | ListeningMessage | ListenFailedMessage | DrainedMessage | AccessLogMessage | LogMessage | HealthMessage
+export type WorkerMessage = ExplainedMessage | AppliedMessage | ListeningMessage | IoMessage | ListenFailedMessage | DrainedMessage | AccessLogMessage | LogMessage | HealthMessage
 
 /** What a worker thread gets at its start. */
 export interface WorkerData {
@@ -228,4 +235,5 @@ export interface WorkerData {
   readonly page: SharedArrayBuffer
   /** The connections of all workers, by listener and client; see src/proxy/connection-ledger.ts. */
   readonly ledger: SharedArrayBuffer
+  readonly io: IoChoice
 }

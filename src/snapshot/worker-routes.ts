@@ -43,7 +43,7 @@ export class WorkerRoutes {
     this.#plane = plane
     this.#pools = pools
     this.#random = random
-    this.transports = new Transports(plane.clock)
+    this.transports = new Transports(plane.clock, plane.io)
     this.#reporter = new HealthReporter(plane.clock)
   }
 

@@ -40,6 +40,7 @@ export class WorkerTls {
    */
   async terminatorFor (listener: string): Promise<TlsTerminator> {
     const { TlsTerminator } = await import('../proxy/tls-terminator.ts')
+    await this.#plane.io.decideTls()
     const material = this.#materials.get(listener)
     if (material === undefined) throw new Error('its certificates are not known')
     const terminator = new TlsTerminator(this.#plane, listener, material, this.#ticketKeys)

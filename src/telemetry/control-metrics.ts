@@ -16,6 +16,8 @@ export class ControlMetrics {
   readonly #watchRestarts: Counter
   readonly #checks: Counter
   readonly #workerRestarts: Counter
+  readonly #buildInfo: Gauge
+  readonly #build: { readonly version: string, readonly node: string }
 
   /** @param build the versions of Weir and Node that run */
   constructor (clock: Clock, build: { readonly version: string, readonly node: string }) {
@@ -28,11 +30,19 @@ export class ControlMetrics {
     this.#watchRestarts = this.#counter('weir_watch_restarts_total')
     this.#workerRestarts = this.#counter('weir_worker_restarts_total')
     this.#checks = this.#counter('weir_health_checks_total')
-    this.#gauge('weir_build_info').set(build, 1)
+    this.#buildInfo = this.#gauge('weir_build_info')
+    this.#build = build
+    this.ioDecided('unknown')
     this.#reloads.inc({ result: 'success' }, 0)
     this.#reloads.inc({ result: 'failure' }, 0)
     this.#certificateReloads.inc({ result: 'success' }, 0)
     this.#certificateReloads.inc({ result: 'failure' }, 0)
+  }
+
+  /** How the workers' streams reach the kernel, as soon as they have said so. */
+  ioDecided (io: 'direct' | 'events' | 'unknown'): void {
+    this.#buildInfo.reset()
+    this.#buildInfo.set({ ...this.#build, io }, 1)
   }
 
   /** The configuration of the start is in use. */

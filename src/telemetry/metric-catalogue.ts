@@ -74,7 +74,7 @@ export const METRICS = {
   weir_certificate_expiry_timestamp_seconds: { type: 'gauge', help: 'When the certificate of a listener expires, in seconds since the Unix epoch; `certificate` is its file.', labels: ['listener', 'certificate'], source: 'control plane' },
   weir_certificate_reloads_total: { type: 'counter', help: 'Certificates and client authorities of listeners read again after a change; a failure keeps the last good one.', labels: ['result'], source: 'control plane' },
   weir_watch_restarts_total: { type: 'counter', help: 'Watches of the Kubernetes API that ended and were started again, by namespace and reason.', labels: ['namespace', 'reason'], source: 'control plane' },
-  weir_build_info: { type: 'gauge', help: 'Always 1; the labels carry the versions of Weir and Node.', labels: ['version', 'node'], source: 'control plane' },
+  weir_build_info: { type: 'gauge', help: 'Always 1; the labels carry the versions of Weir and Node, and how connections are read and written: `direct`, or `events`, which costs far more CPU; `unknown` until a worker has decided.', labels: ['version', 'node', 'io'], source: 'control plane' },
 
   process_cpu_user_seconds_total: { type: 'counter', help: 'CPU time of the process in user mode, all threads.', labels: [], source: 'process' },
   process_cpu_system_seconds_total: { type: 'counter', help: 'CPU time of the process in the kernel, all threads.', labels: [], source: 'process' },

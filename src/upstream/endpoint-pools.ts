@@ -4,7 +4,7 @@
  */
 import { endpointKey } from '../core/endpoint.ts'
 import { EndpointPool } from './endpoint-pool.ts'
-import { plainTransport } from './plain-transport.ts'
+import { PlainTransport } from './plain-transport.ts'
 import type { DialTarget, Transport } from './transport.ts'
 import type { UpstreamContext } from './upstream-context.ts'
 
@@ -17,13 +17,15 @@ export class EndpointPools {
   /** Never are connections shared by versions that do not trust the same peers. */
   readonly #entries = new Map<string, Entry>()
   readonly #context: UpstreamContext
+  readonly #plain: Transport
 
   constructor (context: UpstreamContext) {
     this.#context = context
+    this.#plain = new PlainTransport(context.io)
   }
 
   /** The pool of an endpoint, for one more user. */
-  acquire (endpoint: DialTarget, transport: Transport = plainTransport): EndpointPool {
+  acquire (endpoint: DialTarget, transport: Transport = this.#plain): EndpointPool {
     const key = entryKey(endpoint, transport)
     let entry = this.#entries.get(key)
     if (entry === undefined) {

@@ -1,11 +1,21 @@
+import type { StreamIo } from '../core/worker-io.ts'
 import { TcpStream } from '../core/tcp-stream.ts'
-import type { Transport } from './transport.ts'
+import type { Dialer, DialTarget, Transport } from './transport.ts'
 
 /** TCP without anything above it. */
-export const plainTransport: Transport = {
-  identity: '',
-  dialerTo: target => ({
-    dial: (handler, buffer, onConnect) => TcpStream.connect(target, handler, buffer, onConnect),
-    failed: () => 'upstream_connect_failed'
-  })
+export class PlainTransport implements Transport {
+  readonly identity = ''
+  readonly #io: StreamIo
+
+  constructor (io: StreamIo) {
+    this.#io = io
+  }
+
+  dialerTo ({ address, port }: DialTarget): Dialer {
+    const target = { address, port, io: this.#io.tcp }
+    return {
+      dial: (handler, buffer, onConnect) => TcpStream.connect(target, handler, buffer, onConnect),
+      failed: () => 'upstream_connect_failed'
+    }
+  }
 }

@@ -5,6 +5,7 @@ import tls from 'node:tls'
 import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../core/byte-stream.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import type { StreamIo } from '../core/worker-io.ts'
 import { createRecordBuffer, TlsStream } from '../core/tls-stream.ts'
 import type { Authorities, Dialer, DialTarget, Transport, UpstreamTls } from './transport.ts'
 
@@ -31,19 +32,25 @@ export function tlsIdentity ({ ca, serverName, verify }: UpstreamTls): string {
   return JSON.stringify([ca?.digest ?? null, serverName ?? null, verify])
 }
 
+/** What all transports of a worker share. */
+export interface TlsSurroundings {
+  readonly clock: Clock
+  readonly io: StreamIo
+}
+
 export class TlsTransport implements Transport {
   readonly identity: string
   readonly #settings: UpstreamTls
   readonly #context: tls.SecureContext
-  readonly #clock: Clock
+  readonly #surroundings: TlsSurroundings
   readonly #record = createRecordBuffer()
 
   /** @param context made of the authorities of `settings`; many transports may share one */
-  constructor (settings: UpstreamTls, context: tls.SecureContext, clock: Clock) {
+  constructor (settings: UpstreamTls, context: tls.SecureContext, surroundings: TlsSurroundings) {
     this.identity = tlsIdentity(settings)
     this.#settings = settings
     this.#context = context
-    this.#clock = clock
+    this.#surroundings = surroundings
   }
 
   dialerTo (target: DialTarget): Dialer {
@@ -54,7 +61,7 @@ export class TlsTransport implements Transport {
       ALPNProtocols: ['http/1.1'],
       // RFC 6066 section 3: an address is not sent by SNI.
       ...(serverName === undefined ? {} : { servername: serverName })
-    }, this.#clock, this.#record)
+    }, this.#surroundings, this.#record)
   }
 }
 
@@ -65,6 +72,7 @@ class TlsDialer implements Dialer {
   readonly #target: DialTarget
   readonly #options: DialOptions
   readonly #clock: Clock
+  readonly #io: StreamIo
   readonly #record: Buffer
   #session: Buffer | undefined
   #sessionMs = 0
@@ -73,10 +81,11 @@ class TlsDialer implements Dialer {
     this.#sessionMs = this.#clock.nowMs()
   }
 
-  constructor (target: DialTarget, options: DialOptions, clock: Clock, record: Buffer) {
+  constructor (target: DialTarget, options: DialOptions, { clock, io }: TlsSurroundings, record: Buffer) {
     this.#target = target
     this.#options = options
     this.#clock = clock
+    this.#io = io
     this.#record = record
   }
 
@@ -84,7 +93,7 @@ class TlsDialer implements Dialer {
     const { address, port } = this.#target
     if (this.#clock.nowMs() - this.#sessionMs > SESSION_LIFE_MS) this.#session = undefined
     const session = this.#session === undefined ? {} : { session: this.#session }
-    const target = { address, port, record: this.#record, tls: { ...this.#options, ...session, onSession: this.#keepSession } }
+    const target = { address, port, record: this.#record, io: this.#io.tls, tls: { ...this.#options, ...session, onSession: this.#keepSession } }
     return TlsStream.connect(target, handler, buffer, onConnect)
   }
 

@@ -3,12 +3,15 @@
  */
 import type { SecureContext } from 'node:tls'
 import type { Clock } from '../core/clock.ts'
-import { plainTransport } from './plain-transport.ts'
+import type { WorkerIo } from '../core/worker-io.ts'
+import { PlainTransport } from './plain-transport.ts'
 import type * as TlsModule from './tls-transport.ts'
 import type { Transport, UpstreamTls } from './transport.ts'
 
 export class Transports {
   readonly #clock: Clock
+  readonly #io: WorkerIo
+  readonly #plain: Transport
   /** Loaded when a version needs it: a worker without TLS does without 2 MiB. */
   #module: typeof TlsModule | undefined
   /** By identity. */
@@ -18,15 +21,18 @@ export class Transports {
   #contexts = new Map<string, SecureContext>()
   #contextsBefore = new Map<string, SecureContext>()
 
-  constructor (clock: Clock) {
+  constructor (clock: Clock, io: WorkerIo) {
     this.#clock = clock
+    this.#io = io
+    this.#plain = new PlainTransport(io)
   }
 
   /** May `of` be asked for TLS? */
   get loaded (): boolean { return this.#module !== undefined }
 
-  /** Loads what TLS needs. */
+  /** Loads what TLS needs, and decides how it is used. */
   async load (): Promise<void> {
+    await this.#io.decideTls()
     this.#module = await import('./tls-transport.ts')
   }
 
@@ -44,12 +50,12 @@ export class Transports {
    * @throws Error when TLS is asked for and not loaded
    */
   of (tls: UpstreamTls | undefined): Transport {
-    if (tls === undefined) return plainTransport
+    if (tls === undefined) return this.#plain
     if (this.#module === undefined) throw new Error('TLS is not loaded')
     const { tlsIdentity, TlsTransport } = this.#module
     const identity = tlsIdentity(tls)
     const context = this.#contextOf(tls, this.#module)
-    const transport = this.#known.get(identity) ?? this.#before.get(identity) ?? new TlsTransport(tls, context, this.#clock)
+    const transport = this.#known.get(identity) ?? this.#before.get(identity) ?? new TlsTransport(tls, context, { clock: this.#clock, io: this.#io })
     this.#known.set(identity, transport)
     return transport
   }

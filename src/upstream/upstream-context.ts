@@ -3,6 +3,7 @@
  */
 import type { BufferPool } from '../core/buffer-pool.ts'
 import type { Deadlines } from '../core/deadlines.ts'
+import type { StreamIo } from '../core/worker-io.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Clock } from '../core/clock.ts'
 
@@ -32,6 +33,8 @@ export interface AfterReads {
 
 export interface UpstreamContext extends AfterReads {
   readonly clock: Clock
+  /** How its streams reach the kernel. */
+  readonly io: StreamIo
   /** A recent reading of the clock, for deadlines. */
   readonly recentMs: number
   readonly deadlines: Deadlines

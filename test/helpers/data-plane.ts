@@ -24,6 +24,7 @@ import { PATIENCE_MS } from './patience.ts'
 import { RawClient } from './raw-client.ts'
 import { RawOrigin, type OriginHandler } from './raw-origin.ts'
 import { policySpec } from './route-defaults.ts'
+import { workerIo } from './test-io.ts'
 
 /** Deadlines are met to this precision. */
 const TICK_MS = 5
@@ -125,7 +126,7 @@ export class ProxyBench {
       send: lines => { this.logLines.push(...Buffer.from(lines).toString('latin1').split('\n').slice(0, -1)) },
       page: this.page
     })
-    this.plane = new DataPlane(clock, this.page, accessLog, settings)
+    this.plane = new DataPlane({ clock, page: this.page, accessLog, io: workerIo() }, settings)
     this.#paused = new PausedLook(clock)
     this.pools = new KnownPools(this.plane)
     this.routes = new WorkerRoutes(this.plane, this.pools, new Random(7))
@@ -136,6 +137,7 @@ export class ProxyBench {
 
   static async start (options: BenchOptions = {}, clock: Clock = systemClock): Promise<ProxyBench> {
     const bench = new ProxyBench(options, clock)
+    await bench.plane.io.decideTls()
     await bench.#listener.listen({ address: '127.0.0.1', port: 0, reusePort: false })
     bench.#ticker = setInterval(() => {
       bench.plane.deadlines.sweep(bench.plane.readClock())

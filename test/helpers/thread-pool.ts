@@ -1,4 +1,5 @@
 import { systemClock } from '../../src/core/clock.ts'
+import type { IoMode } from '../../src/core/worker-io.ts'
 import { WorkerPool, type WorkerPoolShape } from '../../src/runtime/worker-pool.ts'
 import { WorkerThread } from '../../src/runtime/worker-thread.ts'
 import type { DataPlaneOptions } from '../../src/snapshot/messages.ts'
@@ -16,9 +17,11 @@ export class ThreadPool {
   readonly threads: WorkerThread[] = []
   /** How often a worker has died and was replaced. */
   restarts = 0
+  /** How the workers' streams reach the kernel, as they have said. */
+  io: IoMode | undefined
 
   /** Nothing runs before `pool.start`; the test ends it with `pool.stop`. */
-  constructor (shape: WorkerPoolShape, options: DataPlaneOptions) {
+  constructor (shape: Omit<WorkerPoolShape, 'io'> & Partial<Pick<WorkerPoolShape, 'io'>>, options: DataPlaneOptions) {
     this.pool = new WorkerPool({
       clock: systemClock,
       log: this.log,
@@ -33,7 +36,8 @@ export class ThreadPool {
         this.accessLines.push(...Buffer.from(lines).toString('latin1').split('\n').slice(0, -1))
         done()
       },
-      onRestart: () => { this.restarts++ }
-    }, shape, options)
+      onRestart: () => { this.restarts++ },
+      onIo: mode => { this.io = mode }
+    }, { io: 'auto', ...shape }, options)
   }
 }

@@ -11,13 +11,14 @@ import type { ControlMessage, WorkerMessage } from '../../../src/snapshot/messag
 import { CounterBook } from '../../../src/telemetry/counter-book.ts'
 import { planeOptions } from '../../helpers/data-plane.ts'
 import { freePort } from '../../helpers/free-port.ts'
+import { workerIo } from '../../helpers/test-io.ts'
 
 t.test('a drain that comes while the listeners are being opened closes them before the worker says that it is drained', async t => {
   const { port1, port2 } = new MessageChannel()
   t.teardown(() => { port2.close() })
   const options = planeOptions()
   const { page } = new CounterBook(systemClock).addWorker(0)
-  const app = new WorkerApp(port1, systemClock, { workerId: 0, page, ledger: createLedgerMemory(1, 1, new Random()) }, options)
+  const app = new WorkerApp({ port: port1, clock: systemClock, io: workerIo() }, { workerId: 0, page, ledger: createLedgerMemory(1, 1, new Random()), io: 'auto' }, options)
   app.start()
   const drained = new Promise<void>(resolve => {
     port2.on('message', (message: WorkerMessage) => { if (message.type === 'drained') resolve() })

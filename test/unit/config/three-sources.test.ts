@@ -46,9 +46,9 @@ t.test('wrong values are reported where they were given', async (t) => {
 })
 
 t.test('unknown names are errors, with the nearest one', async (t) => {
-  t.same(await faultsOf({ WEIR_ADMIM_PORT: '1', WEIR_: '', HOME: 'here', OTHER_WEIR_X: '1' }, ['--admin-prot', '1', '--nothing-like-it=2', 'stray', '-x']), [
+  t.same(await faultsOf({ WEIR_ADMIM_PORT: '1', WEIR_NOTHING_LIKE_IT: '', HOME: 'here', OTHER_WEIR_X: '1' }, ['--admin-prot', '1', '--nothing-like-it=2', 'stray', '-x']), [
     'env WEIR_ADMIM_PORT: is not a known environment variable. Did you mean WEIR_ADMIN_PORT?; given: "1"',
-    'env WEIR_: is not a known environment variable. Variables that start with WEIR_ are options; `weir run --help` lists them; given: ""',
+    'env WEIR_NOTHING_LIKE_IT: is not a known environment variable. Variables that start with WEIR_ are options; `weir run --help` lists them; given: ""',
     'flag --admin-prot: is not a known flag. Did you mean --admin-port?',
     'flag --nothing-like-it: is not a known flag. `weir run --help` lists the flags',
     'command line: is an argument where a flag has to be; write --name value; given: "stray"',

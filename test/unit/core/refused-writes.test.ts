@@ -14,7 +14,7 @@ async function connected (t: Test) {
   const address = server.address()
   const recorder = new StreamRecorder()
   const there = Promise.withResolvers<void>()
-  const stream = TcpStream.connect({ address: '127.0.0.1', port: typeof address === 'object' && address !== null ? address.port : 0 }, recorder, createReadBuffer(0, 4_096, 0), () => { there.resolve() })
+  const stream = TcpStream.connect({ address: '127.0.0.1', port: typeof address === 'object' && address !== null ? address.port : 0, io: 'direct' }, recorder, createReadBuffer(0, 4_096, 0), () => { there.resolve() })
   await there.promise
   const peer = await accepted.promise
   peer.on('error', () => {})

@@ -1,10 +1,6 @@
 /** The same again on 'data' events and socket.write(). */
-import t from 'tap'
+import { useEvents } from '../../helpers/test-io.ts'
+import { tcpStreamScenarios } from './tcp-stream-scenarios.ts'
 
-Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '99.0.0' } })
-// Imported only now: TcpStream looks at the version when it is loaded.
-const { supportsDirectHandles } = await import('../../../src/core/tcp-stream.ts')
-const { tcpStreamScenarios } = await import('./tcp-stream-scenarios.ts')
-
-t.notOk(supportsDirectHandles(process.versions.node))
+useEvents()
 tcpStreamScenarios()

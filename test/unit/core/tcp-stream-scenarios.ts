@@ -2,12 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import net from 'node:net'
 import t, { type Test } from 'tap'
-import { supportsDirectHandles, TcpStream } from '../../../src/core/tcp-stream.ts'
+import { TcpStream } from '../../../src/core/tcp-stream.ts'
 import { closedPort } from '../../helpers/closed-port.ts'
 import { kernelSocket, portsOf } from '../../helpers/kernel-socket.ts'
 import { untilStalled } from '../../helpers/pump.ts'
 import { RawPeer } from '../../helpers/raw-peer.ts'
 import { StreamRecorder } from '../../helpers/stream-recorder.ts'
+import { testIo } from '../../helpers/test-io.ts'
 import { until } from '../../helpers/until.ts'
 import { buffer, STREAM_SCENARIOS, type StreamPair } from './stream-scenarios.ts'
 
@@ -27,10 +28,10 @@ async function pair (t: Test, side: 'accept' | 'connect', own = buffer()): Promi
   let socket: net.Socket
   if (side === 'accept') {
     socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
-    stream = TcpStream.accept(await promise, recorder, own)
+    stream = TcpStream.accept(await promise, recorder, own, testIo())
   } else {
     const connected = Promise.withResolvers<void>()
-    stream = TcpStream.connect({ address: '127.0.0.1', port }, recorder, own, () => { connected.resolve() })
+    stream = TcpStream.connect({ address: '127.0.0.1', port, io: testIo() }, recorder, own, () => { connected.resolve() })
     socket = await promise
     await connected.promise
   }
@@ -40,7 +41,7 @@ async function pair (t: Test, side: 'accept' | 'connect', own = buffer()): Promi
     socket.destroy()
     server.close()
   })
-  return { stream, recorder, peer, buffer: own, takesSmallWrites: supportsDirectHandles(process.versions.node) }
+  return { stream, recorder, peer, buffer: own, takesSmallWrites: testIo() === 'direct' }
 }
 
 export function tcpStreamScenarios (): void {
@@ -66,7 +67,7 @@ async function afterThreeBytes (t: Test, first: Buffer | string, options: { read
       if (!Buffer.isBuffer(bytes)) return
       socket.off('readable', read)
       if (bytes.length > 3) socket.unshift(bytes.subarray(3))
-      const stream = TcpStream.accept(socket, recorder, own)
+      const stream = TcpStream.accept(socket, recorder, own, testIo())
       t.equal(recorder.reads.length, 0, 'nothing is delivered before the stream is there')
       recorder.onRead = () => { options.onRead?.(stream) }
       accepted.resolve(stream)
@@ -85,7 +86,7 @@ async function afterThreeBytes (t: Test, first: Buffer | string, options: { read
     socket.destroy()
     server.close()
   })
-  return { stream, recorder, peer, buffer: own, takesSmallWrites: supportsDirectHandles(process.versions.node) }
+  return { stream, recorder, peer, buffer: own, takesSmallWrites: testIo() === 'direct' }
 }
 
 function takingOver (): void {
@@ -229,7 +230,7 @@ function ending (t: Test, side: 'accept' | 'connect'): void {
 function connecting (): void {
   t.test('a connection that is refused is told with its code', async t => {
     const recorder = new StreamRecorder()
-    TcpStream.connect({ address: '127.0.0.1', port: await closedPort() }, recorder, buffer(), () => { t.fail('it is not there') })
+    TcpStream.connect({ address: '127.0.0.1', port: await closedPort(), io: testIo() }, recorder, buffer(), () => { t.fail('it is not there') })
     await until(() => recorder.closes.length === 1)
     t.same(recorder.closes, ['ECONNREFUSED'])
   })

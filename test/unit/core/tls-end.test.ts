@@ -16,7 +16,7 @@ class Reader implements ByteStreamHandler {
 
   constructor (port: number, onConnect: () => void) {
     const secureContext = tls.createSecureContext()
-    this.stream = TlsStream.connect({ address: '127.0.0.1', port, record: createRecordBuffer(), tls: { secureContext, rejectUnauthorized: false } }, this, createReadBuffer(0, 4_096, 0), onConnect)
+    this.stream = TlsStream.connect({ address: '127.0.0.1', port, record: createRecordBuffer(), io: 'direct', tls: { secureContext, rejectUnauthorized: false } }, this, createReadBuffer(0, 4_096, 0), onConnect)
   }
 
   onBytes (_: Buffer, start: number, end: number): void {

@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto'
 import net from 'node:net'
 import tls from 'node:tls'
 import t, { type Test } from 'tap'
-import { supportsDirectHandles } from '../../../src/core/tcp-stream.ts'
 import { createRecordBuffer, TlsStream } from '../../../src/core/tls-stream.ts'
 import { closedPort } from '../../helpers/closed-port.ts'
 import { tlsPem } from '../../helpers/listener-certificates.ts'
 import { RawPeer } from '../../helpers/raw-peer.ts'
 import { StreamRecorder } from '../../helpers/stream-recorder.ts'
 import { kernelSocket, portsOf } from '../../helpers/kernel-socket.ts'
+import { testIo } from '../../helpers/test-io.ts'
 import { until } from '../../helpers/until.ts'
 import { buffer, STREAM_SCENARIOS, type StreamPair } from './stream-scenarios.ts'
 
@@ -46,11 +46,11 @@ async function pair (t: Test, side: 'accept' | 'connect', own = buffer()): Promi
   if (side === 'accept') {
     transport = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
     socket = tls.connect({ socket: transport, servername: 'default.test', secureContext: TRUST })
-    stream = TlsStream.accept({ ...await first, record: createRecordBuffer() }, recorder, own)
+    stream = TlsStream.accept({ ...await first, record: createRecordBuffer(), io: testIo() }, recorder, own)
   } else {
     const connected = Promise.withResolvers<void>()
     const options = { secureContext: TRUST, rejectUnauthorized: true }
-    stream = TlsStream.connect({ address: '127.0.0.1', port, record: createRecordBuffer(), tls: options }, recorder, own, () => { connected.resolve() })
+    stream = TlsStream.connect({ address: '127.0.0.1', port, record: createRecordBuffer(), io: testIo(), tls: options }, recorder, own, () => { connected.resolve() })
     const accepted = await first
     socket = accepted.secure
     transport = accepted.transport
@@ -150,7 +150,7 @@ for (const side of ['accept', 'connect'] as const) {
   t.test(`${side}: an end of the peer is told, and the other direction stays open`, async t => {
     const both = await pair(t, side)
     both.peer.end()
-    if (side === 'connect' && !supportsDirectHandles(process.versions.node)) {
+    if (side === 'connect' && testIo() === 'events') {
       await until(() => both.recorder.closes.length === 1)
       t.same(both.recorder.closes, ['ENDED_WITHOUT_CLOSE_NOTIFY'], 'where a close_notify can\'t be told from a FIN')
       return
@@ -215,7 +215,7 @@ for (const side of ['accept', 'connect'] as const) {
 t.test('connections that are not made are told with their code', async t => {
   const reasonOf = async (port: number, options: Partial<Parameters<typeof TlsStream.connect>[0]['tls']>): Promise<string | undefined> => {
     const recorder = new StreamRecorder()
-    TlsStream.connect({ address: '127.0.0.1', port, record: createRecordBuffer(), tls: { secureContext: TRUST, rejectUnauthorized: true, ...options } }, recorder, buffer(), () => { t.fail('it is not there') })
+    TlsStream.connect({ address: '127.0.0.1', port, record: createRecordBuffer(), io: testIo(), tls: { secureContext: TRUST, rejectUnauthorized: true, ...options } }, recorder, buffer(), () => { t.fail('it is not there') })
     await until(() => recorder.closes.length === 1)
     return recorder.closes[0]
   }
@@ -231,7 +231,7 @@ t.test('without a name the certificate has to be for the address', async t => {
   const { promise, resolve } = Promise.withResolvers<void>()
   const sessions: Buffer[] = []
   const options = { secureContext: TRUST, rejectUnauthorized: true, onSession: (session: Buffer) => { sessions.push(session) } }
-  const stream = TlsStream.connect({ address: '127.0.0.1', port, record: createRecordBuffer(), tls: options }, recorder, buffer(), resolve)
+  const stream = TlsStream.connect({ address: '127.0.0.1', port, record: createRecordBuffer(), io: testIo(), tls: options }, recorder, buffer(), resolve)
   await promise
   await until(() => sessions.length > 0)
   stream.destroy()

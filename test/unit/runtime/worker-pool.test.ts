@@ -66,7 +66,7 @@ function createPool (overrides: Partial<WorkerPoolDeps> = {}) {
   const log = new RecordingLogger()
   const book = new CounterBook(clock)
   const workers: FakeWorker[] = []
-  const counts = { restarts: 0 }
+  const counts: { restarts: number, readonly io: string[] } = { restarts: 0, io: [] }
   const pool = new WorkerPool({
     clock,
     log,
@@ -79,8 +79,9 @@ function createPool (overrides: Partial<WorkerPoolDeps> = {}) {
     health: { report: () => {}, forget: () => {} },
     appendAccessLog: (_, done) => { done() },
     onRestart: () => { counts.restarts++ },
+    onIo: mode => { counts.io.push(mode) },
     ...overrides
-  }, { count: 2, listeners: config.listeners, reusePort: true }, OPTIONS)
+  }, { count: 2, listeners: config.listeners, reusePort: true, io: 'auto' }, OPTIONS)
   const worker = (index: number): FakeWorker => {
     const found = workers[index]
     if (found === undefined) throw new Error(`there is no worker ${index}`)

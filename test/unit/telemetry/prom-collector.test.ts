@@ -184,7 +184,14 @@ t.test('events of the control plane', async (t) => {
   t.strictSame(values(families, 'weir_config_last_reload_successful'), { '': 0 })
   t.strictSame(values(families, 'weir_config_last_reload_success_timestamp_seconds'), { '': Date.UTC(2026, 0, 1) / 1000 })
   t.strictSame(values(families, 'weir_watch_restarts_total'), { 'namespace="default",reason="gone"': 1, 'namespace="default",reason="other"': 1 }, 'free text cannot make series without bound')
-  t.strictSame(values(families, 'weir_build_info'), { 'version="0.1.0",node="v26.0.0"': 1 })
+  t.strictSame(values(families, 'weir_build_info'), { 'version="0.1.0",node="v26.0.0",io="unknown"': 1 })
+})
+
+t.test('how connections are read and written is one series, that of the latest decision', async (t) => {
+  const from = sources()
+  from.control.ioDecided('direct')
+  from.control.ioDecided('events')
+  t.strictSame(values(await scrape(from), 'weir_build_info'), { 'version="0.1.0",node="v26.0.0",io="events"': 1 })
 })
 
 t.test('label values are escaped so that they read back', async (t) => {

@@ -5,7 +5,7 @@ import { systemClock } from '../../../src/core/clock.ts'
 import { createReadBuffer } from '../../../src/core/byte-stream.ts'
 import { interimResponse } from '../../../src/proxy/interim-response.ts'
 import type { ResponseSink } from '../../../src/upstream/response-sink.ts'
-import { plainTransport } from '../../../src/upstream/plain-transport.ts'
+import { PlainTransport } from '../../../src/upstream/plain-transport.ts'
 import type { Dialer } from '../../../src/upstream/transport.ts'
 import { UpstreamConnection } from '../../../src/upstream/upstream-connection.ts'
 import { READ_TAILROOM } from '../../../src/upstream/upstream-context.ts'
@@ -13,6 +13,9 @@ import { ProxyBench } from '../../helpers/data-plane.ts'
 import { latin1 } from '../../helpers/http1-message.ts'
 import { RawOrigin } from '../../helpers/raw-origin.ts'
 import { fieldsOf } from '../../helpers/weir-http1-reader.ts'
+import { workerIo } from '../../helpers/test-io.ts'
+
+const plainTransport = new PlainTransport(workerIo())
 
 /** An answer with every kind of part: interim heads with and without fields, a head, chunks, extensions and trailers. */
 const CHUNKED = latin1('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\nHTTP/1.1 100\r\n\r\nHTTP/1.0 102 P\r\n\r\n' +

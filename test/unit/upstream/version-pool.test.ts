@@ -3,11 +3,14 @@ import t from 'tap'
 import type { RouteConfig } from '../../../src/config/schema.ts'
 import { createBalancer } from '../../../src/balancing/create-balancer.ts'
 import { Random } from '../../../src/core/random.ts'
-import { plainTransport } from '../../../src/upstream/plain-transport.ts'
+import { PlainTransport } from '../../../src/upstream/plain-transport.ts'
 import { VersionPool } from '../../../src/upstream/version-pool.ts'
 import { ProxyBench } from '../../helpers/data-plane.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { policySpec, ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
+import { workerIo } from '../../helpers/test-io.ts'
+
+const plainTransport = new PlainTransport(workerIo())
 
 const endpoint = (port: number) => ({ address: '127.0.0.1', port, ready: true, serving: true, terminating: false })
 const PORTS = [1, 2, 3, 4, 5]

@@ -1,0 +1,31 @@
+/**
+ * Tests that run in one process, one file after the other. To start a process, the test runner and the modules under test costs most files
+ * more than their tests do. A file is still a program, and `npm test -- FILE` runs it alone.
+ */
+import { globSync } from 'node:fs'
+import path from 'node:path'
+
+const ROOT = path.resolve(import.meta.dirname, '../..')
+
+/** What changes something of its process, and so has one of its own. */
+const ALONE = /-data-events\.test\.ts$/
+
+/** The folders of each batch, which is a file of test/batches. */
+export const BATCHES = {
+  conformance: ['test/conformance'],
+  edges: ['admin', 'config', 'listener', 'split', 'tls', 'tls-upstream'].map(folder => `test/integration/${folder}`),
+  machinery: ['admin', 'cli', 'core', 'deploy', 'proxy', 'runtime', 'telemetry', 'upstream'].map(folder => `test/unit/${folder}`),
+  properties: ['test/property'],
+  proxy: ['test/integration/proxy'],
+  rules: ['balancing', 'config', 'discovery', 'docs', 'health', 'http1', 'kube', 'rollout', 'routing', 'snapshot', 'store'].map(folder => `test/unit/${folder}`)
+} as const satisfies Readonly<Record<string, readonly string[]>>
+
+/** The tests of a batch, by path, in a fixed order. */
+export function filesOf (batch: keyof typeof BATCHES): readonly string[] {
+  return BATCHES[batch].flatMap(folder => globSync(`${folder}/**/*.test.ts`, { cwd: ROOT }).filter(file => !ALONE.test(file)).toSorted())
+}
+
+/** Runs the tests of a batch. */
+export async function runBatch (batch: keyof typeof BATCHES): Promise<void> {
+  for (const file of filesOf(batch)) await import(path.join(ROOT, file))
+}
