@@ -10,6 +10,7 @@ import { CONNECTION } from './connection-options.ts'
 import { FIELD } from './field-id.ts'
 import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
 import { readConnection, readContentLength, readTransferEncoding } from './framed-head.ts'
+import { keepAliveSeconds } from './keep-alive.ts'
 import { fitsLineShape } from './line-shape.ts'
 import { offersLoginScheme } from './login-schemes.ts'
 import { FAULT } from './parse-fault.ts'
@@ -21,6 +22,9 @@ const SP = 0x20
 /** `HTTP/1.1 200` */
 const STATUS_BYTES = 12
 const STATUS_SHAPE = 'HTTP/1.# ###'
+const UPGRADE_REQUIRED = 426
+/** An idle connection is left so long before its server closes it, so that no request crosses the close. */
+const SPARE_S = 1
 
 export interface ResponseLimits {
   readonly maxHeadBytes: number
@@ -47,6 +51,8 @@ export class ResponseHead {
   rewriteLength = false
   hasDate = false
   upgradeLine = -1
+  /** How long the endpoint keeps the connection idle, in seconds; -1 when it does not say. */
+  keepAliveS = -1
   /** The endpoint asks for a login that holds for the connection. */
   offersLogin = false
   readonly limits: ResponseLimits
@@ -103,6 +109,7 @@ export class ResponseHead {
     this.rewriteLength = false
     this.hasDate = false
     this.upgradeLine = -1
+    this.keepAliveS = -1
     this.offersLogin = false
   }
 
@@ -137,7 +144,7 @@ export class ResponseHead {
     return 1
   }
 
-  /** `HTTP/1.` digit SP and three digits. */
+  /** `HTTP/1.` digit SP and three digits, the first of which is no zero: clients take what is above 599 for a 5xx (RFC 9110 section 15). */
   #readStatus (pos: number): boolean {
     const buf = this.fields.buf
     if (buf[pos] !== 0x48 || buf[pos + 1] !== 0x54 || buf[pos + 2] !== 0x54 || buf[pos + 3] !== 0x50 || buf[pos + 4] !== 0x2f ||
@@ -146,7 +153,7 @@ export class ResponseHead {
     const hundreds = (buf[pos + 9] ?? 0) - 0x30
     const tens = (buf[pos + 10] ?? 0) - 0x30
     const ones = (buf[pos + 11] ?? 0) - 0x30
-    if (minor < 0 || minor > 9 || hundreds < 1 || hundreds > 5 || tens < 0 || tens > 9 || ones < 0 || ones > 9) return false
+    if (minor < 0 || minor > 9 || hundreds < 1 || hundreds > 9 || tens < 0 || tens > 9 || ones < 0 || ones > 9) return false
     this.minor = minor === 0 ? 0 : 1
     this.status = hundreds * 100 + tens * 10 + ones
     return true
@@ -155,7 +162,10 @@ export class ResponseHead {
   #field (id: number, line: number): number {
     const fields = this.fields
     switch (id) {
-      case FIELD.connection: return readConnection(this, line)
+      case FIELD.connection:
+        // Whatever is meant, the field is not passed on, and a connection that is not used again needs no more of it.
+        if (readConnection(this, line) < 0) this.connection |= CONNECTION.close | CONNECTION.nominates
+        return 0
       case FIELD.contentLength: return readContentLength(this, line, this.status >= 200 && this.status !== 204)
       case FIELD.transferEncoding: return readTransferEncoding(this, line)
       case FIELD.date:
@@ -163,9 +173,13 @@ export class ResponseHead {
         return 0
       case FIELD.upgrade:
         this.upgradeLine = line
-        fields.drop(line)
+        // RFC 9110 section 15.5.22: a 426 says nothing without it.
+        if (this.status !== UPGRADE_REQUIRED) fields.drop(line)
         return 0
       case FIELD.keepAlive:
+        this.keepAliveS = keepAliveSeconds(fields.buf, fields.valueStart(line), fields.valueEnd(line))
+        fields.drop(line)
+        return 0
       case FIELD.proxyConnection:
       case FIELD.te:
         fields.drop(line)
@@ -201,11 +215,16 @@ export class ResponseHead {
 
   /** May the connection to the endpoint be used again? */
   keepsAlive (): boolean {
-    if ((this.connection & CONNECTION.close) !== 0) return false
+    if ((this.connection & CONNECTION.close) !== 0 || (this.keepAliveS >= 0 && this.keepAliveS <= SPARE_S)) return false
     return this.minor === 1 || (this.connection & CONNECTION.keepAlive) !== 0
+  }
+
+  /** How long the connection may rest, in milliseconds: no longer than the endpoint keeps it, less a second. */
+  idleTimeMs (limitMs: number): number {
+    return this.keepAliveS < 0 ? limitMs : Math.min(limitMs, (this.keepAliveS - SPARE_S) * 1_000)
   }
 }
 
 function isProtectedInResponse (id: number): boolean {
-  return id === FIELD.contentLength || id === FIELD.transferEncoding || id === FIELD.date
+  return id === FIELD.upgrade || id === FIELD.contentLength || id === FIELD.transferEncoding || id === FIELD.date
 }

@@ -18,16 +18,20 @@ export function count (page: Float64Array, index: number, change: number): void 
 /** Counts and logs an exchange that is over. */
 export function finish (plane: DataPlane, record: ExchangeRecord): void {
   const durationMs = plane.readClock() - record.startMs
-  const statusClass = Math.floor(record.status / 100) - 1
   const version = record.version
   if (version === null) {
-    count(plane.page, WORKER.unroutedByClass + statusClass, 1)
+    count(plane.page, WORKER.unroutedByClass + classOf(record.status), 1)
     if (record.error !== null) count(plane.page, WORKER.unroutedErrors + PROXY_ERROR_INDEX[record.error], 1)
   } else {
     // An upgraded connection may last for days; what took its time is the answer to the request.
     countVersion(version.counters, record, (record.status === SWITCHING ? record.firstByteMs : durationMs) / 1000)
   }
   if (plane.accessLog.wants(record.status, record.error !== null)) log(plane, record, durationMs)
+}
+
+/** The place of a status among the classes; what is above 599 counts as a 5xx (RFC 9110 section 15). */
+function classOf (status: number): number {
+  return Math.min(5, Math.floor(status / 100)) - 1
 }
 
 function countVersion (counters: Float64Array, record: ExchangeRecord, seconds: number): void {
@@ -39,7 +43,7 @@ function countVersion (counters: Float64Array, record: ExchangeRecord, seconds: 
 }
 
 function countOutcome (counters: Float64Array, status: number, seconds: number): void {
-  count(counters, SLOT.requestsByClass + Math.floor(status / 100) - 1, 1)
+  count(counters, SLOT.requestsByClass + classOf(status), 1)
   count(counters, SLOT.latencySumS, seconds)
   let bucket = 0
   while (bucket < LATENCY_BOUNDS_S.length && seconds > (LATENCY_BOUNDS_S[bucket] ?? 0)) bucket++

@@ -9,6 +9,7 @@ import { rewriteResponseHead } from '../http1/rewrite-response-head.ts'
 import type { Downstream } from './downstream.ts'
 import type { HttpDate } from './http-date.ts'
 
+const UPGRADE_REQUIRED = 426
 /** How the body goes to the client. */
 const FRAMING = { plain: 0, chunked: 1, untilClose: 2 } as const
 
@@ -64,6 +65,7 @@ export class ResponseRelay {
     } else if (head.rewriteLength) {
       additions += `Content-Length: ${head.length}\r\n`
     }
+    if (head.status === UPGRADE_REQUIRED && head.upgradeLine >= 0) additions += 'Connection: Upgrade\r\n'
     if (!keepAlive) additions += 'Connection: close\r\n'
     else if (terms.minor === 0) additions += 'Connection: keep-alive\r\n'
     this.#headFrom = rewriteResponseHead(head, additions)

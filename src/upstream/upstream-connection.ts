@@ -23,7 +23,6 @@ import type { UpstreamContext } from './upstream-context.ts'
 
 const PHASE = { connecting: 0, idle: 1, head: 2, body: 3, tunnel: 4, closed: 5 } as const
 const MAX_INTERIM = 32
-const CLOSED = 'closed by the endpoint'
 const NO_TERMS: RequestTerms = { idempotent: true, toHead: false, offered: '', logsIn: false }
 const FIRST_OUT_BYTES = 2_048
 /** An idle connection does not keep the memory of a large request. */
@@ -68,6 +67,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   #doubt: TimerHandle | null = null
   #partial: PartialResponse | null = null
   readonly #startedMs: number
+  #idleMs = 0
 
   constructor (endpoint: ConnectionHome<UpstreamConnection>, context: UpstreamContext) {
     this.endpoint = endpoint
@@ -246,6 +246,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     const { end: bodyStart, fields: { buf } } = head
     const framing = head.framing(this.#terms.toHead)
     this.keep = head.keepsAlive() && framing !== BODY.untilClose
+    this.#idleMs = head.idleTimeMs(this.#context.timeoutsMs.upstreamIdle)
     this.#body.begin(framing, head.length)
     this.#phase = PHASE.body
     if (head.offersLogin) this.login ||= LOGIN.offered
@@ -283,7 +284,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   release (requestComplete: boolean): void {
     this.#sink = null
     if (this.#phase === PHASE.closed) return
-    this.deadlineMs = this.#context.recentMs + this.#context.timeoutsMs.upstreamIdle
+    this.deadlineMs = this.#context.recentMs + this.#idleMs
     if (!requestComplete || !this.keep || this.#phase !== PHASE.idle || this.#stream.writePending || !this.endpoint.park(this)) return this.destroy()
     this.#returnLarge()
     if (this.out.length > MAX_KEPT_OUT_BYTES) this.out = Buffer.allocUnsafeSlow(FIRST_OUT_BYTES)
@@ -310,7 +311,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
       return
     }
     if (this.#phase === PHASE.head && this.#mayBeTooLate) this.#awaitReset()
-    else this.#lost(CLOSED)
+    else this.#lost()
   }
 
   /** Is it worth while to know whether the request was received? */
@@ -320,7 +321,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
 
   #awaitReset (): void {
     this.#doubt = awaitReset(this.#stream, this.#context.clock, reset => {
-      if (!reset || !this.#inOnePiece) return this.#lost(CLOSED)
+      if (!reset || !this.#inOnePiece) return this.#lost()
       this.sent = false
       this.#fail('upstream_reset', 'closed by the endpoint before the request came')
     })
@@ -348,7 +349,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   }
 
   /** The connection ended before it should have. */
-  #lost (reason: string): void {
+  #lost (reason = 'closed by the endpoint'): void {
     if (this.#phase === PHASE.connecting) this.#fail(this.endpoint.dialer.failed(reason), reason)
     else if (this.#phase === PHASE.tunnel || (this.#phase === PHASE.body && this.#sink !== null)) this.#fail('upstream_truncated', reason)
     else this.#fail('upstream_reset', reason)

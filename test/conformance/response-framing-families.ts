@@ -43,7 +43,7 @@ function statusLines (): ResponseFamily {
   const withLine: BytesOf = line => `${line}\r\nContent-Length: 5\r\n\r\nhello`
   const bad = [
     'HTTP/1.1 20 OK', 'HTTP/1.1 2000 OK', 'HTTP/1.1 200OK', 'HTTP/1.1  200 OK', 'HTTP/1.1\t200 OK', 'HTTP/1.1 200\tOK', 'HTTP/1.1 -20 OK',
-    'HTTP/1.1 +20 OK', 'HTTP/1.1 2x0 OK', 'HTTP/1.1 000 OK', 'HTTP/1.1 099 OK', 'HTTP/1.1 600 OK', 'HTTP/1.1 999 OK', 'HTTP/1.1', 'HTTP/1.1 ',
+    'HTTP/1.1 +20 OK', 'HTTP/1.1 2x0 OK', 'HTTP/1.1 000 OK', 'HTTP/1.1 099 OK', 'HTTP/1.1', 'HTTP/1.1 ',
     'HTTP/1.1 200 O\0K',
     'HTTP/1.1 200 O\rK', 'HTTP/1.1 200 O\nK', 'HTTP/1.1 200 \x01', 'HTTP/1.1 200 OK\x7f', 'HTTP/1.10 200 OK', 'HTTP/11 200 OK', 'HTTP/2 200',
     'HTTP/2.0 200 OK',
@@ -54,7 +54,7 @@ function statusLines (): ResponseFamily {
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade', 'HTTP/1.1 101 Switching Protocols'
   ]
   const good = [
-    'HTTP/1.1 200', 'HTTP/1.1 200 ', 'HTTP/1.1 200 \xe9 fine', 'HTTP/1.0 200 OK', 'HTTP/1.5 200 OK', 'HTTP/1.1 200 200 OK', 'HTTP/1.1 299 Odd',
+    'HTTP/1.1 200', 'HTTP/1.1 200 ', 'HTTP/1.1 200 \xe9 fine', 'HTTP/1.0 200 OK', 'HTTP/1.5 200 OK', 'HTTP/1.1 200 200 OK', 'HTTP/1.1 299 Odd', 'HTTP/1.1 600 OK', 'HTTP/1.1 999',
     'HTTP/1.1 200  two spaces'
   ]
   return { name: 'status lines', hasSurplus: false, variants: [...refused(bad, withLine), ...accepted('hello', good, withLine)] }
@@ -88,7 +88,7 @@ function fields (): ResponseFamily {
   const bad = [
     'X : y', 'X\t: y', 'X: a\r\n b', 'X: a\r\n\tb', 'X: \0', 'X: a\rb', 'X: a\nb', 'X: a\x7f', 'X: \x01', 'X[]: y', ': y', 'no colon', '\xe9: y',
     'X:y\nZ: a', 'X: y\r',
-    'Connection: ;', 'Connection: a b', 'Connection: \xe9', 'X: a\r\n\rSet-Cookie: b', 'X: a\r\n\n', 'X\0Y: a'
+    'X: a\r\n\rSet-Cookie: b', 'X: a\r\n\n', 'X\0Y: a'
   ].map(lines => `Content-Length: 5\r\n${lines}`)
   return {
     name: 'header sections of answers',
@@ -100,7 +100,7 @@ function fields (): ResponseFamily {
       ...refused(FRAMING_FAULTS.codingNames, withName),
       ...accepted('hello', FRAMING_FAULTS.otherNames.filter(name => name !== 'TE'), withName),
       ...accepted('hello', [
-        'X:', 'X:y', 'X: \xe9\xff', 'x_y: z', 'Connection: Content-Length', 'Connection: Date, ,', 'Upgrade: h2c', 'Expect: x', 'Host: h',
+        'X:', 'X:y', 'X: \xe9\xff', 'x_y: z', 'Connection: Content-Length', 'Connection: Date, ,', 'Connection: ;', 'Connection: a b', 'Connection: \xe9', 'Connection: keep-alive; timeout=5', 'Upgrade: h2c', 'Expect: x', 'Host: h',
         'Host: h\r\nHost: g', 'TE: chunked'
       ],
       lines => withFields(`Content-Length: 5\r\n${lines}`))

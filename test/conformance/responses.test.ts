@@ -151,7 +151,7 @@ for (const [what, bytes] of [
   ['a status of four digits', 'HTTP/1.1 2000 OK\r\n\r\n'],
   ['a status of letters', 'HTTP/1.1 abc OK\r\n\r\n'],
   ['a status of 000', 'HTTP/1.1 000 OK\r\n\r\n'],
-  ['a status of 600', 'HTTP/1.1 600 OK\r\nContent-Length: 0\r\n\r\n'],
+  ['a status of 99', 'HTTP/1.1 099 OK\r\nContent-Length: 0\r\n\r\n'],
   ['no status', 'HTTP/1.1\r\n\r\n'], ['a status line that is cut', 'HTTP/1.1 20\r\n'], ['a version that is cut', 'HTTP/1.\r\n'], ['HTTP', 'HTTP\r\n'],
   ['two spaces', 'HTTP/1.1  200 OK\r\n\r\n'],
   ['HTTP/2.0', 'HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n'],

@@ -132,7 +132,7 @@ export class MessageReader {
     const line = this.#line.slice(0, -2)
     this.#line = ''
     if (this.#partial === undefined) {
-      const pattern = this.#kind === 'request' ? /^[!-~]+ [!-~]+ HTTP\/1\.1$/ : /^HTTP\/1\.1 [1-5][0-9][0-9]( [\t -~\x80-\xff]*)?$/
+      const pattern = this.#kind === 'request' ? /^[!-~]+ [!-~]+ HTTP\/1\.1$/ : /^HTTP\/1\.1 [1-9][0-9][0-9]( [\t -~\x80-\xff]*)?$/
       if (!pattern.test(line)) throw new Error(`not the start line of a ${this.#kind}: ${JSON.stringify(line)}`)
       this.#partial = { startLine: line, fields: [], framing: 'none', chunks: [], trailers: '' }
     } else {

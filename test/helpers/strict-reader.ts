@@ -42,7 +42,7 @@ const FIELD_LINE = new RegExp(`^(${TOKEN}):[\\t ]*(|[!-~\\x80-\\xff](?:[\\t -~\\
 /** Targets are delimited by the two spaces; like most recipients, this one takes all visible ASCII but `#` (RFC 9112 section 3.2). */
 const REQUEST_LINE = new RegExp(`^(${TOKEN}) ([!"$-~]+) HTTP/1\\.([0-9])$`)
 /** RFC 9112 section 4 wants a space behind the status even without a reason; recipients take it without. */
-const STATUS_LINE = /^HTTP\/1\.([0-9]) ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*)?$/
+const STATUS_LINE = /^HTTP\/1\.([0-9]) ([1-9][0-9][0-9])(?: [\t -~\x80-\xff]*)?$/
 const TOKEN_LIST = new RegExp(`^[\\t ,]*(?:${TOKEN}[\\t ]*(?:,[\\t ,]*|$))*$`)
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[-A-Za-z0-9._~!$&'()*+;=%]+)(?::[0-9]*)?$/
 const QUOTED = '"(?:[\\t !#-\\[\\]-~\\x80-\\xff]|\\\\[\\t -~\\x80-\\xff])*"'
