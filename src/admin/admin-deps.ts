@@ -120,7 +120,8 @@ export interface AdminDeps {
   /** Undefined when the configuration has no such route, or the route no such version. */
   drain (route: string, version: string): VersionDrainStatus | undefined
   readiness (): Readiness
-  metrics (): Promise<{ readonly contentType: string, readonly body: string }>
+  /** A text, or its pieces as they are made. */
+  metrics (): Promise<{ readonly contentType: string, readonly body: string | AsyncIterable<Buffer> }>
   /**
    * What the workers would do with a request, without sending anything. Undefined when there is no such route.
    * @throws ProblemError when no worker answers

@@ -25,6 +25,7 @@ import { LogWriter } from '../telemetry/log-writer.ts'
 import { ObservedShares } from '../telemetry/observed-share.ts'
 import type { ProcessLogger } from '../telemetry/process-logger.ts'
 import { PromCollector } from '../telemetry/prom-collector.ts'
+import { SharedScrape } from '../telemetry/shared-scrape.ts'
 import { ThrottledLogger } from '../telemetry/throttled-logger.ts'
 import { AdminPorts } from './admin-ports.ts'
 import { AuthorityFiles } from './authority-files.ts'
@@ -284,6 +285,7 @@ export class ControlPlane {
       controlLoop: () => this.#ticker.loop,
       writerDropped: () => this.#accessLog.droppedLines
     })
+    const scrape = new SharedScrape(() => collector.chunks())
     return {
       clock,
       log,
@@ -292,7 +294,7 @@ export class ControlPlane {
       details: name => describer.details(name),
       drain: (route, version) => drains.status(route, version),
       readiness: () => readinessOf({ stopping: this.#stopping, accepting: this.#pool.accepting, gateOpen: this.#gate.isOpen, discovery: this.#discovery }),
-      metrics: async () => ({ contentType: collector.contentType, body: await collector.text() }),
+      metrics: async () => ({ contentType: collector.contentType, body: scrape.read() }),
       explain: async query => await explainer.explain(query)
     }
   }

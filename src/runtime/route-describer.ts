@@ -30,6 +30,8 @@ const NOTHING_SAID: EndpointHealthSummary = { available: 'all', reasons: [] }
 
 export class RouteDescriber {
   readonly #deps: RouteDescriberDeps
+  #indexed: readonly RouteConfig[] | undefined
+  #byName: ReadonlyMap<string, RouteConfig> = new Map()
 
   constructor (deps: RouteDescriberDeps) {
     this.#deps = deps
@@ -37,9 +39,19 @@ export class RouteDescriber {
 
   /** Undefined when the configuration has no such route. */
   details (name: string): RouteDetails | undefined {
-    const config = this.#deps.config().routes.find(route => route.name === name)
+    const config = this.#routeOf(name)
     if (config === undefined) return undefined
     return { config, versions: config.versions.map(version => this.#versionDetails(config, version)) }
+  }
+
+  /** Looked up by name: a list of all routes asks for each of thousands. */
+  #routeOf (name: string): RouteConfig | undefined {
+    const { routes } = this.#deps.config()
+    if (routes !== this.#indexed) {
+      this.#indexed = routes
+      this.#byName = new Map(routes.map(route => [route.name, route]))
+    }
+    return this.#byName.get(name)
   }
 
   #versionDetails (route: RouteConfig, version: VersionConfig): VersionDetails {
@@ -72,11 +84,16 @@ export class RouteDescriber {
     return health.summary(route, version, workers()).used(new Set(usableEndpoints(discovery.endpointsOf(route, version)).map(endpointKey)))
   }
 
-  /** All routes as /metrics shows them. */
-  states (): readonly RouteState[] {
-    const { clock, config, discovery, health, traffic, workers } = this.#deps
+  /** All routes as /metrics shows them, one after another: whoever takes them may rest in between. */
+  * states (): Generator<RouteState> {
+    const { clock, config } = this.#deps
     const nowMs = clock.wallMs()
-    return config().routes.map(({ name, versions }) => ({
+    for (const route of config().routes) yield this.#state(route, nowMs)
+  }
+
+  #state ({ name, versions }: RouteConfig, nowMs: number): RouteState {
+    const { discovery, health, traffic, workers } = this.#deps
+    return {
       name,
       epoch: traffic(name)?.epoch ?? 0,
       versions: versions.map(version => ({
@@ -88,7 +105,7 @@ export class RouteDescriber {
         sourceAgeMs: ageOf(discovery.statusOf(name, version.name), nowMs),
         panicWorkers: health.summary(name, version.name, workers()).panicWorkers
       }))
-    }))
+    }
   }
 }
 

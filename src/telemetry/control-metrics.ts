@@ -1,8 +1,14 @@
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { Clock } from '../core/clock.ts'
+import { familyHead, labelText, sampleLine } from './exposition.ts'
 import { METRICS, type MetricName } from './metric-catalogue.ts'
 
 const REASON_PATTERN = /^[a-z0-9_-]{1,32}$/
+
+interface CheckCounts {
+  pass: number
+  fail: number
+}
 
 /** What the control plane itself counts: rare events, so plain prom-client metrics. */
 export class ControlMetrics {
@@ -14,7 +20,8 @@ export class ControlMetrics {
   readonly #certificateExpiry: Gauge
   readonly #certificateReloads: Counter
   readonly #watchRestarts: Counter
-  readonly #checks: Counter
+  /** By the labels of the version; not in the registry, which writes a family in one go however many series it has. */
+  readonly #checks = new Map<string, CheckCounts>()
   readonly #workerRestarts: Counter
   readonly #buildInfo: Gauge
   readonly #build: { readonly version: string, readonly node: string }
@@ -29,7 +36,6 @@ export class ControlMetrics {
     this.#certificateReloads = this.#counter('weir_certificate_reloads_total')
     this.#watchRestarts = this.#counter('weir_watch_restarts_total')
     this.#workerRestarts = this.#counter('weir_worker_restarts_total')
-    this.#checks = this.#counter('weir_health_checks_total')
     this.#buildInfo = this.#gauge('weir_build_info')
     this.#build = build
     this.ioDecided('unknown')
@@ -82,12 +88,27 @@ export class ControlMetrics {
 
   /** An active check of an endpoint has ended. */
   endpointProbed (route: string, version: string, passed: boolean): void {
-    this.#checks.inc({ route, version, result: passed ? 'pass' : 'fail' })
+    const labels = labelText({ route, version })
+    const counts = this.#checks.get(labels) ?? { pass: 0, fail: 0 }
+    this.#checks.set(labels, counts)
+    if (passed) counts.pass++
+    else counts.fail++
   }
 
   /** A version is not checked any more: what was counted of it goes, or names that come and go would pile up. */
   forgetProbes (route: string, version: string): void {
-    for (const result of ['pass', 'fail']) this.#checks.remove({ route, version, result })
+    this.#checks.delete(labelText({ route, version }))
+  }
+
+  /** The exposition of the active checks, in pieces of some lines each. */
+  * checkLines (): Generator<string> {
+    const name = 'weir_health_checks_total'
+    yield familyHead(name)
+    for (const [labels, counts] of this.#checks) {
+      let lines = ''
+      for (const result of ['pass', 'fail'] as const) if (counts[result] > 0) lines += sampleLine(name, `${labels},${labelText({ result })}`, counts[result])
+      yield lines
+    }
   }
 
   /** A worker died and is replaced. */

@@ -1,3 +1,4 @@
+import { AfterTurn } from '../core/after-turn.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ControlMetrics } from './control-metrics.ts'
 import type { CounterBook } from './counter-book.ts'
@@ -9,8 +10,10 @@ import { routeFamilies, type RouteState, type WorkerState } from './route-famili
 import { versionFamilies, type VersionRow } from './version-families.ts'
 import { workerFamilies, type LoopState } from './worker-families.ts'
 
-/** Characters handed out at a time: large enough for few turns of the event loop, small enough for short ones. */
+/** Characters handed out at a time. */
 const CHUNK_LENGTH = 128 * 1024
+/** A scrape works so long at a time, and then everything else has its turn: with thousands of routes it takes seconds. */
+const SLICE_MS = 5
 
 /** Where a scrape reads. */
 export interface ScrapeSources {
@@ -18,7 +21,7 @@ export interface ScrapeSources {
   readonly book: CounterBook
   readonly shares: ObservedShares
   readonly control: ControlMetrics
-  readonly routes: () => readonly RouteState[]
+  readonly routes: () => Iterable<RouteState>
   readonly workers: () => readonly WorkerState[]
   readonly controlLoop: () => LoopState
   /** Access log lines that the writer has dropped. */
@@ -34,22 +37,27 @@ export interface ScrapeSources {
 export class PromCollector {
   readonly contentType = EXPOSITION_CONTENT_TYPE
   readonly #sources: ScrapeSources
+  readonly #afterTurn = new AfterTurn()
 
   constructor (sources: ScrapeSources) {
     this.#sources = sources
     registerProcessMetrics(sources.control.registry)
   }
 
-  /** The exposition in chunks of whole lines. Between chunks the event loop gets its turn. */
+  /** The exposition in chunks of whole lines. The event loop gets its turn after SLICE_MS of work, whatever has come of it. */
   async * chunks (): AsyncGenerator<string> {
-    yield await this.#sources.control.registry.metrics()
-    let chunk = ''
-    for (const piece of this.#families()) {
+    const { clock, control } = this.#sources
+    let chunk = await control.registry.metrics()
+    let sinceMs = clock.nowMs()
+    for (const piece of this.#pieces()) {
       chunk += piece
-      if (chunk.length < CHUNK_LENGTH) continue
-      yield chunk
-      chunk = ''
+      if (chunk.length >= CHUNK_LENGTH) {
+        yield chunk
+        chunk = ''
+      }
+      if (clock.nowMs() - sinceMs < SLICE_MS) continue
       await this.#turn()
+      sinceMs = clock.nowMs()
     }
     if (chunk !== '') yield chunk
   }
@@ -61,26 +69,30 @@ export class PromCollector {
     return text
   }
 
-  * #families (): Generator<string> {
-    const { book, shares, routes, workers, controlLoop, writerDropped } = this.#sources
-    const routeStates = routes()
-    yield * versionFamilies(versionRows(book, routeStates))
-    yield * routeFamilies(routeStates, workers(), shares)
+  /** Empty ones are steps without a line: looking at a route is work too. */
+  * #pieces (): Generator<string> {
+    const { book, control, shares, routes, workers, controlLoop, writerDropped } = this.#sources
+    // One reading of all routes and counters, so that the families of a scrape agree with each other.
+    const states: RouteState[] = []
+    const rows: VersionRow[] = []
+    for (const route of routes()) {
+      states.push(route)
+      for (const version of route.versions) rows.push(versionRow(book, route.name, version.name))
+      yield ''
+    }
+    yield * control.checkLines()
+    yield * versionFamilies(rows)
+    yield * routeFamilies(states, workers(), shares)
     yield * workerFamilies(book, controlLoop(), writerDropped())
   }
 
-  #turn (): Promise<void> {
-    return new Promise((resolve) => { this.#sources.clock.after(0, resolve) })
+  async #turn (): Promise<void> {
+    await new Promise<void>((resolve) => { this.#afterTurn.add(resolve) })
   }
 }
 
-/** One reading of all counters, so that the families of a scrape agree with each other. */
-function versionRows (book: CounterBook, routes: readonly RouteState[]): readonly VersionRow[] {
-  const refs = routes.flatMap((route) => route.versions.map((version) => ({ route: route.name, version: version.name })))
-  const doubles = new Float64Array(refs.length * SLOT_LENGTH)
-  return refs.map((ref, index) => {
-    const slot = doubles.subarray(index * SLOT_LENGTH, (index + 1) * SLOT_LENGTH)
-    book.readInto(ref.route, ref.version, slot)
-    return { labels: labelText({ route: ref.route, version: ref.version }), slot }
-  })
+function versionRow (book: CounterBook, route: string, version: string): VersionRow {
+  const slot = new Float64Array(SLOT_LENGTH)
+  book.readInto(route, version, slot)
+  return { labels: labelText({ route, version }), slot }
 }

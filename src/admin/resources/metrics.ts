@@ -1,7 +1,21 @@
 import type { FastifyInstance } from 'fastify'
+import { Readable } from 'node:stream'
 import { Type } from '../json-schema.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { describeOperation } from '../operation.ts'
+
+/** A stream of what is read: it has begun when this resolves, so that a fault at the beginning still gets its status. */
+async function openStream (body: AsyncIterable<Buffer>): Promise<Readable> {
+  const pieces = body[Symbol.asyncIterator]()
+  const first = await pieces.next()
+  return Readable.from((async function * () {
+    try {
+      for (let piece = first; piece.done !== true; piece = await pieces.next()) yield piece.value
+    } finally {
+      await pieces.return?.()
+    }
+  })(), { objectMode: false })
+}
 
 /** GET /metrics */
 export function metricsResource (app: FastifyInstance, deps: AdminDeps): void {
@@ -24,6 +38,6 @@ export function metricsResource (app: FastifyInstance, deps: AdminDeps): void {
     })
   }, async (_request, reply) => {
     const { contentType, body } = await deps.metrics()
-    return reply.type(contentType).send(body)
+    return reply.type(contentType).send(typeof body === 'string' ? body : await openStream(body))
   })
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from '../json-schema.ts'
+import { AfterTurn } from '../../core/after-turn.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { describeOperation } from '../operation.ts'
 import { WeightsSchema } from '../weights-schema.ts'
@@ -14,12 +15,16 @@ const AnswerSchema = Type.object({
   }), { description: 'In the order of the configuration.' })
 })
 
+/** A few milliseconds of work. */
+const ROUTES_PER_TURN = 50
+
 const EXAMPLE: Static<typeof AnswerSchema> = {
   routes: [{ name: 'hello', epoch: 3, revision: 3, weights: { stable: 75, canary: 25 }, readyEndpoints: { stable: 2, canary: 2 } }]
 }
 
 /** GET /v1/routes */
 export function routesResource (app: FastifyInstance, deps: AdminDeps): void {
+  const afterTurn = new AfterTurn()
   app.get('/v1/routes', {
     config: { access: 'viewer' },
     schema: describeOperation({
@@ -30,13 +35,14 @@ export function routesResource (app: FastifyInstance, deps: AdminDeps): void {
       answers: { 200: { description: 'The routes.', schema: AnswerSchema, example: EXAMPLE } },
       problems: []
     })
-  }, async (): Promise<Static<typeof AnswerSchema>> => ({
-    routes: [...deps.traffic.routes()].map(([name, { epoch, revision, weights }]) => ({
-      name,
-      epoch,
-      revision,
-      weights,
-      readyEndpoints: Object.fromEntries((deps.details(name)?.versions ?? []).map(version => [version.name, version.usedEndpoints]))
-    }))
-  }))
+  }, async (): Promise<Static<typeof AnswerSchema>> => {
+    const routes: Static<typeof AnswerSchema>['routes'] = []
+    for (const [name, { epoch, revision, weights }] of [...deps.traffic.routes()]) {
+      const versions = deps.details(name)?.versions ?? []
+      routes.push({ name, epoch, revision, weights, readyEndpoints: Object.fromEntries(versions.map(version => [version.name, version.usedEndpoints])) })
+      // Thousands of routes take a while, and everything else has its turn meanwhile.
+      if (routes.length % ROUTES_PER_TURN === 0) await new Promise<void>((resolve) => { afterTurn.add(resolve) })
+    }
+    return { routes }
+  })
 }

@@ -246,3 +246,32 @@ t.test('1,000 routes with 3 versions are scraped in a fraction of a second, in b
   // Three times the aim of 200 ms, because tests share their machine.
   t.ok(cpuMs < 600, `${cpuMs} ms`)
 })
+
+t.test('the event loop has its turns while thousands of routes are rendered', async (t) => {
+  const clock = new FakeClock()
+  let looked = 0
+  // Each look at a route takes a millisecond here, so that no machine is too fast or too slow for this.
+  const routes = function * () {
+    for (let index = 0; index < 5_000; index++) {
+      clock.advance(1)
+      looked++
+      yield { name: `route-${index}`, epoch: 1, versions: [] }
+    }
+  }
+  let turns = 0
+  let longest = 0
+  let before = 0
+  let over = false
+  const count = (): void => {
+    turns++
+    longest = Math.max(longest, looked - before)
+    before = looked
+    if (!over) setImmediate(count)
+  }
+  setImmediate(count)
+  const text = await new PromCollector({ ...sources(clock), routes }).text()
+  over = true
+  t.equal(text.match(/^weir_route_epoch\{/gm)?.length, 5_000)
+  t.ok(turns >= 1_000, `${turns} turns`)
+  t.ok(longest <= 5, `${longest} ms without one`)
+})
