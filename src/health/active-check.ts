@@ -14,6 +14,8 @@ export interface ProbeResult {
   readonly passed: boolean
   /** For operators: `status 200`, `connect: ECONNREFUSED`. */
   readonly detail: string
+  /** The probe could not be made, for reasons of Weir's own: it says nothing of the endpoint. */
+  readonly unmade?: boolean
 }
 
 const RANDOM_RANGE = 2 ** 32
@@ -66,6 +68,7 @@ export class ActiveCheck {
   record (result: ProbeResult, nowMs: number): boolean {
     const { intervalMs, jitter } = this.#policy
     this.#nextProbeMs = nowMs + intervalMs * (1 + jitter * (2 * this.#draw() - 1))
+    if (result.unmade === true) return false
     if (result.passed === this.#healthy) {
       this.#decided = true
       this.#against = 0

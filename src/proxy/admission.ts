@@ -30,6 +30,10 @@ export class Admission {
       count(page, REFUSED.worker_limit, 1)
       return undefined
     }
+    if (!hasDescriptors(plane)) {
+      count(page, REFUSED.descriptors, 1)
+      return undefined
+    }
     if (!ledger.enterListener(listener.index, limits.maxConnectionsPerListener)) {
       count(page, REFUSED.listener_limit, 1)
       return undefined
@@ -60,4 +64,10 @@ export class Admission {
     this.#ledger.leaveListener(this.listener.index)
     if (this.#cells !== undefined) this.#ledger.leaveClient(this.#cells)
   }
+}
+
+/** Would a client find one for its own connection, and one for that to an endpoint? */
+function hasDescriptors ({ page, maxDescriptors }: DataPlane): boolean {
+  const clients = page[WORKER.connectionsOpen] ?? 0
+  return 2 * clients < maxDescriptors && clients + (page[WORKER.upstreamOpen] ?? 0) < maxDescriptors
 }

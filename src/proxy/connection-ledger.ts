@@ -61,6 +61,9 @@ export class ConnectionLedger {
     if (worker >= this.#workers) throw new RangeError(`the ledger has no region for worker ${worker}`)
   }
 
+  /** Whose connections are counted. */
+  get workers (): number { return this.#workers }
+
   /**
    * Counts a connection of a listener.
    * @param limit the most there may be; 0 sets no limit

@@ -104,6 +104,8 @@ export class DataPlane implements UpstreamContext {
   recentMs: number
   /** Tells of a defect of Weir itself: the request that met it fails, and the others go on. */
   reportDefect: (error: unknown) => void = () => {}
+  /** Descriptors that the connections of this worker may have; what is beyond them is for the rest of Weir. */
+  maxDescriptors = Infinity
   /** Requests in flight. */
   inFlight = 0
   /** The worker is on its way out: connections are not kept. */

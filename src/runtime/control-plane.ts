@@ -33,6 +33,7 @@ import type { CertificateStore } from './certificate-store.ts'
 import { createDiscovery } from './create-discovery.ts'
 import { createProber } from './create-prober.ts'
 import { dataPlaneOptions, routeSpecs } from './data-plane-options.ts'
+import { openFilesLimit, openFilesWarning } from './open-files.ts'
 import { HealthBook } from './health-book.ts'
 import type { HealthProber } from './health-prober.ts'
 import { openCertificates } from './open-certificates.ts'
@@ -115,6 +116,8 @@ export class ControlPlane {
     const wanted = config.workers === 'auto' ? availableParallelism() : config.workers
     if (!sharing && wanted > 1) log.warn('this system does not spread connections over workers: there is one', { platform: process.platform, wanted })
     const count = sharing ? wanted : 1
+    const shortage = openFilesWarning({ maxConnections: config.limits.maxConnections, workers: count }, openFilesLimit())
+    if (shortage !== undefined) log.warn('there are not enough descriptors for the connections that limits.maxConnections allows', shortage)
     return new WorkerPool({
       clock,
       log: this.#throttled,

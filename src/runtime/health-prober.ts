@@ -195,7 +195,7 @@ export class HealthProber {
   #record (checked: CheckedVersion, { address, port, check }: CheckedEndpoint, result: ProbeResult): void {
     const { clock, log, onProbed } = this.#deps
     const { route, version } = checked
-    onProbed(route, version, result.passed)
+    if (result.unmade !== true) onProbed(route, version, result.passed)
     if (!check.record(result, clock.nowMs())) return
     const fields = { route, version, endpoint: endpointKey({ address, port }), detail: check.detail }
     if (check.healthy) log.info('an endpoint passes its active check again', fields)

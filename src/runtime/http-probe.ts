@@ -6,6 +6,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import { Client } from 'undici'
 import { endpointKey } from '../core/endpoint.ts'
+import { isLocalShortage } from '../core/local-shortage.ts'
 import type { ProbeResult } from '../health/active-check.ts'
 import { createClientContext } from '../upstream/tls-transport.ts'
 import type { Authorities } from '../upstream/transport.ts'
@@ -46,7 +47,8 @@ export class HttpProbe {
       await discard(body)
       return { passed: statusCode >= 200 && statusCode < 400, detail: `status ${statusCode}` }
     } catch (error) {
-      return { passed: false, detail: describe(error) }
+      const unmade = error instanceof Error && 'code' in error && isLocalShortage(error.code)
+      return { passed: false, detail: describe(error), ...(unmade ? { unmade } : {}) }
     } finally {
       signal.removeEventListener('abort', abort)
       socket?.destroy()

@@ -21,6 +21,7 @@ import { AccessLog } from '../telemetry/access-log.ts'
 import { WORKER } from '../telemetry/counter-layout.ts'
 import { LoopLag } from '../telemetry/loop-lag.ts'
 import { EndpointPools } from '../upstream/endpoint-pools.ts'
+import { descriptorShare, openFilesLimit } from './open-files.ts'
 import { releaseMemory } from './release-memory.ts'
 
 /** Deadlines are met to this precision. */
@@ -75,6 +76,7 @@ export class WorkerApp {
       page: this.#page
     })
     this.#plane = new DataPlane({ clock, page: this.#page, accessLog, io }, options)
+    this.#plane.maxDescriptors = descriptorShare(openFilesLimit(), this.#ledger.workers)
     this.#plane.reportDefect = error => {
       this.#send({ type: 'log', level: 'error', message: 'a defect of Weir made a request fail; please report it', fields: { stack: error instanceof Error ? error.stack ?? error.message : String(error) } })
     }

@@ -64,7 +64,7 @@ export const SLOTS_PER_SEGMENT = 128
 export const SEGMENT_BYTES = SLOT_LENGTH * SLOTS_PER_SEGMENT * Float64Array.BYTES_PER_ELEMENT
 
 /** Why a client connection is not accepted. */
-export const REFUSAL_REASONS = ['worker_limit', 'listener_limit', 'client_limit', 'system'] as const
+export const REFUSAL_REASONS = ['worker_limit', 'listener_limit', 'client_limit', 'descriptors', 'system'] as const
 export type RefusalReason = typeof REFUSAL_REASONS[number]
 
 /** Why Weir closes a client connection that is between requests, or has not come to its first one. */

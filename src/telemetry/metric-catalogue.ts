@@ -54,7 +54,7 @@ export const METRICS = {
   weir_unrouted_requests_total: { type: 'counter', help: 'Requests answered before a version was chosen, by status class.', labels: ['code_class'], source: 'worker counters' },
   weir_unrouted_errors_total: { type: 'counter', help: 'Failures before a version was chosen, by error code and by who caused them; a code is listed from its first failure on.', labels: ['code', 'source'], source: 'worker counters' },
   weir_connections_accepted_total: { type: 'counter', help: 'Client connections accepted.', labels: ['worker'], source: 'worker counters' },
-  weir_connections_refused_total: { type: 'counter', help: 'Client connections closed at once: a limit of the worker, the listener or the client is met, or the system is out of descriptors.', labels: ['worker', 'reason'], source: 'worker counters' },
+  weir_connections_refused_total: { type: 'counter', help: 'Client connections closed at once: a limit of the worker, the listener or the client is met, the worker has its share of descriptors, or the system is out of them.', labels: ['worker', 'reason'], source: 'worker counters' },
   weir_connections_closed_total: { type: 'counter', help: 'Client connections that Weir closed before or between requests, by reason.', labels: ['worker', 'reason'], source: 'worker counters' },
   weir_tls_handshakes_total: { type: 'counter', help: 'TLS handshakes with clients that were completed.', labels: ['worker'], source: 'worker counters' },
   weir_tls_resumptions_total: { type: 'counter', help: 'TLS handshakes with clients that resumed a session.', labels: ['worker'], source: 'worker counters' },

@@ -1,5 +1,6 @@
-import type { StreamIo } from '../core/worker-io.ts'
+import { isLocalShortage } from '../core/local-shortage.ts'
 import { TcpStream } from '../core/tcp-stream.ts'
+import type { StreamIo } from '../core/worker-io.ts'
 import type { Dialer, DialTarget, Transport } from './transport.ts'
 
 /** TCP without anything above it. */
@@ -15,7 +16,7 @@ export class PlainTransport implements Transport {
     const target = { address, port, io: this.#io.tcp }
     return {
       dial: (handler, buffer, onConnect) => TcpStream.connect(target, handler, buffer, onConnect),
-      failed: () => 'upstream_connect_failed'
+      failed: reason => isLocalShortage(reason) ? 'connections_exhausted' : 'upstream_connect_failed'
     }
   }
 }

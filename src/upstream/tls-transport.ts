@@ -4,6 +4,7 @@
 import tls from 'node:tls'
 import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../core/byte-stream.ts'
 import type { Clock } from '../core/clock.ts'
+import { isLocalShortage } from '../core/local-shortage.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import type { StreamIo } from '../core/worker-io.ts'
 import { createRecordBuffer, TlsStream } from '../core/tls-stream.ts'
@@ -98,6 +99,7 @@ class TlsDialer implements Dialer {
   }
 
   failed (reason: string): ProxyErrorCode {
+    if (isLocalShortage(reason)) return 'connections_exhausted'
     // The session may have been the reason.
     this.#session = undefined
     return CONNECT_ERRORS.test(reason) ? 'upstream_connect_failed' : 'upstream_tls_failed'

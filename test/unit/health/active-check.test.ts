@@ -50,3 +50,10 @@ t.test('a new policy keeps the state, and does not wait for the end of an interv
   t.match(check, { healthy: false, nextProbeMs: 1_020 })
   t.equal(check.record(passed, 30), true)
 })
+
+t.test('a probe that could not be made says nothing, and the next one is not due sooner', async t => {
+  const check = new ActiveCheck(policy, middle, 0)
+  check.record(passed, 0)
+  for (let count = 0; count < 10; count++) t.equal(check.record({ passed: false, detail: 'EMFILE', unmade: true }, 5_000), false)
+  t.match(check, { healthy: true, detail: 'status 200', nextProbeMs: 6_000 })
+})

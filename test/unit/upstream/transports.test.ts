@@ -49,3 +49,12 @@ t.test('what is still asked for survives a renewal, and nothing else', async t =
   t.equal(transports.of(NAMED), kept)
   t.not(transports.of({ verify: false }), gone)
 })
+
+t.test('a connection that could not be opened for want of descriptors or ports is nobody else\'s fault', async t => {
+  const transports = await setUp()
+  for (const transport of [transports.of(undefined), transports.of(NAMED)]) {
+    const dialer = transport.dialerTo({ address: '127.0.0.1', port: 1 })
+    for (const reason of ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']) t.equal(dialer.failed(reason), 'connections_exhausted', reason)
+    t.equal(dialer.failed('ECONNREFUSED'), 'upstream_connect_failed')
+  }
+})

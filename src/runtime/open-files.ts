@@ -1,0 +1,48 @@
+/**
+ * How many descriptors the process may have (RLIMIT_NOFILE), and how they are shared out.
+ */
+import { readFileSync } from 'node:fs'
+
+/** Kept for all that is no client's: the admin API and its probes, the Kubernetes API, files, logs, listeners. */
+const RESERVED_DESCRIPTORS = 256
+
+/** The limit that is in force, as /proc says; Infinity where that is not known. */
+export function openFilesLimit (limits: string = readLimits()): number {
+  const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1]
+  return soft === undefined ? Infinity : Number(soft)
+}
+
+function readLimits (): string {
+  try {
+    return readFileSync('/proc/self/limits', 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+/** How many descriptors the connections of one worker may have. */
+export function descriptorShare (limit: number, workers: number): number {
+  // Of very few, half.
+  return Math.floor(Math.max(limit - RESERVED_DESCRIPTORS, limit / 2) / workers)
+}
+
+/** The limits on connections, as far as they are met by descriptors. */
+export interface ConnectionLimits {
+  readonly maxConnections: number
+  readonly workers: number
+}
+
+/** What to tell the operator when the configured limits can't be met; undefined when they can. */
+export function openFilesWarning ({ maxConnections, workers }: ConnectionLimits, limit: number): Readonly<Record<string, string | number>> | undefined {
+  const share = descriptorShare(limit, workers)
+  // A client that is served needs a connection to an endpoint too.
+  const clients = Math.floor(share / 2)
+  if (share === Infinity || (maxConnections > 0 && maxConnections <= clients)) return undefined
+  return {
+    openFiles: limit,
+    workers,
+    maxConnections: maxConnections === 0 ? 'no limit' : maxConnections,
+    clientsPerWorker: clients,
+    remedy: 'raise the limit of open files (ulimit -n, LimitNOFILE, or that of the container runtime), or lower limits.maxConnections'
+  }
+}
