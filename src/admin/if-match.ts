@@ -8,14 +8,14 @@ export type IfMatch =
   | { readonly kind: 'epochs', readonly epochs: readonly number[] }
   | { readonly kind: 'malformed' }
 
-/** One entity tag and what may follow it. */
-const TAG = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?:,[ \t]*|$)/
+/** One entity tag and what may follow it, members of the list that are empty among it. */
+const TAG = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?:,[, \t]*|$)/
 
 /** Reads the field. Several field lines arrive joined by commas. */
 export function parseIfMatch (value: string | undefined): IfMatch {
   if (value === undefined || value.trim() === '*') return { kind: 'any' }
   const epochs: number[] = []
-  let rest = value.trim()
+  let rest = value.replace(/^[, \t]+/, '').trim()
   if (rest === '') return { kind: 'malformed' }
   while (rest !== '') {
     const match = TAG.exec(rest)

@@ -5,6 +5,7 @@ import { DURATION_PATTERN } from '../core/duration.ts'
 
 export const NAME_PATTERN = '^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$'
 export const HOST_PATTERN = '^(\\*\\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$|^\\[[0-9a-fA-F:.]+\\]$|^\\*$'
+export const HOST_AND_PORT_PATTERN = '^([A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|\\[[0-9a-fA-F:.]+\\])(:[0-9]{1,5})?$'
 export const PATH_PATTERN = '^/'
 /** RFC 9110 section 9.1: a method is a token. */
 export const METHOD_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}$"
@@ -24,6 +25,7 @@ export const PATTERN_TEXTS: ReadonlyMap<string, string> = new Map([
   [DURATION_PATTERN, 'a duration: a whole number and a unit, such as 250ms, 5s, 2m or 1h'],
   [NAME_PATTERN, 'a name of 1 to 63 lower-case letters, digits, `.`, `_` and `-` that starts and ends with a letter or digit'],
   [HOST_PATTERN, 'a host without scheme, port or path, such as `example.com`, `*.example.com` or `[fd00::1]`'],
+  [HOST_AND_PORT_PATTERN, 'a host without scheme or path, with a port or without, such as `example.com` or `example.com:8080`'],
   [PATH_PATTERN, 'a path that starts with `/`'],
   [METHOD_PATTERN, 'a method such as `GET`'],
   [FIELD_NAME_PATTERN, "a name of 1 to 128 letters, digits and !#$%&'*+.^_`|~-"],

@@ -9,7 +9,7 @@
 import Type, { type Static } from 'typebox'
 import { DURATION_PATTERN } from '../core/duration.ts'
 import { MAX_WEIGHT, MIN_WEIGHT } from '../core/weight-bounds.ts'
-import { FIELD_NAME_PATTERN, HOST_PATTERN, METHOD_PATTERN, NAME_PATTERN, NAMESPACE_PATTERN, PATH_PATTERN, PORT_NAME_PATTERN, SERVICE_PATTERN, UPGRADE_PATTERN } from './patterns.ts'
+import { FIELD_NAME_PATTERN, HOST_AND_PORT_PATTERN, HOST_PATTERN, METHOD_PATTERN, NAME_PATTERN, NAMESPACE_PATTERN, PATH_PATTERN, PORT_NAME_PATTERN, SERVICE_PATTERN, UPGRADE_PATTERN } from './patterns.ts'
 
 const strict = { additionalProperties: false } as const
 
@@ -154,6 +154,7 @@ export const CircuitBreakerSchema = Type.Object({
 export const RouteSchema = Type.Object({
   name: name('The name of the route in the API, metrics and logs.'),
   match: Type.Optional(MatchSchema),
+  defaultHost: Type.Optional(Type.String({ pattern: HOST_AND_PORT_PATTERN, description: 'The Host that the endpoints get with a request that names none, which HTTP/1.0 allows; empty by default, which some origins refuse. It is not looked at when the route is chosen.' })),
   affinity: AffinitySchema,
   balancing: Type.Union([Type.Literal('least-request'), Type.Literal('round-robin'), Type.Literal('rendezvous')], { default: 'least-request', description: 'How an endpoint of the version is chosen. `affinity.level: endpoint` always uses rendezvous.' }),
   whenEmpty: Type.Union([Type.Literal('fallback'), Type.Literal('hold'), Type.Literal('fail')], { default: 'fallback', description: 'What happens when the chosen version has no endpoint: its clients go to their next choice until it is back, or wait for an endpoint, or get 503.' }),

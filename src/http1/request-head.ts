@@ -10,6 +10,7 @@
 import { TARGET_CHAR, TOKEN_CHAR } from './char-table.ts'
 import { CONNECTION, tokenIs } from './connection-options.ts'
 import { contentLength } from './content-length.ts'
+import { expectsOnlyContinue } from './expectations.ts'
 import { FIELD } from './field-id.ts'
 import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
 import { readConnection, readContentLength, readTransferEncoding } from './framed-head.ts'
@@ -26,6 +27,8 @@ const SLASH = 0x2f
 const QUESTION = 0x3f
 const MAX_METHOD_BYTES = 32
 const HEAD_METHOD = 'HEAD '
+/** `100-continue` */
+const PLAIN_EXPECT_BYTES = 12
 /** `HTTP/1.1\r\n` */
 const VERSION_LINE_BYTES = 10
 const VERSION_SHAPE = 'HTTP/#.#'
@@ -82,6 +85,7 @@ export class RequestHead {
   pathStart = 0
   readonly #limits: RequestLimits
   #atFields = false
+  #keptExpect = false
 
   constructor (limits: RequestLimits) {
     this.#limits = limits
@@ -99,6 +103,7 @@ export class RequestHead {
     this.chunked = false
     this.rewriteLength = false
     this.expectsContinue = false
+    this.#keptExpect = false
     this.acceptsTrailers = false
     this.maxForwards = -1
     this.upgradeLine = -1
@@ -273,11 +278,19 @@ export class RequestHead {
   #expect (line: number): number {
     const { fields } = this
     const start = fields.valueStart(line)
-    if (fields.valueEnd(line) - start !== 12 || !tokenIs(fields.buf, start, '100-continue')) return FAULT.unknown_expectation
-    this.expectsContinue = true
-    // RFC 9110 section 10.1.1: a 1.0 client can't know what it asks for.
-    if (this.minor === 0) fields.drop(line)
+    const end = fields.valueEnd(line)
+    const found = expectsOnlyContinue(fields.buf, start, end)
+    if (found < 0) return FAULT.unknown_expectation
+    if (found > 0) this.expectsContinue = true
+    // RFC 9110 section 10.1.1: a 1.0 client can't know what it asks for. Of others, one plain line goes on.
+    if (this.minor === 1 && found > 0 && end - start === PLAIN_EXPECT_BYTES && !this.#keptExpect) this.#keptExpect = true
+    else fields.drop(line)
     return 0
+  }
+
+  /** The expectation is passed on, but in no line that came. */
+  get rewriteExpect (): boolean {
+    return this.expectsContinue && this.minor === 1 && !this.#keptExpect
   }
 
   /** RFC 9110 section 7.6.2: it counts down for OPTIONS and TRACE and means nothing elsewhere. */

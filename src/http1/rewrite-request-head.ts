@@ -14,7 +14,7 @@ export interface RequestAdditions {
   readonly requestId: Buffer
   /** The value of X-Forwarded-Host; undefined means that of Host. */
   readonly forwardedHost: Buffer | undefined
-  /** The value of Host for a request that has none (HTTP/1.0). */
+  /** The value of Host for a request that has none (HTTP/1.0); never the endpoint's address, which origins put into redirects. */
   readonly defaultHost: string
 }
 
@@ -55,6 +55,7 @@ export function rewriteRequestHead (head: RequestHead, additions: RequestAdditio
   writeForwardedHost(head, additions, writer)
   if (head.chunked) writer.all(CHUNKED)
   else if (head.rewriteLength) writer.text(`\r\nContent-Length: ${head.length}`)
+  if (head.rewriteExpect) writer.text('\r\nExpect: 100-continue')
   if (head.maxForwards > 0) writer.text(`\r\nMax-Forwards: ${head.maxForwards - 1}`)
   if (head.upgrade !== '') writer.text(`\r\nUpgrade: ${head.upgrade}\r\nConnection: Upgrade`)
   else if (head.acceptsTrailers) writer.all(TE_TRAILERS)

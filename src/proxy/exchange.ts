@@ -117,7 +117,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
   #writeRequest (head: RequestHead, piece: BodyPiece): void {
     const { connection } = this.#dispatch
     const out = connection ?? new OutBuffer()
-    const additions = this.#forwarding.additions(head, this.#plane.requestIds, this.#dispatch.endpointKey)
+    const additions = this.#forwarding.additions(head, this.#plane.requestIds, this.route?.policy.defaultHost ?? '')
     this.#request.writeHead(out, head, additions, piece)
     if (connection === null) {
       const refused = this.#dispatch.hold(out)

@@ -9,11 +9,11 @@ import type { RequestHead } from '../http1/request-head.ts'
 import type { RequestAdditions } from '../http1/rewrite-request-head.ts'
 import { resolveClientIp } from '../routing/client-ip.ts'
 import type { ClientFacts } from './client-facts.ts'
+import { forwardedProto } from './forwarded-proto.ts'
 import type { RequestIds } from './request-ids.ts'
 
 /** What a request id from a trusted proxy may look like; anything else is replaced. */
 const REQUEST_ID = /^[A-Za-z0-9+/=_.:-]{1,128}$/
-const SCHEME = /^https?$/i
 
 /** The field with the subject of a client's certificate; only Weir writes it. */
 export const CERTIFICATE_SUBJECT_FIELD = 'X-Client-Cert-Subject'
@@ -50,27 +50,29 @@ export class Forwarding {
     this.clientIp = resolveClientIp(this.#client.address, undefined, trustedProxies)
   }
 
-  /** What to add to a request. The result is valid until the next call. */
-  additions (head: RequestHead, ids: RequestIds, endpointKey: string): RequestAdditions {
-    if (this.#trusted) return this.#trustedAdditions(head, ids, endpointKey)
+  /**
+   * What to add to a request. The result is valid until the next call.
+   * @param defaultHost for a request that names no host
+   */
+  additions (head: RequestHead, ids: RequestIds, defaultHost: string): RequestAdditions {
+    if (this.#trusted) return this.#trustedAdditions(head, ids, defaultHost)
     if (head.claimsOrigin) dropClaims(head)
     this.#plain.requestId = ids.next()
-    this.#plain.defaultHost = endpointKey
+    this.#plain.defaultHost = defaultHost
     return head.minor === 1 ? this.#plain : { ...this.#plain, prefix: this.#prefix(head.minor, this.clientIp, this.#scheme) }
   }
 
-  #trustedAdditions (head: RequestHead, ids: RequestIds, endpointKey: string): RequestAdditions {
+  #trustedAdditions (head: RequestHead, ids: RequestIds, defaultHost: string): RequestAdditions {
     const { fields } = head
     const before = fields.joinedById(FIELD.xForwardedFor)
     const forwardedFor = before === undefined || before === '' ? this.#client.address : `${before}, ${this.#client.address}`
-    const proto = fields.joinedById(FIELD.xForwardedProto) ?? ''
     const host = fields.joinedById(FIELD.xForwardedHost)
     const id = head.requestIdLine < 0 ? '' : fields.value(head.requestIdLine)
     return {
-      prefix: this.#prefix(head.minor, forwardedFor, SCHEME.test(proto) ? proto.toLowerCase() : this.#scheme),
+      prefix: this.#prefix(head.minor, forwardedFor, forwardedProto(fields.joinedById(FIELD.xForwardedProto), this.#scheme)),
       requestId: REQUEST_ID.test(id) ? Buffer.from(id, 'latin1') : ids.next(),
       forwardedHost: host === undefined || host === '' ? undefined : Buffer.from(host, 'latin1'),
-      defaultHost: endpointKey
+      defaultHost
     }
   }
 

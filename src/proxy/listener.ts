@@ -3,6 +3,7 @@
  */
 import net from 'node:net'
 import type { ByteStream, ByteStreamHandler } from '../core/byte-stream.ts'
+import { parseIp } from '../core/ip.ts'
 import { TcpStream } from '../core/tcp-stream.ts'
 import { CLOSED, REFUSED } from '../telemetry/counter-layout.ts'
 import type { CloseReason } from '../telemetry/counter-layout.ts'
@@ -86,7 +87,7 @@ export class Listener {
 
   #accept (socket: net.Socket): void {
     this.#accepted++
-    const peer = socket.remoteAddress
+    const peer = canonical(socket.remoteAddress)
     // Without a peer it was gone before it was accepted.
     const admission = peer === undefined ? undefined : Admission.open(this.#plane, this.#ledger, this.#settings)
     if (peer === undefined || admission === undefined) {
@@ -138,6 +139,11 @@ export class Listener {
     // It may have waited for its header or handshake.
     if (plane.draining) connection.drain(false)
   }
+}
+
+/** The one spelling of a peer's address: a socket that listens on `::` names IPv4 peers `::ffff:192.0.2.1`, and adds zones. */
+function canonical (address: string | undefined): string | undefined {
+  return address === undefined ? undefined : parseIp(address)?.address ?? address
 }
 
 /** A client of whom nothing but its address is known. */

@@ -29,6 +29,8 @@ export interface RoutePolicy {
   readonly whenEmpty: RouteConfig['whenEmpty']
   /** The protocols that clients may switch to, in lower case. */
   readonly upgrades: ReadonlySet<string>
+  /** The Host of a request that names none; empty when there is no better one. */
+  readonly defaultHost: string
   /** How long a request may wait for an endpoint. */
   readonly holdMs: number
   readonly retries: RetryPolicy

@@ -12,6 +12,7 @@ export function routePolicy (route: RouteConfig): RoutePolicySpec {
   return {
     whenEmpty: route.whenEmpty,
     upgrades: route.upgrades,
+    defaultHost: route.defaultHost ?? '',
     hold: { maxRequests: hold.maxRequests, maxBytes: hold.maxBytes, maxAgeMs: parseDurationMs(hold.maxAge) },
     retries: {
       attempts: retries.attempts,

@@ -63,6 +63,7 @@ function policyOf ({ policy }: RouteSpec): RoutePolicy {
   return {
     whenEmpty: policy.whenEmpty,
     upgrades: new Set(policy.upgrades.map(name => name.toLowerCase())),
+    defaultHost: policy.defaultHost,
     holdMs: policy.hold.maxAgeMs,
     retries: { ...retries, on: new Set(on) }
   }

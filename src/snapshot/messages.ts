@@ -34,6 +34,8 @@ export interface RoutePolicySpec {
   readonly whenEmpty: RouteConfig['whenEmpty']
   /** The protocols that clients may switch to. */
   readonly upgrades: readonly string[]
+  /** The Host of a request that names none. */
+  readonly defaultHost: string
   readonly hold: { readonly maxRequests: number, readonly maxBytes: number, readonly maxAgeMs: number }
   readonly retries: {
     readonly attempts: number

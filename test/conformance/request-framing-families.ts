@@ -223,7 +223,7 @@ function headerSections (): FramingFamily {
         ...hosts
       ], withFields),
       ...variantsOf(417, [
-        '100', '100-continue, x', '200-ok', '100-continue;q=1', '', '"100-continue"', '100-continue,'
+        '100', '100-continue, x', '200-ok', '100-continue;q=1', '"100-continue"', ',100-continu', 'x,100-continue'
       ], value => withFields(`Host: h\r\nExpect: ${value}`)),
       ...variantsOf([
         '', ''], ['X: ', 'X:', 'X:y', 'X: \xe9\xff', 'X: a: b', 'Connection: ,, ,', '!#$%&\'*+-.^_`|~: y', 'X-A: (a "b)', 'Host_: other',

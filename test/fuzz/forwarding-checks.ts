@@ -55,12 +55,16 @@ function expectedUpstream ({ method, fields, target, minor }: { method: string, 
   const authority = /^https?:\/\/([^/?]*)/i.exec(target)?.[1]
   const hostAsSent = valueOf(fields, 'host')
   const countsDown = method === 'OPTIONS' || method === 'TRACE'
-  const kept = fields.filter(([name]) => {
+  // Expect is a list with one member that anybody defines: one plain line goes on.
+  const expectations = fields.filter(([name]) => name.toLowerCase() === 'expect')
+  const expectation = expectations.find(([, value]) => value.toLowerCase() === '100-continue')
+  const kept = fields.filter(field => {
+    const [name] = field
     const lower = name.toLowerCase()
     if (NEVER_FORWARDED.has(lower) || isLookalike(lower)) return false
     if (lower === 'content-length') return canonicalLength
     if (lower === 'host') return authority === undefined
-    if (lower === 'expect') return minor === 1
+    if (lower === 'expect') return minor === 1 && field === expectation
     if (lower === 'max-forwards' && countsDown) return false
     return !nominated.has(lower)
   })
@@ -71,6 +75,7 @@ function expectedUpstream ({ method, fields, target, minor }: { method: string, 
   if (forwardedHost !== undefined) added.push(['X-Forwarded-Host', forwardedHost])
   if (chunked) added.push(['Transfer-Encoding', 'chunked'])
   else if (lengthAsSent !== undefined && !canonicalLength) added.push(['Content-Length', String(length)])
+  if (minor === 1 && expectation === undefined && expectations.some(([, value]) => /100-continue/i.test(value))) added.push(['Expect', '100-continue'])
   const forwards = countsDown ? Number(valueOf(fields, 'max-forwards') ?? 0) : 0
   if (forwards > 0) added.push(['Max-Forwards', String(forwards - 1)])
   const te = fields.filter(([name]) => name.toLowerCase() === 'te').flatMap(([, value]) => value.toLowerCase().split(',').map(member => member.trim()))

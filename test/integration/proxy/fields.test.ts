@@ -244,8 +244,31 @@ proxyTest('an HTTP/1.0 client without Host is served and its connection closed',
   t.same(valuesOf(answer, 'connection'), ['close'])
   await client.untilEnded()
   t.equal(origin.requests[0]?.startLine, 'GET /old HTTP/1.1')
-  t.same(valuesOf(origin.requests[0] ?? { fields: [] }, 'host'), [`127.0.0.1:${origin.port}`])
+  t.same(valuesOf(origin.requests[0] ?? { fields: [] }, 'host'), [''], 'its own address would come back in redirects')
 })
+
+proxyTest('a request without Host gets the configured one, and only that', async (t, bench) => {
+  const origin = await bench.origin(answerOk)
+  bench.route([{ weights: { v1: 1 }, policy: { defaultHost: 'shop.example:8443' } }])
+  bench.endpoints('v1', [origin.port])
+  for (const request of ['GET / HTTP/1.0\r\n\r\n', 'GET / HTTP/1.0\r\nHost: own.example\r\n\r\n', 'GET http://absolute.example/ HTTP/1.0\r\n\r\n', get()]) {
+    await (await bench.client()).ask(request)
+  }
+  t.same(origin.requests.map(request => valuesOf(request, 'host')), [['shop.example:8443'], ['own.example'], ['absolute.example'], ['example.test']])
+  t.same(origin.requests.map(request => valuesOf(request, 'x-forwarded-host')), [[], ['own.example'], ['absolute.example'], ['example.test']])
+})
+
+for (const trusted of [false, true]) {
+  proxyTest(`no field tells an origin its own address as the host${trusted ? ', from a trusted proxy either' : ''}`, async (t, bench) => {
+    const origin = await bench.origin((request, connection) => {
+      const [host = ''] = valuesOf(request, 'host')
+      connection.send(`HTTP/1.1 302 Found\r\nLocation: http://${host}/moved\r\nContent-Length: 0\r\n\r\n`)
+    })
+    const answer = await (await bench.client()).ask('GET / HTTP/1.0\r\n\r\n')
+    t.same(valuesOf(answer, 'location'), ['http:///moved'])
+    t.notOk(origin.requests[0]?.fields.some(([, value]) => value.includes(String(origin.port))))
+  }, trusted ? { trustedProxies: ['127.0.0.1'] } : {})
+}
 
 proxyTest('an HTTP/1.0 client that announces keep-alive is told so and kept', async (t, bench) => {
   await bench.origin(answerOk)

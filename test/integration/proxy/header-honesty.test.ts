@@ -114,6 +114,17 @@ proxyTest('what a trusted proxy says and can\'t mean is replaced', async (t, ben
   t.match(ids, [/^[0-9a-f]{32}$/])
 }, TRUSTED)
 
+for (const [claimed, kept] of [
+  ['X-Forwarded-Proto: https, http\r\n', 'https'], ['X-Forwarded-Proto: HTTPS,http,http\r\n', 'https'], ['X-Forwarded-Proto: https\r\nx-forwarded-proto: http\r\n', 'https'],
+  ['X-Forwarded-Proto: http, https\r\n', 'http'], ['X-Forwarded-Proto: , https ,\r\n', 'https'], ['X-Forwarded-Proto: gopher, https\r\n', 'https'],
+  ['X-Forwarded-Proto: wss\r\n', 'wss'], ['X-Forwarded-Proto: WS, http\r\n', 'ws'], ['X-Forwarded-Proto:\r\nX-Forwarded-Proto: https\r\n', 'https'],
+  ['X-Forwarded-Proto: ,\r\n', 'http'], ['X-Forwarded-Proto: httpsx\r\n', 'http']
+] as const) {
+  proxyTest(`of ${JSON.stringify(claimed)} from a trusted proxy the client's own scheme is kept`, async (t, bench) => {
+    t.same((await written(bench, claimed))['X-Forwarded-Proto'], [kept])
+  }, TRUSTED)
+}
+
 proxyTest('many forged fields among many honest ones all go, and the honest ones stay in order', async (t, bench) => {
   const origin = await bench.origin(answerOk)
   const client = await bench.client()

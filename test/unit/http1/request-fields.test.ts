@@ -166,8 +166,23 @@ t.test('Expect: only 100-continue, which HTTP/1.0 does not have', async t => {
   t.equal(head.expectsContinue, true)
   t.same(dropped, [])
   t.same(parseOld('Expect: 100-continue').dropped, ['Expect'])
-  for (const value of ['', '200-ok', '100-continue, x', '100-continu', '100-continue;a']) {
+  for (const value of ['200-ok', '100-continue, x', 'x, 100-continue', '100-continu', '100-continue;a', '100-continue 100-continue', '"100-continue"']) {
     t.equal(parse(`Expect: ${value}`).fault, 'unknown_expectation', value)
+  }
+})
+
+t.test('Expect is a list: empty members mean nothing, and what is repeated is passed on once', async t => {
+  for (const value of ['', ' ', ',', ', ,,,,,,,,,,', '\t,']) {
+    const { head, dropped } = parse(`Expect: ${value}`)
+    t.same([head.expectsContinue, head.rewriteExpect, dropped], [false, false, ['Expect']], value)
+  }
+  for (const value of ['100-continue,', ',100-CONTINUE', '100-continue, 100-continue', '100-continue ,\t, 100-continue']) {
+    const { head, dropped } = parse(`Expect: ${value}`)
+    t.same([head.expectsContinue, head.rewriteExpect, dropped], [true, true, ['Expect']], value)
+  }
+  for (const lines of [['Expect: 100-continue', 'Expect: 100-continue'], ['Expect:', 'Expect: 100-continue'], ['Expect: 100-continue', 'Expect: ,']]) {
+    const { head, dropped } = parse(...lines)
+    t.same([head.expectsContinue, head.rewriteExpect, dropped], [true, false, ['Expect']], lines.join())
   }
 })
 

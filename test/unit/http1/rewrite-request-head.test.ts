@@ -42,7 +42,7 @@ t.test('the version that goes on is our own', async t => {
   }
 })
 
-t.test('a request without Host gets that of the endpoint', async t => {
+t.test('a request without Host gets the one that it is given', async t => {
   t.equal(rewrite('GET / HTTP/1.0\r\nX: y\r\n\r\n'), `GET / HTTP/1.1\r\nX: y\r\nHost: 192.0.2.1:80\r\n${ADDED}\r\n`)
   t.equal(rewrite('GET / HTTP/1.0\r\n\r\n'), `GET / HTTP/1.1\r\nHost: 192.0.2.1:80\r\n${ADDED}\r\n`)
 })
@@ -76,6 +76,9 @@ t.test('a client that takes trailers is announced anew', async t => {
 t.test('an expectation goes on, but not for HTTP/1.0', async t => {
   t.match(rewrite('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nConnection: expect\r\nContent-Length: 1\r\n\r\n'), /\r\nExpect: 100-continue\r\n/)
   t.notMatch(rewrite('POST / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n'), /Expect/)
+  for (const lines of ['Expect: 100-continue\r\nExpect: 100-continue', 'Expect: ,100-continue', 'Expect: 100-continue, 100-continue\r\nExpect:']) {
+    t.same(rewrite(`POST / HTTP/1.1\r\nHost: a\r\n${lines}\r\nContent-Length: 1\r\n\r\n`).match(/\r\nExpect: .*\r\n/g), ['\r\nExpect: 100-continue\r\n'], lines)
+  }
 })
 
 t.test('X-Forwarded-Host is what a trusted proxy said, if it said something', async t => {
