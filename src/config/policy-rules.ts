@@ -33,7 +33,13 @@ function checkPassive ({ interval, baseEjection, maxEjection }: RouteConfig['hea
 }
 
 function checkActive (active: RouteConfig['health']['active'], path: ConfigPath): readonly Finding[] {
-  return active === undefined ? [] : [...checkDuration(active.interval, [...path, 'interval']), ...checkDuration(active.timeout, [...path, 'timeout'])]
+  if (active === undefined) return []
+  const unsendable = /[^!-"$-~]/.test(active.path)
+  return [
+    ...(unsendable ? [fault([...path, 'path'], `can't be sent: a path has no space, \`#\` or character past ASCII; write ${encodeURI(active.path.toWellFormed()).replaceAll('#', '%23')}`)] : []),
+    ...checkDuration(active.interval, [...path, 'interval']),
+    ...checkDuration(active.timeout, [...path, 'timeout'])
+  ]
 }
 
 function checkFailover ({ failover, versions }: RouteConfig, path: ConfigPath): readonly Finding[] {

@@ -3,9 +3,11 @@ import { endpointKey } from '../core/endpoint.ts'
 import { parseHostPort } from '../core/socket-address.ts'
 import { MAX_WEIGHT, MIN_WEIGHT } from '../core/weight-bounds.ts'
 import type { ConfigPath } from './config-path.ts'
+import { checkHost } from './host-rules.ts'
+import { checkMatch } from './match-rules.ts'
 import { checkPolicy } from './policy-rules.ts'
 import { fault, findDuplicates, findUnreadable, warning, type Finding } from './finding.ts'
-import type { AffinityConfig, MatchConfig, RouteConfig, VersionConfig } from './schema.ts'
+import type { AffinityConfig, RouteConfig, VersionConfig } from './schema.ts'
 
 /**
  * The rules inside one route.
@@ -37,37 +39,6 @@ function checkVersions (versions: readonly VersionConfig[], path: ConfigPath): r
 function checkWeight (weight: number, path: ConfigPath): readonly Finding[] {
   if (weight === 0 || weight >= MIN_WEIGHT) return []
   return [fault(path, `must be 0 or a number from ${MIN_WEIGHT.toFixed(6)} to ${MAX_WEIGHT}; only the proportions count, so multiply all of them`)]
-}
-
-function checkMatch (match: MatchConfig, path: ConfigPath): readonly Finding[] {
-  const findings: Finding[] = []
-  if (match.path !== undefined && match.exact !== undefined) {
-    findings.push(fault([...path, 'exact'], 'stands beside `path`; use one: `path` for a prefix, `exact` for one path alone'))
-  }
-  for (const key of ['path', 'exact'] as const) {
-    if (/[?#\s]/.test(match[key] ?? '')) findings.push(fault([...path, key], 'can never match: a path has no `?`, `#` or space; conditions on the query go into `query`'))
-  }
-  for (const [index, host] of (match.hosts ?? []).entries()) findings.push(...checkHost(host, [...path, 'hosts', index]))
-  for (const [index, { value }] of (match.headers ?? []).entries()) {
-    const canArrive = value === undefined || (value === value.trim() && !hasControlCharacter(value))
-    if (!canArrive) findings.push(fault([...path, 'headers', index, 'value'], 'can never match: the value of a field has no space around it and no control characters'))
-  }
-  return findings
-}
-
-function hasControlCharacter (text: string): boolean {
-  return [...text].some((character) => (character < ' ' && character !== '\t') || character === '\u007f')
-}
-
-/** RFC 1035 section 2.3.4: a label has 1 to 63 octets. */
-function checkHost (host: string, path: ConfigPath): readonly Finding[] {
-  if (host === '*') return []
-  if (host.startsWith('[')) {
-    return findUnreadable(path, () => parseHostPort(`${host}:80`)).map(() => fault(path, 'has no IPv6 address in its brackets'))
-  }
-  const labels = host.split('.')
-  const isValid = labels.every((label) => label.length >= 1 && label.length <= 63)
-  return isValid ? [] : [fault(path, 'is not a host name: between its dots are 1 to 63 characters')]
 }
 
 function checkAffinity (affinity: AffinityConfig, path: ConfigPath): readonly Finding[] {

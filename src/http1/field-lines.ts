@@ -6,6 +6,7 @@
  */
 import { LOWER, TOKEN_CHAR, VALUE_CHAR } from './char-table.ts'
 import { FIELD, fieldId } from './field-id.ts'
+import { lineSeparator } from './line-separator.ts'
 import { FAULT } from './parse-fault.ts'
 
 const STRIDE = 5
@@ -167,11 +168,19 @@ export class FieldLines {
     this.#sortDropped()
   }
 
-  /** The values of all lines with this name, joined by `, ` (RFC 9110 section 5.3); undefined when there is none. */
+  /** The values of all lines with this name, joined as the field's own rule says; undefined when there is none. */
   joined (lowerName: string): string | undefined {
     let joined: string | undefined
     for (let line = 0; line < this.count; line++) {
-      if (this.#nameIs(line, lowerName)) joined = joined === undefined ? this.value(line) : `${joined}, ${this.value(line)}`
+      if (!this.#nameIs(line, lowerName)) continue
+      if (joined === undefined) {
+        joined = this.value(line)
+        continue
+      }
+      const separator = lineSeparator(lowerName)
+      // The first line of a field that is no list is its value.
+      if (separator === undefined) return joined
+      joined = `${joined}${separator}${this.value(line)}`
     }
     return joined
   }

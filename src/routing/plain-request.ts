@@ -1,3 +1,4 @@
+import { wireText } from '../http1/wire-text.ts'
 import type { RequestView } from './request-view.ts'
 
 /** What a request is made up of when it did not come from a client. */
@@ -8,7 +9,7 @@ export interface PlainRequestParts {
   readonly path?: string
   /** Without `?`. */
   readonly query?: string
-  /** Names in any case. */
+  /** Names in any case; values as people write them, which clients send in UTF-8. */
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -19,7 +20,7 @@ export class PlainRequest implements RequestView {
 
   constructor (parts: PlainRequestParts) {
     this.#parts = parts
-    this.#headers = new Map(Object.entries(parts.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]))
+    this.#headers = new Map(Object.entries(parts.headers ?? {}).map(([name, value]) => [name.toLowerCase(), wireText(value)]))
   }
 
   method (): string {

@@ -10,6 +10,6 @@ export interface RequestView {
   path (): string
   /** The query as sent, without `?`; empty when there is none. */
   query (): string
-  /** The value of a field as Latin-1 text, several lines joined by `, `. `lowerName` is in lower case. */
+  /** The value of a field, a character for each byte; several lines are joined as the field's rule says. `lowerName` is in lower case. */
   header (lowerName: string): string | undefined
 }

@@ -1,4 +1,5 @@
 import type { MatchConfig } from '../config/schema.ts'
+import { wireText } from '../http1/wire-text.ts'
 import type { RequestView } from './request-view.ts'
 
 const AMPERSAND = 0x26
@@ -6,7 +7,7 @@ const EQUALS = 0x3d
 
 interface FieldCondition {
   readonly name: string
-  /** `undefined` asks only that the field is there. */
+  /** A character for each byte; `undefined` asks only that the field is there. */
   readonly value: string | undefined
 }
 
@@ -20,7 +21,7 @@ export class RouteConditions {
 
   constructor (match: MatchConfig) {
     this.#methods = [...match.methods ?? []]
-    this.#headers = (match.headers ?? []).map(({ name, value }) => ({ name: name.toLowerCase(), value }))
+    this.#headers = (match.headers ?? []).map(({ name, value }) => ({ name: name.toLowerCase(), value: value === undefined ? undefined : wireText(value) }))
     this.#query = (match.query ?? []).map(({ name, value }) => ({ name, value }))
     this.count = (this.#methods.length > 0 ? 1 : 0) + this.#headers.length + this.#query.length
   }

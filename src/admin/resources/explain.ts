@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from '../json-schema.ts'
 import { METHOD_PATTERN } from '../../config/patterns.ts'
 import { parseIp } from '../../core/ip.ts'
+import { lineSeparator } from '../../http1/line-separator.ts'
 import type { AdminDeps, ExplainQuery } from '../admin-deps.ts'
 import { type ExplainAnswer, ExplainAnswerSchema } from '../explain-answer.ts'
 import { describeOperation } from '../operation.ts'
@@ -10,8 +11,8 @@ import { ProblemError } from '../problem-error.ts'
 import type { RouteParams } from '../route-params.ts'
 import { RouteParamsSchema, unknownRoute } from '../route-params.ts'
 
-/** `name:value`; the value as RFC 9110 section 5.5 allows it. */
-const HEADER_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}:[\\t\\u0020-\\u007e\\u0080-\\u00ff]{0,4096}$"
+/** `name:value`; the value as RFC 9110 section 5.5 allows it, any character past ASCII among it. */
+const HEADER_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}:[^\\u0000-\\u0008\\u000a-\\u001f\\u007f]{0,4096}$"
 
 const QuerySchema = Type.object({
   ip: Type.string({ maxLength: 64, description: 'The address of the client, as it is after trusted proxies.', examples: ['203.0.113.9'] }),
@@ -64,10 +65,20 @@ export function explainResource (app: FastifyInstance, deps: AdminDeps): void {
       problems: ['invalid_request', 'unknown_route', 'workers_silent']
     })
   }, async (request) => {
+    refuseBrokenText(request.url)
     const answer = await deps.explain(toExplainQuery(request.params.route, request.query))
     if (answer === undefined) throw unknownRoute()
     return answer
   })
+}
+
+/** Bytes that are no UTF-8 would be taken for the text of their encoding, and explain another request than the one that was meant. */
+function refuseBrokenText (url: string): void {
+  try {
+    decodeURIComponent(url)
+  } catch {
+    throw new ProblemError('invalid_request', faultDetails([{ path: 'query', message: 'has a percent sign that begins no UTF-8 text; write %25 for the sign itself' }]))
+  }
 }
 
 function toExplainQuery (route: string, query: Static<typeof QuerySchema>): ExplainQuery {
@@ -81,7 +92,9 @@ function toExplainQuery (route: string, query: Static<typeof QuerySchema>): Expl
     const name = field.slice(0, colon).toLowerCase()
     const value = field.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')
     const earlier = headers.get(name)
-    headers.set(name, earlier === undefined ? value : `${earlier}, ${value}`)
+    const separator = earlier === undefined ? '' : lineSeparator(name)
+    // As live requests are read: of a field that is no list the first line counts.
+    if (separator !== undefined) headers.set(name, `${earlier ?? ''}${separator}${value}`)
   }
   const [path = '/', ...rest] = (query.path ?? '/').split('?')
   return {

@@ -123,11 +123,11 @@ t.test('metrics come as the collector made them', async (t) => {
 
 t.test('explain hands over the request as routing sees one', async (t) => {
   const { app, asked } = await adminFixture()
-  const query = 'ip=::ffff:203.0.113.9&method=POST&host=Hello.Example.com:8080&path=/a%3Fb%3Dc%3Fd&header=X-User:%2042&header=x-user:43&header=Cookie:a%3Db'
+  const query = 'ip=::ffff:203.0.113.9&method=POST&host=Hello.Example.com:8080&path=/a%3Fb%3Dc%3Fd&header=X-User:%2042&header=x-user:43&header=Cookie:a%3Db&header=User-Agent:one&header=cookie:sid%3D1&header=user-agent:two&header=x-city:K%C3%B6ln%20%E6%97%A5'
   const answer = await app.inject({ url: `/v1/routes/hello/explain?${query}`, headers })
   t.match(answer.json(), { matches: true, stickyKey: { kind: 'header', value: '42, 43' }, version: 'canary' })
   t.same(asked, [{
-    route: 'hello', ip: '203.0.113.9', method: 'POST', host: 'hello.example.com', path: '/a', query: 'b=c?d', headers: new Map([['x-user', '42, 43'], ['cookie', 'a=b']])
+    route: 'hello', ip: '203.0.113.9', method: 'POST', host: 'hello.example.com', path: '/a', query: 'b=c?d', headers: new Map([['x-user', '42, 43'], ['cookie', 'a=b; sid=1'], ['user-agent', 'one'], ['x-city', 'Köln 日']])
   }])
   await app.inject({ url: '/v1/routes/hello/explain?ip=::1&host=[::1]:80', headers })
   t.same(asked[1], { route: 'hello', ip: '::1', method: 'GET', host: '[::1]', path: '/', query: '', headers: new Map() })
@@ -144,7 +144,9 @@ t.test('what explain can\'t understand is refused with the place', async (t) => 
     'ip=1.1.1.1&method=GE%20T': 'query/method',
     'ip=1.1.1.1&header=nocolon': 'query/header/0',
     'ip=1.1.1.1&header=a:b&header=a:%0d': 'query/header/1',
-    'ip=1.1.1.1&user=42': 'query/user'
+    'ip=1.1.1.1&user=42': 'query/user',
+    'ip=1.1.1.1&header=x:%E9': 'query',
+    'ip=1.1.1.1&header=x:100%': 'query'
   }
   for (const [query, path] of Object.entries(wrong)) {
     const answer = await app.inject({ url: `/v1/routes/hello/explain?${query}`, headers })

@@ -1,0 +1,72 @@
+import type { ConfigPath } from './config-path.ts'
+import { fault, warning, type Finding } from './finding.ts'
+import { checkHost } from './host-rules.ts'
+import type { MatchConfig } from './schema.ts'
+
+/** Targets are ASCII without space and `#` (docs/security.md); a path ends before the query. */
+const UNSEEN_IN_PATH = /[^!-"$->@-~]/
+/** In a parameter the ampersand begins the next one; in its name the sign ends it. */
+const UNSEEN_IN_QUERY_NAME = /[^!-"$-%'-<>-~]/
+const UNSEEN_IN_QUERY_VALUE = /[^!-"$-%'-~]/
+/** What other programs take for a pattern. */
+const PATTERN_SEGMENT = /\*|(?:^|\/)(?::[A-Za-z_][^/]*|\{[^/]*\})(?=\/|$)/
+
+/** The rules of what a route takes: what no request can meet is refused, because it is always a mistake. */
+export function checkMatch (match: MatchConfig, path: ConfigPath): readonly Finding[] {
+  const { hosts = [], methods = [], headers = [], query = [] } = match
+  return [
+    ...(match.path !== undefined && match.exact !== undefined ? [fault([...path, 'exact'], 'stands beside `path`; use one: `path` for a prefix, `exact` for one path alone')] : []),
+    ...(['path', 'exact'] as const).flatMap((key) => checkPath(match[key] ?? '/', key, [...path, key])),
+    ...hosts.flatMap((host, index) => checkHost(host, [...path, 'hosts', index])),
+    ...methods.flatMap((method, index) => checkMethod(method, [...path, 'methods', index])),
+    ...headers.flatMap(({ value = '' }, index) => checkFieldValue(value, [...path, 'headers', index, 'value'])),
+    ...query.flatMap((parameter, index) => checkParameter(parameter, [...path, 'query', index])),
+    ...checkContradictions(headers.map(({ name, value }) => ({ name: name.toLowerCase(), value })), [...path, 'headers']),
+    ...checkContradictions(query, [...path, 'query'])
+  ]
+}
+
+function checkMethod (method: string, path: ConfigPath): readonly Finding[] {
+  return method === 'CONNECT' ? [fault(path, 'can never match: Weir is no forward proxy and answers CONNECT with 405')] : []
+}
+
+function checkPath (text: string, key: 'path' | 'exact', path: ConfigPath): readonly Finding[] {
+  if (/[?#\s]/.test(text)) return [fault(path, 'can never match: a path has no `?`, `#` or space; conditions on the query go into `query`')]
+  if (UNSEEN_IN_PATH.test(text)) return [fault(path, `can never match: clients send such a path percent-encoded; write ${encodeURI(text.toWellFormed())}`)]
+  if (!PATTERN_SEGMENT.test(text)) return []
+  const remedy = key === 'path'
+    ? '`path` is a prefix already and matches everything below it'
+    : 'there are no patterns; `path` is a prefix that matches everything below it'
+  return [warning(path, `is taken literally, \`*\`, \`:name\` and \`{name}\` too: ${remedy}`)]
+}
+
+/** RFC 9110 section 5.5. Only SP and HTAB are space; half a character (a lone surrogate) has no bytes. */
+function checkFieldValue (value: string, path: ConfigPath): readonly Finding[] {
+  const canArrive = !/^[ \t]|[ \t]$/.test(value) && value.isWellFormed() &&
+    ![...value].some((character) => (character < ' ' && character !== '\t') || character === '\u007f')
+  return canArrive ? [] : [fault(path, 'can never match: the value of a field has no space around it and no control characters')]
+}
+
+function checkParameter ({ name, value }: { readonly name: string, readonly value?: string }, path: ConfigPath): readonly Finding[] {
+  const findings: Finding[] = []
+  if (UNSEEN_IN_QUERY_NAME.test(name)) findings.push(fault([...path, 'name'], unseen(name, 'the name of a parameter', '`&`, `=`, `#`')))
+  if (UNSEEN_IN_QUERY_VALUE.test(value ?? '')) findings.push(fault([...path, 'value'], unseen(value ?? '', 'the value of a parameter', '`&`, `#`')))
+  return findings
+}
+
+function unseen (text: string, what: string, signs: string): string {
+  return `can never match: ${what} has no ${signs}, space or character past ASCII, and is compared as it is sent; write ${encodeURIComponent(text.toWellFormed())}`
+}
+
+/** Two values for one name: nothing has both. */
+function checkContradictions (conditions: ReadonlyArray<{ readonly name: string, readonly value?: string | undefined }>, path: ConfigPath): readonly Finding[] {
+  const values = new Map<string, string>()
+  const findings: Finding[] = []
+  for (const [index, { name, value }] of conditions.entries()) {
+    if (value === undefined) continue
+    const first = values.get(name)
+    if (first === undefined) values.set(name, value)
+    else if (first !== value) findings.push(fault([...path, index, 'value'], `can never match beside another value for \`${name}\`: all conditions have to be met`))
+  }
+  return findings
+}
