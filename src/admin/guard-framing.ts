@@ -23,7 +23,7 @@ export function guardFraming (app: FastifyInstance): void {
   app.addHook('preParsing', async (request, reply, payload) => {
     if (BODILESS.has(request.method)) return payload
     // Nobody who is refused is asked to go on.
-    if (request.headers.expect !== undefined) reply.raw.writeContinue()
+    if (/100-continue/i.test(request.headers.expect ?? '')) reply.raw.writeContinue()
     connectionOf(request)?.allowBody()
     return payload
   })

@@ -36,6 +36,11 @@ export function paceConnections (server: Server, limits: PaceLimits, clock: Cloc
   // Before the listener that answers, and for each way in which a request is announced.
   server.prependListener('request', follow)
   server.on('checkContinue', (request, response) => { server.emit('request', request, response) })
+  // Expect is a list (RFC 9110 section 10.1.1): one without a member asks for nothing.
+  server.on('checkExpectation', (request, response) => {
+    if (/^[ \t,]*$/.test(request.headers.expect ?? '')) server.emit('request', request, response)
+    else response.writeHead(417, { connection: 'close' }).end()
+  })
   server.prependListener('connect', (request: IncomingMessage) => { connectionOf(request)?.begin(request) })
 }
 

@@ -10,7 +10,7 @@
 import { TARGET_CHAR, TOKEN_CHAR } from './char-table.ts'
 import { CONNECTION, tokenIs } from './connection-options.ts'
 import { contentLength } from './content-length.ts'
-import { expectsOnlyContinue } from './expectations.ts'
+import { expectsOnlyContinue } from './expects-only-continue.ts'
 import { FIELD } from './field-id.ts'
 import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
 import { readConnection, readContentLength, readTransferEncoding } from './framed-head.ts'

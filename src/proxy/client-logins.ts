@@ -94,7 +94,7 @@ export class ClientLogins {
     return version.pool.has(endpoint.endpoint) && route.split.weightOf(route.versions.indexOf(version)) > 0
   }
 
-  /** The client has gone. */
+  /** The client has gone, or there will be no more answers for it. */
   end (): void {
     const own = this.#own
     this.#own = null

@@ -30,7 +30,8 @@ export class DispatchTerms implements RequestTerms {
   /** Another request begins. */
   begin (head: RequestHead): void {
     this.toHead = head.methodIs('HEAD')
-    this.idempotent = isIdempotent(head)
+    // A step of a login is not repeated, so it is not sent to a connection that is known to be closed.
+    this.idempotent = isIdempotent(head) && !head.logsIn
     this.offered = ''
     this.logsIn = head.logsIn
   }

@@ -240,6 +240,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   }
 
   #goOnReading (): void {
+    this.#exchange.logins.end()
     this.#reading.restart()
     this.#linger.begin(this.#plane.recentMs)
     this.#waitForReader(this.#lingerMs)

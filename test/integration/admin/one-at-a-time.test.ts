@@ -109,6 +109,15 @@ t.test('who is refused is not asked to go on with the body', async (t) => {
   t.same(await client.answers(2), [100, 200])
 })
 
+t.test('Expect is a list: without a member it asks for nothing, and an unknown one is refused', async (t) => {
+  const { port } = await withToken(t)
+  const body = '{"weights":{"stable":1,"canary":1}}  '
+  const put = (expectation: string) => `PUT /v1/routes/hello/weights HTTP/1.1\r\nHost: a\r\nExpect:${expectation}\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\nContent-Length: 37\r\n\r\n${body}`
+  for (const expectation of ['', ' ,', ' , ,']) t.same(await new AdminClient(t, port).write(put(expectation)).answers(1), [200], expectation)
+  for (const expectation of [' 100-continue, 100-continue', ' ,100-Continue']) t.same(await new AdminClient(t, port).write(put(expectation)).answers(2), [100, 200], expectation)
+  t.same(await new AdminClient(t, port).write(put(' 200-ok')).answers(1), [417])
+})
+
 t.test('a client that leaves while it waits is noticed', async (t) => {
   const { port, app, waiting } = await withSlowScrapes(t)
   const accepted = once(app.server, 'connection')
