@@ -30,6 +30,13 @@ t.test('a viewer reads, an operator changes and is named in the history', async 
   t.equal(traffic.route('hello')?.history.at(-1)?.actor, 'ops')
 })
 
+t.test('what is not there is a 404 for who may read, a viewer too', async (t) => {
+  const { app } = await adminFixture({ tokens: tokensIn(t.testdir({ ops: OPERATOR, look: VIEWER })) })
+  for (const token of [VIEWER, OPERATOR]) {
+    for (const url of ['/nope', '/v1/nope', '/v1/routes/nope']) t.equal((await app.inject({ url, headers: bearer(token) })).statusCode, 404, url)
+  }
+})
+
 t.test('everything but health and readiness needs a token', async (t) => {
   const { app } = await adminFixture({ tokens: tokensIn(t.testdir({ ops: OPERATOR, look: VIEWER })) })
   for (const url of ['/', '/metrics', '/openapi.json', '/v1/routes', '/v1/routes/hello', '/v1/routes/hello/history', '/v1/routes/hello/explain?ip=::1', '/nope', '/v1/routes/nope']) {

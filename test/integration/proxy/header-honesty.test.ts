@@ -1,5 +1,5 @@
 /** Fields that say where a request came from, or that only Weir may write: who is believed in what. */
-import { proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
+import { planeOptions, proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
 import { ownLines } from '../../helpers/own-lines.ts'
 import { get } from '../../helpers/raw-client.ts'
 import { valuesOf, type RawMessage } from '../../helpers/raw-http.ts'
@@ -133,3 +133,16 @@ proxyTest('many forged fields among many honest ones all go, and the honest ones
   await client.ask(get('/', honest.map((line, index) => `${line}\r\n${forged[index % forged.length]}: forged\r\n`).join('')))
   t.same(ownLines(origin.requests[0]), ['Host: example.test', ...honest])
 })
+
+proxyTest('a peer whose trust is taken away is not believed any more, on a connection that is open already', async (t, bench) => {
+  const origin = await bench.origin(answerOk)
+  const client = await bench.client()
+  const claim = 'X-Forwarded-For: 192.0.2.7\r\nX-Real-IP: 192.0.2.7\r\n'
+  await client.ask(get('/', claim))
+  bench.route([{ weights: { v1: 1 } }], planeOptions())
+  await client.ask(get('/', claim))
+  bench.route([{ weights: { v1: 1 } }], planeOptions(TRUSTED))
+  await client.ask(get('/', claim))
+  const seen = origin.requests.map(request => [valuesOf(request, 'x-forwarded-for').join(), valuesOf(request, 'x-real-ip').length])
+  t.same(seen, [['192.0.2.7, 127.0.0.1', 1], ['127.0.0.1', 0], ['192.0.2.7, 127.0.0.1', 1]], 'and is believed again when it is trusted again')
+}, TRUSTED)

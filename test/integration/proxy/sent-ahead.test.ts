@@ -116,3 +116,16 @@ proxyTest('a body that is hardly more than its framing is read a little in each 
   t.notOk(stream.paused, 'an honest body goes on')
   connection.onClose()
 })
+
+proxyTest('a client that sends much ahead is not read on while its request is in progress', async (t, bench) => {
+  const origin = await bench.origin()
+  const { stream, connection } = heldClient(bench)
+  stream.receive(Buffer.from(get('/first')))
+  await bench.until('the request', () => origin.requests.length === 1)
+  t.notOk(stream.paused)
+  stream.receive(Buffer.from(get('/ahead', `X-Fill: ${'x'.repeat(1_000)}\r\n`).repeat(15)))
+  t.notOk(stream.paused, 'a little is taken')
+  stream.receive(Buffer.from(get('/ahead', `X-Fill: ${'x'.repeat(1_000)}\r\n`).repeat(5)))
+  t.ok(stream.paused, 'more stays in the kernel')
+  connection.onClose()
+})

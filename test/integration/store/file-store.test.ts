@@ -100,6 +100,31 @@ t.test('a file past the bound is not read into memory, and one is not written', 
   await store.close()
 })
 
+t.test('a commit syncs the file before it takes the old one\'s place, and the directory after: only then is it on disk', { skip: process.platform === 'win32' }, async (t) => {
+  const path = join(t.testdir(), 'state.json')
+  const calls: string[] = []
+  const port: StoreFiles = {
+    ...files,
+    rename: async (from, to) => {
+      calls.push('rename')
+      await files.rename(from, to)
+    },
+    open: async (opened, flags, mode) => {
+      const file = await files.open(opened, flags, mode)
+      const sync = file.sync.bind(file)
+      file.sync = async () => {
+        calls.push(opened === join(path, '..') ? 'sync the directory' : 'sync the file')
+        await sync()
+      }
+      return file
+    }
+  }
+  const { store } = await open(path, { files: port })
+  await write(store, 'new')
+  t.same(calls, ['sync the file', 'rename', 'sync the directory'])
+  await store.close()
+})
+
 /** The real file system, in which one call of a commit fails once. */
 function failing (step: 'open' | 'write' | 'sync' | 'rename', code: string) {
   const state = { armed: false }

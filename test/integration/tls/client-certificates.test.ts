@@ -1,8 +1,9 @@
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import type { SecureContextOptions } from 'node:tls'
+import { systemClock, type Clock } from '../../../src/core/clock.ts'
 import { CLOSE_REASONS } from '../../../src/telemetry/counter-layout.ts'
 import { CERTIFICATE_SUBJECT_FIELD } from '../../../src/proxy/forwarding.ts'
-import { proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
+import { proxyTest, ProxyBench } from '../../helpers/data-plane.ts'
 import { clientCertificate, listenerCertificate, tlsMaterial, tlsPem } from '../../helpers/listener-certificates.ts'
 import { get } from '../../helpers/raw-client.ts'
 import { valuesOf } from '../../helpers/raw-http.ts'
@@ -101,6 +102,30 @@ for (const version of VERSIONS) {
     t.same(await subjects(second), ['CN=ops,OU=Edge,O=Acme\\, Inc.,C=DE'])
     t.equal(bench.counters.tlsResumed, 1)
   }, { tls: required })
+
+  t.test(`${version}: a session does not outlive the certificate that it was made with`, async t => {
+    let laterMs = 0
+    const clock: Clock = { nowMs: () => systemClock.nowMs(), wallMs: () => systemClock.wallMs() + laterMs, after: (delayMs, callback) => systemClock.after(delayMs, callback) }
+    const bench = await ProxyBench.start({ tls: required }, clock)
+    try {
+      await echo(bench)
+      const session = await sessionOf(await secureClient(bench, withCertificate('ops')))
+      const second = await secureClient(bench, { ...speak, session })
+      t.equal(second.socket.isSessionReused(), true)
+      t.same(await subjects(second), ['CN=ops,OU=Edge,O=Acme\\, Inc.,C=DE'])
+      second.destroy()
+      await bench.until('the end', () => bench.counters.connectionsOpen <= 1)
+      laterMs = 200 * 365 * 86_400_000
+      const third = dialSecure(bench.port, { ...speak, session })
+      bench.keep(third)
+      await shaken(third).catch(() => {})
+      if (!third.closed) third.send(get())
+      await third.until('the end', () => third.ended || third.closed)
+      t.equal(third.bytesReceived, 0)
+    } finally {
+      await bench.close(t)
+    }
+  })
 
   proxyTest(`${version}: a session without a certificate does not get one by being resumed`, async (t, bench) => {
     await echo(bench)

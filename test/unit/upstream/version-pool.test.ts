@@ -80,3 +80,15 @@ t.test('an endpoint that has just failed is not picked again while there is anot
   for (let round = 0; round < 10; round++) t.not(pool.pick(0, [first]), first)
   t.ok(Array.from({ length: 4 }, () => pick()).includes(first), 'only for that pick')
 })
+
+for (const balancing of ['least-request', 'round-robin', 'rendezvous'] as const) {
+  t.test(`${balancing}: an endpoint that starts slowly gets every request when its peers have gone`, async t => {
+    const { pool, clock } = setUp({ slowStart: { window: '30s', minShare: 0.1 } }, balancing)
+    pool.update([...PORTS, 6].map(endpoint))
+    pool.update([endpoint(6)])
+    clock.advance(100)
+    pool.tick(clock.nowMs())
+    const picked = Array.from({ length: 1_000 }, (_, key) => pool.pick(Math.imul(key + 1, 0x9e3779b1), NONE)?.port)
+    t.equal(picked.filter(port => port !== 6).length, 0, 'none is refused')
+  })
+}
