@@ -119,6 +119,8 @@ t.test('over 10,000 requests of 1,000 clients: shares, stickiness, and a change 
   const weir = await startWeir(t, {
     config: () => ({
       workers: 2,
+      // On a machine that is busy, a client waits longer for its turn than a connection may stand idle.
+      timeouts: { firstByte: '1h', keepAliveIdle: '1h' },
       routes: [{
         name: 'hello',
         versions: [
