@@ -1,6 +1,7 @@
 /**
  * The entry of the `weir` command: arguments → run, validate, help or version.
  */
+import { printable } from './core/printable.ts'
 import { parseArguments } from './cli/arguments.ts'
 import { assertNever } from './core/assert-never.ts'
 import { systemClock } from './core/clock.ts'
@@ -32,7 +33,7 @@ async function main (args: readonly string[]): Promise<number> {
       return 0
     }
     case 'wrong':
-      process.stderr.write(`${parsed.message}\n`)
+      process.stderr.write(`${printable(parsed.message)}\n`)
       return 2
     default: return assertNever(parsed)
   }

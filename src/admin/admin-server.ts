@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import type { EventLog } from '../store/event-log.ts'
 import { guardFraming } from './guard-framing.ts'
 import { paceConnections, READ_AHEAD_BYTES, type PaceLimits } from './pace-connections.ts'
+import { printableJson } from './printable-json.ts'
 import { refuseConnect } from './refuse-connect.ts'
 import { answerClientError, answerErrors, answerFrameworkError, sendProblem } from './send-problem.ts'
 import { createValidatorCompiler } from './validator-compiler.ts'
@@ -62,7 +63,7 @@ export function createAdminServer ({ log, clock }: { readonly log: EventLog, rea
   paceConnections(app.server, limits, clock)
   refuseConnect(app.server)
   app.setValidatorCompiler(createValidatorCompiler())
-  app.setSerializerCompiler(() => JSON.stringify)
+  app.setSerializerCompiler(() => printableJson)
   app.removeContentTypeParser('text/plain')
   answerErrors(app, log)
   guardFraming(app)

@@ -27,9 +27,12 @@ const ChangeHeadersSchema = Type.object({
   'if-match': Type.optional(Type.string({ description: 'The ETag of the route as it was read. The change is made only if the route is still at that epoch.' }))
 })
 
+/** No control characters, C1 among them, no line separators, and of the invisible marks only those that join letters. */
+const REASON_PATTERN = '^(?:[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}]|[\\u200c\\u200d])*$'
+
 /** The reason of a change: one line for the history. */
 export const ReasonSchema = Type.optional(Type.string({
-  maxLength: 500, pattern: '^[^\\u0000-\\u001f\\u007f\\u2028\\u2029]*$', default: '', description: 'Why, in one line, for the history.'
+  maxLength: 500, pattern: REASON_PATTERN, default: '', description: 'Why, in one line, for the history.'
 }))
 
 const ChangeAnswerSchema = Type.object({

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net'
 import { STATUS_CODES } from '../proxy/status-text.ts'
 import type { EventLog } from '../store/event-log.ts'
 import type { ProblemCode, ProblemDetails, ProblemFault } from './problem.ts'
+import { printableJson } from './printable-json.ts'
 import { faultDetails, PROBLEM_TYPE, problemBody } from './problem.ts'
 import { ProblemError } from './problem-error.ts'
 
@@ -31,7 +32,7 @@ const CLIENT_ERRORS: Readonly<Record<string, ProblemCode>> = {
 /** Sends a problem. */
 export function sendProblem (reply: FastifyReply, code: ProblemCode, details: ProblemDetails = {}): FastifyReply {
   const body = problemBody(code, details)
-  return reply.code(body.status).type(PROBLEM_TYPE).send(JSON.stringify(body))
+  return reply.code(body.status).type(PROBLEM_TYPE).send(printableJson(body))
 }
 
 /** Answers everything that handlers and fastify throw. */
@@ -64,7 +65,7 @@ export function answerClientError (error: Error & { readonly code?: string }, so
 /** Sends a problem where there is no response to send it with, and closes the connection. */
 export function endWithProblem (socket: { end (text: string): unknown, destroySoon (): void }, code: ProblemCode, { fields = '', ...details }: ProblemDetails & { readonly fields?: string } = {}): void {
   const body = problemBody(code, details)
-  const text = JSON.stringify(body)
+  const text = printableJson(body)
   socket.end(`HTTP/1.1 ${body.status} ${STATUS_CODES[body.status] ?? ''}\r\n${fields}Content-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`)
   socket.destroySoon()
 }

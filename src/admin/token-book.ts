@@ -15,8 +15,12 @@ export interface TokenHolder {
 }
 
 interface LoadedToken extends TokenHolder {
+  readonly file: string
   readonly digest: Buffer
 }
+
+/** How files are read; replaced in tests to make it fail. */
+export type ReadFile = typeof readWholeFile
 
 /** A token file is read again when it was last read this long ago. */
 const REREAD_MS = 1_000
@@ -32,6 +36,7 @@ const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
 export class TokenBook {
   readonly #clock: Clock
   readonly #log: EventLog
+  readonly #readFile: ReadFile
   #configs: readonly TokenConfig[]
   #tokens: readonly LoadedToken[] = []
   /** What was last said of each token, so that a lasting fault is logged once. */
@@ -40,7 +45,8 @@ export class TokenBook {
   #reading: Promise<void> | undefined
 
   /** @param configs an empty list leaves the API open */
-  constructor (configs: readonly TokenConfig[], clock: Clock, log: EventLog) {
+  constructor (configs: readonly TokenConfig[], clock: Clock, log: EventLog, readFile: ReadFile = readWholeFile) {
+    this.#readFile = readFile
     this.#configs = configs
     this.#clock = clock
     this.#log = log
@@ -89,9 +95,12 @@ export class TokenBook {
     const configs = this.#configs
     const tokens: LoadedToken[] = []
     for (const config of configs) {
-      const result = await readToken(config.file)
-      if ('digest' in result) tokens.push({ name: config.name, role: config.role, digest: result.digest })
-      this.#report(config, 'fault' in result ? result.fault : undefined)
+      const result = await readToken(config.file, this.#readFile)
+      // Out of descriptors says nothing of the file: the token goes on as it was.
+      const known = 'kept' in result ? this.#tokens.find(({ name, role, file }) => name === config.name && role === config.role && file === config.file) : undefined
+      if (known !== undefined) tokens.push(known)
+      if ('digest' in result) tokens.push({ name: config.name, role: config.role, file: config.file, digest: result.digest })
+      if (known === undefined) this.#report(config, 'fault' in result ? result.fault : undefined)
     }
     if (configs !== this.#configs) return
     this.#tokens = tokens
@@ -111,9 +120,10 @@ export class TokenBook {
 }
 
 /** Reads the token in a file. @returns what is wrong with it, or its digest */
-export async function readToken (path: string): Promise<{ readonly digest: Buffer } | { readonly fault: string }> {
-  const file = await readWholeFile(path, MAX_FILE_BYTES)
-  if ('fault' in file) return { fault: explain(file.fault) }
+export /** `kept`: a fault that is none of the file. */
+async function readToken (path: string, read: ReadFile = readWholeFile): Promise<{ readonly digest: Buffer } | { readonly fault: string, readonly kept?: true }> {
+  const file = await read(path, MAX_FILE_BYTES)
+  if ('fault' in file) return { fault: explain(file.fault), ...(file.fault.kind === 'exhausted' ? { kept: true } : {}) }
   const text = file.bytes.toString('latin1')
   const token = text.replace(/[\r\n]+$/, '')
   if (token === '') return { fault: 'it is empty' }

@@ -3,8 +3,9 @@ import { open, type FileHandle } from 'node:fs/promises'
 
 /** Why a file can't be used. */
 export interface FileFault {
-  /** `special`: neither a regular file nor a directory, such as a named pipe. `system`: the operating system refused. */
-  readonly kind: 'missing' | 'directory' | 'special' | 'large' | 'grew' | 'system'
+  /** `special`: neither a regular file nor a directory, such as a named pipe. `exhausted`: no descriptor is free, which
+   * says nothing of the file. `system`: the operating system refused. */
+  readonly kind: 'missing' | 'directory' | 'special' | 'large' | 'grew' | 'exhausted' | 'system'
   /** For people: a phrase that goes on from the name of the file. */
   readonly phrase: string
   /** What the operating system said, as Node puts it; empty when it did not refuse. */
@@ -58,6 +59,7 @@ function systemFault (error: unknown): FileFault {
     case 'ENOENT': return { kind: 'missing', phrase: 'does not exist', systemMessage }
     case 'EACCES': case 'EPERM': return { kind: 'system', phrase: 'may not be read by the user that Weir runs as', systemMessage }
     case 'ENOTDIR': return { kind: 'system', phrase: 'has a part in its path that is not a directory', systemMessage }
+    case 'EMFILE': case 'ENFILE': return { kind: 'exhausted', phrase: `cannot be read now: no file descriptor is free (${code}); raise RLIMIT_NOFILE`, systemMessage }
     case 'ELOOP': return { kind: 'system', phrase: 'is a symbolic link that leads in a circle', systemMessage }
     default: return { kind: 'system', phrase: `cannot be read: ${systemMessage}`, systemMessage }
   }

@@ -1,7 +1,11 @@
 import { readWholeFile } from '../core/read-whole-file.ts'
 
 /** What a file holds, or why that can't be told: a phrase that goes on from the name of the file. */
-export type FileContent = { readonly bytes: Buffer } | { readonly fault: string }
+export type FileContent = { readonly bytes: Buffer } | {
+  readonly fault: string
+  /** No descriptor was free, which says nothing of the file. */
+  readonly exhausted?: true
+}
 
 /** Certificates, keys and bundles of authorities are smaller by far: the one of Mozilla has 250 KiB. */
 export const MAX_FILE_BYTES = 1_048_576
@@ -11,5 +15,6 @@ export async function readSmallFile (path: string): Promise<FileContent> {
   const file = await readWholeFile(path, MAX_FILE_BYTES)
   if ('bytes' in file) return file
   const { kind, phrase } = file.fault
+  if (kind === 'exhausted') return { fault: phrase, exhausted: true }
   return { fault: kind === 'missing' ? `${phrase}; is the volume mounted, and the path right?` : phrase }
 }

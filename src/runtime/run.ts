@@ -1,6 +1,7 @@
 /**
  * `weir run`: from the arguments to the exit code.
  */
+import { printable } from '../core/printable.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { loadConfig } from '../config/load.ts'
 import type { ConfigSources } from '../config/load.ts'
@@ -24,7 +25,7 @@ export async function run (sources: ConfigSources, signals: StopSignals): Promis
     loaded = await loadConfig(sources)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n`)
+    process.stderr.write(`${printable(error.message)}\n`)
     return error.blamesArguments ? 2 : 1
   }
   const log = new ProcessLogger(loaded.config.log.level)

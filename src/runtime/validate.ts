@@ -1,6 +1,7 @@
 /**
  * `weir validate`: checks a configuration as `weir run` would.
  */
+import { printable } from '../core/printable.ts'
 import { ConfigError, formatFault } from '../config/config-error.ts'
 import { configFileOf, loadConfig, type ConfigSources } from '../config/load.ts'
 import { readStandardInput } from '../config/read-standard-input.ts'
@@ -18,12 +19,12 @@ export async function validate (given: ConfigSources, { offline }: { readonly of
     const { config, warnings } = await loadConfig(sources)
     const found = offline ? { faults: [], warnings: [] } : await findInFiles(sources, config)
     if (found.faults.length > 0) throw new ConfigError(found.faults)
-    for (const warning of [...warnings, ...found.warnings]) process.stderr.write(`warning: ${formatFault(warning)}\n`)
+    for (const warning of [...warnings, ...found.warnings]) process.stderr.write(`warning: ${printable(formatFault(warning))}\n`)
     process.stdout.write(`The configuration is valid. Listeners: ${config.listeners.length}, routes: ${config.routes.length}.\n`)
     return 0
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n`)
+    process.stderr.write(`${printable(error.message)}\n`)
     return error.blamesArguments ? 2 : 1
   }
 }

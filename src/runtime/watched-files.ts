@@ -10,6 +10,8 @@ export interface WatchedFilesOptions {
   readonly clock: Clock
   /** Files with new content that stands still; `contentOf` gives it. A file that can't be read any more is new content too. */
   readonly onChange: (paths: ReadonlySet<string>) => void
+  /** How a file is read; replaced in tests to make it fail. */
+  readonly readFile?: typeof readSmallFile
   /** Between two looks when nothing is heard, in milliseconds. */
   readonly pollMs?: number
   /** How long new content has to stand still, in milliseconds: a file that is written in place is seen half-written. */
@@ -34,6 +36,7 @@ interface Entry {
 export class WatchedFiles {
   readonly #clock: Clock
   readonly #onChange: WatchedFilesOptions['onChange']
+  readonly #readFile: typeof readSmallFile
   readonly #pollMs: number
   readonly #settleMs: number
   readonly #graceMs: number
@@ -43,6 +46,7 @@ export class WatchedFiles {
   constructor (options: WatchedFilesOptions) {
     this.#clock = options.clock
     this.#onChange = options.onChange
+    this.#readFile = options.readFile ?? readSmallFile
     this.#pollMs = options.pollMs ?? 10_000
     this.#settleMs = options.settleMs ?? 100
     this.#graceMs = options.graceMs ?? 2_000
@@ -56,7 +60,10 @@ export class WatchedFiles {
    */
   async add (paths: Iterable<string>): Promise<ReadonlyMap<string, FileContent>> {
     const contents = new Map<string, FileContent>()
-    for (const path of new Set(paths)) contents.set(path, await readSmallFile(path))
+    for (const path of new Set(paths)) {
+      const seen = await this.#readFile(path)
+      contents.set(path, 'fault' in seen && seen.exhausted === true ? this.contentOf(path) ?? seen : seen)
+    }
     if (this.#schedule.stopped) return contents
     for (const [path, content] of contents) {
       const known = this.#entries.get(path)
@@ -98,8 +105,9 @@ export class WatchedFiles {
     const changed = new Set<string>()
     for (const [path, entry] of [...this.#entries]) {
       const { content } = entry
-      const seen = await readSmallFile(path)
+      const seen = await this.#readFile(path)
       if (this.#schedule.stopped) return Infinity
+      if ('fault' in seen && seen.exhausted === true) continue
       // Else it was forgotten or read anew meanwhile.
       if (this.#entries.get(path) === entry && entry.content === content && this.#isNews(entry, seen)) changed.add(path)
     }

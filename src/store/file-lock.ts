@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { link, open, readFile, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { link, lstat, open, readFile, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import { identifyProcess } from './process-identity.ts'
 import { errorCode, fileError, StoreError } from './store-error.ts'
 
 /** How often the holder touches its lock, so that other machines see that it lives. */
-const HEARTBEAT_MS = 10_000
+const HEARTBEAT_MS = 3_000
 /** A lock of another machine that was not touched for this long belongs to nobody. */
 const FOREIGN_STALE_MS = 60_000
+/** Between two looks at a lock whose time is in the future. */
+const LOOK_MS = 500
 const MAX_LOCK_BYTES = 4096
 const NO_LINKS: ReadonlySet<string> = new Set(['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EPERM'])
 
@@ -108,8 +111,11 @@ async function create (path: string, holder: Holder): Promise<boolean> {
 
 async function readLock (path: string): Promise<string | undefined> {
   try {
-    const { size } = await stat(path)
-    return size > MAX_LOCK_BYTES ? '' : await readFile(path, 'utf8')
+    // Not followed and not waited for: a named pipe would hang the start, a device might never end.
+    const found = await lstat(path)
+    if (!found.isFile()) throw new StoreError('io', `${path} is not a regular file, so it is no lock of Weir; remove it, or set another state.path`)
+    const { size } = found
+    return size > MAX_LOCK_BYTES ? '' : await readFile(path, { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NONBLOCK })
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined
     throw fileError(error, 'reading the lock', path)
@@ -123,6 +129,7 @@ async function refuseLiving (path: string, content: string, clock: Clock): Promi
     const touched = await stat(path).then((found) => found.mtimeMs, () => 0)
     const ageMs = clock.wallMs() - touched
     if (ageMs > FOREIGN_STALE_MS) return
+    if (-ageMs > FOREIGN_STALE_MS && !await isTouched(path, touched, clock)) return
     throw new StoreError('locked', `${path}: the state file is used by process ${holder.pid} on host ${holder.host}, seen ${Math.max(0, Math.round(ageMs / 1000))} s ago; ` +
       `stop it, or wait ${FOREIGN_STALE_MS / 1000} s if it is gone, or set another state.path`)
   }
@@ -130,6 +137,19 @@ async function refuseLiving (path: string, content: string, clock: Clock): Promi
   if (!found.alive) return
   if (found.started !== null && holder.started !== null && found.started !== holder.started) return
   throw new StoreError('locked', `${path}: the state file is used by process ${holder.pid}; stop it or set another state.path`)
+}
+
+/**
+ * A time in the future says nothing of how long ago it was: a clock was wrong once, or is. A living holder shows that it lives.
+ * @returns has the lock been touched within two heartbeats?
+ */
+async function isTouched (path: string, before: number, clock: Clock): Promise<boolean> {
+  const looks = Math.ceil(2 * HEARTBEAT_MS / LOOK_MS)
+  for (let look = 0; look < looks; look++) {
+    await new Promise<void>((resolve) => { clock.after(LOOK_MS, resolve) })
+    if (await stat(path).then(({ mtimeMs }) => mtimeMs, () => 0) !== before) return true
+  }
+  return false
 }
 
 /** Removes a dead lock, but never one that another process created in the meantime. */

@@ -62,12 +62,13 @@ export class FileStore<T> implements StateStore<T> {
    * @throws StoreError when the file is locked by a living process, or may not be read
    */
   static async open<T> (options: FileStoreOptions<T>): Promise<FileStore<T>> {
-    const path = await realPath(resolve(options.path))
+    const given = resolve(options.path)
+    const path = await realPath(given)
     await makeDirectory(dirname(path))
     const lock = await FileLock.acquire(`${path}.lock`, options.clock)
     try {
       await nodeFiles.unlink(temporaryPath(path)).catch(() => undefined)
-      const current = await load(path, options)
+      const current = await load(path, options, await isLink(given))
       return new FileStore(path, options, lock, current)
     } catch (error) {
       await lock.release()
@@ -130,6 +131,10 @@ function temporaryPath (path: string): string {
   return `${path}.tmp`
 }
 
+async function isLink (path: string): Promise<boolean> {
+  return await nodeFiles.lstat(path).then((found) => found.isSymbolicLink(), () => false)
+}
+
 /** Follows a symbolic link, so that a rename replaces the file it points to and not the link. */
 async function realPath (path: string): Promise<string> {
   try {
@@ -149,7 +154,8 @@ async function makeDirectory (path: string): Promise<void> {
   }
 }
 
-async function load<T> (path: string, options: FileStoreOptions<T>): Promise<Versioned<T>> {
+/** @param linked a symbolic link led here, so what is no state file belongs to somebody else and stays where it is */
+async function load<T> (path: string, options: FileStoreOptions<T>, linked: boolean): Promise<Versioned<T>> {
   const empty = { value: options.codec.initial, version: '0' }
   let stats
   try {
@@ -170,6 +176,7 @@ async function load<T> (path: string, options: FileStoreOptions<T>): Promise<Ver
       fault = error instanceof Error ? error.message : String(error)
     }
   }
+  if (linked) throw new StoreError('io', `state.path is a symbolic link to ${path}, which is no state file that can be used: ${fault}; nothing was changed, set state.path to another file`)
   const aside = await moveAside(path)
   options.log.error('the state file can\'t be used and was moved aside; run-time weights start from the configuration', { path, movedTo: aside, fault })
   return empty

@@ -34,6 +34,9 @@ export function fileError (error: unknown, doing: string, path: string): StoreEr
       return new StoreError('not-permitted', `${doing} ${path} failed: not permitted (${errno}); let the user of Weir write the file and its directory`, { cause: error })
     case 'EROFS':
       return new StoreError('not-permitted', `${doing} ${path} failed: the file system is read-only (${errno}); mount it writable or set state.path`, { cause: error })
+    case 'EMFILE':
+    case 'ENFILE':
+      return new StoreError('io', `${doing} ${path} failed: no file descriptor is free (${errno}); raise RLIMIT_NOFILE or lower limits.maxConnections, the old state is kept`, { cause: error })
     default:
       return new StoreError('io', `${doing} ${path} failed: ${errno ?? String(error)}; check state.path`, { cause: error })
   }

@@ -1,4 +1,5 @@
 import { pino, stdTimeFunctions, type DestinationStream, type Logger as PinoLogger } from 'pino'
+import { printable } from '../core/printable.ts'
 import type { LogFields, Logger, LogLevel } from './logger.ts'
 
 /** Bytes waiting for a reader of standard error; more are lost rather than kept. */
@@ -17,7 +18,7 @@ export class ProcessLogger implements Logger {
       timestamp: stdTimeFunctions.isoTime,
       messageKey: 'message',
       formatters: { level: (label) => ({ level: label }) }
-    }, sink)
+    }, { write: (line) => { sink.write(printable(line)) } })
   }
 
   setLevel (level: LogLevel): void {

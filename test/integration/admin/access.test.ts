@@ -1,6 +1,7 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { readWholeFile } from '../../../src/core/read-whole-file.ts'
 import { TokenBook, type TokenConfig } from '../../../src/admin/token-book.ts'
 import { adminFixture } from '../../helpers/admin-fixture.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
@@ -131,4 +132,27 @@ t.test('without tokens the API is open to this machine, but not to the web sites
   t.equal(traffic.route('hello')?.epoch, 1)
   t.equal((await put({ host: 'localhost:9901', origin: 'http://localhost:9901', 'sec-fetch-site': 'same-origin' })).statusCode, 200)
   t.equal((await app.inject({ url: '/healthz', headers: { host: 'anything' }, remoteAddress: '10.0.0.9' })).statusCode, 200)
+})
+
+t.test('a token goes on while no descriptor is free to read its file again', async (t) => {
+  const directory = t.testdir({ ops: OPERATOR, look: VIEWER })
+  const clock = new FakeClock()
+  const log = new ListLog()
+  const state = { exhausted: false }
+  const book = new TokenBook(tokensIn(directory), clock, log, async (file, maxBytes) => state.exhausted
+    ? { fault: { kind: 'exhausted', phrase: 'cannot be read now', systemMessage: 'EMFILE: too many open files' } }
+    : await readWholeFile(file, maxBytes))
+  await book.load()
+  state.exhausted = true
+  for (let second = 0; second < 5; second++) {
+    clock.advance(1_000)
+    t.match(await book.find(OPERATOR), { name: 'ops', role: 'operator' })
+  }
+  t.same(log.at('error'), [])
+  t.equal(await book.find('another-token-0123456789'), undefined)
+  state.exhausted = false
+  await writeFile(join(directory, 'ops'), 'another-token-0123456789')
+  clock.advance(1_000)
+  t.equal(await book.find(OPERATOR), undefined)
+  t.match(await book.find('another-token-0123456789'), { name: 'ops' })
 })

@@ -1,10 +1,12 @@
-import { readdir, readFile, unlink, utimes, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { readdir, readFile, symlink, unlink, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { systemClock } from '../../../src/core/clock.ts'
 import { FileLock } from '../../../src/store/file-lock.ts'
 import { identifyProcess } from '../../../src/store/process-identity.ts'
+import { childEnvironment } from '../../helpers/child-environment.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
 const clock = new FakeClock()
@@ -95,4 +97,44 @@ t.test('a process is alive or not', async (t) => {
   t.match(await identifyProcess(process.pid), { alive: true, started: String })
   t.same(await identifyProcess(2 ** 22 + 1), { alive: false })
   t.same(await identifyProcess(process.pid), await identifyProcess(process.pid))
+})
+
+t.test('a lock of another host whose time is in the future is taken over, unless somebody touches it', async (t) => {
+  const path = join(t.testdir(), 'x.lock')
+  const future = systemClock.wallMs() / 1_000 + 86_400
+  const lay = async (): Promise<void> => {
+    await writeFile(path, holder({ host: 'elsewhere' }))
+    await utimes(path, future, future)
+  }
+  let looks = 0
+  let touch = async (): Promise<void> => {}
+  // Waits take no time here; each of them is one look.
+  const hasty = {
+    ...systemClock,
+    after: (_delayMs: number, look: () => void) => {
+      looks++
+      if (looks < 100) void touch().then(look)
+      return { cancel: () => {} }
+    }
+  }
+  await lay()
+  touch = async () => { await utimes(path, future + looks, future + looks) }
+  await t.rejects(FileLock.acquire(path, hasty), { code: 'locked', message: /on host elsewhere/ })
+  t.equal(looks, 1)
+  touch = async () => {}
+  await lay()
+  looks = 0
+  const lock = await FileLock.acquire(path, { ...hasty, after: (delayMs, look) => delayMs >= 3_000 ? { cancel: () => {} } : hasty.after(delayMs, look) })
+  t.equal(looks, 12, 'two heartbeats long')
+  await lock.release()
+})
+
+t.test('what is no regular file is no lock, and nobody waits for it', { skip: process.platform === 'win32' }, async (t) => {
+  const directory = t.testdir({ directory: {} })
+  const pipe = join(directory, 'pipe')
+  execFileSync('mkfifo', [pipe], { env: childEnvironment() })
+  await symlink('/dev/zero', join(directory, 'device'))
+  for (const name of ['pipe', 'device', 'directory']) {
+    await t.rejects(FileLock.acquire(join(directory, name), clock), { code: 'io', message: /is not a regular file.*remove it/ }, name)
+  }
 })
