@@ -20,7 +20,8 @@ const deps: AdminDeps = {
   drain: undemanded,
   readiness: undemanded,
   metrics: undemanded,
-  explain: undemanded
+  explain: undemanded,
+  explainRequest: undemanded
 }
 
 const DESCRIPTION = `The control plane of Weir: read and change which version of a service gets how much traffic.

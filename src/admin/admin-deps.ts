@@ -127,4 +127,9 @@ export interface AdminDeps {
    * @throws ProblemError when no worker answers
    */
   explain (query: ExplainQuery): Promise<ExplainAnswer | undefined>
+  /**
+   * Why a request that is over went where it went. Undefined when there is no such route.
+   * @throws ProblemError when no worker remembers it, or none answers
+   */
+  explainRequest (route: string, requestId: string): Promise<ExplainAnswer | undefined>
 }

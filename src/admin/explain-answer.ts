@@ -1,8 +1,8 @@
 import { type Static, Type } from './json-schema.ts'
 
 const OutcomeSchema = Type.oneOf(
-  ['attempt', 'waits', 'undecided', 'overloaded', 'no_endpoint', 'circuit_open', 'hold_full', 'differs', 'unknown'],
-  { description: '`attempt`: the request goes to an endpoint of `version`. `waits`: it is held until there is one. `undecided`: it is drawn at random between versions. `differs`: the workers do not agree. `unknown`: no worker has the route yet. The others are the error that the client gets.' }
+  ['attempt', 'waits', 'undecided', 'overloaded', 'no_endpoint', 'circuit_open', 'hold_full', 'differs', 'unknown', 'past'],
+  { description: '`attempt`: the request goes to an endpoint of `version`. `waits`: it is held until there is one. `undecided`: it is drawn at random between versions. `differs`: the workers do not agree. `unknown`: no worker has the route yet. `past`: the request is over; `request` says what became of it. The others are the error that the client gets.' }
 )
 
 export const ExplainAnswerSchema = Type.object({
@@ -13,7 +13,7 @@ export const ExplainAnswerSchema = Type.object({
   stickyKey: Type.object({
     kind: Type.oneOf(['client-ip', 'header', 'cookie', 'none'], { description: '`none`: every request is drawn at random.' }),
     name: Type.textOrNull('The name of the header or cookie; null with `client-ip` and `none`.'),
-    value: Type.textOrNull('What the client is recognised by; of a cookie, which may be a secret, only the hash. Null with `none`.'),
+    value: Type.textOrNull('What the client is recognised by; of a cookie, which may be a secret, only the hash. Null with `none`, and when it is not remembered.'),
     hash: Type.textOrNull('The hash of the key, as in the access log: eight hexadecimal digits. Null with `none`.'),
     missing: Type.textOrNull('The header or cookie that the route asks for and the request does not have, so that its IP is the key.')
   }, { description: 'What the client is recognised by.' }),
@@ -35,6 +35,19 @@ export const ExplainAnswerSchema = Type.object({
     endpoint: Type.textOrNull('The endpoint, where it is certain.'),
     outcome: OutcomeSchema
   }), { description: 'What each worker would do, as it says itself. Health is found out by each worker alone, and which worker gets a connection is up to the kernel.' }),
+  request: Type.optional(Type.object({
+    id: Type.string(),
+    at: Type.string({ format: 'date-time', description: 'When its head was whole.' }),
+    worker: Type.integer(),
+    status: Type.integer({ description: 'What the client got, or 499 when it had gone.' }),
+    error: Type.textOrNull('The code of the failure, as in the access log.'),
+    fault: Type.textOrNull('What exactly was wrong.'),
+    durationMs: Type.number(),
+    attempts: Type.integer(),
+    retried: Type.textOrNull('Why the attempts before the last one failed.'),
+    fallbackFrom: Type.textOrNull('The version that was chosen and had no endpoint.'),
+    failedOverFrom: Type.textOrNull('The version that was chosen and failed.')
+  }, { description: 'With `requestId`: what became of the request.' })),
   why: Type.list(Type.string(), { description: 'The decision, step by step.' })
 }, { description: 'What would happen to a request, and why.' })
 

@@ -20,6 +20,7 @@ export const PROBLEMS = {
   cross_site: { status: 403, title: 'Without tokens the API takes no changes from other web sites' },
   not_found: { status: 404, title: 'There is no such resource' },
   unknown_route: { status: 404, title: 'There is no such route' },
+  unknown_request: { status: 404, title: 'No worker remembers the request' },
   method_not_allowed: { status: 405, title: 'The resource does not have this method' },
   request_timeout: { status: 408, title: 'The request did not arrive in time' },
   nothing_to_undo: { status: 409, title: 'The route was never changed' },

@@ -186,6 +186,10 @@ export const ConfigSchema = Type.Object({
   clientIp: Type.Object({
     trustedProxies: Type.Array(Type.String({ description: 'An address or CIDR.' }), { default: [], maxItems: 1_000, description: 'Peers whose X-Forwarded-For is believed. The client is the first address from the right that is not one of them.' })
   }, { ...strict, default: {}, description: 'How the address of the client is found.' }),
+  responseFields: Type.Object({
+    requestId: Type.Boolean({ default: true, description: '`X-Request-Id`: the id by which the access log, the origin and `explain?requestId=` know the request. One from the origin is replaced.' }),
+    version: Type.Boolean({ default: false, description: '`X-Weir-Version`: the name of the version that has answered. One from the origin is replaced.' })
+  }, { ...strict, default: {}, description: 'Fields that responses get, for people to quote; not interim responses, and not the 101 of an upgrade.' }),
   admin: Type.Object({
     address: Type.String({ default: '127.0.0.1', minLength: 1, description: 'The IP address of the admin API.' }),
     port: Type.Integer({ minimum: 1, maximum: 65535, default: 9901, description: 'The TCP port of the admin API.' }),

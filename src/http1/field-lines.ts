@@ -172,7 +172,7 @@ export class FieldLines {
   joined (lowerName: string): string | undefined {
     let joined: string | undefined
     for (let line = 0; line < this.count; line++) {
-      if (!this.#nameIs(line, lowerName)) continue
+      if (!this.nameIs(line, lowerName)) continue
       if (joined === undefined) {
         joined = this.value(line)
         continue
@@ -194,7 +194,8 @@ export class FieldLines {
     return joined
   }
 
-  #nameIs (line: number, lowerName: string): boolean {
+  /** Is this the line's name, in any case? */
+  nameIs (line: number, lowerName: string): boolean {
     const start = this.nameStart(line)
     if (this.nameEnd(line) - start !== lowerName.length) return false
     for (let index = 0; index < lowerName.length; index++) {
@@ -230,7 +231,7 @@ export class FieldLines {
   #dropNamed (from: number, to: number, isProtected: (id: number) => boolean): void {
     const lower = this.buf.toString('latin1', from, to).trim().toLowerCase()
     for (let line = 0; line < this.count; line++) {
-      if (this.#nameIs(line, lower) && !isProtected(this.ids[line] ?? 0) && !this.#isDropped(line)) this.drop(line)
+      if (this.nameIs(line, lower) && !isProtected(this.ids[line] ?? 0) && !this.#isDropped(line)) this.drop(line)
     }
   }
 

@@ -12,7 +12,7 @@ import { CONNECTION, tokenIs } from './connection-options.ts'
 import { contentLength } from './content-length.ts'
 import { expectsOnlyContinue } from './expects-only-continue.ts'
 import { FIELD } from './field-id.ts'
-import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
+import { FieldLines, LINE_INCOMPLETE, LINE_PARSED, SECTION_END } from './field-lines.ts'
 import { readConnection, readContentLength, readTransferEncoding } from './framed-head.ts'
 import { hostFault } from './host.ts'
 import { fitsLineShape } from './line-shape.ts'
@@ -92,10 +92,14 @@ export class RequestHead {
     this.fields = new FieldLines(limits.maxHeaderFields)
   }
 
+  /** Has it been read to its end, whatever was wrong with it? */
+  get whole (): boolean { return this.end > this.start }
+
   /** Starts a new head at `start` of `buf`. */
   reset (buf: Buffer, start: number): void {
     this.fields.reset(buf, start)
     this.start = start
+    this.end = start
     this.minor = 1
     this.connection = 0
     this.hostLine = -1
@@ -152,12 +156,24 @@ export class RequestHead {
       const id = fields.ids[line] ?? 0
       if (id !== FIELD.other) {
         const fault = this.#field(id, line)
-        if (fault < 0) return fault
+        if (fault < 0) return this.#readOn(fault, end)
       }
     }
     this.end = fields.next
     if (this.end - this.start > this.#limits.maxHeadBytes) return FAULT.head_too_large
     return this.#finish()
+  }
+
+  /** Something is wrong with a field. The others are read all the same: by them the log names the client. @returns the fault */
+  #readOn (fault: number, end: number): number {
+    const { fields } = this
+    let outcome = fields.parseLine(end)
+    while (outcome === LINE_PARSED) {
+      if (fields.ids[fields.count - 1] === FIELD.xRequestId) this.requestIdLine = fields.count - 1
+      outcome = fields.parseLine(end)
+    }
+    if (outcome === SECTION_END) this.end = fields.next
+    return fault
   }
 
   #parseRequestLine (end: number): number {

@@ -55,6 +55,8 @@ export class ResponseHead {
   keepAliveS = -1
   /** The endpoint asks for a login that holds for the connection. */
   offersLogin = false
+  /** A field that Weir may write itself is among the fields. */
+  hasOwnField = false
   readonly limits: ResponseLimits
 
   constructor (limits: ResponseLimits) {
@@ -111,6 +113,7 @@ export class ResponseHead {
     this.upgradeLine = -1
     this.keepAliveS = -1
     this.offersLogin = false
+    this.hasOwnField = false
   }
 
   /** The bytes from `start` on now lie at `newStart` of `buf`. */
@@ -170,6 +173,10 @@ export class ResponseHead {
       case FIELD.transferEncoding: return readTransferEncoding(this, line)
       case FIELD.date:
         this.hasDate = true
+        return 0
+      case FIELD.xRequestId:
+      case FIELD.reserved:
+        this.hasOwnField = true
         return 0
       case FIELD.upgrade:
         this.upgradeLine = line

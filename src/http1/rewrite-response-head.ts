@@ -4,40 +4,42 @@
  *
  * The buffer has headroom before the head: what is added may take more room than what is dropped.
  */
+import { MAX_ADDED_BYTES } from './response-additions.ts'
 import type { ResponseHead } from './response-head.ts'
 
-/** Room that has to be free before the head. */
-export const RESPONSE_HEADROOM = 512
-
 const CHAR_1 = 0x31
-
-/** What a response gets besides its own fields: whole lines, each with CR LF, less than RESPONSE_HEADROOM bytes in all. */
-export type ResponseAdditions = string
+const NO_LINE = new Uint8Array(0)
 
 /**
- * Rewrites the head that lies at `buf[head.start, head.end)`.
+ * Rewrites the head that lies at `buf[head.start, head.end)`, with RESPONSE_HEADROOM bytes free before it.
+ * @param text whole lines to add, each with CR LF
+ * @param line one more, as bytes: what almost every response gets is not made a string of
  * @returns where the head starts now; it still ends at `head.end`
+ * @throws RangeError when more is added than there is room for
  */
-export function rewriteResponseHead (head: ResponseHead, additions: ResponseAdditions): number {
+export function rewriteResponseHead (head: ResponseHead, text: string, line: Uint8Array = NO_LINE): number {
   const { fields, lineEnd } = head
+  const added = text.length + line.length
+  if (added > MAX_ADDED_BYTES) throw new RangeError(`${added} bytes are too many to add to a response: there is room for ${MAX_ADDED_BYTES}`)
   const buf = fields.buf
   // The kept ranges move right over the dropped lines, last first, so that no byte is overwritten before it was moved.
   let to = head.end
   let rangeEnd = head.end
   for (let index = fields.droppedCount - 1; index >= 0; index--) {
-    const line = fields.dropped[index] ?? 0
-    to = moveRight(buf, fields.lineEnd(line), rangeEnd, to)
-    rangeEnd = fields.nameStart(line)
+    const dropped = fields.dropped[index] ?? 0
+    to = moveRight(buf, fields.lineEnd(dropped), rangeEnd, to)
+    rangeEnd = fields.nameStart(dropped)
   }
   to = moveRight(buf, lineEnd, rangeEnd, to)
   const statusLength = lineEnd - head.start
   // RFC 9112 section 4: the space behind the status is there even without a reason; some servers leave it out.
   const missingSpace = head.reasonStart === head.reasonEnd ? 1 : 0
-  const start = to - additions.length - statusLength - missingSpace
+  const start = to - added - statusLength - missingSpace
   if (start !== head.start) buf.copyWithin(start, head.start, lineEnd)
   buf[start + 7] = CHAR_1
   if (missingSpace === 1) buf.write(' \r\n', start + statusLength - 2, 'latin1')
-  if (additions.length > 0) buf.write(additions, to - additions.length, 'latin1')
+  if (line.length > 0) buf.set(line, to - added)
+  if (text.length > 0) buf.write(text, to - text.length, 'latin1')
   return start
 }
 

@@ -4,17 +4,24 @@
  */
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import { SLOT } from '../telemetry/counter-layout.ts'
+import type { ExchangeFacts } from './exchange-facts.ts'
 import { count } from './finish.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
 
 const NOBODY: readonly string[] = []
 
-/** Undefined when every version has weight 0. The version may be without endpoints. Counts a fallback. */
-export function chooseVersion (route: RouteRuntime, keyHash: number): VersionRuntime | undefined {
+/**
+ * Undefined when every version has weight 0. The version may be without endpoints. Counts a fallback.
+ * @param facts takes down in whose place the version serves
+ */
+export function chooseVersion (route: RouteRuntime, keyHash: number, facts: Pick<ExchangeFacts, 'fallbackFrom'>): VersionRuntime | undefined {
   const chosen = route.versions[route.split.choose(keyHash)]
   if (chosen === undefined || chosen.pool.ready) return chosen
   const serving = standIn(route, chosen, keyHash)
-  if (serving !== chosen) count(serving.counters, SLOT.fallbacks, 1)
+  if (serving !== chosen) {
+    count(serving.counters, SLOT.fallbacks, 1)
+    facts.fallbackFrom = chosen.name
+  }
   return serving
 }
 
@@ -39,9 +46,10 @@ export function versionFor (route: RouteRuntime, keyHash: number): VersionRuntim
   return chosen === undefined || chosen.pool.ready ? chosen : standIn(route, chosen, keyHash)
 }
 
-/** Does a client get this version in the place of its own? */
-export function isFallback ({ versions, split }: RouteRuntime, keyHash: number, version: VersionRuntime): boolean {
-  return version !== versions[split.choose(keyHash)]
+/** The name of the client's own version, in whose place it gets this one; empty when that is its own. */
+export function fallbackFrom ({ versions, split }: RouteRuntime, keyHash: number, version: VersionRuntime): string {
+  const chosen = versions[split.choose(keyHash)]
+  return chosen === undefined || chosen === version ? '' : chosen.name
 }
 
 /**

@@ -13,7 +13,7 @@ import type { WorkerIo } from '../core/worker-io.ts'
 import { TurnQueue } from '../core/turn-queue.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import { ResponseHead } from '../http1/response-head.ts'
-import { RESPONSE_HEADROOM } from '../http1/rewrite-response-head.ts'
+import { RESPONSE_HEADROOM } from '../http1/response-additions.ts'
 import { RouteTable } from '../routing/route-table.ts'
 import { StickyKey } from '../routing/sticky-key.ts'
 import type { AccessLog } from '../telemetry/access-log.ts'
@@ -21,12 +21,16 @@ import { FIRST_READ_BYTES, READ_BYTES, READ_TAILROOM } from '../upstream/upstrea
 import type { UpstreamContext } from '../upstream/upstream-context.ts'
 import { SMALL_READ_BYTES } from './body-buffer.ts'
 import { HttpDate } from './http-date.ts'
+import { RecentRequests } from './recent-requests.ts'
 import { RequestIds } from './request-ids.ts'
+import { ResponseFields } from './response-fields.ts'
+import type { ResponseFieldPolicy } from './response-fields.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 
 /** The options of the data plane, in the units the code uses; 0 sets no limit. */
 export interface DataPlaneSettings {
   readonly trustedProxies: readonly string[]
+  readonly responseFields: ResponseFieldPolicy
   readonly timeoutsMs: {
     readonly firstByte: number
     readonly tlsHandshake: number
@@ -87,6 +91,8 @@ export class DataPlane implements UpstreamContext {
   readonly accessLog: AccessLog
   readonly date: HttpDate
   readonly requestIds = new RequestIds()
+  responseFields: ResponseFields
+  readonly recent = new RecentRequests(this.requestIds)
   readonly stickyKey = new StickyKey()
   /** The routes by name. */
   routes: ReadonlyMap<string, RouteRuntime> = new Map()
@@ -123,6 +129,7 @@ export class DataPlane implements UpstreamContext {
     this.requestHead = new RequestHead(settings.limits)
     this.sentHead = sentHeadFor(settings)
     this.responseHead = new ResponseHead(settings.limits)
+    this.responseFields = new ResponseFields(settings.responseFields, this.requestIds)
   }
 
   /** Reads the clock. */
@@ -138,6 +145,7 @@ export class DataPlane implements UpstreamContext {
     this.requestHead = new RequestHead(settings.limits)
     this.sentHead = sentHeadFor(settings)
     this.responseHead = new ResponseHead(settings.limits)
+    this.responseFields = new ResponseFields(settings.responseFields, this.requestIds)
   }
 
   afterReads (callback: () => void): void {

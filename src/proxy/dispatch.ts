@@ -14,7 +14,7 @@ import { repeatRule, retryReason } from './attempts.ts'
 import type { FailedAttempt } from './attempts.ts'
 import { isOnce } from './client-logins.ts'
 import type { ClientLogins, Login } from './client-logins.ts'
-import { chooseVersion, isFallback, versionFor, withoutEndpoint } from './choose-version.ts'
+import { chooseVersion, fallbackFrom, versionFor, withoutEndpoint } from './choose-version.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { DispatchOwner, DispatchTerms } from './dispatch-terms.ts'
 import { chargeVersion, count } from './finish.ts'
@@ -26,8 +26,6 @@ import { decideStep, stepChoices, stepFacts } from './step-choices.ts'
 import type { Failure, Place } from './step-choices.ts'
 
 const NONE: readonly EndpointPool[] = []
-/** The reasons of further attempts are logged up to so many characters: a request that waits may have many. */
-const MAX_RETRIED = 48
 
 export class Dispatch implements HeldRequest {
   /** The connection of the current attempt. */
@@ -96,7 +94,7 @@ export class Dispatch implements HeldRequest {
     this.#owesBudget = false
     const login = this.#logins.resume(route)
     if (login !== null) return this.#goOn(login)
-    const version = chooseVersion(route, keyHash)
+    const version = chooseVersion(route, keyHash, this.#owner)
     if (version === undefined) return 'no_endpoint'
     this.#enter(version)
     const endpoint = version.pool.pick(keyHash, NONE)
@@ -255,9 +253,8 @@ export class Dispatch implements HeldRequest {
   }
 
   #noteRetry ({ version, reason = 'reset' }: Failure): void {
-    const owner = this.#owner
     count(version.counters, RETRIES[reason], 1)
-    if (owner.retried.length < MAX_RETRIED) owner.retried = owner.retried === '' ? `${reason}` : `${owner.retried},${reason}`
+    this.#owner.noteFailedAttempt(reason)
   }
 
   #takeBudget (route: RouteRuntime, version: VersionRuntime): boolean {
@@ -276,6 +273,7 @@ export class Dispatch implements HeldRequest {
     count(version.counters, SLOT.failovers, 1)
     chargeVersion(version, { startMs: owner.startMs, nowMs: this.#plane.readClock(), code, status: code === null ? status : proxyErrorRow(code).status })
     owner.failedOverFrom = version.name
+    owner.noteFailedAttempt(failure.reason)
     this.#move(helper.version)
     this.#send(helper.endpoint, out)
     return true
@@ -309,7 +307,10 @@ export class Dispatch implements HeldRequest {
 
   /** Goes to the version that was chosen for the request now: mostly the one where it is. */
   #choose (route: RouteRuntime, version: VersionRuntime): void {
-    if (version !== this.#owner.version && isFallback(route, this.#terms.keyHash, version)) count(version.counters, SLOT.fallbacks, 1)
+    const owner = this.#owner
+    const instead = fallbackFrom(route, this.#terms.keyHash, version)
+    if (version !== owner.version && instead !== '') count(version.counters, SLOT.fallbacks, 1)
+    owner.fallbackFrom = instead
     this.#move(version)
   }
 

@@ -14,12 +14,11 @@ import { ClientReading } from './client-reading.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { ClientSide, Downstream } from './downstream.ts'
 import { Exchange } from './exchange.ts'
-import { failedRequest } from './failed-request.ts'
-import { failureAnswer } from './failure-answer.ts'
-import { count, finish } from './finish.ts'
+import { count } from './finish.ts'
 import type { Forwarding } from './forwarding.ts'
 import { Linger } from './linger.ts'
 import { PartialHead } from './partial-head.ts'
+import { refuse } from './refused-request.ts'
 
 const PHASE = { head: 0, body: 1, answering: 2, tunnel: 3, lingering: 4, closed: 5 } as const
 /**
@@ -190,9 +189,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
 
   /** Bytes that are no request: answered and closed, without an exchange. */
   #refuse (code: ProxyErrorCode, fault: string, head: RequestHead): void {
-    const { clock, date } = this.#plane
-    finish(this.#plane, failedRequest(code, fault, { clientIp: this.#forwarding.clientIp, startMs: clock.nowMs() }))
-    this.#stream?.write(failureAnswer(code, fault, { accept: undefined, toHead: head.beginsAsHead, keep: false, minor: 1, date: date.now() }))
+    this.#stream?.write(refuse(this.#plane, { code, fault, head, forwarding: this.#forwarding }))
     this.#beginLinger()
   }
 

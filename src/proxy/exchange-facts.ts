@@ -3,7 +3,11 @@
  */
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import type { StickyKeyKind } from '../routing/sticky-key.ts'
+import type { RetryReason } from '../telemetry/counter-layout.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
+
+/** The reasons of failed attempts are logged up to so many characters: a request that waits may have many. */
+const MAX_RETRIED = 48
 
 export class ExchangeFacts {
   /** The exchange is under way. */
@@ -11,6 +15,11 @@ export class ExchangeFacts {
   route: RouteRuntime | null = null
   version: VersionRuntime | null = null
   stickyKind: StickyKeyKind = 'random'
+  keyHash = 0
+  /** The epoch of the split that the version was drawn by; -1 without a route. */
+  epoch = -1
+  /** What the worker's RequestIds call it. */
+  requestNumber = 0
   minor = 1
   /** The status sent to the client, or 499. */
   status = 0
@@ -23,10 +32,12 @@ export class ExchangeFacts {
   firstByteMs = -1
   attempts = 0
   reused = false
-  /** Why other attempts were made, in order, with commas between. */
+  /** Why attempts before the last one failed, in order, with commas between. */
   retried = ''
   /** The version whose failure sent the request to another one; empty when it was not. */
   failedOverFrom = ''
+  /** The version of the split, which had no endpoint, so that another one was asked; empty when it had. */
+  fallbackFrom = ''
 
   /**
    * A request begins.
@@ -38,6 +49,7 @@ export class ExchangeFacts {
     this.route = null
     this.version = null
     this.stickyKind = 'random'
+    this.epoch = -1
     this.minor = minor
     this.status = 0
     this.error = null
@@ -51,5 +63,11 @@ export class ExchangeFacts {
     this.reused = false
     this.retried = ''
     this.failedOverFrom = ''
+    this.fallbackFrom = ''
+  }
+
+  /** An attempt has failed, and another one follows. */
+  noteFailedAttempt (reason: RetryReason = 'reset'): void {
+    if (this.retried.length < MAX_RETRIED) this.retried = this.retried === '' ? `${reason}` : `${this.retried},${reason}`
   }
 }

@@ -10,6 +10,7 @@ import type { ResponseSink } from '../upstream/response-sink.ts'
 import type { TunnelSink } from '../upstream/tunnel-sink.ts'
 import { LOGIN } from '../upstream/login.ts'
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts'
+import { answerHere } from './answer-here.ts'
 import type { BodyPiece } from './body-piece.ts'
 import { ClientLogins } from './client-logins.ts'
 import type { DataPlane } from './data-plane.ts'
@@ -24,9 +25,8 @@ import { failureAnswer } from './failure-answer.ts'
 import { finish } from './finish.ts'
 import type { Forwarding } from './forwarding.ts'
 import { interimResponse } from './interim-response.ts'
-import { optionsAnswer } from './options-answer.ts'
+import { bodyBytesOf } from './own-answer.ts'
 import { OutBuffer } from './out-buffer.ts'
-import { redirectAnswer } from './redirect-answer.ts'
 import { refuseRequest } from './refuse-request.ts'
 import { RequestRelay } from './request-relay.ts'
 import { ResponseRelay } from './response-relay.ts'
@@ -68,6 +68,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
 
   get endpoint (): string { return this.#dispatch.endpointKey }
   get clientIp (): string { return this.#forwarding.clientIp }
+  get requestId (): string { return this.#forwarding.requestId }
 
   /**
    * Takes a request whose head is complete, with what has come of its body. `head` and `piece` are valid during the call only.
@@ -77,16 +78,17 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     this.#reset(head, piece)
     this.#keepAlive = mayKeep && head.keepsAlive()
     this.#plane.inFlight++
+    this.#forwarding.identify(head, this.#plane.trustedProxies)
     const refused = refuseRequest(this.#plane, head, this.bytesIn)
     if (refused !== null) this.#fail(refused, '')
-    else if (head.maxForwards === 0) this.#answerHere(head)
-    else if (this.#redirectPort !== undefined) this.#redirect(head, this.#redirectPort)
+    else if (head.maxForwards === 0 || this.#redirectPort !== undefined) this.#answerHere(head)
     else this.#routeRequest(head, piece)
     this.#head = null
   }
 
   #reset (head: RequestHead, piece: BodyPiece): void {
     this.startFacts(head.minor, piece.end - piece.start, this.#plane.readClock())
+    this.requestNumber = this.#plane.requestIds.next()
     this.#head = head
     this.#terms.begin(head)
     this.#toldClient = false
@@ -101,11 +103,11 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     const route = plane.table.match(head)
     if (route === undefined) return this.#fail('no_route', '')
     this.route = route
-    this.#forwarding.identify(head, plane.trustedProxies)
+    this.epoch = route.epoch
     const key = plane.stickyKey
     route.stickyKey.resolve(head, this.#forwarding.clientIp, key)
     this.stickyKind = key.kind
-    this.#terms.keyHash = key.hash
+    this.keyHash = this.#terms.keyHash = key.hash
     if (head.upgradeLine >= 0) this.#terms.offered = head.upgrade = offeredUpgrade(head, route.policy.upgrades)
     const refused = this.#dispatch.begin(route)
     if (refused !== null) return this.#fail(refused, '')
@@ -117,7 +119,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
   #writeRequest (head: RequestHead, piece: BodyPiece): void {
     const { connection } = this.#dispatch
     const out = connection ?? new OutBuffer()
-    const additions = this.#forwarding.additions(head, this.#plane.requestIds, this.route?.policy.defaultHost ?? '')
+    const additions = this.#forwarding.additions(head, this.#plane.requestIds.bytes(this.requestNumber), this.route?.policy.defaultHost ?? '')
     this.#request.writeHead(out, head, additions, piece)
     if (connection === null) {
       const refused = this.#dispatch.hold(out)
@@ -192,7 +194,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     if (this.#plane.accessLog.enabled) this.firstByteMs = this.#plane.clock.nowMs() - this.startMs
     // Whether the body follows, nobody can say after a final answer to an expectation.
     const keepAlive = this.#mayStay && (this.#request.done || !this.#expects)
-    this.#keepAlive = this.#relay.head(head, framing, { minor: this.minor, keepAlive })
+    this.#keepAlive = this.#relay.head(head, framing, { minor: this.minor, keepAlive }, this.#plane.responseFields.of(this, head))
   }
 
   onUpgrade (head: ResponseHead, protocol: string): TunnelSink | null {
@@ -351,19 +353,11 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     this.#respond(failureAnswer(code, fault, { accept, toHead: this.#terms.toHead, keep, minor: this.minor, date }), keep)
   }
 
-  /** RFC 9110 section 7.6.2: a request that may go no further is answered as its last recipient. */
   #answerHere (head: RequestHead): void {
-    if (!head.methodIs('OPTIONS')) return this.#fail('method_not_supported', 'TRACE')
-    this.status = 200
-    this.#respond(optionsAnswer(this.#plane.date.now(), this.#mayKeep, this.minor), this.#mayKeep)
-  }
-
-  #redirect (head: RequestHead, port: number): void {
-    this.#forwarding.identify(head, this.#plane.trustedProxies)
-    const answer = redirectAnswer(head, { port, keep: this.#mayKeep, date: this.#plane.date.now() })
-    if (answer === undefined) return this.#fail('malformed_request', 'there is no Host field')
-    this.status = 308
-    this.#respond(answer, this.#mayKeep)
+    const answer = answerHere(head, this.#redirectPort, { keep: this.#mayKeep, date: this.#plane.date.now() })
+    if ('code' in answer) return this.#fail(answer.code, answer.fault)
+    this.status = answer.status
+    this.#respond(answer.bytes, this.#mayKeep)
   }
 
   /** May the client's connection be kept after an answer of our own? */
@@ -377,7 +371,8 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
 
   #respond (response: Buffer, keep: boolean): void {
     this.#relay.begun = true
-    this.#downstream.write(response)
+    this.bytesOut = bodyBytesOf(response)
+    this.#downstream.write(this.#plane.responseFields.addTo(response, this))
     this.#end(keep)
   }
 

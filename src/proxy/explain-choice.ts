@@ -79,6 +79,13 @@ export function explainChoice (plane: DataPlane, { route: name, ip, request }: C
   return { matchedRoute, choice: full ? { ...choice, outcome: 'overloaded', version: null, endpoint: null } : choice }
 }
 
+/** What would become of a request with this key, whatever else it says. Null when there is no such route. */
+export function explainKey (plane: DataPlane, routeName: string, key: StickyKey): Choice | null {
+  const route = plane.routes.get(routeName)
+  if (route === undefined) return null
+  return key.kind === 'random' ? randomChoice(route) : keyedChoice(route, key)
+}
+
 function keyedChoice (route: RouteRuntime, { hash, kind }: StickyKey): Choice {
   const chosen = route.versions[route.split.choose(hash)]
   return {

@@ -1,8 +1,9 @@
 /**
- * The end of every exchange, exactly once: counters and the access log.
+ * The end of every exchange, exactly once: counters, what is remembered, and the access log.
  */
 import { PROXY_ERROR_INDEX } from '../core/proxy-error.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import { keyHashText } from '../routing/key-hash-text.ts'
 import { LATENCY_BOUNDS_S, SLOT, WORKER } from '../telemetry/counter-layout.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { ExchangeRecord } from './exchange-record.ts'
@@ -26,6 +27,7 @@ export function finish (plane: DataPlane, record: ExchangeRecord): void {
     // An upgraded connection may last for days; what took its time is the answer to the request.
     countVersion(version.counters, record, (record.status === SWITCHING ? record.firstByteMs : durationMs) / 1000)
   }
+  plane.recent.add(record, durationMs)
   if (plane.accessLog.wants(record.status, record.error !== null)) log(plane, record, durationMs)
 }
 
@@ -79,7 +81,9 @@ function log (plane: DataPlane, record: ExchangeRecord, durationMs: number): voi
     error: record.error ?? '',
     fault: record.fault,
     stickyKey: record.route === null ? '' : record.stickyKind,
-    requestId: head?.header('x-request-id') ?? '',
+    keyHash: record.route === null || record.stickyKind === 'random' ? '' : keyHashText(record.keyHash),
+    epoch: record.epoch,
+    requestId: record.requestId === '' ? plane.requestIds.text(record.requestNumber) : record.requestId,
     clientIp: record.clientIp,
     bytesIn: record.bytesIn,
     bytesOut: record.bytesOut,
@@ -89,6 +93,7 @@ function log (plane: DataPlane, record: ExchangeRecord, durationMs: number): voi
     attempts: record.attempts,
     reused: record.reused,
     retried: record.retried,
+    fallbackFrom: record.fallbackFrom,
     failedOverFrom: record.failedOverFrom
   })
 }

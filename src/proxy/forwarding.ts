@@ -10,7 +10,6 @@ import type { RequestAdditions } from '../http1/rewrite-request-head.ts'
 import { resolveClientIp } from '../routing/client-ip.ts'
 import type { ClientFacts } from './client-facts.ts'
 import { forwardedProto } from './forwarded-proto.ts'
-import type { RequestIds } from './request-ids.ts'
 
 /** What a request id from a trusted proxy may look like; anything else is replaced. */
 const REQUEST_ID = /^[A-Za-z0-9+/=_.:-]{1,128}$/
@@ -21,6 +20,8 @@ export const CERTIFICATE_SUBJECT_FIELD = 'X-Client-Cert-Subject'
 export class Forwarding {
   /** The address of the client of the current request. */
   clientIp: string
+  /** The id that a trusted proxy has given it; empty when Weir has to. */
+  requestId = ''
   readonly #client: ClientFacts
   #trustedProxies: CidrSet
   #trusted: boolean
@@ -40,6 +41,8 @@ export class Forwarding {
   identify (head: RequestHead, trustedProxies: CidrSet): void {
     if (trustedProxies !== this.#trustedProxies) this.#trustOthers(trustedProxies)
     if (!this.#trusted) return
+    const id = head.requestIdLine < 0 ? '' : head.fields.value(head.requestIdLine)
+    this.requestId = REQUEST_ID.test(id) ? id : ''
     this.clientIp = resolveClientIp(this.#client.address, head.fields.joinedById(FIELD.xForwardedFor), trustedProxies)
   }
 
@@ -47,30 +50,36 @@ export class Forwarding {
   #trustOthers (trustedProxies: CidrSet): void {
     this.#trustedProxies = trustedProxies
     this.#trusted = trustedProxies.has(this.#client.address)
-    this.clientIp = resolveClientIp(this.#client.address, undefined, trustedProxies)
+    this.forget()
+  }
+
+  /** Of the next request nothing is known but who sends it. */
+  forget (): void {
+    this.requestId = ''
+    this.clientIp = resolveClientIp(this.#client.address, undefined, this.#trustedProxies)
   }
 
   /**
    * What to add to a request. The result is valid until the next call.
+   * @param requestId its id, unless a trusted proxy has given it one
    * @param defaultHost for a request that names no host
    */
-  additions (head: RequestHead, ids: RequestIds, defaultHost: string): RequestAdditions {
-    if (this.#trusted) return this.#trustedAdditions(head, ids, defaultHost)
+  additions (head: RequestHead, requestId: Buffer, defaultHost: string): RequestAdditions {
+    if (this.#trusted) return this.#trustedAdditions(head, requestId, defaultHost)
     if (head.claimsOrigin) dropClaims(head)
-    this.#plain.requestId = ids.next()
+    this.#plain.requestId = requestId
     this.#plain.defaultHost = defaultHost
     return head.minor === 1 ? this.#plain : { ...this.#plain, prefix: this.#prefix(head.minor, this.clientIp, this.#scheme) }
   }
 
-  #trustedAdditions (head: RequestHead, ids: RequestIds, defaultHost: string): RequestAdditions {
+  #trustedAdditions (head: RequestHead, requestId: Buffer, defaultHost: string): RequestAdditions {
     const { fields } = head
     const before = fields.joinedById(FIELD.xForwardedFor)
     const forwardedFor = before === undefined || before === '' ? this.#client.address : `${before}, ${this.#client.address}`
     const host = fields.joinedById(FIELD.xForwardedHost)
-    const id = head.requestIdLine < 0 ? '' : fields.value(head.requestIdLine)
     return {
       prefix: this.#prefix(head.minor, forwardedFor, forwardedProto(fields.joinedById(FIELD.xForwardedProto), this.#scheme)),
-      requestId: REQUEST_ID.test(id) ? Buffer.from(id, 'latin1') : ids.next(),
+      requestId: this.requestId === '' ? requestId : Buffer.from(this.requestId, 'latin1'),
       forwardedHost: host === undefined || host === '' ? undefined : Buffer.from(host, 'latin1'),
       defaultHost
     }

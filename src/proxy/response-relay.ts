@@ -4,6 +4,7 @@
  */
 import { chunkEnd, chunkStart, chunkStartBytes, LAST_CHUNK, lastChunk, lastChunkWith } from '../http1/chunk-framing.ts'
 import { BODY } from '../http1/request-head.ts'
+import type { ResponseAdditions } from '../http1/response-additions.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { rewriteResponseHead } from '../http1/rewrite-response-head.ts'
 import type { Downstream } from './downstream.ts'
@@ -47,13 +48,14 @@ export class ResponseRelay {
   /**
    * Rewrites the head; a body() follows in the same turn.
    * @param framing of the response as it came: one of BODY
+   * @param own what the response gets besides
    * @returns may the client's connection be kept after this response?
    */
-  head (head: ResponseHead, framing: number, terms: RelayTerms): boolean {
+  head (head: ResponseHead, framing: number, terms: RelayTerms, own: ResponseAdditions): boolean {
     // Another attempt may have got as far as its head.
     this.#framing = FRAMING.plain
     let keepAlive = terms.keepAlive
-    let additions = head.hasDate ? '' : `Date: ${this.#date.now()}\r\n`
+    let additions = head.hasDate ? own.text : `${own.text}Date: ${this.#date.now()}\r\n`
     if (framing === BODY.chunked || framing === BODY.untilClose) {
       if (terms.minor === 0) {
         this.#framing = FRAMING.untilClose
@@ -68,7 +70,7 @@ export class ResponseRelay {
     if (head.status === UPGRADE_REQUIRED && head.upgradeLine >= 0) additions += 'Connection: Upgrade\r\n'
     if (!keepAlive) additions += 'Connection: close\r\n'
     else if (terms.minor === 0) additions += 'Connection: keep-alive\r\n'
-    this.#headFrom = rewriteResponseHead(head, additions)
+    this.#headFrom = rewriteResponseHead(head, additions, own.line)
     return keepAlive
   }
 

@@ -41,6 +41,7 @@ import { openStore } from './open-store.ts'
 import { packageVersion } from './package-version.ts'
 import { probeListeners } from './probe-listeners.ts'
 import { readinessOf } from './readiness.ts'
+import { RequestRecaller } from './request-recaller.ts'
 import { RouteDescriber } from './route-describer.ts'
 import { RouteExplainer } from './route-explainer.ts'
 import { StartGate } from './start-gate.ts'
@@ -261,6 +262,7 @@ export class ControlPlane {
       endpoints: (route, version) => this.#discovery.endpointsOf(route, version),
       ask: async question => await this.#pool.explain(question)
     })
+    const recaller = new RequestRecaller({ config: () => this.#config, recall: async requestId => await this.#pool.recall(requestId) })
     const describer = new RouteDescriber({
       config: () => this.#config,
       clock,
@@ -298,7 +300,8 @@ export class ControlPlane {
       drain: (route, version) => drains.status(route, version),
       readiness: () => readinessOf({ stopping: this.#stopping, accepting: this.#pool.accepting, gateOpen: this.#gate.isOpen, discovery: this.#discovery }),
       metrics: async () => ({ contentType: collector.contentType, body: scrape.read() }),
-      explain: async query => await explainer.explain(query)
+      explain: async query => await explainer.explain(query),
+      explainRequest: async (route, requestId) => await recaller.explain(route, requestId)
     }
   }
 

@@ -12,6 +12,7 @@ export function dataPlaneOptions (config: Config): DataPlaneOptions {
   const { timeouts, limits, accessLog } = config
   return {
     trustedProxies: config.clientIp.trustedProxies,
+    responseFields: config.responseFields,
     timeoutsMs: {
       firstByte: parseDurationMs(timeouts.firstByte),
       tlsHandshake: parseDurationMs(timeouts.tlsHandshake),

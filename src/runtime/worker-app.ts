@@ -14,6 +14,7 @@ import { explainChoice } from '../proxy/explain-choice.ts'
 import { Listener } from '../proxy/listener.ts'
 import { PausedLook } from '../proxy/paused-look.ts'
 import { listenerSettings } from '../proxy/listener-settings.ts'
+import { recallRequest } from '../proxy/recall-request.ts'
 import type { ControlMessage, DataPlaneOptions, ListenMessage, RoutesMessage, WorkerData, WorkerMessage } from '../snapshot/messages.ts'
 import { WorkerRoutes } from '../snapshot/worker-routes.ts'
 import { WorkerTls } from '../snapshot/worker-tls.ts'
@@ -126,6 +127,7 @@ export class WorkerApp {
         return
       case 'drain': return this.#drain(message.timeoutMs)
       case 'explain': return this.#send({ type: 'explained', id: message.id, answer: explainChoice(this.#plane, message.question) })
+      case 'recall': return this.#send({ type: 'recalled', id: message.id, answer: recallRequest(this.#plane, message.requestId) })
       case 'access-log-written': return this.#plane.accessLog.acknowledge(message.bytes)
       default: assertNever(message)
     }

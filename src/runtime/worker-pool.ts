@@ -13,6 +13,7 @@ import { VersionMap } from '../core/version-map.ts'
 import type { IoChoice, IoMode } from '../core/worker-io.ts'
 import { ConnectionLedger, createLedgerMemory } from '../proxy/connection-ledger.ts'
 import type { ChoiceAnswer, ChoiceQuestion } from '../proxy/explain-choice.ts'
+import type { RecallAnswer } from '../proxy/recall-request.ts'
 import type { TlsMaterial } from '../proxy/tls-material.ts'
 import type { RouteSplit, SplitPublisher, SplitReceipt } from '../rollout/split-publisher.ts'
 import type { ControlMessage, ChecksMessage, DataPlaneOptions, FailedCheck, HealthMessage, RouteSpec, WorkerData, WorkerMessage } from '../snapshot/messages.ts'
@@ -68,6 +69,7 @@ export class WorkerPool implements SplitPublisher {
   readonly #io = new Map<number, IoMode>()
   readonly #receipts: SplitReceipts
   readonly #questions: WorkerQuestions<ChoiceAnswer>
+  readonly #recalls: WorkerQuestions<RecallAnswer>
   readonly #splits = new Map<string, RouteSplit>()
   readonly #endpoints = new VersionMap<EndpointSet>()
   readonly #checks = new VersionMap<ChecksMessage>()
@@ -91,6 +93,7 @@ export class WorkerPool implements SplitPublisher {
     this.#ledger = createLedgerMemory(shape.count, shape.listeners.length, new Random())
     this.#options = options
     this.#questions = new WorkerQuestions(deps.clock)
+    this.#recalls = new WorkerQuestions(deps.clock)
     this.#receipts = new SplitReceipts(deps.clock, {
       workers: shape.count,
       applied: (route, epoch) => this.#appliedCount(route, epoch)
@@ -159,6 +162,11 @@ export class WorkerPool implements SplitPublisher {
   /** Asks all workers what they would do with a request. Undefined when too many questions wait for their answers. */
   async explain (question: ChoiceQuestion): Promise<WorkerAnswers<ChoiceAnswer> | undefined> {
     return await this.#questions.ask([...this.#threads.keys()], id => { this.#broadcast({ type: 'explain', id, question }) })
+  }
+
+  /** Asks all workers what they remember of a request. Undefined when too many questions wait for their answers. */
+  async recall (requestId: string): Promise<WorkerAnswers<RecallAnswer> | undefined> {
+    return await this.#recalls.ask([...this.#threads.keys()], id => { this.#broadcast({ type: 'recall', id, requestId }) })
   }
 
   /** Tells what the active checks of a version find to fail. */
@@ -245,6 +253,7 @@ export class WorkerPool implements SplitPublisher {
         this.#drained.set(thread.id, message.cut)
         return this.#onDrained?.()
       case 'explained': return this.#questions.answered(thread.id, message.id, message.answer)
+      case 'recalled': return this.#recalls.answered(thread.id, message.id, message.answer)
       case 'health': return this.#deps.health.report(thread.id, message)
       case 'access-log': return this.#appendAccessLog(thread, message.lines)
       case 'log': return this.#deps.log[message.level](message.message, { ...message.fields, worker: thread.id })
@@ -272,6 +281,7 @@ export class WorkerPool implements SplitPublisher {
     book.removeWorker(thread.id)
     this.#deps.health.forget(thread.id)
     this.#questions.gone(thread.id)
+    this.#recalls.gone(thread.id)
     new ConnectionLedger(this.#ledger, thread.id).clear()
     if (this.#stopping) {
       this.#drained.set(thread.id, this.#drained.get(thread.id) ?? 0)

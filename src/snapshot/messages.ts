@@ -11,6 +11,7 @@ import type { HealthPolicy } from '../health/version-health.ts'
 import type { RetryReason } from '../telemetry/counter-layout.ts'
 import type { DataPlaneSettings } from '../proxy/data-plane.ts'
 import type { ChoiceAnswer, ChoiceQuestion } from '../proxy/explain-choice.ts'
+import type { RecallAnswer } from '../proxy/recall-request.ts'
 import type { TlsMaterial } from '../proxy/tls-material.ts'
 import type { UpstreamTls } from '../upstream/transport.ts'
 import type { AffinityConfig, ListenerConfig, MatchConfig, RouteConfig } from '../config/schema.ts'
@@ -151,7 +152,14 @@ export interface ExplainMessage {
   readonly question: ChoiceQuestion
 }
 
-export type ControlMessage = RoutesMessage | SplitMessage | EndpointsMessage | EndpointChangeMessage | ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage | ExplainMessage
+/** Asks what the worker remembers of a request. */
+export interface RecallMessage {
+  readonly type: 'recall'
+  readonly id: number
+  readonly requestId: string
+}
+
+export type ControlMessage = RoutesMessage | SplitMessage | EndpointsMessage | EndpointChangeMessage | ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage | ExplainMessage | RecallMessage
 
 /** A split has been applied: every request read after this uses it. */
 export interface AppliedMessage {
@@ -228,7 +236,13 @@ export interface ExplainedMessage {
   readonly answer: ChoiceAnswer
 }
 
-export type WorkerMessage = ExplainedMessage | AppliedMessage | ListeningMessage | IoMessage | ListenFailedMessage | DrainedMessage | AccessLogMessage | LogMessage | HealthMessage
+export interface RecalledMessage {
+  readonly type: 'recalled'
+  readonly id: number
+  readonly answer: RecallAnswer
+}
+
+export type WorkerMessage = ExplainedMessage | RecalledMessage | AppliedMessage | ListeningMessage | IoMessage | ListenFailedMessage | DrainedMessage | AccessLogMessage | LogMessage | HealthMessage
 
 /** What a worker thread gets at its start. */
 export interface WorkerData {

@@ -25,6 +25,11 @@ export interface AccessEntry {
   readonly fault: string
   /** What the client was recognised by: `client-ip`, `header`, `cookie` or `random`. */
   readonly stickyKey: string
+  /** The hash of the sticky key, eight hexadecimal digits; empty when the version was drawn at random. */
+  readonly keyHash: string
+  /** The epoch of the weights that the version was drawn by. */
+  readonly epoch: number
+  /** Every request has one: that of a trusted proxy, or Weir's own. */
   readonly requestId: string
   readonly clientIp: string
   /** Body bytes from the client. */
@@ -40,8 +45,10 @@ export interface AccessEntry {
   readonly attempts: number
   /** The last attempt went out on a kept-alive connection. */
   readonly reused: boolean
-  /** Why further attempts were made, in order: `connect`, `reset` or a status, with commas between. */
+  /** Why attempts before the last one failed, in order: `connect`, `reset` or a status, with commas between. */
   readonly retried: string
+  /** The version that was chosen and had no endpoint, when another one was asked in its place. */
+  readonly fallbackFrom: string
   /** The version that was chosen and failed, when another one has answered in its place. */
   readonly failedOverFrom: string
 }

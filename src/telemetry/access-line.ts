@@ -5,7 +5,7 @@ import { jsonText } from './json-text.ts'
 const LIMIT = { name: 64, short: 32, requestId: 128, fault: 256, host: 255, path: 1024 } as const
 
 /** No line is longer, however hostile the request: each character of a field is escaped to 6 bytes at most. */
-export const MAX_LINE_BYTES = 6 * (5 * LIMIT.name + 3 * LIMIT.short + LIMIT.requestId + LIMIT.fault + LIMIT.host + LIMIT.path) + 1024
+export const MAX_LINE_BYTES = 6 * (8 * LIMIT.name + 4 * LIMIT.short + LIMIT.requestId + LIMIT.fault + LIMIT.host + LIMIT.path) + 1024
 
 /** Writes an entry as one line of ASCII JSON with its line feed. */
 export class AccessLineFormat {
@@ -19,12 +19,13 @@ export class AccessLineFormat {
       `,"method":${text(entry.method, LIMIT.short)},"host":${text(entry.host, LIMIT.host)},"path":${text(entry.path, LIMIT.path)}` +
       `,"protocol":${text(entry.protocol, LIMIT.short)},"status":${integer(entry.status)}` +
       `,"error":${text(entry.error, LIMIT.name)},"fault":${text(entry.fault, LIMIT.fault)}` +
-      `,"stickyKey":${text(entry.stickyKey, LIMIT.short)},"requestId":${text(entry.requestId, LIMIT.requestId)}` +
+      `,"stickyKey":${text(entry.stickyKey, LIMIT.short)},"keyHash":${text(entry.keyHash, LIMIT.short)},"epoch":${integer(entry.epoch)},"requestId":${text(entry.requestId, LIMIT.requestId)}` +
       `,"clientIp":${text(entry.clientIp, LIMIT.name)}` +
       `,"bytesIn":${integer(entry.bytesIn)},"bytesOut":${integer(entry.bytesOut)}` +
       `,"durationMs":${milliseconds(entry.durationMs)},"connectMs":${milliseconds(entry.connectMs)},"firstByteMs":${milliseconds(entry.firstByteMs)}` +
       `,"attempts":${integer(entry.attempts)},"reused":${entry.reused ? 'true' : 'false'}` +
-      `,"retried":${text(entry.retried, LIMIT.name)},"failedOverFrom":${text(entry.failedOverFrom, LIMIT.name)}${isCut(entry) ? ',"cut":true' : ''}}\n`
+      `,"retried":${text(entry.retried, LIMIT.name)},"fallbackFrom":${text(entry.fallbackFrom, LIMIT.name)}` +
+      `,"failedOverFrom":${text(entry.failedOverFrom, LIMIT.name)}${isCut(entry) ? ',"cut":true' : ''}}\n`
   }
 
   #time (wallMs: number): string {

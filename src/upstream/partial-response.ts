@@ -3,7 +3,7 @@
  */
 import { LineCollector } from '../http1/line-collector.ts'
 import { ResponseHead } from '../http1/response-head.ts'
-import { RESPONSE_HEADROOM } from '../http1/rewrite-response-head.ts'
+import { RESPONSE_HEADROOM } from '../http1/response-additions.ts'
 import { READ_TAILROOM } from './upstream-context.ts'
 
 export class PartialResponse {

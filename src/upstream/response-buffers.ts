@@ -5,7 +5,7 @@
 import { createReadBuffer } from '../core/byte-stream.ts'
 import type { BufferPool } from '../core/buffer-pool.ts'
 import type { ReadBuffer } from '../core/byte-stream.ts'
-import { RESPONSE_HEADROOM } from '../http1/rewrite-response-head.ts'
+import { RESPONSE_HEADROOM } from '../http1/response-additions.ts'
 import { FIRST_READ_BYTES, READ_TAILROOM } from './upstream-context.ts'
 
 export class ResponseBuffers {

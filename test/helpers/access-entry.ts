@@ -15,6 +15,8 @@ export function accessEntry (different: Partial<AccessEntry> = {}): AccessEntry 
     error: '',
     fault: '',
     stickyKey: 'client-ip',
+    keyHash: '1b4ba205',
+    epoch: 3,
     requestId: '0123456789abcdef',
     clientIp: '203.0.113.9',
     bytesIn: 0,
@@ -25,6 +27,7 @@ export function accessEntry (different: Partial<AccessEntry> = {}): AccessEntry 
     attempts: 1,
     reused: true,
     retried: '',
+    fallbackFrom: '',
     failedOverFrom: '',
     ...different
   }

@@ -3,6 +3,7 @@ import type { AdminDeps, ExplainQuery, VersionDrainStatus } from '../../src/admi
 import type { AdminLimits } from '../../src/admin/admin-server.ts'
 import { createAdminApp } from '../../src/admin/app.ts'
 import type { ExplainAnswer } from '../../src/admin/explain-answer.ts'
+import { ProblemError } from '../../src/admin/problem-error.ts'
 import { TokenBook, type TokenConfig } from '../../src/admin/token-book.ts'
 import type { RouteConfig } from '../../src/config/schema.ts'
 import { TrafficControl } from '../../src/rollout/traffic-control.ts'
@@ -77,6 +78,11 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
     explain: async (query) => {
       asked.push(query)
       return query.route === 'hello' ? explainHello(query) : undefined
+    },
+    explainRequest: async (route, requestId) => {
+      if (route !== 'hello') return undefined
+      if (requestId === 'forgotten') throw new ProblemError('unknown_request', { detail: 'nobody remembers it' })
+      return { ...explainHello({ route, headers: new Map() }), why: [`because of ${requestId}`] }
     }
   }
   return { app: createAdminApp(deps, options.limits), clock, log, publisher, traffic, tokens, asked, missing, waiting, left }
@@ -114,7 +120,7 @@ function helloDetails () {
   } as const
 }
 
-function explainHello ({ route, headers }: ExplainQuery): ExplainAnswer {
+function explainHello ({ route, headers }: Pick<ExplainQuery, 'route' | 'headers'>): ExplainAnswer {
   const decision = { version: 'canary', endpoint: null, outcome: 'attempt' } as const
   return {
     route,

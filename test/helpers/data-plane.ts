@@ -36,6 +36,7 @@ export interface BenchOptions {
   readonly limits?: Partial<DataPlaneOptions['limits']>
   readonly trustedProxies?: readonly string[]
   readonly accessLog?: DataPlaneOptions['accessLog']
+  readonly responseFields?: DataPlaneOptions['responseFields']
   /** What the listener is to do besides. */
   readonly listener?: Pick<ListenerConfig, 'proxyProtocol' | 'redirectToHttps'>
   /** What the listener speaks TLS with. */
@@ -62,6 +63,7 @@ export interface TestRoute {
 export function planeOptions (options: BenchOptions = {}): DataPlaneOptions {
   return {
     trustedProxies: options.trustedProxies ?? [],
+    responseFields: options.responseFields ?? { requestId: false, version: false },
     timeoutsMs: {
       firstByte: 30_000,
       tlsHandshake: 30_000,

@@ -15,7 +15,8 @@ import { RouteParamsSchema, unknownRoute } from '../route-params.ts'
 const HEADER_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}:[^\\u0000-\\u0008\\u000a-\\u001f\\u007f]{0,4096}$"
 
 const QuerySchema = Type.object({
-  ip: Type.string({ maxLength: 64, description: 'The address of the client, as it is after trusted proxies.', examples: ['203.0.113.9'] }),
+  ip: Type.optional(Type.string({ maxLength: 64, description: 'The address of the client, as it is after trusted proxies. Needed, unless `requestId` is given.', examples: ['203.0.113.9'] })),
+  requestId: Type.optional(Type.string({ pattern: '^[A-Za-z0-9+/=_.:-]{1,128}$', description: 'The id of a request that is over, from `X-Request-Id` or the access log, instead of a description of one: why did it go where it went? Each worker remembers its latest 16,384 requests.' })),
   method: Type.optional(Type.string({ pattern: METHOD_PATTERN, default: 'GET', description: 'The method of the request.' })),
   host: Type.optional(Type.string({ maxLength: 255, pattern: '^[!-~]*$', default: '', description: 'The host of the request.' })),
   path: Type.optional(Type.string({ maxLength: 8192, pattern: '^/[!-~]*$', default: '/', description: 'The path of the request; a query may follow.' })),
@@ -62,11 +63,12 @@ export function explainResource (app: FastifyInstance, deps: AdminDeps): void {
       params: RouteParamsSchema,
       querystring: QuerySchema,
       answers: { 200: { description: 'The decision.', schema: ExplainAnswerSchema, example: EXAMPLE } },
-      problems: ['invalid_request', 'unknown_route', 'workers_silent']
+      problems: ['invalid_request', 'unknown_route', 'unknown_request', 'workers_silent']
     })
   }, async (request) => {
     refuseBrokenText(request.url)
-    const answer = await deps.explain(toExplainQuery(request.params.route, request.query))
+    const { params: { route }, query } = request
+    const answer = query.requestId === undefined ? await deps.explain(toExplainQuery(route, query)) : await deps.explainRequest(route, onlyRequestId(query))
     if (answer === undefined) throw unknownRoute()
     return answer
   })
@@ -81,10 +83,17 @@ function refuseBrokenText (url: string): void {
   }
 }
 
+/** @throws ProblemError when there is more than that: it would not be asked */
+function onlyRequestId ({ requestId = '', ...rest }: Static<typeof QuerySchema>): string {
+  const { ip, method, host, path, header = [] } = rest
+  if (ip === undefined && (method ?? 'GET') === 'GET' && (host ?? '') === '' && (path ?? '/') === '/' && header.length === 0) return requestId
+  throw new ProblemError('invalid_request', faultDetails([{ path: 'query/requestId', message: 'stands alone: the request is known by it' }]))
+}
+
 function toExplainQuery (route: string, query: Static<typeof QuerySchema>): ExplainQuery {
-  const ip = parseIp(query.ip)
+  const ip = parseIp(query.ip ?? '')
   if (ip === undefined) {
-    throw new ProblemError('invalid_request', faultDetails([{ path: 'query/ip', message: 'has to be an IPv4 or IPv6 address without port or brackets' }]))
+    throw new ProblemError('invalid_request', faultDetails([{ path: 'query/ip', message: query.ip === undefined ? 'is needed, or requestId' : 'has to be an IPv4 or IPv6 address without port or brackets' }]))
   }
   const headers = new Map<string, string>()
   for (const field of query.header ?? []) {

@@ -133,6 +133,17 @@ t.test('explain hands over the request as routing sees one', async (t) => {
   t.same(asked[1], { route: 'hello', ip: '::1', method: 'GET', host: '[::1]', path: '/', query: '', headers: new Map() })
 })
 
+t.test('explain takes the id of a request that is over, and nothing besides', async (t) => {
+  const { app, asked } = await adminFixture()
+  const of = async (query: string, route = 'hello') => (await app.inject({ url: `/v1/routes/${route}/explain?${query}`, headers })).json()
+  t.match(await of('requestId=0123456789abcdef'), { version: 'canary', why: ['because of 0123456789abcdef'] })
+  t.match(await of('requestId=forgotten'), { status: 404, code: 'unknown_request', detail: 'nobody remembers it' })
+  t.match(await of('requestId=abc', 'nope'), { status: 404, code: 'unknown_route' })
+  for (const more of ['ip=::1', 'path=/x', 'header=a:b', 'method=POST', 'host=a']) t.match(await of(`requestId=abc&${more}`), { code: 'invalid_request', errors: [{ path: 'query/requestId' }] }, more)
+  t.match(await of('requestId=%20'), { code: 'invalid_request', errors: [{ path: 'query/requestId' }] })
+  t.same(asked, [])
+})
+
 t.test('what explain can\'t understand is refused with the place', async (t) => {
   const { app, asked } = await adminFixture()
   const wrong = {

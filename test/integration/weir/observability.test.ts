@@ -91,6 +91,18 @@ t.test('accessLog.mode on: one JSON line for each request; metrics count the sam
   t.equal((await linesOf(file)).length, answers.length)
 })
 
+t.test('explain says of any request why it went where it went, by the id that its answer carries', async t => {
+  const { weir } = await start(t, { mode: 'off' })
+  const answers = await makeTraffic(weir)
+  for (const { status, headers } of answers.slice(-30)) {
+    const id = headers.get('x-request-id') ?? ''
+    const { body } = await weir.api('GET', `/v1/routes/hello/explain?requestId=${id}`)
+    t.match(body, { outcome: 'past', request: { id, status, at: /^\d{4}-.*Z$/ } }, id)
+  }
+  t.match((await weir.api('GET', '/v1/routes/hello/explain?requestId=never-seen')).body, { code: 'unknown_request', detail: /worker 0 remembers \d+.*worker 1 remembers/ })
+  t.equal(await weir.stop(), 0)
+})
+
 t.test('accessLog.mode sampled: failures always, the rest by sampleRate', async t => {
   const { weir, file } = await start(t, { mode: 'sampled', sampleRate: 0 })
   await makeTraffic(weir)

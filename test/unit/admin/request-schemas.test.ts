@@ -21,7 +21,8 @@ t.test('the schema of every part of every request compiles, though only the firs
     drain: unused,
     readiness: unused,
     metrics: unused,
-    explain: unused
+    explain: unused,
+    explainRequest: unused
   }
   const app = createAdminServer({ log, clock })
   t.teardown(async () => { await app.close() })

@@ -2,12 +2,14 @@ import t from 'tap'
 import { CHUNK_TAILROOM } from '../../../src/http1/chunk-framing.ts'
 import { BODY } from '../../../src/http1/request-head.ts'
 import { ResponseHead } from '../../../src/http1/response-head.ts'
-import { RESPONSE_HEADROOM } from '../../../src/http1/rewrite-response-head.ts'
+import { RESPONSE_HEADROOM } from '../../../src/http1/response-additions.ts'
 import { HttpDate } from '../../../src/proxy/http-date.ts'
 import { ResponseRelay } from '../../../src/proxy/response-relay.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import type { Reading } from '../../helpers/http1-message.ts'
 import { readWithNode } from '../../helpers/node-http-parser.ts'
+
+const NOTHING = { text: '', line: new Uint8Array(0) }
 
 interface Relayed { readonly text: string, readonly reading: Reading, readonly writes: number, readonly keepAlive: boolean, readonly untilClose: boolean }
 
@@ -36,7 +38,7 @@ function relay (head: string, pieces: readonly string[], { minor = 1, trailers =
     if (index === 0) {
       if (parsed.parse(buf, start, end) !== 1) throw new Error('not a response')
       start = parsed.end
-      keepAlive = subject.head(parsed, parsed.framing(false), { minor, keepAlive: true })
+      keepAlive = subject.head(parsed, parsed.framing(false), { minor, keepAlive: true }, NOTHING)
     }
     if (index < pieces.length - 1) subject.body(buf, start, end)
     else subject.lastBody(buf, start, end, trailers === '' ? undefined : Buffer.from(trailers, 'latin1'))
@@ -94,7 +96,7 @@ t.test('the response has begun when its first byte was written', async t => {
   const end = RESPONSE_HEADROOM + bytes.write('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx', RESPONSE_HEADROOM, 'latin1')
   const head = new ResponseHead({ maxHeadBytes: 4096, maxHeaderFields: 20 })
   head.parse(bytes, RESPONSE_HEADROOM, end)
-  subject.head(head, BODY.length, { minor: 1, keepAlive: true })
+  subject.head(head, BODY.length, { minor: 1, keepAlive: true }, NOTHING)
   t.equal(subject.begun, false)
   t.equal(subject.lastBody(bytes, head.end, end, undefined), false, 'the kernel has not taken it')
   t.equal(subject.begun, true)
@@ -109,7 +111,7 @@ t.test('the framing of an attempt that failed after its head is forgotten', asyn
     const buf = Buffer.alloc(RESPONSE_HEADROOM + text.length + CHUNK_TAILROOM)
     const end = RESPONSE_HEADROOM + buf.write(text, RESPONSE_HEADROOM, 'latin1')
     t.equal(parsed.parse(buf, RESPONSE_HEADROOM, end), 1)
-    subject.head(parsed, parsed.framing(false), { minor: 1, keepAlive: true })
+    subject.head(parsed, parsed.framing(false), { minor: 1, keepAlive: true }, NOTHING)
     if (text !== CHUNKED) subject.lastBody(buf, parsed.end, end, undefined)
   }
   t.match(written.join(''), /\r\nContent-Length: 5\r\n\r\nhello$/)

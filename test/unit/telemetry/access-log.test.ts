@@ -42,6 +42,8 @@ t.test('a request is one line of JSON', (t) => {
     error: null,
     fault: null,
     stickyKey: 'client-ip',
+    keyHash: '1b4ba205',
+    epoch: 3,
     requestId: '0123456789abcdef',
     clientIp: '203.0.113.9',
     bytesIn: 0,
@@ -52,6 +54,7 @@ t.test('a request is one line of JSON', (t) => {
     attempts: 1,
     reused: true,
     retried: null,
+    fallbackFrom: null,
     failedOverFrom: null
   }])
   t.end()

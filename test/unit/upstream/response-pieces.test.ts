@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { RESPONSE_HEADROOM } from '../../../src/http1/rewrite-response-head.ts'
+import { RESPONSE_HEADROOM } from '../../../src/http1/response-additions.ts'
 import { systemClock } from '../../../src/core/clock.ts'
 import { createReadBuffer } from '../../../src/core/byte-stream.ts'
 import { interimResponse } from '../../../src/proxy/interim-response.ts'
