@@ -48,11 +48,11 @@ const QUERIES: ReadonlyArray<readonly [question: string, query: string]> = [
   sum by (route, version, le) (rate(weir_request_duration_seconds_bucket[5m])))`],
   ['How far is the observed share from the target? Sticky clients are not all equally busy, so some distance is normal.', 'weir_observed_share - weir_target_weight'],
   ['Which versions should get traffic and have no ready endpoint?', `weir_endpoints{condition="ready"} == 0
-  and on (route, version) weir_target_weight > 0`],
+  and on (job, instance, route, version) weir_target_weight > 0`],
   ['Which versions have endpoints that Weir has taken out?', 'weir_endpoints{condition="ready"} - ignoring(condition) weir_endpoints_available > 0'],
   ['Does a worker use all endpoints of a version, because too few are available?', 'weir_panic > 0'],
   ['Which clients are served by another version than the split says?', 'sum by (route, version) (rate(weir_fallbacks_total[5m])) > 0'],
-  ['Which workers have not applied the latest weights?', 'weir_route_epoch - on (route) group_right weir_epoch_applied > 0'],
+  ['Which workers have not applied the latest weights?', 'weir_route_epoch - on (job, instance, route) group_right weir_epoch_applied > 0'],
   ['Did workers die?', 'increase(weir_worker_restarts_total[15m]) > 0'],
   ['Is the configuration in use older than the file?', 'weir_config_last_reload_successful == 0'],
   ['Does the Kubernetes watch break often? Some restarts an hour are normal: the API server ends watches by itself.', 'sum by (namespace, reason) (increase(weir_watch_restarts_total[1h]))'],
@@ -65,6 +65,9 @@ const QUERIES: ReadonlyArray<readonly [question: string, query: string]> = [
 const NOTES = `\`rate\` sees nothing of the first increase of a series that did not exist before. Series of
 \`weir_request_errors_total\`, \`weir_unrouted_errors_total\` and \`weir_watch_restarts_total\` begin with their first event; the
 other counters are there from the start, at 0. \`weir_observed_share\` is absent while a route has no traffic.
+
+\`job\` and \`instance\` are the labels by which Prometheus tells one Weir from another: what is compared with each other has to come from the same one.
+A test evaluates every expression over two instances.
 `
 
 /** docs/metrics.md: the catalogue of metrics for operators. */

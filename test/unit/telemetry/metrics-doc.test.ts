@@ -25,7 +25,7 @@ t.test('the page lists each metric once, with its type and labels', (t) => {
 t.test('the queries name only metrics and labels that exist', (t) => {
   const queries = [...text.matchAll(/```promql\n([^`]*)```/g)].map(([, query]) => query ?? '')
   t.ok(queries.length > 8)
-  const labels: ReadonlySet<string> = new Set(['le', ...METRIC_NAMES.flatMap((name) => metricRow(name).labels)])
+  const labels: ReadonlySet<string> = new Set(['le', 'job', 'instance', ...METRIC_NAMES.flatMap((name) => metricRow(name).labels)])
   for (const query of queries) {
     const names = query.match(/\b(weir|process|nodejs)_[a-z_]+/g) ?? []
     t.ok(names.length > 0, query)
