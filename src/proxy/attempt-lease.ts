@@ -5,13 +5,19 @@
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import { outcomeOf } from '../health/endpoint-outcome.ts'
 import type { EndpointPool } from '../upstream/endpoint-pool.ts'
-import type { VersionRuntime } from './route-runtime.ts'
+import type { AttemptFailures } from './attempt-failures.ts'
+import type { ExchangeFacts } from './exchange-facts.ts'
 
 export class AttemptLease {
   /** Null when there is no attempt. */
   endpoint: EndpointPool | null = null
+  readonly #failures: AttemptFailures
   #onTrial = false
   #startedMs = 0
+
+  constructor (failures: AttemptFailures) {
+    this.#failures = failures
+  }
 
   take (endpoint: EndpointPool, nowMs: number): void {
     this.#startedMs = nowMs
@@ -30,8 +36,12 @@ export class AttemptLease {
   }
 
   /** Tells how it has ended. `code` is null when the endpoint has answered with `status`. */
-  report (version: VersionRuntime | null, code: ProxyErrorCode | null, status: number): void {
-    if (this.endpoint !== null) version?.pool.report(this.endpoint, outcomeOf(code, status), this.#startedMs)
+  report (facts: Pick<ExchangeFacts, 'route' | 'version' | 'attemptFault'>, code: ProxyErrorCode | null, status: number): void {
+    const { endpoint } = this
+    if (endpoint === null) return
+    const outcome = outcomeOf(code, status)
+    facts.version?.pool.report(endpoint, outcome, this.#startedMs)
+    if (outcome !== 'success' && outcome !== 'none') this.#failures.note(facts, endpoint.key, outcome)
   }
 
   release (): void {

@@ -19,6 +19,7 @@ import { StickyKey } from '../routing/sticky-key.ts'
 import type { AccessLog } from '../telemetry/access-log.ts'
 import { FIRST_READ_BYTES, READ_BYTES, READ_TAILROOM } from '../upstream/upstream-context.ts'
 import type { UpstreamContext } from '../upstream/upstream-context.ts'
+import { AttemptFailures } from './attempt-failures.ts'
 import { SMALL_READ_BYTES } from './body-buffer.ts'
 import { HttpDate } from './http-date.ts'
 import { RecentRequests } from './recent-requests.ts'
@@ -92,6 +93,7 @@ export class DataPlane implements UpstreamContext {
   readonly date: HttpDate
   readonly requestIds = new RequestIds()
   responseFields: ResponseFields
+  readonly failures = new AttemptFailures()
   readonly recent = new RecentRequests(this.requestIds)
   readonly stickyKey = new StickyKey()
   /** The routes by name. */

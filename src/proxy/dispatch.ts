@@ -37,7 +37,7 @@ export class Dispatch implements HeldRequest {
   #route: RouteRuntime | null = null
   readonly #terms: DispatchTerms
   readonly #logins: ClientLogins
-  readonly #attempt = new AttemptLease()
+  readonly #attempt: AttemptLease
   /** The request, while it waits for an endpoint. */
   #parked: OutHolder | null = null
   #queue: HoldQueue | null = null
@@ -53,6 +53,7 @@ export class Dispatch implements HeldRequest {
     this.#plane = plane
     this.#owner = owner
     this.#terms = terms
+    this.#attempt = new AttemptLease(plane.failures)
     this.#logins = logins
   }
 
@@ -331,7 +332,7 @@ export class Dispatch implements HeldRequest {
   /** The request is over. `code` is null when the endpoint's answer has been passed on to its end. */
   end (code: ProxyErrorCode | null, status: number): void {
     if (this.#parked !== null) this.leaveHold()
-    this.#attempt.report(this.#owner.version, code, status)
+    this.#attempt.report(this.#owner, code, status)
     this.#attempt.release()
     this.#releaseBudget()
     this.connection = null
@@ -360,7 +361,7 @@ export class Dispatch implements HeldRequest {
   /** Has done with a connection that failed; what was sent on it is still good. */
   #leave ({ connection, code, status, stale }: Failure): OutHolder {
     if (connection.sent) this.#trail.sent++
-    if (!stale) this.#attempt.report(this.#owner.version, code, status)
+    if (!stale) this.#attempt.report(this.#owner, code, status)
     this.#attempt.release()
     this.connection = null
     connection.destroy()

@@ -25,6 +25,8 @@ export class ExchangeFacts {
   status = 0
   error: ProxyErrorCode | null = null
   fault = ''
+  /** What was wrong with the latest attempt that failed. */
+  attemptFault = ''
   bytesIn = 0
   bytesOut = 0
   startMs = 0
@@ -54,6 +56,7 @@ export class ExchangeFacts {
     this.status = 0
     this.error = null
     this.fault = ''
+    this.attemptFault = ''
     this.bytesIn = bytesIn
     this.bytesOut = 0
     this.startMs = nowMs

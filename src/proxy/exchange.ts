@@ -271,6 +271,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
   }
 
   #attemptFailed (code: ProxyErrorCode, fault: string): void {
+    this.attemptFault = fault
     if (!this.#toldClient && this.#dispatch.again(code, 0)) return
     this.#dispatch.connection?.destroy()
     this.#fail(code, fault)
@@ -335,7 +336,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
   /** The client has a part of the response already. */
   #cut (code: ProxyErrorCode, fault: string): void {
     this.error = code
-    this.fault = fault
+    this.fault = this.attemptFault = fault
     // A connection may be gone by the time that abort() returns.
     this.active = false
     this.#downstream.abort(this.#relay.untilClose)

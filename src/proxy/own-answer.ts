@@ -4,8 +4,8 @@
 const LINE_END = '\r\n'
 const HEAD_END = '\r\n\r\n'
 
-/** The answer with lines added behind its status line. */
-export function withLines (answer: Buffer, lines: string): Buffer {
+/** An answer of Weir's own, with lines added behind its status line. */
+export function ownAnswer (answer: Buffer, lines: string): Buffer {
   if (lines === '') return answer
   const at = answer.indexOf(LINE_END) + LINE_END.length
   return Buffer.concat([answer.subarray(0, at), Buffer.from(lines, 'latin1'), answer.subarray(at)])

@@ -6,7 +6,7 @@ import { REQUEST_ID_NAME, VERSION_NAME } from '../http1/response-additions.ts'
 import type { ResponseAdditions } from '../http1/response-additions.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { ExchangeRecord } from './exchange-record.ts'
-import { withLines } from './own-answer.ts'
+import { ownAnswer } from './own-answer.ts'
 import type { RequestIds } from './request-ids.ts'
 
 /** Which of the fields responses get. */
@@ -46,7 +46,7 @@ export class ResponseFields implements ResponseAdditions {
   /** An answer of Weir's own, with the fields in it. */
   addTo (answer: Buffer, request: AnsweredRequest): Buffer {
     this.#fill(request)
-    return withLines(answer, `${Buffer.from(this.line).toString('latin1')}${this.text}`)
+    return ownAnswer(answer, `${Buffer.from(this.line).toString('latin1')}${this.text}`)
   }
 
   #fill ({ requestId, requestNumber, version }: AnsweredRequest): void {

@@ -162,6 +162,7 @@ export class WorkerApp {
     this.#paused.tick(nowMs, () => this.#plane.deadlines.snapshot())
     this.#routes.tick(nowMs)
     for (const news of this.#routes.healthNews()) this.#send(news)
+    for (const failure of this.#plane.failures.take()) this.#send({ type: 'log', level: 'warn', message: 'requests to an endpoint fail', fields: { ...failure } })
     this.#plane.accessLog.flush()
     this.#lag.tick(nowMs)
     this.#page[WORKER.loopLagS] = this.#lag.lagS

@@ -134,18 +134,21 @@ export class WorkerPool implements SplitPublisher {
 
   publish (split: RouteSplit, timeoutMs: number): Promise<SplitReceipt> {
     this.#splits.set(split.route, split)
+    this.#deps.log.debug('weights are sent to the workers', { route: split.route, epoch: split.epoch })
     this.#broadcast({ type: 'split', route: split.route, epoch: split.epoch, weights: split.weights })
     return this.#receipts.wait(split, timeoutMs)
   }
 
   /** Tells all endpoints of a version. */
   sendEndpoints (route: string, version: string, endpoints: readonly Endpoint[]): void {
+    this.#deps.log.debug('endpoints are sent to the workers', { route, version, endpoints: endpoints.length })
     this.#endpointsOf(route, version).replace(endpoints)
     this.#broadcast({ type: 'endpoints', route, version, endpoints })
   }
 
   /** Tells what is different about the endpoints of a version. */
   sendEndpointChange (route: string, version: string, change: EndpointChange): void {
+    this.#deps.log.debug('changed endpoints are sent to the workers', { route, version, set: change.set.length, gone: change.gone.length })
     this.#endpointsOf(route, version).apply(change)
     this.#broadcast({ type: 'endpoint-change', route, version, change })
   }
@@ -172,6 +175,7 @@ export class WorkerPool implements SplitPublisher {
   /** Tells what the active checks of a version find to fail. */
   sendChecks (route: string, version: string, failing: readonly FailedCheck[]): void {
     const message: ChecksMessage = { type: 'checks', route, version, failing }
+    this.#deps.log.debug('what fails its active check is sent to the workers', { route, version, failing: failing.length })
     this.#checks.set(route, version, message)
     this.#broadcast(message)
   }
@@ -241,9 +245,11 @@ export class WorkerPool implements SplitPublisher {
     switch (message.type) {
       case 'applied':
         thread.appliedEpochs.set(message.route, message.epoch)
+        this.#deps.log.debug('a worker applies the weights', { route: message.route, epoch: message.epoch, worker: thread.id })
         return this.#receipts.applied(message.route)
       case 'listening':
         this.#listening.add(thread.id)
+        this.#deps.log.debug('a worker listens', { worker: thread.id })
         return this.#onListening?.()
       case 'io':
         if (this.#io.get(thread.id) !== 'events') this.#io.set(thread.id, message.mode)

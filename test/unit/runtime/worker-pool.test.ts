@@ -330,7 +330,7 @@ t.test('what workers say is passed on', async t => {
   })
   pool.start()
   worker(1).say({ type: 'log', level: 'warn', message: 'odd', fields: { what: 'x' } })
-  t.match(log.lines, [{ level: 'warn', message: 'odd', fields: { what: 'x', worker: 1 } }])
+  t.match(log.lines.filter(({ level }) => level !== 'debug'), [{ level: 'warn', message: 'odd', fields: { what: 'x', worker: 1 } }])
   worker(1).say({ type: 'access-log', lines: new TextEncoder().encode('{}\n') })
   t.same(appended, ['{}\n'])
   t.match(worker(1).received.at(-1), { type: 'access-log-written', bytes: 3 })
@@ -363,4 +363,17 @@ t.test('a worker that is stuck holds the end up for two seconds more than the dr
     clock.advance(1)
     t.equal(await drained, 0)
   }
+})
+
+t.test('debug says what is sent to the workers, and what they say of it', async t => {
+  const { worker, log } = await createOpenPool()
+  worker(0).say({ type: 'applied', route: 'hello', epoch: 1 })
+  const said = log.lines.filter(({ level }) => level === 'debug')
+  t.match(said, [
+    { message: 'endpoints are sent to the workers', fields: { route: 'hello', version: 'v1', endpoints: 1 } },
+    { message: 'weights are sent to the workers', fields: { route: 'hello', epoch: 1 } },
+    { message: 'a worker listens', fields: { worker: 0 } },
+    { message: 'a worker listens', fields: { worker: 1 } },
+    { message: 'a worker applies the weights', fields: { route: 'hello', epoch: 1, worker: 0 } }
+  ])
 })

@@ -53,3 +53,40 @@ t.test('a storm of messages that are all different is bounded too', (t) => {
   t.match(recorded.lines.at(-1), { message: 'Message 9999', fields: { repeated: 9_743 } })
   t.end()
 })
+
+const texts = (recorded: RecordingLogger) => recorded.lines.map(({ message, fields }) => `${message} ${fields['endpoint'] ?? ''} ${fields['reason'] ?? ''}${fields['repeated'] === undefined ? '' : ` x${fields['repeated']}`}`)
+
+t.test('what happens to one endpoint does not stand for another, nor one reason for another', async t => {
+  const { clock, recorded, logger } = setUp()
+  for (let round = 0; round < 3; round++) {
+    for (const endpoint of ['a:1', 'b:1']) for (const reason of ['refused', 'reset']) logger.warn('It fails', { endpoint, reason, worker: round })
+  }
+  t.strictSame(texts(recorded), ['It fails a:1 refused', 'It fails a:1 reset', 'It fails b:1 refused', 'It fails b:1 reset'])
+  clock.advance(10_000)
+  t.strictSame(texts(recorded).slice(4), ['It fails a:1 refused x2', 'It fails a:1 reset x2', 'It fails b:1 refused x2', 'It fails b:1 reset x2'])
+  t.equal(recorded.lines.at(-1)?.fields['worker'], 2, 'which worker says it makes no other kind')
+})
+
+t.test('what is said of one endpoint is in order', async t => {
+  const { clock, recorded, logger } = setUp()
+  for (const message of ['ejected', 'ejected', 'back', 'ejected', 'fails']) logger.warn(message, { endpoint: 'a:1' })
+  t.strictSame(texts(recorded).map(text => text.trim()), ['ejected a:1'], 'the return waits behind the second ejection')
+  clock.advance(10_000)
+  t.strictSame(texts(recorded).slice(1), ['back a:1  x1', 'ejected a:1  x2', 'fails a:1  x1'])
+  logger.warn('fails', { endpoint: 'a:1' })
+  t.equal(recorded.lines.length, 4, 'the interval began anew')
+})
+
+t.test('a version, a namespace and a listener are subjects too', async t => {
+  const { recorded, logger } = setUp()
+  for (let round = 0; round < 2; round++) {
+    for (const fields of [{ route: 'r', version: 'v1' }, { route: 'r', version: 'v2' }, { route: 's', version: 'v1' }, { namespace: 'n' }, { namespace: 'm' }, { listener: 'l' }]) logger.warn('odd', fields)
+  }
+  t.equal(recorded.lines.length, 6)
+})
+
+t.test('debug hides nothing', async t => {
+  const { recorded, logger } = setUp()
+  for (let round = 0; round < 3; round++) logger.debug('one', { endpoint: 'a:1' })
+  t.equal(recorded.lines.length, 3)
+})
