@@ -112,3 +112,8 @@ export function equalsLower (buf: Uint8Array, start: number, lower: Uint8Array):
   }
   return true
 }
+
+/** Fields of a request whose loss would change what the message means, whatever Connection says. */
+export function isProtectedInRequest (id: number): boolean {
+  return id === FIELD.host || id === FIELD.contentLength || id === FIELD.transferEncoding || id === FIELD.expect
+}

@@ -3,6 +3,7 @@
  */
 import { isIPv6 } from 'node:net'
 import { HEX_VALUE, HOST_CHAR } from './char-table.ts'
+import { tokenIs } from './connection-options.ts'
 import { FAULT } from './parse-fault.ts'
 
 const PERCENT = 0x25
@@ -13,6 +14,19 @@ const COLON = 0x3a
 const OPEN = 0x5b
 const CLOSE = 0x5d
 const MAX_HOST_BYTES = 260
+
+/** @returns the length of `http://` or `https://` at `start`, in any case, when something follows it; else 0 */
+export function schemeBytes (buf: Uint8Array, start: number, end: number): number {
+  if (end - start > 7 && tokenIs(buf, start, 'http://')) return 7
+  return end - start > 8 && tokenIs(buf, start, 'https://') ? 8 : 0
+}
+
+/** The host of an authority, without its port, in lower case. */
+export function hostOf (authority: string): string {
+  const colon = authority.lastIndexOf(':')
+  const bare = colon >= 0 && authority.indexOf(']', colon) < 0 ? authority.slice(0, colon) : authority
+  return bare.toLowerCase()
+}
 
 /** @returns 0, or the number of a fault */
 export function hostFault (buf: Uint8Array, start: number, end: number): number {

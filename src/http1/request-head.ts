@@ -8,13 +8,13 @@
  * Hot: runs once for every request. One object is reused for many heads.
  */
 import { TARGET_CHAR, TOKEN_CHAR } from './char-table.ts'
-import { CONNECTION, tokenIs } from './connection-options.ts'
+import { CONNECTION } from './connection-options.ts'
 import { contentLength } from './content-length.ts'
 import { expectsOnlyContinue } from './expects-only-continue.ts'
-import { FIELD } from './field-id.ts'
+import { FIELD, isProtectedInRequest } from './field-id.ts'
 import { FieldLines, LINE_INCOMPLETE, LINE_PARSED, SECTION_END } from './field-lines.ts'
 import { readConnection, readContentLength, readTransferEncoding } from './framed-head.ts'
-import { hostFault } from './host.ts'
+import { hostFault, hostOf, schemeBytes } from './host.ts'
 import { fitsLineShape } from './line-shape.ts'
 import { usesLoginScheme } from './login-schemes.ts'
 import { FAULT } from './parse-fault.ts'
@@ -233,10 +233,8 @@ export class RequestHead {
   #absoluteForm (): number {
     const buf = this.fields.buf
     const start = this.targetStart
-    let pos = start
-    if (this.targetEnd - start > 7 && tokenIs(buf, start, 'http://')) pos += 7
-    else if (this.targetEnd - start > 8 && tokenIs(buf, start, 'https://')) pos += 8
-    else return FAULT.bad_target
+    let pos = start + schemeBytes(buf, start, this.targetEnd)
+    if (pos === start) return FAULT.bad_target
     this.authorityStart = pos
     while (pos < this.targetEnd && buf[pos] !== SLASH && buf[pos] !== QUESTION) pos++
     this.authorityEnd = pos
@@ -376,12 +374,7 @@ export class RequestHead {
     return this.hostLine < 0 ? '' : this.fields.value(this.hostLine)
   }
 
-  host (): string {
-    const authority = this.authority()
-    const colon = authority.lastIndexOf(':')
-    const bare = colon >= 0 && authority.indexOf(']', colon) < 0 ? authority.slice(0, colon) : authority
-    return bare.toLowerCase()
-  }
+  host (): string { return hostOf(this.authority()) }
 
   path (): string {
     const end = this.#pathEnd()
@@ -403,9 +396,4 @@ export class RequestHead {
   header (lowerName: string): string | undefined {
     return this.fields.joined(lowerName)
   }
-}
-
-/** Fields whose loss would change what the message means, whatever Connection says. */
-function isProtectedInRequest (id: number): boolean {
-  return id === FIELD.host || id === FIELD.contentLength || id === FIELD.transferEncoding || id === FIELD.expect
 }
