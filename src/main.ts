@@ -5,6 +5,7 @@ import { printable } from './core/printable.ts'
 import { parseArguments } from './cli/arguments.ts'
 import { assertNever } from './core/assert-never.ts'
 import { systemClock } from './core/clock.ts'
+import { LogSignals } from './runtime/log-signals.ts'
 import { StopSignals } from './runtime/stop-signals.ts'
 
 /** @returns the exit code: 0 all is well, 1 failure, 2 wrong arguments */
@@ -14,8 +15,9 @@ async function main (args: readonly string[]): Promise<number> {
     case 'run': {
       // Loading and reading take a while, in which PID 1 would not hear a signal, and any other process would die of it.
       const signals = new StopSignals(process, systemClock)
+      const logSignals = new LogSignals(process)
       const { run } = await import('./runtime/run.ts')
-      return await run({ file: parsed.configFile, env: process.env, args: parsed.flags }, signals)
+      return await run({ file: parsed.configFile, env: process.env, args: parsed.flags }, signals, logSignals)
     }
     case 'validate': {
       const { validate } = await import('./runtime/validate.ts')

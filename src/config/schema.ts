@@ -151,6 +151,16 @@ export const CircuitBreakerSchema = Type.Object({
   perEndpoint: Type.Object(breakerLimits('an endpoint'), { ...strict, default: {}, description: 'The same for each endpoint; one that has all it may have is passed over.' })
 }, { ...strict, default: {}, description: 'What one worker asks of a version at the same time; more is answered with 503 at once. 0 sets no limit.' })
 
+const ownDuration = (description: string) => Type.Optional(Type.String({ pattern: DURATION_PATTERN, description }))
+
+export const RouteTimeoutsSchema = Type.Object({
+  requestBody: ownDuration('The longest silence of a client in mid-body.'),
+  upstreamConnect: ownDuration('To open a connection to an endpoint.'),
+  upstreamResponse: ownDuration('From the end of a request to the header of its response.'),
+  tunnelIdle: ownDuration('The longest silence of an upgraded connection, in both directions together.'),
+  streamIdle: ownDuration('The longest silence in mid-response, of the endpoint or of a client that does not read.')
+}, { ...strict, description: 'Waits of the requests of this route, instead of those of the same name in `timeouts`.' })
+
 export const RouteSchema = Type.Object({
   name: name('The name of the route in the API, metrics and logs.'),
   match: Type.Optional(MatchSchema),
@@ -163,6 +173,8 @@ export const RouteSchema = Type.Object({
     maxBytes: Type.Integer({ minimum: 1_024, maximum: 1_073_741_824, default: 16_777_216, description: 'Bytes of waiting requests that one worker keeps.' }),
     maxAge: duration('How long a request waits.', '30s')
   }, { ...strict, default: {}, description: 'The bounds of `whenEmpty: hold`.' }),
+  timeouts: Type.Optional(RouteTimeoutsSchema),
+  maxBodyBytes: Type.Optional(Type.Integer({ minimum: 0, description: 'The size of a request body; 0 sets no limit. `limits.maxBodyBytes` by default.' })),
   retries: RetriesSchema,
   failover: Type.Optional(Type.Object({
     to: name('The version that helps out.'),

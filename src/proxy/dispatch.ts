@@ -100,7 +100,7 @@ export class Dispatch implements HeldRequest {
     this.#enter(version)
     const endpoint = version.pool.pick(keyHash, NONE)
     if (endpoint !== undefined) {
-      this.#assign(endpoint, this.#logins.connectionTo(endpoint) ?? endpoint.takeIdle() ?? endpoint.connect())
+      this.#assign(endpoint, this.#logins.connectionTo(endpoint) ?? endpoint.takeIdle() ?? endpoint.connect(route.policy.timeoutsMs.upstreamConnect))
       return null
     }
     return withoutEndpoint(route, version)
@@ -282,7 +282,7 @@ export class Dispatch implements HeldRequest {
 
   /** Sends what lies in `out` on a connection of its own: no other has proved more alive than the one that failed. */
   #send (endpoint: EndpointPool, out: OutHolder): void {
-    const connection = endpoint.connect()
+    const connection = endpoint.connect(this.#route?.policy.timeoutsMs.upstreamConnect)
     connection.out = out.out
     connection.outLength = out.outLength
     this.#assign(endpoint, connection)

@@ -41,6 +41,12 @@ export class ExchangeFacts {
   /** The version of the split, which had no endpoint, so that another one was asked; empty when it had. */
   fallbackFrom = ''
 
+  /** Is the body larger than the route allows, as far as it has come, or by the length that the head tells? */
+  protected tooLarge (length: number): boolean {
+    const maxBytes = this.route?.policy.maxBodyBytes ?? 0
+    return maxBytes > 0 && (length > maxBytes || this.bytesIn > maxBytes)
+  }
+
   /**
    * A request begins.
    * @param minor the client's minor version

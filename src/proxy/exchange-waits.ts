@@ -5,6 +5,7 @@ import type { DataPlane } from './data-plane.ts'
 import type { Dispatch } from './dispatch.ts'
 import { OwedSince } from './owed-since.ts'
 import type { RequestRelay } from './request-relay.ts'
+import type { RouteTimeouts } from './route-limits.ts'
 
 export const WAIT = { response: 0, requestBody: 1, stream: 2, hold: 3 } as const
 
@@ -13,12 +14,15 @@ export class ExchangeWaits {
   wait: number = WAIT.response
   /** The client does not take what it has been given. */
   readonly blocked = new OwedSince()
+  /** Those of the route of the present request. */
+  timeoutsMs: RouteTimeouts
   readonly #plane: DataPlane
   readonly #request: RequestRelay
   readonly #dispatch: Dispatch
 
   constructor (plane: DataPlane, request: RequestRelay, dispatch: Dispatch) {
     this.#plane = plane
+    this.timeoutsMs = plane.settings.timeoutsMs
     this.#request = request
     this.#dispatch = dispatch
   }
@@ -36,7 +40,8 @@ export class ExchangeWaits {
   /** @returns how long, in milliseconds */
   for (wait: number): number {
     this.wait = wait
-    const { recentMs, settings: { timeoutsMs, limits } } = this.#plane
+    const { timeoutsMs } = this
+    const { recentMs, settings: { limits } } = this.#plane
     switch (wait) {
       case WAIT.requestBody: return this.#request.pieceTimeMs(recentMs, timeoutsMs.requestBody, limits.minBodyRate)
       case WAIT.response: return this.#dispatch.answerTimeMs(timeoutsMs.upstreamResponse)

@@ -80,6 +80,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     this.#plane.inFlight++
     this.#forwarding.identify(head, this.#plane.trustedProxies)
     const refused = refuseRequest(this.#plane, head, this.bytesIn)
+    const refused = refuseRequest(this.#plane)
     if (refused !== null) this.#fail(refused, '')
     else if (head.maxForwards === 0 || this.#redirectPort !== undefined) this.#answerHere(head)
     else this.#routeRequest(head, piece)
@@ -104,12 +105,14 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     if (route === undefined) return this.#fail('no_route', '')
     this.route = route
     this.epoch = route.epoch
+    this.#waits.timeoutsMs = route.policy.timeoutsMs
+    this.#forwarding.identify(head, plane.trustedProxies)
     const key = plane.stickyKey
     route.stickyKey.resolve(head, this.#forwarding.clientIp, key)
     this.stickyKind = key.kind
     this.keyHash = this.#terms.keyHash = key.hash
     if (head.upgradeLine >= 0) this.#terms.offered = head.upgrade = offeredUpgrade(head, route.policy.upgrades)
-    const refused = this.#dispatch.begin(route)
+    const refused = this.tooLarge(head.length) ? 'body_too_large' : this.#dispatch.begin(route)
     if (refused !== null) return this.#fail(refused, '')
     this.#waitOn()
     this.#writeRequest(head, piece)
@@ -157,8 +160,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     const { connection } = this.#dispatch
     if (connection === null) return
     this.bytesIn += piece.end - piece.start
-    const { maxBodyBytes } = this.#plane.settings.limits
-    if (maxBodyBytes > 0 && this.bytesIn > maxBodyBytes) return this.giveUp('body_too_large', '')
+    if (this.tooLarge(0)) return this.giveUp('body_too_large', '')
     const taken = this.#request.writeBody(connection, piece, this.#dispatch.replayBytes)
     this.#waitOn()
     if (!taken) this.#holdBody()

@@ -10,6 +10,7 @@ import type { RetryReason } from '../telemetry/counter-layout.ts'
 import type { VersionPool } from '../upstream/version-pool.ts'
 import type { RetryPolicy } from './attempts.ts'
 import type { HoldQueue } from './hold-queue.ts'
+import type { RouteLimits } from './route-limits.ts'
 
 export class VersionRuntime {
   readonly name: string
@@ -25,7 +26,7 @@ export class VersionRuntime {
 }
 
 /** What a route's configuration says of its requests. */
-export interface RoutePolicy {
+export interface RoutePolicy extends RouteLimits {
   readonly whenEmpty: RouteConfig['whenEmpty']
   /** The protocols that clients may switch to, in lower case. */
   readonly upgrades: ReadonlySet<string>

@@ -10,7 +10,7 @@ import type { DataPlane } from './data-plane.ts'
 import type { ClientSide, Downstream } from './downstream.ts'
 import { count } from './finish.ts'
 import { OwedSince } from './owed-since.ts'
-import type { VersionRuntime } from './route-runtime.ts'
+import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
 
 /** The two connections that a tunnel joins. */
 export interface TunnelEnds {
@@ -20,6 +20,7 @@ export interface TunnelEnds {
 
 /** The exchange that the tunnel has come from, which accounts for it. */
 export interface TunnelOwner {
+  readonly route: RouteRuntime | null
   readonly version: VersionRuntime | null
   tunnelClosed (tunnel: Tunnel, error: ProxyErrorCode | null, fault: string): void
 }
@@ -74,7 +75,8 @@ export class Tunnel implements TunnelSink, ClientSide {
    * Whoever does not read gets no more time by sending.
    */
   waitOn (): void {
-    const { recentMs, settings: { timeoutsMs: { tunnelIdle, streamIdle } } } = this.#plane
+    const { recentMs, settings } = this.#plane
+    const { tunnelIdle, streamIdle } = (this.#owner.route?.policy ?? settings).timeoutsMs
     const owedMs = Math.max(this.#clientHeld.forMs(recentMs), this.#endpointHeld.forMs(recentMs))
     this.#downstream.waitFor(this.#owed ? Math.max(1, Math.min(tunnelIdle, streamIdle - owedMs)) : tunnelIdle)
   }

@@ -34,8 +34,10 @@ import { createDiscovery } from './create-discovery.ts'
 import { createProber } from './create-prober.ts'
 import { dataPlaneOptions, routeSpecs } from './data-plane-options.ts'
 import { openFilesLimit, openFilesWarning } from './open-files.ts'
+import { DrainReport } from './drain-report.ts'
 import { HealthBook } from './health-book.ts'
 import type { HealthProber } from './health-prober.ts'
+import { logTraffic } from './log-traffic.ts'
 import { openCertificates } from './open-certificates.ts'
 import { openStore } from './open-store.ts'
 import { packageVersion } from './package-version.ts'
@@ -162,6 +164,7 @@ export class ControlPlane {
     await probeListeners(config.listeners)
     this.#store = await openStore(config.state, clock, log)
     this.#traffic = await TrafficControl.open({ store: this.#store, publisher: this.#pool, clock, log })
+    logTraffic(this.#traffic, log)
     await this.#tokens.load()
     await this.#authorities.load(config, configFileOf(sources))
     this.#certificates = await openCertificates({
@@ -321,11 +324,13 @@ export class ControlPlane {
     log.info('weir is shutting down')
     await patience.delay(parseDurationMs(this.#config.drain.delay))
     this.#draining = true
-    log.info('weir is draining')
+    const report = new DrainReport({ clock: this.#deps.clock, log, config: () => this.#config, book: this.#book })
+    report.start()
     this.#watcher?.stop()
     await this.#reloading
     void patience.insisted.then(() => { this.#pool.hurry() })
     const cut = await this.#pool.drain(parseDurationMs(this.#config.drain.timeout))
+    report.stop()
     if (cut > 0) log.warn('connections were cut because the drain was over', { connections: cut })
     await this.#close(patience.insisted)
     log.info('weir has stopped')

@@ -8,11 +8,13 @@ import type { RoutePolicySpec } from '../snapshot/messages.ts'
 
 /** What workers have to know of how a route treats its requests. */
 export function routePolicy (route: RouteConfig): RoutePolicySpec {
-  const { hold, retries, failover } = route
+  const { hold, retries, failover, timeouts, maxBodyBytes } = route
   return {
     whenEmpty: route.whenEmpty,
     upgrades: route.upgrades,
     defaultHost: route.defaultHost ?? '',
+    ...(timeouts === undefined ? {} : { timeoutsMs: mapDurations(timeouts) }),
+    ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }),
     hold: { maxRequests: hold.maxRequests, maxBytes: hold.maxBytes, maxAgeMs: parseDurationMs(hold.maxAge) },
     retries: {
       attempts: retries.attempts,
@@ -26,6 +28,12 @@ export function routePolicy (route: RouteConfig): RoutePolicySpec {
     health: healthPolicy(route),
     circuitBreaker: route.circuitBreaker
   }
+}
+
+function mapDurations<Name extends string> (durations: Partial<Record<Name, string>>): Partial<Record<Name, number>> {
+  const given = Object.entries<string | undefined>(durations).flatMap(([name, text]) => text === undefined ? [] : [[name, parseDurationMs(text)]])
+  // The names are those that came in.
+  return Object.fromEntries(given) as Partial<Record<Name, number>>
 }
 
 function healthPolicy ({ health: { passive, panicThreshold }, slowStart }: RouteConfig): HealthPolicy {

@@ -8,6 +8,8 @@ import type { ConfigSources } from '../config/load.ts'
 import { systemClock } from '../core/clock.ts'
 import { ProcessLogger } from '../telemetry/process-logger.ts'
 import { ControlPlane } from './control-plane.ts'
+import type { LogSignals } from './log-signals.ts'
+import { watchNpm } from './npm-watch.ts'
 import { releaseMemory } from './release-memory.ts'
 import type { StopSignals } from './stop-signals.ts'
 
@@ -16,10 +18,10 @@ const SETTLED_MS = 1_000
 
 /**
  * Runs until a signal says stop.
- * @param signals are heard from before this module is loaded, so that none is lost
+ * @param signals are heard from before this module is loaded, so that none is lost; as are those of logs
  * @returns the exit code
  */
-export async function run (sources: ConfigSources, signals: StopSignals): Promise<number> {
+export async function run (sources: ConfigSources, signals: StopSignals, logSignals: LogSignals): Promise<number> {
   let loaded
   try {
     loaded = await loadConfig(sources)
@@ -34,7 +36,15 @@ export async function run (sources: ConfigSources, signals: StopSignals): Promis
     return 0
   }
   const plane = new ControlPlane(loaded, { clock: systemClock, log, sources })
-  process.on('SIGHUP', () => { plane.reopenLogs() })
+  logSignals.handle(() => { plane.reopenLogs() }, signal => { log.info('the signal is ignored: the configuration is read again when its file changes, SIGTERM stops', { signal }) })
+  const endWatch = watchNpm({
+    env: process.env,
+    clock: systemClock,
+    onGone () {
+      log.info('npm, which has started weir, has ended')
+      signals.abandoned()
+    }
+  })
   try {
     await plane.start(loaded.digest)
   } catch (error) {
@@ -47,6 +57,7 @@ export async function run (sources: ConfigSources, signals: StopSignals): Promis
   const alive = new MessageChannel().port1
   alive.ref()
   await signals.asked
+  endWatch()
   await plane.stop(signals)
   alive.close()
   return 0

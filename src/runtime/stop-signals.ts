@@ -32,6 +32,11 @@ export class StopSignals implements StopPatience {
     source.on('SIGINT', () => { this.#onSignal(true) })
   }
 
+  /** Whoever started Weir is gone: nobody has to notice first that Weir goes too. */
+  abandoned (): void {
+    this.#onSignal(true)
+  }
+
   /** Resolves at the first signal. */
   get asked (): Promise<void> { return this.#asked.promise }
   /** Has a signal come? */

@@ -5,6 +5,7 @@ import { createBalancer } from '../balancing/create-balancer.ts'
 import type { EndpointSet } from '../core/endpoint-set.ts'
 import type { CheckVerdict } from '../health/endpoint-health.ts'
 import type { HealthEvent } from '../health/version-health.ts'
+import { routeLimits, type CommonLimits } from '../proxy/route-limits.ts'
 import type { RoutePolicy, RouteState } from '../proxy/route-runtime.ts'
 import { RouteRuntime, VersionRuntime } from '../proxy/route-runtime.ts'
 import { Split } from '../routing/split.ts'
@@ -24,6 +25,8 @@ export interface RouteMaterial {
   readonly random: () => number
   readonly nowMs: () => number
   readonly onHealthEvent: (route: string, version: string, event: HealthEvent) => void
+  /** What holds where a route says nothing of its own. */
+  readonly settings: CommonLimits
 }
 
 /** What the worker knows of a route besides its configuration. */
@@ -53,18 +56,19 @@ export function compileRoute (spec: RouteSpec, material: RouteMaterial, knowledg
   const to = versions.find(({ name }) => name === failover?.to)
   return new RouteRuntime(spec.name, {
     stickyKey: compileStickyKey(spec.affinity, random),
-    policy: policyOf(spec),
+    policy: policyOf(spec, material.settings),
     failover: failover === null || to === undefined ? null : { to, on: new Set(failover.on) }
   }, { versions, split, epoch: knowledge.epoch }, knowledge.state)
 }
 
-function policyOf ({ policy }: RouteSpec): RoutePolicy {
+function policyOf ({ policy }: RouteSpec, settings: RouteMaterial['settings']): RoutePolicy {
   const { budget, on, ...retries } = policy.retries
   return {
     whenEmpty: policy.whenEmpty,
     upgrades: new Set(policy.upgrades.map(name => name.toLowerCase())),
     defaultHost: policy.defaultHost,
     holdMs: policy.hold.maxAgeMs,
+    ...routeLimits(policy, settings),
     retries: { ...retries, on: new Set(on) }
   }
 }

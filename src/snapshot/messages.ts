@@ -13,6 +13,7 @@ import type { DataPlaneSettings } from '../proxy/data-plane.ts'
 import type { ChoiceAnswer, ChoiceQuestion } from '../proxy/explain-choice.ts'
 import type { RecallAnswer } from '../proxy/recall-request.ts'
 import type { TlsMaterial } from '../proxy/tls-material.ts'
+import type { OwnLimits } from '../proxy/route-limits.ts'
 import type { UpstreamTls } from '../upstream/transport.ts'
 import type { AffinityConfig, ListenerConfig, MatchConfig, RouteConfig } from '../config/schema.ts'
 
@@ -31,7 +32,7 @@ export interface VersionSpec {
 }
 
 /** What a route's configuration says of its requests, in the units that the code uses. */
-export interface RoutePolicySpec {
+export interface RoutePolicySpec extends OwnLimits {
   readonly whenEmpty: RouteConfig['whenEmpty']
   /** The protocols that clients may switch to. */
   readonly upgrades: readonly string[]

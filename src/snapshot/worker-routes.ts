@@ -117,7 +117,8 @@ export class WorkerRoutes {
       segments,
       random: () => this.#random.nextInt32(),
       nowMs: () => this.#plane.recentMs,
-      onHealthEvent: (route, version, event) => { this.#onHealthEvent(route, version, event) }
+      onHealthEvent: (route, version, event) => { this.#onHealthEvent(route, version, event) },
+      settings: this.#plane.settings
     }, {
       epoch: weights?.epoch ?? 0,
       weights: weights?.byVersion ?? {},

@@ -85,9 +85,9 @@ export class EndpointPool implements Candidate, ConnectionHome<UpstreamConnectio
     return connection
   }
 
-  /** Opens a connection. */
-  connect (): UpstreamConnection {
-    return new UpstreamConnection(this, this.#context)
+  /** Opens a connection. @param timeoutMs how long that may take; what holds for all routes by default */
+  connect (timeoutMs = this.#context.timeoutsMs.upstreamConnect): UpstreamConnection {
+    return new UpstreamConnection(this, this.#context, timeoutMs)
   }
 
   /** Keeps an idle connection; false when there is no place for it. */

@@ -69,13 +69,13 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   readonly #startedMs: number
   #idleMs = 0
 
-  constructor (endpoint: ConnectionHome<UpstreamConnection>, context: UpstreamContext) {
+  constructor (endpoint: ConnectionHome<UpstreamConnection>, context: UpstreamContext, connectMs = context.timeoutsMs.upstreamConnect) {
     this.endpoint = endpoint
     this.#context = context
     this.out = Buffer.allocUnsafeSlow(FIRST_OUT_BYTES)
     this.#buffers = new ResponseBuffers(context.buffers)
     this.#startedMs = context.clock.nowMs()
-    this.deadlineMs = this.#startedMs + context.timeoutsMs.upstreamConnect
+    this.deadlineMs = this.#startedMs + connectMs
     context.deadlines.add(this)
     endpoint.opening()
     this.#stream = endpoint.dialer.dial(this, this.#buffers.current, () => { this.#onConnected() })

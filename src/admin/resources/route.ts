@@ -61,7 +61,7 @@ const AnswerSchema = Type.object({
   }),
   balancing: Type.string(),
   whenEmpty: Type.string(),
-  policies: Type.object({}, { additionalProperties: true, description: 'How requests and endpoints of the route are treated, as configured, defaults included: retries, failover, hold, health, slowStart, circuitBreaker, upgrades.' }),
+  policies: Type.object({}, { additionalProperties: true, description: 'How requests and endpoints of the route are treated, as configured, defaults included: timeouts and maxBodyBytes of its own, retries, failover, hold, health, slowStart, circuitBreaker, upgrades.' }),
   match: Type.object({}, { additionalProperties: true, description: 'Which requests the route takes, as configured.' }),
   versions: Type.list(VersionSchema)
 })
@@ -132,8 +132,10 @@ function describeRoute (name: string, traffic: RouteTraffic, { config, versions 
   }
 }
 
-function policiesOf ({ retries, failover, hold, health, slowStart, circuitBreaker, upgrades }: RouteDetails['config']): object {
-  return { retries, ...(failover === undefined ? {} : { failover }), hold, health, slowStart, circuitBreaker, upgrades }
+function policiesOf (config: RouteDetails['config']): object {
+  const { timeouts, maxBodyBytes, retries, failover, hold, health, slowStart, circuitBreaker, upgrades } = config
+  const own = { ...(timeouts === undefined ? {} : { timeouts }), ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }) }
+  return { ...own, retries, ...(failover === undefined ? {} : { failover }), hold, health, slowStart, circuitBreaker, upgrades }
 }
 
 function describeVersion (version: VersionDetails, weights: Weights, total: number): RouteAnswer['versions'][number] {
