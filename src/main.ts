@@ -17,7 +17,7 @@ async function main (args: readonly string[]): Promise<number> {
       const signals = new StopSignals(process, systemClock)
       const logSignals = new LogSignals(process)
       const { run } = await import('./runtime/run.ts')
-      return await run({ file: parsed.configFile, env: process.env, args: parsed.flags }, signals, logSignals)
+      return await run({ file: parsed.configFile, text: parsed.text, env: process.env, args: parsed.flags }, signals, logSignals)
     }
     case 'validate': {
       const { validate } = await import('./runtime/validate.ts')

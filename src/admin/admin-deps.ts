@@ -9,7 +9,7 @@ import type { TokenBook } from './token-book.ts'
 
 /** Where the endpoints of a version come from, and how well that works. */
 export interface SourceStatus {
-  readonly kind: 'static' | 'kubernetes'
+  readonly kind: 'static' | 'dns' | 'kubernetes'
   /** `starting`: nothing was heard yet; `stale`: the last known endpoints are used while the source can't be reached. */
   readonly state: 'starting' | 'synced' | 'stale'
   /** `namespace/service:port` for Kubernetes. */

@@ -1,4 +1,6 @@
+import type { ConfigText } from '../config/load.ts'
 import { nearestName } from '../config/nearest-name.ts'
+import { DEFAULT_QUICK_PORT, quickConfig } from './quick-config.ts'
 
 /** What the arguments of `weir` ask for. */
 export type Arguments =
@@ -6,6 +8,8 @@ export type Arguments =
     readonly command: 'run' | 'validate'
     /** The file given by --config, or to `validate` alone; `-` is standard input; undefined leaves it to WEIR_CONFIG. */
     readonly configFile: string | undefined
+    /** What --quick stands for, in place of a file. */
+    readonly text?: ConfigText
     /** `validate` leaves the files alone that the configuration names. */
     readonly offline?: true
     /** The other arguments, untouched: options of the configuration as `--name value` or `--name=value`. */
@@ -18,6 +22,8 @@ export type Arguments =
 
 export type HelpTopic = 'weir' | 'run' | 'validate'
 
+const QUICK = '--quick'
+const PORT = '--port'
 const OFFLINE = '--offline'
 const COMMANDS = ['run', 'validate', 'help', 'version'] as const
 
@@ -35,7 +41,7 @@ export function parseArguments (args: readonly string[]): Arguments {
     case '--version':
     case 'version': return rest.length === 0 ? { command: 'version' } : wrong(`${first} takes no arguments`)
     case 'help': return parseHelp(rest)
-    case 'run':
+    case 'run': return rest.some((argument) => argument === QUICK || argument.startsWith(`${QUICK}=`)) ? parseQuick(rest) : parseConfigCommand(first, rest)
     case 'validate': return parseConfigCommand(first, rest)
     default: return wrong(`weir has no command ${JSON.stringify(first.slice(0, 80))}${suggestion(first)}`)
   }
@@ -67,6 +73,34 @@ function parseConfigCommand (command: 'run' | 'validate', args: readonly string[
   }
   if (command === 'run' && configFile === '-') return wrong('weir run reads its configuration again when it changes, so it has to be a file; only validate reads standard input')
   return { command, configFile, flags, ...(offline ? { offline } : {}) }
+}
+
+/** `run --quick SPLIT [--port PORT]`, with flags besides. */
+function parseQuick (args: readonly string[]): Arguments {
+  const given = new Map<string, string>()
+  const flags: string[] = []
+  for (let index = 0; index < args.length; index++) {
+    const argument = args[index] ?? ''
+    if (isHelp(argument)) return { command: 'help', topic: 'run' }
+    if (namesConfig(argument)) return wrong('--quick stands in place of a file; leave out --config')
+    const [name, attached] = splitArgument(argument)
+    if (name !== QUICK && name !== PORT) {
+      flags.push(argument)
+      continue
+    }
+    const value = attached ?? args[++index]
+    if (value === undefined || value === '') return wrong(`${name} needs a value`)
+    if (given.has(name)) return wrong(`${name} is given twice; give it once`)
+    given.set(name, value)
+  }
+  const text = quickConfig({ split: given.get(QUICK) ?? '', port: given.get(PORT) ?? DEFAULT_QUICK_PORT })
+  return 'fault' in text ? wrong(text.fault) : { command: 'run', configFile: undefined, flags, text }
+}
+
+/** `--name=value` apart. */
+function splitArgument (argument: string): readonly [string, string | undefined] {
+  const equals = argument.indexOf('=')
+  return equals === -1 ? [argument, undefined] : [argument.slice(0, equals), argument.slice(equals + 1)]
 }
 
 function namesConfig (argument: string): boolean {

@@ -6,6 +6,8 @@ const WEIR = `Weir splits HTTP traffic between versions of a service.
 
 Usage:
   weir run --config FILE [flags]        run the proxy
+  weir run --quick 'stable=localhost:3000*90,canary=localhost:3001*10' [--port 8080]
+                                        split between programs of this machine, without a file
   weir validate FILE [flags]            check a configuration and exit
   weir help run                         list the flags
   weir --help                           print this text
@@ -21,9 +23,14 @@ Relative paths, on the command line as in the file, begin at the directory in wh
 `
 
 const RUN = `Usage: weir run --config FILE [flags]
+       weir run --quick VERSIONS [--port PORT] [flags]
 
 Runs the proxy until SIGTERM or SIGINT, then finishes the requests in flight and exits. The configuration is read again
 when its file changes.
+
+--quick stands in place of a file: versions as name=host:port*weight with commas between, such as
+'stable=localhost:3000*90,canary=localhost:3001*10', behind 127.0.0.1 and PORT, 8080 by default. Weights set at run time
+are forgotten at the end.
 `
 
 const VALIDATE = `Usage: weir validate [--offline] FILE [flags]

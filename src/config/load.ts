@@ -4,12 +4,15 @@ import { listConfigOptions } from './options.ts'
 import { readOverrides } from './overrides.ts'
 import { readConfigFile } from './read-config-file.ts'
 import { createConfigResolver, type ConfigInput, type LoadedConfig } from './resolve.ts'
+import type { Config } from './schema.ts'
 
 /** A configuration that is in no file: it can't change. */
 export interface ConfigText {
   readonly bytes: Uint8Array
   /** What messages call it. */
   readonly name: string
+  /** What to tell the user on standard output when it is in force. */
+  readonly introduce?: (config: Config) => string
 }
 
 /** Where a configuration comes from. */

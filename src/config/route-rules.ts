@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { endpointKey } from '../core/endpoint.ts'
-import { parseHostPort } from '../core/socket-address.ts'
+import { parseTarget, type Target } from '../core/socket-address.ts'
 import { MAX_WEIGHT, MIN_WEIGHT } from '../core/weight-bounds.ts'
 import type { ConfigPath } from './config-path.ts'
 import { checkHost } from './host-rules.ts'
@@ -56,6 +56,7 @@ function checkAffinity (affinity: AffinityConfig, path: ConfigPath): readonly Fi
 
 function checkEndpoints ({ endpoints, weight }: VersionConfig, path: ConfigPath): readonly Finding[] {
   if ('static' in endpoints) return checkStatic(endpoints.static, weight, [...path, 'static'])
+  if ('dns' in endpoints) return checkName(endpoints.dns, [...path, 'dns'])
   const isQuotedNumber = typeof endpoints.port === 'string' && /^[0-9]+$/.test(endpoints.port)
   return isQuotedNumber ? [fault([...path, 'port'], 'is text, and the name of a port has a letter; for the number remove the quotes')] : []
 }
@@ -75,10 +76,20 @@ function checkServerName (name: string, path: ConfigPath): readonly Finding[] {
   return checkHost(name, path)
 }
 
+function keyOf ({ host, port }: Target): string {
+  return endpointKey({ address: host, port })
+}
+
+function checkName (text: string, path: ConfigPath): readonly Finding[] {
+  const unreadable = findUnreadable(path, () => parseTarget(text))
+  if (unreadable.length > 0) return unreadable
+  return parseTarget(text).isName ? [] : [fault(path, 'is an address, of which nothing has to be looked up: write it into `static`')]
+}
+
 function checkStatic (addresses: readonly string[], weight: number, path: ConfigPath): readonly Finding[] {
   if (addresses.length === 0 && weight > 0) return [warning(path, 'is empty, and the version has a weight: its clients go where `whenEmpty` says')]
-  const unreadable = addresses.flatMap((address, index) => findUnreadable([...path, index], () => parseHostPort(address)))
+  const unreadable = addresses.flatMap((address, index) => findUnreadable([...path, index], () => parseTarget(address)))
   if (unreadable.length > 0) return unreadable
-  return findDuplicates(addresses.map((address) => endpointKey(parseHostPort(address))), (index) => [...path, index], (first) =>
+  return findDuplicates(addresses.map((address) => keyOf(parseTarget(address))), (index) => [...path, index], (first) =>
     `is the same endpoint as ${first}; name it once, weights belong to versions`)
 }

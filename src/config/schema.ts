@@ -75,7 +75,10 @@ export const AffinitySchema = Type.Object({
 
 export const EndpointsSchema = Type.Union([
   Type.Object({
-    static: Type.Array(Type.String({ description: '`address:port`, IPv6 in brackets.' }), { maxItems: 10_000, description: 'A fixed list of endpoints.' })
+    static: Type.Array(Type.String({ description: '`address:port`, IPv6 in brackets, or `name:port`.' }), { maxItems: 10_000, description: 'A fixed list of endpoints. A name stands for all of its addresses, as with `dns`.' })
+  }, strict),
+  Type.Object({
+    dns: Type.String({ minLength: 1, description: '`name:port`. The name is looked up again when the time to live of its addresses is over, every 5 to 30 seconds; what was known last is kept when it can\'t be.' })
   }, strict),
   Type.Object({
     service: Type.String({ pattern: SERVICE_PATTERN, description: 'The Service whose EndpointSlices are followed.' }),

@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
 import { parseIp } from './ip.ts'
 
 /** An IP address and a TCP port. */
@@ -9,7 +9,7 @@ export interface SocketAddress {
 }
 
 /**
- * Reads `127.0.0.1:9001` or `[fd00::1]:9001`. Names are refused: Weir doesn't ask DNS.
+ * Reads `127.0.0.1:9001` or `[fd00::1]:9001`. Names are refused.
  * @throws RangeError with the remedy when the text is anything else
  */
 export function parseHostPort (text: string): SocketAddress {
@@ -24,6 +24,30 @@ export function parseHostPort (text: string): SocketAddress {
   const port = /^[1-9][0-9]{0,4}$/.test(portText) ? Number(portText) : 0
   if (port < 1 || port > 65_535) throw new RangeError(`"${text}" has no valid port: write a number from 1 to 65535 after the colon`)
   return { address: ip.address, port }
+}
+
+/** What is named by `address:port` or `name:port`. */
+export interface Target {
+  /** An address in the one spelling of `parseIp`, or a name in lower case. */
+  readonly host: string
+  readonly port: number
+  readonly isName: boolean
+}
+
+/** RFC 1123 section 2.1, and underscores, which docker compose allows. What ends in digits alone is a mistyped address. */
+const NAME = /^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*(?![0-9]+\.?$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?$/i
+
+/**
+ * Reads what `parseHostPort` reads, and `app:8080`.
+ * @throws RangeError with the remedy when the text is anything else
+ */
+export function parseTarget (text: string): Target {
+  const match = /^([^[\]:/]+):([1-9][0-9]{0,4})$/.exec(text)
+  const [, name = '', portText = ''] = match ?? []
+  const port = Number(portText)
+  if (isIP(name) === 0 && NAME.test(name) && port >= 1 && port <= 65_535) return { host: name.toLowerCase(), port, isName: true }
+  const { address, port: ipPort } = parseHostPort(text)
+  return { host: address, port: ipPort, isName: false }
 }
 
 function explainUrl (text: string, scheme: string, authority: string): string {
@@ -42,6 +66,5 @@ function explainHost (text: string, host: string, bracketed: boolean): string {
   if (host === '') return `"${text}" has no address before the port: write it as 127.0.0.1:9001 or [fd00::1]:9001`
   if (host.includes('%')) return `"${text}" has a zone (%): zones are not supported`
   if (bracketed) return `"${text}" has no IPv6 address in its brackets`
-  return `"${text}" has the name "${host}" where an IP address has to be: names are not looked up. ` +
-    'Write the address, or follow a Kubernetes Service with `service` and `port`'
+  return `"${text}" has "${host}" where an IP address or a name has to be, such as 127.0.0.1:9001 or app:9001`
 }

@@ -1,11 +1,15 @@
 import type { RouteConfig, VersionConfig } from '../config/schema.ts'
 import { CidrSet } from '../core/cidr-set.ts'
+import { parseTarget } from '../core/socket-address.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import { type EndpointChange, isNoChange } from '../core/endpoint-set.ts'
 import type { KubeError } from '../kube/kube-error.ts'
 import type { ListWatchStats, WatchRecovery } from '../kube/list-watch.ts'
+import { boundedLookup } from './bounded-lookup.ts'
 import type { EndpointSource, EndpointSourceStatus, SourceProblem, SourceProblemKind } from './endpoint-source.ts'
 import { KnownEndpoints } from './known-endpoints.ts'
+import { createNameLookup, type NameLookup } from './name-lookup.ts'
+import { NamedSource } from './named-source.ts'
 import { NamespaceSlices, type SlicesContext } from './namespace-slices.ts'
 import type { IpFamilyChoice } from './one-per-pod.ts'
 import { SlicesSource } from './slices-source.ts'
@@ -17,6 +21,8 @@ export interface EndpointRegistryOptions extends Omit<SlicesContext, 'onFailure'
   readonly namespace?: string | undefined
   /** Addresses and CIDRs that may be dialled although they are refused otherwise. */
   readonly allowAddresses: readonly string[]
+  /** How names are looked up; as the system does by default. */
+  readonly lookUp?: NameLookup
   /** Which addresses of a dual-stack Service are used; `auto` by default. */
   readonly ipFamily?: IpFamilyChoice
   /** Told of all endpoints of a version: when the first are known, and when a source of another kind has its first list. */
@@ -88,6 +94,7 @@ const OWN_NAMESPACE = '(own)'
 export class EndpointRegistry {
   readonly #options: EndpointRegistryOptions
   readonly #allowed: CidrSet
+  readonly #lookUp: NameLookup
   readonly #namespaces = new Map<string | undefined, NamespaceSlices>()
   readonly #stopping = new Set<Promise<void>>()
   #entries = new Map<string, Entry>()
@@ -97,6 +104,7 @@ export class EndpointRegistry {
   constructor (options: EndpointRegistryOptions) {
     this.#options = options
     this.#allowed = new CidrSet(options.allowAddresses)
+    this.#lookUp = boundedLookup(options.lookUp ?? createNameLookup())
   }
 
   /**
@@ -192,12 +200,19 @@ export class EndpointRegistry {
   }
 
   #sourceOf ({ endpoints }: VersionConfig): Pick<Entry, 'source' | 'slices'> {
-    const { clock, ipFamily = 'auto' } = this.#options
-    if ('static' in endpoints) return { source: new StaticSource(endpoints.static, clock.wallMs()), slices: undefined }
+    const { ipFamily = 'auto' } = this.#options
+    if (!('service' in endpoints)) return { source: this.#listed('static' in endpoints ? endpoints.static : [endpoints.dns]), slices: undefined }
     const { service, port } = endpoints
     const namespace = endpoints.namespace ?? this.#options.namespace
     const slices = this.#slicesOf(namespace)
     return { source: new SlicesSource({ namespace: slices, namespaceName: namespace, service, port, allowed: this.#allowed, ipFamily }), slices }
+  }
+
+  /** A list without names has nothing that could change. */
+  #listed (texts: readonly string[]): EndpointSource {
+    const { clock, random } = this.#options
+    if (!texts.some((text) => parseTarget(text).isName)) return new StaticSource(texts, clock.wallMs())
+    return new NamedSource(texts, { lookUp: this.#lookUp, clock, random, allowed: this.#allowed })
   }
 
   #slicesOf (namespace: string | undefined): NamespaceSlices {

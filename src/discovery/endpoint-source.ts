@@ -29,7 +29,7 @@ export interface SourceProblem {
 
 /** What the admin API tells of a source. */
 export interface EndpointSourceStatus {
-  readonly kind: 'static' | 'kubernetes'
+  readonly kind: 'static' | 'dns' | 'kubernetes'
   /** The first list has been had. */
   readonly synced: boolean
   /** Wall-clock time at which the endpoints were last known to be current; undefined before the first list. */

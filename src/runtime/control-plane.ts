@@ -181,6 +181,19 @@ export class ControlPlane {
     await this.#pool.listen()
     this.#ticker.start()
     this.#metrics.configLoaded()
+    // What came from the command line can't change.
+    if (sources.text === undefined) this.#watchConfig(digest)
+    log.info('weir is running', {
+      version: packageVersion(),
+      workers: this.#pool.workerCount,
+      listeners: config.listeners.map(({ address, port }) => `${address}:${port}`).join(' '),
+      admin: `${config.admin.address}:${config.admin.port}`,
+      ...(config.admin.probes === undefined ? {} : { probes: `${config.admin.probes.address}:${config.admin.probes.port}` })
+    })
+  }
+
+  #watchConfig (digest: string): void {
+    const { clock, log, sources } = this.#deps
     this.#watcher = createConfigWatcher(sources, clock, {
       digest,
       onChange: loaded => { this.#reload(loaded) },
@@ -190,13 +203,6 @@ export class ControlPlane {
       }
     })
     this.#watcher.start()
-    log.info('weir is running', {
-      version: packageVersion(),
-      workers: this.#pool.workerCount,
-      listeners: config.listeners.map(({ address, port }) => `${address}:${port}`).join(' '),
-      admin: `${config.admin.address}:${config.admin.port}`,
-      ...(config.admin.probes === undefined ? {} : { probes: `${config.admin.probes.address}:${config.admin.probes.port}` })
-    })
   }
 
   /** Puts routes and options in force: endpoints and splits first, so that new routes are whole from their first request. */

@@ -115,8 +115,14 @@ function ageOf (status: EndpointSourceStatus | undefined, nowMs: number): number
   return Math.max(0, nowMs - status.lastSyncWallMs)
 }
 
+function nameOf (source: VersionConfig['endpoints']): { readonly name?: string } {
+  if ('dns' in source) return { name: source.dns }
+  if ('static' in source) return {}
+  return { name: `${source.namespace ?? ''}${source.namespace === undefined ? '' : '/'}${source.service}:${source.port}` }
+}
+
 function sourceStatus (status: EndpointSourceStatus | undefined, problem: SourceProblem | undefined, source: VersionConfig['endpoints']): SourceStatus {
-  const name = 'service' in source ? { name: `${source.namespace ?? ''}${source.namespace === undefined ? '' : '/'}${source.service}:${source.port}` } : {}
+  const name = nameOf(source)
   if (status === undefined) return { kind: 'static', state: 'starting', ...name }
   const state = !status.synced ? 'starting' : status.lastError === undefined ? 'synced' : 'stale'
   const ignored = status.ignored.map(({ address, reason }) => `${address} is ignored: ${reason}`)

@@ -52,6 +52,7 @@ export async function run (sources: ConfigSources, signals: StopSignals, logSign
     await plane.abandon()
     return 1
   }
+  if (sources.text?.introduce !== undefined) process.stdout.write(sources.text.introduce(loaded.config))
   systemClock.after(SETTLED_MS, () => { void releaseMemory() })
   // Timers are not meant to keep the process alive, so this does.
   const alive = new MessageChannel().port1

@@ -36,9 +36,9 @@ const VersionSchema = Type.object({
     share: Type.number({ description: 'The version\'s share of the requests of the route in the last 30 seconds, from 0 to 1.' })
   })),
   source: Type.object({
-    kind: Type.oneOf(['static', 'kubernetes']),
+    kind: Type.oneOf(['static', 'dns', 'kubernetes'], { description: '`dns`: all or some endpoints are named, and looked up again and again.' }),
     state: Type.oneOf(['starting', 'synced', 'stale'], { description: '`starting`: nothing was heard yet; `stale`: the source can\'t be reached and the last known endpoints are used.' }),
-    name: Type.optional(Type.string({ description: '`namespace/service:port`' })),
+    name: Type.optional(Type.string({ description: '`namespace/service:port` of a Service, `name:port` with `dns`.' })),
     problem: Type.optional(Type.oneOf(['unsynced', 'no-slices', 'no-port', 'no-endpoints'], { description: 'What keeps the version from having endpoints to use: they were not read yet; no EndpointSlice names the Service; its slices do not name the port; none that could be used was ever there.' })),
     detail: Type.optional(Type.string({ description: 'What is wrong.' }))
   }),

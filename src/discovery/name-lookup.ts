@@ -1,0 +1,92 @@
+/**
+ * Looks names up: the port, and what the operating system offers for it.
+ */
+import { lookup, Resolver } from 'node:dns/promises'
+import { readWholeFile } from '../core/read-whole-file.ts'
+import { NameError } from './name-error.ts'
+
+/** An address of a name. */
+export interface NameAddress {
+  readonly address: string
+  readonly family: 'IPv4' | 'IPv6'
+  /** How long it holds, in seconds, as the server says. */
+  readonly ttlS: number
+}
+
+/** @throws NameError when the name has no address, or nobody could be asked */
+export type NameLookup = (name: string) => Promise<readonly NameAddress[]>
+
+/** What the hosts file and the system's own lookup give has no time to live. */
+const SYSTEM_TTL_S = 10
+const ATTEMPT_MS = 2_000
+const ATTEMPTS = 2
+const HOSTS_FILE = '/etc/hosts'
+const MAX_HOSTS_BYTES = 1_048_576
+const NOT_FOUND: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EAI_NONAME', 'EAI_NODATA'])
+
+export interface SystemLookupOptions {
+  /** `address:port` of the DNS servers; those of the system by default. */
+  readonly servers?: readonly string[]
+}
+
+/**
+ * Asks DNS, which tells how long an answer holds. DNS knows neither the hosts file nor the search domains of the system:
+ * what is in the one, and what DNS does not find, is asked of the system, as every other program does.
+ */
+export function createNameLookup ({ servers }: SystemLookupOptions = {}): NameLookup {
+  return async (name) => {
+    if (servers === undefined && await isInHostsFile(name)) return await askSystem(name)
+    try {
+      return await askDns(name, servers)
+    } catch (error) {
+      if (servers !== undefined || !(error instanceof NameError)) throw error
+      // The system may know the name by another way; if it does not, what DNS said is the better reason.
+      return await askSystem(name).catch(() => { throw error })
+    }
+  }
+}
+
+async function askDns (name: string, servers: readonly string[] | undefined): Promise<readonly NameAddress[]> {
+  // A resolver of its own reads what the system says of its servers anew, which may have changed.
+  const resolver = new Resolver({ timeout: ATTEMPT_MS, tries: ATTEMPTS })
+  if (servers !== undefined) resolver.setServers(servers)
+  const [four, six] = await Promise.allSettled([resolver.resolve4(name, { ttl: true }), resolver.resolve6(name, { ttl: true })])
+  const found = [
+    ...(four.status === 'fulfilled' ? four.value.map(({ address, ttl }): NameAddress => ({ address, family: 'IPv4', ttlS: ttl })) : []),
+    ...(six.status === 'fulfilled' ? six.value.map(({ address, ttl }): NameAddress => ({ address, family: 'IPv6', ttlS: ttl })) : [])
+  ]
+  if (found.length > 0) return found
+  const failures: readonly unknown[] = [four, six].flatMap((outcome) => outcome.status === 'rejected' ? [outcome.reason] : [])
+  // A failure of one question leaves open whether there is an address.
+  throw nameError(name, failures.find((failure) => !NOT_FOUND.has(codeOf(failure))) ?? failures[0])
+}
+
+async function askSystem (name: string): Promise<readonly NameAddress[]> {
+  try {
+    const found = await lookup(name, { all: true })
+    return found.map(({ address, family }) => ({ address, family: family === 6 ? 'IPv6' : 'IPv4', ttlS: SYSTEM_TTL_S }))
+  } catch (error) {
+    throw nameError(name, error)
+  }
+}
+
+function nameError (name: string, error: unknown): NameError {
+  const code = codeOf(error)
+  if (NOT_FOUND.has(code)) return new NameError(`the name "${name}" is not found (${code})`, true)
+  return new NameError(`the name "${name}" can't be looked up (${code === '' ? String(error) : code})`, false)
+}
+
+function codeOf (error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
+}
+
+async function isInHostsFile (name: string): Promise<boolean> {
+  const wanted = name.toLowerCase().replace(/\.$/, '')
+  if (wanted === 'localhost' || wanted.endsWith('.localhost')) return true
+  const file = await readWholeFile(HOSTS_FILE, MAX_HOSTS_BYTES)
+  if ('fault' in file) return false
+  return file.bytes.toString('latin1').split('\n').some((line) => {
+    const [, ...names] = (line.split('#')[0] ?? '').trim().split(/\s+/)
+    return names.some((known) => known.toLowerCase() === wanted)
+  })
+}

@@ -1,0 +1,83 @@
+import { endpointKey, type Endpoint } from '../core/endpoint.ts'
+import { parseTarget } from '../core/socket-address.ts'
+import type { EndpointListener, EndpointSource, EndpointSourceStatus } from './endpoint-source.ts'
+import { WatchedName, type NameContext } from './watched-name.ts'
+
+interface Target {
+  readonly port: number
+  /** Undefined for an address. */
+  readonly name: WatchedName | undefined
+  readonly address: string
+}
+
+/**
+ * Endpoints of which some are given by name: `app:8080`. Each name stands for all of its addresses, in the order of the
+ * configuration. Addresses beside names are there from the start.
+ */
+export class NamedSource implements EndpointSource {
+  readonly #targets: readonly Target[]
+  readonly #names: readonly WatchedName[]
+  #listener: EndpointListener | undefined
+
+  /**
+   * @param texts `name:port` or `address:port` each
+   * @throws RangeError for an entry that is neither
+   */
+  constructor (texts: readonly string[], context: NameContext) {
+    const names = new Map<string, WatchedName>()
+    this.#targets = texts.map((text) => {
+      const { host, port, isName } = parseTarget(text)
+      if (!isName) return { port, address: host, name: undefined }
+      const name = names.get(host) ?? new WatchedName(host, context, () => { this.#tell() })
+      names.set(host, name)
+      return { port, address: '', name }
+    })
+    this.#names = [...names.values()]
+  }
+
+  start (listener: EndpointListener): void {
+    this.#listener = listener
+    this.#tell()
+    for (const name of this.#names) name.start()
+  }
+
+  stop (): void {
+    for (const name of this.#names) name.stop()
+  }
+
+  /** Every name has been answered, or what is there already is better than nothing. */
+  get #synced (): boolean {
+    return this.#names.every(({ addresses }) => addresses !== undefined)
+  }
+
+  #tell (): void {
+    const endpoints = this.#endpoints()
+    if (this.#synced || endpoints.length > 0) this.#listener?.(endpoints)
+  }
+
+  #endpoints (): readonly Endpoint[] {
+    const found = new Map<string, Endpoint>()
+    for (const { name, address, port } of this.#targets) {
+      for (const one of name === undefined ? [address] : name.addresses ?? []) {
+        const endpoint = { address: one, port, ready: true, serving: true, terminating: false }
+        found.set(endpointKey(endpoint), endpoint)
+      }
+    }
+    return [...found.values()]
+  }
+
+  status (): EndpointSourceStatus {
+    const synced = this.#synced
+    const errors = this.#names.flatMap(({ lastError }) => lastError === undefined ? [] : [lastError])
+    const times = this.#names.flatMap(({ lastSyncWallMs }) => lastSyncWallMs === undefined ? [] : [lastSyncWallMs])
+    return {
+      kind: 'dns',
+      synced,
+      lastSyncWallMs: times.length === 0 ? undefined : Math.min(...times),
+      restarts: this.#names.reduce((sum, { failures }) => sum + failures, 0),
+      lastError: errors.length === 0 ? undefined : errors.join('; '),
+      ignored: this.#names.flatMap(({ ignored }) => ignored),
+      whyNone: errors.length === 0 ? 'its name has no address' : errors.join('; ')
+    }
+  }
+}
