@@ -7,7 +7,7 @@ import { chunkEnd, chunkStart, lastChunk, lastChunkWith } from '../../src/http1/
 import { RequestHead } from '../../src/http1/request-head.ts'
 import { ResponseHead } from '../../src/http1/response-head.ts'
 import { rewriteRequestHead, rewrittenHeadBound } from '../../src/http1/rewrite-request-head.ts'
-import { RESPONSE_HEADROOM } from '../../src/http1/response-additions.ts'
+import { MAX_ADDED_BYTES, RESPONSE_HEADROOM } from '../../src/http1/response-additions.ts'
 import { rewriteResponseHead } from '../../src/http1/rewrite-response-head.ts'
 import { anyRequestBytes, anyResponseBytes, bodyText, host, token } from '../helpers/http1-grammar.ts'
 import { latin1 } from '../helpers/http1-message.ts'
@@ -188,9 +188,12 @@ const additionsOfRequest: fc.Arbitrary<Additions> = fc.record({
   requestId: token
 })
 
-const additionsOfResponse = fc.subarray([
-  'Date: Sat, 21 Nov 2026 08:00:00 GMT\r\n', 'Via: 1.1 weir\r\n', 'Connection: close\r\n', `Set-Cookie: weir=${'a'.repeat(300)}\r\n`
-]).map(lines => lines.join(''))
+const ADDED_LINES = ['Date: Sat, 21 Nov 2026 08:00:00 GMT\r\n', 'Via: 1.1 weir\r\n', 'Connection: close\r\n']
+const COOKIE = 'Set-Cookie: weir='
+/** With all the others it takes the room that there is, to the last byte. */
+const FILLING_LINE = `${COOKIE}${'a'.repeat(MAX_ADDED_BYTES - ADDED_LINES.join('').length - COOKIE.length - 2)}\r\n`
+
+const additionsOfResponse = fc.subarray([...ADDED_LINES, FILLING_LINE]).map(lines => lines.join(''))
 
 export const forwardingChecks: readonly FuzzCheck[] = [
   defineCheck('a rewritten request is the same request, framed once, without hop-by-hop fields', 6_000,
