@@ -109,7 +109,7 @@ for (const who of ['client', 'endpoint'] as const) {
     t.equal(bench.errors('tunnel_idle'), 1)
   }, TIMEOUTS)
 
-  timedProxyTest(`a tunnel whose ${who} stops reading is cut after timeouts.streamIdle without progress`, async (t, bench, advance) => {
+  timedProxyTest(`a tunnel whose ${who} stops reading is cut after timeouts.streamIdle, whatever it sends meanwhile`, async (t, bench, advance) => {
     const { client, endpoint } = await openTunnel(bench, await bench.origin())
     const [stalled, sender] = who === 'client' ? [client, endpoint] : [endpoint, client]
     stalled.reader.hashBodies = true
@@ -119,8 +119,7 @@ for (const who of ['client', 'endpoint'] as const) {
     await advance(59_999)
     stalled.send('still there')
     await untilTunnelled(sender, 'still there')
-    await advance(59_999)
-    t.equal(bench.version().tunnels, 1, 'anything that moves is progress')
+    t.equal(bench.version().tunnels, 1)
     await advance(1)
     t.equal(bench.version().tunnels, 0)
     stalled.socket.resume()
