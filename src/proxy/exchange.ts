@@ -105,7 +105,6 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     this.route = route
     this.epoch = route.epoch
     this.#waits.timeoutsMs = route.policy.timeoutsMs
-    this.#forwarding.identify(head, plane.trustedProxies)
     const key = plane.stickyKey
     route.stickyKey.resolve(head, this.#forwarding.clientIp, key)
     this.stickyKind = key.kind
