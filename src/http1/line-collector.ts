@@ -1,7 +1,7 @@
 /**
  * The bytes of a section of lines (a head, trailers) that comes in pieces, kept in one buffer that grows, and the word when
  * a parser should look at them. It makes progress by whole lines, so it is asked when the end of one has come; a line that
- * does not end is looked at again when the bytes have doubled, and when they are more than allowed. So all looks together
+ * does not end is looked at again when the bytes have doubled, and when they are more than allowed of a first line, or at all. So all looks together
  * cost time in proportion to the bytes, however small the pieces, if each starts where the last whole line ended.
  */
 const LF = 0x0a
@@ -14,6 +14,8 @@ export interface CollectorLayout {
   readonly tailroom: number
   /** How many bytes the section may have. Beyond them every piece is worth a look, in which the parser has to refuse. */
   readonly maxBytes: number
+  /** How many bytes the section may have in a first line that has not ended, when that is less. */
+  readonly maxFirstLineBytes?: number
 }
 
 export class LineCollector {
@@ -35,7 +37,7 @@ export class LineCollector {
    * @returns should a parser look at the bytes now?
    */
   add (piece: Buffer, start: number, end: number): boolean {
-    const { headroom, tailroom, maxBytes } = this.#layout
+    const { headroom, tailroom, maxBytes, maxFirstLineBytes = maxBytes } = this.#layout
     const before = this.end
     const length = before - headroom + end - start
     if (this.buf.length < headroom + length + tailroom) {
@@ -46,7 +48,7 @@ export class LineCollector {
     piece.copy(this.buf, before, start, end)
     this.end = headroom + length
     if (length < this.#lookAt && this.buf.subarray(before, this.end).indexOf(LF) < 0) return false
-    this.#lookAt = Math.min(length * 2, maxBytes + 1)
+    this.#lookAt = Math.min(length * 2, (length > maxFirstLineBytes ? maxBytes : maxFirstLineBytes) + 1)
     return true
   }
 }

@@ -5,6 +5,9 @@ import { LineCollector } from '../http1/line-collector.ts'
 import { RequestHead } from '../http1/request-head.ts'
 import type { RequestLimits } from '../http1/request-head.ts'
 
+/** The longest method and the space behind it. */
+const METHOD_BYTES = 33
+
 export class PartialHead {
   readonly #limits: RequestLimits
   readonly #lines: LineCollector
@@ -12,7 +15,7 @@ export class PartialHead {
 
   constructor (limits: RequestLimits, buf: Buffer, start: number, end: number) {
     this.#limits = limits
-    this.#lines = new LineCollector({ headroom: 0, tailroom: 0, maxBytes: limits.maxHeadBytes })
+    this.#lines = new LineCollector({ headroom: 0, tailroom: 0, maxBytes: limits.maxHeadBytes, maxFirstLineBytes: limits.maxUriBytes + METHOD_BYTES })
     this.#lines.add(buf, start, end)
   }
 

@@ -55,6 +55,16 @@ proxyTest('a target that never ends is a 414 before its end', async (t, bench) =
   t.equal(statusOf(await client.answer()), 414)
 })
 
+proxyTest('a target that never ends is a 414 as soon as it is too long, however it comes', async (t, bench) => {
+  const client = await bench.client()
+  client.expect('GET')
+  for (let piece = 0; piece < 11; piece++) {
+    client.send(piece === 0 ? 'GET /' : 'x'.repeat(1_000))
+    await bench.settle()
+  }
+  t.equal(statusOf(await client.answer()), 414)
+}, { limits: { maxUriBytes: 9_900 } })
+
 proxyTest('a field that never ends is a 431 before its end', async (t, bench) => {
   const client = await bench.client()
   client.expect('GET')
