@@ -19,6 +19,8 @@ const MAX_TOKENS = 2_500_000
 const MAX_DEPTH = 64
 const MAX_VALUES = 2_000_000
 const MAX_ALIASES = 10_000
+/** The library looks for what an alias means among all anchors and aliases before it. */
+const MAX_ANCHORS = 1_000
 const MAX_SYNTAX_FAULTS = 20
 
 /** What the library's lexer gives before the text of a scalar. */
@@ -58,12 +60,16 @@ function decode (bytes: Uint8Array): string | undefined {
 function findExcess ({ Lexer }: Yaml, text: string): string | undefined {
   const depth = new DepthGauge()
   let tokens = 0
+  let anchors = 0
+  let aliases = 0
   let isScalar = false
   for (const token of new Lexer().lex(text)) {
     if (++tokens > MAX_TOKENS) return `has more than ${MAX_TOKENS} tokens`
     // The text of a plain or block scalar follows its mark; it may look like a bracket.
     if (isScalar) isScalar = false
     else if (token === SCALAR_MARK) isScalar = true
+    else if (token.startsWith('&') && ++anchors > MAX_ANCHORS) return `has more than ${MAX_ANCHORS} anchors`
+    else if (token.startsWith('*') && ++aliases > MAX_ALIASES) return `has more than ${MAX_ALIASES} aliases`
     else if (depth.isTooDeepAfter(token)) return `is nested deeper than ${MAX_DEPTH} levels`
   }
   return undefined

@@ -46,6 +46,12 @@ t.test('aliases that multiply', async (t) => {
   t.match((await refusal(lines.join('\n'))).message, /cannot be read as YAML: Excessive alias count/)
 })
 
+t.test('anchors and aliases by the thousand, each of which is looked for among all of them', async (t) => {
+  const anchors = Array.from({ length: 200_000 }, (_, index) => `k${index}: &a${index} 1\n`).join('')
+  t.match((await refusal(anchors)).message, /has more than 1000 anchors/)
+  t.match((await refusal(`a: &a 1\nb: [${'*a, '.repeat(20_000)}]\n`)).message, /has more than 10000 aliases/)
+})
+
 t.test('faults beyond the limit are counted', async (t) => {
   const error = await refusal(`${SOUND}${Array.from({ length: 20_000 }, (_, index) => `k${index}: 1\n`).join('')}`)
   t.equal(error.faults.length, MAX_FAULTS)
