@@ -12,7 +12,7 @@ t.test('an address and port, in one spelling', async (t) => {
 t.test('anything else is refused with a remedy', async (t) => {
   const refusals: ReadonlyArray<readonly [string, RegExp]> = [
     ['', /write it as 127\.0\.0\.1:9001/],
-    ['localhost:80', /names are not looked up/],
+    ['localhost:80', /where an IP address or a name has to be/],
     ['127.0.0.1', /write it as/],
     ['::1', /in brackets and add a port, such as \[::1\]:80/],
     ['[::1]', /in brackets/],
@@ -25,7 +25,7 @@ t.test('anything else is refused with a remedy', async (t) => {
     ['127.0.0.1:65536', /no valid port/],
     ['127.0.0.1:1e3', /no valid port/],
     ['127.0.0.1:80\n', /no valid port/],
-    [' 127.0.0.1:80', /names are not looked up/]
+    [' 127.0.0.1:80', /where an IP address or a name has to be/]
   ]
   for (const [text, message] of refusals) t.throws(() => parseHostPort(text), { name: 'RangeError', message }, JSON.stringify(text))
 })
