@@ -97,6 +97,8 @@ export class EndpointRegistry {
   readonly #lookUp: NameLookup
   readonly #namespaces = new Map<string | undefined, NamespaceSlices>()
   readonly #stopping = new Set<Promise<void>>()
+  /** The addresses of the names of the configuration, as they were known last. */
+  readonly #remembered = new Map<string, readonly string[]>()
   #entries = new Map<string, Entry>()
   #told = false
 
@@ -132,6 +134,7 @@ export class EndpointRegistry {
       if (this.#entries.get(keyOf(entry.route, entry.version))?.source !== entry.source) entry.source.stop()
     }
     this.#dropUnusedNamespaces()
+    this.#forgetUnusedNames()
     this.#tellSynced()
   }
 
@@ -212,7 +215,7 @@ export class EndpointRegistry {
   #listed (texts: readonly string[]): EndpointSource {
     const { clock, random } = this.#options
     if (!texts.some((text) => parseTarget(text).isName)) return new StaticSource(texts, clock.wallMs())
-    return new NamedSource(texts, { lookUp: this.#lookUp, clock, random, allowed: this.#allowed })
+    return new NamedSource(texts, { lookUp: this.#lookUp, clock, random, allowed: this.#allowed, remembered: this.#remembered })
   }
 
   #slicesOf (namespace: string | undefined): NamespaceSlices {
@@ -270,6 +273,11 @@ export class EndpointRegistry {
     if (this.#told || !this.isSynced()) return
     this.#told = true
     this.#options.onSynced?.()
+  }
+
+  #forgetUnusedNames (): void {
+    const used = new Set([...this.#entries.values()].flatMap(({ source }) => source instanceof NamedSource ? source.names : []))
+    for (const name of this.#remembered.keys()) if (!used.has(name)) this.#remembered.delete(name)
   }
 
   #dropUnusedNamespaces (): void {

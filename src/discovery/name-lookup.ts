@@ -3,15 +3,9 @@
  */
 import { lookup, Resolver } from 'node:dns/promises'
 import { readWholeFile } from '../core/read-whole-file.ts'
+import type { NameAddress } from './name-address.ts'
 import { NameError } from './name-error.ts'
-
-/** An address of a name. */
-export interface NameAddress {
-  readonly address: string
-  readonly family: 'IPv4' | 'IPv6'
-  /** How long it holds, in seconds, as the server says. */
-  readonly ttlS: number
-}
+import { searchNames } from './search-names.ts'
 
 /** @throws NameError when the name has no address, or nobody could be asked */
 export type NameLookup = (name: string) => Promise<readonly NameAddress[]>
@@ -21,29 +15,46 @@ const SYSTEM_TTL_S = 10
 const ATTEMPT_MS = 2_000
 const ATTEMPTS = 2
 const HOSTS_FILE = '/etc/hosts'
-const MAX_HOSTS_BYTES = 1_048_576
+const RESOLVER_FILE = '/etc/resolv.conf'
+const MAX_FILE_BYTES = 1_048_576
 const NOT_FOUND: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EAI_NONAME', 'EAI_NODATA'])
 
 export interface SystemLookupOptions {
   /** `address:port` of the DNS servers; those of the system by default. */
   readonly servers?: readonly string[]
+  /** The file that names the domains to search; that of the system by default. */
+  readonly resolverFile?: string
 }
 
 /**
- * Asks DNS, which tells how long an answer holds. DNS knows neither the hosts file nor the search domains of the system:
- * what is in the one, and what DNS does not find, is asked of the system, as every other program does.
+ * Asks DNS, which tells how long an answer holds, for the names that the system would ask for. DNS does not know the hosts
+ * file: what is in there, and what DNS does not find, is asked of the system, as every other program does.
  */
-export function createNameLookup ({ servers }: SystemLookupOptions = {}): NameLookup {
+export function createNameLookup ({ servers, resolverFile = RESOLVER_FILE }: SystemLookupOptions = {}): NameLookup {
   return async (name) => {
     if (servers === undefined && await isInHostsFile(name)) return await askSystem(name)
     try {
-      return await askDns(name, servers)
+      return await askInTurn(searchNames(name, await readText(resolverFile)), servers)
     } catch (error) {
-      if (servers !== undefined || !(error instanceof NameError)) throw error
+      if (servers !== undefined || !(error instanceof NameError) || error.partial.length > 0) throw error
       // The system may know the name by another way; if it does not, what DNS said is the better reason.
       return await askSystem(name).catch(() => { throw error })
     }
   }
+}
+
+/** Only a name that does not exist, or has no address, leads to the next one: a server that fails may know of it. */
+async function askInTurn (names: readonly string[], servers: readonly string[] | undefined): Promise<readonly NameAddress[]> {
+  let missing: NameError | undefined
+  for (const name of names) {
+    try {
+      return await askDns(name, servers)
+    } catch (error) {
+      if (!(error instanceof NameError) || !error.notFound) throw error
+      missing = error
+    }
+  }
+  throw missing ?? new RangeError('there is no name to ask for')
 }
 
 async function askDns (name: string, servers: readonly string[] | undefined): Promise<readonly NameAddress[]> {
@@ -55,10 +66,12 @@ async function askDns (name: string, servers: readonly string[] | undefined): Pr
     ...(four.status === 'fulfilled' ? four.value.map(({ address, ttl }): NameAddress => ({ address, family: 'IPv4', ttlS: ttl })) : []),
     ...(six.status === 'fulfilled' ? six.value.map(({ address, ttl }): NameAddress => ({ address, family: 'IPv6', ttlS: ttl })) : [])
   ]
-  if (found.length > 0) return found
+  // The addresses of IPv4 are used where a name has both, so without an answer about them it is not known which are used.
+  const lacksIpv4 = four.status === 'rejected' && !NOT_FOUND.has(codeOf(four.reason))
+  if (found.length > 0 && !lacksIpv4) return found
   const failures: readonly unknown[] = [four, six].flatMap((outcome) => outcome.status === 'rejected' ? [outcome.reason] : [])
   // A failure of one question leaves open whether there is an address.
-  throw nameError(name, failures.find((failure) => !NOT_FOUND.has(codeOf(failure))) ?? failures[0])
+  throw nameError(name, failures.find((failure) => !NOT_FOUND.has(codeOf(failure))) ?? failures[0], found)
 }
 
 async function askSystem (name: string): Promise<readonly NameAddress[]> {
@@ -70,10 +83,10 @@ async function askSystem (name: string): Promise<readonly NameAddress[]> {
   }
 }
 
-function nameError (name: string, error: unknown): NameError {
+function nameError (name: string, error: unknown, partial: readonly NameAddress[] = []): NameError {
   const code = codeOf(error)
   if (NOT_FOUND.has(code)) return new NameError(`the name "${name}" is not found (${code})`, true)
-  return new NameError(`the name "${name}" can't be looked up (${code === '' ? String(error) : code})`, false)
+  return new NameError(`the name "${name}" can't be looked up (${code === '' ? String(error) : code})`, false, partial)
 }
 
 function codeOf (error: unknown): string {
@@ -83,10 +96,14 @@ function codeOf (error: unknown): string {
 async function isInHostsFile (name: string): Promise<boolean> {
   const wanted = name.toLowerCase().replace(/\.$/, '')
   if (wanted === 'localhost' || wanted.endsWith('.localhost')) return true
-  const file = await readWholeFile(HOSTS_FILE, MAX_HOSTS_BYTES)
-  if ('fault' in file) return false
-  return file.bytes.toString('latin1').split('\n').some((line) => {
+  return (await readText(HOSTS_FILE)).split('\n').some((line) => {
     const [, ...names] = (line.split('#')[0] ?? '').trim().split(/\s+/)
     return names.some((known) => known.toLowerCase() === wanted)
   })
+}
+
+/** Empty for a file that can't be read. */
+async function readText (path: string): Promise<string> {
+  const file = await readWholeFile(path, MAX_FILE_BYTES)
+  return 'fault' in file ? '' : file.bytes.toString('latin1')
 }

@@ -45,6 +45,8 @@ export class NamedSource implements EndpointSource {
     for (const name of this.#names) name.stop()
   }
 
+  get names (): readonly string[] { return this.#names.map(({ name }) => name) }
+
   /** Every name has been answered, or what is there already is better than nothing. */
   get #synced (): boolean {
     return this.#names.every(({ addresses }) => addresses !== undefined)

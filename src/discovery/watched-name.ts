@@ -2,8 +2,9 @@ import type { CidrSet } from '../core/cidr-set.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import { isLoopback, parseIp } from '../core/ip.ts'
 import type { IgnoredAddress } from './endpoint-source.ts'
+import type { NameAddress } from './name-address.ts'
 import { NameError } from './name-error.ts'
-import type { NameAddress, NameLookup } from './name-lookup.ts'
+import type { NameLookup } from './name-lookup.ts'
 import { addressRefusal } from './refused-addresses.ts'
 
 export interface NameContext {
@@ -13,6 +14,8 @@ export interface NameContext {
   readonly random: () => number
   /** Refused addresses that may be dialled all the same. */
   readonly allowed: CidrSet
+  /** The addresses of names as they were known last, for a source that takes over from another. */
+  readonly remembered: Map<string, readonly string[]>
 }
 
 /** Servers that say 0 are asked this often, and those that say days as often as this. */
@@ -34,7 +37,7 @@ export class WatchedName {
   readonly name: string
   readonly #context: NameContext
   readonly #onChange: () => void
-  /** Undefined until DNS has answered: with addresses, or that there are none. */
+  /** Undefined until DNS has answered, to this source or the one before: with addresses, or that there are none. */
   addresses: readonly string[] | undefined
   ignored: readonly IgnoredAddress[] = []
   lastError: string | undefined
@@ -50,6 +53,7 @@ export class WatchedName {
     this.name = name
     this.#context = context
     this.#onChange = onChange
+    this.addresses = context.remembered.get(name)
   }
 
   start (): void {
@@ -92,6 +96,7 @@ export class WatchedName {
     const kept = addresses.slice(0, MAX_ADDRESSES)
     // All of them refused is an answer that can't be used: what was known stays.
     if (kept.length > 0 || this.addresses === undefined) this.addresses = kept
+    if (kept.length > 0) this.#context.remembered.set(this.name, kept)
     this.ignored = ignored
     this.#failuresInRow = 0
     this.lastSyncWallMs = clock.wallMs()
@@ -101,6 +106,8 @@ export class WatchedName {
   }
 
   #failed (error: unknown): number {
+    // Half an answer serves as long as nothing better is known; it never takes the place of a whole one.
+    if (error instanceof NameError && error.partial.length > 0 && (this.addresses ?? []).length === 0) this.#take(error.partial)
     this.failures++
     this.lastError = error instanceof Error ? error.message : String(error)
     // An answer, although one of nothing: whoever waits for the first need not wait longer.

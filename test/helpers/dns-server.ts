@@ -22,6 +22,8 @@ export class DnsServer {
   readonly answers = new Map<string, DnsAnswer>()
   /** The names that were asked for, one entry a question. */
   readonly questions: string[] = []
+  /** Questions that fail, such as `A app.test`, whatever the name has. */
+  readonly failing = new Set<string>()
   readonly #socket = createSocket('udp4')
 
   /** `address:port`. */
@@ -41,7 +43,8 @@ export class DnsServer {
     const type = query.readUInt16BE(end)
     const question = query.subarray(HEADER_BYTES, end + 4)
     this.questions.push(name)
-    const answer = this.answers.get(name) ?? 3
+    const fails = this.failing.has(`${type === TYPE.a ? 'A' : 'AAAA'} ${name}`)
+    const answer = fails ? 2 : this.answers.get(name) ?? 3
     const records = typeof answer === 'number' ? [] : answer.filter(({ address }) => (isIPv6(address) ? TYPE.aaaa : TYPE.a) === type)
     const header = Buffer.alloc(HEADER_BYTES)
     query.copy(header, 0, 0, 2)

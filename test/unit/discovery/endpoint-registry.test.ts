@@ -2,6 +2,8 @@ import t from 'tap'
 import type { RouteConfig, VersionConfig } from '../../../src/config/schema.ts'
 import { endpointKey } from '../../../src/core/endpoint.ts'
 import { EndpointRegistry } from '../../../src/discovery/endpoint-registry.ts'
+import { NameError } from '../../../src/discovery/name-error.ts'
+import type { NameLookup } from '../../../src/discovery/name-lookup.ts'
 import type { KubeApi, KubeCollection } from '../../../src/kube/kube-api.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
@@ -32,7 +34,7 @@ async function settled (): Promise<void> {
 }
 
 /** A registry over an API that lists `items` in every namespace and whose watches say nothing. */
-function registryOf (items: readonly unknown[] = [], { namespace, broken = false }: { readonly namespace?: string, readonly broken?: boolean } = {}) {
+function registryOf (items: readonly unknown[] = [], { namespace, broken = false, lookUp }: { readonly namespace?: string, readonly broken?: boolean, readonly lookUp?: NameLookup } = {}) {
   const told: string[] = []
   const listed: KubeCollection[] = []
   const open = new Set<KubeCollection>()
@@ -55,6 +57,7 @@ function registryOf (items: readonly unknown[] = [], { namespace, broken = false
     random: () => 0,
     namespace,
     allowAddresses: [],
+    ...(lookUp === undefined ? {} : { lookUp }),
     onEndpoints: (route, version, endpoints) => { told.push(`${route}/${version} ${endpoints.map(endpointKey).join()}`) },
     onEndpointChange: (route, version, { set, gone }) => { told.push(`${route}/${version} ${set.map((endpoint) => `+${endpointKey(endpoint)}`).join()} ${gone.map((key) => `-${key}`).join()}`) },
     onSynced: () => { told.push('synced') },
@@ -163,6 +166,28 @@ t.test('refused addresses are in the status', async (t) => {
   registry.update([routeOf('r', kubernetes('stable', 'web'))])
   await settled()
   t.strictSame(registry.statusOf('r', 'stable')?.ignored, [{ address: '127.0.0.1', reason: 'loopback' }])
+  await registry.stop()
+})
+
+t.test('a list that is edited while DNS is down keeps the addresses of the names that stay in it', async (t) => {
+  let isDown = false
+  const { registry, told } = registryOf([], {
+    lookUp: async (name) => {
+      if (isDown) throw new NameError(`the name "${name}" can't be looked up (ETIMEOUT)`, false)
+      return [{ address: '10.0.0.1', family: 'IPv4', ttlS: 10 }]
+    }
+  })
+  registry.update([routeOf('r', fixed('stable', 'app:80'))])
+  await settled()
+  isDown = true
+  registry.update([routeOf('r', fixed('stable', 'app:80', '10.0.0.9:80'))])
+  await settled()
+  t.strictSame(registry.endpointsOf('r', 'stable').map(endpointKey).toSorted(), ['10.0.0.1:80', '10.0.0.9:80'])
+  t.notOk(told.some((line) => line.includes('-10.0.0.1:80')), 'it was never taken away')
+  registry.update([routeOf('r', fixed('stable', '10.0.0.9:80'))])
+  registry.update([routeOf('r', fixed('stable', 'app:80', '10.0.0.9:80'))])
+  await settled()
+  t.strictSame(registry.endpointsOf('r', 'stable').map(endpointKey), ['10.0.0.9:80'], 'a name that was left out is forgotten')
   await registry.stop()
 })
 

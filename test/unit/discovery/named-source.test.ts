@@ -2,8 +2,8 @@ import t from 'tap'
 import { CidrSet } from '../../../src/core/cidr-set.ts'
 import { endpointKey } from '../../../src/core/endpoint.ts'
 import { boundedLookup } from '../../../src/discovery/bounded-lookup.ts'
+import type { NameAddress } from '../../../src/discovery/name-address.ts'
 import { NameError } from '../../../src/discovery/name-error.ts'
-import type { NameAddress } from '../../../src/discovery/name-lookup.ts'
 import { NamedSource } from '../../../src/discovery/named-source.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
@@ -17,7 +17,7 @@ function start (texts: readonly string[], allowed: readonly string[] = []) {
   const told: string[][] = []
   const zone: { answer: (name: string) => readonly NameAddress[] } = { answer: () => [] }
   const source = new NamedSource(texts, {
-    lookUp: async (name) => { asked.push(name); return zone.answer(name) }, clock, random: () => 0, allowed: new CidrSet(allowed)
+    lookUp: async (name) => { asked.push(name); return zone.answer(name) }, clock, random: () => 0, allowed: new CidrSet(allowed), remembered: new Map()
   })
   const settle = async (): Promise<void> => { await new Promise((resolve) => { setImmediate(resolve) }) }
   return {
@@ -118,6 +118,25 @@ t.test('of a name with both families IPv4 is used, IPv6 where there is no other'
   zone.answer = (name) => name === 'both' ? [a('10.0.0.1'), a('fd00::1')] : [a('fd00::2')]
   await begin()
   t.same(told.at(-1), ['10.0.0.1:80', '[fd00::2]:81'])
+})
+
+t.test('an answer about IPv6 alone, while the question about IPv4 fails, does not take the place of what was known', async (t) => {
+  const { source, told, zone, begin, pass } = start(['app:80'])
+  const half = (): never => { throw new NameError('the name "app" can\'t be looked up (ETIMEOUT)', false, [a('fd00::1')]) }
+  zone.answer = () => [a('10.0.0.1')]
+  await begin()
+  zone.answer = half
+  await pass(10_000)
+  t.same(new Set(told.map((endpoints) => endpoints.join())), new Set(['10.0.0.1:80']))
+  t.match(source.status(), { synced: true, lastError: /ETIMEOUT/ })
+  const first = start(['app:80'])
+  first.zone.answer = half
+  await first.begin()
+  t.same(first.told, [['[fd00::1]:80']], 'better than nothing')
+  t.match(first.source.status(), { synced: true, lastError: /ETIMEOUT/ })
+  first.zone.answer = () => [a('10.0.0.1'), a('fd00::1')]
+  await first.pass(1_000)
+  t.same(first.told.at(-1), ['10.0.0.1:80'])
 })
 
 t.test('an answer of thousands of addresses is bounded, and says so', async (t) => {
