@@ -34,6 +34,7 @@ const REFUSED: Readonly<Record<'IPv4' | 'IPv6', readonly RefusedRange[]>> = {
     range('metadata service', 'fd00:ec2::', 64), // AWS: instance metadata (::254) and the credentials of pods (::23)
     range('metadata service', 'fd20:ce::254', 128), // Google Cloud
     range('metadata service', 'fd00:42::42', 128), // Scaleway
+    range('metadata service', 'fd00:c1::a9fe:a9fe', 128), // Oracle Cloud
     range('link-local', 'fe80::', 10),
     range('multicast', 'ff00::', 8)
   ]
