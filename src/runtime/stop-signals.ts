@@ -1,5 +1,6 @@
 /**
- * The signals that ask Weir to stop. SIGTERM comes from an orchestrator, SIGINT from a terminal; a second one insists.
+ * The signals that ask Weir to stop. SIGTERM comes from an orchestrator, SIGQUIT from those that were set up
+ * for nginx, where it is the patient one, SIGINT from a terminal; a second one insists. Unheard, each would end the process at once.
  */
 import type { Clock } from '../core/clock.ts'
 
@@ -13,7 +14,7 @@ export interface StopPatience {
 
 /** Where signals come from: the process. */
 export interface SignalSource {
-  on (signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown
+  on (signal: 'SIGTERM' | 'SIGQUIT' | 'SIGINT', listener: () => void): unknown
 }
 
 /** A Ctrl-C may arrive twice, from the terminal and from a program in between. What comes so soon is the same wish. */
@@ -29,6 +30,7 @@ export class StopSignals implements StopPatience {
   constructor (source: SignalSource, clock: Clock) {
     this.#clock = clock
     source.on('SIGTERM', () => { this.#onSignal(false) })
+    source.on('SIGQUIT', () => { this.#onSignal(false) })
     source.on('SIGINT', () => { this.#onSignal(true) })
   }
 

@@ -30,6 +30,17 @@ t.test('whether a signal has come is known at once', async t => {
   t.equal(signals.wasAsked, true)
 })
 
+t.test('SIGQUIT, by which nginx is stopped patiently, is as patient as SIGTERM', async t => {
+  const { source, clock, signals, seen, happened } = setUp()
+  source.emit('SIGQUIT')
+  t.equal(signals.wasAsked, true)
+  void signals.delay(5_000).then(() => { seen.push('delayed') })
+  clock.advance(4_999)
+  t.same(await happened(), ['asked'])
+  clock.advance(1)
+  t.same(await happened(), ['asked', 'delayed'])
+})
+
 t.test('SIGTERM asks, and the delay takes its time', async t => {
   const { source, clock, signals, seen, happened } = setUp()
   source.emit('SIGTERM')
