@@ -254,7 +254,8 @@ export const ConfigSchema = Type.Object({
     maxConnections: Type.Integer({ minimum: 0, default: 60_000, description: 'Client connections of one worker; more are closed at once. 0 sets no limit.' }),
     maxConnectionsPerListener: Type.Integer({ minimum: 0, default: 0, description: 'Client connections of one listener, over all workers; more are closed at once. 0 sets no limit.' }),
     maxConnectionsPerClient: Type.Integer({ minimum: 0, default: 0, description: 'Connections of one client address (IPv6: one /64), over all workers and listeners; more are closed at once. Trusted proxies are not limited. 0 sets no limit.' }),
-    maxIdleUpstream: Type.Integer({ minimum: 0, maximum: 100_000, default: 256, description: 'Idle connections that one worker keeps to one endpoint.' })
+    maxIdleUpstream: Type.Integer({ minimum: 0, maximum: 100_000, default: 256, description: 'Idle connections that one worker keeps to one endpoint.' }),
+    maxBufferedBytes: Type.Optional(Type.Integer({ minimum: 1_048_576, maximum: 1_099_511_627_776, description: 'Bytes that one worker keeps in buffers for its clients and endpoints. From three quarters of it on, new requests are answered with 503 `memory_exhausted`; beyond it, connections that keep the most are closed. By default it follows from the memory limit of the container (docs/operating.md).' }))
   }, { ...strict, default: {}, description: 'What a client may ask for.' }),
   accessLog: Type.Object({
     mode: Type.Union([Type.Literal('off'), Type.Literal('sampled'), Type.Literal('on')], { default: 'off', description: 'Which requests are logged. `sampled` logs `sampleRate` of them and every failure.' }),

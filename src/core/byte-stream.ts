@@ -30,6 +30,8 @@ export interface ByteStream {
   readonly writeRefused: boolean
   /** Are there bytes that the kernel has not taken yet? */
   readonly writePending: boolean
+  /** Bytes of memory of the stream's own: copies of what waits to be written, and what was read and is not wanted yet. */
+  readonly ownBytes: number
   /** After onEnd: has the peer answered what was written with a reset? No event tells of it. False where it can't be known for sure. */
   isReset (): boolean
   /**

@@ -2,6 +2,15 @@
  * All deadlines of a worker, driven by one coarse tick: setting one is writing a number, and there is no timer per request.
  */
 
+/** What closing a connection would give back. */
+export interface Sheddable {
+  /** Who goes first: those that nobody misses, those that wait for a peer, all others. */
+  readonly rank: 0 | 1 | 2
+  readonly bytes: number
+  /** When something moved last, on the clock's scale. */
+  readonly movedMs: number
+}
+
 /** Something that has at most one deadline at a time. */
 export interface Deadlined {
   /** When onDeadline is due, on the clock's scale in milliseconds; 0 when nothing is. */
@@ -20,6 +29,10 @@ export interface Deadlined {
   look? (): string | undefined
   /** The peer has sent a FIN, behind what has been read. */
   onEndSeen? (): void
+  /** What it would give back if it had to end for want of memory; undefined when that is nothing. */
+  sheddable? (): Sheddable | undefined
+  /** It has to end for want of memory. */
+  shed? (): void
   /** Where the object stands in the list; kept by Deadlines. */
   deadlineIndex: number
 }

@@ -165,6 +165,9 @@ export class TcpStream implements ByteStream, ReadSource {
     return this.#pendingWrites > 0
   }
 
+  /** What waits to be written lies in the caller's buffers. */
+  get ownBytes (): number { return this.#socket.readableLength }
+
   /** A write of nothing: it sends nothing, and fails on a connection that is gone. */
   isReset (): boolean {
     return this.#handle !== undefined && this.#pendingWrites === 0 && this.#handle.writeBuffer(null, NOTHING) !== 0

@@ -171,6 +171,10 @@ export class TlsStream implements ByteStream, ReadSource {
     return !this.#closed && (this.#writing || this.#socket.writableLength > 0)
   }
 
+  get ownBytes (): number {
+    return this.gone ? 0 : this.#unsentBytes + this.#waitingBytes + this.#socket.writableLength + this.#socket.readableLength
+  }
+
   /** Whoever is in between could have made it. */
   isReset (): boolean { return false }
 

@@ -32,6 +32,9 @@ export class LineCollector {
     this.buf = Buffer.allocUnsafeSlow(layout.headroom + FIRST_BYTES + layout.tailroom)
   }
 
+  /** Bytes of memory that it takes. */
+  get memoryBytes (): number { return this.buf.length }
+
   /**
    * Adds a copy of `piece[start, end)`.
    * @returns should a parser look at the bytes now?

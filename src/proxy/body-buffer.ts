@@ -1,16 +1,21 @@
 /**
- * The buffer that a client connection reads a body or a tunnel into. Many slow senders must not hold a large one each: after
- * a small read the next one is into a small buffer, and after one that fills it, into a large one again.
+ * The buffer that a client connection reads a body or a tunnel into. Many slow senders must not hold a large one each: the first
+ * read is into a small buffer, one that fills it is followed by one into a larger buffer, and a small read by one into a small
+ * buffer again. When memory runs short, all of them are small.
  */
 import type { BufferPool } from '../core/buffer-pool.ts'
+import type { ByteBudget } from '../core/byte-budget.ts'
 import type { ReadBuffer } from '../core/byte-stream.ts'
 
 /** Bytes that a read into a small buffer may bring. */
 export const SMALL_READ_BYTES = 4_096
+/** Bytes that a read into a larger one may bring. An endpoint that does not read leaves that much with each of its clients. */
+export const BODY_READ_BYTES = 32_768
 
 export interface BodyBufferPools {
   readonly smallBuffers: BufferPool
-  readonly buffers: BufferPool
+  readonly bodyBuffers: BufferPool
+  readonly budget: Pick<ByteBudget, 'used' | 'largeBelow'>
 }
 
 export class BodyBuffer {
@@ -22,18 +27,24 @@ export class BodyBuffer {
   }
 
   get inUse (): boolean { return this.#current !== null }
+  /** Bytes of memory that it takes. */
+  get memoryBytes (): number { return this.#current === null ? 0 : this.#current.memory.length }
 
-  /** Takes a large buffer: one that is read into already can be left for one that is not shorter only. */
+  /** Takes a small buffer. */
   begin (): ReadBuffer {
-    this.#current = this.#pools.buffers.take()
+    this.#current = this.#pools.smallBuffers.take()
     return this.#current
   }
 
-  /** To be called from within a read of so many bytes, after which the next one may be into any buffer. */
+  /** Takes the buffer that fits after a read of so many bytes. */
   beginWithin (length: number): ReadBuffer {
-    const { smallBuffers, buffers } = this.#pools
-    this.#current = length < SMALL_READ_BYTES ? smallBuffers.take() : buffers.take()
+    this.#current = length < SMALL_READ_BYTES || !this.#roomy ? this.#pools.smallBuffers.take() : this.#pools.bodyBuffers.take()
     return this.#current
+  }
+
+  get #roomy (): boolean {
+    const { used, largeBelow } = this.#pools.budget
+    return used < largeBelow
   }
 
   /**
@@ -44,10 +55,11 @@ export class BodyBuffer {
   fit (length: number, pending: boolean): ReadBuffer | null {
     const before = this.#current
     if (before === null || pending) return null
-    const { smallBuffers, buffers } = this.#pools
+    const { smallBuffers, bodyBuffers } = this.#pools
     const isSmall = isSmallBuffer(before)
-    if (isSmall ? length < SMALL_READ_BYTES : length > SMALL_READ_BYTES) return null
-    this.#current = isSmall ? buffers.take() : smallBuffers.take()
+    const large = this.#roomy && (isSmall ? length >= SMALL_READ_BYTES : length > SMALL_READ_BYTES)
+    if (large !== isSmall) return null
+    this.#current = isSmall ? bodyBuffers.take() : smallBuffers.take()
     this.#give(before)
     return this.#current
   }
@@ -61,7 +73,7 @@ export class BodyBuffer {
 
   #give (buffer: ReadBuffer): void {
     if (isSmallBuffer(buffer)) this.#pools.smallBuffers.give(buffer)
-    else this.#pools.buffers.give(buffer)
+    else this.#pools.bodyBuffers.give(buffer)
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { AfterTurn } from '../core/after-turn.ts'
 import { BufferPool } from '../core/buffer-pool.ts'
+import { ByteBudget } from '../core/byte-budget.ts'
 import { createReadBuffer } from '../core/byte-stream.ts'
 import type { ReadBuffer } from '../core/byte-stream.ts'
 import { CidrSet } from '../core/cidr-set.ts'
@@ -20,13 +21,14 @@ import type { AccessLog } from '../telemetry/access-log.ts'
 import { FIRST_READ_BYTES, READ_BYTES, READ_TAILROOM } from '../upstream/upstream-context.ts'
 import type { UpstreamContext } from '../upstream/upstream-context.ts'
 import { AttemptFailures } from './attempt-failures.ts'
-import { SMALL_READ_BYTES } from './body-buffer.ts'
+import { BODY_READ_BYTES, SMALL_READ_BYTES } from './body-buffer.ts'
 import { HttpDate } from './http-date.ts'
 import { RecentRequests } from './recent-requests.ts'
 import { RequestIds } from './request-ids.ts'
 import { ResponseFields } from './response-fields.ts'
 import type { ResponseFieldPolicy } from './response-fields.ts'
 import type { RouteRuntime } from './route-runtime.ts'
+import { shedMemory } from './shed-memory.ts'
 
 /** The options of the data plane, in the units the code uses; 0 sets no limit. */
 export interface DataPlaneSettings {
@@ -59,13 +61,15 @@ export interface DataPlaneSettings {
     readonly maxConnectionsPerListener: number
     readonly maxConnectionsPerClient: number
     readonly maxIdleUpstream: number
+    /** What the worker may keep for its clients and endpoints. */
+    readonly maxBufferedBytes: number
   }
 }
 
 /** What one read may bring between bodies: what can't be used up at once has to be kept. */
 const SHARED_READ_BYTES = 16_384
-/** Body buffers kept for re-use. */
-const MAX_FREE_BUFFERS = 64
+/** Buffers of each kind kept for re-use: of the large ones, 4 MiB. */
+const MAX_FREE_BUFFERS = 32
 
 /** What a worker gives its data plane. */
 export interface DataPlaneDeps {
@@ -81,10 +85,14 @@ export class DataPlane implements UpstreamContext {
   readonly io: WorkerIo
   readonly deadlines = new Deadlines()
   readonly #afterTurn = new AfterTurn()
+  /** What is kept for clients and endpoints. Beyond its limit it is what takes the most that has to go, when this turn is over. */
+  readonly budget: ByteBudget
   /** Clients that have sent more than one turn serves. */
   readonly turns = new TurnQueue()
   readonly buffers = new BufferPool({ headroom: RESPONSE_HEADROOM + FIRST_READ_BYTES, length: READ_BYTES, tailroom: READ_TAILROOM }, MAX_FREE_BUFFERS)
-  /** For bodies and tunnels that come in small pieces. */
+  /** For bodies of requests, and what clients send through tunnels. */
+  readonly bodyBuffers = new BufferPool({ headroom: RESPONSE_HEADROOM, length: BODY_READ_BYTES, tailroom: READ_TAILROOM }, MAX_FREE_BUFFERS)
+  /** The same, when they come in small pieces. */
   readonly smallBuffers = new BufferPool({ headroom: RESPONSE_HEADROOM, length: SMALL_READ_BYTES, tailroom: READ_TAILROOM }, MAX_FREE_BUFFERS)
   /** Where client connections read when no body is on its way. */
   readonly sharedBuffer: ReadBuffer = createReadBuffer(RESPONSE_HEADROOM, SHARED_READ_BYTES, READ_TAILROOM)
@@ -127,6 +135,7 @@ export class DataPlane implements UpstreamContext {
     this.accessLog = accessLog
     this.date = new HttpDate(clock)
     this.settings = settings
+    this.budget = new ByteBudget(settings.limits.maxBufferedBytes, () => { this.afterReads(() => { shedMemory(this) }) })
     this.trustedProxies = new CidrSet(settings.trustedProxies)
     this.requestHead = new RequestHead(settings.limits)
     this.sentHead = sentHeadFor(settings)
@@ -143,6 +152,7 @@ export class DataPlane implements UpstreamContext {
   /** Puts other options in force; connections meet them with their next request. */
   configure (settings: DataPlaneSettings): void {
     this.settings = settings
+    this.budget.configure(settings.limits.maxBufferedBytes)
     this.trustedProxies = new CidrSet(settings.trustedProxies)
     this.requestHead = new RequestHead(settings.limits)
     this.sentHead = sentHeadFor(settings)

@@ -2,6 +2,7 @@
  * Finds the endpoint for a request, and another one when that fails: version, attempts, failover, hold. One object per client
  * connection, reused for each of its requests. Hot.
  */
+import { ByteAccount } from '../core/byte-account.ts'
 import { proxyErrorRow } from '../core/proxy-error.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import type { RetryBudget } from '../health/retry-budget.ts'
@@ -40,6 +41,7 @@ export class Dispatch implements HeldRequest {
   readonly #attempt: AttemptLease
   /** The request, while it waits for an endpoint. */
   #parked: OutHolder | null = null
+  readonly #account: ByteAccount
   #queue: HoldQueue | null = null
   readonly #trail = new AttemptTrail()
   /** What is left of the time for an answer when an attempt has had its share. */
@@ -53,16 +55,20 @@ export class Dispatch implements HeldRequest {
     this.#plane = plane
     this.#owner = owner
     this.#terms = terms
+    this.#account = new ByteAccount(plane.budget)
     this.#attempt = new AttemptLease(plane.failures)
     this.#logins = logins
   }
 
   get heldBytes (): number { return this.#parked?.outLength ?? 0 }
+  /** Bytes of memory that the request takes on the side of the endpoint, or while it waits for one. */
+  get memoryBytes (): number { return (this.connection?.account.bytes ?? 0) + this.#account.bytes }
   get sinceMs (): number { return this.#owner.startMs }
-  /** Bytes of the request that are worth keeping for another attempt. */
+  /** Bytes of the request that are worth keeping for another attempt: none while memory runs short. */
   get replayBytes (): number {
+    const { used, largeBelow } = this.#plane.budget
     const retries = this.#route?.policy.retries
-    return retries === undefined || (!this.#terms.idempotent && retries.idempotentOnly) ? 0 : retries.bufferBytes
+    return used >= largeBelow || retries === undefined || (!this.#terms.idempotent && retries.idempotentOnly) ? 0 : retries.bufferBytes
   }
 
   /** How long the endpoint may take to answer before another one is asked, if there is any: `timeoutMs` or less. */
@@ -125,6 +131,7 @@ export class Dispatch implements HeldRequest {
       this.#parked = null
       return 'hold_full'
     }
+    this.#account.set(out.out.length)
     this.#countHeld(1)
     const { holdMs } = route.policy
     this.#owner.held(Math.max(1, this.#owner.startMs + holdMs - this.#plane.recentMs))
@@ -283,8 +290,7 @@ export class Dispatch implements HeldRequest {
   /** Sends what lies in `out` on a connection of its own: no other has proved more alive than the one that failed. */
   #send (endpoint: EndpointPool, out: OutHolder): void {
     const connection = endpoint.connect(this.#route?.policy.timeoutsMs.upstreamConnect)
-    connection.out = out.out
-    connection.outLength = out.outLength
+    connection.replaceOut(out.out, out.outLength)
     this.#assign(endpoint, connection)
     this.#owner.redirected()
   }
@@ -346,6 +352,7 @@ export class Dispatch implements HeldRequest {
     this.#countHeld(-1)
     this.#queue?.remove(this)
     this.#parked = null
+    this.#account.set(0)
   }
 
   #countHeld (change: number): void {

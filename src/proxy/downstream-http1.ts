@@ -2,7 +2,7 @@
  * One client connection that speaks HTTP/1.1: bytes → request heads and bodies → exchange, answers in order. Hot.
  */
 import type { ByteStream, ByteStreamHandler } from '../core/byte-stream.ts'
-import type { Deadlined } from '../core/deadlines.ts'
+import type { Deadlined, Sheddable } from '../core/deadlines.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import type { TurnTaker } from '../core/turn-queue.ts'
 import { faultCode, faultText } from '../http1/parse-fault.ts'
@@ -17,7 +17,7 @@ import { Exchange } from './exchange.ts'
 import { count } from './finish.ts'
 import type { Forwarding } from './forwarding.ts'
 import { Linger } from './linger.ts'
-import { PartialHead } from './partial-head.ts'
+import type { PartialHead } from './partial-head.ts'
 import { refuse } from './refused-request.ts'
 
 const PHASE = { head: 0, body: 1, answering: 2, tunnel: 3, lingering: 4, closed: 5 } as const
@@ -31,6 +31,8 @@ const HALF_CLOSED_MS = 2_000
  * that follows an answer which could not say `Connection: close` any more, is answered; only then is the client told.
  */
 const DRAIN_IDLE_MS = 500
+/** What may be left of a connection that had to end for want of memory: its last answer. */
+const SHED_REST_BYTES = 4_096
 
 export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined, TurnTaker {
   deadlineMs = 0
@@ -46,11 +48,11 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   /** Requests so far. */
   #requests = 0
   readonly #reading: ClientReading
-  /** A head that has not come whole yet. */
-  #partial: PartialHead | null = null
   /** It has asked for a turn. */
   #awaitsTurn = false
   #peerEnded = false
+  /** When something of the request or the answer moved last. */
+  #movedMs = 0
   readonly #linger = new Linger()
 
   /** @param admission the connection's place, which is given up when it is gone */
@@ -105,13 +107,15 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     if (bytes === null) return
     this.#onHeadBytes(bytes, 0, bytes.length)
     this.#reading.ahead.done()
+    this.#reading.recharge()
     if (this.#phase !== PHASE.head || !this.#reading.ahead.empty) return
     this.#reading.restart()
     if (this.#peerEnded) this.#close()
   }
 
   #onHeadBytes (buf: Buffer, start: number, end: number): void {
-    if (this.#partial !== null) return this.#onPartialHead(this.#partial, buf, start, end)
+    const { partial } = this.#reading
+    if (partial !== null) return this.#onPartialHead(partial, buf, start, end)
     const head = this.#plane.requestHead
     head.reset(buf, start)
     const outcome = head.parse(end)
@@ -120,18 +124,15 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     else this.#keepPartial(buf, start, end)
   }
 
-  /** The head has not come whole: what there is has to be kept. */
   #keepPartial (buf: Buffer, start: number, end: number): void {
-    this.#partial = new PartialHead(this.#plane.settings.limits, buf, start, end)
+    this.#reading.keepHead(buf, start, end)
     this.waitFor(this.#plane.settings.timeoutsMs.requestHead)
   }
 
   #onPartialHead (partial: PartialHead, buf: Buffer, start: number, end: number): void {
-    const outcome = partial.add(buf, start, end)
-    if (outcome === 0) return
-    this.#partial = null
+    const outcome = this.#reading.addToHead(partial, buf, start, end)
     if (outcome === 1) this.#onHead(partial.head, partial.length)
-    else this.#refuse(faultCode(outcome), faultText(outcome), partial.head)
+    else if (outcome < 0) this.#refuse(faultCode(outcome), faultText(outcome), partial.head)
   }
 
   /** The head is complete; `end` is the end of the bytes that are there. */
@@ -175,7 +176,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     this.#tunnel = tunnel
     this.#phase = PHASE.tunnel
     this.#reading.restart()
-    if (sentAhead !== null) tunnel.onClientBytes(sentAhead)
+    if (sentAhead !== null && !tunnel.onClientBytes(sentAhead)) this.#reading.lend(sentAhead.length)
     if (this.#peerEnded) tunnel.onClientEnd()
   }
 
@@ -194,14 +195,19 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   }
 
   write (bytes: Buffer): boolean {
-    return this.#stream?.write(bytes) ?? true
+    if (this.#stream?.write(bytes) !== false) return true
+    this.#reading.recharge()
+    return false
   }
+
+  owe (bytes: number): void { this.#reading.owe(bytes) }
 
   pauseBody (): void { this.#reading.hold() }
   resumeBody (): void { this.#reading.letGo() }
 
   waitFor (timeoutMs: number): void {
-    this.deadlineMs = this.#plane.recentMs + (this.#mayBeGone() ? Math.min(timeoutMs, HALF_CLOSED_MS) : timeoutMs)
+    this.#movedMs = this.#plane.recentMs
+    this.deadlineMs = this.#movedMs + (this.#mayBeGone() ? Math.min(timeoutMs, HALF_CLOSED_MS) : timeoutMs)
   }
 
   /** As long as a write waits for the client, the client is there. */
@@ -211,6 +217,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
 
   exchangeEnded (keep: boolean): void {
     if (this.#phase === PHASE.closed) return
+    if (this.#reading.lent !== 0) this.#reading.settle()
     if (!keep || this.#exchange.logins.ended) return this.#beginLinger()
     this.#phase = PHASE.head
     if (!this.#reading.ahead.empty) this.#awaitTurn()
@@ -226,11 +233,8 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
 
   /** The answer is out and the connection is not kept: a FIN, and what still comes is read and dropped for a while. */
   #beginLinger (): void {
-    this.#dropRequest()
-    if (this.#peerEnded) {
-      this.#close()
-      return
-    }
+    this.#reading.drop()
+    if (this.#peerEnded) return this.#close()
     this.#phase = PHASE.lingering
     this.#stream?.end()
     this.#goOnReading()
@@ -260,12 +264,6 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   /** The end of the answer may still wait for a slow reader; what comes behind it has so long. */
   #waitForReader (thenMs: number): void {
     this.waitFor(this.#stream?.writePending === true ? this.#plane.settings.timeoutsMs.streamIdle : thenMs)
-  }
-
-  #dropRequest (): void {
-    this.#reading.ahead.drop()
-    this.#partial = null
-    this.#reading.leaveBody()
   }
 
   onEnd (): void {
@@ -304,6 +302,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   }
 
   onDrain (): void {
+    this.#reading.paid()
     this.#exchange.downstreamDrained()
     if (this.#phase === PHASE.tunnel) this.#tunnel?.onClientDrain()
     else if (this.#phase === PHASE.head && !this.#reading.ahead.empty) this.#awaitTurn()
@@ -327,7 +326,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     switch (this.#phase) {
       case PHASE.head:
         if (this.#stream?.writePending === true) this.abort(true)
-        else if (this.#partial !== null) this.#refuse('request_timeout', 'timeouts.requestHead', this.#partial.head)
+        else if (this.#reading.partial !== null) this.#refuse('request_timeout', 'timeouts.requestHead', this.#reading.partial.head)
         else this.#closeIdle()
         return
       case PHASE.tunnel:
@@ -348,6 +347,23 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     this.#destroy()
   }
 
+  sheddable (): Sheddable | undefined {
+    const bytes = this.#reading.account.bytes + this.#exchange.memoryBytes
+    if (bytes === 0) return undefined
+    const stuck = this.#reading.partial !== null || this.#reading.ahead.enough || this.#stream?.writePending === true || this.#exchange.bodyHeld
+    return { rank: stuck ? 1 : 2, bytes, movedMs: this.#movedMs }
+  }
+
+  shed (): void {
+    const { partial } = this.#reading
+    if (this.#exchange.active) this.#exchange.giveUp('memory_exhausted', 'limits.maxBufferedBytes')
+    else if (partial !== null) this.#refuse('memory_exhausted', 'limits.maxBufferedBytes', partial.head)
+    else count(this.#plane.page, CLOSED.memory, 1)
+    // What waits for a client that does not read is given up with the connection only.
+    if (this.#phase === PHASE.closed) return
+    if (this.#phase !== PHASE.lingering || this.#reading.account.bytes > SHED_REST_BYTES) this.abort(true)
+  }
+
   /** The worker is going: an idle connection ends soon, a busy one after its answer, or now when the time is `over`. */
   drain (over: boolean): void {
     if (this.#phase === PHASE.lingering) return over ? this.#destroy() : this.#waitLingering()
@@ -358,7 +374,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
   endIdle (): void { if (this.#isIdle()) this.#close() }
 
   #isIdle (): boolean {
-    return this.#phase === PHASE.head && this.#partial === null && this.#reading.ahead.empty
+    return this.#phase === PHASE.head && this.#reading.partial === null && this.#reading.ahead.empty
   }
 
   #waitIdle (): void {
@@ -375,7 +391,8 @@ export class DownstreamHttp1 implements ByteStreamHandler, Downstream, Deadlined
     this.#phase = PHASE.closed
     this.#tunnel = null
     this.deadlineMs = 0
-    this.#dropRequest()
+    this.#reading.drop()
+    this.#reading.account.close()
     this.#plane.deadlines.remove(this)
     this.#exchange.logins.end()
     this.#admission.close()

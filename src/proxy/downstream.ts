@@ -22,6 +22,8 @@ export interface Downstream {
    * @returns false when they must stay untouched until the exchange is told of the drain
    */
   write (bytes: Buffer): boolean
+  /** So many bytes of memory are kept until the client has taken what was written to it. */
+  owe (bytes: number): void
   /** Stops and resumes the request's body. */
   pauseBody (): void
   resumeBody (): void

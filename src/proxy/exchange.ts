@@ -66,6 +66,8 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     this.#waits = new ExchangeWaits(plane, this.#request, this.#dispatch)
   }
 
+  get memoryBytes (): number { return this.#dispatch.memoryBytes }
+  get bodyHeld (): boolean { return this.#request.held }
   get endpoint (): string { return this.#dispatch.endpointKey }
   get clientIp (): string { return this.#forwarding.clientIp }
   get requestId (): string { return this.#forwarding.requestId }
@@ -184,7 +186,8 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     // RFC 9110 section 15.2: a 1.0 client does not know of interim responses.
     if (this.minor === 0) return
     this.#toldClient = true
-    if (!this.#downstream.write(interimResponse(head))) this.#block()
+    const response = interimResponse(head)
+    if (!this.#downstream.write(response)) this.#block(response.length)
   }
 
   onResponseHead (head: ResponseHead, framing: number): void {
@@ -235,8 +238,9 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     else this.#block()
   }
 
-  /** The endpoint is not read until the client has taken what there is. */
-  #block (): void {
+  /** The endpoint is not read until the client has taken what there is, of which so many bytes lie in no connection's buffer. */
+  #block (owed = 0): void {
+    if (owed > 0) this.#downstream.owe(owed)
     this.#waits.blocked.begin(this.#plane.recentMs)
     this.#waitFor(WAIT.stream)
     this.#dispatch.connection?.pause()
@@ -255,7 +259,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     this.#dispatch.connection = null
     if (connection !== null) {
       // The last piece still lies in the connection's buffer, which the pending write holds on to.
-      if (!taken) connection.abandonBuffer()
+      if (!taken) this.#downstream.owe(connection.abandonBuffer())
       this.logins.keep(connection, this.route, this.version)
       connection.release(this.#request.done)
     }

@@ -16,6 +16,8 @@ export interface OutTarget extends OutHolder {
 
 /** What a request is sent on. */
 export interface RequestTarget extends OutHolder {
+  /** Puts other memory in the place of `out`. */
+  replaceOut (out: Buffer, outLength: number): void
   /** @returns has the kernel taken the bytes, so that their buffer is free? */
   write (bytes: Buffer): boolean
 }

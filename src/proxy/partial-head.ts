@@ -28,6 +28,9 @@ export class PartialHead {
   /** Bytes that are there: the head's, and once it is complete what follows it. */
   get length (): number { return this.#lines.end }
 
+  /** Bytes of memory that it takes. */
+  get memoryBytes (): number { return this.#lines.memoryBytes }
+
   /**
    * Adds bytes and parses on.
    * @returns as RequestHead.parse does

@@ -31,6 +31,7 @@ export class RequestRelay {
   /** The request as it was sent: a second look at it costs another parse, but only errors and the access log look. */
   #sent: Buffer = NO_BYTES
   #sentLength = 0
+  #headLength = 0
 
   get held (): boolean { return this.#held.owed }
 
@@ -89,7 +90,7 @@ export class RequestRelay {
     const trailers = piece.trailers === undefined ? 0 : piece.trailers.length
     target.reserveOut(rewrittenHeadBound(head, additions) + bodyLength + trailers + PIECE_FRAMING_BYTES)
     const { out } = target
-    let pos = rewriteRequestHead(head, additions, out, 0)
+    let pos = this.#headLength = rewriteRequestHead(head, additions, out, 0)
     if (this.#framing === BODY.chunked) {
       pos = appendChunk(piece, out, pos)
     } else if (bodyLength > 0) {
@@ -118,14 +119,26 @@ export class RequestRelay {
   #keep (target: RequestTarget, bytes: Buffer, replayBytes: number): void {
     const length = target.outLength + bytes.length
     this.whole = length <= replayBytes
-    if (!this.whole) return
+    if (!this.whole) return this.#keepHeadOnly(target)
     if (target.out.length < length) {
       const larger = Buffer.allocUnsafeSlow(Math.min(length * 2, Math.max(length, replayBytes)))
       target.out.copy(larger, 0, 0, target.outLength)
-      target.out = this.#sent = larger
+      this.#sent = larger
+      target.replaceOut(larger, target.outLength)
     }
     bytes.copy(target.out, target.outLength)
     target.outLength = length
+  }
+
+  /** It is not repeated any more: of what was sent, only the head is looked at again. */
+  #keepHeadOnly (target: RequestTarget): void {
+    const length = this.#headLength
+    if (target.out.length < 2 * length) return
+    const head = Buffer.allocUnsafeSlow(length)
+    target.out.copy(head, 0, 0, length)
+    this.#sent = head
+    this.#sentLength = length
+    target.replaceOut(head, length)
   }
 
   /** What it means that the next piece has not come in time: the code, and the option that says so. */

@@ -30,6 +30,7 @@ import { ThrottledLogger } from '../telemetry/throttled-logger.ts'
 import { AdminPorts } from './admin-ports.ts'
 import { AuthorityFiles } from './authority-files.ts'
 import type { CertificateStore } from './certificate-store.ts'
+import { bufferShare, bufferWarning, memoryFacts } from './buffer-share.ts'
 import { createDiscovery } from './create-discovery.ts'
 import { createProber } from './create-prober.ts'
 import { dataPlaneOptions, routeSpecs } from './data-plane-options.ts'
@@ -121,6 +122,8 @@ export class ControlPlane {
     const count = sharing ? wanted : 1
     const shortage = openFilesWarning({ maxConnections: config.limits.maxConnections, workers: count }, openFilesLimit())
     if (shortage !== undefined) log.warn('there are not enough descriptors for the connections that limits.maxConnections allows', shortage)
+    const shortOfMemory = bufferWarning(this.#bufferBytes(config, count), memoryFacts(), count)
+    if (shortOfMemory !== undefined) log.warn('the workers may keep more for slow clients than the memory limit leaves', shortOfMemory)
     return new WorkerPool({
       clock,
       log: this.#throttled,
@@ -130,7 +133,12 @@ export class ControlPlane {
       health: this.#health,
       onRestart: () => { this.#metrics.workerRestarted() },
       onIo: mode => { this.#metrics.ioDecided(mode) }
-    }, { count, listeners: config.listeners, reusePort: count > 1, io: config.io }, dataPlaneOptions(config))
+    }, { count, listeners: config.listeners, reusePort: count > 1, io: config.io }, dataPlaneOptions(config, this.#bufferBytes(config, count)))
+  }
+
+  /** What each of so many workers may keep for its clients and endpoints. */
+  #bufferBytes ({ limits }: Config, workers: number): number {
+    return limits.maxBufferedBytes ?? bufferShare(memoryFacts(), workers)
   }
 
   #createDiscovery (config: Config): EndpointRegistry {
@@ -186,6 +194,7 @@ export class ControlPlane {
     log.info('weir is running', {
       version: packageVersion(),
       workers: this.#pool.workerCount,
+      maxBufferedBytes: this.#bufferBytes(config, this.#pool.workerCount),
       listeners: config.listeners.map(({ address, port }) => `${address}:${port}`).join(' '),
       admin: `${config.admin.address}:${config.admin.port}`,
       ...(config.admin.probes === undefined ? {} : { probes: `${config.admin.probes.address}:${config.admin.probes.port}` })
@@ -223,7 +232,7 @@ export class ControlPlane {
 
   #sendRoutes (config: Config): void {
     const specs = routeSpecs(config, (route, version) => this.#book.slotFor(route, version), file => this.#authorities.of(file))
-    this.#pool.sendRoutes(dataPlaneOptions(config), specs)
+    this.#pool.sendRoutes(dataPlaneOptions(config, this.#bufferBytes(config, this.#pool.workerCount)), specs)
     this.#prober.configure(config.routes, specs)
   }
 

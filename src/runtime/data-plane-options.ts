@@ -7,8 +7,11 @@ import type { DataPlaneOptions, RouteSpec } from '../snapshot/messages.ts'
 import type { Authorities, UpstreamTls } from '../upstream/transport.ts'
 import { routePolicy } from './route-policy.ts'
 
-/** What a worker has to know besides its routes. */
-export function dataPlaneOptions (config: Config): DataPlaneOptions {
+/**
+ * What a worker has to know besides its routes.
+ * @param maxBufferedBytes what it may keep for its clients and endpoints
+ */
+export function dataPlaneOptions (config: Config, maxBufferedBytes: number): DataPlaneOptions {
   const { timeouts, limits, accessLog } = config
   return {
     trustedProxies: config.clientIp.trustedProxies,
@@ -26,7 +29,7 @@ export function dataPlaneOptions (config: Config): DataPlaneOptions {
       tunnelGrace: parseDurationMs(config.drain.tunnels),
       streamIdle: parseDurationMs(timeouts.streamIdle)
     },
-    limits,
+    limits: { ...limits, maxBufferedBytes },
     accessLog: { mode: accessLog.mode, sampleRate: accessLog.sampleRate }
   }
 }

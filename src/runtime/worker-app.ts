@@ -12,6 +12,7 @@ import { ConnectionLedger } from '../proxy/connection-ledger.ts'
 import { DataPlane } from '../proxy/data-plane.ts'
 import { explainChoice } from '../proxy/explain-choice.ts'
 import { Listener } from '../proxy/listener.ts'
+import { MemoryWatch } from '../proxy/memory-watch.ts'
 import { PausedLook } from '../proxy/paused-look.ts'
 import { listenerSettings } from '../proxy/listener-settings.ts'
 import { recallRequest } from '../proxy/recall-request.ts'
@@ -48,6 +49,7 @@ export class WorkerApp {
   readonly #routes: WorkerRoutes
   readonly #tls: WorkerTls
   readonly #paused: PausedLook
+  readonly #memory: MemoryWatch
   readonly #lag = new LoopLag(TICK_MS)
   readonly #listeners: Listener[] = []
   #opening: Promise<void> = Promise.resolve()
@@ -82,6 +84,7 @@ export class WorkerApp {
       this.#send({ type: 'log', level: 'error', message: 'a defect of Weir made a request fail; please report it', fields: { stack: error instanceof Error ? error.stack ?? error.message : String(error) } })
     }
     this.#paused = new PausedLook(clock)
+    this.#memory = new MemoryWatch(this.#plane)
     this.#pools = new EndpointPools(this.#plane)
     this.#tls = new WorkerTls(this.#plane)
     this.#routes = new WorkerRoutes(this.#plane, this.#pools, random)
@@ -163,6 +166,8 @@ export class WorkerApp {
     this.#routes.tick(nowMs)
     for (const news of this.#routes.healthNews()) this.#send(news)
     for (const failure of this.#plane.failures.take()) this.#send({ type: 'log', level: 'warn', message: 'requests to an endpoint fail', fields: { ...failure } })
+    const shortage = this.#memory.tick(nowMs)
+    if (shortage !== undefined) this.#send({ type: 'log', level: 'warn', message: 'slow clients and endpoints take all the memory that there is for them', fields: shortage })
     this.#plane.accessLog.flush()
     this.#lag.tick(nowMs)
     this.#page[WORKER.loopLagS] = this.#lag.lagS

@@ -68,7 +68,7 @@ export const REFUSAL_REASONS = ['worker_limit', 'listener_limit', 'client_limit'
 export type RefusalReason = typeof REFUSAL_REASONS[number]
 
 /** Why Weir closes a client connection that is between requests, or has not come to its first one. */
-export const CLOSE_REASONS = ['first_byte_timeout', 'keep_alive_timeout', 'max_requests', 'proxy_header', 'tls_handshake', 'login_ended'] as const
+export const CLOSE_REASONS = ['first_byte_timeout', 'keep_alive_timeout', 'max_requests', 'proxy_header', 'tls_handshake', 'login_ended', 'memory'] as const
 export type CloseReason = typeof CLOSE_REASONS[number]
 
 const UNROUTED = 16 + REFUSAL_REASONS.length + CLOSE_REASONS.length
@@ -95,6 +95,12 @@ export const WORKER = {
   tlsHandshakes: 8,
   /** Those among them that resumed a session. */
   tlsResumed: 9,
+  /** Bytes that are kept for clients and endpoints now, and that may be. */
+  bufferedBytes: 10,
+  bufferedBytesLimit: 11,
+  /** Requests that were refused, and connections that were closed, because that was too much. */
+  shedRequests: 12,
+  shedConnections: 13,
   /** Client connections refused, in the order of REFUSAL_REASONS. */
   connectionsRefused: 16,
   /** Client connections closed by Weir, in the order of CLOSE_REASONS. */

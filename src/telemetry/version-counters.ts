@@ -44,6 +44,10 @@ export function workerCounters (page: Float64Array) {
     connectionsOpen: page[WORKER.connectionsOpen] ?? 0,
     tlsHandshakes: page[WORKER.tlsHandshakes] ?? 0,
     tlsResumed: page[WORKER.tlsResumed] ?? 0,
+    bufferedBytes: page[WORKER.bufferedBytes] ?? 0,
+    bufferedBytesLimit: page[WORKER.bufferedBytesLimit] ?? 0,
+    shedRequests: page[WORKER.shedRequests] ?? 0,
+    shedConnections: page[WORKER.shedConnections] ?? 0,
     /** In the order of REFUSAL_REASONS. */
     connectionsRefused: range(page, WORKER.connectionsRefused, REFUSAL_REASONS.length),
     /** In the order of CLOSE_REASONS. */

@@ -24,7 +24,11 @@ const PER_WORKER: ReadonlyArray<readonly [MetricName, (counters: WorkerCounters)
   ['weir_tls_handshakes_total', (counters) => counters.tlsHandshakes],
   ['weir_tls_resumptions_total', (counters) => counters.tlsResumed],
   ['weir_upstream_connections_open', (counters) => counters.upstreamOpen],
-  ['weir_upstream_connections_idle', (counters) => counters.upstreamIdle]
+  ['weir_upstream_connections_idle', (counters) => counters.upstreamIdle],
+  ['weir_buffered_bytes', (counters) => counters.bufferedBytes],
+  ['weir_buffered_bytes_limit', (counters) => counters.bufferedBytesLimit],
+  ['weir_memory_refused_requests_total', (counters) => counters.shedRequests],
+  ['weir_memory_closed_connections_total', (counters) => counters.shedConnections]
 ]
 
 const BY_REASON: ReadonlyArray<readonly [MetricName, readonly string[], (counters: WorkerCounters) => readonly number[]]> = [

@@ -27,6 +27,9 @@ export class PartialResponse {
   /** Behind the last byte that has come: of the head, and once it is complete of what follows it. */
   get end (): number { return this.#lines.end }
 
+  /** Bytes of memory that it takes. */
+  get memoryBytes (): number { return this.#lines.memoryBytes }
+
   /**
    * Adds bytes, which are copied, and parses on.
    * @returns as ResponseHead.parseOn does

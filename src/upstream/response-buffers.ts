@@ -4,25 +4,33 @@
  */
 import { createReadBuffer } from '../core/byte-stream.ts'
 import type { BufferPool } from '../core/buffer-pool.ts'
+import type { ByteBudget } from '../core/byte-budget.ts'
 import type { ReadBuffer } from '../core/byte-stream.ts'
 import { RESPONSE_HEADROOM } from '../http1/response-additions.ts'
 import { FIRST_READ_BYTES, READ_TAILROOM } from './upstream-context.ts'
 
 export class ResponseBuffers {
   readonly #pool: BufferPool
+  readonly #budget: ByteBudget
   #small: ReadBuffer
   #large: ReadBuffer | null = null
   /** Bytes that lie before the window of the large buffer and wait for the next read, to be handled with it. */
   #held = 0
 
-  constructor (pool: BufferPool) {
+  constructor (pool: BufferPool, budget: ByteBudget) {
     this.#pool = pool
+    this.#budget = budget
     this.#small = createSmallBuffer()
   }
 
   get current (): ReadBuffer { return this.#large ?? this.#small }
-  get isLarge (): boolean { return this.#large !== null }
+  /** May it be a large one? Not while memory runs short. */
+  get mayGrow (): boolean { return this.#large === null && this.#budget.used < this.#budget.largeBelow }
+  /** Is it a large one, while memory runs short? */
+  get tooLarge (): boolean { return this.#large !== null && this.#budget.used >= this.#budget.largeBelow }
   get held (): number { return this.#held }
+  /** Bytes of memory that they take. */
+  get memoryBytes (): number { return this.#small.memory.length + (this.#large === null ? 0 : this.#large.memory.length) }
 
   /** Borrows a large buffer. */
   enlarge (): ReadBuffer {
@@ -54,7 +62,7 @@ export class ResponseBuffers {
     return this.#small
   }
 
-  /** Leaves the buffer that was read into last to a write that still needs it. */
+  /** Leaves the buffer that was read into last, `current`, to a write that still needs it. */
   abandon (): ReadBuffer {
     if (this.#large === null) this.#small = createSmallBuffer()
     this.#large = null

@@ -2,15 +2,16 @@
  * One HTTP/1.1 connection to an endpoint: takes requests one after the other, parses responses, and ends itself as soon as
  * anything on it can't be trusted. Hot.
  */
-import type { ByteStream, ByteStreamHandler } from '../core/byte-stream.ts'
+import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../core/byte-stream.ts'
 import type { TimerHandle } from '../core/clock.ts'
-import type { Deadlined } from '../core/deadlines.ts'
+import type { Deadlined, Sheddable } from '../core/deadlines.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import { faultText, FAULT } from '../http1/parse-fault.ts'
 import { BODY } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { acceptedUpgrade } from '../http1/upgrade.ts'
 import { awaitReset } from './await-reset.ts'
+import { ConnectionFacts, MAX_KEPT_OUT_BYTES } from './connection-facts.ts'
 import type { ConnectionHome } from './connection-home.ts'
 import { LOGIN } from './login.ts'
 import { PartialResponse } from './partial-response.ts'
@@ -24,30 +25,12 @@ import type { UpstreamContext } from './upstream-context.ts'
 const PHASE = { connecting: 0, idle: 1, head: 2, body: 3, tunnel: 4, closed: 5 } as const
 const MAX_INTERIM = 32
 const NO_TERMS: RequestTerms = { idempotent: true, toHead: false, offered: '', logsIn: false }
-const FIRST_OUT_BYTES = 2_048
-/** An idle connection does not keep the memory of a large request. */
-const MAX_KEPT_OUT_BYTES = 16_384
 
-export class UpstreamConnection implements ByteStreamHandler, Deadlined {
+export class UpstreamConnection extends ConnectionFacts implements ByteStreamHandler, Deadlined {
   deadlineMs = 0
   deadlineIndex = -1
   /** Where it rests between requests: at its endpoint's pool, or with the client that has logged in on it. */
   endpoint: ConnectionHome<UpstreamConnection>
-  /** Requests answered so far: more than 0 means that the connection is a kept-alive one. */
-  served = 0
-  /** The request being sent: its head and what came with it. Kept until the response has begun, so that it can be sent again. */
-  out: Buffer
-  outLength = 0
-  /** Something of the current request has been handed to the system. */
-  sent = false
-  /** The endpoint has sent a FIN. */
-  ended = false
-  /** When the connection was opened, and how long that took; -1 until it is open. */
-  connectMs = -1
-  /** Whether somebody may be logged in on the connection: one of LOGIN. */
-  login: number = LOGIN.none
-  /** The latest answer allows another request. */
-  keep = true
   readonly #context: UpstreamContext
   readonly #stream: ByteStream
   readonly #buffers: ResponseBuffers
@@ -70,10 +53,11 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   #idleMs = 0
 
   constructor (endpoint: ConnectionHome<UpstreamConnection>, context: UpstreamContext, connectMs = context.timeoutsMs.upstreamConnect) {
+    super(context.budget)
     this.endpoint = endpoint
     this.#context = context
-    this.out = Buffer.allocUnsafeSlow(FIRST_OUT_BYTES)
-    this.#buffers = new ResponseBuffers(context.buffers)
+    this.#buffers = new ResponseBuffers(context.buffers, context.budget)
+    this.recharge()
     this.#startedMs = context.clock.nowMs()
     this.deadlineMs = this.#startedMs + connectMs
     context.deadlines.add(this)
@@ -100,10 +84,8 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     }
   }
 
-  /** Makes `out` at least so large, keeping nothing. */
-  reserveOut (bytes: number): void {
-    if (this.out.length < bytes) this.out = Buffer.allocUnsafeSlow(Math.max(bytes, this.out.length * 2))
-    this.outLength = 0
+  protected get otherBytes (): number {
+    return this.#buffers.memoryBytes + (this.#partial?.memoryBytes ?? 0)
   }
 
   /** Writes what lies in `out`; false while the kernel has not taken all of it. */
@@ -140,14 +122,16 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
   /** Sends a FIN after what has been written; the endpoint may still send. */
   end (): void { this.#stream.end() }
 
-  /** The buffer that was read into last still belongs to a pending write: it is left to it. Call from within onResponseBody. */
-  abandonBuffer (): void {
-    if (!this.#inRead) {
-      // The stream can change buffers during a read only: without one, the connection is not used again.
-      this.keep = false
-      return
-    }
-    this.#stream.readInto(this.#buffers.abandon())
+  /**
+   * The buffer that was read into last still belongs to a pending write: it is left to it. Call from within onResponseBody.
+   * @returns the bytes of memory that are left
+   */
+  abandonBuffer (): number {
+    const { length } = this.#buffers.current.memory
+    // The stream can change buffers during a read only: without one, the connection is not used again.
+    if (!this.#inRead) this.keep = false
+    else this.#readInto(this.#buffers.abandon())
+    return length
   }
 
   #onConnected (): void {
@@ -165,13 +149,15 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
 
   onBytes (buf: Buffer, start: number, end: number): void {
     this.#sawBytes = true
-    if (end - start === FIRST_READ_BYTES && this.#phase === PHASE.head && !this.#buffers.isLarge && this.#partial === null) {
+    if (end - start === FIRST_READ_BYTES && this.#phase === PHASE.head && this.#buffers.mayGrow && this.#partial === null) {
       this.#hold(buf, start, end)
       return
     }
     const from = start - this.#buffers.takeHeld()
     this.#inRead = true
     this.#onRead(buf, from, end)
+    // Of interim responses, and of a head in part, there are copies.
+    if (this.#phase === PHASE.head || ((this.#phase === PHASE.body || this.#phase === PHASE.tunnel) && !this.#paused && this.#buffers.tooLarge)) this.#returnLarge()
     this.#inRead = false
   }
 
@@ -180,7 +166,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
    * is there already waits in the room before it. Head and body then leave in one write.
    */
   #hold (buf: Buffer, start: number, end: number): void {
-    this.#stream.readInto(this.#buffers.hold(buf, start, end))
+    this.#readInto(this.#buffers.hold(buf, start, end))
     this.#context.afterReads(this.#flushHeld)
   }
 
@@ -216,9 +202,11 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     if (outcome < 0) return this.#fail('upstream_malformed', faultText(outcome))
     if (outcome > 0) {
       this.#partial = null
+      if (partial !== null) this.recharge()
       return this.#beginBody(head, to)
     }
     this.#partial = partial ?? (head.start === to ? null : new PartialResponse(head, to))
+    this.recharge()
   }
 
   #upgrade (head: ResponseHead, to: number): void {
@@ -239,7 +227,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     if (!this.#inRead || this.#phase !== PHASE.tunnel) return
     // A large buffer is for large messages: a tunnel that is idle most of the time does not keep one.
     if (end - start < FIRST_READ_BYTES && !this.#paused) this.#returnLarge()
-    else if (end - start >= FIRST_READ_BYTES && !this.#buffers.isLarge) this.#stream.readInto(this.#buffers.enlarge())
+    else if (end - start >= FIRST_READ_BYTES && this.#buffers.mayGrow) this.#readInto(this.#buffers.enlarge())
   }
 
   #beginBody (head: ResponseHead, to: number): void {
@@ -287,14 +275,19 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     this.deadlineMs = this.#context.recentMs + this.#idleMs
     if (!requestComplete || !this.keep || this.#phase !== PHASE.idle || this.#stream.writePending || !this.endpoint.park(this)) return this.destroy()
     this.#returnLarge()
-    if (this.out.length > MAX_KEPT_OUT_BYTES) this.out = Buffer.allocUnsafeSlow(FIRST_OUT_BYTES)
+    if (this.out.length > MAX_KEPT_OUT_BYTES) this.dropOut()
     this.#stream.resume()
   }
 
   /** Gives the large buffer back. Only a read in progress can change buffers; otherwise it is kept for the next response. */
   #returnLarge (): void {
     const small = this.#inRead ? this.#buffers.shrink() : null
-    if (small !== null) this.#stream.readInto(small)
+    if (small !== null) this.#readInto(small)
+  }
+
+  #readInto (buffer: ReadBuffer): void {
+    this.#stream.readInto(buffer)
+    this.recharge()
   }
 
   onEnd (): void {
@@ -348,6 +341,12 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     else this.destroy()
   }
 
+  sheddable (): Sheddable | undefined {
+    return this.#phase === PHASE.idle && this.#sink === null ? { rank: 0, bytes: this.account.bytes, movedMs: 0 } : undefined
+  }
+
+  shed (): void { this.destroy() }
+
   /** The connection ended before it should have. */
   #lost (reason = 'closed by the endpoint'): void {
     if (this.#phase === PHASE.connecting) this.#fail(this.endpoint.dialer.failed(reason), reason)
@@ -394,6 +393,7 @@ export class UpstreamConnection implements ByteStreamHandler, Deadlined {
     this.deadlineMs = 0
     this.#context.deadlines.remove(this)
     this.#doubt?.cancel()
+    this.account.close()
     this.endpoint.closed()
     this.#stream.destroy()
   }

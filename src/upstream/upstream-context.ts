@@ -2,6 +2,7 @@
  * What all upstream connections of a worker share.
  */
 import type { BufferPool } from '../core/buffer-pool.ts'
+import type { ByteBudget } from '../core/byte-budget.ts'
 import type { Deadlines } from '../core/deadlines.ts'
 import type { StreamIo } from '../core/worker-io.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
@@ -40,6 +41,8 @@ export interface UpstreamContext extends AfterReads {
   readonly deadlines: Deadlines
   /** Large buffers: READ_BYTES with room for the head and a first read before them. */
   readonly buffers: BufferPool
+  /** What the worker keeps for clients and endpoints. */
+  readonly budget: ByteBudget
   /** The worker page of the shared counters. */
   readonly page: Float64Array
   /** Parsed heads are consumed at once, so one object serves all connections. */

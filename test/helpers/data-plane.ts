@@ -9,6 +9,7 @@ import { ConnectionLedger, createLedgerMemory } from '../../src/proxy/connection
 import { DataPlane, type DataPlaneSettings } from '../../src/proxy/data-plane.ts'
 import { Listener } from '../../src/proxy/listener.ts'
 import { listenerSettings, type ListenerSettings } from '../../src/proxy/listener-settings.ts'
+import { MemoryWatch } from '../../src/proxy/memory-watch.ts'
 import { PausedLook } from '../../src/proxy/paused-look.ts'
 import type { TlsMaterial } from '../../src/proxy/tls-material.ts'
 import { TlsTerminator } from '../../src/proxy/tls-terminator.ts'
@@ -90,6 +91,7 @@ export function planeOptions (options: BenchOptions = {}): DataPlaneOptions {
       maxConnectionsPerListener: 0,
       maxConnectionsPerClient: 0,
       maxIdleUpstream: 256,
+      maxBufferedBytes: 268_435_456,
       ...options.limits
     },
     accessLog: options.accessLog ?? { mode: 'off', sampleRate: 0 }
@@ -110,6 +112,7 @@ export class ProxyBench {
   readonly terminator: TlsTerminator | undefined
   readonly #listener: Listener
   readonly #paused: PausedLook
+  readonly #memory: MemoryWatch
   /** After drain(): nobody can connect any more. */
   listenerClosed: Promise<void> = Promise.resolve()
   readonly #slots = new Map<string, number>()
@@ -130,6 +133,7 @@ export class ProxyBench {
     })
     this.plane = new DataPlane({ clock, page: this.page, accessLog, io: workerIo() }, settings)
     this.#paused = new PausedLook(clock)
+    this.#memory = new MemoryWatch(this.plane)
     this.pools = new KnownPools(this.plane)
     this.routes = new WorkerRoutes(this.plane, this.pools, new Random(7))
     this.#settings = listenerSettings({ name: 'test', ...options.listener }, 0)
@@ -145,6 +149,7 @@ export class ProxyBench {
       bench.plane.deadlines.sweep(bench.plane.readClock())
       bench.#paused.tick(bench.plane.recentMs, () => bench.plane.deadlines.snapshot())
       bench.routes.tick(bench.plane.recentMs)
+      bench.#memory.tick(bench.plane.recentMs)
       bench.plane.accessLog.flush()
       bench.#ticks++
     }, TICK_MS)
@@ -280,6 +285,7 @@ export class ProxyBench {
       upstreamOpen: page[WORKER.upstreamOpen] ?? NaN,
       upstreamIdle: page[WORKER.upstreamIdle] ?? NaN,
       deadlines: plane.deadlines.size,
+      bufferedBytes: plane.budget.used,
       endpointsInFlight: [...this.pools.known].reduce((sum, { inFlight, trials }) => sum + Math.abs(inFlight) + Math.abs(trials), 0),
       versionsInFlight: [...this.#slots.values()].reduce((sum, slot) => sum + Math.abs(versionCounters(slotView(this.segments, slot)).inFlight), 0)
     }
@@ -299,7 +305,7 @@ export class ProxyBench {
   /** Ends everything and sees to it that nothing is left. */
   async close (t: Test): Promise<void> {
     await this.end()
-    t.strictSame(this.left(), { inFlight: 0, connectionsOpen: 0, connectionsOfListener: 0, upstreamOpen: 0, upstreamIdle: 0, deadlines: 0, endpointsInFlight: 0, versionsInFlight: 0 }, 'nothing is left')
+    t.strictSame(this.left(), { inFlight: 0, connectionsOpen: 0, connectionsOfListener: 0, upstreamOpen: 0, upstreamIdle: 0, deadlines: 0, bufferedBytes: 0, endpointsInFlight: 0, versionsInFlight: 0 }, 'nothing is left')
   }
 }
 

@@ -12,6 +12,8 @@ export class HeldStream implements ByteStream {
   ended = false
   gone: 'destroyed' | 'reset' | undefined
   #held: Buffer[] = []
+  #unread = Buffer.alloc(0)
+  #delivering = false
   #handler: ByteStreamHandler | undefined
   #buffer: ReadBuffer
 
@@ -28,6 +30,7 @@ export class HeldStream implements ByteStream {
     return false
   }
 
+  readonly ownBytes = 0
   get writePending (): boolean { return this.#held.length > 0 }
   get heldBytes (): number { return this.#held.reduce((sum, { length }) => sum + length, 0) }
 
@@ -38,11 +41,22 @@ export class HeldStream implements ByteStream {
     this.#handler?.onDrain()
   }
 
-  /** Bytes come in, into the buffer that the reader has given; the caller looks at `paused` first. */
+  /** Bytes come in, into the buffer that the reader has given, in as many reads as it takes; while it is paused the rest waits. */
   receive (bytes: Buffer): void {
-    const { memory, window, offset } = this.#buffer
-    bytes.copy(window)
-    this.#handler?.onBytes(memory, offset, offset + bytes.length)
+    this.#unread = Buffer.concat([this.#unread, bytes])
+    this.#deliver()
+  }
+
+  #deliver (): void {
+    if (this.#delivering) return
+    this.#delivering = true
+    while (!this.paused && this.gone === undefined && this.#unread.length > 0) {
+      const { memory, window, offset } = this.#buffer
+      const length = this.#unread.copy(window)
+      this.#unread = this.#unread.subarray(length)
+      this.#handler?.onBytes(memory, offset, offset + length)
+    }
+    this.#delivering = false
   }
 
   isReset (): boolean { return false }
@@ -50,7 +64,11 @@ export class HeldStream implements ByteStream {
 
   readInto (buffer: ReadBuffer): void { this.#buffer = buffer }
   pause (): void { this.paused = true }
-  resume (): void { this.paused = false }
+  resume (): void {
+    this.paused = false
+    this.#deliver()
+  }
+
   end (): void { this.ended = true }
   destroy (): void { this.gone ??= 'destroyed' }
   reset (): void { this.gone ??= 'reset' }

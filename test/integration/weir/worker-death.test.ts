@@ -21,7 +21,7 @@ t.test('one of two workers is killed under open connections', async t => {
   const port = await freePort()
   const text = JSON.stringify({ listeners: [{ name: 'web', address: '127.0.0.1', port }], routes: [{ name: 'hello', versions: [{ name: 'v1', weight: 1, endpoints: { static: [hello.endpoint] } }] }] })
   const { config } = await loadConfig({ file: `${t.testdir({ 'weir.yaml': text })}/weir.yaml`, env: {}, args: [] })
-  const running = new ThreadPool({ count: 2, listeners: config.listeners, reusePort: true }, dataPlaneOptions(config))
+  const running = new ThreadPool({ count: 2, listeners: config.listeners, reusePort: true }, dataPlaneOptions(config, 268_435_456))
   const { pool, book, threads } = running
   t.teardown(async () => { await pool.stop() })
   const published = async (epoch: number) => await pool.publish({ route: 'hello', epoch, weights: { v1: 1 } }, 10_000)
@@ -29,7 +29,7 @@ t.test('one of two workers is killed under open connections', async t => {
   pool.start()
   pool.sendEndpoints('hello', 'v1', [{ address: '127.0.0.1', port: hello.port, ready: true, serving: true, terminating: false }])
   t.match(await published(1), { workers: 2, applied: 2 })
-  pool.sendRoutes(dataPlaneOptions(config), routeSpecs(config, (route, version) => book.slotFor(route, version), file => ({ digest: file, pem: '' })))
+  pool.sendRoutes(dataPlaneOptions(config, 268_435_456), routeSpecs(config, (route, version) => book.slotFor(route, version), file => ({ digest: file, pem: '' })))
   await pool.listen()
 
   const clients = await connectMany(port)

@@ -25,16 +25,17 @@ class WatchedPool extends BufferPool {
   }
 }
 
-function setUp (): { readonly pools: { readonly smallBuffers: WatchedPool, readonly buffers: WatchedPool }, readonly body: BodyBuffer, readonly out: () => readonly [small: number, large: number] } {
-  const pools = { smallBuffers: new WatchedPool(SMALL_READ_BYTES), buffers: new WatchedPool(LARGE_BYTES) }
-  return { pools, body: new BodyBuffer(pools), out: () => [pools.smallBuffers.out.size, pools.buffers.out.size] }
+function setUp (): { readonly pools: { readonly smallBuffers: WatchedPool, readonly bodyBuffers: WatchedPool, budget: { used: number, largeBelow: number } }, readonly body: BodyBuffer, readonly out: () => readonly [small: number, large: number] } {
+  const pools = { smallBuffers: new WatchedPool(SMALL_READ_BYTES), bodyBuffers: new WatchedPool(LARGE_BYTES), budget: { used: 0, largeBelow: 1 } }
+  return { pools, body: new BodyBuffer(pools), out: () => [pools.smallBuffers.out.size, pools.bodyBuffers.out.size] }
 }
 
-t.test('a body begins in a large buffer, and gives it back at its end', async t => {
+t.test('a body begins in a small buffer, and gives it back at its end', async t => {
   const { body, out } = setUp()
   t.equal(body.inUse, false)
-  t.equal(body.begin().window.length, LARGE_BYTES)
-  t.same([body.inUse, out()], [true, [0, 1]])
+  t.equal(body.begin().window.length, SMALL_READ_BYTES)
+  t.same([body.inUse, out()], [true, [1, 0]])
+  t.ok(body.memoryBytes < 2 * SMALL_READ_BYTES)
   body.end(false)
   t.same([body.inUse, out()], [false, [0, 0]])
 })
@@ -42,6 +43,8 @@ t.test('a body begins in a large buffer, and gives it back at its end', async t 
 t.test('small reads lead to a small buffer, and one that fills it to a large one again', async t => {
   const { body, out } = setUp()
   body.begin()
+  t.equal(body.fit(SMALL_READ_BYTES, false)?.window.length, LARGE_BYTES)
+  t.ok(body.memoryBytes > LARGE_BYTES)
   t.equal(body.fit(SMALL_READ_BYTES + 1, false), null, 'a read that a small one could not bring')
   t.equal(body.fit(1, false)?.window.length, SMALL_READ_BYTES)
   t.same(out(), [1, 0])
@@ -67,7 +70,23 @@ t.test('a buffer that a write holds on to is neither changed nor given back', as
   body.begin()
   t.equal(body.fit(1, true), null)
   body.end(true)
-  t.same([body.inUse, out()], [false, [0, 1]], 'it is left to the write')
+  t.same([body.inUse, out()], [false, [1, 0]], 'it is left to the write')
+})
+
+t.test('while memory runs short all buffers are small', async t => {
+  const { pools, body, out } = setUp()
+  body.beginWithin(LARGE_BYTES)
+  pools.budget.used = 1
+  t.equal(body.fit(LARGE_BYTES, false)?.window.length, SMALL_READ_BYTES)
+  t.equal(body.fit(SMALL_READ_BYTES, false), null)
+  body.end(false)
+  t.equal(body.beginWithin(LARGE_BYTES).window.length, SMALL_READ_BYTES)
+  body.end(false)
+  t.same(out(), [0, 0])
+  pools.budget.used = 0
+  body.begin()
+  t.equal(body.fit(SMALL_READ_BYTES, false)?.window.length, LARGE_BYTES)
+  body.end(false)
 })
 
 t.test('without a buffer nothing is changed', async t => {

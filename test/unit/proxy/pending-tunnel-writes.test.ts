@@ -11,7 +11,7 @@ const EVERY_BUFFER = 80
 
 /** Whoever comes next gets what is free, and writes to it. */
 function useFreeBuffers ({ plane }: ProxyBench): void {
-  for (const pool of [plane.buffers, plane.smallBuffers]) {
+  for (const pool of [plane.buffers, plane.bodyBuffers, plane.smallBuffers]) {
     // None is given back, so that there is always room for one that should not be.
     for (let count = 0; count < EVERY_BUFFER; count++) pool.take().memory.fill('other')
   }

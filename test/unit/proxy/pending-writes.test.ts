@@ -152,7 +152,7 @@ proxyTest('a piece of a request that waits for its origin keeps its buffer, the 
     const before: ReadBuffer[] = []
     feed(stream, 1)
     // Whoever comes next gets what is free, and writes to it.
-    for (let count = 0; count < 80; count++) before.push(bench.plane.buffers.take())
+    for (let count = 0; count < 80; count++) before.push(bench.plane.bodyBuffers.take(), bench.plane.smallBuffers.take())
     for (const buffer of before) buffer.memory.fill('other')
     const slow = await origin.connection(attempt)
     attempts++

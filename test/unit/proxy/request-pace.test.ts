@@ -12,7 +12,7 @@ const RATE = 100
 
 /** The only thing about a connection that matters here. */
 function taking (): UpstreamConnection {
-  const connection = { write: () => true, out: Buffer.alloc(0), outLength: 0 }
+  const connection = { write: () => true, out: Buffer.alloc(0), outLength: 0, replaceOut () {} }
   return connection as unknown as UpstreamConnection // a stand-in: nothing else of it is used
 }
 

@@ -15,6 +15,11 @@ const ADDITIONS: RequestAdditions = { prefix: Buffer.from('Via: 1.1 weir\r\nX-Re
 class Written extends OutBuffer {
   readonly pieces: Buffer[] = []
 
+  replaceOut (out: Buffer, outLength: number): void {
+    this.out = out
+    this.outLength = outLength
+  }
+
   write (bytes: Buffer): boolean {
     this.pieces.push(Buffer.from(bytes))
     return true
@@ -86,6 +91,12 @@ t.test('once it was not kept whole, it never is again', async t => {
   request.writeBody(target, pieceOf(Buffer.alloc(600), false), 500)
   request.writeBody(target, pieceOf(Buffer.alloc(1), false), 10_000)
   t.equal(request.whole, false)
+})
+
+t.test('what is not kept whole is not kept at all, but for its head', async t => {
+  const { request, allocated } = relay([Buffer.alloc(2_000), Buffer.alloc(3_000), Buffer.alloc(3_000)], true, 6_000)
+  t.ok(allocated < 1_000, `${allocated} bytes`)
+  t.equal(request.sentHead(new RequestHead({ maxHeadBytes: 4_096, maxHeaderFields: 32, maxUriBytes: 1_024 }))?.path(), '/p')
 })
 
 t.test('the head can be read again after the request has been kept in larger memory', async t => {

@@ -16,7 +16,7 @@ import { RecordingLogger } from '../../helpers/recording-logger.ts'
 import { policySpec } from '../../helpers/route-defaults.ts'
 
 const { config } = await loadConfig({ file: 'test/fixtures/config/valid-minimal.yaml', env: {}, args: [] })
-const OPTIONS = dataPlaneOptions(config)
+const OPTIONS = dataPlaneOptions(config, 268_435_456)
 const ROUTE: RouteSpec = { name: 'hello', match: {}, affinity: { by: 'client-ip', level: 'version' }, balancing: 'least-request', policy: policySpec(), versions: [{ name: 'v1', slot: 0 }] }
 const ENDPOINT: Endpoint = { address: '192.0.2.1', port: 80, ready: true, serving: true, terminating: false }
 

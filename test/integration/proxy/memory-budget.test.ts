@@ -1,0 +1,178 @@
+/** What a worker keeps for slow and hostile peers: little for each, and for all of them no more than limits.maxBufferedBytes. */
+import type { Test } from 'tap'
+import { proxyTest, timedProxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
+import { heldClient, type HeldClient } from '../../helpers/held-client.ts'
+import { get } from '../../helpers/raw-client.ts'
+import { statusOf, valuesOf } from '../../helpers/raw-http.ts'
+import { ok, type OriginConnection, type RawOrigin } from '../../helpers/raw-origin.ts'
+import { switching, WEBSOCKET } from '../../helpers/open-tunnel.ts'
+
+const KIB = 1_024
+const LIMIT = 1_024 * KIB
+const SMALL_BUDGET = { limits: { maxBufferedBytes: LIMIT } }
+const AHEAD = get('/ahead', `X-Fill: ${'x'.repeat(1_000)}\r\n`).repeat(128)
+const PARTIAL_HEAD = `GET / HTTP/1.1\r\nHost: example.test\r\nX-Fill: ${'x'.repeat(8_000)}`
+
+/** What a client can leave a worker with. The origin answers what is asked for under `/quick` only. */
+interface State {
+  /** At most so much for each, while there is memory. */
+  readonly kib: number
+  /** What the origin does with the request. */
+  readonly origin?: (connection: OriginConnection) => void
+  readonly send: (client: HeldClient) => void
+}
+
+const BIG = Buffer.alloc(400_000, 'big')
+
+const STATES: Readonly<Record<string, State>> = {
+  'a slow request with 128 KiB sent behind it': { kib: 36, send: ({ stream }) => { stream.receive(Buffer.from(get('/slow') + AHEAD)) } },
+  'a head that does not end': { kib: 17, send: ({ stream }) => { stream.receive(Buffer.from(PARTIAL_HEAD)) } },
+  'a large answer that is not read': { kib: 152, origin: connection => { connection.send(ok(BIG)) }, send: ({ stream }) => { stream.receive(Buffer.from(get('/big'))) } },
+  'interim responses that are not read': {
+    kib: 100,
+    origin: connection => { connection.send(`HTTP/1.1 103 Early Hints\r\nLink: <${'x'.repeat(4_000)}>\r\n\r\n`.repeat(20)) },
+    send: ({ stream }) => { stream.receive(Buffer.from(get('/hints'))) }
+  },
+  'a tunnel whose client does not read': {
+    kib: 152,
+    origin: connection => { connection.send(switching() + 'x'.repeat(400_000)) },
+    send: ({ stream }) => { stream.receive(Buffer.from(get('/tunnel', WEBSOCKET))) }
+  }
+}
+
+async function originFor (bench: ProxyBench, { origin }: State): Promise<RawOrigin> {
+  return await bench.origin((request, connection) => {
+    if (request.startLine.includes('/quick')) connection.send(ok('quick'))
+    else origin?.(connection)
+  })
+}
+
+/** The others are served, or told at once that there is no memory. */
+async function askBeside (t: Test, bench: ProxyBench): Promise<number> {
+  const other = await bench.client()
+  const answer = await other.ask(get('/quick'))
+  const status = statusOf(answer)
+  if (status === 503) {
+    t.match(answer.body.toString(), /memory_exhausted/)
+    t.same([valuesOf(answer, 'retry-after'), valuesOf(answer, 'connection')], [['1'], ['close']])
+  } else {
+    t.equal(status, 200)
+  }
+  return status
+}
+
+for (const [what, state] of Object.entries(STATES)) {
+  proxyTest(`${what}: costs at most ${state.kib} KiB, and nothing when the client has gone`, async (t, bench) => {
+    await originFor(bench, state)
+    const clients = Array.from({ length: 8 }, () => heldClient(bench))
+    for (const client of clients) state.send(client)
+    await bench.settle()
+    const each = bench.plane.budget.used / clients.length / KIB
+    t.ok(each > 1 && each <= state.kib, `${each.toFixed(1)} KiB`)
+    for (const { connection } of clients) connection.onClose()
+    await bench.until('an empty account', () => bench.left()['inFlight'] === 0)
+  })
+
+  proxyTest(`${what}: any number of such clients stay within the budget, and others are served before and after`, async (t, bench) => {
+    const { budget } = bench.plane
+    await originFor(bench, state)
+    t.equal(await askBeside(t, bench), 200)
+    const clients: HeldClient[] = []
+    for (let round = 0; round < 12; round++) {
+      for (let count = 0; count < 25; count++) {
+        const client = heldClient(bench)
+        clients.push(client)
+        state.send(client)
+      }
+      await bench.settle()
+      t.ok(budget.used <= LIMIT, `${(budget.used / KIB).toFixed(0)} KiB for ${clients.length}`)
+      await askBeside(t, bench)
+    }
+    const { shedRequests, shedConnections } = bench.counters
+    t.ok(shedRequests + shedConnections > 0, `${shedRequests} refused, ${shedConnections} closed`)
+    t.equal(bench.version().ejections, 0)
+    for (const { connection } of clients) connection.onClose()
+    await bench.until('room', () => budget.used < budget.refuseFrom)
+    t.equal(await askBeside(t, bench), 200)
+  }, SMALL_BUDGET)
+}
+
+proxyTest('a request whose body the endpoint does not read costs at most 56 KiB, and nothing when it has gone', async (t, bench) => {
+  const origin = await bench.origin()
+  const clients = await Promise.all(Array.from({ length: 4 }, async () => await bench.client()))
+  for (const [index, client] of clients.entries()) {
+    client.send('PUT / HTTP/1.1\r\nHost: example.test\r\nContent-Length: 100000000\r\n\r\n')
+    const connection = await origin.connection(index)
+    await connection.head()
+    connection.socket.pause()
+  }
+  for (const client of clients) client.send(Buffer.alloc(20_000_000))
+  await bench.until('buffers that wait', () => bench.plane.budget.used > 4 * 40 * KIB)
+  await bench.settle()
+  const each = bench.plane.budget.used / clients.length / KIB
+  t.ok(each <= 56, `${each.toFixed(1)} KiB`)
+})
+
+proxyTest('beyond the limit those that hold the most are answered and closed, and the endpoint is not blamed', async (t, bench) => {
+  const origin = await bench.origin((request, connection) => { if (request.startLine.includes('/quick')) connection.send(ok('quick')) })
+  const clients = Array.from({ length: 50 }, () => heldClient(bench))
+  for (const { stream } of clients) stream.receive(Buffer.from(get('/slow')))
+  await bench.until('the requests', () => origin.requests.length === clients.length)
+  t.equal(bench.counters.shedRequests, 0)
+  for (const { stream } of clients.slice(0, 45)) stream.receive(Buffer.from(AHEAD))
+  await bench.settle()
+  t.ok(bench.plane.budget.used <= bench.plane.budget.rest)
+  const { shedConnections } = bench.counters
+  t.ok(shedConnections > 5 && shedConnections < 45, `${shedConnections} closed`)
+  t.equal(bench.errors('memory_exhausted'), shedConnections)
+  t.equal(bench.version().ejections, 0)
+  for (const { stream } of clients.slice(45)) t.same([stream.gone, stream.heldBytes], [undefined, 0], 'who holds little goes on')
+  const told = clients.filter(({ stream }) => stream.heldBytes > 0)
+  t.equal(told.length, shedConnections)
+  for (const { stream } of told) stream.take()
+  t.match(Buffer.concat(told[0]?.stream.taken ?? []).toString(), /^HTTP\/1\.1 503 [^]*Connection: close[^]*memory_exhausted/)
+  for (const { connection } of clients) connection.onClose()
+}, SMALL_BUDGET)
+
+proxyTest('idle connections to endpoints go before any client', async (t, bench) => {
+  const origin = await bench.origin()
+  const crowd = await Promise.all(Array.from({ length: 40 }, async () => await bench.client()))
+  const answers = crowd.map(async client => await client.ask(get()))
+  await bench.until('all requests', () => origin.requests.length === crowd.length)
+  for (const connection of origin.connections) connection.send(ok('quick'))
+  await Promise.all(answers)
+  t.equal(bench.left()['upstreamIdle'], 40)
+  const clients = Array.from({ length: 22 }, () => heldClient(bench))
+  for (const { stream } of clients) stream.receive(Buffer.from(PARTIAL_HEAD + 'x'.repeat(7_000)))
+  await bench.settle()
+  t.ok((bench.left()['upstreamIdle'] ?? NaN) < 40, 'as many as it takes')
+  t.equal(bench.counters.shedConnections, 0)
+  for (const { connection } of clients) connection.onClose()
+}, SMALL_BUDGET)
+
+timedProxyTest('while requests are refused, what is stuck for two seconds has to go, and others are served again', async (t, bench, advance) => {
+  const { budget } = bench.plane
+  await bench.origin((_, connection) => { connection.send(ok('quick')) })
+  const clients = Array.from({ length: 55 }, () => heldClient(bench))
+  for (const { stream } of clients) stream.receive(Buffer.from(PARTIAL_HEAD))
+  t.ok(budget.used >= budget.refuseFrom && budget.used < budget.limit)
+  t.equal(await askBeside(t, bench), 503)
+  await advance(1_900)
+  t.equal(await askBeside(t, bench), 503, 'they may only be slow')
+  await advance(1_100)
+  t.ok(budget.used <= budget.relieved)
+  t.equal(await askBeside(t, bench), 200)
+  t.ok(bench.counters.shedConnections < clients.length, 'no more than it takes')
+  for (const { connection } of clients) connection.onClose()
+}, SMALL_BUDGET)
+
+proxyTest('the bytes that are kept, and what was shed, are counted', async (t, bench) => {
+  await originFor(bench, { kib: 0, send () {} })
+  const client = heldClient(bench)
+  client.stream.receive(Buffer.from(PARTIAL_HEAD))
+  await bench.settle()
+  t.equal(bench.counters.bufferedBytes, bench.plane.budget.used)
+  t.ok(bench.counters.bufferedBytes > PARTIAL_HEAD.length)
+  t.equal(bench.counters.bufferedBytesLimit, LIMIT)
+  client.connection.onClose()
+}, SMALL_BUDGET)

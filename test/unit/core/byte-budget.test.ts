@@ -1,0 +1,41 @@
+import t from 'tap'
+import { ByteAccount } from '../../../src/core/byte-account.ts'
+import { ByteBudget } from '../../../src/core/byte-budget.ts'
+
+t.test('accounts say what they keep, and the budget has the sum', async t => {
+  const budget = new ByteBudget(1_000, () => {})
+  const [one, other] = [new ByteAccount(budget), new ByteAccount(budget)]
+  one.set(100)
+  other.set(50)
+  one.set(30)
+  t.same([one.bytes, other.bytes, budget.used], [30, 50, 80])
+  one.close()
+  other.set(0)
+  t.equal(budget.used, 0)
+  one.set(100)
+  t.equal(budget.used, 0, 'who has left keeps nothing, whatever is said later')
+})
+
+t.test('the owner is told once that the limit is passed, until there is room', async t => {
+  let told = 0
+  const budget = new ByteBudget(1_000, () => { told++ })
+  const account = new ByteAccount(budget)
+  account.set(1_000)
+  t.equal(told, 0, 'all of it may be used')
+  account.set(1_001)
+  account.set(1_002)
+  t.equal(told, 1)
+  budget.madeRoom()
+  account.set(1_001)
+  t.equal(told, 1, 'less is no news')
+  account.set(1_002)
+  t.equal(told, 2)
+})
+
+t.test('the marks follow the limit', async t => {
+  const budget = new ByteBudget(1_000, () => {})
+  const marks = (): readonly number[] => [budget.largeBelow, budget.relieved, budget.refuseFrom, budget.rest, budget.limit]
+  t.same(marks(), [250, 650, 750, 900, 1_000])
+  budget.configure(2_000)
+  t.same(marks(), [500, 1_300, 1_500, 1_800, 2_000])
+})
