@@ -2,6 +2,7 @@ import { checkAdmin, checkAdminApart, checkCidrs, checkListeners } from './addre
 import { isMapping, type ConfigPath } from './config-path.ts'
 import { checkDuration } from './duration-rules.ts'
 import { findDuplicates, type Finding } from './finding.ts'
+import { findOwnEndpoints, ownPortsOf } from './own-endpoint-rules.ts'
 import { findShadowedRoutes } from './shadowed-routes.ts'
 import { checkRoute } from './route-rules.ts'
 import type { Config } from './schema.ts'
@@ -28,6 +29,7 @@ export function checkRules (config: Config, isBroken: (path: ConfigPath) => bool
     const placed = config.routes.map((route, index) => ({ route, path: ['routes', index] }))
     findings.push(...placed.filter(({ route }) => isMapping(route)).flatMap(({ route, path }) => checkRoute(route, path, isBroken)))
     findings.push(...findShadowedRoutes(placed.filter(({ path }) => !isBroken(path))))
+    when([['admin'], ['listeners']], () => findOwnEndpoints(config.routes, ownPortsOf(config), isBroken))
     const names = config.routes.map((route, index) => isBroken(['routes', index]) ? undefined : route.name)
     findings.push(...findDuplicates(names, (index) => ['routes', index, 'name'], (first) => `is the same as ${first}; names must differ`))
   }

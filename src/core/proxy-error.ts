@@ -65,7 +65,8 @@ export const PROXY_ERRORS = {
   tunnel_drained: { status: 503, source: 'weir', retry: 'never', blamesEndpoint: false, closes: true, title: 'The endpoint of the upgraded connection is going', remedy: 'The pod was terminating or gone for as long as drain.tunnels; clients should connect again.' },
   tunnel_idle: { status: 504, source: 'upstream', retry: 'never', blamesEndpoint: false, closes: true, title: 'Nothing came through the upgraded connection', remedy: 'timeouts.tunnelIdle; let client or origin send pings.' },
   upstream_idle_timeout: { status: 504, source: 'upstream', retry: 'never', blamesEndpoint: true, closes: true, title: 'The endpoint stopped sending in mid-answer', remedy: 'timeouts.streamIdle; raise it for long polls and event streams.' },
-  version_not_supported: { status: 505, source: 'downstream', retry: 'never', blamesEndpoint: false, closes: true, title: 'Only HTTP/1.0 and HTTP/1.1 are supported', remedy: 'Fix the client: it spoke another protocol on a plain HTTP/1 port.' }
+  version_not_supported: { status: 505, source: 'downstream', retry: 'never', blamesEndpoint: false, closes: true, title: 'Only HTTP/1.0 and HTTP/1.1 are supported', remedy: 'Fix the client: it spoke another protocol on a plain HTTP/1 port.' },
+  loop_detected: { status: 508, source: 'weir', retry: 'never', blamesEndpoint: false, closes: false, title: 'The request has come through this proxy before', remedy: 'An endpoint leads back to Weir: look at the endpoints of the route, and at Services and load balancers behind them that lead here. An application that calls others through Weir must not copy Via into its calls; limits.maxPasses lets it.' }
 } as const satisfies Record<string, ProxyErrorRow>
 
 /** The name of a row: what the response's body, metrics and access log carry. */

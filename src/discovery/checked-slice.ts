@@ -1,6 +1,7 @@
 import { type Endpoint, endpointKey, sameEndpoint } from '../core/endpoint.ts'
 import type { CidrSet } from '../core/cidr-set.ts'
 import { parseIp } from '../core/ip.ts'
+import type { OwnPorts } from '../core/own-ports.ts'
 import type { EndpointSlice, SliceEndpoint, SlicePort } from './endpoint-slice.ts'
 import type { FoundEndpoint, IpFamilyChoice } from './one-per-pod.ts'
 import { addressRefusal } from './refused-addresses.ts'
@@ -11,6 +12,8 @@ export interface SliceSelection {
   readonly port: string | number
   /** Refused addresses that may be dialled all the same. */
   readonly allowed: CidrSet
+  /** Where Weir itself listens: endpoints there are left out. */
+  readonly ownPorts?: OwnPorts
   readonly ipFamily: IpFamilyChoice
 }
 
@@ -26,7 +29,7 @@ export interface CheckedSlice {
   readonly otherFamily: number
 }
 
-export function checkSlice (slice: EndpointSlice, { port, allowed, ipFamily }: SliceSelection): CheckedSlice {
+export function checkSlice (slice: EndpointSlice, { port, allowed, ownPorts, ipFamily }: SliceSelection): CheckedSlice {
   const { family } = slice
   const endpoints = new Map<string, FoundEndpoint>()
   const ignored = new Map<string, string>()
@@ -44,11 +47,18 @@ export function checkSlice (slice: EndpointSlice, { port, allowed, ipFamily }: S
     // One spelling for one address, so that duplicates are seen.
     const address = parseIp(written.address)?.address ?? written.address
     for (const match of ports) {
-      keepBetter(endpoints, { endpoint: { address, port: match.port, ...conditionsOf(written) }, family, pod: written.pod })
+      const own = ownPorts?.at(address, match.port)
+      if (own !== undefined) keepSmaller(ignored, written.address, ownReason(own))
+      else keepBetter(endpoints, { endpoint: { address, port: match.port, ...conditionsOf(written) }, family, pod: written.pod })
     }
   }
   const wanted = ipFamily === 'auto' || family === ipFamily
   return { family, endpoints: wanted ? endpoints : new Map(), ignored, ports: slice.ports, otherFamily: wanted ? 0 : endpoints.size }
+}
+
+/** @param own what OwnPorts calls the place */
+export function ownReason (own: string): string {
+  return `Weir itself listens there: ${own}`
 }
 
 /** The keys of the endpoints that one of two states of a slice has and the other has not, or has otherwise. */

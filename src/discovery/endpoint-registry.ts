@@ -1,5 +1,6 @@
 import type { RouteConfig, VersionConfig } from '../config/schema.ts'
 import { CidrSet } from '../core/cidr-set.ts'
+import { OwnPorts } from '../core/own-ports.ts'
 import { parseTarget } from '../core/socket-address.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import { type EndpointChange, isNoChange } from '../core/endpoint-set.ts'
@@ -21,6 +22,8 @@ export interface EndpointRegistryOptions extends Omit<SlicesContext, 'onFailure'
   readonly namespace?: string | undefined
   /** Addresses and CIDRs that may be dialled although they are refused otherwise. */
   readonly allowAddresses: readonly string[]
+  /** Where Weir itself listens: endpoints there are left out. */
+  readonly ownPorts?: OwnPorts
   /** How names are looked up; as the system does by default. */
   readonly lookUp?: NameLookup
   /** Which addresses of a dual-stack Service are used; `auto` by default. */
@@ -94,6 +97,7 @@ const OWN_NAMESPACE = '(own)'
 export class EndpointRegistry {
   readonly #options: EndpointRegistryOptions
   readonly #allowed: CidrSet
+  readonly #ownPorts: OwnPorts
   readonly #lookUp: NameLookup
   readonly #namespaces = new Map<string | undefined, NamespaceSlices>()
   readonly #stopping = new Set<Promise<void>>()
@@ -106,6 +110,7 @@ export class EndpointRegistry {
   constructor (options: EndpointRegistryOptions) {
     this.#options = options
     this.#allowed = new CidrSet(options.allowAddresses)
+    this.#ownPorts = options.ownPorts ?? new OwnPorts([])
     this.#lookUp = boundedLookup(options.lookUp ?? createNameLookup())
   }
 
@@ -208,14 +213,14 @@ export class EndpointRegistry {
     const { service, port } = endpoints
     const namespace = endpoints.namespace ?? this.#options.namespace
     const slices = this.#slicesOf(namespace)
-    return { source: new SlicesSource({ namespace: slices, namespaceName: namespace, service, port, allowed: this.#allowed, ipFamily }), slices }
+    return { source: new SlicesSource({ namespace: slices, namespaceName: namespace, service, port, allowed: this.#allowed, ownPorts: this.#ownPorts, ipFamily }), slices }
   }
 
   /** A list without names has nothing that could change. */
   #listed (texts: readonly string[]): EndpointSource {
     const { clock, random } = this.#options
     if (!texts.some((text) => parseTarget(text).isName)) return new StaticSource(texts, clock.wallMs())
-    return new NamedSource(texts, { lookUp: this.#lookUp, clock, random, allowed: this.#allowed, remembered: this.#remembered })
+    return new NamedSource(texts, { lookUp: this.#lookUp, clock, random, allowed: this.#allowed, remembered: this.#remembered, ownPorts: this.#ownPorts })
   }
 
   #slicesOf (namespace: string | undefined): NamespaceSlices {

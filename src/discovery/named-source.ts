@@ -1,7 +1,12 @@
 import { endpointKey, type Endpoint } from '../core/endpoint.ts'
 import { parseTarget } from '../core/socket-address.ts'
-import type { EndpointListener, EndpointSource, EndpointSourceStatus } from './endpoint-source.ts'
+import type { OwnPorts } from '../core/own-ports.ts'
+import { ownReason } from './checked-slice.ts'
+import type { EndpointListener, EndpointSource, EndpointSourceStatus, IgnoredAddress } from './endpoint-source.ts'
 import { WatchedName, type NameContext } from './watched-name.ts'
+
+/** Told of a source. */
+const MAX_IGNORED = 100
 
 interface Target {
   readonly port: number
@@ -17,6 +22,7 @@ interface Target {
 export class NamedSource implements EndpointSource {
   readonly #targets: readonly Target[]
   readonly #names: readonly WatchedName[]
+  readonly #ownPorts: OwnPorts
   #listener: EndpointListener | undefined
 
   /**
@@ -24,6 +30,7 @@ export class NamedSource implements EndpointSource {
    * @throws RangeError for an entry that is neither
    */
   constructor (texts: readonly string[], context: NameContext) {
+    this.#ownPorts = context.ownPorts
     const names = new Map<string, WatchedName>()
     this.#targets = texts.map((text) => {
       const { host, port, isName } = parseTarget(text)
@@ -61,6 +68,7 @@ export class NamedSource implements EndpointSource {
     const found = new Map<string, Endpoint>()
     for (const { name, address, port } of this.#targets) {
       for (const one of name === undefined ? [address] : name.addresses ?? []) {
+        if (this.#ownPorts.at(one, port) !== undefined) continue
         const endpoint = { address: one, port, ready: true, serving: true, terminating: false }
         found.set(endpointKey(endpoint), endpoint)
       }
@@ -68,9 +76,23 @@ export class NamedSource implements EndpointSource {
     return [...found.values()]
   }
 
+  /** Addresses at which Weir itself would answer; at most 100. */
+  #own (): readonly IgnoredAddress[] {
+    const found: IgnoredAddress[] = []
+    for (const { name, port } of this.#targets) {
+      for (const address of name?.addresses ?? []) {
+        const own = this.#ownPorts.at(address, port)
+        if (own !== undefined && found.length < MAX_IGNORED) found.push({ address, reason: ownReason(own) })
+      }
+    }
+    return found
+  }
+
   status (): EndpointSourceStatus {
     const synced = this.#synced
     const errors = this.#names.flatMap(({ lastError }) => lastError === undefined ? [] : [lastError])
+    const own = this.#own()
+    const [loop] = own
     const times = this.#names.flatMap(({ lastSyncWallMs }) => lastSyncWallMs === undefined ? [] : [lastSyncWallMs])
     return {
       kind: 'dns',
@@ -78,8 +100,8 @@ export class NamedSource implements EndpointSource {
       lastSyncWallMs: times.length === 0 ? undefined : Math.min(...times),
       restarts: this.#names.reduce((sum, { failures }) => sum + failures, 0),
       lastError: errors.length === 0 ? undefined : errors.join('; '),
-      ignored: this.#names.flatMap(({ ignored }) => ignored),
-      whyNone: errors.length === 0 ? 'its name has no address' : errors.join('; ')
+      ignored: [...own, ...this.#names.flatMap(({ ignored }) => ignored)].slice(0, MAX_IGNORED),
+      whyNone: errors.length > 0 ? errors.join('; ') : loop === undefined ? 'its name has no address' : `its name leads to ${loop.address}, and ${loop.reason}`
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { CidrSet } from '../core/cidr-set.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import { isLoopback, parseIp } from '../core/ip.ts'
+import type { OwnPorts } from '../core/own-ports.ts'
 import type { IgnoredAddress } from './endpoint-source.ts'
 import type { NameAddress } from './name-address.ts'
 import { NameError } from './name-error.ts'
@@ -16,6 +17,8 @@ export interface NameContext {
   readonly allowed: CidrSet
   /** The addresses of names as they were known last, for a source that takes over from another. */
   readonly remembered: Map<string, readonly string[]>
+  /** Where Weir itself listens. */
+  readonly ownPorts: OwnPorts
 }
 
 /** Servers that say 0 are asked this often, and those that say days as often as this. */

@@ -32,7 +32,9 @@ export const FIELD = {
   /** Says who sends the request. */
   credentials: 21,
   /** Asks who sends the request. */
-  challenge: 22
+  challenge: 22,
+  /** Says who has passed the request on. */
+  via: 23
 } as const
 
 interface KnownField { readonly id: number, readonly bytes: Uint8Array }
@@ -45,7 +47,7 @@ const NAMES: ReadonlyArray<readonly [string, number]> = [
   ['date', FIELD.date], ['max-forwards', FIELD.maxForwards], ['trailer', FIELD.trailer], ['http2-settings', FIELD.http2Settings],
   ['forwarded', FIELD.originClaim], ['x-real-ip', FIELD.originClaim], ['client-cert', FIELD.reserved], ['client-cert-chain', FIELD.reserved],
   ['authorization', FIELD.credentials], ['proxy-authorization', FIELD.credentials],
-  ['www-authenticate', FIELD.challenge], ['proxy-authenticate', FIELD.challenge]
+  ['www-authenticate', FIELD.challenge], ['proxy-authenticate', FIELD.challenge], ['via', FIELD.via]
 ]
 
 /** Whole families by the beginning of their names; all start with this letter and are looked at only if no known field matched. */

@@ -9,7 +9,6 @@
  */
 import { TARGET_CHAR, TOKEN_CHAR } from './char-table.ts'
 import { CONNECTION } from './connection-options.ts'
-import { contentLength } from './content-length.ts'
 import { expectsOnlyContinue } from './expects-only-continue.ts'
 import { FIELD, isProtectedInRequest } from './field-id.ts'
 import { FieldLines, LINE_INCOMPLETE, LINE_PARSED, SECTION_END } from './field-lines.ts'
@@ -17,6 +16,7 @@ import { readConnection, readContentLength, readTransferEncoding } from './frame
 import { hostFault, hostOf, schemeBytes } from './host.ts'
 import { fitsLineShape } from './line-shape.ts'
 import { usesLoginScheme } from './login-schemes.ts'
+import { readMaxForwards } from './max-forwards.ts'
 import { FAULT } from './parse-fault.ts'
 
 const LF = 0x0a
@@ -76,6 +76,8 @@ export class RequestHead {
   requestIdLine = -1
   /** Some FIELD.originClaim is among the fields. */
   claimsOrigin = false
+  /** Somebody has passed it on before. */
+  hasVia = false
   /** Some credentials log in the connection that carries them. */
   logsIn = false
   /** The target in absolute form: where its authority lies. */
@@ -114,6 +116,7 @@ export class RequestHead {
     this.upgrade = ''
     this.requestIdLine = -1
     this.claimsOrigin = false
+    this.hasVia = false
     this.logsIn = false
     this.authorityStart = 0
     this.authorityEnd = 0
@@ -254,7 +257,7 @@ export class RequestHead {
       case FIELD.contentLength: return readContentLength(this, line, true)
       case FIELD.transferEncoding: return readTransferEncoding(this, line)
       case FIELD.expect: return this.#expect(line)
-      case FIELD.maxForwards: return this.#maxForwards(line)
+      case FIELD.maxForwards: return readMaxForwards(this, line)
       case FIELD.te:
         fields.drop(line)
         if (/(^|,)[ \t]*trailers[ \t]*(,|$)/i.test(fields.value(line))) this.acceptsTrailers = true
@@ -282,6 +285,9 @@ export class RequestHead {
       case FIELD.originClaim:
         this.claimsOrigin = true
         return 0
+      case FIELD.via:
+        this.hasVia = true
+        return 0
       case FIELD.credentials:
         if (usesLoginScheme(fields.buf, fields.valueStart(line), fields.valueEnd(line))) this.logsIn = true
         return 0
@@ -305,16 +311,6 @@ export class RequestHead {
   /** The expectation is passed on, but in no line that came. */
   get rewriteExpect (): boolean {
     return this.expectsContinue && this.minor === 1 && !this.#keptExpect
-  }
-
-  /** RFC 9110 section 7.6.2: it counts down for OPTIONS and TRACE and means nothing elsewhere. */
-  #maxForwards (line: number): number {
-    const { fields } = this
-    if (!this.methodIs('OPTIONS') && !this.methodIs('TRACE')) return 0
-    if (this.maxForwards >= 0) return FAULT.bad_max_forwards
-    fields.drop(line)
-    this.maxForwards = contentLength(fields.buf, fields.valueStart(line), fields.valueEnd(line))
-    return this.maxForwards < 0 ? FAULT.bad_max_forwards : 0
   }
 
   /** The rules that need the whole head. */

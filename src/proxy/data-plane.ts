@@ -23,6 +23,7 @@ import type { UpstreamContext } from '../upstream/upstream-context.ts'
 import { AttemptFailures } from './attempt-failures.ts'
 import { BODY_READ_BYTES, SMALL_READ_BYTES } from './body-buffer.ts'
 import { HttpDate } from './http-date.ts'
+import { LoopGuard } from './loop-guard.ts'
 import { RecentRequests } from './recent-requests.ts'
 import { RequestIds } from './request-ids.ts'
 import { ResponseFields } from './response-fields.ts'
@@ -63,6 +64,7 @@ export interface DataPlaneSettings {
     readonly maxIdleUpstream: number
     /** What the worker may keep for its clients and endpoints. */
     readonly maxBufferedBytes: number
+    readonly maxPasses: number
   }
 }
 
@@ -78,6 +80,8 @@ export interface DataPlaneDeps {
   readonly page: Float64Array
   readonly accessLog: AccessLog
   readonly io: WorkerIo
+  /** Tells this process from all others; nothing does by default. */
+  readonly instance?: string
 }
 
 export class DataPlane implements UpstreamContext {
@@ -100,6 +104,7 @@ export class DataPlane implements UpstreamContext {
   readonly accessLog: AccessLog
   readonly date: HttpDate
   readonly requestIds = new RequestIds()
+  readonly loops: LoopGuard
   responseFields: ResponseFields
   readonly failures = new AttemptFailures()
   readonly recent = new RecentRequests(this.requestIds)
@@ -127,12 +132,13 @@ export class DataPlane implements UpstreamContext {
   /** The worker is on its way out: connections are not kept. */
   draining = false
 
-  constructor ({ clock, page, accessLog, io }: DataPlaneDeps, settings: DataPlaneSettings) {
+  constructor ({ clock, page, accessLog, io, instance = '' }: DataPlaneDeps, settings: DataPlaneSettings) {
     this.clock = clock
     this.io = io
     this.recentMs = clock.nowMs()
     this.page = page
     this.accessLog = accessLog
+    this.loops = new LoopGuard(instance)
     this.date = new HttpDate(clock)
     this.settings = settings
     this.budget = new ByteBudget(settings.limits.maxBufferedBytes, () => { this.afterReads(() => { shedMemory(this) }) })

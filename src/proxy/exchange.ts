@@ -81,7 +81,7 @@ export class Exchange extends ExchangeFacts implements ResponseSink, DispatchEve
     this.#keepAlive = mayKeep && head.keepsAlive()
     this.#plane.inFlight++
     this.#forwarding.identify(head, this.#plane.trustedProxies)
-    const refused = refuseRequest(this.#plane)
+    const refused = refuseRequest(this.#plane, head)
     if (refused !== null) this.#fail(refused, '')
     else if (head.maxForwards === 0 || this.#redirectPort !== undefined) this.#answerHere(head)
     else this.#routeRequest(head, piece)

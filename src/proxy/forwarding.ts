@@ -23,12 +23,15 @@ export class Forwarding {
   /** The id that a trusted proxy has given it; empty when Weir has to. */
   requestId = ''
   readonly #client: ClientFacts
+  readonly #viaName: string
   #trustedProxies: CidrSet
   #trusted: boolean
   readonly #plain: MutableAdditions
 
-  constructor (client: ClientFacts, trustedProxies: CidrSet) {
+  /** @param viaName what Via calls this Weir */
+  constructor (client: ClientFacts, trustedProxies: CidrSet, viaName: string) {
     this.#client = client
+    this.#viaName = viaName
     this.#trustedProxies = trustedProxies
     this.#trusted = trustedProxies.has(client.address)
     this.clientIp = resolveClientIp(client.address, undefined, trustedProxies)
@@ -89,7 +92,7 @@ export class Forwarding {
   #prefix (minor: number, forwardedFor: string, proto: string): Buffer {
     const subject = this.#client.certificateSubject
     const certificate = subject === undefined ? '' : `${CERTIFICATE_SUBJECT_FIELD}: ${subject}\r\n`
-    return Buffer.from(`Via: 1.${minor} weir\r\n${certificate}X-Forwarded-For: ${forwardedFor}\r\nX-Forwarded-Proto: ${proto}\r\nX-Request-Id: `, 'latin1')
+    return Buffer.from(`Via: 1.${minor} ${this.#viaName}\r\n${certificate}X-Forwarded-For: ${forwardedFor}\r\nX-Forwarded-Proto: ${proto}\r\nX-Request-Id: `, 'latin1')
   }
 }
 

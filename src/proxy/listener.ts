@@ -134,7 +134,7 @@ export class Listener {
 
   #serveHttp (admission: Admission, client: ClientFacts, open: (handler: ByteStreamHandler) => ByteStream): void {
     const plane = this.#plane
-    const connection = new DownstreamHttp1(plane, new Forwarding(client, plane.trustedProxies), admission)
+    const connection = new DownstreamHttp1(plane, new Forwarding(client, plane.trustedProxies, plane.loops.name), admission)
     connection.start(open(connection))
     // It may have waited for its header or handshake.
     if (plane.draining) connection.drain(false)

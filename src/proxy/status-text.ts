@@ -13,5 +13,6 @@ export const STATUS_CODES: Readonly<Record<number, string>> = {
   502: 'Bad Gateway',
   503: 'Service Unavailable',
   504: 'Gateway Timeout',
-  505: 'HTTP Version Not Supported'
+  505: 'HTTP Version Not Supported',
+  508: 'Loop Detected'
 }

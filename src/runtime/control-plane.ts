@@ -37,6 +37,7 @@ import { dataPlaneOptions, routeSpecs } from './data-plane-options.ts'
 import { openFilesLimit, openFilesWarning } from './open-files.ts'
 import { DrainReport } from './drain-report.ts'
 import { HealthBook } from './health-book.ts'
+import { instanceId } from './instance-id.ts'
 import type { HealthProber } from './health-prober.ts'
 import { logTraffic } from './log-traffic.ts'
 import { openCertificates } from './open-certificates.ts'
@@ -133,7 +134,7 @@ export class ControlPlane {
       health: this.#health,
       onRestart: () => { this.#metrics.workerRestarted() },
       onIo: mode => { this.#metrics.ioDecided(mode) }
-    }, { count, listeners: config.listeners, reusePort: count > 1, io: config.io }, dataPlaneOptions(config, this.#bufferBytes(config, count)))
+    }, { count, listeners: config.listeners, reusePort: count > 1, io: config.io, instance: instanceId() }, dataPlaneOptions(config, this.#bufferBytes(config, count)))
   }
 
   /** What each of so many workers may keep for its clients and endpoints. */
@@ -143,7 +144,7 @@ export class ControlPlane {
 
   #createDiscovery (config: Config): EndpointRegistry {
     const { clock, log } = this.#deps
-    return createDiscovery(config.kubernetes, {
+    return createDiscovery(config, {
       clock,
       log,
       onEndpoints: (route, version, endpoints) => {

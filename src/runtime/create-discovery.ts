@@ -1,6 +1,7 @@
 /**
  * Where endpoints come from, with what is logged and counted about it.
  */
+import { ownPortsOf } from '../config/own-endpoint-rules.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { Random } from '../core/random.ts'
@@ -22,9 +23,9 @@ export interface DiscoveryDeps extends Pick<EndpointRegistryOptions, 'onEndpoint
 }
 
 /** @throws RangeError for a malformed entry of `allowAddresses` */
-export function createDiscovery (config: Config['kubernetes'], deps: DiscoveryDeps): EndpointRegistry {
+export function createDiscovery (config: Pick<Config, 'kubernetes' | 'listeners' | 'admin'>, deps: DiscoveryDeps): EndpointRegistry {
   const { clock, log } = deps
-  const { kubeconfig, context, namespace, allowAddresses, ipFamily } = config
+  const { kubeconfig, context, namespace, allowAddresses, ipFamily } = config.kubernetes
   const random = new Random()
   const said = new DiscoveryLog(log, clock)
   const plugins = new CredentialPlugins(clock)
@@ -35,6 +36,8 @@ export function createDiscovery (config: Config['kubernetes'], deps: DiscoveryDe
     namespace,
     allowAddresses,
     ipFamily,
+    // Listeners and the admin API stay where they are until a restart.
+    ownPorts: ownPortsOf(config),
     onEndpoints: deps.onEndpoints,
     onEndpointChange: deps.onEndpointChange,
     onSynced: deps.onSynced,

@@ -78,7 +78,7 @@ export class WorkerApp {
       send: lines => { port.postMessage({ type: 'access-log', lines } satisfies WorkerMessage, [lines.buffer]) },
       page: this.#page
     })
-    this.#plane = new DataPlane({ clock, page: this.#page, accessLog, io }, options)
+    this.#plane = new DataPlane({ clock, page: this.#page, accessLog, io, instance: data.instance }, options)
     this.#plane.maxDescriptors = descriptorShare(openFilesLimit(), this.#ledger.workers)
     this.#plane.reportDefect = error => {
       this.#send({ type: 'log', level: 'error', message: 'a defect of Weir made a request fail; please report it', fields: { stack: error instanceof Error ? error.stack ?? error.message : String(error) } })

@@ -50,6 +50,8 @@ export interface WorkerPoolShape {
   readonly reusePort: boolean
   /** What the configuration says of the way that streams take. */
   readonly io: IoChoice
+  /** Tells this process from all others; nothing does by default. */
+  readonly instance?: string
 }
 
 const FIRST_BACKOFF_MS = 50
@@ -221,7 +223,7 @@ export class WorkerPool implements SplitPublisher {
 
   #spawn (id: number): void {
     const { page } = this.#deps.book.addWorker(id)
-    const thread = this.#deps.spawn({ workerId: id, page, ledger: this.#ledger, io: this.#shape.io }, this.#deps.clock.nowMs(), {
+    const thread = this.#deps.spawn({ workerId: id, page, ledger: this.#ledger, io: this.#shape.io, instance: this.#shape.instance ?? '' }, this.#deps.clock.nowMs(), {
       onMessage: (from, message) => { this.#onMessage(from, message) },
       onExit: (from, reason) => { this.#onExit(from, reason) }
     })

@@ -253,4 +253,6 @@ export interface WorkerData {
   /** The connections of all workers, by listener and client; see src/proxy/connection-ledger.ts. */
   readonly ledger: SharedArrayBuffer
   readonly io: IoChoice
+  /** Tells this process from all others, the same for all its workers; see src/proxy/loop-guard.ts. */
+  readonly instance: string
 }

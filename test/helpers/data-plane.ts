@@ -38,6 +38,8 @@ export interface BenchOptions {
   readonly trustedProxies?: readonly string[]
   readonly accessLog?: DataPlaneOptions['accessLog']
   readonly responseFields?: DataPlaneOptions['responseFields']
+  /** Tells the data plane from others; nothing does by default. */
+  readonly instance?: string
   /** What the listener is to do besides. */
   readonly listener?: Pick<ListenerConfig, 'proxyProtocol' | 'redirectToHttps'>
   /** What the listener speaks TLS with. */
@@ -92,6 +94,7 @@ export function planeOptions (options: BenchOptions = {}): DataPlaneOptions {
       maxConnectionsPerClient: 0,
       maxIdleUpstream: 256,
       maxBufferedBytes: 268_435_456,
+      maxPasses: 1,
       ...options.limits
     },
     accessLog: options.accessLog ?? { mode: 'off', sampleRate: 0 }
@@ -131,7 +134,7 @@ export class ProxyBench {
       send: lines => { this.logLines.push(...Buffer.from(lines).toString('latin1').split('\n').slice(0, -1)) },
       page: this.page
     })
-    this.plane = new DataPlane({ clock, page: this.page, accessLog, io: workerIo() }, settings)
+    this.plane = new DataPlane({ clock, page: this.page, accessLog, io: workerIo(), instance: options.instance ?? '' }, settings)
     this.#paused = new PausedLook(clock)
     this.#memory = new MemoryWatch(this.plane)
     this.pools = new KnownPools(this.plane)

@@ -11,7 +11,7 @@ export interface HeldClient {
 
 export function heldClient (bench: ProxyBench): HeldClient {
   const stream = new HeldStream(bench.plane.sharedBuffer)
-  const connection = new DownstreamHttp1(bench.plane, new Forwarding({ address: '127.0.0.1', secure: false, certificateSubject: undefined }, bench.plane.trustedProxies), bench.admit())
+  const connection = new DownstreamHttp1(bench.plane, new Forwarding({ address: '127.0.0.1', secure: false, certificateSubject: undefined }, bench.plane.trustedProxies, bench.plane.loops.name), bench.admit())
   stream.attach(connection)
   connection.start(stream)
   return { stream, connection }

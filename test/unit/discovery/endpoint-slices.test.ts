@@ -1,6 +1,7 @@
 import t from 'tap'
 import { CidrSet } from '../../../src/core/cidr-set.ts'
 import { endpointKey } from '../../../src/core/endpoint.ts'
+import { OwnPorts } from '../../../src/core/own-ports.ts'
 import { readEndpointSlice } from '../../../src/discovery/endpoint-slice.ts'
 import { endpointsOfSlices } from '../../helpers/endpoints-of-slices.ts'
 
@@ -146,4 +147,14 @@ t.test('garbage never throws', async (t) => {
   const garbage: readonly unknown[] = [undefined, null, 0, '', 'x', true, [], {}, [[]], { endpoints: {} }, { endpoints: [null, 1, 'x', [], { addresses: 'x' }, { addresses: [null] }, { addresses: [7] }] },
     { metadata: 3, ports: 'x' }, { metadata: { labels: [] }, addressType: {}, ports: [null, 1, [], 'x'] }, { addressType: 'IPv4', endpoints: [{ addresses: ['1.2.3.4'], conditions: 7 }], ports: HTTP }]
   for (const object of garbage) t.doesNotThrow(() => found([object, sliceOf(object), sliceOf([object]), sliceOf([endpointOf('192.0.2.1')], { ports: object })]))
+})
+
+t.test('an address and port at which Weir itself listens is left out, and said; another port there is not', async (t) => {
+  const slices = [sliceOf([endpointOf('192.0.2.7'), endpointOf('192.0.2.1')])].map(readEndpointSlice)
+  const ownPorts = new OwnPorts([{ name: 'listeners[0]', address: '0.0.0.0', port: 8080 }], () => ['192.0.2.7'])
+  const { endpoints, ignored } = endpointsOfSlices(slices, { port: 'http', allowed: NONE, ownPorts, ipFamily: 'auto' })
+  t.strictSame(endpoints.map(endpointKey), ['192.0.2.1:8080'])
+  t.strictSame(ignored, [{ address: '192.0.2.7', reason: 'Weir itself listens there: listeners[0]' }])
+  const elsewhere = new OwnPorts([{ name: 'listeners[0]', address: '0.0.0.0', port: 8081 }], () => ['192.0.2.7'])
+  t.equal(endpointsOfSlices(slices, { port: 'http', allowed: NONE, ownPorts: elsewhere, ipFamily: 'auto' }).endpoints.length, 2)
 })

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { CidrSet } from '../../../src/core/cidr-set.ts'
 import { endpointKey } from '../../../src/core/endpoint.ts'
+import { OwnPorts, type OwnPort } from '../../../src/core/own-ports.ts'
 import { boundedLookup } from '../../../src/discovery/bounded-lookup.ts'
 import type { NameAddress } from '../../../src/discovery/name-address.ts'
 import { NameError } from '../../../src/discovery/name-error.ts'
@@ -11,13 +12,18 @@ const a = (address: string, ttlS = 10): NameAddress => ({ address, family: addre
 const missing = (): never => { throw new NameError('the name "app" is not found (ENOTFOUND)', true) }
 const broken = (): never => { throw new NameError('the name "app" can\'t be looked up (ESERVFAIL)', false) }
 
-function start (texts: readonly string[], allowed: readonly string[] = []) {
+function start (texts: readonly string[], allowed: readonly string[] = [], own: readonly OwnPort[] = []) {
   const clock = new FakeClock()
   const asked: string[] = []
   const told: string[][] = []
   const zone: { answer: (name: string) => readonly NameAddress[] } = { answer: () => [] }
   const source = new NamedSource(texts, {
-    lookUp: async (name) => { asked.push(name); return zone.answer(name) }, clock, random: () => 0, allowed: new CidrSet(allowed), remembered: new Map()
+    lookUp: async (name) => { asked.push(name); return zone.answer(name) },
+    clock,
+    random: () => 0,
+    allowed: new CidrSet(allowed),
+    remembered: new Map(),
+    ownPorts: new OwnPorts(own, () => ['192.0.2.7'])
   })
   const settle = async (): Promise<void> => { await new Promise((resolve) => { setImmediate(resolve) }) }
   return {
@@ -176,4 +182,20 @@ t.test('only a few lookups are under way at a time, in their order', async (t) =
   }
   t.same(started, ['a', 'b', 'c', 'd'])
   t.same((await all).map(({ status }) => status), ['fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
+})
+
+t.test('a name that leads to a listener of Weir\'s own: the address is left out at that port, and said', async (t) => {
+  const { source, told, zone, begin } = start(['app:8080', 'app:8081', '10.0.0.9:8080'], [], [{ name: 'listeners[0]', address: '0.0.0.0', port: 8080 }])
+  zone.answer = () => [a('192.0.2.7')]
+  await begin()
+  t.same(told.at(-1), ['192.0.2.7:8081', '10.0.0.9:8080'])
+  t.match(source.status(), { synced: true, ignored: [{ address: '192.0.2.7', reason: 'Weir itself listens there: listeners[0]' }] })
+})
+
+t.test('a name that leads to Weir alone has no endpoint, and why is said', async (t) => {
+  const { source, told, zone, begin } = start(['weir:8080'], [], [{ name: 'listeners[0]', address: '::', port: 8080 }])
+  zone.answer = () => [a('192.0.2.7')]
+  await begin()
+  t.same(told, [[]])
+  t.match(source.status(), { synced: true, whyNone: 'its name leads to 192.0.2.7, and Weir itself listens there: listeners[0]' })
 })
