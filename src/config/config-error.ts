@@ -24,12 +24,15 @@ export class ConfigError extends Error {
   readonly omitted: number
   /** Is something wrong with the arguments of the command, beside whatever else is? */
   readonly blamesArguments: boolean
+  /** It says nothing of the configuration: no descriptor was free to read it with. */
+  readonly exhausted: boolean
 
   /**
    * @param faults at least one
    * @param more how many there are beyond those
+   * @param exhausted no descriptor was free
    */
-  constructor (faults: readonly ConfigFault[], more = 0) {
+  constructor (faults: readonly ConfigFault[], more = 0, exhausted = false) {
     const listed = faults.slice(0, MAX_FAULTS)
     const omitted = faults.length - listed.length + more
     const lines = listed.map(formatFault)
@@ -38,6 +41,7 @@ export class ConfigError extends Error {
     this.name = 'ConfigError'
     this.faults = listed
     this.omitted = omitted
+    this.exhausted = exhausted
     this.blamesArguments = faults.some(({ source }) => source === COMMAND_LINE || source.startsWith(FLAG))
   }
 }

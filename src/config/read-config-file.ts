@@ -12,7 +12,8 @@ export const MAX_CONFIG_BYTES = 8 * 1024 * 1024
 export async function readConfigFile (file: string): Promise<Uint8Array> {
   const content = await readWholeFile(file, MAX_CONFIG_BYTES)
   if ('bytes' in content) return content.bytes
-  throw new ConfigError([{ path: '', value: null, message: explain(content.fault, isAbsolute(file) ? '' : ` (looked for at ${resolve(file)})`), source: file }])
+  const message = explain(content.fault, isAbsolute(file) ? '' : ` (looked for at ${resolve(file)})`)
+  throw new ConfigError([{ path: '', value: null, message, source: file }], 0, content.fault.kind === 'exhausted')
 }
 
 /** @param inFull tells where a relative path leads */

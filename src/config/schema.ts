@@ -251,7 +251,7 @@ export const ConfigSchema = Type.Object({
     minBodyRate: Type.Integer({ minimum: 0, maximum: 1_000_000_000, default: 128, description: 'Bytes per second that a request body has to come with on average, once timeouts.requestBody has passed since its head; time in which the endpoint takes no more is not counted. It holds until the response begins. 0 sets no limit.' }),
     maxConcurrentRequests: Type.Integer({ minimum: 0, default: 10_000, description: 'Requests in flight in one worker before it answers 503; 0 sets no limit. Tunnels are not counted.' }),
     maxRequestsPerConnection: Type.Integer({ minimum: 0, default: 10_000, description: 'Requests on one client connection, after which it is closed in order; 0 sets no limit.' }),
-    maxConnections: Type.Integer({ minimum: 0, default: 60_000, description: 'Client connections of one worker; more are closed at once. 0 sets no limit.' }),
+    maxConnections: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 0 })], { default: 'auto', description: 'Client connections of one worker; more are closed at once. `auto` is 60000, or as many as the limit of open files allows. 0 sets no limit but that one.' }),
     maxConnectionsPerListener: Type.Integer({ minimum: 0, default: 0, description: 'Client connections of one listener, over all workers; more are closed at once. 0 sets no limit.' }),
     maxConnectionsPerClient: Type.Integer({ minimum: 0, default: 0, description: 'Connections of one client address (IPv6: one /64), over all workers and listeners; more are closed at once. Trusted proxies are not limited. 0 sets no limit.' }),
     maxIdleUpstream: Type.Integer({ minimum: 0, maximum: 100_000, default: 256, description: 'Idle connections that one worker keeps to one endpoint.' }),

@@ -121,8 +121,8 @@ export class ConfigWatcher {
     if (this.#unreadableReported) return this.#pollMs
     if (now - this.#unreadableSince < this.#graceMs) return this.#settleMs
     this.#unreadableReported = true
-    // When the file is back it is news, even with the content that was there before.
-    this.#reported = ''
+    // When the file is back it is news, even with the content that was there before. It was not away while only a descriptor was missing.
+    if (!error.exhausted) this.#reported = ''
     this.#options.onError(error)
     return this.#pollMs
   }

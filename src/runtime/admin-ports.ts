@@ -32,6 +32,7 @@ export class AdminPorts {
     const app = api.createAdminApp(deps)
     const { address, port, probes } = config
     await opening('the admin API', { address, port, option: 'admin.port' }, async () => { await app.listen({ host: address, port }) })
+    goOnAfterFaults(app.server, 'admin.port', deps.log)
     if (probes === undefined) return new AdminPorts(deps.clock, app, undefined)
     const server = prober.createProbeServer(deps)
     const ports = new AdminPorts(deps.clock, app, server)
@@ -40,6 +41,7 @@ export class AdminPorts {
         server.listen({ host: probes.address, port: probes.port })
         await once(server, 'listening')
       })
+      goOnAfterFaults(server, 'admin.probes.port', deps.log)
     } catch (error) {
       await ports.close(Promise.resolve())
       throw error
@@ -53,6 +55,13 @@ export class AdminPorts {
     // Last: as long as anything is there, a probe has an answer.
     if (this.#probes !== undefined) await closeProbeServer(this.#probes, this.#clock, insisted)
   }
+}
+
+/** A connection that could not be accepted (ENFILE, ENOMEM) is lost; without this it would be the end of the process. */
+function goOnAfterFaults (server: Pick<Server, 'on'>, option: string, log: AdminDeps['log']): void {
+  server.on('error', (error: NodeJS.ErrnoException) => {
+    log.warn('a connection to the admin API could not be accepted', { option, error: error.code ?? error.message })
+  })
 }
 
 async function opening (what: string, at: WantedPort, open: () => Promise<void>): Promise<void> {

@@ -208,6 +208,11 @@ export class ControlPlane {
       digest,
       onChange: loaded => { this.#reload(loaded) },
       onError: error => {
+        // It may be the one that is in force.
+        if (error.exhausted) {
+          log.error('the configuration can\'t be looked at; the one in force stays', { faults: error.message })
+          return
+        }
         this.#metrics.configReloaded('failure')
         log.error('the new configuration is wrong; the last good one stays in force', { faults: error.message })
       }

@@ -7,6 +7,9 @@ import type { DataPlaneOptions, RouteSpec } from '../snapshot/messages.ts'
 import type { Authorities, UpstreamTls } from '../upstream/transport.ts'
 import { routePolicy } from './route-policy.ts'
 
+/** `limits.maxConnections: auto`. Descriptors may allow fewer, of which each worker sees to by itself. */
+const MOST_CONNECTIONS = 60_000
+
 /**
  * What a worker has to know besides its routes.
  * @param maxBufferedBytes what it may keep for its clients and endpoints
@@ -29,7 +32,7 @@ export function dataPlaneOptions (config: Config, maxBufferedBytes: number): Dat
       tunnelGrace: parseDurationMs(config.drain.tunnels),
       streamIdle: parseDurationMs(timeouts.streamIdle)
     },
-    limits: { ...limits, maxBufferedBytes },
+    limits: { ...limits, maxConnections: limits.maxConnections === 'auto' ? MOST_CONNECTIONS : limits.maxConnections, maxBufferedBytes },
     accessLog: { mode: accessLog.mode, sampleRate: accessLog.sampleRate }
   }
 }

@@ -26,9 +26,12 @@ export function descriptorShare (limit: number, workers: number): number {
   return Math.floor(Math.max(limit - RESERVED_DESCRIPTORS, limit / 2) / workers)
 }
 
+/** What `limits.maxConnections: auto` comes to is worth a word only when it is less than this. */
+const FEW_CLIENTS = 1_000
+
 /** The limits on connections, as far as they are met by descriptors. */
 export interface ConnectionLimits {
-  readonly maxConnections: number
+  readonly maxConnections: 'auto' | number
   readonly workers: number
 }
 
@@ -37,7 +40,9 @@ export function openFilesWarning ({ maxConnections, workers }: ConnectionLimits,
   const share = descriptorShare(limit, workers)
   // A client that is served needs a connection to an endpoint too.
   const clients = Math.floor(share / 2)
-  if (share === Infinity || (maxConnections > 0 && maxConnections <= clients)) return undefined
+  // `auto` asks for no more than there are.
+  const enough = maxConnections === 'auto' ? clients >= FEW_CLIENTS : maxConnections > 0 && maxConnections <= clients
+  if (share === Infinity || enough) return undefined
   return {
     openFiles: limit,
     workers,

@@ -113,9 +113,11 @@ export class FileStore<T> implements StateStore<T> {
     await this.#lock.verify()
     const temporary = temporaryPath(this.#path)
     try {
-      await writeSynced(this.#files, temporary, bytes)
-      await this.#files.rename(temporary, this.#path)
-      await syncDirectory(this.#files, dirname(this.#path))
+      // Opened first: when no descriptor is free, that has to show before the new state has taken the place of the old one.
+      await withSync(this.#files, dirname(this.#path), async () => {
+        await writeSynced(this.#files, temporary, bytes)
+        await this.#files.rename(temporary, this.#path)
+      })
     } catch (error) {
       await this.#files.unlink(temporary).catch(() => undefined)
       throw fileError(error, 'writing the state file', this.#path)
@@ -148,7 +150,7 @@ async function realPath (path: string): Promise<string> {
 async function makeDirectory (path: string): Promise<void> {
   try {
     const first = await nodeFiles.mkdir(path, { recursive: true, mode: 0o700 })
-    if (first !== undefined) await syncDirectory(nodeFiles, dirname(first))
+    if (first !== undefined) await withSync(nodeFiles, dirname(first))
   } catch (error) {
     throw fileError(error, 'creating the directory', path)
   }
@@ -206,11 +208,15 @@ async function writeSynced (files: StoreFiles, path: string, bytes: Uint8Array):
   }
 }
 
-/** A rename is on disk only when its directory is. Windows can't sync a directory and needs no sync. */
-async function syncDirectory (files: Pick<StoreFiles, 'open'>, path: string): Promise<void> {
-  if (process.platform === 'win32') return
+/** Does the work in a directory and syncs it: a rename is on disk only when its directory is. Windows can't and needs not. */
+async function withSync (files: Pick<StoreFiles, 'open'>, path: string, work?: () => Promise<void>): Promise<void> {
+  if (process.platform === 'win32') {
+    await work?.()
+    return
+  }
   const directory = await files.open(path, constants.O_RDONLY)
   try {
+    await work?.()
     await directory.sync()
   } finally {
     await directory.close()

@@ -28,6 +28,7 @@ const HELLO: RouteConfig = {
 
 export interface AdminFixture {
   readonly app: FastifyInstance
+  readonly deps: AdminDeps
   readonly clock: FakeClock
   readonly log: ListLog
   readonly publisher: FakePublisher
@@ -85,7 +86,7 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
       return { ...explainHello({ route, headers: new Map() }), why: [`because of ${requestId}`] }
     }
   }
-  return { app: createAdminApp(deps, options.limits), clock, log, publisher, traffic, tokens, asked, missing, waiting, left }
+  return { app: createAdminApp(deps, options.limits), deps, clock, log, publisher, traffic, tokens, asked, missing, waiting, left }
 }
 
 /** A version without a weight. */

@@ -3,8 +3,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -13,6 +12,9 @@ import { childEnvironment } from './child-environment.ts'
 import { type Family, parseExposition } from './exposition-parser.ts'
 import { freePorts } from './free-port.ts'
 import { PATIENCE_MS } from './patience.ts'
+import { temporaryDirectory } from './temporary-directory.ts'
+
+export { temporaryDirectory }
 
 export const MAIN = path.resolve(import.meta.dirname, '../../src/main.ts')
 const START_TRIES = 5
@@ -210,13 +212,6 @@ export async function startWeir (t: Test, options: WeirOptions): Promise<WeirPro
 /** Adds the listener and the admin port where the configuration names none. */
 export function complete (config: PlainConfig, { web, admin }: WeirPorts): PlainConfig {
   return { listeners: [{ name: 'web', address: '127.0.0.1', port: web }], admin: { port: admin }, ...config }
-}
-
-/** A directory that is gone after the test. Outside of the checkout, where nothing else watches. */
-export async function temporaryDirectory (t: Test): Promise<string> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'weir-test-'))
-  t.teardown(async () => { await rm(directory, { recursive: true, force: true }) })
-  return directory
 }
 
 /** What ran to its end. */

@@ -1,42 +1,22 @@
 /** What happens when the process has no descriptor left: in a process of its own, which may have few. */
-import { spawnSync } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
-import t from 'tap'
 import { REFUSED, WORKER } from '../../../src/telemetry/counter-layout.ts'
-import { childEnvironment } from '../../helpers/child-environment.ts'
 import { proxyTest } from '../../helpers/data-plane.ts'
+import { TakenDescriptors, withFewDescriptors } from '../../helpers/few-descriptors.ts'
 import { get } from '../../helpers/raw-client.ts'
 import { statusOf } from '../../helpers/raw-http.ts'
 import { ok } from '../../helpers/raw-origin.ts'
 
-const FEW = '100'
+const FEW = 100
 
-/** Takes all descriptors that there are; returns them. */
-function takeAll (): number[] {
-  const taken: number[] = []
-  for (;;) {
-    try {
-      taken.push(openSync('/dev/null', 'r'))
-    } catch {
-      return taken
-    }
-  }
-}
-
-if (process.env['FEW_DESCRIPTORS'] !== FEW) {
-  t.test('in a process with few descriptors', { skip: process.platform === 'win32' ? 'no such limit' : false }, async t => {
-    const child = spawnSync('sh', ['-c', `ulimit -n ${FEW} && exec "$0" "$1"`, process.execPath, import.meta.filename], { encoding: 'utf8', env: { ...childEnvironment(), FEW_DESCRIPTORS: FEW } })
-    t.equal(child.status, 0, child.stdout + child.stderr)
-  })
-} else {
+withFewDescriptors(import.meta.filename, FEW, () => {
   proxyTest('a request that no connection can be opened for gets 503, and nobody is blamed or asked again', async (t, bench) => {
     const origin = await bench.origin((_, connection) => { connection.send(ok('x')) })
     const client = await bench.client()
-    const taken = takeAll()
+    const taken = new TakenDescriptors()
     const answer = await client.ask(get('/'))
     t.equal(statusOf(answer), 503)
     t.match(answer.body.toString(), /connections_exhausted/)
-    for (const descriptor of taken) closeSync(descriptor)
+    taken.free()
     t.equal(bench.errors('connections_exhausted'), 1)
     t.strictSame([bench.version().upstreamConnects, bench.version().retries.reduce((sum, count) => sum + count, 0), origin.connections.length], [1, 0, 0])
     t.equal(statusOf(await client.ask(get('/'))), 200, 'the endpoint is still used, and so is the connection')
@@ -46,15 +26,15 @@ if (process.env['FEW_DESCRIPTORS'] !== FEW) {
     await bench.origin((_, connection) => { connection.send(ok('x')) })
     const before = await bench.client()
     t.equal(statusOf(await before.ask(get('/'))), 200)
-    const taken = takeAll()
-    closeSync(taken.pop() ?? -1)
+    const taken = new TakenDescriptors()
+    taken.free(1)
     const refused = bench.client()
     t.equal(statusOf(await before.ask(get('/'))), 200)
-    for (const descriptor of taken) closeSync(descriptor)
+    taken.free()
     await refused
     t.equal(statusOf(await (await bench.client()).ask(get('/'))), 200)
   })
-}
+})
 
 proxyTest('clients are refused while there are descriptors left for connections to endpoints and the rest of Weir', async (t, bench) => {
   bench.plane.maxDescriptors = 4

@@ -4,6 +4,7 @@ import t from 'tap'
 import { FileStore, type StoreFiles } from '../../../src/store/file-store.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { ListLog } from '../../helpers/list-log.ts'
+import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 import { textCodec } from '../../helpers/text-codec.ts'
 
 interface Overrides {
@@ -22,7 +23,7 @@ async function write (store: FileStore<string>, value: string) {
 }
 
 t.test('what was committed is there after reopening, in a directory that did not exist', async (t) => {
-  const path = join(t.testdir(), 'a/b/state.json')
+  const path = join(await temporaryDirectory(t), 'a/b/state.json')
   const { store } = await open(path)
   t.equal((await store.read()).value, '')
   t.ok((await write(store, 'hello')).ok)
@@ -36,7 +37,7 @@ t.test('what was committed is there after reopening, in a directory that did not
 })
 
 t.test('the file is for its owner only', { skip: process.platform === 'win32' }, async (t) => {
-  const path = join(t.testdir(), 'private/state.json')
+  const path = join(await temporaryDirectory(t), 'private/state.json')
   const { store } = await open(path)
   await write(store, 'secret')
   t.equal((await files.stat(path)).mode & 0o777, 0o600)
@@ -45,7 +46,7 @@ t.test('the file is for its owner only', { skip: process.platform === 'win32' },
 })
 
 t.test('a swap with an old version is refused and tells what is there', async (t) => {
-  const { store } = await open(join(t.testdir(), 'state.json'))
+  const { store } = await open(join(await temporaryDirectory(t), 'state.json'))
   const { version } = await store.read()
   const heard: string[] = []
   store.watch(({ value }) => { heard.push(value) })
@@ -71,7 +72,7 @@ const BROKEN = {
 
 for (const [kind, content] of Object.entries(BROKEN)) {
   t.test(`a file that is ${kind} is moved aside, loudly, and the store starts empty`, async (t) => {
-    const path = join(t.testdir(), 'state.json')
+    const path = join(await temporaryDirectory(t), 'state.json')
     await files.writeFile(path, content)
     const { store, log } = await open(path)
     t.equal((await store.read()).value, '')
@@ -101,7 +102,7 @@ t.test('a file past the bound is not read into memory, and one is not written', 
 })
 
 t.test('a commit syncs the file before it takes the old one\'s place, and the directory after: only then is it on disk', { skip: process.platform === 'win32' }, async (t) => {
-  const path = join(t.testdir(), 'state.json')
+  const path = join(await temporaryDirectory(t), 'state.json')
   const calls: string[] = []
   const port: StoreFiles = {
     ...files,
@@ -126,7 +127,7 @@ t.test('a commit syncs the file before it takes the old one\'s place, and the di
 })
 
 /** The real file system, in which one call of a commit fails once. */
-function failing (step: 'open' | 'write' | 'sync' | 'rename', code: string) {
+function failing (step: 'open' | 'open the directory' | 'write' | 'sync' | 'rename', code: string) {
   const state = { armed: false }
   const fail = (): void => {
     if (!state.armed) return
@@ -140,7 +141,7 @@ function failing (step: 'open' | 'write' | 'sync' | 'rename', code: string) {
       await files.rename(from, to)
     },
     open: async (path, flags, mode) => {
-      if (step === 'open') fail()
+      if (step === 'open' || (step === 'open the directory' && !String(path).endsWith('.tmp'))) fail()
       const file = await files.open(path, flags, mode)
       if (step === 'write') file.writeFile = async () => { fail() }
       if (step === 'sync') file.sync = async () => { fail() }
@@ -153,6 +154,8 @@ function failing (step: 'open' | 'write' | 'sync' | 'rename', code: string) {
 const FAILURES = [
   ['open', 'EROFS', 'not-permitted', /read-only/],
   ['open', 'EACCES', 'not-permitted', /let the user of Weir write/],
+  ['open', 'EMFILE', 'io', /no file descriptor is free \(EMFILE\).*the old state is kept/],
+  ['open the directory', 'EMFILE', 'io', /no file descriptor is free \(EMFILE\).*the old state is kept/],
   ['write', 'ENOSPC', 'no-space', /no space left/],
   ['sync', 'EIO', 'io', /EIO/],
   ['rename', 'EPERM', 'not-permitted', /not permitted/]
@@ -160,7 +163,7 @@ const FAILURES = [
 
 for (const [step, errno, code, message] of FAILURES) {
   t.test(`${errno} at ${step} fails the commit with a clear error and keeps the old state`, async (t) => {
-    const path = join(t.testdir(), 'state.json')
+    const path = join(await temporaryDirectory(t), 'state.json')
     const { port, arm } = failing(step, errno)
     const { store } = await open(path, { files: port })
     const heard: string[] = []
@@ -215,7 +218,7 @@ t.test('a symbolic link stays a link to the state', { skip: process.platform ===
 })
 
 t.test('after closing, every operation fails with a clear error', async (t) => {
-  const { store } = await open(join(t.testdir(), 'state.json'))
+  const { store } = await open(join(await temporaryDirectory(t), 'state.json'))
   await store.close()
   await store.close()
   await t.rejects(store.read(), { code: 'closed' })

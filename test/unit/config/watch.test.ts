@@ -13,6 +13,7 @@ function createScene (initial: string) {
   const clock = new FakeClock()
   const told: string[] = []
   let content: string | null = initial
+  let exhausted = false
   let reads = 0
   let hint: (() => void) | null = null
   const watcher = new ConfigWatcher({
@@ -24,6 +25,7 @@ function createScene (initial: string) {
     file: {
       read: async () => {
         reads++
+        if (exhausted) throw new ConfigError([{ path: '', value: null, message: 'no file descriptor is free', source: 'f' }], 0, true)
         if (content === null) throw refusal('is gone')
         return Buffer.from(content)
       },
@@ -49,6 +51,7 @@ function createScene (initial: string) {
     isSubscribed: () => hint !== null,
     hint: () => { hint?.() },
     write: (text: string | null) => { content = text },
+    exhaust: (all: boolean) => { exhausted = all },
     /** Moves the time in small steps, letting promises settle in between. */
     async pass (ms: number) {
       for (let gone = 0; gone < ms; gone += 50) {
@@ -196,4 +199,18 @@ t.test('after stop there is no timer, no subscription and no callback', async (t
   await scene.pass(POLL_MS)
   t.same(scene.told, ['two'], 'and it can start again')
   scene.watcher.stop()
+})
+
+t.test('a file that no descriptor was free for is told of once, and is not news when there are some again', async (t) => {
+  const scene = createScene('one')
+  scene.watcher.start()
+  scene.exhaust(true)
+  await scene.pass(3 * POLL_MS)
+  t.same(scene.told, ['error: no file descriptor is free'])
+  scene.exhaust(false)
+  await scene.pass(3 * POLL_MS)
+  t.same(scene.told, ['error: no file descriptor is free'], 'it is the file that is in force')
+  scene.write('two')
+  await scene.pass(2 * POLL_MS)
+  t.equal(scene.told.length, 2)
 })

@@ -22,3 +22,9 @@ t.test('limits that descriptors can not meet are told, with what can be met and 
   t.match(openFilesWarning({ maxConnections: 60_000, workers: 2 }, 20_256), { openFiles: 20_256, workers: 2, maxConnections: 60_000, clientsPerWorker: 5_000, remedy: /ulimit -n.*limits\.maxConnections/ })
   t.match(openFilesWarning({ maxConnections: 0, workers: 2 }, 20_256), { maxConnections: 'no limit' })
 })
+
+t.test('a limit that nobody has written asks for no more than there is, and warns only when that is little', async t => {
+  t.equal(openFilesWarning({ maxConnections: 'auto', workers: 2 }, 20_000), undefined)
+  t.equal(openFilesWarning({ maxConnections: 'auto', workers: 4 }, Infinity), undefined)
+  t.match(openFilesWarning({ maxConnections: 'auto', workers: 2 }, 1_024), { maxConnections: 'auto', clientsPerWorker: 192 })
+})
