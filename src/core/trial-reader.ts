@@ -10,7 +10,13 @@ export class TrialReader<Stream extends ByteStream> implements ByteStreamHandler
   ended = false
   /** Why the connection has gone; '' for no reason. */
   closed: string | undefined
+  readonly #limitMs: number
   #defect: Error | undefined
+
+  /** @param limitMs how long it waits for anything, in milliseconds */
+  constructor (limitMs = LIMIT_MS) {
+    this.#limitMs = limitMs
+  }
 
   onBytes (memory: Buffer, start: number, end: number): void {
     this.received = Buffer.concat([this.received, memory.subarray(start, end)])
@@ -27,7 +33,7 @@ export class TrialReader<Stream extends ByteStream> implements ByteStreamHandler
    * @throws Error when the connection goes meanwhile, the stream throws, or it takes too long
    */
   async until (what: string, condition: () => boolean): Promise<void> {
-    const deadlineMs = performance.now() + LIMIT_MS
+    const deadlineMs = performance.now() + this.#limitMs
     while (!condition()) {
       if (this.#defect !== undefined) throw this.#defect
       if (this.closed !== undefined) throw new Error(`the connection has gone before ${what}: ${this.closed}`)

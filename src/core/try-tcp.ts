@@ -12,10 +12,13 @@ const ANSWER = Buffer.from('answer')
 
 const buffer = (): ReadBuffer => createReadBuffer(0, BUFFER_BYTES, 0)
 
-/** @returns what does not do as expected; undefined when all does */
-export async function tryTcp (): Promise<string | undefined> {
-  const near = new TrialReader<TcpStream>()
-  const far = new TrialReader<TcpStream>()
+/**
+ * @param limitMs how long it waits for what does not come, in milliseconds
+ * @returns what does not do as expected; undefined when all does
+ */
+export async function tryTcp (limitMs?: number): Promise<string | undefined> {
+  const near = new TrialReader<TcpStream>(limitMs)
+  const far = new TrialReader<TcpStream>(limitMs)
   const { server, address, port } = await openTrialServer()
   try {
     let accepted: net.Socket | undefined

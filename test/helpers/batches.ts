@@ -12,12 +12,15 @@ const ALONE = /-data-events\.test\.ts$/
 
 /** The folders of each batch, which is a file of test/batches. */
 export const BATCHES = {
+  architecture: ['test/architecture'],
+  cluster: ['test/cluster'],
   conformance: ['test/conformance'],
   edges: ['admin', 'config', 'listener', 'split', 'tls', 'tls-upstream'].map(folder => `test/integration/${folder}`),
   machinery: ['admin', 'cli', 'core', 'deploy', 'proxy', 'runtime', 'telemetry', 'upstream'].map(folder => `test/unit/${folder}`),
   properties: ['test/property'],
   proxy: ['test/integration/proxy'],
-  rules: ['balancing', 'config', 'discovery', 'docs', 'health', 'http1', 'kube', 'rollout', 'routing', 'snapshot', 'store'].map(folder => `test/unit/${folder}`)
+  rules: ['balancing', 'config', 'discovery', 'docs', 'health', 'http1', 'kube', 'rollout', 'routing', 'snapshot', 'store'].map(folder => `test/unit/${folder}`),
+  weir: ['test/integration/store', 'test/integration/weir']
 } as const satisfies Readonly<Record<string, readonly string[]>>
 
 /** The tests of a batch, by path, in a fixed order. */

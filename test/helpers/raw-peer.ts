@@ -2,6 +2,8 @@ import type net from 'node:net'
 import { PATIENCE_MS } from './patience.ts'
 import { MessageReader, type RawMessage } from './raw-http.ts'
 
+const TAIL_BYTES = 65_536
+
 /** One end of a TCP connection in a test: raw bytes out, messages in. */
 export class RawPeer {
   readonly socket: net.Socket
@@ -15,10 +17,9 @@ export class RawPeer {
   /** What was wrong with the bytes that came. */
   fault: Error | undefined
   bytesReceived = 0
-  /** The last bytes that came, for tests that look at them as they are. */
-  tail = ''
   readonly #label: string
   #taken = 0
+  #tail = ''
   readonly #waiting = new Set<() => void>()
 
   constructor (label: string, socket: net.Socket, kind: 'request' | 'response') {
@@ -40,9 +41,14 @@ export class RawPeer {
     socket.on('connect', () => { this.#wake() })
   }
 
+  /** The last bytes that came, for tests that look at them as they are. */
+  get tail (): string { return this.#tail.slice(-TAIL_BYTES) }
+
   #onData (bytes: Buffer): void {
     this.bytesReceived += bytes.length
-    this.tail = (this.tail + bytes.toString('latin1')).slice(-65_536)
+    // Cut now and then: to cut at each read would copy all of it each time.
+    this.#tail += bytes.toString('latin1', Math.max(0, bytes.length - TAIL_BYTES))
+    if (this.#tail.length > 4 * TAIL_BYTES) this.#tail = this.tail
     if (this.fault === undefined) {
       try {
         this.reader.push(bytes)

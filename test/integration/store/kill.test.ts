@@ -4,6 +4,8 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { childEnvironment } from '../../helpers/child-environment.ts'
+import { PATIENCE_MS } from '../../helpers/patience.ts'
+import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 
 interface Message {
   readonly opened?: string
@@ -29,7 +31,7 @@ class Writer {
 
   /**
    * Waits for the next message that has what is asked for.
-   * @throws Error when another one says that it failed, or when it is gone
+   * @throws Error when another one says that it failed, when it is gone, or says nothing
    */
   async hear (key: keyof Message): Promise<Message> {
     for (;;) {
@@ -43,7 +45,8 @@ class Writer {
   async #more (): Promise<void> {
     const { pid, exitCode, signalCode } = this.child
     if (exitCode !== null || signalCode !== null) throw new Error(`the writer ${String(pid)} has ended: ${String(exitCode ?? signalCode)}`)
-    await Promise.race([once(this.child, 'message'), this.#exited])
+    const patience = AbortSignal.timeout(PATIENCE_MS)
+    await Promise.race([once(this.child, 'message', { signal: patience }), this.#exited])
   }
 
   /** What was said before now is not heard any more. */
@@ -62,7 +65,7 @@ class Writer {
 }
 
 t.test('kill -9 right after a commit was reported never loses it', async (t) => {
-  const path = join(t.testdir(), 'state.json')
+  const path = join(await temporaryDirectory(t), 'state.json')
   let promised = 0
   for (let round = 0; round < 12; round++) {
     const writer = new Writer(path)
@@ -78,7 +81,7 @@ t.test('kill -9 right after a commit was reported never loses it', async (t) => 
 })
 
 t.test('a second process is refused while the first lives, and takes over when it is dead', async (t) => {
-  const path = join(t.testdir(), 'state.json')
+  const path = join(await temporaryDirectory(t), 'state.json')
   const first = new Writer(path)
   await first.hear('committed')
   const second = new Writer(path)

@@ -6,6 +6,7 @@ import { MemoryStore } from '../../../src/store/memory-store.ts'
 import type { StateStore, Versioned } from '../../../src/store/state-store.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { ListLog } from '../../helpers/list-log.ts'
+import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 import { textCodec } from '../../helpers/text-codec.ts'
 
 interface Commit {
@@ -53,7 +54,7 @@ t.test('concurrent writers of a memory store make one chain of commits', async (
 })
 
 t.test('concurrent writers of a file store make one chain of commits, and the last survives', async (t) => {
-  const directory = t.testdir()
+  const directory = await temporaryDirectory(t)
   let run = 0
   await fc.assert(fc.asyncProperty(plans, async (chosen) => {
     const options = { path: join(directory, `state-${run++}.json`), codec: textCodec, clock: new FakeClock(), log: new ListLog() }
