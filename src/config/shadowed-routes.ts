@@ -1,3 +1,4 @@
+import { oneHostSpelling } from '../core/host-spelling.ts'
 import type { ConfigPath } from './config-path.ts'
 import { warning, type Finding } from './finding.ts'
 import type { MatchConfig, RouteConfig } from './schema.ts'
@@ -31,7 +32,7 @@ export function findShadowedRoutes (routes: readonly PlacedRoute[]): readonly Fi
 }
 
 function hostsOf (match: MatchConfig): readonly string[] {
-  return match.hosts === undefined ? ['*'] : match.hosts.map((host) => host.toLowerCase())
+  return match.hosts === undefined ? ['*'] : match.hosts.map((host) => oneHostSpelling(host.toLowerCase()))
 }
 
 /** Everything but the host, in one spelling. */

@@ -1,9 +1,11 @@
 import type { MatchConfig } from '../config/schema.ts'
+import { oneHostSpelling } from '../core/host-spelling.ts'
 import { PathTable, type RouteEntry } from './path-table.ts'
 import type { RequestView } from './request-view.ts'
 import { RouteConditions } from './route-conditions.ts'
 
 const DOT = 0x2e
+const BRACKET = 0x5b
 
 /** A route to compile: what it matches, and what the table answers for it. */
 export interface RouteDefinition<T extends object> {
@@ -18,8 +20,8 @@ export interface RouteDefinition<T extends object> {
  * host; then the path, as PathTable says. A route that matches the host but fails in path or conditions leaves the request
  * to the next less specific host.
  *
- * Paths, query and hosts are compared as sent but for the case of hosts and one dot at their end; nothing is decoded or
- * normalised: see docs/splitting.md.
+ * Paths, query and hosts are compared as sent but for the case of hosts, one dot at their end and the spelling of IPv6; nothing is
+ * decoded or normalised: see docs/splitting.md.
  *
  * The cost is one look-up by host and those of one PathTable, whatever the number of routes.
  */
@@ -41,7 +43,7 @@ export class RouteTable<T extends object> {
         prefix: withoutLastSlash(match.path ?? '/'),
         conditions: new RouteConditions(match)
       }
-      for (const host of new Set((match.hosts ?? ['*']).map(host => host.toLowerCase()))) {
+      for (const host of new Set((match.hosts ?? ['*']).map(host => oneHostSpelling(host.toLowerCase())))) {
         const entries = byHost.get(host)
         if (entries === undefined) byHost.set(host, [entry])
         else entries.push(entry)
@@ -69,7 +71,7 @@ export class RouteTable<T extends object> {
   #matchHost (view: RequestView, sentHost: string): T | undefined {
     // `example.com.` is the same name, written from the root (RFC 1034 section 3.1).
     const host = sentHost.charCodeAt(sentHost.length - 1) === DOT ? sentHost.slice(0, -1) : sentHost
-    const exact = this.#hosts.get(host)?.match(view)
+    const exact = this.#hosts.get(host.charCodeAt(0) === BRACKET ? oneHostSpelling(host) : host)?.match(view)
     if (exact !== undefined) return exact
     const lengths = this.#wildcardLengths
     for (let index = 0; index < lengths.length; index++) {
