@@ -21,9 +21,13 @@ export function parseHostPort (text: string): SocketAddress {
   const host = bracketed ?? bare
   const ip = host.includes('%') ? undefined : parseIp(host)
   if (ip === undefined || (bracketed !== undefined) !== isIPv6(host)) throw new RangeError(explainHost(text, host, bracketed !== undefined))
+  return { address: ip.address, port: readPort(portText, text) }
+}
+
+function readPort (portText: string, text: string): number {
   const port = /^[1-9][0-9]{0,4}$/.test(portText) ? Number(portText) : 0
   if (port < 1 || port > 65_535) throw new RangeError(`"${text}" has no valid port: write a number from 1 to 65535 after the colon`)
-  return { address: ip.address, port }
+  return port
 }
 
 /** What is named by `address:port` or `name:port`. */
@@ -42,10 +46,8 @@ const NAME = /^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*(?![0-9]+\
  * @throws RangeError with the remedy when the text is anything else
  */
 export function parseTarget (text: string): Target {
-  const match = /^([^[\]:/]+):([1-9][0-9]{0,4})$/.exec(text)
-  const [, name = '', portText = ''] = match ?? []
-  const port = Number(portText)
-  if (isIP(name) === 0 && NAME.test(name) && port >= 1 && port <= 65_535) return { host: name.toLowerCase(), port, isName: true }
+  const [, name = '', portText = ''] = /^([^[\]:/]+):([^:/]*)$/.exec(text) ?? []
+  if (isIP(name) === 0 && NAME.test(name)) return { host: name.toLowerCase(), port: readPort(portText, text), isName: true }
   const { address, port: ipPort } = parseHostPort(text)
   return { host: address, port: ipPort, isName: false }
 }
@@ -58,6 +60,7 @@ function explainUrl (text: string, scheme: string, authority: string): string {
 
 function explainShape (text: string): string {
   if (isIPv6(text)) return `put an IPv6 address in brackets and add a port, such as [${text}]:80`
+  if (isIP(text) !== 0 || NAME.test(text) || (/^\[.*\]$/.test(text) && isIPv6(text.slice(1, -1)))) return `add the port, such as ${text}:80`
   if (text.split(':').length > 2) return 'put an IPv6 address in brackets, such as [fd00::1]:80'
   return 'write it as 127.0.0.1:9001 or [fd00::1]:9001'
 }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { isLoopback, parseIp } from '../../../src/core/ip.ts'
-import { parseHostPort } from '../../../src/core/socket-address.ts'
+import { parseHostPort, parseTarget } from '../../../src/core/socket-address.ts'
 
 t.test('an address and port, in one spelling', async (t) => {
   t.same(parseHostPort('127.0.0.1:80'), { address: '127.0.0.1', port: 80 })
@@ -13,9 +13,9 @@ t.test('anything else is refused with a remedy', async (t) => {
   const refusals: ReadonlyArray<readonly [string, RegExp]> = [
     ['', /write it as 127\.0\.0\.1:9001/],
     ['localhost:80', /where an IP address or a name has to be/],
-    ['127.0.0.1', /write it as/],
+    ['127.0.0.1', /add the port, such as 127\.0\.0\.1:80/],
     ['::1', /in brackets and add a port, such as \[::1\]:80/],
-    ['[::1]', /in brackets/],
+    ['[::1]', /add the port, such as \[::1\]:80/],
     ['[127.0.0.1]:80', /no IPv6 address in its brackets/],
     ['[]:80', /no address/],
     ['[fe80::1%eth0]:80', /zones are not supported/],
@@ -28,6 +28,14 @@ t.test('anything else is refused with a remedy', async (t) => {
     [' 127.0.0.1:80', /where an IP address or a name has to be/]
   ]
   for (const [text, message] of refusals) t.throws(() => parseHostPort(text), { name: 'RangeError', message }, JSON.stringify(text))
+})
+
+t.test('what a name lacks is said of the name', async (t) => {
+  t.same(parseTarget('App:8080'), { host: 'app', port: 8080, isName: true })
+  t.throws(() => parseTarget('app'), { message: '"app" is not an address and port: add the port, such as app:80' })
+  for (const text of ['app:', 'app:0', 'app:65536', 'app:http', 'app:$PORT']) {
+    t.throws(() => parseTarget(text), { message: `"${text}" has no valid port: write a number from 1 to 65535 after the colon` })
+  }
 })
 
 t.test('one spelling for one address', async (t) => {
