@@ -1,5 +1,6 @@
 import type * as YamlModule from 'yaml'
-import type { Document, LineCounter, Node, YAMLError } from 'yaml'
+import type { Document, LineCounter, Node } from 'yaml'
+import { beginningOf, composeYaml, faultsOfBeginning, MAX_SYNTAX_FAULTS, type SyntaxFault, type YamlOptions } from './compose-yaml.ts'
 import type { ConfigFault } from './config-error.ts'
 import type { ConfigPath } from './config-path.ts'
 
@@ -21,7 +22,13 @@ const MAX_VALUES = 2_000_000
 const MAX_ALIASES = 10_000
 /** The library looks for what an alias means among all anchors and aliases before it. */
 const MAX_ANCHORS = 1_000
-const MAX_SYNTAX_FAULTS = 20
+/** `%YAML` and the like, and `...`; a configuration needs none. */
+const MAX_MARKERS = 20
+/** Of one value. The longest that makes sense is a path. */
+const MAX_VALUE_CHARACTERS = 262_144
+
+/** Duplicate keys are looked for below: the library compares each key with each. */
+const OPTIONS: YamlOptions = { schema: 'core', resolveKnownTags: false, uniqueKeys: false, logLevel: 'error' }
 
 /** What the library's lexer gives before the text of a scalar. */
 const SCALAR_MARK = '\u001f'
@@ -36,8 +43,12 @@ export async function readYaml (bytes: Uint8Array, fileName: string): Promise<Ya
   if (text === undefined) return refuse(fileName, 'is not text in UTF-8; is this the right file?')
   const yaml = await import('yaml')
   try {
-    const excess = findExcess(yaml, text)
-    return excess === undefined ? parse(yaml, text, fileName) : refuse(fileName, excess)
+    const excess = findExcess(yaml, beginningOf(text))
+    if (excess !== undefined) return refuse(fileName, excess)
+    const early = faultsOfBeginning(yaml, text, OPTIONS)
+    if (early !== undefined) return { faults: early.map((fault) => explainSyntax(fault, (offset) => positionIn(text, fileName, offset))) }
+    const whole = findExcess(yaml, text)
+    return whole === undefined ? parse(yaml, text, fileName) : refuse(fileName, whole)
   } catch (error) {
     return refuse(fileName, `cannot be read as YAML: ${error instanceof Error ? error.message : String(error)}`)
   }
@@ -62,17 +73,25 @@ function findExcess ({ Lexer }: Yaml, text: string): string | undefined {
   let tokens = 0
   let anchors = 0
   let aliases = 0
+  let markers = 0
   let isScalar = false
   for (const token of new Lexer().lex(text)) {
     if (++tokens > MAX_TOKENS) return `has more than ${MAX_TOKENS} tokens`
+    if (isTooLong(token, isScalar)) return `has a value of more than ${MAX_VALUE_CHARACTERS} characters`
     // The text of a plain or block scalar follows its mark; it may look like a bracket.
     if (isScalar) isScalar = false
     else if (token === SCALAR_MARK) isScalar = true
     else if (token.startsWith('&') && ++anchors > MAX_ANCHORS) return `has more than ${MAX_ANCHORS} anchors`
     else if (token.startsWith('*') && ++aliases > MAX_ALIASES) return `has more than ${MAX_ALIASES} aliases`
+    else if ((token === '...' || token.startsWith('%')) && ++markers > MAX_MARKERS) return `has more than ${MAX_MARKERS} directives and document ends`
     else if (depth.isTooDeepAfter(token)) return `is nested deeper than ${MAX_DEPTH} levels`
   }
   return undefined
+}
+
+/** Comments and white space may be long. */
+function isTooLong (token: string, isScalar: boolean): boolean {
+  return token.length > MAX_VALUE_CHARACTERS && (isScalar || !/^[#\s]/.test(token))
 }
 
 /** Counts open brackets and, because `- - - -` nests too, the list marks of a line. */
@@ -91,13 +110,10 @@ class DepthGauge {
 
 function parse (yaml: Yaml, text: string, fileName: string): YamlResult {
   const lines = new yaml.LineCounter()
-  // Duplicate keys are looked for below: the library compares each key with each.
-  const document = yaml.parseDocument(text, { schema: 'core', resolveKnownTags: false, uniqueKeys: false, prettyErrors: false, lineCounter: lines, logLevel: 'error' })
+  const composed = composeYaml(yaml, text, OPTIONS, lines)
   const at = (offset: number): string => position(fileName, lines, offset)
-  const syntax = [...document.errors, ...document.warnings].slice(0, MAX_SYNTAX_FAULTS)
-  if (syntax.length > 0) {
-    return { faults: syntax.map((error) => ({ path: '', value: null, message: explainSyntax(error), source: at(error.pos[0]) })) }
-  }
+  if ('faults' in composed) return { faults: composed.faults.map((fault) => explainSyntax(fault, at)) }
+  const { document } = composed
   const keys = checkKeys(yaml, document, at)
   if (keys.length > 0) return { faults: keys }
   if (document.contents === null || (yaml.isScalar(document.contents) && document.contents.value === null)) {
@@ -110,9 +126,13 @@ function parse (yaml: Yaml, text: string, fileName: string): YamlResult {
   return { source: { value, locate: (path, what) => at(findOffset(yaml, document, path, what)) } }
 }
 
-function explainSyntax (error: YAMLError): string {
-  if (error.code === 'MULTIPLE_DOCS') return 'begins a second document; write one, without `---` in between'
-  return `is not valid YAML: ${error.message}`
+function explainSyntax ({ offset, message }: SyntaxFault, at: (offset: number) => string): ConfigFault {
+  return { path: '', value: null, message, source: at(offset) }
+}
+
+function positionIn (text: string, fileName: string, offset: number): string {
+  const before = text.slice(0, offset).split('\n')
+  return `${fileName}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}`
 }
 
 function position (fileName: string, lines: LineCounter, offset: number): string {
@@ -128,6 +148,7 @@ function checkKeys (yaml: Yaml, document: Document.Parsed, at: (offset: number) 
       const seen = new Map<string, number>()
       for (const { key } of map.items) {
         const offset = yaml.isNode(key) ? key.range?.[0] ?? 0 : 0
+        if (faults.length >= MAX_SYNTAX_FAULTS) return yaml.visit.BREAK
         if (!yaml.isScalar(key)) {
           faults.push({ path: '', value: null, message: 'a key must be plain text', source: at(offset) })
           continue
@@ -137,6 +158,7 @@ function checkKeys (yaml: Yaml, document: Document.Parsed, at: (offset: number) 
         if (first === undefined) seen.set(name, offset)
         else faults.push({ path: '', value: null, message: `the key ${JSON.stringify(name.slice(0, 64))} is there twice in one mapping; first at ${at(first)}`, source: at(offset) })
       }
+      return undefined
     }
   })
   return faults

@@ -40,6 +40,44 @@ t.test('millions of tokens', async (t) => {
   t.match((await refusal(`[${'1,'.repeat(2_000_000)}]`)).message, /has more than 2500000 tokens/)
 })
 
+t.test('millions of syntax faults, of which the first twenty are told: read whole, each of these takes the better part of a minute', async (t) => {
+  const million = 1_000_000
+  for (const [text, message] of [
+    [`"${'\\q'.repeat(100_000)}"`, /^f:1:2: is not valid YAML: Invalid escape sequence/],
+    [`[${'"a" '.repeat(million)}]`, /^f:1:6: is not valid YAML: Missing , or :/],
+    ['"a" '.repeat(million), /^f:1:5: is not valid YAML: Unexpected double-quoted-scalar/],
+    [`a:\n${'  "a" "b"\n'.repeat(million / 2)}`, /^f:2:7: is not valid YAML: Unexpected double-quoted-scalar/],
+    ['- "\\q"\n'.repeat(million / 2), /^f:1:4: is not valid YAML: Invalid escape sequence/]
+  ] as const) {
+    const { faults, message: said } = await refusal(text)
+    t.equal(faults.length, 20, text.slice(0, 8))
+    t.match(said, message)
+    t.ok(said.length < 10_000)
+  }
+})
+
+t.test('keys that are there twice, by the ten thousand', async (t) => {
+  const { faults, message } = await refusal('a: 1\n'.repeat(30_000))
+  t.equal(faults.length, 20)
+  t.match(message, /^f:2:1: the key "a" is there twice/)
+})
+
+t.test('directives, document ends and values without end', async (t) => {
+  for (const text of ['%YAML 9.9\n'.repeat(300_000), '%TAG ! x\n'.repeat(300_000), '...\n'.repeat(300_000)]) {
+    t.match((await refusal(text)).message, /has more than 20 directives and document ends/)
+  }
+  for (const text of [`a: "${'x '.repeat(200_000)}"`, `"${'\n'.repeat(300_000)}"`, 'a\n'.repeat(300_000), `a: |\n${'  b\n'.repeat(100_000)}`]) {
+    t.match((await refusal(text)).message, /has a value of more than 262144 characters/)
+  }
+})
+
+t.test('a long file whose beginning leaves brackets and quotes open is fine', async (t) => {
+  const comment = `# ${'x'.repeat(98)}\n`
+  for (const lead of [comment.repeat(3_000), `${comment.repeat(1_200)}${comment.repeat(5_000)}`]) {
+    await t.resolves(resolve({ bytes: Buffer.from(`{ listeners: [{ name: web,\n${lead} port: 8080 }],\n${lead} routes: [] }`), fileName: 'f', env: {}, args: [] }))
+  }
+})
+
 t.test('aliases that multiply', async (t) => {
   const levels = 'abcdefghijk'
   const lines = [...levels].map((name, index) => `${name}: &${name} [${index === 0 ? 'x' : Array(9).fill(`*${levels[index - 1] ?? ''}`).join(', ')}]`)
