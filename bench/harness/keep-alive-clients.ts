@@ -1,5 +1,5 @@
 /**
- * Runs bench/programs/keep-alive-clients.ts and bench/programs/slow-clients.ts: many connections that are kept and little used.
+ * Runs bench/programs/keep-alive-clients.ts, slow-clients.ts and stuck-clients.ts: many connections that are kept and little used.
  */
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -7,6 +7,7 @@ import { within } from './deadline.ts'
 import type { Session } from './session.ts'
 
 const KEEP_ALIVE = fileURLToPath(new URL('../programs/keep-alive-clients.ts', import.meta.url))
+const STUCK = fileURLToPath(new URL('../programs/stuck-clients.ts', import.meta.url))
 const SLOW = fileURLToPath(new URL('../programs/slow-clients.ts', import.meta.url))
 
 export interface ClientsRequest {
@@ -45,6 +46,14 @@ export async function startClients (session: Session, request: ClientsRequest): 
  */
 export async function startSlowClients (session: Session, request: ClientsRequest): Promise<RunningClients> {
   return await startProgram(SLOW, session, request)
+}
+
+/**
+ * Opens connections that leave a proxy with as much as they can, and waits until each has begun.
+ * @throws Error when that takes longer than 60 s
+ */
+export async function startStuckClients (session: Session, request: ClientsRequest): Promise<RunningClients> {
+  return await startProgram(STUCK, session, request)
 }
 
 async function startProgram (program: string, session: Session, request: ClientsRequest): Promise<RunningClients> {

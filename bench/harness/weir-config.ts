@@ -19,12 +19,14 @@ export interface WeirConfigOptions {
   readonly certificate?: Pick<Certificate, 'cert' | 'key'> | undefined
   /** Timeouts that are not the usual ones. */
   readonly timeouts?: Readonly<Record<string, string>>
+  /** Limits that are not the usual ones. */
+  readonly limits?: Readonly<Record<string, number>>
   /** The file with the credentials of the Kubernetes API, for routes that name Services. */
   readonly kubeconfig?: string | undefined
 }
 
 /** The text of a configuration: sticky by client IP, no access log, X-Forwarded-* and counters as always. */
-export function weirConfig ({ listenPort, adminPort, workers, io = 'auto', routes, certificate, timeouts, kubeconfig }: WeirConfigOptions): string {
+export function weirConfig ({ listenPort, adminPort, workers, io = 'auto', routes, certificate, timeouts, limits, kubeconfig }: WeirConfigOptions): string {
   const tls = certificate === undefined
     ? {}
     : { tls: { certificates: [{ cert: certificate.cert, key: certificate.key }], minVersion: '1.3' } }
@@ -35,6 +37,7 @@ export function weirConfig ({ listenPort, adminPort, workers, io = 'auto', route
     io,
     state: { store: 'memory' },
     timeouts: { keepAliveIdle: '600s', ...timeouts },
+    ...(limits === undefined ? {} : { limits }),
     drain: { delay: '0s' },
     log: { level: 'warn' },
     ...(kubeconfig === undefined ? {} : { kubernetes: { kubeconfig } }),

@@ -16,6 +16,8 @@ export interface WeirVariant {
   readonly routes?: (originPorts: readonly [number, number]) => readonly WrittenRoute[]
   /** Timeouts that are not the usual ones. */
   readonly timeouts?: Readonly<Record<string, string>>
+  /** Limits that are not the usual ones. */
+  readonly limits?: Readonly<Record<string, number>>
   /** The file with the credentials of the Kubernetes API, for routes that name Services. */
   readonly kubeconfig?: string
 }
@@ -74,7 +76,7 @@ export async function weirCommand (options: PeerStart, variant: WeirVariant): Pr
   const file = join(options.dir, `${variant.name}.yaml`)
   const routes = variant.routes?.(options.originPorts) ?? [benchRoute(options.originPorts)]
   const { listenPort, certificate } = options
-  writeFileSync(file, weirConfig({ listenPort, adminPort, workers: variant.workers, io: variant.io ?? 'auto', routes, certificate, timeouts: variant.timeouts ?? {}, kubeconfig: variant.kubeconfig }))
+  writeFileSync(file, weirConfig({ listenPort, adminPort, workers: variant.workers, io: variant.io ?? 'auto', routes, certificate, timeouts: variant.timeouts ?? {}, limits: variant.limits ?? {}, kubeconfig: variant.kubeconfig }))
   return { command: [process.execPath, entry, 'run', '--config', file], adminPort }
 }
 
