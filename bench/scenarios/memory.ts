@@ -18,6 +18,7 @@ import { integerSetting } from '../harness/settings.ts'
 import { prepareWeir, startWeir, weirPeer, type RunningWeir } from '../harness/weir-peer.ts'
 
 const SETTLE_MS = 6_000
+const SERVED_AGAIN_MS = 30_000
 const ASKED = 50
 const KIB = 1_024
 const MIB = 1_048_576
@@ -40,7 +41,7 @@ interface State {
 const STATES: readonly State[] = [
   { path: '/slow', what: 'slow request, 128 KiB sent behind it', clients: many, limitKib: 64 },
   { path: '/head', what: 'head of 30 KB that does not end', clients: many, limitKib: 96 },
-  { path: '/upload', what: 'body that the endpoint does not read', clients: few, limitKib: 64 },
+  { path: '/upload', what: 'body that the endpoint does not read', clients: few, limitKib: 80 },
   { path: '/big', what: 'answer that is not read', clients: few, limitKib: 192 },
   { path: '/hints', what: 'interim responses that are not read', clients: few, limitKib: 256 }
 ]
@@ -76,7 +77,7 @@ await withSession(async (session) => {
     notes: [
       `One worker. The clients connect, do their worst and wait; the timeouts that would end them are ${TIMEOUTS.streamIdle}. Half of them, all of them, and`,
       `all of them with \`limits.maxBufferedBytes: ${smallBudget}\`. A promise of KiB is what each of the second half has added to resident memory.`,
-      `Others: ${ASKED} requests on new connections, one after the other, while they wait.`
+      `Others: ${ASKED} requests on new connections, one after the other, from when one was served again, which is ${SERVED_AGAIN_MS / 1_000} s after at the latest.`
     ],
     runs,
     figures: STATES.map((state) => ({ name: `${state.path}, added for each`, unit: 'KiB', value: addedKibEach(runs, state), better: 'lower' as const })),
@@ -104,6 +105,7 @@ async function run (session: Session, originPorts: readonly [number, number], { 
   await askOthers(weir)
   const stuck = await startStuckClients(session, { port: weir.port, path, connections: clients, intervalSeconds: 0 })
   await pause(SETTLE_MS)
+  await until('the others to be served', { timeoutMs: SERVED_AGAIN_MS, everyMs: 100 }, async () => await statusOf(weir.port, READY_PATH) === 200 ? true : undefined)
   const others = await askOthers(weir)
   const { rssKib } = memoryOf(weir.pids())
   const scrape = (await exchange({ port: weir.adminPort, path: '/metrics' })).body.toString()

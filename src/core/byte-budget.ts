@@ -21,13 +21,16 @@ export class ByteBudget {
   /** Where closing for want of memory stops: when the limit was passed, and when requests are refused. */
   rest = Infinity
   relieved = Infinity
-  readonly #onOver: () => void
-  /** The owner has been told, and has not made room yet. */
-  #told = false
+  readonly #onFull: () => void
+  /** The owner is told when so many are kept. */
+  #tellFrom = Infinity
 
-  /** @param onOver the limit has been passed; called once until `madeRoom`, from within whatever has passed it: close nothing there */
-  constructor (limit: number, onOver: () => void) {
-    this.#onOver = onOver
+  /**
+   * @param onFull requests are refused from now on, or the limit has been passed; called once until `watch`, from within whatever has
+   *   brought that about: close nothing there
+   */
+  constructor (limit: number, onFull: () => void) {
+    this.#onFull = onFull
     this.configure(limit)
   }
 
@@ -37,16 +40,19 @@ export class ByteBudget {
     this.refuseFrom = limit * REFUSE_SHARE
     this.rest = limit * REST_SHARE
     this.relieved = limit * RELIEVED_SHARE
+    this.watch()
   }
 
   /** So many bytes more, or fewer, are kept. */
   change (bytes: number): void {
     this.used += bytes
-    if (this.used <= this.limit || this.#told || bytes <= 0) return
-    this.#told = true
-    this.#onOver()
+    if (bytes <= 0 || this.used < this.#tellFrom) return
+    this.#tellFrom = Infinity
+    this.#onFull()
   }
 
-  /** The owner has seen to it. */
-  madeRoom (): void { this.#told = false }
+  /** The owner wants to be told of the next mark. */
+  watch (): void {
+    this.#tellFrom = this.used < this.refuseFrom ? this.refuseFrom : this.limit + 1
+  }
 }

@@ -13,6 +13,9 @@ import type { DataPlane } from './data-plane.ts'
 import { PartialHead } from './partial-head.ts'
 import { SentAhead } from './sent-ahead.ts'
 
+/** What the objects of a connection take that has begun a head, besides its bytes: measured (`npm run bench:memory`). */
+const HEAD_OBJECT_BYTES = 8_192
+
 export class ClientReading {
   /** A head that has not come whole yet. */
   partial: PartialHead | null = null
@@ -44,7 +47,7 @@ export class ClientReading {
 
   /** Says anew what is kept. To be called when that has changed, which is never so for a request that comes alone and whole. */
   recharge (): void {
-    this.account.set(this.ahead.memoryBytes + this.#buffer.memoryBytes + this.lent + (this.partial?.memoryBytes ?? 0) + this.#owed + (this.#stream?.ownBytes ?? 0))
+    this.account.set(this.ahead.memoryBytes + this.#buffer.memoryBytes + this.lent + (this.partial === null ? 0 : HEAD_OBJECT_BYTES + this.partial.memoryBytes) + this.#owed + (this.#stream?.ownBytes ?? 0))
   }
 
   /** A head has not come whole: keeps what there is. */

@@ -141,7 +141,7 @@ export class DataPlane implements UpstreamContext {
     this.loops = new LoopGuard(instance)
     this.date = new HttpDate(clock)
     this.settings = settings
-    this.budget = new ByteBudget(settings.limits.maxBufferedBytes, () => { this.afterReads(() => { shedMemory(this) }) })
+    this.budget = new ByteBudget(settings.limits.maxBufferedBytes, () => { this.afterReads(() => { shedMemory(this, this.recentMs) }) })
     this.trustedProxies = new CidrSet(settings.trustedProxies)
     this.requestHead = new RequestHead(settings.limits)
     this.sentHead = sentHeadFor(settings)

@@ -3,7 +3,7 @@
  * of what is stuck while requests are refused, and a word for the log when something was refused or closed.
  */
 import { WORKER } from '../telemetry/counter-layout.ts'
-import { shedStuck, type ShedContext } from './shed-memory.ts'
+import { shedMemory, type ShedContext } from './shed-memory.ts'
 
 /** Looking at all connections takes time. */
 const LOOK_MS = 1_000
@@ -23,7 +23,7 @@ export class MemoryWatch {
     const { budget, page } = this.#context
     if (nowMs >= this.#nextMs) {
       this.#nextMs = nowMs + LOOK_MS
-      shedStuck(this.#context, nowMs)
+      shedMemory(this.#context, nowMs)
     }
     page[WORKER.bufferedBytes] = budget.used
     page[WORKER.bufferedBytesLimit] = budget.limit

@@ -22,18 +22,15 @@ interface Candidate extends Sheddable {
   readonly member: Deadlined
 }
 
-/** The limit has been passed: whatever it is has to go. */
-export function shedMemory (context: ShedContext): void {
+/**
+ * Beyond the limit, whatever it is has to go. While requests are refused, what is idle or stuck, so that it is not for long. To be called
+ * when the budget says so, and about once a second.
+ */
+export function shedMemory (context: ShedContext, nowMs: number): void {
   const { budget } = context
-  close(context, budget.rest, () => true)
-  budget.madeRoom()
-}
-
-/** Requests are refused: what is idle or stuck has to go, so that it is not for long. To be called about once a second. */
-export function shedStuck (context: ShedContext, nowMs: number): void {
-  const { budget } = context
-  if (budget.used < budget.refuseFrom) return
-  close(context, budget.relieved, ({ rank, movedMs }) => rank === 0 || (rank === 1 && nowMs - movedMs >= STUCK_MS))
+  if (budget.used > budget.limit) close(context, budget.rest, () => true)
+  if (budget.used >= budget.refuseFrom) close(context, budget.relieved, ({ rank, movedMs }) => rank === 0 || (rank === 1 && nowMs - movedMs >= STUCK_MS))
+  budget.watch()
 }
 
 function close ({ budget, deadlines, page, reportDefect }: ShedContext, untilBytes: number, may: (candidate: Sheddable) => boolean): void {

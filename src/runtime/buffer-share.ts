@@ -9,12 +9,12 @@ const REST_BYTES = 112 * MIB
 /** What each further worker adds to that. */
 const WORKER_BYTES = 24 * MIB
 /**
- * The part of what is left that is shared out. The other is for what no buffer is: objects, the kernel's side of the connections, which a
- * cgroup counts too, and buffers that are free and not collected yet.
+ * The part of what is left that is shared out. The other is for what is not counted: idle clients, TLS, the kernel's side of the
+ * connections, which is the cgroup's too, and what is free and not collected yet.
  */
 const SHARE = 0.5
 /** A small pod has to work too. */
-const LEAST_BYTES = 8 * MIB
+const LEAST_BYTES = 16 * MIB
 /** For each worker, where no limit is set, and of the machine's memory at most so much for all of them. */
 const UNLIMITED_BYTES = 256 * MIB
 const MACHINE_SHARE = 0.25

@@ -9,6 +9,9 @@ const FIRST_OUT_BYTES = 2_048
 /** An idle connection does not keep the memory of a large request. */
 export const MAX_KEPT_OUT_BYTES = 16_384
 
+/** What the objects of a connection take, and those of the client that it serves: measured with slow requests (`npm run bench:memory`). */
+const OBJECT_BYTES = 6_144
+
 export abstract class ConnectionFacts {
   /** Requests answered so far: more than 0 means that the connection is a kept-alive one. */
   served = 0
@@ -54,6 +57,6 @@ export abstract class ConnectionFacts {
 
   /** Says anew what the connection keeps. To be called when that has changed, which is never so for a small request and response. */
   protected recharge (): void {
-    this.account.set(this.out.length + this.otherBytes)
+    this.account.set(OBJECT_BYTES + this.out.length + this.otherBytes)
   }
 }

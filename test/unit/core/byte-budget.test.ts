@@ -16,20 +16,27 @@ t.test('accounts say what they keep, and the budget has the sum', async t => {
   t.equal(budget.used, 0, 'who has left keeps nothing, whatever is said later')
 })
 
-t.test('the owner is told once that the limit is passed, until there is room', async t => {
+t.test('the owner is told once when requests are refused, and once when the limit is passed', async t => {
   let told = 0
   const budget = new ByteBudget(1_000, () => { told++ })
   const account = new ByteAccount(budget)
+  account.set(749)
+  t.equal(told, 0)
+  account.set(750)
+  account.set(2_000)
+  t.equal(told, 1, 'not again before it has been seen to')
+  account.set(800)
+  budget.watch()
   account.set(1_000)
-  t.equal(told, 0, 'all of it may be used')
+  t.equal(told, 1, 'all of it may be used')
   account.set(1_001)
-  account.set(1_002)
-  t.equal(told, 1)
-  budget.madeRoom()
-  account.set(1_001)
-  t.equal(told, 1, 'less is no news')
-  account.set(1_002)
   t.equal(told, 2)
+  account.set(100)
+  budget.watch()
+  account.set(50)
+  t.equal(told, 2, 'less is no news')
+  account.set(750)
+  t.equal(told, 3)
 })
 
 t.test('the marks follow the limit', async t => {

@@ -3,6 +3,7 @@ import path from 'node:path'
 import t from 'tap'
 import { loadConfig } from '../../../src/config/load.ts'
 import { parseDurationMs } from '../../../src/core/duration.ts'
+import { bufferShare, bufferWarning } from '../../../src/runtime/buffer-share.ts'
 import { at, DEPLOY, findObject, listAt, readManifests } from './manifests.ts'
 
 const [deployment] = readManifests('base/deployment.yaml')
@@ -13,6 +14,11 @@ const rbac = readManifests('base/rbac.yaml')
 const [kustomization] = readManifests('base/kustomization.yaml')
 
 const configOf = async (file: string) => await loadConfig({ file: path.join(DEPLOY, file), env: {}, args: [] })
+
+const MIB = 1_048_576
+/** The process with two workers at rest, and an idle client with the kernel's part: more than `npm run bench:idle` has measured. */
+const REST_BYTES = 136 * MIB
+const IDLE_BYTES = 8_192
 
 const CONFIGS = ['base/weir.yaml', 'overlays/hello/weir.yaml']
 
@@ -48,6 +54,20 @@ t.test('every pod meets the restricted pod security standard', async (t) => {
     for (const volume of listAt(spec, 'volumes')) {
       t.ok(['configMap', 'secret', 'emptyDir'].some((kind) => at(volume, kind) !== undefined), 'a kind of volume that the standard allows')
     }
+  }
+})
+
+t.test('what the process, its buffers and its idle clients take fits into the memory limit', async (t) => {
+  const limit = /^(\d+)Mi$/.exec(String(at(container, 'resources.limits.memory')))?.[1]
+  const facts = { limitBytes: Number(limit) * MIB, machineBytes: 64 * 1_024 * MIB }
+  for (const file of CONFIGS) {
+    const { config: { workers, limits } } = await configOf(file)
+    const { maxConnections } = limits
+    if (workers === 'auto' || maxConnections === 'auto') throw new TypeError(`${file}: what follows from the node does not fit into a limit`)
+    const each = limits.maxBufferedBytes ?? bufferShare(facts, workers)
+    t.equal(bufferWarning(each, facts, workers), undefined)
+    t.ok(each >= 64 * MIB, `${each} bytes for each worker`)
+    t.ok(maxConnections > 0 && workers * (each + maxConnections * IDLE_BYTES) <= facts.limitBytes - REST_BYTES, file)
   }
 })
 

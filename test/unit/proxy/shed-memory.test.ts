@@ -3,7 +3,7 @@ import { ByteAccount } from '../../../src/core/byte-account.ts'
 import { ByteBudget } from '../../../src/core/byte-budget.ts'
 import type { Deadlined, Sheddable } from '../../../src/core/deadlines.ts'
 import { MemoryWatch } from '../../../src/proxy/memory-watch.ts'
-import { shedMemory, shedStuck, STUCK_MS } from '../../../src/proxy/shed-memory.ts'
+import { shedMemory, STUCK_MS } from '../../../src/proxy/shed-memory.ts'
 import { WORKER, WORKER_LENGTH } from '../../../src/telemetry/counter-layout.ts'
 
 const NOW_MS = 100_000
@@ -41,30 +41,30 @@ function setUp (members: ReadonlyArray<readonly [bytes: number, facts: Partial<S
 }
 
 t.test('beyond the limit the idle go first, then those that wait, then the largest, until it is enough', async t => {
-  const order = setUp([[400, {}], [500, {}], [50, { rank: 1 }], [60, { rank: 1 }], [10, { rank: 0 }]])
-  shedMemory(order.context)
+  const order = setUp([[400, {}], [500, {}], [50, { rank: 1, movedMs: NOW_MS }], [60, { rank: 1, movedMs: NOW_MS }], [10, { rank: 0 }]])
+  shedMemory(order.context, NOW_MS)
   t.same(order.closed(), [2, 3, 4], 'no more than it takes')
   t.equal(order.budget.used, 900)
   t.equal(order.count(), 2, 'nobody misses an idle connection to an endpoint')
   const largest = setUp([[400, {}], [500, {}], [450, {}]])
-  shedMemory(largest.context)
+  shedMemory(largest.context, NOW_MS)
   t.same(largest.closed(), [1])
 })
 
 t.test('one that can not be closed without a defect does not keep the others', async t => {
   const { context, closed, defects } = setUp([[600, { movedMs: -1 }], [500, {}], [450, {}]])
-  shedMemory(context)
+  shedMemory(context, NOW_MS)
   t.same([closed(), defects.length], [[0, 1], 1])
 })
 
 t.test('while requests are refused, only the idle and the stuck go', async t => {
   const still = { movedMs: NOW_MS - STUCK_MS }
   const { context, closed, budget } = setUp([[300, { ...still }], [200, { rank: 1, movedMs: NOW_MS - STUCK_MS + 1 }], [200, { rank: 1, ...still }], [100, { rank: 0 }]])
-  shedStuck(context, NOW_MS)
+  shedMemory(context, NOW_MS)
   t.same(closed(), [2, 3])
   t.equal(budget.used, 500)
   const below = setUp([[749, { rank: 1, ...still }]])
-  shedStuck(below.context, NOW_MS)
+  shedMemory(below.context, NOW_MS)
   t.same(below.closed(), [], 'below the mark nobody does')
 })
 
