@@ -15,6 +15,7 @@ import { ConnectionFacts, MAX_KEPT_OUT_BYTES } from './connection-facts.ts'
 import type { ConnectionHome } from './connection-home.ts'
 import { LOGIN } from './login.ts'
 import { PartialResponse } from './partial-response.ts'
+import { ReadPace } from './read-pace.ts'
 import { ResponseBody } from './response-body.ts'
 import { ResponseBuffers } from './response-buffers.ts'
 import type { RequestTerms, ResponseSink } from './response-sink.ts'
@@ -34,8 +35,8 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
   readonly #context: UpstreamContext
   readonly #stream: ByteStream
   readonly #buffers: ResponseBuffers
+  readonly #pace: ReadPace
   #inRead = false
-  #paused = false
   readonly #flushHeld = (): void => { this.#onHeldAlone() }
   #sink: ResponseSink | null = null
   #phase: number = PHASE.connecting
@@ -63,6 +64,7 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
     context.deadlines.add(this)
     endpoint.opening()
     this.#stream = endpoint.dialer.dial(this, this.#buffers.current, () => { this.#onConnected() })
+    this.#pace = new ReadPace(this.#stream, context.turns, context.reportDefect)
   }
 
   get connecting (): boolean { return this.#phase === PHASE.connecting }
@@ -109,15 +111,9 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
     return this.#stream.write(bytes)
   }
 
-  pause (): void {
-    this.#paused = true
-    this.#stream.pause()
-  }
+  pause (): void { this.#pace.hold() }
 
-  resume (): void {
-    this.#paused = false
-    this.#stream.resume()
-  }
+  resume (): void { this.#pace.letGo() }
 
   /** Sends a FIN after what has been written; the endpoint may still send. */
   end (): void { this.#stream.end() }
@@ -157,7 +153,7 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
     this.#inRead = true
     this.#onRead(buf, from, end)
     // Of interim responses, and of a head in part, there are copies.
-    if (this.#phase === PHASE.head || ((this.#phase === PHASE.body || this.#phase === PHASE.tunnel) && !this.#paused && this.#buffers.tooLarge)) this.#returnLarge()
+    if (this.#phase === PHASE.head || this.#pace.resting || ((this.#phase === PHASE.body || this.#phase === PHASE.tunnel) && !this.#pace.held && this.#buffers.tooLarge)) this.#returnLarge()
     this.#inRead = false
   }
 
@@ -226,7 +222,7 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
     this.#tunnel?.onTunnelBytes(buf, start, end)
     if (!this.#inRead || this.#phase !== PHASE.tunnel) return
     // A large buffer is for large messages: a tunnel that is idle most of the time does not keep one.
-    if (end - start < FIRST_READ_BYTES && !this.#paused) this.#returnLarge()
+    if (end - start < FIRST_READ_BYTES && !this.#pace.held) this.#returnLarge()
     else if (end - start >= FIRST_READ_BYTES && this.#buffers.mayGrow) this.#readInto(this.#buffers.enlarge())
   }
 
@@ -246,7 +242,10 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
     const bodyEnd = this.#body.read(buf, start, end)
     if (bodyEnd < 0) this.#fail('upstream_malformed', faultText(bodyEnd))
     else if (this.#body.done) this.#complete(buf, start, bodyEnd)
-    else this.#sink?.onResponseBody(buf, start, bodyEnd, false)
+    else {
+      this.#pace.decoded(end - start, bodyEnd - start)
+      this.#sink?.onResponseBody(buf, start, bodyEnd, false)
+    }
   }
 
   /** The response is whole. */

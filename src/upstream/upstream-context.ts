@@ -7,6 +7,7 @@ import type { Deadlines } from '../core/deadlines.ts'
 import type { StreamIo } from '../core/worker-io.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Clock } from '../core/clock.ts'
+import type { TurnQueue } from '../core/turn-queue.ts'
 
 /**
  * Bytes that a read into a connection's own buffer may bring. Enough for most responses; those that fill it go on in a
@@ -39,6 +40,8 @@ export interface UpstreamContext extends AfterReads {
   /** A recent reading of the clock, for deadlines. */
   readonly recentMs: number
   readonly deadlines: Deadlines
+  /** For work that would keep others waiting. */
+  readonly turns: TurnQueue
   /** Large buffers: READ_BYTES with room for the head and a first read before them. */
   readonly buffers: BufferPool
   /** What the worker keeps for clients and endpoints. */
