@@ -23,16 +23,23 @@ export interface WeirConfigOptions {
   readonly limits?: Readonly<Record<string, number>>
   /** The file with the credentials of the Kubernetes API, for routes that name Services. */
   readonly kubeconfig?: string | undefined
+  /** A second listener, which redirects everything to https; none by default. */
+  readonly redirectPort?: number | undefined
+  /** A port for probes; none by default. */
+  readonly probesPort?: number | undefined
 }
 
 /** The text of a configuration: sticky by client IP, no access log, X-Forwarded-* and counters as always. */
-export function weirConfig ({ listenPort, adminPort, workers, io = 'auto', routes, certificate, timeouts, limits, kubeconfig }: WeirConfigOptions): string {
+export function weirConfig ({ listenPort, adminPort, workers, io = 'auto', routes, certificate, timeouts, limits, kubeconfig, probesPort, redirectPort }: WeirConfigOptions): string {
   const tls = certificate === undefined
     ? {}
     : { tls: { certificates: [{ cert: certificate.cert, key: certificate.key }], minVersion: '1.3' } }
   return JSON.stringify({
-    listeners: [{ name: 'bench', address: '127.0.0.1', port: listenPort, ...tls }],
-    admin: { address: '127.0.0.1', port: adminPort },
+    listeners: [
+      { name: 'bench', address: '127.0.0.1', port: listenPort, ...tls },
+      ...(redirectPort === undefined ? [] : [{ name: 'redirect', address: '127.0.0.1', port: redirectPort, redirectToHttps: {} }])
+    ],
+    admin: { address: '127.0.0.1', port: adminPort, ...(probesPort === undefined ? {} : { probes: { address: '127.0.0.1', port: probesPort } }) },
     workers,
     io,
     state: { store: 'memory' },

@@ -5,6 +5,7 @@ import type { IoChoice } from '../../src/core/worker-io.ts'
 import { freePort } from './free-port.ts'
 import { describeBuild, PROJECT_ROOT } from './machine.ts'
 import { startProgram, type Peer, type PeerStart, type RunningPeer } from './peer.ts'
+import { stallWatchArguments } from './stalls.ts'
 import { benchRoute, weirConfig, type WrittenRoute } from './weir-config.ts'
 
 export interface WeirVariant {
@@ -20,6 +21,12 @@ export interface WeirVariant {
   readonly limits?: Readonly<Record<string, number>>
   /** The file with the credentials of the Kubernetes API, for routes that name Services. */
   readonly kubeconfig?: string
+  /** A second listener, which redirects everything to https; none by default. */
+  readonly redirectPort?: number
+  /** A port for probes; none by default. */
+  readonly probesPort?: number
+  /** Where its threads write down how long they were held up; they don't by default. */
+  readonly stallsDirectory?: string
 }
 
 export interface RunningWeir extends RunningPeer {
@@ -76,8 +83,10 @@ export async function weirCommand (options: PeerStart, variant: WeirVariant): Pr
   const file = join(options.dir, `${variant.name}.yaml`)
   const routes = variant.routes?.(options.originPorts) ?? [benchRoute(options.originPorts)]
   const { listenPort, certificate } = options
-  writeFileSync(file, weirConfig({ listenPort, adminPort, workers: variant.workers, io: variant.io ?? 'auto', routes, certificate, timeouts: variant.timeouts ?? {}, limits: variant.limits ?? {}, kubeconfig: variant.kubeconfig }))
-  return { command: [process.execPath, entry, 'run', '--config', file], adminPort }
+  const { workers, io = 'auto', timeouts = {}, limits = {}, kubeconfig, probesPort, redirectPort, stallsDirectory } = variant
+  writeFileSync(file, weirConfig({ listenPort, adminPort, workers, io, routes, certificate, timeouts, limits, kubeconfig, probesPort, redirectPort }))
+  const watch = stallsDirectory === undefined ? [] : stallWatchArguments(stallsDirectory)
+  return { command: [process.execPath, ...watch, entry, 'run', '--config', file], adminPort }
 }
 
 /** Starts Weir in a shape of the caller's choice. */

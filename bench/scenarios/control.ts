@@ -1,7 +1,9 @@
 /**
- * `npm run bench:control`: how fast a weight change reaches every worker under load, what many routes cost a request, and what updates
- * of many endpoints cost everybody.
+ * `npm run bench:control`: how fast a weight change reaches every worker under load, what many routes cost a request, what updates of many
+ * endpoints cost everybody, and what many do who ask the admin API at the same time.
  */
+import { measureAdminLoad, type AdminLoadPlan } from '../harness/admin-load.ts'
+import { adminLoadChecks, adminLoadFigures, adminLoadTable } from '../harness/admin-load-table.ts'
 import { pause } from '../harness/deadline.ts'
 import { measureEndpointUpdates, type EndpointUpdatesPlan, type EndpointUpdatesRun } from '../harness/endpoint-updates.ts'
 import { freePort } from '../harness/free-port.ts'
@@ -32,6 +34,13 @@ const UPDATES: EndpointUpdatesPlan = {
   updatesPerSecond: integerSetting('BENCH_UPDATES', 50),
   seconds: integerSetting('BENCH_UPDATE_SECONDS', 20),
   rate: 2_000,
+  connections: 16
+}
+const ADMIN: AdminLoadPlan = {
+  routes: integerSetting('BENCH_ADMIN_ROUTES', 5_000),
+  clients: 10,
+  rounds: integerSetting('BENCH_ADMIN_ROUNDS', 5),
+  rate: 1_000,
   connections: 16
 }
 const UPDATE_P99_LIMIT = 1.5
@@ -66,7 +75,9 @@ await withSession(async (session) => {
   const origin = await startOrigin(session, [BODY_BYTES])
   const changed = await changesUnderLoad(session, origin)
   const costs = await costOfRoutes(session, origin)
-  const updated = await measureEndpointUpdates({ ...session, cpus: { proxy: undefined, load: undefined } }, origin, load, UPDATES)
+  const free: Session = { ...session, cpus: { proxy: undefined, load: undefined } }
+  const updated = await measureEndpointUpdates(free, origin, load, UPDATES)
+  const admin = await measureAdminLoad(free, origin, load, ADMIN)
   const applied = changed.changes.map((change) => change.appliedMs)
   publish({
     ...head,
@@ -76,18 +87,20 @@ await withSession(async (session) => {
       `${loadNote([load])} Origin: ${origin.kind}. ${BODY_BYTES} B bodies.`,
       `Weight changes: ${WORKERS} workers, nothing pinned but the origin, ${changes} changes with ${gapMs} ms between them.`,
       `Cost of routes: one worker on a core of its own, ${rounds} rounds in which the two take turns, ${seconds} s a run, ${connections} connections.`,
-      `Updates of endpoints: 2 workers, nothing pinned but the origin, a Service of ${updated.endpoints.toLocaleString('en-GB')} endpoints in ${UPDATES.slices} slices, ${UPDATES.updatesPerSecond} updates a second for ${UPDATES.seconds} s.`
+      `Updates of endpoints: 2 workers, nothing pinned but the origin, a Service of ${updated.endpoints.toLocaleString('en-GB')} endpoints in ${UPDATES.slices} slices, ${UPDATES.updatesPerSecond} updates a second for ${UPDATES.seconds} s.`,
+      `The admin API: one worker, nothing pinned but the origin, ${ADMIN.rounds} rounds of each, ${ADMIN.rate.toLocaleString('en-GB')} requests/s through Weir meanwhile, and a probe every 10 ms on \`admin.probes\`.`
     ],
-    runs: [changed, ...costs, updated],
-    figures: [...figures(changed, costs), ...updateFigures(updated)],
+    runs: [changed, ...costs, updated, ...admin],
+    figures: [...figures(changed, costs), ...updateFigures(updated), ...adminLoadFigures(admin)],
     checks: [
       atMost(`weight change applied by ${WORKERS} workers, p99`, quantile(applied, 0.99), APPLIED_LIMIT_MS, 'ms'),
       atLeast('requests per second meanwhile', changed.load.requestsPerSecond, rate, '/s'),
       atMost('requests that failed meanwhile', changed.load.errors, 0, ''),
       ...costChecks(costs),
-      ...updateChecks(updated)
+      ...updateChecks(updated),
+      ...adminLoadChecks(admin, ADMIN)
     ]
-  }, `${changesTable(changed)}\n\n${costTable(costs)}\n\n${updatesTable(updated)}`)
+  }, `${changesTable(changed)}\n\n${costTable(costs)}\n\n${updatesTable(updated)}\n\n${adminLoadTable(admin, ADMIN)}`)
 })
 
 async function changesUnderLoad (session: Session, origin: Origin): Promise<ChangesRun> {
