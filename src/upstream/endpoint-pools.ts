@@ -36,13 +36,19 @@ export class EndpointPools {
     return entry.pool
   }
 
-  /** One user less; without any the endpoint is retired and forgotten. */
+  /**
+   * One user less; without any at the end of the turn the endpoint is retired and forgotten. A reload that moves it from one version
+   * to another says so in two messages, and between them it is nobody's: it has not gone for that, with its tunnels and its health.
+   */
   release (pool: EndpointPool): void {
     const key = entryKey(pool, pool.transport)
     const entry = this.#entries.get(key)
     if (entry?.pool !== pool || --entry.users > 0) return
-    this.#entries.delete(key)
-    pool.retire()
+    this.#context.afterReads(() => {
+      if (entry.users > 0 || this.#entries.get(key) !== entry) return
+      this.#entries.delete(key)
+      pool.retire()
+    })
   }
 
   /** Ends all idle connections and keeps no more: the worker is going. */

@@ -125,6 +125,7 @@ proxyTest('an endpoint that comes back is another one: tunnels of before still e
   const origin = await bench.origin()
   const { client, endpoint } = await openTunnel(bench, origin)
   await replace(bench, [])
+  await bench.settle()
   bench.endpoints('v1', [origin.port])
   await Promise.all([client.untilEnded(), endpoint.untilEnded()])
   t.equal(bench.errors('tunnel_drained'), 1)

@@ -18,6 +18,10 @@ function poolOptions (transport: Transport = plainTransport): VersionPoolOptions
   return { transport, health, circuitBreaker, random: () => 0, nowMs: () => 0, onHealthEvent: () => {} }
 }
 
+async function endOfTurn (): Promise<void> {
+  await new Promise(resolve => { setImmediate(resolve) })
+}
+
 function setUp () {
   const { pools } = new ProxyBench({}, new FakeClock())
   return { pools, version: () => new VersionPool(pools, createBalancer('round-robin', 'version', () => 0), poolOptions()) }
@@ -43,7 +47,25 @@ t.test('a pool lives until its last user has gone', async t => {
   first.update([])
   t.equal(second.pick(0, []), pool)
   second.close()
+  await endOfTurn()
   t.not(pools.acquire(endpoint(1)), pool, 'it was forgotten')
+})
+
+t.test('endpoints that change places between versions in one turn, as a reload has them do, keep their pools', async t => {
+  const { version } = setUp()
+  const [first, second] = [version(), version()]
+  first.update([endpoint(1)])
+  second.update([endpoint(2)])
+  const [one, two] = [first.pick(0, []), second.pick(0, [])]
+  first.update([endpoint(2)])
+  second.update([endpoint(1)])
+  t.same([first.pick(0, []) === two, second.pick(0, []) === one], [true, true])
+  await endOfTurn()
+  first.update([])
+  second.update([])
+  await endOfTurn()
+  first.update([endpoint(1)])
+  t.not(first.pick(0, []), one, 'what has gone for good is another one when it comes back')
 })
 
 t.test('an update with the same endpoints keeps their pools', async t => {
@@ -101,6 +123,7 @@ t.test('an endpoint that is reached in another way has a pool of its own, under 
   t.same([plain.key, secure.key, plain.hash], ['127.0.0.1:1', '127.0.0.1:1', secure.hash])
   t.equal(pools.acquire(endpoint(1), { ...other }), secure)
   pools.release(plain)
+  await endOfTurn()
   t.not(pools.acquire(endpoint(1)), plain, 'it was forgotten')
   t.equal(pools.acquire(endpoint(1), other), secure, 'the other one was not')
 })
