@@ -45,9 +45,12 @@ export interface Peer {
 /** The path that every origin answers, for readiness. */
 export const READY_PATH = '/64'
 
+/** Thousands of routes take seconds. */
+const START_MS = 60_000
+
 /**
  * Starts the proxy's program on the proxy's core and waits until it passes a request on.
- * @throws Error with the end of its log when it ends early or does not answer within 10 s
+ * @throws Error with the end of its log when it ends early or does not answer within START_MS
  */
 export async function startProgram (options: PeerStart, name: string, command: readonly [string, ...string[]]): Promise<RunningPeer> {
   const logFile = join(options.dir, `${name.replaceAll(/[^a-z0-9-]/g, '-')}.log`)
@@ -55,7 +58,7 @@ export async function startProgram (options: PeerStart, name: string, command: r
   const running = runningPeer(options, child)
   const certificate = options.certificate === undefined ? undefined : readFileSync(options.certificate.cert, 'utf8')
   try {
-    await until(`${name} on port ${options.listenPort}`, { timeoutMs: 10_000, everyMs: 50 }, async () => {
+    await until(`${name} on port ${options.listenPort}`, { timeoutMs: START_MS, everyMs: 50 }, async () => {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${name} has ended`)
       return await statusOf(options.listenPort, READY_PATH, certificate) === 200 ? true : undefined
     })

@@ -3,6 +3,8 @@ import { type Static, Type } from '../json-schema.ts'
 import { AfterTurn } from '../../core/after-turn.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { describeOperation } from '../operation.ts'
+import { printableJson } from '../printable-json.ts'
+import { SharedAnswer } from '../shared-answer.ts'
 import { WeightsSchema } from '../weights-schema.ts'
 
 const AnswerSchema = Type.object({
@@ -25,6 +27,7 @@ const EXAMPLE: Static<typeof AnswerSchema> = {
 /** GET /v1/routes */
 export function routesResource (app: FastifyInstance, deps: AdminDeps): void {
   const afterTurn = new AfterTurn()
+  const answer = new SharedAnswer(async () => await listRoutes(deps, afterTurn))
   app.get('/v1/routes', {
     config: { access: 'viewer' },
     schema: describeOperation({
@@ -35,14 +38,20 @@ export function routesResource (app: FastifyInstance, deps: AdminDeps): void {
       answers: { 200: { description: 'The routes.', schema: AnswerSchema, example: EXAMPLE } },
       problems: []
     })
-  }, async (): Promise<Static<typeof AnswerSchema>> => {
-    const routes: Static<typeof AnswerSchema>['routes'] = []
-    for (const [name, { epoch, revision, weights }] of [...deps.traffic.routes()]) {
-      const versions = deps.details(name)?.versions ?? []
-      routes.push({ name, epoch, revision, weights, readyEndpoints: Object.fromEntries(versions.map(version => [version.name, version.usedEndpoints])) })
-      // Thousands of routes take a while, and everything else has its turn meanwhile.
-      if (routes.length % ROUTES_PER_TURN === 0) await new Promise<void>((resolve) => { afterTurn.add(resolve) })
+  }, async (_request, reply) => reply.type('application/json; charset=utf-8').send(await answer.ask()))
+}
+
+/** The answer as text, made route by route: to make 5,000 of them into text at once would hold everybody else up. */
+async function listRoutes ({ traffic, details }: AdminDeps, afterTurn: AfterTurn): Promise<string> {
+  const texts: string[] = []
+  for (const [name, { epoch, revision, weights }] of [...traffic.routes()]) {
+    const versions = details(name)?.versions ?? []
+    const route: Static<typeof AnswerSchema>['routes'][number] = {
+      name, epoch, revision, weights, readyEndpoints: Object.fromEntries(versions.map(version => [version.name, version.usedEndpoints]))
     }
-    return { routes }
-  })
+    texts.push(printableJson(route))
+    // Thousands of routes take a while, and everything else has its turn meanwhile.
+    if (texts.length % ROUTES_PER_TURN === 0) await new Promise<void>((resolve) => { afterTurn.add(resolve) })
+  }
+  return `{"routes":[${texts.join(',')}]}`
 }
