@@ -5,8 +5,10 @@
 import type { KubeConfig } from '@kubernetes/client-node'
 import { existsSync } from 'node:fs'
 import type { RequestOptions } from 'node:https'
+import { dirname } from 'node:path'
 import { type CredentialPlugins, type PluginCommand, readPluginCommand } from './credential-plugin.ts'
 import { KubeError } from './kube-error.ts'
+import { checkNamedFiles, defaultKubeconfigs, readKubeconfig } from './kube-files.ts'
 import { asObject, asText } from './untrusted-json.ts'
 
 const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token'
@@ -42,7 +44,7 @@ export async function loadKubeCredentials (options: KubeCredentialsOptions): Pro
   const library = await import('@kubernetes/client-node')
   const config = new library.KubeConfig()
   try {
-    load(config, options)
+    await load(config, options)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new KubeError('credentials', `can't read ${options.kubeconfig ?? 'the kubeconfig'}: ${reason}`, { cause })
@@ -55,6 +57,7 @@ export async function loadKubeCredentials (options: KubeCredentialsOptions): Pro
     throw new KubeError('credentials', `the kubeconfig has no usable context "${config.getCurrentContext()}" (it has: ${known}); set kubernetes.context`)
   }
   const plugin = takePlugin(config)
+  await checkFiles(config)
   const namespace = context.namespace?.trim() ?? ''
   return {
     server: cluster.server,
@@ -93,12 +96,14 @@ function takePlugin (config: KubeConfig): PluginCommand | undefined {
   return plugin
 }
 
-function load (config: KubeConfig, options: KubeCredentialsOptions): void {
+async function load (config: KubeConfig, options: KubeCredentialsOptions): Promise<void> {
   if (options.kubeconfig !== undefined) {
-    config.loadFromFile(options.kubeconfig)
+    config.loadFromString(await readKubeconfig(options.kubeconfig))
+    config.makePathsAbsolute(dirname(options.kubeconfig))
   } else if (existsSync(SERVICE_ACCOUNT_TOKEN) && process.env['KUBERNETES_SERVICE_HOST'] !== undefined) {
     config.loadFromCluster()
   } else {
+    for (const path of defaultKubeconfigs(process.env)) if (existsSync(path)) await readKubeconfig(path, path)
     config.loadFromDefault()
     // The library falls back to this address without credentials, which nobody serves any more.
     if (config.getCurrentContext() === 'loaded-context' && config.getCurrentCluster()?.server === 'http://localhost:8080') {
@@ -113,7 +118,17 @@ function isPlainLoopback (server: string): boolean {
   return /^http:\/\/(127\.[0-9.]+|\[::1\]|localhost)(:[0-9]+)?(\/|$)/.test(server)
 }
 
+/** @throws KubeError `credentials` */
+async function checkFiles (config: KubeConfig): Promise<void> {
+  try {
+    await checkNamedFiles(config)
+  } catch (cause) {
+    throw new KubeError('credentials', `can't read a file that the kubeconfig names: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  }
+}
+
 async function requestOptions (config: KubeConfig, proxied: boolean): Promise<RequestOptions> {
+  await checkFiles(config)
   const options: RequestOptions = { headers: { Accept: 'application/json', 'User-Agent': 'weir' } }
   try {
     await config.applyToHTTPSOptions(options)

@@ -2,8 +2,7 @@
  * What keeps a valid configuration from starting: the files that it names. Ports are not tried, because the Weir that the
  * configuration is for may be running.
  */
-import { constants } from 'node:fs'
-import { access, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { readToken } from '../admin/token-book.ts'
 import type { ConfigFault } from '../config/config-error.ts'
@@ -14,17 +13,16 @@ import { readWholeFile } from '../core/read-whole-file.ts'
 import { tryCreating } from '../core/try-creating.ts'
 import { CredentialPlugins } from '../kube/credential-plugin.ts'
 import { loadKubeCredentials } from '../kube/kube-credentials.ts'
+import { MAX_KUBECONFIG_BYTES } from '../kube/kube-files.ts'
 import { createTrafficCodec } from '../rollout/traffic-codec.ts'
 import { checkStateFile } from '../store/check-state-file.ts'
+import { findUnwritable } from '../telemetry/log-file.ts'
 import { findAuthorityFaults } from './authority-files.ts'
 
 export interface StartFindings {
   readonly faults: readonly ConfigFault[]
   readonly warnings: readonly ConfigFault[]
 }
-
-/** More than any kubeconfig needs. */
-const MAX_KUBECONFIG_BYTES = 8 * 1024 * 1024
 
 /**
  * Reads every file that a start would read, and looks whether those can be written that it would write.
@@ -85,10 +83,6 @@ async function checkAccessLog ({ accessLog: { mode, path } }: Config, about: Abo
     const refused = await tryCreating(dirname(path))
     return refused === undefined ? [] : [about('accessLog.path', path, `can't be made: the directory ${dirname(path)} ${refused}`)]
   }
-  try {
-    await access(path, constants.W_OK)
-    return []
-  } catch (error) {
-    return [about('accessLog.path', path, `can't be written: ${error instanceof Error ? error.message : String(error)}`)]
-  }
+  const unwritable = await findUnwritable(path)
+  return unwritable === undefined ? [] : [about('accessLog.path', path, unwritable)]
 }

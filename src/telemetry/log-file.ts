@@ -1,5 +1,5 @@
-import { fstatSync, write } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { constants, fstatSync, write } from 'node:fs'
+import { open, type FileHandle } from 'node:fs/promises'
 
 /** Somewhere that lines are appended to. */
 export interface LogFile {
@@ -9,17 +9,48 @@ export interface LogFile {
 }
 
 const STDOUT_FD = 1
+const NO_READER = 'is a named pipe that nobody reads, or a socket: start the reader first, or name a file'
 
 /**
  * Opens a file for appending; `-` is standard output.
- * @throws the error of open(2), with `code`
+ * @throws the error of open(2), with `code`; Error for what can't be appended to now
  */
 export async function openLogFile (path: string): Promise<LogFile> {
   if (path === '-') return openStandardOutput()
-  const handle = await open(path, 'a', 0o640)
+  const handle = await openToAppend(path)
   return {
     write: async (bytes) => (await handle.write(bytes)).bytesWritten,
     close: () => handle.close()
+  }
+}
+
+/**
+ * Without O_NONBLOCK, opening a named pipe would wait for its reader, and writing too.
+ * @throws Error for a named pipe without a reader, and for what lines can't be appended to
+ */
+async function openToAppend (path: string): Promise<FileHandle> {
+  const handle = await open(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK, 0o640).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENXIO') throw new Error(`"${path}" ${NO_READER}`, { cause: error })
+    throw error
+  })
+  if (!(await handle.stat()).isBlockDevice()) return handle
+  await handle.close()
+  throw new Error(`"${path}" is a disk`)
+}
+
+/**
+ * What keeps something that is there from being written to; undefined when nothing does. A phrase that goes on from its name.
+ * Nothing is made or changed.
+ */
+export async function findUnwritable (path: string): Promise<string | undefined> {
+  try {
+    const handle = await open(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK)
+    const stats = await handle.stat()
+    await handle.close()
+    return stats.isBlockDevice() ? 'is a disk; name a file' : undefined
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENXIO') return NO_READER
+    return `can't be written: ${error instanceof Error ? error.message : String(error)}`
   }
 }
 

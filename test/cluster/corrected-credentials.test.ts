@@ -63,7 +63,7 @@ t.test('an authority that was wrong and is corrected is read again after the fai
   await write(right.replace(/"certificate-authority-data":"[^"]+"/, `"certificate-authority":${JSON.stringify(authority)}`))
   server.failNext([500])
   t.match(await listed(client), /500/)
-  t.match(await listed(client), /ENOENT/)
+  t.match(await listed(client), /kubeconfig.ca does not exist/)
   await writeFile(authority, 'rubbish')
   t.type(await listed(client), 'string')
   await writeFile(authority, (await tlsPair()).cert)

@@ -91,7 +91,7 @@ t.test('a kubeconfig that is missing or broken is an error that names it, and is
   const { KubeClient } = await import('../../src/kube/kube-client.ts')
   const { systemClock } = await import('../../src/core/clock.ts')
   const client = new KubeClient({ loadCredentials: async () => await loadKubeCredentials({ kubeconfig: path, plugins: new CredentialPlugins(systemClock) }), clock: systemClock })
-  t.match(await listed(client), `can't read ${path}: ENOENT`)
+  t.match(await listed(client), `can't read ${path}: it does not exist`)
   await writeFile(path, '{')
   t.match(await listed(client), `can't read ${path}`)
   await writeFile(path, server.kubeconfig())
