@@ -30,7 +30,8 @@ export class HeldStream implements ByteStream {
     return false
   }
 
-  readonly ownBytes = 0
+  /** What a stream with copies of its own would say. */
+  ownBytes = 0
   get writePending (): boolean { return this.#held.length > 0 }
   get heldBytes (): number { return this.#held.reduce((sum, { length }) => sum + length, 0) }
 

@@ -1,0 +1,50 @@
+/**
+ * limits.maxBufferedBytes from the configuration to the workers, and what operators see of it.
+ */
+import { createConnection, type Socket } from 'node:net'
+import t from 'tap'
+import { connectClient } from '../../helpers/keep-alive-client.ts'
+import { startOrigins } from '../../helpers/origins.ts'
+import { eventually, startWeir } from '../../helpers/weir-process.ts'
+
+const LIMIT = 1_048_576
+const HEADS = 200
+
+t.test('clients that take more than there is are ended, others are served, and metrics and log say so', async t => {
+  const [hello] = await startOrigins(t, ['hello'])
+  const config = { workers: 1, routes: [{ name: 'hello', versions: [{ name: 'v1', weight: 1, endpoints: { static: [hello.endpoint] } }] }] }
+  const weir = await startWeir(t, { config: () => ({ ...config, limits: { maxBufferedBytes: LIMIT } }) })
+  t.match(weir.logged('weir is running')[0], { maxBufferedBytes: LIMIT })
+
+  const sockets = Array.from({ length: HEADS }, (): Socket => {
+    const socket = createConnection({ host: '127.0.0.1', port: weir.ports.web })
+    socket.on('error', () => {}).resume().write(`GET / HTTP/1.1\r\nHost: example.test\r\nX-Fill: ${'x'.repeat(8_000)}`)
+    return socket
+  })
+  t.teardown(() => { for (const socket of sockets) socket.destroy() })
+  const line = await weir.untilLogged('slow clients and endpoints take all the memory that there is for them')
+  t.match(line, { level: 'warn', worker: 0, maxBufferedBytes: LIMIT, remedy: /limits\.maxBufferedBytes/ })
+  await eventually(async () => await weir.metric('weir_memory_closed_connections_total', { worker: '0' }) > 0 ? true : undefined)
+  const buffered = await weir.metric('weir_buffered_bytes', { worker: '0' })
+  t.ok(buffered > 0 && buffered <= LIMIT, `${buffered} bytes`)
+  t.equal(await weir.metric('weir_buffered_bytes_limit', { worker: '0' }), LIMIT)
+
+  const served = async (): Promise<true | undefined> => {
+    const client = await connectClient({ port: weir.ports.web })
+    const { status } = await client.get()
+    client.close()
+    return status === 200 ? true : undefined
+  }
+  t.ok(await eventually(served), 'when those have gone that are stuck')
+  await weir.replaceConfig(JSON.stringify({ ...config, listeners: [{ name: 'web', address: '127.0.0.1', port: weir.ports.web }], admin: { port: weir.ports.admin }, limits: { maxBufferedBytes: 2 * LIMIT } }))
+  await weir.untilLogged('the configuration was reloaded')
+  t.ok(await eventually(async () => await weir.metric('weir_buffered_bytes_limit', { worker: '0' }) === 2 * LIMIT ? true : undefined), 'a reload changes it')
+})
+
+t.test('by default it follows from the memory that there is', async t => {
+  const [hello] = await startOrigins(t, ['hello'])
+  const weir = await startWeir(t, { config: () => ({ workers: 2, routes: [{ name: 'hello', versions: [{ name: 'v1', weight: 1, endpoints: { static: [hello.endpoint] } }] }] }) })
+  const each = Number(weir.logged('weir is running')[0]?.['maxBufferedBytes'])
+  t.ok(each >= 16 * LIMIT)
+  t.ok(await eventually(async () => await weir.metric('weir_buffered_bytes_limit', { worker: '1' }) === each ? true : undefined))
+})
