@@ -23,7 +23,7 @@ if (beforeFile === undefined || afterFile === undefined || rest.length > 0 || !(
 const before = readResults(beforeFile)
 const after = readResults(afterFile)
 const common = before.figures.flatMap((old): readonly (readonly [Figure, Figure])[] => {
-  const now = after.figures.find((figure) => figure.name === old.name && figure.name.includes(values.only))
+  const now = after.figures.find(figure => figure.name === old.name && figure.name.includes(values.only))
   return now === undefined ? [] : [[old, now]]
 })
 if (before.scenario !== after.scenario || common.length === 0) {

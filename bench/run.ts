@@ -21,9 +21,9 @@ const idleConnections = integerSetting('BENCH_IDLE_CONNECTIONS', 1_000, 0)
 const sizes = integersSetting('BENCH_SIZES', [64, 4_096, 102_400])
 
 const peers = chosenPeers()
-if (peers.some((peer) => peer.name.startsWith('weir'))) prepareWeir()
+if (peers.some(peer => peer.name.startsWith('weir'))) prepareWeir()
 
-await withSession(async (session) => {
+await withSession(async session => {
   const head = beginResults('proxy')
   const generators = loadGenerators()
   const origin = await startOrigin(session, sizes)
@@ -53,8 +53,8 @@ await withSession(async (session) => {
 function casesOf ([first, ...others]: ReturnType<typeof loadGenerators>): readonly ProxyCase[] {
   const smallest = sizes[0] ?? 64
   return [
-    ...sizes.map((size) => proxyCase(size, 0, first)),
+    ...sizes.map(size => proxyCase(size, 0, first)),
     ...idleConnections === 0 ? [] : [proxyCase(smallest, idleConnections, first)],
-    ...others.map((generator) => proxyCase(smallest, 0, generator))
+    ...others.map(generator => proxyCase(smallest, 0, generator))
   ]
 }

@@ -53,12 +53,12 @@ async function runAll (steps: readonly Step[]): Promise<readonly string[]> {
 }
 
 async function main (names: readonly string[]): Promise<number> {
-  const unknown = names.filter((name) => !STEPS.some((step) => step.name === name))
+  const unknown = names.filter(name => !STEPS.some(step => step.name === name))
   if (unknown.length > 0) {
-    console.error(`check: no step is called ${unknown.join(', ')}; there are ${STEPS.map((step) => step.name).join(', ')}`)
+    console.error(`check: no step is called ${unknown.join(', ')}; there are ${STEPS.map(step => step.name).join(', ')}`)
     return 1
   }
-  const failed = await runAll(names.length === 0 ? STEPS : STEPS.filter((step) => names.includes(step.name)))
+  const failed = await runAll(names.length === 0 ? STEPS : STEPS.filter(step => names.includes(step.name)))
   console.log(failed.length === 0 ? '\ncheck: all passed' : `\ncheck: failed: ${failed.join(', ')}`)
   return failed.length === 0 ? 0 : 1
 }

@@ -37,7 +37,7 @@ async function readOrEmpty (file: string): Promise<string> {
 
 async function main (args: readonly string[]): Promise<number> {
   const isCheck = args.includes('--check')
-  const unknown = args.find((argument) => argument !== '--check')
+  const unknown = args.find(argument => argument !== '--check')
   if (unknown !== undefined) {
     console.error(`generate: unknown argument ${unknown}; the only one is --check`)
     return 2

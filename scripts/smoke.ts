@@ -30,7 +30,7 @@ async function waitUntilReady (weir: ChildProcess, admin: string): Promise<void>
   const deadlineMs = performance.now() + READY_LIMIT_MS
   while (performance.now() < deadlineMs) {
     assert.equal(weir.exitCode ?? weir.signalCode, null, 'weir ended before it was ready')
-    const ready = await fetch(`${admin}/readyz`).then((response) => response.ok, () => false)
+    const ready = await fetch(`${admin}/readyz`).then(response => response.ok, () => false)
     if (ready) return
     await wait(20)
   }

@@ -62,7 +62,7 @@ export async function measureAdminLoad (session: Session, origin: Origin, load: 
   const stallsDirectory = newDirectory(session)
   const weir = await startWeir(
     { session, originPorts: origin.ports, listenPort: await freePort(), clientConnections: plan.connections, dir: newDirectory(session) },
-    { name: 'admin-load', workers: 1, probesPort, stallsDirectory, routes: (ports) => [...idleRoutes(plan.routes), benchRoute(ports, ['127.0.0.1'])] }
+    { name: 'admin-load', workers: 1, probesPort, stallsDirectory, routes: ports => [...idleRoutes(plan.routes), benchRoute(ports, ['127.0.0.1'])] }
   )
   const clients = startClients(session, weir, plan.clients)
   const measure = async (path: string, work: () => Promise<readonly Round[]>): Promise<AdminLoadRun> => {

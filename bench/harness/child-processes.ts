@@ -90,7 +90,7 @@ export class ChildProcesses {
   }
 
   async stopAll (): Promise<void> {
-    await Promise.all([...this.#running.values()].map(async (child) => { await this.stop(child) }))
+    await Promise.all([...this.#running.values()].map(async child => { await this.stop(child) }))
   }
 
   /** For the very end, when nothing can be awaited. */

@@ -4,13 +4,13 @@ import { once } from 'node:events'
 /** Ports that nobody listens on at this moment, all different. */
 export async function freePorts (count: number): Promise<readonly number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map(async (server) => { await once(server, 'listening') }))
-  const ports = servers.map((server) => {
+  await Promise.all(servers.map(async server => { await once(server, 'listening') }))
+  const ports = servers.map(server => {
     const address = server.address()
     if (address === null || typeof address === 'string') throw new TypeError('a TCP server has an address')
     return address.port
   })
-  await Promise.all(servers.map(async (server) => {
+  await Promise.all(servers.map(async server => {
     server.close()
     await once(server, 'close')
   }))

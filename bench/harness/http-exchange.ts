@@ -38,7 +38,7 @@ export async function exchange (options: ExchangeRequest): Promise<ExchangeRespo
     headers: options.headers ?? {},
     agent: options.agent ?? false,
     signal: AbortSignal.timeout(options.timeoutMs ?? 5_000)
-  }, (incoming) => {
+  }, incoming => {
     const chunks: Buffer[] = []
     incoming.on('data', (chunk: Buffer) => { chunks.push(chunk) })
     incoming.on('error', reject)

@@ -7,12 +7,12 @@ import { wrk } from './wrk.ts'
  * @throws Error when there is none
  */
 export function loadGenerators (): readonly [LoadGenerator, ...LoadGenerator[]] {
-  const [first, ...others] = [wrk, autocannon].filter((generator) => generator.version() !== undefined)
+  const [first, ...others] = [wrk, autocannon].filter(generator => generator.version() !== undefined)
   if (first === undefined) throw new Error('there is neither wrk nor autocannon: run `npm ci`')
   return [first, ...others]
 }
 
 /** For the notes of a results file. */
 export function loadNote (generators: readonly FullLoad[]): string {
-  return `Load from ${generators.map((generator) => `${generator.name} ${generator.version() ?? ''}`).join(' and ')}.`
+  return `Load from ${generators.map(generator => `${generator.name} ${generator.version() ?? ''}`).join(' and ')}.`
 }

@@ -36,14 +36,14 @@ async function runOne (session: Session, request: LoadRequest, kind: HandshakeKi
 /** s_time says nothing of latencies, and counts in whole seconds. */
 function readReport (text: string, kind: HandshakeKind, seconds: number): LoadReport {
   const requests = Number(/^([0-9]+) connections in [0-9]+ real seconds/m.exec(text)?.[1])
-  const marks = text.split('\n').find((line) => /^[*r]+$/.test(line)) ?? ''
+  const marks = text.split('\n').find(line => /^[*r]+$/.test(line)) ?? ''
   const wanted = marks.split(MARKS[kind]).length - 1
   return { requests, seconds, requestsPerSecond: requests / seconds, p50Ms: NaN, p99Ms: NaN, errors: requests - wanted }
 }
 
 function total (reports: readonly LoadReport[]): LoadReport {
   const sum = (figure: (report: LoadReport) => number): number => reports.reduce((before, report) => before + figure(report), 0)
-  const requests = sum((report) => report.requests)
-  const seconds = Math.max(...reports.map((report) => report.seconds))
-  return { requests, seconds, requestsPerSecond: requests / seconds, p50Ms: NaN, p99Ms: NaN, errors: sum((report) => report.errors) }
+  const requests = sum(report => report.requests)
+  const seconds = Math.max(...reports.map(report => report.seconds))
+  return { requests, seconds, requestsPerSecond: requests / seconds, p50Ms: NaN, p99Ms: NaN, errors: sum(report => report.errors) }
 }

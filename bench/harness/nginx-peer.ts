@@ -33,7 +33,7 @@ events { worker_connections ${connections}; }
 
 /** The temporary directories of the http block, which nginx would create in the system's own places. */
 export function nginxTemporaryPaths (dir: string): string {
-  return ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `  ${name}_temp_path ${dir}/${name};`).join('\n')
+  return ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `  ${name}_temp_path ${dir}/${name};`).join('\n')
 }
 
 function nginxConfig ({ dir, listenPort, originPorts, clientConnections, certificate }: PeerStart): string {

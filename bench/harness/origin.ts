@@ -36,7 +36,7 @@ export async function startOrigin (session: Session, sizes: readonly number[]): 
   try {
     await until('the origin', { timeoutMs: 10_000, everyMs: 50 }, async () => {
       const statuses = [await statusOf(first, READY_PATH), await statusOf(second, READY_PATH)]
-      return statuses.every((status) => status === 200) ? true : undefined
+      return statuses.every(status => status === 200) ? true : undefined
     })
   } catch (error) {
     throw new Error(`the origin did not start: ${logTail(logFile)}`, { cause: error })

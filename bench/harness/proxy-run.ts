@@ -112,6 +112,6 @@ export type RunFigure = 'requestsPerSecond' | 'p50Ms' | 'p99Ms' | 'cpuMicrosPerR
 
 /** The spread of a figure over the valid runs of a proxy in a case; undefined when there is none. */
 export function runSpread (runs: readonly ProxyRun[], kase: string, peer: string, figure: RunFigure): Spread | undefined {
-  const values = runs.filter((run) => run.case === kase && run.peer === peer && run.valid).map((run) => run[figure]).filter(Number.isFinite)
+  const values = runs.filter(run => run.case === kase && run.peer === peer && run.valid).map(run => run[figure]).filter(Number.isFinite)
   return values.length === 0 ? undefined : spreadOf(values)
 }

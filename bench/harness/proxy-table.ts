@@ -25,10 +25,10 @@ const SECTIONS: readonly { readonly title: string, readonly figure: RunFigure, r
 export function proxyTables (results: Pick<ProxyResults, 'runs' | 'peers'>): string {
   const cases = caseNames(results.runs)
   const tables = SECTIONS.map(({ title, figure }) => {
-    const rows = results.peers.map((peer) => [label(peer), ...cases.map((name) => cell(results.runs, [name, peer.name], figure))])
+    const rows = results.peers.map(peer => [label(peer), ...cases.map(name => cell(results.runs, [name, peer.name], figure))])
     return `**${title}**: median (lowest to highest)\n\n${markdownTable(['proxy', ...cases], rows)}`
   })
-  return [...tables, ratioTable(results.runs), missing(results.peers), invalid(results.runs)].filter((part) => part !== '').join('\n\n')
+  return [...tables, ratioTable(results.runs), missing(results.peers), invalid(results.runs)].filter(part => part !== '').join('\n\n')
 }
 
 /** The small table for README.md: CPU per request and requests per second by body size, under the first load generator. */
@@ -40,9 +40,9 @@ export function proxySummary (results: Pick<ProxyResults, 'runs' | 'peers'>): st
     return spread === undefined ? '–' : shortNumber(spread.median)
   }
   return markdownTable(
-    ['proxy', ...cases.map((name) => `CPU µs, ${name}`), `requests/s, ${first}`, `p99 ms, ${first}`, `peak MiB, ${first}`],
-    results.peers.filter((peer) => peer.skipped === undefined).map((peer) => [
-      label(peer), ...cases.map((name) => median(name, peer.name, 'cpuMicrosPerRequest')),
+    ['proxy', ...cases.map(name => `CPU µs, ${name}`), `requests/s, ${first}`, `p99 ms, ${first}`, `peak MiB, ${first}`],
+    results.peers.filter(peer => peer.skipped === undefined).map(peer => [
+      label(peer), ...cases.map(name => median(name, peer.name, 'cpuMicrosPerRequest')),
       median(first, peer.name, 'requestsPerSecond'), median(first, peer.name, 'p99Ms'), median(first, peer.name, 'peakMib')
     ])
   )
@@ -50,8 +50,8 @@ export function proxySummary (results: Pick<ProxyResults, 'runs' | 'peers'>): st
 
 /** The medians and the ratios. */
 export function proxyFigures (runs: readonly ProxyRun[]): readonly Figure[] {
-  const peers = [...new Set(runs.map((run) => run.peer))]
-  const medians = peers.flatMap((peer) => caseNames(runs).flatMap((name) => SECTIONS.flatMap(({ figure, unit, better }): readonly Figure[] => {
+  const peers = [...new Set(runs.map(run => run.peer))]
+  const medians = peers.flatMap(peer => caseNames(runs).flatMap(name => SECTIONS.flatMap(({ figure, unit, better }): readonly Figure[] => {
     const spread = runSpread(runs, name, peer, figure)
     return spread === undefined ? [] : [{ name: `${peer}, ${name}, ${figure}`, unit, value: spread.median, better }]
   })))
@@ -72,7 +72,7 @@ export function proxyChecks (runs: readonly ProxyRun[]): readonly Check[] {
       ...fastify === undefined ? [] : [atLeast(`CPU per request, @fastify/http-proxy / Weir, ${name}`, fastify.ofMedians, FASTIFY_LIMIT, '×')]
     ]
   })
-  return [...ratios, atMost('runs with errors', runs.filter((run) => !run.valid).length, 0, '')]
+  return [...ratios, atMost('runs with errors', runs.filter(run => !run.valid).length, 0, '')]
 }
 
 interface CpuRatio {
@@ -86,8 +86,8 @@ function cpuRatio (runs: readonly ProxyRun[], name: string, [above, below]: read
   const upper = runSpread(runs, name, above, 'cpuMicrosPerRequest')
   const lower = runSpread(runs, name, below, 'cpuMicrosPerRequest')
   if (upper === undefined || lower === undefined) return undefined
-  const byRound = runs.filter((run) => run.case === name && run.peer === above && run.valid).flatMap((run) => {
-    const other = runs.find((candidate) => candidate.case === name && candidate.peer === below && candidate.round === run.round && candidate.valid)
+  const byRound = runs.filter(run => run.case === name && run.peer === above && run.valid).flatMap(run => {
+    const other = runs.find(candidate => candidate.case === name && candidate.peer === below && candidate.round === run.round && candidate.valid)
     return other === undefined ? [] : [run.cpuMicrosPerRequest / other.cpuMicrosPerRequest]
   })
   return { ofMedians: upper.median / lower.median, lowest: Math.min(...byRound), highest: Math.max(...byRound) }
@@ -96,9 +96,9 @@ function cpuRatio (runs: readonly ProxyRun[], name: string, [above, below]: read
 function ratioTable (runs: readonly ProxyRun[]): string {
   const pairs: readonly (readonly [string, string])[] = [['weir', 'nginx'], ['weir', 'haproxy'], ['@fastify/http-proxy', 'weir']]
   const cases = caseNames(runs)
-  const rows = pairs.flatMap((pair) => {
-    const ratios = cases.map((name) => cpuRatio(runs, name, pair))
-    if (ratios.every((ratio) => ratio === undefined)) return []
+  const rows = pairs.flatMap(pair => {
+    const ratios = cases.map(name => cpuRatio(runs, name, pair))
+    if (ratios.every(ratio => ratio === undefined)) return []
     return [[pair.join(' / '), ...ratios.map(ratioText)]]
   })
   const title = '**Ratio of CPU per request**: of the medians (lowest to highest ratio within a round)'
@@ -123,20 +123,20 @@ function label (peer: PeerRecord): string {
 }
 
 function missing (peers: readonly PeerRecord[]): string {
-  return peers.filter((peer) => peer.skipped !== undefined).map((peer) => `Not measured: ${peer.name} (${peer.skipped}).`).join('\n')
+  return peers.filter(peer => peer.skipped !== undefined).map(peer => `Not measured: ${peer.name} (${peer.skipped}).`).join('\n')
 }
 
 function invalid (runs: readonly ProxyRun[]): string {
-  const bad = runs.filter((run) => !run.valid)
-  return bad.map((run) => `Left out: ${run.peer}, ${run.case}, round ${run.round}: ${run.errors} errors in ${run.requests} requests.`).join('\n')
+  const bad = runs.filter(run => !run.valid)
+  return bad.map(run => `Left out: ${run.peer}, ${run.case}, round ${run.round}: ${run.errors} errors in ${run.requests} requests.`).join('\n')
 }
 
 function caseNames (runs: readonly ProxyRun[]): readonly string[] {
-  return [...new Set(runs.map((run) => run.case))]
+  return [...new Set(runs.map(run => run.case))]
 }
 
 /** The cases that are a body size and nothing else, under the first load generator. */
 function plainCases (runs: readonly ProxyRun[]): readonly string[] {
   const load = runs[0]?.load
-  return caseNames(runs.filter((run) => run.load === load)).filter((name) => !name.includes('idle'))
+  return caseNames(runs.filter(run => run.load === load)).filter(name => !name.includes('idle'))
 }

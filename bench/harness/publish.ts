@@ -13,10 +13,10 @@ import { resultsDirectory, writeResults, type Check, type Results } from './resu
 export function publish (results: Results<unknown>, body: string): void {
   const file = writeResults(results)
   const parts = [circumstances(results, relative(join(PROJECT_ROOT, 'bench'), file)), body, checksTable(results.checks)]
-  const section = parts.filter((part) => part !== '').join('\n\n')
+  const section = parts.filter(part => part !== '').join('\n\n')
   if (resultsDirectory().published) replaceBetweenMarks(join(PROJECT_ROOT, 'bench/README.md'), results.scenario, section)
   process.stdout.write(`\n${section}\n\nwritten: ${file}\n`)
-  if (results.checks.some((check) => !check.holds)) process.exitCode = 1
+  if (results.checks.some(check => !check.holds)) process.exitCode = 1
 }
 
 function circumstances (results: Results<unknown>, file: string): string {
@@ -34,7 +34,7 @@ function circumstances (results: Results<unknown>, file: string): string {
 
 function checksTable (checks: readonly Check[]): string {
   if (checks.length === 0) return ''
-  return markdownTable(['promise', 'measured', 'limit', 'holds'], checks.map((check) => [
+  return markdownTable(['promise', 'measured', 'limit', 'holds'], checks.map(check => [
     check.what, quantity(check.measured, check.unit), quantity(check.limit, check.unit), check.holds ? 'yes' : '**no**'
   ]))
 }

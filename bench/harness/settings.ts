@@ -19,7 +19,7 @@ export function integerSetting (name: string, standard: number, minimum = 1): nu
 export function listSetting (name: string): readonly string[] | undefined {
   const text = process.env[name]
   if (text === undefined || text.trim() === '') return undefined
-  return text.split(',').map((item) => item.trim()).filter((item) => item !== '')
+  return text.split(',').map(item => item.trim()).filter(item => item !== '')
 }
 
 /**
@@ -29,7 +29,7 @@ export function listSetting (name: string): readonly string[] | undefined {
 export function integersSetting (name: string, standard: readonly number[]): readonly number[] {
   const items = listSetting(name)
   if (items === undefined) return standard
-  return items.map((item) => {
+  return items.map(item => {
     const value = Number(item)
     if (!Number.isInteger(value) || value < 0) throw new RangeError(`${name}: "${item}" is not a whole number`)
     return value

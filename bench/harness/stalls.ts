@@ -35,8 +35,8 @@ export async function withStalls<T> (directory: string, work: () => Promise<T>):
 }
 
 function longestIn (directory: string, prefix: string, sinceMs: number): number {
-  const files = readdirSync(directory).filter((name) => name.startsWith(prefix))
+  const files = readdirSync(directory).filter(name => name.startsWith(prefix))
   if (files.length === 0) throw new Error(`nothing was written of the thread ${prefix}`)
-  const lines = files.flatMap((name) => readFileSync(join(directory, name), 'utf8').trim().split('\n'))
-  return Math.max(0, ...lines.map((line) => line.split(' ').map(Number)).filter(([atMs = 0]) => atMs > sinceMs).map(([, stallMs = 0]) => stallMs))
+  const lines = files.flatMap(name => readFileSync(join(directory, name), 'utf8').trim().split('\n'))
+  return Math.max(0, ...lines.map(line => line.split(' ').map(Number)).filter(([atMs = 0]) => atMs > sinceMs).map(([, stallMs = 0]) => stallMs))
 }

@@ -15,10 +15,10 @@ const ALL_PEERS: readonly Peer[] = [weirPeer, weirOnEvents, nginxPeer, haproxyPe
  * The proxies named in BENCH_PEERS, or else those of `standard`.
  * @throws RangeError for a name that is not known
  */
-export function chosenPeers (standard: readonly string[] = ALL_PEERS.map((peer) => peer.name)): readonly Peer[] {
-  return (listSetting('BENCH_PEERS') ?? standard).map((name) => {
-    const peer = ALL_PEERS.find((candidate) => candidate.name === name)
-    if (peer === undefined) throw new RangeError(`BENCH_PEERS: no proxy "${name}"; known are ${ALL_PEERS.map((known) => known.name).join(', ')}`)
+export function chosenPeers (standard: readonly string[] = ALL_PEERS.map(peer => peer.name)): readonly Peer[] {
+  return (listSetting('BENCH_PEERS') ?? standard).map(name => {
+    const peer = ALL_PEERS.find(candidate => candidate.name === name)
+    if (peer === undefined) throw new RangeError(`BENCH_PEERS: no proxy "${name}"; known are ${ALL_PEERS.map(known => known.name).join(', ')}`)
     return peer
   })
 }

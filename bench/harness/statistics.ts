@@ -18,7 +18,7 @@ export function spreadOf (values: readonly number[]): Spread {
     median: middle,
     min: Math.min(...values),
     max: Math.max(...values),
-    mad: quantile(values.map((value) => Math.abs(value - middle)), 0.5),
+    mad: quantile(values.map(value => Math.abs(value - middle)), 0.5),
     runs: values.length
   }
 }

@@ -2,8 +2,8 @@
  * Configurations of Weir for the benchmarks. They are written as JSON, which YAML includes.
  */
 import type { RouteConfig } from '../../src/config/schema.ts'
-import type { IoChoice } from '../../src/core/worker-io.ts'
 import type { Certificate } from './certificate.ts'
+import type { IoChoice } from '../../src/contract/worker-data.ts'
 
 /** A route as a file states it; what is left out gets its default. */
 export type WrittenRoute = Pick<RouteConfig, 'name' | 'versions'> & Partial<RouteConfig>
@@ -70,7 +70,7 @@ export function idleRoutes (count: number): readonly WrittenRoute[] {
   return Array.from({ length: count }, (_, index) => {
     const host = `service-${index >> 1}.bench.example`
     const network = `10.${index >> 8}.${index & 255}`
-    const endpoints = (first: number): string[] => [0, 1, 2, 3, 4].map((place) => `${network}.${first + place}:8080`)
+    const endpoints = (first: number): string[] => [0, 1, 2, 3, 4].map(place => `${network}.${first + place}:8080`)
     return {
       name: `idle-${index}`,
       match: { hosts: [host], path: index % 2 === 0 ? '/' : '/api' },

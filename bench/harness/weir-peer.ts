@@ -1,12 +1,12 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { spawnSync } from 'node:child_process'
-import type { IoChoice } from '../../src/core/worker-io.ts'
 import { freePort } from './free-port.ts'
 import { describeBuild, PROJECT_ROOT } from './machine.ts'
 import { startProgram, type Peer, type PeerStart, type RunningPeer } from './peer.ts'
 import { stallWatchArguments } from './stalls.ts'
 import { benchRoute, weirConfig, type WrittenRoute } from './weir-config.ts'
+import type { IoChoice } from '../../src/contract/worker-data.ts'
 
 export interface WeirVariant {
   readonly name: string
@@ -48,7 +48,7 @@ export function prepareWeir (): void {
 export function weirEntry (): string | undefined {
   const named = process.env['BENCH_WEIR_ENTRY']
   const candidates = named === undefined ? ['dist/main.js', 'src/main.ts'] : [named]
-  return candidates.map((file) => resolve(PROJECT_ROOT, file)).find((file) => existsSync(file))
+  return candidates.map(file => resolve(PROJECT_ROOT, file)).find(file => existsSync(file))
 }
 
 /** Weir as one peer among the others: one worker. */
@@ -56,14 +56,14 @@ export const weirPeer: Peer = {
   name: 'weir',
   remedy: 'run `npm run build`',
   version: () => weirEntry() === undefined ? undefined : describeBuild().weirCommit ?? 'no commit',
-  start: async (options) => await startWeir(options, { name: 'weir', workers: 1 })
+  start: async options => await startWeir(options, { name: 'weir', workers: 1 })
 }
 
 /** What Weir falls back to where Node's handles do not do as expected: its cost is the distance to the line above. */
 export const weirOnEvents: Peer = {
   ...weirPeer,
   name: 'weir-events',
-  start: async (options) => await startWeir(options, { name: 'weir-events', workers: 1, io: 'events' })
+  start: async options => await startWeir(options, { name: 'weir-events', workers: 1, io: 'events' })
 }
 
 /** A command that starts Weir, and where it will be found. */

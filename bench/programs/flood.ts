@@ -51,7 +51,7 @@ async function connect (): Promise<void> {
 }
 
 /** Its answer has no end and is in chunks; what comes is thrown away. */
-const origin = createServer((socket) => {
+const origin = createServer(socket => {
   socket.on('error', () => {})
   socket.once('data', () => {
     socket.resume()

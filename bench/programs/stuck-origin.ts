@@ -27,7 +27,7 @@ function answer (socket: Socket, path: string): void {
 }
 
 for (const port of process.argv.slice(2).map(Number)) {
-  createServer((socket) => {
+  createServer(socket => {
     let text = ''
     socket.on('error', () => {})
     socket.on('data', (bytes: Buffer) => {

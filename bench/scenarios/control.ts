@@ -56,11 +56,11 @@ const connections = integerSetting('BENCH_CONNECTIONS', 64)
 
 const [load] = loadGenerators()
 /** The host of every request is the address, so the route is found through the table of hosts in both variants. */
-const FEW: WeirVariant = { name: '1 route', workers: 1, routes: (ports) => [benchRoute(ports, ['127.0.0.1'])] }
+const FEW: WeirVariant = { name: '1 route', workers: 1, routes: ports => [benchRoute(ports, ['127.0.0.1'])] }
 const MANY: WeirVariant = {
   name: `${(IDLE_ROUTES + 1).toLocaleString('en-GB')} routes`,
   workers: 1,
-  routes: (ports) => [...idleRoutes(IDLE_ROUTES), benchRoute(ports, ['127.0.0.1'])]
+  routes: ports => [...idleRoutes(IDLE_ROUTES), benchRoute(ports, ['127.0.0.1'])]
 }
 
 interface ChangesRun {
@@ -70,7 +70,7 @@ interface ChangesRun {
 }
 
 prepareWeir()
-await withSession(async (session) => {
+await withSession(async session => {
   const head = beginResults('control')
   const origin = await startOrigin(session, [BODY_BYTES])
   const changed = await changesUnderLoad(session, origin)
@@ -78,7 +78,7 @@ await withSession(async (session) => {
   const free: Session = { ...session, cpus: { proxy: undefined, load: undefined } }
   const updated = await measureEndpointUpdates(free, origin, load, UPDATES)
   const admin = await measureAdminLoad(free, origin, load, ADMIN)
-  const applied = changed.changes.map((change) => change.appliedMs)
+  const applied = changed.changes.map(change => change.appliedMs)
   publish({
     ...head,
     finishedAt: new Date().toISOString(),
@@ -145,12 +145,12 @@ function cost (runs: readonly ProxyRun[], variant: WeirVariant): number {
 function costChecks (runs: readonly ProxyRun[]): readonly Check[] {
   return [
     atMost(`CPU per request, ${MANY.name} / ${FEW.name}`, cost(runs, MANY) / cost(runs, FEW), COST_LIMIT, '×'),
-    atMost('runs with errors', runs.filter((run) => !run.valid).length, 0, '')
+    atMost('runs with errors', runs.filter(run => !run.valid).length, 0, '')
   ]
 }
 
 function figures (changed: ChangesRun, costs: readonly ProxyRun[]): readonly Figure[] {
-  const applied = changed.changes.map((change) => change.appliedMs)
+  const applied = changed.changes.map(change => change.appliedMs)
   const perRequest = [FEW, MANY].map((variant): Figure => {
     return { name: `CPU per request, ${variant.name}`, unit: 'µs', value: cost(costs, variant), better: 'lower' }
   })
@@ -183,8 +183,8 @@ function updatesTable ({ endpoints, updates, atRest, meanwhile, workerMs, mainMs
 
 function changesTable ({ load: report, changes: done }: ChangesRun): string {
   const row = (name: string, values: readonly number[]): readonly string[] =>
-    [name, ...[0.5, 0.99, 1].map((q) => shortNumber(quantile(values, q)))]
-  const rows = [row('applied by all workers', done.map((change) => change.appliedMs)), row('PUT until its answer', done.map((change) => change.httpMs))]
+    [name, ...[0.5, 0.99, 1].map(q => shortNumber(quantile(values, q)))]
+  const rows = [row('applied by all workers', done.map(change => change.appliedMs)), row('PUT until its answer', done.map(change => change.httpMs))]
   const title = `**A weight change under ${shortNumber(report.requestsPerSecond)} requests/s** (p99 of those requests: ${shortNumber(report.p99Ms)} ms)`
   return `${title}\n\n${markdownTable(['ms', 'p50', 'p99', 'longest'], rows)}`
 }
@@ -192,9 +192,9 @@ function changesTable ({ load: report, changes: done }: ChangesRun): string {
 function costTable (runs: readonly ProxyRun[]): string {
   return `**CPU µs per request by size of the configuration**: median (lowest to highest)\n\n${markdownTable(
     ['configuration', 'CPU µs', 'requests/s', 'peak MiB'],
-    [FEW, MANY].map((variant) => [
+    [FEW, MANY].map(variant => [
       variant === FEW ? `${FEW.name}, 2 endpoints` : `${MANY.name}, ${(IDLE_ROUTES * 10 + 2).toLocaleString('en-GB')} endpoints`,
-      ...(['cpuMicrosPerRequest', 'requestsPerSecond', 'peakMib'] as const).map((figure) => {
+      ...(['cpuMicrosPerRequest', 'requestsPerSecond', 'peakMib'] as const).map(figure => {
         const spread = runSpread(runs, runs[0]?.case ?? '', variant.name, figure)
         return spread === undefined ? '–' : `${shortNumber(spread.median)} (${shortNumber(spread.min)} to ${shortNumber(spread.max)})`
       })

@@ -51,7 +51,7 @@ interface FairRun {
 const [load] = loadGenerators()
 prepareWeir()
 
-await withSession(async (session) => {
+await withSession(async session => {
   const head = beginResults('fair')
   const origin = await startOrigin(session, [])
   const stallsDirectory = newDirectory(session)
@@ -63,7 +63,7 @@ await withSession(async (session) => {
       workers: 1,
       stallsDirectory,
       redirectPort,
-      routes: (ports) => [
+      routes: ports => [
         benchRoute(ports, ['127.0.0.1']),
         { name: 'chunks', match: { hosts: ['chunks.test'] }, maxBodyBytes: 0, versions: [{ name: 'v', weight: 1, endpoints: { static: [`127.0.0.1:${chunkPort}`] } }] }
       ]
@@ -83,7 +83,7 @@ await withSession(async (session) => {
       'The flood is a program at the lowest priority on the core of the load. Stall: the longest that the worker\'s event loop was held up.'
     ],
     runs,
-    figures: runs.map((run) => ({ name: `p99 of others, ${nameOf(run)}`, unit: 'ms', value: run.load.p99Ms, better: 'lower' as const })),
+    figures: runs.map(run => ({ name: `p99 of others, ${nameOf(run)}`, unit: 'ms', value: run.load.p99Ms, better: 'lower' as const })),
     checks: checks(runs)
   }, table(runs))
 })
@@ -110,14 +110,14 @@ function nameOf ({ flood, connections: count }: FairRun): string {
 function checks (runs: readonly FairRun[]): readonly Check[] {
   const floods = runs.filter(({ flood }) => flood !== '')
   return [
-    atMost('p99 of others beside any of these', Math.max(...floods.map((run) => run.load.p99Ms)), P99_LIMIT_MS, 'ms'),
+    atMost('p99 of others beside any of these', Math.max(...floods.map(run => run.load.p99Ms)), P99_LIMIT_MS, 'ms'),
     atMost('longest stall of the worker', Math.max(...floods.map(({ stallMs }) => stallMs)), STALL_LIMIT_MS, 'ms'),
     atMost('requests of others that failed', runs.reduce((sum, run) => sum + run.load.errors, 0), 0, '')
   ]
 }
 
 function table (runs: readonly FairRun[]): string {
-  const rows = runs.map((run) => [
+  const rows = runs.map(run => [
     nameOf(run), shortNumber(run.load.p50Ms), shortNumber(run.load.p99Ms), shortNumber(run.load.requestsPerSecond), shortNumber(run.stallMs), shortNumber(run.floodBytesPerSecond / 2 ** 20)
   ])
   return `**Latency of other clients beside a flood** (connections)\n\n${markdownTable(['beside', 'p50 ms', 'p99 ms', 'requests/s', 'longest stall ms', 'flood MiB/s'], rows)}`

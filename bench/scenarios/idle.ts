@@ -51,9 +51,9 @@ interface MemoryRun {
 const [load] = loadGenerators()
 const asked = chosenPeers([weirPeer.name, nginxPeer.name])
 if (asked.includes(weirPeer)) prepareWeir()
-const peers = asked.filter((peer) => peer.version() !== undefined)
+const peers = asked.filter(peer => peer.version() !== undefined)
 
-await withSession(async (session) => {
+await withSession(async session => {
   const head = beginResults('idle')
   const origin = await startOrigin(session, [])
   const startRuns: StartRun[] = []
@@ -67,7 +67,7 @@ await withSession(async (session) => {
   publish({
     ...head,
     finishedAt: new Date().toISOString(),
-    peers: asked.map((peer) => ({ name: peer.name, version: peer.version(), ...peers.includes(peer) ? {} : { skipped: `not found: ${peer.remedy}` } })),
+    peers: asked.map(peer => ({ name: peer.name, version: peer.version(), ...peers.includes(peer) ? {} : { skipped: `not found: ${peer.remedy}` } })),
     notes: [
       `One worker, one route with two static endpoints. ${loadNote([load])} Origin: ${origin.kind}.`,
       'Ready: from the start of the process to the first 200 of /readyz, asked every 2 ms.',
@@ -78,13 +78,13 @@ await withSession(async (session) => {
     runs: [...startRuns, ...memoryRuns],
     figures: [
       ...startRuns.length === 0 ? [] : [{ name: 'ready', unit: 'ms', value: readyMedian(startRuns, false), better: 'lower' as const }],
-      ...memoryRuns.flatMap((run) => [
+      ...memoryRuns.flatMap(run => [
         { name: `${run.peer}, idle`, unit: 'MiB', value: run.idleMib, better: 'lower' as const },
         { name: `${run.peer}, idle connection`, unit: 'KiB', value: run.kibPerConnection, better: 'lower' as const }
       ])
     ],
     checks: checks(startRuns, memoryRuns)
-  }, [startTable(startRuns), memoryTable(memoryRuns)].filter((part) => part !== '').join('\n\n'))
+  }, [startTable(startRuns), memoryTable(memoryRuns)].filter(part => part !== '').join('\n\n'))
 })
 
 async function timedStart (session: Session, origin: Origin, pinned: boolean): Promise<StartRun> {
@@ -131,11 +131,11 @@ async function startOptions (session: Session, origin: Origin): Promise<PeerStar
 }
 
 function readyMedian (runs: readonly StartRun[], pinned: boolean): number {
-  return quantile(runs.filter((run) => run.pinned === pinned).map((run) => run.readyMs), 0.5)
+  return quantile(runs.filter(run => run.pinned === pinned).map(run => run.readyMs), 0.5)
 }
 
 function checks (startRuns: readonly StartRun[], memoryRuns: readonly MemoryRun[]): readonly Check[] {
-  const weir = memoryRuns.find((run) => run.peer === weirPeer.name)
+  const weir = memoryRuns.find(run => run.peer === weirPeer.name)
   return [
     ...startRuns.length === 0 ? [] : [atMost('ready after its start, median', readyMedian(startRuns, false), READY_LIMIT_MS, 'ms')],
     ...weir === undefined
@@ -150,17 +150,17 @@ function checks (startRuns: readonly StartRun[], memoryRuns: readonly MemoryRun[
 
 function startTable (runs: readonly StartRun[]): string {
   if (runs.length === 0) return ''
-  return `**Ready after its start, ms**\n\n${markdownTable(['', 'median', 'fastest', 'slowest', 'starts'], [false, true].map((pinned) => {
-    const spread = spreadOf(runs.filter((run) => run.pinned === pinned).map((run) => run.readyMs))
+  return `**Ready after its start, ms**\n\n${markdownTable(['', 'median', 'fastest', 'slowest', 'starts'], [false, true].map(pinned => {
+    const spread = spreadOf(runs.filter(run => run.pinned === pinned).map(run => run.readyMs))
     const figures = [spread.median, spread.min, spread.max, spread.runs]
-    return [pinned ? 'pinned to one core' : 'on all cores', ...figures.map((value) => value.toFixed(0))]
+    return [pinned ? 'pinned to one core' : 'on all cores', ...figures.map(value => value.toFixed(0))]
   }))}`
 }
 
 function memoryTable (runs: readonly MemoryRun[]): string {
   return `**Memory**\n\n${markdownTable(
     ['proxy', 'idle, MiB resident', 'idle, MiB proportional', 'after the warm-up, MiB', `with ${CLIENTS} connections, MiB`, 'KiB per connection'],
-    runs.map((run) => {
+    runs.map(run => {
       const figures = [run.idleMib, run.idlePssMib, run.beforeMib, run.withConnectionsMib, run.kibPerConnection]
       return [run.peer, ...figures.map(shortNumber)]
     })

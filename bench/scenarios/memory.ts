@@ -62,7 +62,7 @@ interface MemoryRun {
 
 prepareWeir()
 
-await withSession(async (session) => {
+await withSession(async session => {
   const head = beginResults('memory')
   const originPorts = await startStuckOrigin(session)
   const runs: MemoryRun[] = []
@@ -80,7 +80,7 @@ await withSession(async (session) => {
       `Others: ${ASKED} requests on new connections, one after the other, from when one was served again, which is ${SERVED_AGAIN_MS / 1_000} s after at the latest.`
     ],
     runs,
-    figures: STATES.map((state) => ({ name: `${state.path}, added for each`, unit: 'KiB', value: addedKibEach(runs, state), better: 'lower' as const })),
+    figures: STATES.map(state => ({ name: `${state.path}, added for each`, unit: 'KiB', value: addedKibEach(runs, state), better: 'lower' as const })),
     checks: checks(runs)
   }, table(runs))
 })
@@ -92,7 +92,7 @@ async function startStuckOrigin (session: Session): Promise<readonly [number, nu
   session.children.start({ command: process.execPath, args: [program, String(first), String(second)], cpu: session.cpus.load, logFile: join(session.dir, 'origin.log') })
   await until('the origin', { timeoutMs: 10_000, everyMs: 50 }, async () => {
     const statuses = [await statusOf(first, READY_PATH), await statusOf(second, READY_PATH)]
-    return statuses.every((status) => status === 200) ? true : undefined
+    return statuses.every(status => status === 200) ? true : undefined
   })
   return [first, second]
 }
@@ -130,7 +130,7 @@ async function askOthers (weir: RunningWeir): Promise<Pick<MemoryRun, 'served' |
 
 /** Of the second half of the clients: what the process needs once for all of them is not theirs. */
 function addedKibEach (runs: readonly MemoryRun[], { path, clients }: State): number {
-  const [half, all] = runs.filter((each) => each.path === path && each.limitBytes !== smallBudget)
+  const [half, all] = runs.filter(each => each.path === path && each.limitBytes !== smallBudget)
   return half === undefined || all === undefined ? NaN : (all.rssMib - half.rssMib) * KIB / clients
 }
 
@@ -141,7 +141,7 @@ function gauge (scrape: string, name: string): number {
 function checks (runs: readonly MemoryRun[]): readonly Check[] {
   const limited = runs.filter(({ limitBytes }) => limitBytes === smallBudget)
   return [
-    ...STATES.map((state) => atMost(state.what, addedKibEach(runs, state), state.limitKib, 'KiB')),
+    ...STATES.map(state => atMost(state.what, addedKibEach(runs, state), state.limitKib, 'KiB')),
     atMost('bytes kept beyond the budget', Math.max(0, ...runs.map(({ bufferedBytes, limitBytes }) => bufferedBytes - limitBytes)), 0, ''),
     atMost('others that were neither served nor refused', runs.reduce((sum, { served, refused }) => sum + ASKED - served - refused, 0), 0, ''),
     atMost('resident memory with a small budget', Math.max(...limited.map(({ rssMib }) => rssMib)), 256, 'MiB')
@@ -149,7 +149,7 @@ function checks (runs: readonly MemoryRun[]): readonly Check[] {
 }
 
 function table (runs: readonly MemoryRun[]): string {
-  return markdownTable(['state', 'clients', 'MiB kept', 'of', 'MiB resident', 'ended', 'others served', 'refused', 'slowest, ms'], runs.map((each) => [
+  return markdownTable(['state', 'clients', 'MiB kept', 'of', 'MiB resident', 'ended', 'others served', 'refused', 'slowest, ms'], runs.map(each => [
     STATES.find(({ path }) => path === each.path)?.what ?? each.path,
     each.clients.toLocaleString('en-GB'), shortNumber(each.bufferedBytes / MIB), shortNumber(each.limitBytes / MIB),
     shortNumber(each.rssMib), String(each.ended), `${each.served} of ${ASKED}`, String(each.refused), shortNumber(each.slowestMs)

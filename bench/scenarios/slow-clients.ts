@@ -45,7 +45,7 @@ interface SlowRun {
 const [load] = loadGenerators()
 prepareWeir()
 
-await withSession(async (session) => {
+await withSession(async session => {
   const head = beginResults('slow')
   const origin = await startOrigin(session, [])
   const weir = await startWeir(
@@ -61,7 +61,7 @@ await withSession(async (session) => {
     for (const withSlow of round % 2 === 0 ? [true, false] : [false, true]) runs.push(await phase(session, weir, { round, withSlow }))
   }
   await weir.stop()
-  const kib = ((runs.find((run) => run.withSlow)?.rssMib ?? NaN) - beforeMib) * 1_024 / slowConnections
+  const kib = ((runs.find(run => run.withSlow)?.rssMib ?? NaN) - beforeMib) * 1_024 / slowConnections
   publish({
     ...head,
     finishedAt: new Date().toISOString(),
@@ -75,7 +75,7 @@ await withSession(async (session) => {
     runs,
     figures: [
       { name: 'slow connection', unit: 'KiB', value: kib, better: 'lower' },
-      ...(['p50Ms', 'p99Ms'] as const).map((name) => ({ name: `latency of others, ${name.slice(0, 3)}, with / without`, unit: '×', value: ratio(runs, name), better: 'lower' as const }))
+      ...(['p50Ms', 'p99Ms'] as const).map(name => ({ name: `latency of others, ${name.slice(0, 3)}, with / without`, unit: '×', value: ratio(runs, name), better: 'lower' as const }))
     ],
     checks: checks(runs, kib)
   }, table(runs, kib))
@@ -101,7 +101,7 @@ function rssMib (weir: RunningWeir): number {
 type Latency = 'p50Ms' | 'p99Ms'
 
 function latencies (runs: readonly SlowRun[], withSlow: boolean, name: Latency): Spread {
-  return spreadOf(runs.filter((run) => run.withSlow === withSlow).map((run) => run.load[name]))
+  return spreadOf(runs.filter(run => run.withSlow === withSlow).map(run => run.load[name]))
 }
 
 /** Of the lowest phases: whatever else the machine does can only add to a latency. */
@@ -122,9 +122,9 @@ function checks (runs: readonly SlowRun[], kib: number): readonly Check[] {
 function table (runs: readonly SlowRun[], kib: number): string {
   const row = (withSlow: boolean): readonly string[] => [
     withSlow ? `with ${CLIENTS} slow clients` : 'without',
-    ...(['p50Ms', 'p99Ms'] as const).map((name) => latencyCell(latencies(runs, withSlow, name))),
-    shortNumber(quantile(runs.filter((run) => run.withSlow === withSlow).map((run) => run.load.requestsPerSecond), 0.5)),
-    shortNumber(quantile(runs.filter((run) => run.withSlow === withSlow).map((run) => run.rssMib), 0.5))
+    ...(['p50Ms', 'p99Ms'] as const).map(name => latencyCell(latencies(runs, withSlow, name))),
+    shortNumber(quantile(runs.filter(run => run.withSlow === withSlow).map(run => run.load.requestsPerSecond), 0.5)),
+    shortNumber(quantile(runs.filter(run => run.withSlow === withSlow).map(run => run.rssMib), 0.5))
   ]
   const title = `**Latency of the other clients, ms**: lowest of ${rounds} phases (median). A slow connection costs ${shortNumber(kib)} KiB.`
   return `${title}\n\n${markdownTable(['', 'p50', 'p99', 'requests/s', 'MiB resident'], [row(false), row(true)])}`

@@ -50,7 +50,7 @@ interface StreamRun {
 const peers = chosenPeers([weirPeer.name])
 if (peers.includes(weirPeer)) prepareWeir()
 
-await withSession(async (session) => {
+await withSession(async session => {
   const head = beginResults('stream')
   const originPorts = await startStreamOrigin(session)
   const { running, records } = await startPeers(session, peers, { originPorts, clientConnections: 64 })
@@ -67,14 +67,14 @@ await withSession(async (session) => {
       'Added: the highest resident memory during the transfer − that after a warm-up of 16 MiB each way, before the first transfer.'
     ],
     runs,
-    figures: runs.map((run) => {
+    figures: runs.map(run => {
       return { name: `${run.peer}, ${run.direction}, ${run.coding}, added`, unit: 'MiB', value: run.addedMib, better: 'lower' }
     }),
     checks: [
-      ...runs.filter((run) => run.peer === weirPeer.name).map((run) => {
+      ...runs.filter(run => run.peer === weirPeer.name).map(run => {
         return atMost(`added: ${run.direction}, ${run.coding}`, run.addedMib, ADDED_LIMIT_MIB, 'MiB')
       }),
-      atMost('bodies that were damaged', runs.filter((run) => !run.intact).length, 0, '')
+      atMost('bodies that were damaged', runs.filter(run => !run.intact).length, 0, '')
     ]
   }, table(runs))
 })
@@ -87,7 +87,7 @@ async function startStreamOrigin (session: Session): Promise<readonly [number, n
   session.children.start({ command: process.execPath, args: [program, String(first), String(second)], cpu: session.cpus.load, logFile })
   await until('the origin', { timeoutMs: 10_000, everyMs: 50 }, async () => {
     const statuses = [await statusOf(first, READY_PATH), await statusOf(second, READY_PATH)]
-    return statuses.every((status) => status === 200) ? true : undefined
+    return statuses.every(status => status === 200) ? true : undefined
   })
   return [first, second]
 }
@@ -121,7 +121,7 @@ async function streamThrough (peer: NamedPeer, expected: BodyDigest): Promise<re
 function table (runs: readonly StreamRun[]): string {
   return markdownTable(
     ['proxy', 'body', 'framing', 'seconds', 'before, MiB', 'peak, MiB', 'added, MiB', 'intact'],
-    runs.map((run) => {
+    runs.map(run => {
       const figures = [run.seconds, run.baselineMib, run.peakMib, run.addedMib].map(shortNumber)
       return [run.peer, run.direction, run.coding, ...figures, run.intact ? 'yes' : '**no**']
     })

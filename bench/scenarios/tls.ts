@@ -33,7 +33,7 @@ const [load] = loadGenerators()
 const peers = chosenPeers([weirPeer.name, nginxPeer.name, haproxyPeer.name])
 if (peers.includes(weirPeer)) prepareWeir()
 
-await withSession(async (session) => {
+await withSession(async session => {
   const head = beginResults('tls')
   const certificate = createCertificate(newDirectory(session))
   const origin = await startOrigin(session, sizes)
@@ -60,14 +60,14 @@ await withSession(async (session) => {
     ],
     runs,
     figures: proxyFigures(runs),
-    checks: [atMost('runs with errors', runs.filter((run) => !run.valid).length, 0, '')]
+    checks: [atMost('runs with errors', runs.filter(run => !run.valid).length, 0, '')]
   }, proxyTables({ runs, peers: records }))
 })
 
 function cases (): readonly ProxyCase[] {
   return [
-    ...sizes.map((size) => proxyCase(size, 0, load)),
-    ...HANDSHAKES.map((kind) => ({ name: `${kind} handshake`, bodyBytes: HANDSHAKE_BYTES, idleConnections: 0, load: newConnections(kind) }))
+    ...sizes.map(size => proxyCase(size, 0, load)),
+    ...HANDSHAKES.map(kind => ({ name: `${kind} handshake`, bodyBytes: HANDSHAKE_BYTES, idleConnections: 0, load: newConnections(kind) }))
   ]
 }
 

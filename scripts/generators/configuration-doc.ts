@@ -35,7 +35,7 @@ function sectionsOf (schema: SchemaNode, title: string): readonly Section[] {
 function nestedSections (schema: SchemaNode, title: string): readonly Section[] {
   if (schema.properties !== undefined) return sectionsOf(schema, title)
   if (schema.items?.properties !== undefined) return sectionsOf(schema.items, `${title}[]`)
-  if (schema.anyOf?.some((choice) => choice.properties !== undefined) !== true) return []
+  if (schema.anyOf?.some(choice => choice.properties !== undefined) !== true) return []
   const [first, ...others] = schema.anyOf
   const intro = `${schema.description ?? ''} ${sentence(`It is ${describeAllowed(schema)}`)}`
   return [first, ...others].flatMap((choice, index) => choice === undefined
@@ -71,6 +71,6 @@ function renderDefault ({ default: value, properties }: SchemaNode): string {
 }
 
 function renderNames (schema: SchemaNode): string {
-  const rows = listConfigOptions(schema).map((option) => tableRow([`\`${option.name}\``, `\`${option.env}\``, `\`${option.flag}\``]))
+  const rows = listConfigOptions(schema).map(option => tableRow([`\`${option.name}\``, `\`${option.env}\``, `\`${option.flag}\``]))
   return ['| option | environment | flag |', '|---|---|---|', ...rows].join('\n')
 }

@@ -31,11 +31,11 @@ Every failure of a proxied request has one code. It is in the body of the respon
 export const errorsDoc: Generator = {
   path: 'docs/errors.md',
   content () {
-    const rows = PROXY_ERROR_CODES.map((code) => {
+    const rows = PROXY_ERROR_CODES.map(code => {
       const row = proxyErrorRow(code)
       return tableRow([`\`${code}\``, String(row.status), SOURCES[row.source], RETRIES[row.retry], row.blamesEndpoint ? 'yes' : 'no', row.closes ? 'yes' : 'no'])
     })
-    const remedies = PROXY_ERROR_CODES.map((code) => {
+    const remedies = PROXY_ERROR_CODES.map(code => {
       const row = proxyErrorRow(code)
       return `### ${code}\n\nStatus ${row.status}. ${row.title}.\n\n${row.remedy}\n`
     })

@@ -14,5 +14,5 @@ export function withMarkedSection (page: string, name: string, text: string): st
 
 /** A row of a Markdown table; what would end a cell is escaped. */
 export function tableRow (cells: readonly string[]): string {
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll(/\s*\n\s*/g, ' ')).join(' | ')} |`
+  return `| ${cells.map(cell => cell.replaceAll('|', '\\|').replaceAll(/\s*\n\s*/g, ' ')).join(' | ')} |`
 }

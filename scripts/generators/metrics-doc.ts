@@ -81,11 +81,11 @@ export const metricsDoc: Generator = {
 }
 
 function table (source: MetricSource): string {
-  const names = METRIC_NAMES.filter((name) => metricRow(name).source === source)
+  const names = METRIC_NAMES.filter(name => metricRow(name).source === source)
   return `| metric | type | labels | meaning |\n|---|---|---|---|\n${names.map(tableLine).join('')}`
 }
 
 function tableLine (name: MetricName): string {
   const { type, labels, help } = metricRow(name)
-  return `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(' ')} | ${help.replaceAll('|', '\\|')} |\n`
+  return `| \`${name}\` | ${type} | ${labels.map(label => `\`${label}\``).join(' ')} | ${help.replaceAll('|', '\\|')} |\n`
 }

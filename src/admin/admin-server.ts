@@ -1,6 +1,6 @@
 import { fastify, type FastifyInstance } from 'fastify'
 import type { Clock } from '../core/clock.ts'
-import type { EventLog } from '../store/event-log.ts'
+import type { EventLog } from '../core/logger.ts'
 import { guardFraming } from './guard-framing.ts'
 import { paceConnections, READ_AHEAD_BYTES, type PaceLimits } from './pace-connections.ts'
 import { printableJson } from './printable-json.ts'

@@ -2,7 +2,7 @@
  * What all changes of weights have in common: If-Match, waiting for the workers, and the answer.
  */
 import type { FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
-import { type Static, Type } from './json-schema.ts'
+import { type Static, Type } from '../core/json-schema.ts'
 import { DURATION_PATTERN } from '../core/duration.ts'
 import type { ChangeOptions } from '../rollout/traffic-control.ts'
 import type { TrafficCommand } from '../rollout/traffic-state.ts'

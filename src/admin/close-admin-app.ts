@@ -18,7 +18,7 @@ export async function closeAdminApp (app: FastifyInstance, clock: Clock, insiste
 export async function closeProbeServer (server: Server, clock: Clock, insisted: Promise<void>): Promise<void> {
   if (!server.listening) return
   await closeWithGrace(server, async () => {
-    await new Promise((resolve) => {
+    await new Promise(resolve => {
       server.close(resolve)
       server.closeIdleConnections()
     })

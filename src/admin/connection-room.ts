@@ -61,7 +61,7 @@ export class ConnectionRoom {
   #replace (peers: ReadonlyArray<ReadonlySet<Guest>>): boolean {
     for (const state of ['idle', 'unproven']) {
       for (const guests of peers) {
-        const found = [...guests].find((guest) => guest.state === state)
+        const found = [...guests].find(guest => guest.state === state)
         if (found === undefined) continue
         this.leave(found)
         found.destroy()

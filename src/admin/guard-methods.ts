@@ -23,7 +23,7 @@ export function guardMethods (app: FastifyInstance): () => void {
       const allow = [...known, 'OPTIONS'].join(', ')
       app.route({
         url,
-        method: app.supportedMethods.filter((name) => !known.has(name)),
+        method: app.supportedMethods.filter(name => !known.has(name)),
         schema: UNDOCUMENTED,
         config: { access: openUrls.has(url) ? 'public' : 'viewer' },
         // In a hook, so that the body of a refused method is not read.

@@ -52,6 +52,6 @@ export class MessageCutter {
 
 /** How many CR and LF the bytes begin with. */
 export function countBlanks (bytes: Uint8Array): number {
-  const first = bytes.findIndex((byte) => byte !== CR && byte !== LF)
+  const first = bytes.findIndex(byte => byte !== CR && byte !== LF)
   return first === -1 ? bytes.length : first
 }

@@ -1,5 +1,5 @@
 import type { FastifySchema } from 'fastify'
-import type { JsonSchema } from './json-schema.ts'
+import type { JsonSchema } from '../core/json-schema.ts'
 import type { ProblemCode } from './problem.ts'
 import { PROBLEM_TYPE, PROBLEMS, problemBody } from './problem.ts'
 
@@ -54,9 +54,9 @@ function describeAnswer (answer: Answer): object {
 }
 
 function describeProblems (codes: readonly ProblemCode[]): object {
-  const byStatus = Map.groupBy(new Set(codes), (code) => PROBLEMS[code].status)
+  const byStatus = Map.groupBy(new Set(codes), code => PROBLEMS[code].status)
   return Object.fromEntries([...byStatus].map(([status, group]) => [status, {
-    description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '),
-    content: { [PROBLEM_TYPE]: { schema: { $ref: 'Problem#' }, examples: Object.fromEntries(group.map((code) => [code, { value: problemBody(code) }])) } }
+    description: group.map(code => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '),
+    content: { [PROBLEM_TYPE]: { schema: { $ref: 'Problem#' }, examples: Object.fromEntries(group.map(code => [code, { value: problemBody(code) }])) } }
   }]))
 }

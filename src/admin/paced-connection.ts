@@ -56,7 +56,7 @@ export class PacedConnection extends Duplex implements Guest {
     socket.on('readable', () => { this.#schedule() })
     socket.on('end', () => { this.#schedule() })
     socket.on('timeout', () => { this.emit('timeout') })
-    socket.on('error', (error) => { this.destroy(error) })
+    socket.on('error', error => { this.destroy(error) })
     socket.on('close', () => { this.destroy() })
   }
 

@@ -4,12 +4,12 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Clock } from '../core/clock.ts'
-import type { Readiness } from './admin-deps.ts'
 import { paceConnections, READ_AHEAD_BYTES } from './pace-connections.ts'
 import { PROBLEM_TYPE, problemBody, type ProblemCode } from './problem.ts'
 import { readinessForAll } from './readiness-answer.ts'
 import { refuseConnect } from './refuse-connect.ts'
 import { answerClientError } from './send-problem.ts'
+import type { Readiness } from '../control/readiness.ts'
 
 /** A probe comes on a connection of its own, asks at once and leaves. */
 const LIMITS = { maxConnections: 64, maxConnectionsPerPeer: 16, unprovenPerWindow: 10 }

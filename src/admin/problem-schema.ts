@@ -1,4 +1,4 @@
-import { Type } from './json-schema.ts'
+import { Type } from '../core/json-schema.ts'
 import { PROBLEMS } from './problem.ts'
 
 /** The body of every error response, for the OpenAPI document. */

@@ -1,4 +1,4 @@
-import { Type } from './json-schema.ts'
+import { Type } from '../core/json-schema.ts'
 import { WeightsSchema } from './weights-schema.ts'
 
 const WeightsThen = Type.mapOf(Type.number())

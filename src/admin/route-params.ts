@@ -1,4 +1,4 @@
-import { type Static, Type } from './json-schema.ts'
+import { type Static, Type } from '../core/json-schema.ts'
 import { ProblemError } from './problem-error.ts'
 
 /** The path parameter of everything under /v1/routes/{route}. */

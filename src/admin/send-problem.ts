@@ -4,8 +4,9 @@
  */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifySchemaValidationError } from 'fastify'
 import type { Socket } from 'node:net'
-import { STATUS_CODES } from '../proxy/status-text.ts'
-import type { EventLog } from '../store/event-log.ts'
+import { Unanswered } from '../control/unanswered.ts'
+import { STATUS_CODES } from '../http/status-text.ts'
+import type { EventLog } from '../core/logger.ts'
 import type { ProblemCode, ProblemDetails, ProblemFault } from './problem.ts'
 import { printableJson } from './printable-json.ts'
 import { faultDetails, PROBLEM_TYPE, problemBody } from './problem.ts'
@@ -38,6 +39,7 @@ export function sendProblem (reply: FastifyReply, code: ProblemCode, details: Pr
 /** Answers everything that handlers and fastify throw. */
 export function answerErrors (app: FastifyInstance, log: EventLog): void {
   app.setErrorHandler((error: unknown, request, reply) => {
+    if (error instanceof Unanswered) return sendProblem(reply, error.code, { detail: error.message })
     if (error instanceof ProblemError) return sendProblem(reply, error.code, error.details)
     const known = isFastifyError(error) ? classify(error) : undefined
     if (known !== undefined) return sendProblem(reply, known.code, known.details)
@@ -85,7 +87,7 @@ function classify (error: FastifyError): Classified | undefined {
 }
 
 function validationDetails (faults: readonly FastifySchemaValidationError[], context: string): ProblemDetails {
-  return faultDetails(faults.slice(0, MAX_FAULTS).map((fault) => describeFault(fault, context === 'querystring' ? 'query' : context)))
+  return faultDetails(faults.slice(0, MAX_FAULTS).map(fault => describeFault(fault, context === 'querystring' ? 'query' : context)))
 }
 
 function describeFault (fault: FastifySchemaValidationError, context: string): ProblemFault {

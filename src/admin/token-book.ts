@@ -3,7 +3,7 @@ import type { Static } from 'typebox'
 import type { TokenSchema } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { readWholeFile, type FileFault } from '../core/read-whole-file.ts'
-import type { EventLog } from '../store/event-log.ts'
+import type { EventLog } from '../core/logger.ts'
 
 export type TokenConfig = Static<typeof TokenSchema>
 export type Role = TokenConfig['role']

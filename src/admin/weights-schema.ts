@@ -1,4 +1,4 @@
-import { Type } from './json-schema.ts'
+import { Type } from '../core/json-schema.ts'
 import { NAME_PATTERN } from '../config/patterns.ts'
 import { MAX_WEIGHT } from '../core/weight-bounds.ts'
 

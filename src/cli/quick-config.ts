@@ -22,7 +22,7 @@ const USAGE = '--quick takes versions such as \'stable=localhost:3000*90,canary=
 export function quickConfig ({ split, port }: QuickOptions): ConfigText | { readonly fault: string } {
   if (!/^[1-9][0-9]{0,4}$/.test(port) || Number(port) > 65_535) return { fault: `--port needs a number from 1 to 65535, not ${JSON.stringify(port.slice(0, 40))}` }
   try {
-    const versions = split.split(',').map((part) => readVersion(part.trim()))
+    const versions = split.split(',').map(part => readVersion(part.trim()))
     const names = versions.map(({ name }) => name)
     const twice = names.find((name, index) => names.indexOf(name) !== index)
     if (twice !== undefined) return { fault: `--quick names the version "${twice}" twice` }

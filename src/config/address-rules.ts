@@ -12,7 +12,7 @@ type Bound = Pick<Config['listeners'][number], 'address' | 'port'>
 export function checkListeners (listeners: Config['listeners']): readonly Finding[] {
   const findings = [
     ...listeners.flatMap((listener, index) => checkAddress(['listeners', index, 'address'], listener.address)),
-    ...findDuplicates(listeners.map((listener) => listener.name), (index) => ['listeners', index, 'name'], (first) =>
+    ...findDuplicates(listeners.map(listener => listener.name), index => ['listeners', index, 'name'], first =>
       `is the same as ${first}; names must differ`),
     ...listeners.flatMap((listener, index) => checkUse(listener, ['listeners', index]))
   ]
@@ -39,9 +39,9 @@ export function checkCidrs (entries: readonly string[], path: ConfigPath): reado
 export function checkAdmin (admin: AdminConfig): readonly Finding[] {
   const findings = [
     ...checkAddress(['admin', 'address'], admin.address),
-    ...findDuplicates(admin.tokens.map((token) => token.name), (index) => ['admin', 'tokens', index, 'name'], (first) =>
+    ...findDuplicates(admin.tokens.map(token => token.name), index => ['admin', 'tokens', index, 'name'], first =>
       `is the same as ${first}; names must differ, for the history to say who it was`),
-    ...findDuplicates(admin.tokens.map((token) => token.file), (index) => ['admin', 'tokens', index, 'file'], (first) =>
+    ...findDuplicates(admin.tokens.map(token => token.file), index => ['admin', 'tokens', index, 'file'], first =>
       `is the same as ${first}; each token needs its own`)
   ]
   if (admin.probes !== undefined) {
@@ -60,7 +60,7 @@ export function checkAdminApart (admin: AdminConfig, listeners: Config['listener
 }
 
 function checkApart (bound: Bound, path: ConfigPath, listeners: Config['listeners']): readonly Finding[] {
-  const index = listeners.findIndex((listener) => overlaps(listener, bound))
+  const index = listeners.findIndex(listener => overlaps(listener, bound))
   return index === -1 ? [] : [fault([...path, 'port'], `is the port of listeners[${index}]; use another one`)]
 }
 

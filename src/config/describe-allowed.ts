@@ -16,8 +16,8 @@ export function describeAllowed (schema: SchemaNode): string {
 }
 
 function describeUnion (choices: readonly SchemaNode[]): string {
-  if (choices.every((choice) => choice.type === 'object')) {
-    const keys = choices.map((choice) => (choice.required ?? []).map((key) => `\`${key}\``).join(' and '))
+  if (choices.every(choice => choice.type === 'object')) {
+    const keys = choices.map(choice => (choice.required ?? []).map(key => `\`${key}\``).join(' and '))
     return `a mapping with either ${keys.join(', or ')}`
   }
   const texts = choices.map(describeAllowed)

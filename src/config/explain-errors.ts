@@ -71,22 +71,22 @@ function explainUnion ({ union, members }: UnionGroup, validated: Validated): re
   const branches = schema.anyOf ?? []
   const path = toPath(union.instancePath, validated.value)
   const value = valueAt(validated.value, path)
-  if (!isMapping(value) || !branches.every((branch) => branch.type === 'object')) {
+  if (!isMapping(value) || !branches.every(branch => branch.type === 'object')) {
     return [{ path, message: `must be ${describeAllowed(schema)}${hint(value, schema)}`, aboutKey: false }]
   }
-  const meant = branches.map((_, index) => index).filter((index) => Object.hasOwn(value, leadingKey(branches[index])))
+  const meant = branches.map((_, index) => index).filter(index => Object.hasOwn(value, leadingKey(branches[index])))
   if (meant.length > 1) {
-    const keys = meant.map((index) => `\`${leadingKey(branches[index])}\``)
+    const keys = meant.map(index => `\`${leadingKey(branches[index])}\``)
     return [{ path, message: `has ${keys.join(' and ')}; use one of them`, aboutKey: false }]
   }
-  const chosen = meant[0] ?? branches.findIndex((branch) => {
+  const chosen = meant[0] ?? branches.findIndex(branch => {
     const known = Object.keys(branch.properties ?? {})
-    return Object.keys(value).some((key) => known.includes(key) || nearestName(key, known) !== undefined)
+    return Object.keys(value).some(key => known.includes(key) || nearestName(key, known) !== undefined)
   })
-  const odd = chosen === -1 ? Object.keys(value).filter((key) => explainOddKey(key) !== undefined) : []
-  if (odd.length > 0) return odd.map((key) => unknownKey(path, key, {}))
+  const odd = chosen === -1 ? Object.keys(value).filter(key => explainOddKey(key) !== undefined) : []
+  if (odd.length > 0) return odd.map(key => unknownKey(path, key, {}))
   if (chosen === -1) return [{ path, message: `must be ${describeAllowed(schema)}`, aboutKey: false }]
-  return explainErrors(members.filter((error) => error.schemaPath.startsWith(`${union.schemaPath}/${chosen}/`)), validated)
+  return explainErrors(members.filter(error => error.schemaPath.startsWith(`${union.schemaPath}/${chosen}/`)), validated)
 }
 
 /** The key by which a branch of a union is known. */
@@ -137,7 +137,7 @@ function hasMergeKey (value: unknown): boolean {
 function suggestKey (key: string, known: readonly string[]): string {
   const nearest = nearestName(key, known)
   if (nearest !== undefined) return `Did you mean \`${nearest}\`?`
-  return `Known here: ${known.map((name) => `\`${name}\``).join(', ')}`
+  return `Known here: ${known.map(name => `\`${name}\``).join(', ')}`
 }
 
 function countEntries (count = 0): string {
@@ -152,7 +152,7 @@ function hint (value: unknown, schema: SchemaNode): string {
   if (typeof value === 'string') {
     const isNumber = /^-?[0-9]+(\.[0-9]+)?$/.test(value)
     if (isNumber && takesNumber && !choices.some(({ type, pattern }) => type === 'string' && pattern !== undefined)) return ' (a number, without quotes)'
-    const nearest = nearestName(value, choices.flatMap((choice) => typeof choice.const === 'string' ? [choice.const] : []))
+    const nearest = nearestName(value, choices.flatMap(choice => typeof choice.const === 'string' ? [choice.const] : []))
     return nearest === undefined ? '' : `. Did you mean \`${nearest}\`?`
   }
   // A mapping may have a `toString` of its own, so only plain values become text.

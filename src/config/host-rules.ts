@@ -9,6 +9,6 @@ export function checkHost (host: string, path: ConfigPath): readonly Finding[] {
     return findUnreadable(path, () => parseHostPort(`${host}:80`)).map(() => fault(path, 'has no IPv6 address in its brackets'))
   }
   const labels = host.split('.')
-  const isValid = labels.every((label) => label.length >= 1 && label.length <= 63)
+  const isValid = labels.every(label => label.length >= 1 && label.length <= 63)
   return isValid ? [] : [fault(path, 'is not a host name: between its dots are 1 to 63 characters')]
 }

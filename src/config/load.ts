@@ -45,7 +45,7 @@ export function createConfigLoader (sources: ConfigSources): ConfigLoader {
   const fileName = configFileOf(sources)
   const resolve = createConfigResolver()
   const directory = process.cwd()
-  return async (bytes) => {
+  return async bytes => {
     const loaded = await resolve({ bytes, fileName, env: sources.env, args: sources.args })
     return { ...loaded, config: withFullPaths(loaded.config, directory) }
   }

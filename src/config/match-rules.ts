@@ -18,7 +18,7 @@ export function checkMatch (match: MatchConfig, path: ConfigPath): readonly Find
   const { hosts = [], methods = [], headers = [], query = [] } = match
   return [
     ...(match.path !== undefined && match.exact !== undefined ? [fault([...path, 'exact'], 'stands beside `path`; use one: `path` for a prefix, `exact` for one path alone')] : []),
-    ...(['path', 'exact'] as const).flatMap((key) => checkPath(match[key] ?? '/', key, [...path, key])),
+    ...(['path', 'exact'] as const).flatMap(key => checkPath(match[key] ?? '/', key, [...path, key])),
     ...hosts.flatMap((host, index) => checkHost(host, [...path, 'hosts', index])),
     ...methods.flatMap((method, index) => checkMethod(method, [...path, 'methods', index])),
     ...headers.flatMap(({ value = '' }, index) => checkFieldValue(value, [...path, 'headers', index, 'value'])),
@@ -47,7 +47,7 @@ function checkPath (text: string, key: 'path' | 'exact', path: ConfigPath): read
 /** RFC 9110 section 5.5. Only SP and HTAB are space; half a character (a lone surrogate) has no bytes. */
 function checkFieldValue (value: string, path: ConfigPath): readonly Finding[] {
   const canArrive = !/^[ \t]|[ \t]$/.test(value) && value.isWellFormed() &&
-    ![...value].some((character) => (character < ' ' && character !== '\t') || character === '\u007f')
+    ![...value].some(character => (character < ' ' && character !== '\t') || character === '\u007f')
   return canArrive ? [] : [fault(path, 'can never match: the value of a field has no space around it and no control characters')]
 }
 

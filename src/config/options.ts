@@ -35,7 +35,7 @@ function collect (schema: SchemaNode, path: readonly string[]): readonly ConfigO
 }
 
 function optionOf (schema: SchemaNode, path: readonly string[]): ConfigOption {
-  const words = path.map((key) => key.replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase()).join('-')
+  const words = path.map(key => key.replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase()).join('-')
   return {
     path,
     name: path.join('.'),
@@ -68,8 +68,8 @@ function isList (schema: SchemaNode): boolean {
  */
 export function readOptionText (schema: SchemaNode, text: string): unknown {
   if (schema.type === 'array') {
-    const parts = text.split(',').map((part) => part.trim()).filter((part) => part !== '')
-    return parts.map((part) => readOptionText(schema.items ?? {}, part))
+    const parts = text.split(',').map(part => part.trim()).filter(part => part !== '')
+    return parts.map(part => readOptionText(schema.items ?? {}, part))
   }
   if (takes(schema, 'boolean') && (text === 'true' || text === 'false')) return text === 'true'
   const isNumber = /^-?[0-9]{1,20}(\.[0-9]{1,20})?$/.test(text)
@@ -77,7 +77,7 @@ export function readOptionText (schema: SchemaNode, text: string): unknown {
 }
 
 function takes (schema: SchemaNode, type: string): boolean {
-  return schema.anyOf === undefined ? schema.type === type : schema.anyOf.some((choice) => takes(choice, type))
+  return schema.anyOf === undefined ? schema.type === type : schema.anyOf.some(choice => takes(choice, type))
 }
 
 /** Sets the value at an option's path in a copy. What is on the way and is not a mapping stays, for validation to report. */

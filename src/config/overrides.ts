@@ -55,7 +55,7 @@ interface Sink {
 }
 
 function readEnvironment (options: readonly ConfigOption[], env: Readonly<Record<string, string | undefined>>, { byName, faults }: Sink): void {
-  const known = new Map(options.map((option) => [option.env, option]))
+  const known = new Map(options.map(option => [option.env, option]))
   for (const [name, text] of Object.entries(env)) {
     if (text === undefined || !name.startsWith('WEIR_') || OTHER_VARIABLES.includes(name) || isServiceVariable(name, text)) continue
     const source = `env ${name}`
@@ -70,7 +70,7 @@ function readEnvironment (options: readonly ConfigOption[], env: Readonly<Record
 }
 
 function readFlags (options: readonly ConfigOption[], args: readonly string[], { byName, faults }: Sink): void {
-  const known = new Map(options.map((option) => [option.flag, option]))
+  const known = new Map(options.map(option => [option.flag, option]))
   const seen = new Set<string>()
   for (let index = 0; index < args.length; index++) {
     const argument = args[index] ?? ''

@@ -13,13 +13,13 @@ export function checkPolicy (route: RouteConfig, path: ConfigPath, isBroken: (pa
     isBroken([...path, ...below]) ? [] : rule([...path, ...below])
   const zero = { mayBeZero: true }
   return [
-    ...when(['hold', 'maxAge'], (at) => checkDuration(route.hold.maxAge, at)),
-    ...when(['retries', 'perTryTimeout'], (at) => checkDuration(route.retries.perTryTimeout, at, zero)),
-    ...when(['slowStart', 'window'], (at) => checkDuration(route.slowStart.window, at, zero)),
-    ...when(['timeouts'], (at) => Object.entries(route.timeouts ?? {}).flatMap(([name, text]) => checkDuration(text, [...at, name]))),
-    ...when(['health', 'passive'], (at) => checkPassive(route.health.passive, at)),
-    ...when(['health', 'active'], (at) => checkActive(route.health.active, at)),
-    ...(isBroken([...path, 'versions']) ? [] : when(['failover'], (at) => checkFailover(route, at)))
+    ...when(['hold', 'maxAge'], at => checkDuration(route.hold.maxAge, at)),
+    ...when(['retries', 'perTryTimeout'], at => checkDuration(route.retries.perTryTimeout, at, zero)),
+    ...when(['slowStart', 'window'], at => checkDuration(route.slowStart.window, at, zero)),
+    ...when(['timeouts'], at => Object.entries(route.timeouts ?? {}).flatMap(([name, text]) => checkDuration(text, [...at, name]))),
+    ...when(['health', 'passive'], at => checkPassive(route.health.passive, at)),
+    ...when(['health', 'active'], at => checkActive(route.health.active, at)),
+    ...(isBroken([...path, 'versions']) ? [] : when(['failover'], at => checkFailover(route, at)))
   ]
 }
 

@@ -43,7 +43,7 @@ export function createConfigResolver (): ConfigResolver {
   const options = listConfigOptions(schema)
   const validate = createValidator(schema)
 
-  return async (input) => {
+  return async input => {
     const overrides = readOverrides(options, input.env, input.args)
     const yaml = await readYaml(input.bytes, input.fileName)
     if ('faults' in yaml) throw new ConfigError([...yaml.faults, ...overrides.faults])
@@ -51,8 +51,8 @@ export function createConfigResolver (): ConfigResolver {
     const describe = createDescriber(value, yaml.source, overrides)
     const schemaFaults = validate(value)
     // Rules look only at what the schema has found nothing wrong with.
-    const findings = checkRules(value as Config, createBrokenTest(schemaFaults.map((fault) => fault.path)))
-    const faults = [...schemaFaults.filter(({ implied }) => implied !== true), ...findings.filter((finding) => finding.severity === 'fault')]
+    const findings = checkRules(value as Config, createBrokenTest(schemaFaults.map(fault => fault.path)))
+    const faults = [...schemaFaults.filter(({ implied }) => implied !== true), ...findings.filter(finding => finding.severity === 'fault')]
     if (faults.length > 0 || overrides.faults.length > 0) {
       const listed = faults.slice(0, MAX_FAULTS)
       throw new ConfigError([...listed.map(describe), ...overrides.faults], faults.length - listed.length)
@@ -99,9 +99,9 @@ function createDescriber (value: unknown, source: YamlSource, overrides: Overrid
 
 /** Tells whether a fault is at a path, inside of it or around it. */
 function createBrokenTest (faultPaths: readonly ConfigPath[]): (path: ConfigPath) => boolean {
-  const exact = new Set(faultPaths.map((path) => JSON.stringify(path)))
-  const around = new Set(faultPaths.flatMap((path) => path.map((_, length) => JSON.stringify(path.slice(0, length)))))
-  return (path) => {
+  const exact = new Set(faultPaths.map(path => JSON.stringify(path)))
+  const around = new Set(faultPaths.flatMap(path => path.map((_, length) => JSON.stringify(path.slice(0, length)))))
+  return path => {
     if (around.has(JSON.stringify(path))) return true
     return [...path, null].some((_, length) => exact.has(JSON.stringify(path.slice(0, length))))
   }

@@ -9,5 +9,5 @@ export const RESTART_ONLY: readonly ConfigPath[] = [
 
 /** The options that differ between two configurations and take effect only at the next start. */
 export function findRestartOnlyChanges (before: Config, after: Config): readonly string[] {
-  return RESTART_ONLY.filter((path) => !isDeepStrictEqual(valueAt(before, path), valueAt(after, path))).map(formatPath)
+  return RESTART_ONLY.filter(path => !isDeepStrictEqual(valueAt(before, path), valueAt(after, path))).map(formatPath)
 }

@@ -18,20 +18,20 @@ export function checkRoute (route: RouteConfig, path: ConfigPath, isBroken: (pat
     isBroken([...path, ...below]) ? [] : rule([...path, ...below])
   const versions = Array.isArray(route.versions) ? route.versions : []
   return [
-    ...when(['match'], (at) => checkMatch(route.match ?? {}, at)),
-    ...when(['affinity'], (at) => checkAffinity(route.affinity, at)),
-    ...when(['versions'], (at) => checkVersions(versions, at)),
+    ...when(['match'], at => checkMatch(route.match ?? {}, at)),
+    ...when(['affinity'], at => checkAffinity(route.affinity, at)),
+    ...when(['versions'], at => checkVersions(versions, at)),
     ...checkPolicy(route, path, isBroken),
-    ...versions.flatMap((version, index) => when(['versions', index, 'weight'], (at) => checkWeight(version.weight, at))),
-    ...versions.flatMap((version, index) => when(['versions', index, 'endpoints'], (at) => checkEndpoints(version, at))),
-    ...versions.flatMap((version, index) => when(['versions', index, 'tls'], (at) => checkTls(version.tls, at)))
+    ...versions.flatMap((version, index) => when(['versions', index, 'weight'], at => checkWeight(version.weight, at))),
+    ...versions.flatMap((version, index) => when(['versions', index, 'endpoints'], at => checkEndpoints(version, at))),
+    ...versions.flatMap((version, index) => when(['versions', index, 'tls'], at => checkTls(version.tls, at)))
   ]
 }
 
 function checkVersions (versions: readonly VersionConfig[], path: ConfigPath): readonly Finding[] {
-  const findings = findDuplicates(versions.map((version) => version.name), (index) => [...path, index, 'name'], (first) =>
+  const findings = findDuplicates(versions.map(version => version.name), index => [...path, index, 'name'], first =>
     `is the same as ${first}; the versions of a route need different names`)
-  if (versions.some((version) => version.weight > 0)) return findings
+  if (versions.some(version => version.weight > 0)) return findings
   return [...findings, warning(path, 'have no weight above 0: the route answers 503 until one is set')]
 }
 
@@ -90,6 +90,6 @@ function checkStatic (addresses: readonly string[], weight: number, path: Config
   if (addresses.length === 0 && weight > 0) return [warning(path, 'is empty, and the version has a weight: its clients go where `whenEmpty` says')]
   const unreadable = addresses.flatMap((address, index) => findUnreadable([...path, index], () => parseTarget(address)))
   if (unreadable.length > 0) return unreadable
-  return findDuplicates(addresses.map((address) => keyOf(parseTarget(address))), (index) => [...path, index], (first) =>
+  return findDuplicates(addresses.map(address => keyOf(parseTarget(address))), index => [...path, index], first =>
     `is the same endpoint as ${first}; name it once, weights belong to versions`)
 }

@@ -31,7 +31,7 @@ export function checkRules (config: Config, isBroken: (path: ConfigPath) => bool
     findings.push(...findShadowedRoutes(placed.filter(({ path }) => !isBroken(path))))
     when([['admin'], ['listeners']], () => findOwnEndpoints(config.routes, ownPortsOf(config), isBroken))
     const names = config.routes.map((route, index) => isBroken(['routes', index]) ? undefined : route.name)
-    findings.push(...findDuplicates(names, (index) => ['routes', index, 'name'], (first) => `is the same as ${first}; names must differ`))
+    findings.push(...findDuplicates(names, index => ['routes', index, 'name'], first => `is the same as ${first}; names must differ`))
   }
   return findings
 }

@@ -32,7 +32,7 @@ export function findShadowedRoutes (routes: readonly PlacedRoute[]): readonly Fi
 }
 
 function hostsOf (match: MatchConfig): readonly string[] {
-  return match.hosts === undefined ? ['*'] : match.hosts.map((host) => oneHostSpelling(host.toLowerCase()))
+  return match.hosts === undefined ? ['*'] : match.hosts.map(host => oneHostSpelling(host.toLowerCase()))
 }
 
 /** Everything but the host, in one spelling. */

@@ -7,7 +7,7 @@ export function showValue (value: unknown): string {
   if (typeof value !== 'object') return shorten(String(value))
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`
   const keys = Object.keys(value)
-  return keys.length === 0 ? 'an empty mapping' : shorten(`a mapping with ${keys.slice(0, 8).map((key) => JSON.stringify(key.slice(0, MAX_LENGTH))).join(', ')}`)
+  return keys.length === 0 ? 'an empty mapping' : shorten(`a mapping with ${keys.slice(0, 8).map(key => JSON.stringify(key.slice(0, MAX_LENGTH))).join(', ')}`)
 }
 
 /** The path of a file, whole: one that is cut off leads nowhere. */

@@ -7,5 +7,5 @@ export type Validator = (value: unknown) => readonly SchemaFault[]
 
 /** A validator with the code that ajv compiled the schema to. @param schema that same schema, to explain faults with */
 export function createValidator (schema: SchemaNode): Validator {
-  return (value) => checkConfig(value) ? [] : explainErrors(checkConfig.errors ?? [], { schema, value })
+  return value => checkConfig(value) ? [] : explainErrors(checkConfig.errors ?? [], { schema, value })
 }

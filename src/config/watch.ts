@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { LookSchedule } from '../core/look-schedule.ts'
+import { LookSchedule } from '../net/look-schedule.ts'
 import { ConfigError } from './config-error.ts'
 import { digestOf, type LoadedConfig } from './resolve.ts'
 

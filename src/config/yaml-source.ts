@@ -46,7 +46,7 @@ export async function readYaml (bytes: Uint8Array, fileName: string): Promise<Ya
     const excess = findExcess(yaml, beginningOf(text))
     if (excess !== undefined) return refuse(fileName, excess)
     const early = faultsOfBeginning(yaml, text, OPTIONS)
-    if (early !== undefined) return { faults: early.map((fault) => explainSyntax(fault, (offset) => positionIn(text, fileName, offset))) }
+    if (early !== undefined) return { faults: early.map(fault => explainSyntax(fault, offset => positionIn(text, fileName, offset))) }
     const whole = findExcess(yaml, text)
     return whole === undefined ? parse(yaml, text, fileName) : refuse(fileName, whole)
   } catch (error) {
@@ -112,7 +112,7 @@ function parse (yaml: Yaml, text: string, fileName: string): YamlResult {
   const lines = new yaml.LineCounter()
   const composed = composeYaml(yaml, text, OPTIONS, lines)
   const at = (offset: number): string => position(fileName, lines, offset)
-  if ('faults' in composed) return { faults: composed.faults.map((fault) => explainSyntax(fault, at)) }
+  if ('faults' in composed) return { faults: composed.faults.map(fault => explainSyntax(fault, at)) }
   const { document } = composed
   const keys = checkKeys(yaml, document, at)
   if (keys.length > 0) return { faults: keys }
@@ -173,7 +173,7 @@ function unshare (value: unknown, budget: { left: number }, depth: number): unkn
   if (--budget.left < 0) throw new RangeError(`its aliases stand for more than ${MAX_VALUES} values`)
   if (depth > MAX_DEPTH) throw new RangeError(`it is nested deeper than ${MAX_DEPTH} levels`)
   if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map((entry) => unshare(entry, budget, depth + 1))
+  if (Array.isArray(value)) return value.map(entry => unshare(entry, budget, depth + 1))
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, unshare(entry, budget, depth + 1)]))
 }
 

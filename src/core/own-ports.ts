@@ -14,7 +14,7 @@ export interface OwnPort {
 
 /** The addresses of this machine's interfaces, loopback included, as they are now. */
 export function machineAddresses (): readonly string[] {
-  return Object.values(networkInterfaces()).flatMap((entries) => entries ?? []).flatMap(({ address }) => parseIp(address)?.address ?? [])
+  return Object.values(networkInterfaces()).flatMap(entries => entries ?? []).flatMap(({ address }) => parseIp(address)?.address ?? [])
 }
 
 export class OwnPorts {
@@ -44,7 +44,7 @@ export class OwnPorts {
     const ip = there === undefined ? undefined : parseIp(address)
     if (there === undefined || ip === undefined) return undefined
     const target = ip.address === '0.0.0.0' ? LOOPBACK_4 : ip.address === '::' ? LOOPBACK_6 : ip
-    return there.find((own) => own.ip.address === target.address || (isOpenTo(own.ip, target) && this.#isHere(target)))?.name
+    return there.find(own => own.ip.address === target.address || (isOpenTo(own.ip, target) && this.#isHere(target)))?.name
   }
 
   #isHere ({ address }: IpAddress): boolean {

@@ -13,7 +13,7 @@ export type ErrorSource = 'downstream' | 'upstream' | 'weir'
  * When another attempt may be made: `never`; `unsent` = no byte of the request reached an endpoint, so any method may be
  * repeated; `idempotent` = something may have been sent, so only idempotent methods may (RFC 9110 section 9.2.2); `listed` = as
  * `idempotent`, and only if the route lists the status of the row under `retries.on`, which calls an `unsent` one `connect`
- * and an `idempotent` one `reset`. src/proxy/attempts.ts has the whole rule.
+ * and an `idempotent` one `reset`. src/exchange/attempts.ts has the whole rule.
  */
 export type RetryRule = 'never' | 'unsent' | 'idempotent' | 'listed'
 

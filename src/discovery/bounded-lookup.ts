@@ -7,8 +7,8 @@ const MAX_AT_ONCE = 4
 export function boundedLookup (lookUp: NameLookup, atOnce = MAX_AT_ONCE): NameLookup {
   const waiting: (() => void)[] = []
   let running = 0
-  return async (name) => {
-    if (running >= atOnce) await new Promise<void>((resolve) => { waiting.push(resolve) })
+  return async name => {
+    if (running >= atOnce) await new Promise<void>(resolve => { waiting.push(resolve) })
     else running++
     try {
       return await lookUp(name)

@@ -74,8 +74,8 @@ export function differentKeys (before: CheckedSlice | undefined, after: CheckedS
 
 /** The name of a port always has a letter (Kubernetes demands it), so a text of digits is a number. */
 export function portMatcher (wanted: string | number): (port: SlicePort) => boolean {
-  if (typeof wanted === 'string' && !/^[0-9]+$/.test(wanted)) return (port) => port.name === wanted
-  return (port) => port.port === Number(wanted)
+  if (typeof wanted === 'string' && !/^[0-9]+$/.test(wanted)) return port => port.name === wanted
+  return port => port.port === Number(wanted)
 }
 
 function conditionsOf ({ ready, serving, terminating }: SliceEndpoint): Pick<Endpoint, 'ready' | 'serving' | 'terminating'> {

@@ -133,7 +133,7 @@ export class EndpointRegistry {
       this.#dropUnusedNamespaces()
       throw error
     }
-    for (const entry of started) entry.source.start((endpoints) => { this.#receiveAll(entry, endpoints) }, (change) => { this.#receiveChange(entry, change) })
+    for (const entry of started) entry.source.start(endpoints => { this.#receiveAll(entry, endpoints) }, change => { this.#receiveChange(entry, change) })
     // After the start of the new ones, so that a namespace which both use is not given up in between.
     for (const entry of before.values()) {
       if (this.#entries.get(keyOf(entry.route, entry.version))?.source !== entry.source) entry.source.stop()
@@ -145,7 +145,7 @@ export class EndpointRegistry {
 
   /** Every version with its endpoints as last known, in the order of the configuration. */
   all (): readonly VersionEndpoints[] {
-    return [...this.#entries.values()].map((entry) => {
+    return [...this.#entries.values()].map(entry => {
       const { route, version, known } = entry
       return { route, version, endpoints: known?.list(), problem: problemOf(entry) }
     })
@@ -219,7 +219,7 @@ export class EndpointRegistry {
   /** A list without names has nothing that could change. */
   #listed (texts: readonly string[]): EndpointSource {
     const { clock, random } = this.#options
-    if (!texts.some((text) => parseTarget(text).isName)) return new StaticSource(texts, clock.wallMs())
+    if (!texts.some(text => parseTarget(text).isName)) return new StaticSource(texts, clock.wallMs())
     return new NamedSource(texts, { lookUp: this.#lookUp, clock, random, allowed: this.#allowed, remembered: this.#remembered, ownPorts: this.#ownPorts })
   }
 
@@ -235,7 +235,7 @@ export class EndpointRegistry {
   }
 
   #tellFailure (slices: NamespaceSlices, failure: Pick<WatchFailure, 'namespace' | 'error' | 'retryInMs'>): void {
-    const following = [...this.#entries.values()].filter((entry) => entry.slices === slices)
+    const following = [...this.#entries.values()].filter(entry => entry.slices === slices)
     this.#options.onFailure({
       ...failure,
       waiting: following.filter(({ known }) => known === undefined).map(({ route, version }) => `${route}/${version}`),

@@ -43,8 +43,8 @@ export function readEndpointSlice (object: unknown): EndpointSlice {
   return {
     service: asText(labels?.['kubernetes.io/service-name']) ?? '',
     family: addressType === 'IPv4' || addressType === 'IPv6' ? addressType : 'other',
-    endpoints: asList(slice?.['endpoints']).map(asObject).map(readEndpoint).filter((endpoint) => endpoint !== undefined),
-    ports: asList(slice?.['ports']).map(asObject).map(readPort).filter((port) => port !== undefined)
+    endpoints: asList(slice?.['endpoints']).map(asObject).map(readEndpoint).filter(endpoint => endpoint !== undefined),
+    ports: asList(slice?.['ports']).map(asObject).map(readPort).filter(port => port !== undefined)
   }
 }
 

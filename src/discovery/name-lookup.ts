@@ -31,7 +31,7 @@ export interface SystemLookupOptions {
  * file: what is in there, and what DNS does not find, is asked of the system, as every other program does.
  */
 export function createNameLookup ({ servers, resolverFile = RESOLVER_FILE }: SystemLookupOptions = {}): NameLookup {
-  return async (name) => {
+  return async name => {
     if (servers === undefined && await isInHostsFile(name)) return await askSystem(name)
     try {
       return await askInTurn(searchNames(name, await readText(resolverFile)), servers)
@@ -69,9 +69,9 @@ async function askDns (name: string, servers: readonly string[] | undefined): Pr
   // The addresses of IPv4 are used where a name has both, so without an answer about them it is not known which are used.
   const lacksIpv4 = four.status === 'rejected' && !NOT_FOUND.has(codeOf(four.reason))
   if (found.length > 0 && !lacksIpv4) return found
-  const failures: readonly unknown[] = [four, six].flatMap((outcome) => outcome.status === 'rejected' ? [outcome.reason] : [])
+  const failures: readonly unknown[] = [four, six].flatMap(outcome => outcome.status === 'rejected' ? [outcome.reason] : [])
   // A failure of one question leaves open whether there is an address.
-  throw nameError(name, failures.find((failure) => !NOT_FOUND.has(codeOf(failure))) ?? failures[0], found)
+  throw nameError(name, failures.find(failure => !NOT_FOUND.has(codeOf(failure))) ?? failures[0], found)
 }
 
 async function askSystem (name: string): Promise<readonly NameAddress[]> {
@@ -96,9 +96,9 @@ function codeOf (error: unknown): string {
 async function isInHostsFile (name: string): Promise<boolean> {
   const wanted = name.toLowerCase().replace(/\.$/, '')
   if (wanted === 'localhost' || wanted.endsWith('.localhost')) return true
-  return (await readText(HOSTS_FILE)).split('\n').some((line) => {
+  return (await readText(HOSTS_FILE)).split('\n').some(line => {
     const [, ...names] = (line.split('#')[0] ?? '').trim().split(/\s+/)
-    return names.some((known) => known.toLowerCase() === wanted)
+    return names.some(known => known.toLowerCase() === wanted)
   })
 }
 

@@ -32,7 +32,7 @@ export class NamedSource implements EndpointSource {
   constructor (texts: readonly string[], context: NameContext) {
     this.#ownPorts = context.ownPorts
     const names = new Map<string, WatchedName>()
-    this.#targets = texts.map((text) => {
+    this.#targets = texts.map(text => {
       const { host, port, isName } = parseTarget(text)
       if (!isName) return { port, address: host, name: undefined }
       const name = names.get(host) ?? new WatchedName(host, context, () => { this.#tell() })

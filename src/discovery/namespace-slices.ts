@@ -56,10 +56,10 @@ export class NamespaceSlices {
       random: context.random,
       ...(context.tuning === undefined ? {} : { tuning: context.tuning }),
       listener: {
-        replaced: (objects) => { this.#replace(objects) },
+        replaced: objects => { this.#replace(objects) },
         changed: (key, before, after) => { this.#change(key, before, after) },
         failed: (error, retryInMs) => { context.onFailure(namespace, error, retryInMs) },
-        recovered: (recovery) => { context.onRecovery?.(namespace, recovery) }
+        recovered: recovery => { context.onRecovery?.(namespace, recovery) }
       }
     })
   }

@@ -13,7 +13,7 @@ export function searchNames (name: string, resolvConf: string): readonly string[
   if (name.endsWith('.')) return [name]
   const { domains, ndots } = readResolvConf(resolvConf)
   const dots = name.split('.').length - 1
-  return dots < ndots ? [...domains.map((domain) => `${name}.${domain}`), name] : [name]
+  return dots < ndots ? [...domains.map(domain => `${name}.${domain}`), name] : [name]
 }
 
 function readResolvConf (text: string): { readonly domains: readonly string[], readonly ndots: number } {
@@ -30,5 +30,5 @@ function readResolvConf (text: string): { readonly domains: readonly string[], r
       if (found !== null) ndots = Math.min(MAX_NDOTS, Number(found[1]))
     }
   }
-  return { domains: domains.map((domain) => domain.replace(/\.$/, '')).filter((domain) => domain !== '').slice(0, MAX_DOMAINS), ndots }
+  return { domains: domains.map(domain => domain.replace(/\.$/, '')).filter(domain => domain !== '').slice(0, MAX_DOMAINS), ndots }
 }

@@ -154,7 +154,7 @@ function comparePorts (left: SlicePort, right: SlicePort): number {
 
 /** In the order of their keys. */
 export function sortEndpoints (endpoints: Iterable<Endpoint>): readonly Endpoint[] {
-  return [...endpoints].map((endpoint) => [endpointKey(endpoint), endpoint] as const)
+  return [...endpoints].map(endpoint => [endpointKey(endpoint), endpoint] as const)
     .sort(([left], [right]) => compareText(left, right)).map(([, endpoint]) => endpoint)
 }
 

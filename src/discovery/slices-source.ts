@@ -27,11 +27,11 @@ export class SlicesSource implements EndpointSource {
   start (onAll: EndpointListener, onChange: (change: EndpointChange) => void): void {
     const { namespace, service } = this.#options
     const listener: SlicesListener = {
-      all: (slices) => {
+      all: slices => {
         this.#synced = true
         onAll(this.#endpoints.replace(slices))
       },
-      changed: (slices) => {
+      changed: slices => {
         const update = this.#endpoints.change(slices)
         if ('set' in update) onChange(update)
         else onAll(update)

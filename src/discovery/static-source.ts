@@ -13,8 +13,8 @@ export class StaticSource implements EndpointSource {
    * @throws RangeError for an entry that is not an IP address and a port
    */
   constructor (addresses: readonly string[], sinceWallMs: number) {
-    const endpoints = addresses.map((text) => ({ ...parseHostPort(text), ready: true, serving: true, terminating: false }))
-    this.#endpoints = [...new Map(endpoints.map((endpoint) => [endpointKey(endpoint), endpoint])).values()]
+    const endpoints = addresses.map(text => ({ ...parseHostPort(text), ready: true, serving: true, terminating: false }))
+    this.#endpoints = [...new Map(endpoints.map(endpoint => [endpointKey(endpoint), endpoint])).values()]
     this.#sinceWallMs = sinceWallMs
   }
 

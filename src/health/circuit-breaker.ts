@@ -1,12 +1,4 @@
-/** Limits of one worker; 0 is no limit. */
-export interface BreakerLimits {
-  /** Connections that are open or being opened. */
-  readonly connections: number
-  /** Requests that wait for a connection. */
-  readonly pending: number
-  /** Requests in flight, those that wait included. */
-  readonly requests: number
-}
+import type { BreakerLimits } from '../contract/route-policy.ts'
 
 const UNLIMITED = 0x7fff_ffff
 

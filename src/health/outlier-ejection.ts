@@ -1,23 +1,8 @@
 import type { EndpointHealth, Ejection } from './endpoint-health.ts'
 import type { FailureCause } from './endpoint-outcome.ts'
 import { worstRate } from './success-rate.ts'
-import type { RateSample, SuccessRatePolicy } from './success-rate.ts'
-
-/** When endpoints are ejected for what their answers are. Times in milliseconds. */
-export interface EjectionPolicy {
-  /** Failures in a row that eject; 0 = never for that. */
-  readonly consecutiveFailures: number
-  /** Success rates are compared once in so long, and so long without an ejection takes one from the count that lengthens the next. */
-  readonly intervalMs: number
-  /** An ejection lasts so long, times the ejections of the endpoint that still count. */
-  readonly baseMs: number
-  /** No ejection is longer. */
-  readonly maxMs: number
-  /** The share of a version's endpoints that may be ejected, 0 to 1. One of several always may. */
-  readonly maxShare: number
-  /** Null = success rates are not compared. */
-  readonly successRate: SuccessRatePolicy | null
-}
+import type { RateSample } from './success-rate.ts'
+import type { EjectionPolicy, SuccessRatePolicy } from '../contract/route-policy.ts'
 
 /** What happened, for the log and the metrics. */
 export type EjectionEvent =

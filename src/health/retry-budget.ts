@@ -1,9 +1,4 @@
-export interface RetryBudgetPolicy {
-  /** Retries that may be under way, as a share of the requests in flight: 0.2 is one for every five. */
-  readonly share: number
-  /** So many may be under way however few requests there are. */
-  readonly minimum: number
-}
+import type { RetryBudgetPolicy } from '../contract/route-policy.ts'
 
 /**
  * Keeps retries from multiplying an outage: only so many may be under way at a time, in proportion to the requests in

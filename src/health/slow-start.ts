@@ -1,9 +1,4 @@
-export interface SlowStartPolicy {
-  /** How long an endpoint that has just become ready gets less than its share; 0 = not at all. Milliseconds. */
-  readonly windowMs: number
-  /** The part of its share that it gets at once, 0 to 1. */
-  readonly minShare: number
-}
+import type { SlowStartPolicy } from '../contract/route-policy.ts'
 
 /** `sinceMs` of an endpoint that never was new: it was there when its version was. */
 export const ALWAYS_READY = Number.NEGATIVE_INFINITY

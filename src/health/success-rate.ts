@@ -1,18 +1,9 @@
+import type { SuccessRatePolicy } from '../contract/route-policy.ts'
+
 /** What one endpoint answered within an interval. */
 export interface RateSample {
   readonly requests: number
   readonly failures: number
-}
-
-export interface SuccessRatePolicy {
-  /** Fewer endpoints with enough requests are not compared. */
-  readonly minEndpoints: number
-  /** Requests that an endpoint needs within the interval, in one worker, to be compared. */
-  readonly minRequests: number
-  /** So many standard deviations below the others. */
-  readonly stdevFactor: number
-  /** So far below the others whatever the deviation is; 0.1 is ten percentage points. */
-  readonly minDifference: number
 }
 
 /** A sample that is worse than the others, and how much. Shares of good answers, 0 to 1. */

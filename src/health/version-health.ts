@@ -4,18 +4,11 @@
 import type { CheckVerdict, EndpointHealth, HealthReason, HealthWatcher } from './endpoint-health.ts'
 import type { EndpointOutcome } from './endpoint-outcome.ts'
 import { OutlierEjection } from './outlier-ejection.ts'
-import type { EjectionEvent, EjectionPolicy } from './outlier-ejection.ts'
+import type { EjectionEvent } from './outlier-ejection.ts'
 import { ALWAYS_READY, SlowStart } from './slow-start.ts'
-import type { SlowStartPolicy } from './slow-start.ts'
 import { usableMembers } from './usable-members.ts'
 import type { HealthMember } from './usable-members.ts'
-
-export interface HealthPolicy {
-  readonly ejection: EjectionPolicy
-  readonly slowStart: SlowStartPolicy
-  /** When a smaller share of the endpoints is available, all are used; 0 = never. */
-  readonly panicThreshold: number
-}
+import type { HealthPolicy } from '../contract/route-policy.ts'
 
 /** What happened, for the log and the metrics. Panic that begins or ends has the figures of that moment. */
 export type HealthEvent = EjectionEvent | { readonly kind: 'panic', readonly begins: boolean, readonly available: number, readonly members: number }

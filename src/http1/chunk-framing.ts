@@ -55,3 +55,6 @@ export function lastChunk (buf: Buffer, at: number): number {
 export function lastChunkWith (trailers: Buffer): Buffer {
   return Buffer.concat([LAST_CHUNK.subarray(0, 3), trailers, LAST_CHUNK.subarray(3)])
 }
+
+/** Room behind a read for the framing of a last chunk: CR LF 0 CR LF CR LF. */
+export const READ_TAILROOM = 16

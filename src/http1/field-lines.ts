@@ -151,7 +151,11 @@ export class FieldLines {
   /** Where the line after this one starts. */
   lineEnd (line: number): number { return this.#offsets[line * STRIDE + 4] ?? 0 }
 
-  /** The value of a line as Latin-1 text. */
+  /** Name and value of a line as Latin-1 text. */
+  name (line: number): string {
+    return this.buf.toString('latin1', this.nameStart(line), this.nameEnd(line))
+  }
+
   value (line: number): string {
     return this.buf.toString('latin1', this.valueStart(line), this.valueEnd(line))
   }
@@ -163,7 +167,7 @@ export class FieldLines {
 
   /** Marks any line as not to be passed on. */
   dropLate (line: number): void {
-    if (this.#isDropped(line)) return
+    if (this.isDropped(line)) return
     this.drop(line)
     this.#sortDropped()
   }
@@ -231,11 +235,12 @@ export class FieldLines {
   #dropNamed (from: number, to: number, isProtected: (id: number) => boolean): void {
     const lower = this.buf.toString('latin1', from, to).trim().toLowerCase()
     for (let line = 0; line < this.count; line++) {
-      if (this.nameIs(line, lower) && !isProtected(this.ids[line] ?? 0) && !this.#isDropped(line)) this.drop(line)
+      if (this.nameIs(line, lower) && !isProtected(this.ids[line] ?? 0) && !this.isDropped(line)) this.drop(line)
     }
   }
 
-  #isDropped (line: number): boolean {
+  /** Is the line not passed on? */
+  isDropped (line: number): boolean {
     for (let index = 0; index < this.droppedCount; index++) if (this.dropped[index] === line) return true
     return false
   }

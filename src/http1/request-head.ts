@@ -7,6 +7,7 @@
  *
  * Hot: runs once for every request. One object is reused for many heads.
  */
+import type { HttpRequest } from '../http/http-request.ts'
 import { TARGET_CHAR, TOKEN_CHAR } from './char-table.ts'
 import { CONNECTION } from './connection-options.ts'
 import { expectsOnlyContinue } from './expects-only-continue.ts'
@@ -18,6 +19,8 @@ import { fitsLineShape } from './line-shape.ts'
 import { usesLoginScheme } from './login-schemes.ts'
 import { readMaxForwards } from './max-forwards.ts'
 import { FAULT } from './parse-fault.ts'
+import { offeredUpgrade } from './upgrade.ts'
+import { viaNames } from './via-members.ts'
 
 const LF = 0x0a
 const CR = 0x0d
@@ -42,7 +45,7 @@ export interface RequestLimits {
 /** How the body of a request is framed (RFC 9112 section 6.3). */
 export const BODY = { none: 0, length: 1, chunked: 2, untilClose: 3 } as const
 
-export class RequestHead {
+export class RequestHead implements HttpRequest {
   readonly fields: FieldLines
   /** Where the request line starts, behind an ignored empty line. */
   start = 0
@@ -93,6 +96,9 @@ export class RequestHead {
     this.#limits = limits
     this.fields = new FieldLines(limits.maxHeaderFields)
   }
+
+  get protocol (): string { return this.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1' }
+  get asksUpgrade (): boolean { return this.upgradeLine >= 0 }
 
   /** Has it been read to its end, whatever was wrong with it? */
   get whole (): boolean { return this.end > this.start }
@@ -368,6 +374,25 @@ export class RequestHead {
   authority (): string {
     if (this.authorityEnd > this.authorityStart) return this.fields.buf.toString('latin1', this.authorityStart, this.authorityEnd)
     return this.hostLine < 0 ? '' : this.fields.value(this.hostLine)
+  }
+
+  resource (): string {
+    return this.fields.buf.toString('latin1', this.pathStart, this.targetEnd)
+  }
+
+  /** The offer goes on with the head when it is rewritten. */
+  offers (allowed: ReadonlySet<string>): string {
+    this.upgrade = offeredUpgrade(this, this.framing() !== BODY.none, allowed)
+    return this.upgrade
+  }
+
+  viaNames (): Iterable<string> { return viaNames(this.fields) }
+
+  eachField (visit: (name: string, value: string) => void): void {
+    const { fields, hostLine } = this
+    for (let line = 0; line < fields.count; line++) {
+      if (line !== hostLine && fields.ids[line] !== FIELD.contentLength && !fields.isDropped(line)) visit(fields.name(line), fields.value(line))
+    }
   }
 
   host (): string { return hostOf(this.authority()) }

@@ -1,10 +1,8 @@
 /**
  * What Weir adds to the head of a response, and how much that can be: buffers have room for it before each head.
  */
+import { REQUEST_ID_NAME, VERSION_NAME } from '../http/response-fields.ts'
 import { CHUNK_HEADROOM } from './chunk-framing.ts'
-
-export const REQUEST_ID_NAME = 'X-Request-Id'
-export const VERSION_NAME = 'X-Weir-Version'
 
 /** The longest id of a request that is believed, and the longest name of a version, as src/config/patterns.ts has it. */
 export const MAX_REQUEST_ID_BYTES = 128
@@ -28,10 +26,3 @@ const ALIGNMENT = 64
 
 /** Room that has to be free before the head of a response: for what is added to it, and the size of a chunk behind it. */
 export const RESPONSE_HEADROOM = Math.ceil((MAX_ADDED_BYTES + MISSING_SPACE + CHUNK_HEADROOM) / ALIGNMENT) * ALIGNMENT
-
-/** Lines that are added, each with its CR LF. */
-export interface ResponseAdditions {
-  readonly text: string
-  /** One more, as bytes; empty when there is none. */
-  readonly line: Uint8Array
-}

@@ -5,6 +5,7 @@
  *
  * Hot: runs once for every response. One object is reused for many heads.
  */
+import type { HttpResponse } from '../http/http-response.ts'
 import { VALUE_CHAR } from './char-table.ts'
 import { CONNECTION } from './connection-options.ts'
 import { FIELD } from './field-id.ts'
@@ -31,7 +32,7 @@ export interface ResponseLimits {
   readonly maxHeaderFields: number
 }
 
-export class ResponseHead {
+export class ResponseHead implements HttpResponse {
   readonly fields: FieldLines
   start = 0
   /** Behind the empty line that ends the head. */
@@ -57,6 +58,8 @@ export class ResponseHead {
   offersLogin = false
   /** A field that Weir may write itself is among the fields. */
   hasOwnField = false
+  /** How the body is framed: one of BODY. Set by whoever knows which request is answered. */
+  bodyFraming: number = BODY.none
   readonly limits: ResponseLimits
 
   constructor (limits: ResponseLimits) {
@@ -218,6 +221,13 @@ export class ResponseHead {
     if (this.chunked) return BODY.chunked
     if (this.length >= 0) return this.length === 0 ? BODY.none : BODY.length
     return BODY.untilClose
+  }
+
+  eachField (visit: (name: string, value: string) => void): void {
+    const { fields } = this
+    for (let line = 0; line < fields.count; line++) {
+      if (fields.ids[line] !== FIELD.contentLength && !fields.isDropped(line)) visit(fields.name(line), fields.value(line))
+    }
   }
 
   /** May the connection to the endpoint be used again? */

@@ -2,21 +2,10 @@
  * Writes the head of the request as an endpoint gets it (RFC 9110 section 7.6): hop-by-hop fields out, Via and
  * X-Forwarded-* in, framing fields canonical. All other bytes are copied in the ranges between the dropped lines.
  */
+import type { RequestEdits } from '../http/http-request.ts'
 import { ByteWriter } from './byte-writer.ts'
-import { equalsLower } from './field-id.ts'
+import { equalsLower, FIELD } from './field-id.ts'
 import type { RequestHead } from './request-head.ts'
-
-/** What a request gets besides its own fields. */
-export interface RequestAdditions {
-  /** `Via`, `X-Forwarded-For` and `X-Forwarded-Proto` lines, and the name of `X-Request-Id` with its colon and space. */
-  readonly prefix: Buffer
-  /** The value of X-Request-Id. */
-  readonly requestId: Buffer
-  /** The value of X-Forwarded-Host; undefined means that of Host. */
-  readonly forwardedHost: Buffer | undefined
-  /** The value of Host for a request that has none (HTTP/1.0); never the endpoint's address, which origins put into redirects. */
-  readonly defaultHost: string
-}
 
 const HTTP_11_LINE = Buffer.from(' HTTP/1.1\r\n', 'latin1')
 const FORWARDED_HOST = Buffer.from('\r\nX-Forwarded-Host: ', 'latin1')
@@ -31,15 +20,16 @@ const VERSION_11 = Buffer.from('http/1.1\r\n', 'latin1')
 const SLACK_BYTES = 1_024
 
 /** An upper bound of what rewriteRequestHead writes. */
-export function rewrittenHeadBound (head: RequestHead, additions: RequestAdditions): number {
-  return (head.end - head.start) + additions.prefix.length + additions.requestId.length + (additions.forwardedHost?.length ?? 0) + head.upgrade.length + SLACK_BYTES
+export function rewrittenHeadBound (head: RequestHead, edits: RequestEdits): number {
+  return (head.end - head.start) + edits.prefix.length + edits.requestId.length + (edits.forwardedHost?.length ?? 0) + head.upgrade.length + SLACK_BYTES
 }
 
 /**
  * Writes the head to `out` from `at` on; there have to be rewrittenHeadBound() bytes.
  * @returns the position behind the head
  */
-export function rewriteRequestHead (head: RequestHead, additions: RequestAdditions, out: Buffer, at: number): number {
+export function rewriteRequestHead (head: RequestHead, edits: RequestEdits, out: Buffer, at: number): number {
+  if (edits.dropClaims && head.claimsOrigin) dropClaims(head)
   const writer = new ByteWriter(out, at)
   writeRequestLine(head, writer)
   writeKeptFields(head, writer)
@@ -48,11 +38,11 @@ export function rewriteRequestHead (head: RequestHead, additions: RequestAdditio
     writer.range(head.fields.buf, head.authorityStart, head.authorityEnd)
     writer.text('\r\n')
   } else if (head.hostLine < 0) {
-    writer.text(`Host: ${additions.defaultHost}\r\n`)
+    writer.text(`Host: ${edits.defaultHost}\r\n`)
   }
-  writer.all(additions.prefix)
-  writer.all(additions.requestId)
-  writeForwardedHost(head, additions, writer)
+  writer.all(edits.prefix)
+  writer.all(edits.requestId)
+  writeForwardedHost(head, edits, writer)
   if (head.chunked) writer.all(CHUNKED)
   else if (head.rewriteLength) writer.text(`\r\nContent-Length: ${head.length}`)
   if (head.rewriteExpect) writer.text('\r\nExpect: 100-continue')
@@ -88,9 +78,9 @@ function writeKeptFields (head: RequestHead, writer: ByteWriter): void {
   writer.range(fields.buf, from, head.end - 2)
 }
 
-function writeForwardedHost (head: RequestHead, additions: RequestAdditions, writer: ByteWriter): void {
+function writeForwardedHost (head: RequestHead, edits: RequestEdits, writer: ByteWriter): void {
   const { fields, hostLine } = head
-  const given = additions.forwardedHost
+  const given = edits.forwardedHost
   if (given !== undefined) {
     writer.all(FORWARDED_HOST)
     writer.all(given)
@@ -101,4 +91,9 @@ function writeForwardedHost (head: RequestHead, additions: RequestAdditions, wri
     writer.all(FORWARDED_HOST)
     writer.range(fields.buf, fields.valueStart(hostLine), fields.valueEnd(hostLine))
   }
+}
+
+/** What an untrusted client says of where its request came from, in fields that Weir does not write itself. */
+function dropClaims ({ fields }: RequestHead): void {
+  for (let line = 0; line < fields.count; line++) if (fields.ids[line] === FIELD.originClaim) fields.dropLate(line)
 }

@@ -4,17 +4,25 @@
  */
 import { CONNECTION } from './connection-options.ts'
 import { FIELD } from './field-id.ts'
-import { BODY } from './request-head.ts'
-import type { RequestHead } from './request-head.ts'
-import type { ResponseHead } from './response-head.ts'
+import type { FieldLines } from './field-lines.ts'
+
+/** Of a head, what a switch depends on. */
+export interface SwitchingHead {
+  readonly fields: FieldLines
+  /** The line of Upgrade, or -1. */
+  readonly upgradeLine: number
+  readonly minor: number
+  /** Bits of CONNECTION. */
+  readonly connection: number
+}
 
 /**
  * The protocols that the client offers and the route allows, as a field value; empty when there are none. What would make the
  * end of the HTTP part doubtful is no offer: HTTP/1.0, an Upgrade that Connection does not name, a request with a body.
  * @param allowed names in lower case
  */
-export function offeredUpgrade (head: RequestHead, allowed: ReadonlySet<string>): string {
-  if (head.upgradeLine < 0 || head.minor === 0 || (head.connection & CONNECTION.upgrade) === 0 || head.framing() !== BODY.none) return ''
+export function offeredUpgrade (head: SwitchingHead, hasBody: boolean, allowed: ReadonlySet<string>): string {
+  if (head.upgradeLine < 0 || head.minor === 0 || (head.connection & CONNECTION.upgrade) === 0 || hasBody) return ''
   const offered = new Map<string, string>()
   for (const name of protocols(head)) {
     const lower = name.toLowerCase()
@@ -24,7 +32,7 @@ export function offeredUpgrade (head: RequestHead, allowed: ReadonlySet<string>)
 }
 
 /** The protocol that a 101 switches to, if it is one of those offered and nothing about the head is odd; otherwise undefined. */
-export function acceptedUpgrade (head: ResponseHead, offered: string): string | undefined {
+export function acceptedUpgrade (head: SwitchingHead & { readonly chunked: boolean, readonly length: number }, offered: string): string | undefined {
   if (offered === '' || head.upgradeLine < 0 || (head.connection & CONNECTION.upgrade) === 0 || head.minor === 0) return undefined
   if (head.chunked || head.length > 0) return undefined
   const [accepted, ...more] = protocols(head)
@@ -33,7 +41,7 @@ export function acceptedUpgrade (head: ResponseHead, offered: string): string | 
 }
 
 /** The members of all Upgrade lines, empty ones left out (RFC 9110 section 5.6.1). */
-function protocols ({ fields }: RequestHead | ResponseHead): readonly string[] {
+function protocols ({ fields }: SwitchingHead): readonly string[] {
   return (fields.joinedById(FIELD.upgrade) ?? '').split(',').map(withoutSpace).filter(name => name !== '')
 }
 

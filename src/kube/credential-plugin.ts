@@ -53,10 +53,10 @@ interface Run {
 export function readPluginCommand (exec: unknown): PluginCommand | undefined {
   const spec = asObject(exec)
   if (spec === undefined) return undefined
-  const variables = asList(spec['env']).map(asObject).map((entry) => [asText(entry?.['name']) ?? '', asText(entry?.['value']) ?? ''] as const)
+  const variables = asList(spec['env']).map(asObject).map(entry => [asText(entry?.['name']) ?? '', asText(entry?.['value']) ?? ''] as const)
   return {
     command: asText(spec['command']) ?? '',
-    args: asList(spec['args']).map((arg) => asText(arg) ?? ''),
+    args: asList(spec['args']).map(arg => asText(arg) ?? ''),
     env: Object.fromEntries(variables.filter(([name]) => name !== '')),
     installHint: asText(spec['installHint']) ?? '',
     apiVersion: asText(spec['apiVersion']) ?? 'client.authentication.k8s.io/v1'
@@ -120,7 +120,7 @@ export class CredentialPlugins {
     })
     const run: Run = { answer: promise, kill, waiting: 0 }
     this.#runs.set(key, run)
-    void output(plugin, this.#limits.maxOutputBytes, abort.signal).then((text) => {
+    void output(plugin, this.#limits.maxOutputBytes, abort.signal).then(text => {
       const answer = { ...readAnswer(plugin, text), atMs: this.#clock.nowMs() }
       this.#answers.set(key, answer)
       resolve(answer)
@@ -159,7 +159,7 @@ async function output (plugin: PluginCommand, maxBytes: number, signal: AbortSig
   let complaint = ''
   let closed = false
   const fail = (message: string, cause?: unknown): void => { reject(new KubeError('credentials', `the credential plugin ${command} ${message}`, { cause })) }
-  child.on('error', (error) => { fail(`could not be started: ${error.message}${installHint === '' ? '' : `; ${installHint.slice(0, 300)}`}`, error) })
+  child.on('error', error => { fail(`could not be started: ${error.message}${installHint === '' ? '' : `; ${installHint.slice(0, 300)}`}`, error) })
   child.stdout.on('data', (piece: Buffer) => {
     bytes += piece.length
     if (bytes > maxBytes) fail(`printed more than ${maxBytes} bytes`)

@@ -58,7 +58,7 @@ export class KubeClient implements KubeApi {
     if (request.limit > 0) query.set('limit', String(request.limit))
     if (request.continueToken !== '') query.set('continue', request.continueToken)
     else if (request.freshness === 'any') query.set('resourceVersion', '0')
-    return await this.#within(this.#limits.listTimeoutMs, request.signal, async (signal) => {
+    return await this.#within(this.#limits.listTimeoutMs, request.signal, async signal => {
       const response = await this.#open(request.collection, query, signal)
       return readListPage(await readBody(response, this.#limits.maxListBytes))
     })
@@ -72,7 +72,7 @@ export class KubeClient implements KubeApi {
       timeoutSeconds: String(request.timeoutSeconds)
     })
     const response = await this.#within(this.#limits.watchHeadTimeoutMs, request.signal,
-      async (signal) => await this.#open(request.collection, query, signal))
+      async signal => await this.#open(request.collection, query, signal))
     request.opened?.()
     const credentials = this.#credentials
     try {
@@ -132,7 +132,7 @@ export class KubeClient implements KubeApi {
   #forget (credentials: Promise<KubeCredentials> | undefined): void {
     if (credentials === undefined || this.#credentials !== credentials) return
     this.#credentials = undefined
-    credentials.then((loaded) => { loaded.doubt(false) }, () => {})
+    credentials.then(loaded => { loaded.doubt(false) }, () => {})
   }
 }
 
@@ -158,8 +158,8 @@ async function send (url: string, options: RequestOptions): Promise<IncomingMess
   const { request: open } = url.startsWith('https:') ? await import('node:https') : await import('node:http')
   return await new Promise((resolve, reject) => {
     const request = open(url, options)
-    request.once('socket', (socket) => { socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS) })
-    request.once('response', (response) => {
+    request.once('socket', socket => { socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS) })
+    request.once('response', response => {
       // A break between here and the first read must not be an unhandled 'error'; the reader sees it all the same.
       response.on('error', () => {})
       resolve(response)

@@ -62,7 +62,7 @@ export async function loadKubeCredentials (options: KubeCredentialsOptions): Pro
   return {
     server: cluster.server,
     namespace: namespace === '' ? 'default' : namespace,
-    requestOptions: async (signal) => {
+    requestOptions: async signal => {
       const ready = await requestOptions(config, cluster.proxyUrl !== undefined)
       if (plugin === undefined) return ready
       const { token, cert, key } = await options.plugins.credential(plugin, signal)
@@ -73,7 +73,7 @@ export async function loadKubeCredentials (options: KubeCredentialsOptions): Pro
         ...(key === undefined ? {} : { key })
       }
     },
-    doubt: (unauthorized) => { if (plugin !== undefined) options.plugins.doubt(plugin, unauthorized) }
+    doubt: unauthorized => { if (plugin !== undefined) options.plugins.doubt(plugin, unauthorized) }
   }
 }
 
@@ -92,7 +92,7 @@ function takePlugin (config: KubeConfig): PluginCommand | undefined {
   const plugin = readPluginCommand(user.exec ?? settings?.['exec'])
   if (plugin === undefined) return undefined
   if (plugin.command === '') throw new KubeError('credentials', 'the "exec" of the kubeconfig names no command')
-  config.users = config.users.map((each) => each.name === user.name ? { ...each, exec: undefined, authProvider: undefined } : each)
+  config.users = config.users.map(each => each.name === user.name ? { ...each, exec: undefined, authProvider: undefined } : each)
   return plugin
 }
 
@@ -110,7 +110,7 @@ async function load (config: KubeConfig, options: KubeCredentialsOptions): Promi
       throw new Error('there is no ServiceAccount, no KUBECONFIG and no ~/.kube/config; set kubernetes.kubeconfig')
     }
   }
-  config.clusters = config.clusters.map((cluster) => isPlainLoopback(cluster.server) ? { ...cluster, skipTLSVerify: true } : cluster)
+  config.clusters = config.clusters.map(cluster => isPlainLoopback(cluster.server) ? { ...cluster, skipTLSVerify: true } : cluster)
 }
 
 /** `kubectl proxy` and the like: there is no TLS to verify, but the library wants to be told so. */

@@ -28,7 +28,7 @@ export async function readKubeconfig (path: string, called = 'it'): Promise<stri
 
 /** Where a kubeconfig is looked for when none is configured and there is no ServiceAccount. */
 export function defaultKubeconfigs (env: Readonly<Record<string, string | undefined>>): readonly string[] {
-  const listed = (env['KUBECONFIG'] ?? '').split(delimiter).filter((path) => path !== '')
+  const listed = (env['KUBECONFIG'] ?? '').split(delimiter).filter(path => path !== '')
   return listed.length > 0 ? listed : [join(env['HOME'] ?? homedir(), '.kube', 'config')]
 }
 

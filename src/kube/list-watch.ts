@@ -1,5 +1,5 @@
 import type { Clock, TimerHandle } from '../core/clock.ts'
-import { backoffMs } from './backoff.ts'
+import { backoffMs } from '../core/backoff.ts'
 import type { KubeApi, KubeCollection, KubeListPage, KubeWatchEvent } from './kube-api.ts'
 import { KubeError } from './kube-error.ts'
 import { asObject, asText } from './untrusted-json.ts'

@@ -49,7 +49,7 @@ function decodeRoute (plain: unknown, place: string): RouteTraffic {
     history: history.slice(-MAX_HISTORY).map((entry, index) => decodeRevision(entry, `${place}.history[${index}]`))
   }
   const names = Object.keys(route.fileWeights)
-  if (names.length !== Object.keys(route.weights).length || !names.every((name) => Object.hasOwn(route.weights, name))) {
+  if (names.length !== Object.keys(route.weights).length || !names.every(name => Object.hasOwn(route.weights, name))) {
     throw new Error(`${place}.weights and fileWeights name different versions`)
   }
   return route
@@ -99,7 +99,7 @@ function text (plain: unknown, place: string): string {
 }
 
 function oneOf<V extends string> (allowed: readonly V[], plain: unknown, place: string): V {
-  const found = allowed.find((value) => value === plain)
+  const found = allowed.find(value => value === plain)
   if (found === undefined) throw new Error(`${place} is not one of ${allowed.join(', ')}`)
   return found
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '../core/clock.ts'
-import type { EventLog } from '../store/event-log.ts'
-import { SerialQueue } from '../store/serial-queue.ts'
+import type { EventLog } from '../core/logger.ts'
+import { SerialQueue } from '../core/serial-queue.ts'
 import type { StateStore, Versioned } from '../store/state-store.ts'
 import { StoreError } from '../store/store-error.ts'
-import { Watchers } from '../store/watchers.ts'
+import { Watchers } from '../core/watchers.ts'
 import type { ChangeMeta, ConfiguredRoute, Revision, RouteTraffic, TrafficCommand, TrafficState } from './traffic-state.ts'
 import { EMPTY_TRAFFIC, sameWeights } from './traffic-state.ts'
 import type { SplitPublisher, SplitReceipt } from './split-publisher.ts'
@@ -75,8 +75,8 @@ export class TrafficControl {
   constructor (deps: TrafficControlDeps, stored: Versioned<TrafficState>) {
     this.#deps = deps
     this.#stored = stored
-    this.#watchers = new Watchers((error) => { deps.log.error('a listener to traffic changes failed', { error: String(error) }) })
-    this.#stopWatching = deps.store.watch((current) => { this.#follow(current) })
+    this.#watchers = new Watchers(error => { deps.log.error('a listener to traffic changes failed', { error: String(error) }) })
+    this.#stopWatching = deps.store.watch(current => { this.#follow(current) })
   }
 
   /**

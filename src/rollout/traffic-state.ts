@@ -82,5 +82,5 @@ export function weightOf (weights: Weights, version: string): number | undefined
 /** Do both name the same versions with the same weights? The order does not matter. */
 export function sameWeights (left: Weights, right: Weights): boolean {
   const names = Object.keys(left)
-  return names.length === Object.keys(right).length && names.every((name) => weightOf(right, name) === left[name])
+  return names.length === Object.keys(right).length && names.every(name => weightOf(right, name) === left[name])
 }

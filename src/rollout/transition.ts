@@ -47,7 +47,7 @@ export function changeRoute (route: RouteTraffic, command: TrafficCommand, meta:
 export function applyConfig (state: TrafficState, configured: readonly ConfiguredRoute[], at: string): TrafficState {
   const meta: ChangeMeta = { actor: 'config', reason: 'the weights in the configuration changed', source: 'config', at }
   const routes = new Map<string, RouteTraffic>()
-  const kept = new Set(configured.map((route) => route.name))
+  const kept = new Set(configured.map(route => route.name))
   let epochFloor = state.epochFloor
   for (const [name, route] of state.routes) {
     if (!kept.has(name)) epochFloor = Math.max(epochFloor, route.epoch)
@@ -79,11 +79,11 @@ function weigh (route: RouteTraffic, command: TrafficCommand): Weighed {
 
 function checkWeights (versions: Weights, asked: Weights): Weighed {
   const names = Object.keys(versions)
-  const unknown = Object.keys(asked).filter((name) => weightOf(versions, name) === undefined)
+  const unknown = Object.keys(asked).filter(name => weightOf(versions, name) === undefined)
   if (unknown.length > 0) {
     return refuse('unknown_version', `the route has no version ${quoted(unknown)}; it has ${quoted(names)}`)
   }
-  const missing = names.filter((name) => weightOf(asked, name) === undefined)
+  const missing = names.filter(name => weightOf(asked, name) === undefined)
   if (missing.length > 0) {
     return refuse('missing_version', `every version of the route needs a weight; ${quoted(missing)} ${missing.length === 1 ? 'is' : 'are'} missing: give 0 to take a version out`)
   }
@@ -107,7 +107,7 @@ export function isWeight (weight: number): boolean {
 function allTo (versions: Weights, to: string): Weighed {
   const names = Object.keys(versions)
   if (weightOf(versions, to) === undefined) return refuse('unknown_version', `the route has no version "${to}"; it has ${quoted(names)}`)
-  return { ok: true, weights: Object.fromEntries(names.map((name) => [name, name === to ? 100 : 0])) }
+  return { ok: true, weights: Object.fromEntries(names.map(name => [name, name === to ? 100 : 0])) }
 }
 
 function earlierWeights (route: RouteTraffic, revision: number | undefined): Weighed {
@@ -119,7 +119,7 @@ function earlierWeights (route: RouteTraffic, revision: number | undefined): Wei
     }
     weights = latest.before
   } else {
-    const found = route.history.find((entry) => entry.revision === revision)
+    const found = route.history.find(entry => entry.revision === revision)
     if (found === undefined) {
       return refuse('unknown_revision', `revision ${revision} is not in the history, which goes from ${route.history[0]?.revision ?? 0} to ${route.revision}`)
     }
@@ -127,14 +127,14 @@ function earlierWeights (route: RouteTraffic, revision: number | undefined): Wei
   }
   const now = Object.keys(route.fileWeights)
   const then = Object.keys(weights)
-  if (now.length !== then.length || !now.every((name) => weightOf(weights, name) !== undefined)) {
+  if (now.length !== then.length || !now.every(name => weightOf(weights, name) !== undefined)) {
     return refuse('versions_changed', `the route had the versions ${quoted(then)} then and has ${quoted(now)} now; set the weights instead`)
   }
   return requireTraffic(weights)
 }
 
 function requireTraffic (weights: Weights): Weighed {
-  if (Object.values(weights).every((weight) => weight === 0)) {
+  if (Object.values(weights).every(weight => weight === 0)) {
     return refuse('all_weights_zero', 'at least one version needs a weight above 0, or nobody would be served')
   }
   return { ok: true, weights }
@@ -189,5 +189,5 @@ function refuse (code: TransitionErrorCode, message: string): { readonly ok: fal
 }
 
 function quoted (names: readonly string[]): string {
-  return names.map((name) => `"${name}"`).join(', ')
+  return names.map(name => `"${name}"`).join(', ')
 }

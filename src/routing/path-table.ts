@@ -1,4 +1,4 @@
-import type { RequestView } from './request-view.ts'
+import type { RequestView } from '../http/request-view.ts'
 import type { RouteConditions } from './route-conditions.ts'
 
 const SLASH = 0x2f

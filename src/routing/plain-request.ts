@@ -1,17 +1,6 @@
 import { wireText } from '../http1/wire-text.ts'
-import type { RequestView } from './request-view.ts'
-
-/** What a request is made up of when it did not come from a client. */
-export interface PlainRequestParts {
-  readonly method?: string
-  /** Without port. */
-  readonly host?: string
-  readonly path?: string
-  /** Without `?`. */
-  readonly query?: string
-  /** Names in any case; values as people write them, which clients send in UTF-8. */
-  readonly headers?: Readonly<Record<string, string>>
-}
+import type { RequestView } from '../http/request-view.ts'
+import type { PlainRequestParts } from '../contract/questions.ts'
 
 /** A request made of plain values, for explanations and tests. */
 export class PlainRequest implements RequestView {

@@ -1,6 +1,6 @@
-import type { MatchConfig } from '../config/schema.ts'
+import type { RouteMatch } from '../contract/route-spec.ts'
 import { wireText } from '../http1/wire-text.ts'
-import type { RequestView } from './request-view.ts'
+import type { RequestView } from '../http/request-view.ts'
 
 const AMPERSAND = 0x26
 const EQUALS = 0x3d
@@ -19,7 +19,7 @@ export class RouteConditions {
   readonly #headers: readonly FieldCondition[]
   readonly #query: readonly FieldCondition[]
 
-  constructor (match: MatchConfig) {
+  constructor (match: RouteMatch) {
     this.#methods = [...match.methods ?? []]
     this.#headers = (match.headers ?? []).map(({ name, value }) => ({ name: name.toLowerCase(), value: value === undefined ? undefined : wireText(value) }))
     this.#query = (match.query ?? []).map(({ name, value }) => ({ name, value }))

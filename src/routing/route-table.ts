@@ -1,7 +1,7 @@
-import type { MatchConfig } from '../config/schema.ts'
+import type { RouteMatch } from '../contract/route-spec.ts'
 import { oneHostSpelling } from '../core/host-spelling.ts'
 import { PathTable, type RouteEntry } from './path-table.ts'
-import type { RequestView } from './request-view.ts'
+import type { RequestView } from '../http/request-view.ts'
 import { RouteConditions } from './route-conditions.ts'
 
 const DOT = 0x2e
@@ -9,7 +9,7 @@ const BRACKET = 0x5b
 
 /** A route to compile: what it matches, and what the table answers for it. */
 export interface RouteDefinition<T extends object> {
-  readonly match: MatchConfig
+  readonly match: RouteMatch
   readonly payload: T
 }
 

@@ -1,17 +1,10 @@
 import { combineHashes, hashString, mix32 } from '../core/hash.ts'
+import type { VersionScore } from '../contract/questions.ts'
 
 const TWO_POW_MINUS_32 = 2 ** -32
 
 /** Keeps 1 / weight finite for the smallest of doubles; times the greatest -ln(u), which is below 23, it is so still. */
 const GREATEST_INVERSE = 1e300
-
-/** What one version scored for one key. */
-export interface VersionScore {
-  readonly version: string
-  readonly weight: number
-  /** -ln(u) / weight: the smallest wins. `undefined` when the weight is 0. */
-  readonly score: number | undefined
-}
 
 /**
  * The weights of a route's versions, and the choice of a version for a key: weighted rendezvous hashing.

@@ -1,12 +1,10 @@
 import { assertNever } from '../core/assert-never.ts'
 import { hashString } from '../core/hash.ts'
-import type { AffinityConfig } from '../config/schema.ts'
+import type { Affinity } from '../contract/route-spec.ts'
 import { cookieKeyHash } from './cookie-key.ts'
 import { IpKey } from './ip-key.ts'
-import type { RequestView } from './request-view.ts'
-
-/** What the client of a request was recognised by; `random` when it was not. */
-export type StickyKeyKind = 'client-ip' | 'header' | 'cookie' | 'random'
+import type { RequestView } from '../http/request-view.ts'
+import type { StickyKeyKind } from '../contract/questions.ts'
 
 /**
  * The sticky key of one request. Its owner keeps one and has it filled again for every request, so that two results come
@@ -30,7 +28,7 @@ export interface StickyKeyResolver {
  * @param random 32 random bits for each call, signed or unsigned; used by `by: none` only
  * @throws RangeError when the name of the header or cookie is missing
  */
-export function compileStickyKey (affinity: AffinityConfig, random: () => number): StickyKeyResolver {
+export function compileStickyKey (affinity: Affinity, random: () => number): StickyKeyResolver {
   switch (affinity.by) {
     case 'client-ip': return new ClientIpResolver()
     case 'header': return new HeaderResolver(nameOf(affinity.header, 'header'))

@@ -10,14 +10,14 @@ import type { Config } from '../config/schema.ts'
 import { showPath } from '../config/show-value.ts'
 import { systemClock } from '../core/clock.ts'
 import { readWholeFile } from '../core/read-whole-file.ts'
-import { tryCreating } from '../core/try-creating.ts'
+import { tryCreating } from '../net/try-creating.ts'
 import { CredentialPlugins } from '../kube/credential-plugin.ts'
 import { loadKubeCredentials } from '../kube/kube-credentials.ts'
 import { MAX_KUBECONFIG_BYTES } from '../kube/kube-files.ts'
 import { createTrafficCodec } from '../rollout/traffic-codec.ts'
 import { checkStateFile } from '../store/check-state-file.ts'
 import { findUnwritable } from '../telemetry/log-file.ts'
-import { findAuthorityFaults } from './authority-files.ts'
+import { findAuthorityFaults } from '../certificates/authority-files.ts'
 
 export interface StartFindings {
   readonly faults: readonly ConfigFault[]
@@ -29,7 +29,7 @@ export interface StartFindings {
  * @param source the file of the configuration, for faults
  */
 export async function checkStart (config: Config, source: string): Promise<StartFindings> {
-  const { checkCertificates } = await import('./certificate-store.ts')
+  const { checkCertificates } = await import('../certificates/certificate-store.ts')
   const about = (path: string, file: string, message: string): ConfigFault => ({ path, source, value: showPath(file), message: `names a file that ${message}` })
   const findings = [
     await checkCertificates(config.listeners, source, systemClock),

@@ -27,32 +27,32 @@ import type { ProcessLogger } from '../telemetry/process-logger.ts'
 import { PromCollector } from '../telemetry/prom-collector.ts'
 import { SharedScrape } from '../telemetry/shared-scrape.ts'
 import { ThrottledLogger } from '../telemetry/throttled-logger.ts'
-import { AdminPorts } from './admin-ports.ts'
-import { AuthorityFiles } from './authority-files.ts'
-import type { CertificateStore } from './certificate-store.ts'
-import { bufferShare, bufferWarning, memoryFacts } from './buffer-share.ts'
+import { AdminPorts } from '../admin/admin-ports.ts'
+import { AuthorityFiles } from '../certificates/authority-files.ts'
+import type { CertificateStore } from '../certificates/certificate-store.ts'
+import { bufferShare, bufferWarning, memoryFacts } from '../net/buffer-share.ts'
 import { createDiscovery } from './create-discovery.ts'
-import { createProber } from './create-prober.ts'
-import { dataPlaneOptions, routeSpecs } from './data-plane-options.ts'
-import { openFilesLimit, openFilesWarning } from './open-files.ts'
-import { DrainReport } from './drain-report.ts'
-import { HealthBook } from './health-book.ts'
+import { createProber } from '../control/create-prober.ts'
+import { dataPlaneOptions, routeSpecs } from '../routes/data-plane-options.ts'
+import { openFilesLimit, openFilesWarning } from '../net/open-files.ts'
+import { DrainReport } from '../control/drain-report.ts'
+import { HealthBook } from '../control/health-book.ts'
 import { instanceId } from './instance-id.ts'
-import type { HealthProber } from './health-prober.ts'
-import { logTraffic } from './log-traffic.ts'
-import { openCertificates } from './open-certificates.ts'
+import type { HealthProber } from '../control/health-prober.ts'
+import { logTraffic } from '../control/log-traffic.ts'
+import { openCertificates } from '../certificates/open-certificates.ts'
 import { openStore } from './open-store.ts'
 import { packageVersion } from './package-version.ts'
 import { probeListeners } from './probe-listeners.ts'
-import { readinessOf } from './readiness.ts'
-import { RequestRecaller } from './request-recaller.ts'
-import { RouteDescriber } from './route-describer.ts'
-import { RouteExplainer } from './route-explainer.ts'
-import { StartGate } from './start-gate.ts'
+import { readinessOf } from '../control/readiness.ts'
+import { RequestRecaller } from '../control/request-recaller.ts'
+import { RouteDescriber } from '../control/route-describer.ts'
+import { RouteExplainer } from '../control/route-explainer.ts'
+import { StartGate } from '../control/start-gate.ts'
 import type { StopPatience } from './stop-signals.ts'
-import { VersionDrain } from './version-drain.ts'
-import { WorkerPool } from './worker-pool.ts'
-import { WorkerThread } from './worker-thread.ts'
+import { VersionDrain } from '../control/version-drain.ts'
+import { WorkerPool } from '../control/worker-pool.ts'
+import { WorkerThread } from '../control/worker-thread.ts'
 
 export interface ControlPlaneDeps {
   readonly clock: Clock
@@ -237,8 +237,9 @@ export class ControlPlane {
   }
 
   #sendRoutes (config: Config): void {
-    const specs = routeSpecs(config, (route, version) => this.#book.slotFor(route, version), file => this.#authorities.of(file))
-    this.#pool.sendRoutes(dataPlaneOptions(config, this.#bufferBytes(config, this.#pool.workerCount)), specs)
+    const options = dataPlaneOptions(config, this.#bufferBytes(config, this.#pool.workerCount))
+    const specs = routeSpecs(config.routes, options, (route, version) => this.#book.slotFor(route, version), file => this.#authorities.of(file))
+    this.#pool.sendRoutes(options, specs)
     this.#prober.configure(config.routes, specs)
   }
 

@@ -9,8 +9,8 @@ import { EndpointRegistry, type EndpointRegistryOptions } from '../discovery/end
 import { CredentialPlugins } from '../kube/credential-plugin.ts'
 import { KubeClient } from '../kube/kube-client.ts'
 import { loadKubeCredentials } from '../kube/kube-credentials.ts'
-import type { Logger } from '../telemetry/logger.ts'
-import { DiscoveryLog, OWN_NAMESPACE } from './discovery-log.ts'
+import type { Logger } from '../core/logger.ts'
+import { DiscoveryLog, OWN_NAMESPACE } from '../discovery/discovery-log.ts'
 
 const RANDOM_RANGE = 2 ** 32
 
@@ -42,7 +42,7 @@ export function createDiscovery (config: Pick<Config, 'kubernetes' | 'listeners'
     onEndpointChange: deps.onEndpointChange,
     onSynced: deps.onSynced,
     onProblem: (route, version, problem) => { said.versionChanged(route, version, problem) },
-    onFailure: (failure) => {
+    onFailure: failure => {
       deps.onWatchFailure(failure.namespace ?? OWN_NAMESPACE, failure.error.kind)
       said.watchFailed(failure)
     },

@@ -2,11 +2,11 @@
  * Workers share their ports with SO_REUSEPORT, so the kernel would let a second Weir share them too, unnoticed. Opening
  * each listener once without sharing finds out before.
  */
-import type { ListenerConfig } from '../config/schema.ts'
-import { explainListenError, tryPort } from './listen-error.ts'
+import type { ListenerSpec } from '../contract/listener-spec.ts'
+import { explainListenError, tryPort } from '../net/listen-error.ts'
 
 /** @throws Error naming the listener that can't be opened, and what helps */
-export async function probeListeners (listeners: readonly ListenerConfig[]): Promise<void> {
+export async function probeListeners (listeners: readonly ListenerSpec[]): Promise<void> {
   for (const [index, { name, address, port }] of listeners.entries()) {
     const cause = await tryPort({ address, port })
     if (cause === undefined) continue

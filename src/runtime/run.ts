@@ -10,7 +10,7 @@ import { ProcessLogger } from '../telemetry/process-logger.ts'
 import { ControlPlane } from './control-plane.ts'
 import type { LogSignals } from './log-signals.ts'
 import { watchNpm } from './npm-watch.ts'
-import { releaseMemory } from './release-memory.ts'
+import { releaseMemory } from '../core/release-memory.ts'
 import type { StopSignals } from './stop-signals.ts'
 
 /** When nothing of the start is going on any more, after it. */

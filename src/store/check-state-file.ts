@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { readWholeFile } from '../core/read-whole-file.ts'
-import { tryCreating } from '../core/try-creating.ts'
+import { tryCreating } from '../net/try-creating.ts'
 import { openStateEnvelope } from './state-envelope.ts'
 import type { StateCodec } from './state-store.ts'
 import { errorCode } from './store-error.ts'

@@ -126,7 +126,7 @@ async function refuseLiving (path: string, content: string, clock: Clock): Promi
   const holder = parseHolder(content)
   if (holder === undefined) return
   if (holder.host !== hostname()) {
-    const touched = await stat(path).then((found) => found.mtimeMs, () => 0)
+    const touched = await stat(path).then(found => found.mtimeMs, () => 0)
     const ageMs = clock.wallMs() - touched
     if (ageMs > FOREIGN_STALE_MS) return
     if (-ageMs > FOREIGN_STALE_MS && !await isTouched(path, touched, clock)) return
@@ -146,7 +146,7 @@ async function refuseLiving (path: string, content: string, clock: Clock): Promi
 async function isTouched (path: string, before: number, clock: Clock): Promise<boolean> {
   const looks = Math.ceil(2 * HEARTBEAT_MS / LOOK_MS)
   for (let look = 0; look < looks; look++) {
-    await new Promise<void>((resolve) => { clock.after(LOOK_MS, resolve) })
+    await new Promise<void>(resolve => { clock.after(LOOK_MS, resolve) })
     if (await stat(path).then(({ mtimeMs }) => mtimeMs, () => 0) !== before) return true
   }
   return false

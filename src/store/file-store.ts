@@ -2,13 +2,13 @@ import { constants } from 'node:fs'
 import * as nodeFiles from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Clock } from '../core/clock.ts'
-import type { EventLog } from './event-log.ts'
+import type { EventLog } from '../core/logger.ts'
 import { FileLock } from './file-lock.ts'
-import { SerialQueue } from './serial-queue.ts'
+import { SerialQueue } from '../core/serial-queue.ts'
 import { openStateEnvelope, sealStateEnvelope } from './state-envelope.ts'
 import type { StateCodec, StateStore, SwapResult, Versioned } from './state-store.ts'
 import { errorCode, fileError, StoreError } from './store-error.ts'
-import { Watchers } from './watchers.ts'
+import { Watchers } from '../core/watchers.ts'
 
 /** The calls on the file system that a commit makes; replaced in tests to make them fail. */
 export type StoreFiles = Pick<typeof nodeFiles, 'open' | 'rename' | 'unlink'>
@@ -51,7 +51,7 @@ export class FileStore<T> implements StateStore<T> {
     this.#files = options.files ?? nodeFiles
     this.#lock = lock
     this.#current = current
-    this.#watchers = new Watchers((error) => {
+    this.#watchers = new Watchers(error => {
       options.log.error('a watcher of the state store failed', { error: String(error) })
     })
   }
@@ -134,7 +134,7 @@ function temporaryPath (path: string): string {
 }
 
 async function isLink (path: string): Promise<boolean> {
-  return await nodeFiles.lstat(path).then((found) => found.isSymbolicLink(), () => false)
+  return await nodeFiles.lstat(path).then(found => found.isSymbolicLink(), () => false)
 }
 
 /** Follows a symbolic link, so that a rename replaces the file it points to and not the link. */

@@ -1,6 +1,6 @@
 import type { StateStore, SwapResult, Versioned } from './state-store.ts'
 import { StoreError } from './store-error.ts'
-import { Watchers } from './watchers.ts'
+import { Watchers } from '../core/watchers.ts'
 
 /** Keeps the value in memory: it is gone when the process ends. */
 export class MemoryStore<T> implements StateStore<T> {

@@ -35,7 +35,8 @@ export class AccessLog {
   readonly #options: AccessLogOptions
   readonly #maxOutstanding: number
   readonly #format = new AccessLineFormat()
-  #enabled = false
+  /** Anything is logged at all. */
+  enabled = false
   /** A failure is logged at any rate; this is the rate of the others. */
   #rate = 0
   /** Made when the log is first switched on. */
@@ -55,22 +56,19 @@ export class AccessLog {
    * @param failed the request has an error code
    */
   wants (status: number, failed: boolean): boolean {
-    return this.#enabled && (failed || status >= 500 || this.#rate === 1 || this.#options.random() < this.#rate)
+    return this.enabled && (failed || status >= 500 || this.#rate === 1 || this.#options.random() < this.#rate)
   }
-
-  /** Is anything logged at all? */
-  get enabled (): boolean { return this.#enabled }
 
   /** Changes the policy; lines already recorded stay. */
   configure (policy: AccessLogPolicy): void {
-    this.#enabled = policy.mode !== 'off'
+    this.enabled = policy.mode !== 'off'
     this.#rate = policy.mode === 'on' ? 1 : policy.sampleRate
-    if (this.#enabled) this.#buffer ??= Buffer.from(new ArrayBuffer(BATCH_BYTES))
+    if (this.enabled) this.#buffer ??= Buffer.from(new ArrayBuffer(BATCH_BYTES))
   }
 
   /** Records a finished request that the log wants. */
   record (entry: AccessEntry): void {
-    if (!this.#enabled) return
+    if (!this.enabled) return
     const line = this.#format.line(entry)
     if (this.#length + line.length > BATCH_BYTES) this.flush()
     if (this.#buffer === undefined || this.#length + line.length > BATCH_BYTES) {

@@ -41,8 +41,8 @@ export class CounterBook {
     this.#slots = new SlotAllocator({
       clock,
       quarantineMs,
-      isQuiet: (slot) => this.#inFlight(slot) === 0,
-      recycle: (slot) => { this.#empty(slot) }
+      isQuiet: slot => this.#inFlight(slot) === 0,
+      recycle: slot => { this.#empty(slot) }
     })
   }
 
@@ -89,10 +89,10 @@ export class CounterBook {
     if (memory === undefined) return
     this.#workers.delete(workerId)
     for (const [index, doubles] of memory.segmentDoubles.entries()) {
-      addDoubles(this.#base[index], doubles, (offset) => SLOT_GAUGES.has(offset % SLOT_LENGTH))
+      addDoubles(this.#base[index], doubles, offset => SLOT_GAUGES.has(offset % SLOT_LENGTH))
     }
     const pageBase = this.#pageBase.get(workerId) ?? new Float64Array(WORKER_LENGTH)
-    addDoubles(pageBase, memory.pageDoubles, (offset) => WORKER_GAUGES.has(offset))
+    addDoubles(pageBase, memory.pageDoubles, offset => WORKER_GAUGES.has(offset))
     this.#pageBase.set(workerId, pageBase)
   }
 

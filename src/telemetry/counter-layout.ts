@@ -7,15 +7,12 @@
  */
 import { indexByName } from '../core/index-by-name.ts'
 import { PROXY_ERROR_CODES } from '../core/proxy-error.ts'
+import { RETRY_REASONS, type RetryReason } from '../contract/route-policy.ts'
 
 /** Upper bounds of the latency buckets in seconds; the last bucket, without bound, follows them. */
 export const LATENCY_BOUNDS_S: readonly number[] = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30
 ]
-
-/** What an attempt can fail of so that another one is made. */
-export const RETRY_REASONS = ['connect', 'reset', 502, 503, 504] as const
-export type RetryReason = typeof RETRY_REASONS[number]
 
 /** Indexes of a slot: what is counted for one version of one route. */
 export const SLOT = {

@@ -19,7 +19,7 @@ export async function openLogFile (path: string): Promise<LogFile> {
   if (path === '-') return openStandardOutput()
   const handle = await openToAppend(path)
   return {
-    write: async (bytes) => (await handle.write(bytes)).bytesWritten,
+    write: async bytes => (await handle.write(bytes)).bytesWritten,
     close: () => handle.close()
   }
 }
@@ -68,8 +68,8 @@ function standardPipe (): LogFile {
   const ignore = (): void => {}
   process.stdout.on('error', ignore)
   return {
-    write: (bytes) => new Promise((resolve, reject) => {
-      process.stdout.write(bytes, (error) => {
+    write: bytes => new Promise((resolve, reject) => {
+      process.stdout.write(bytes, error => {
         if (error === null || error === undefined) resolve(bytes.length)
         else reject(error)
       })

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import type { Logger } from './logger.ts'
+import type { Logger } from '../core/logger.ts'
 import type { LogFile } from './log-file.ts'
 
 const MAX_QUEUED_BYTES = 4 * 1024 * 1024
@@ -148,7 +148,7 @@ export class LogWriter {
     } catch (error) {
       if (!isBusy(error) || this.#abandoned) throw error
     }
-    await new Promise<void>((resolve) => { this.#options.clock.after(RETRY_MS, resolve) })
+    await new Promise<void>(resolve => { this.#options.clock.after(RETRY_MS, resolve) })
     return 0
   }
 

@@ -42,7 +42,7 @@ export class ObservedShares {
     const present = new VersionMap<number>()
     for (const { route, version, requests } of counts) present.set(route, version, requests)
     this.#samples.push({ atMs, counts: present })
-    const baseline = this.#samples.findLastIndex((sample) => sample.atMs <= atMs - this.#windowMs)
+    const baseline = this.#samples.findLastIndex(sample => sample.atMs <= atMs - this.#windowMs)
     if (baseline > 0) this.#samples = this.#samples.slice(baseline)
     this.#shares = this.#divide(present)
   }

@@ -1,6 +1,6 @@
 import { pino, stdTimeFunctions, type DestinationStream, type Logger as PinoLogger } from 'pino'
 import { printable } from '../core/printable.ts'
-import type { LogFields, Logger, LogLevel } from './logger.ts'
+import type { LogFields, Logger, LogLevel } from '../core/logger.ts'
 
 /** Bytes waiting for a reader of standard error; more are lost rather than kept. */
 const MAX_WAITING_BYTES = 1024 * 1024
@@ -17,8 +17,8 @@ export class ProcessLogger implements Logger {
       base: null,
       timestamp: stdTimeFunctions.isoTime,
       messageKey: 'message',
-      formatters: { level: (label) => ({ level: label }) }
-    }, { write: (line) => { sink.write(printable(line)) } })
+      formatters: { level: label => ({ level: label }) }
+    }, { write: line => { sink.write(printable(line)) } })
   }
 
   setLevel (level: LogLevel): void {

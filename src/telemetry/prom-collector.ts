@@ -1,4 +1,4 @@
-import { AfterTurn } from '../core/after-turn.ts'
+import { AfterTurn } from '../net/after-turn.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ControlMetrics } from './control-metrics.ts'
 import type { CounterBook } from './counter-book.ts'
@@ -87,7 +87,7 @@ export class PromCollector {
   }
 
   async #turn (): Promise<void> {
-    await new Promise<void>((resolve) => { this.#afterTurn.add(resolve) })
+    await new Promise<void>(resolve => { this.#afterTurn.add(resolve) })
   }
 }
 

@@ -52,43 +52,43 @@ function * perRoute (name: MetricName, routes: readonly RouteState[], lines: (na
 
 function weightLines (name: MetricName, route: RouteState): string {
   const total = route.versions.reduce((sum, version) => sum + version.weight, 0)
-  return route.versions.map((version) => sampleLine(name, versionLabels(route, version), total > 0 ? version.weight / total : 0)).join('')
+  return route.versions.map(version => sampleLine(name, versionLabels(route, version), total > 0 ? version.weight / total : 0)).join('')
 }
 
 function shareLines (name: MetricName, route: RouteState, shares: ObservedShares): string {
-  return route.versions.map((version) => {
+  return route.versions.map(version => {
     const share = shares.share(route.name, version.name)
     return share === undefined ? '' : sampleLine(name, versionLabels(route, version), share)
   }).join('')
 }
 
 function endpointLines (name: MetricName, route: RouteState): string {
-  return route.versions.map((version) => {
+  return route.versions.map(version => {
     const labels = versionLabels(route, version)
     const line = (condition: string, count: number): string => sampleLine(name, `${labels},${labelText({ condition })}`, count)
-    return line('ready', count(version, (endpoint) => endpoint.ready)) +
-      line('serving', count(version, (endpoint) => endpoint.serving)) +
-      line('terminating', count(version, (endpoint) => endpoint.terminating)) +
+    return line('ready', count(version, endpoint => endpoint.ready)) +
+      line('serving', count(version, endpoint => endpoint.serving)) +
+      line('terminating', count(version, endpoint => endpoint.terminating)) +
       line('total', version.endpoints.length)
   }).join('')
 }
 
 function versionLines (name: MetricName, route: RouteState, valueOf: (version: VersionState) => number): string {
-  return route.versions.map((version) => sampleLine(name, versionLabels(route, version), valueOf(version))).join('')
+  return route.versions.map(version => sampleLine(name, versionLabels(route, version), valueOf(version))).join('')
 }
 
 function problemLines (name: MetricName, route: RouteState): string {
-  return route.versions.map((version) => {
+  return route.versions.map(version => {
     return version.problem === undefined ? '' : sampleLine(name, `${versionLabels(route, version)},${labelText({ problem: version.problem })}`, 1)
   }).join('')
 }
 
 function ageLines (name: MetricName, route: RouteState): string {
-  return route.versions.map((version) => version.sourceAgeMs === undefined ? '' : sampleLine(name, versionLabels(route, version), version.sourceAgeMs / 1_000)).join('')
+  return route.versions.map(version => version.sourceAgeMs === undefined ? '' : sampleLine(name, versionLabels(route, version), version.sourceAgeMs / 1_000)).join('')
 }
 
 function appliedLines (name: MetricName, route: RouteState, workers: readonly WorkerState[]): string {
-  return workers.map((worker) => {
+  return workers.map(worker => {
     const epoch = worker.appliedEpoch(route.name)
     return epoch === undefined ? '' : sampleLine(name, labelText({ route: route.name, worker: worker.id }), epoch)
   }).join('')

@@ -37,7 +37,7 @@ export class SharedScrape {
     try {
       for (let index = 0; ; index++) {
         while (index >= rendering.chunks.length && rendering.state === 'running') {
-          await new Promise<void>((resolve) => { rendering.waiting.add(resolve) })
+          await new Promise<void>(resolve => { rendering.waiting.add(resolve) })
         }
         const chunk = rendering.chunks[index]
         if (chunk !== undefined) yield chunk

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import type { LogFields, Logger, LogLevel } from './logger.ts'
+import type { LogFields, Logger, LogLevel } from '../core/logger.ts'
 
 /** More different subjects than this within an interval share one allowance. */
 const MAX_SUBJECTS = 256

@@ -1,5 +1,6 @@
-import { CLOSE_REASONS, LATENCY_BOUNDS_S, REFUSAL_REASONS, RETRY_REASONS, SLOT, WORKER } from './counter-layout.ts'
+import { CLOSE_REASONS, LATENCY_BOUNDS_S, REFUSAL_REASONS, SLOT, WORKER } from './counter-layout.ts'
 import { PROXY_ERROR_CODES } from '../core/proxy-error.ts'
+import { RETRY_REASONS } from '../contract/route-policy.ts'
 
 /** Status classes 1xx … 5xx. */
 export const CODE_CLASSES: readonly string[] = ['1xx', '2xx', '3xx', '4xx', '5xx']

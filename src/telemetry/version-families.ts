@@ -1,8 +1,9 @@
 import { PROXY_ERROR_CODES, proxyErrorRow } from '../core/proxy-error.ts'
-import { LATENCY_BOUNDS_S, RETRY_REASONS, SLOT } from './counter-layout.ts'
+import { LATENCY_BOUNDS_S, SLOT } from './counter-layout.ts'
 import { familyHead, labelText, sampleLine } from './exposition.ts'
 import type { MetricName } from './metric-catalogue.ts'
 import { CODE_CLASSES } from './version-counters.ts'
+import { RETRY_REASONS } from '../contract/route-policy.ts'
 
 /** A version as the families below need it. */
 export interface VersionRow {
@@ -28,14 +29,14 @@ const PLAIN_FAMILIES: ReadonlyArray<readonly [MetricName, number]> = [
   ['weir_tunnels_total', SLOT.tunnelsTotal]
 ]
 
-const CLASS_LABELS: readonly string[] = CODE_CLASSES.map((codeClass) => labelText({ code_class: codeClass }))
+const CLASS_LABELS: readonly string[] = CODE_CLASSES.map(codeClass => labelText({ code_class: codeClass }))
 
-const RETRY_LABELS: readonly string[] = RETRY_REASONS.map((reason) => labelText({ reason: String(reason) }))
+const RETRY_LABELS: readonly string[] = RETRY_REASONS.map(reason => labelText({ reason: String(reason) }))
 
-const BOUND_LABELS: readonly string[] = [...LATENCY_BOUNDS_S, '+Inf'].map((le) => labelText({ le }))
+const BOUND_LABELS: readonly string[] = [...LATENCY_BOUNDS_S, '+Inf'].map(le => labelText({ le }))
 
 /** The labels code and source, in the order of PROXY_ERROR_CODES. */
-export const ERROR_LABELS: readonly string[] = PROXY_ERROR_CODES.map((code) => labelText({ code, source: proxyErrorRow(code).source }))
+export const ERROR_LABELS: readonly string[] = PROXY_ERROR_CODES.map(code => labelText({ code, source: proxyErrorRow(code).source }))
 
 /** The exposition of everything that slots count, in pieces of some lines each. */
 export function * versionFamilies (rows: readonly VersionRow[]): Generator<string> {

@@ -19,27 +19,27 @@ interface WorkerRow {
 }
 
 const PER_WORKER: ReadonlyArray<readonly [MetricName, (counters: WorkerCounters) => number]> = [
-  ['weir_connections_accepted_total', (counters) => counters.connectionsAccepted],
-  ['weir_connections_open', (counters) => counters.connectionsOpen],
-  ['weir_tls_handshakes_total', (counters) => counters.tlsHandshakes],
-  ['weir_tls_resumptions_total', (counters) => counters.tlsResumed],
-  ['weir_upstream_connections_open', (counters) => counters.upstreamOpen],
-  ['weir_upstream_connections_idle', (counters) => counters.upstreamIdle],
-  ['weir_buffered_bytes', (counters) => counters.bufferedBytes],
-  ['weir_buffered_bytes_limit', (counters) => counters.bufferedBytesLimit],
-  ['weir_memory_refused_requests_total', (counters) => counters.shedRequests],
-  ['weir_memory_closed_connections_total', (counters) => counters.shedConnections]
+  ['weir_connections_accepted_total', counters => counters.connectionsAccepted],
+  ['weir_connections_open', counters => counters.connectionsOpen],
+  ['weir_tls_handshakes_total', counters => counters.tlsHandshakes],
+  ['weir_tls_resumptions_total', counters => counters.tlsResumed],
+  ['weir_upstream_connections_open', counters => counters.upstreamOpen],
+  ['weir_upstream_connections_idle', counters => counters.upstreamIdle],
+  ['weir_buffered_bytes', counters => counters.bufferedBytes],
+  ['weir_buffered_bytes_limit', counters => counters.bufferedBytesLimit],
+  ['weir_memory_refused_requests_total', counters => counters.shedRequests],
+  ['weir_memory_closed_connections_total', counters => counters.shedConnections]
 ]
 
 const BY_REASON: ReadonlyArray<readonly [MetricName, readonly string[], (counters: WorkerCounters) => readonly number[]]> = [
-  ['weir_connections_refused_total', REFUSAL_REASONS, (counters) => counters.connectionsRefused],
-  ['weir_connections_closed_total', CLOSE_REASONS, (counters) => counters.connectionsClosed]
+  ['weir_connections_refused_total', REFUSAL_REASONS, counters => counters.connectionsRefused],
+  ['weir_connections_closed_total', CLOSE_REASONS, counters => counters.connectionsClosed]
 ]
 
 const PER_THREAD: ReadonlyArray<readonly [MetricName, (loop: LoopState) => number]> = [
-  ['weir_event_loop_lag_seconds', (loop) => loop.lagS],
-  ['weir_event_loop_lag_max_seconds', (loop) => loop.maxLagS],
-  ['weir_event_loop_utilization_ratio', (loop) => loop.utilization]
+  ['weir_event_loop_lag_seconds', loop => loop.lagS],
+  ['weir_event_loop_lag_max_seconds', loop => loop.maxLagS],
+  ['weir_event_loop_utilization_ratio', loop => loop.utilization]
 ]
 
 /**
@@ -48,7 +48,7 @@ const PER_THREAD: ReadonlyArray<readonly [MetricName, (loop: LoopState) => numbe
  * @param writerDropped access log lines that the control plane could not write
  */
 export function * workerFamilies (book: CounterBook, controlLoop: LoopState, writerDropped: number): Generator<string> {
-  const workers: readonly WorkerRow[] = book.workerIds().map((id) => ({ id, counters: book.readWorker(id) }))
+  const workers: readonly WorkerRow[] = book.workerIds().map(id => ({ id, counters: book.readWorker(id) }))
   yield familyHead('weir_unrouted_requests_total')
   yield classLines('weir_unrouted_requests_total', '', sums(workers.map(({ counters }) => counters.unroutedByClass)))
   yield familyHead('weir_unrouted_errors_total')

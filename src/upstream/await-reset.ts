@@ -3,7 +3,7 @@
  * comes with a reset (RFC 9293 section 3.10.7.1): so a FIN that is followed by one says that the request was not
  * received, and a FIN alone says nothing. The reset is a round trip behind, and no event tells of it.
  */
-import type { ByteStream } from '../core/byte-stream.ts'
+import type { ByteStream } from '../net/byte-stream.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 
 /** Times between looks: 63 ms altogether, more than a round trip within a cluster takes. */

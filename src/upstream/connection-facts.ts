@@ -1,8 +1,9 @@
 /**
  * What is known of a connection to an endpoint, and what it keeps: the request that it sends, and the account of all its memory. Hot.
  */
-import { ByteAccount } from '../core/byte-account.ts'
-import type { ByteBudget } from '../core/byte-budget.ts'
+import { ByteAccount } from '../net/byte-account.ts'
+import type { ByteBudget } from '../net/byte-budget.ts'
+import type { RequestStore } from '../http1/request-writer.ts'
 import { LOGIN } from './login.ts'
 
 const FIRST_OUT_BYTES = 2_048
@@ -12,19 +13,19 @@ export const MAX_KEPT_OUT_BYTES = 16_384
 /** What the objects of a connection take, and those of the client that it serves: measured with slow requests (`npm run bench:memory`). */
 const OBJECT_BYTES = 6_144
 
-export abstract class ConnectionFacts {
-  /** Requests answered so far: more than 0 means that the connection is a kept-alive one. */
-  served = 0
+export abstract class ConnectionFacts implements RequestStore {
+  connecting = true
+  reused = false
   /** The request being sent: its head and what came with it. Kept until the response has begun, so that it can be sent again. */
   out: Buffer = Buffer.allocUnsafeSlow(FIRST_OUT_BYTES)
   outLength = 0
-  /** Something of the current request has been handed to the system. */
+  headLength = 0
+  chunked = false
   sent = false
-  /** The endpoint has sent a FIN. */
+  sawBytes = false
+  whole = true
   ended = false
-  /** When the connection was opened, and how long that took; -1 until it is open. */
   connectMs = -1
-  /** Whether somebody may be logged in on the connection: one of LOGIN. */
   login: number = LOGIN.none
   /** The latest answer allows another request. */
   keep = true
@@ -33,6 +34,8 @@ export abstract class ConnectionFacts {
   constructor (budget: ByteBudget) {
     this.account = new ByteAccount(budget)
   }
+
+  get memoryBytes (): number { return this.account.bytes }
 
   /** What is kept besides the request, in bytes. */
   protected abstract get otherBytes (): number

@@ -47,13 +47,13 @@ export class EndpointPools {
     this.#context.afterReads(() => {
       if (entry.users > 0 || this.#entries.get(key) !== entry) return
       this.#entries.delete(key)
-      pool.retire()
+      pool.calls.retire()
     })
   }
 
   /** Ends all idle connections and keeps no more: the worker is going. */
   retireAll (): void {
-    for (const { pool } of this.#entries.values()) pool.retire()
+    for (const { pool } of this.#entries.values()) pool.calls.retire()
   }
 }
 

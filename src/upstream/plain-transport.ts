@@ -1,7 +1,9 @@
-import { isLocalShortage } from '../core/local-shortage.ts'
-import { TcpStream } from '../core/tcp-stream.ts'
-import type { StreamIo } from '../core/worker-io.ts'
-import type { Dialer, DialTarget, Transport } from './transport.ts'
+import { isLocalShortage } from '../net/local-shortage.ts'
+import { TcpStream } from '../net/tcp-stream.ts'
+import type { StreamIo } from '../net/worker-io.ts'
+import { Http1Calls } from './http1-calls.ts'
+import type { CalledEndpoint, Dialer, DialTarget, Transport } from './transport.ts'
+import type { UpstreamContext } from './upstream-context.ts'
 
 /** TCP without anything above it. */
 export class PlainTransport implements Transport {
@@ -10,6 +12,10 @@ export class PlainTransport implements Transport {
 
   constructor (io: StreamIo) {
     this.#io = io
+  }
+
+  callsTo (endpoint: CalledEndpoint, context: UpstreamContext): Http1Calls {
+    return new Http1Calls(endpoint, this.dialerTo(endpoint), context)
   }
 
   dialerTo ({ address, port }: DialTarget): Dialer {

@@ -2,15 +2,15 @@
  * When an endpoint's connection is read: not while whoever gets the bytes takes none; and a body that is framing more than anything
  * else, which takes long to decode, one read in each turn, so that everybody else has theirs. Hot.
  */
-import type { ByteStream } from '../core/byte-stream.ts'
-import type { TurnQueue, TurnTaker } from '../core/turn-queue.ts'
+import type { ByteStream } from '../net/byte-stream.ts'
+import type { TurnQueue, TurnTaker } from '../net/turn-queue.ts'
 
 /** A read of fewer bytes takes no time worth a turn. */
 const SHORT_READ_BYTES = 4_096
 
 export class ReadPace implements TurnTaker {
   /** Whoever gets the bytes takes none. */
-  held = false
+  paused = false
   /** The next read waits for its turn. */
   resting = false
   readonly #stream: ByteStream
@@ -23,13 +23,13 @@ export class ReadPace implements TurnTaker {
     this.#reportDefect = reportDefect
   }
 
-  hold (): void {
-    this.held = true
+  pause (): void {
+    this.paused = true
     this.#stream.pause()
   }
 
-  letGo (): void {
-    this.held = false
+  resume (): void {
+    this.paused = false
     if (!this.resting) this.#stream.resume()
   }
 
@@ -43,7 +43,7 @@ export class ReadPace implements TurnTaker {
 
   takeTurn (): void {
     this.resting = false
-    if (!this.held) this.#stream.resume()
+    if (!this.paused) this.#stream.resume()
   }
 
   onDefect (error: unknown): void { this.#reportDefect(error) }

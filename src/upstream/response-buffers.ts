@@ -2,12 +2,13 @@
  * What a connection reads into: a small buffer of its own, where a response begins, and a large one on loan for as long as
  * there is more than fits.
  */
-import { createReadBuffer } from '../core/byte-stream.ts'
-import type { BufferPool } from '../core/buffer-pool.ts'
-import type { ByteBudget } from '../core/byte-budget.ts'
-import type { ReadBuffer } from '../core/byte-stream.ts'
+import { createReadBuffer } from '../net/byte-stream.ts'
+import type { BufferPool } from '../net/buffer-pool.ts'
+import type { ByteBudget } from '../net/byte-budget.ts'
+import type { ReadBuffer } from '../net/byte-stream.ts'
 import { RESPONSE_HEADROOM } from '../http1/response-additions.ts'
-import { FIRST_READ_BYTES, READ_TAILROOM } from './upstream-context.ts'
+import { FIRST_READ_BYTES } from './upstream-context.ts'
+import { READ_TAILROOM } from '../http1/chunk-framing.ts'
 
 export class ResponseBuffers {
   readonly #pool: BufferPool

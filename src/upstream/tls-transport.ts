@@ -2,13 +2,16 @@
  * TLS to the endpoints of a version. Loading this file loads node:tls: workers do so when the first version asks for it.
  */
 import tls from 'node:tls'
-import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../core/byte-stream.ts'
+import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../net/byte-stream.ts'
 import type { Clock } from '../core/clock.ts'
-import { isLocalShortage } from '../core/local-shortage.ts'
+import { isLocalShortage } from '../net/local-shortage.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
-import type { StreamIo } from '../core/worker-io.ts'
-import { createRecordBuffer, TlsStream } from '../core/tls-stream.ts'
-import type { Authorities, Dialer, DialTarget, Transport, UpstreamTls } from './transport.ts'
+import type { StreamIo } from '../net/worker-io.ts'
+import { createRecordBuffer, TlsStream } from '../net/tls-stream.ts'
+import { Http1Calls } from './http1-calls.ts'
+import type { CalledEndpoint, Dialer, DialTarget, Transport } from './transport.ts'
+import type { UpstreamContext } from './upstream-context.ts'
+import type { Authorities, UpstreamTls } from '../contract/route-spec.ts'
 
 /**
  * How long a session is offered again. A resumed session is not verified anew, so this is how long the connections of a
@@ -52,6 +55,10 @@ export class TlsTransport implements Transport {
     this.#settings = settings
     this.#context = context
     this.#surroundings = surroundings
+  }
+
+  callsTo (endpoint: CalledEndpoint, context: UpstreamContext): Http1Calls {
+    return new Http1Calls(endpoint, this.dialerTo(endpoint), context)
   }
 
   dialerTo (target: DialTarget): Dialer {

@@ -1,8 +1,10 @@
 /**
  * How the endpoints of a version are reached: the port between connections and what they run over.
  */
-import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../core/byte-stream.ts'
+import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../net/byte-stream.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import type { EndpointCalls } from './upstream-call.ts'
+import type { UpstreamContext } from './upstream-context.ts'
 
 /** Where to connect to. */
 export interface DialTarget {
@@ -18,26 +20,19 @@ export interface Dialer {
   failed (reason: string): ProxyErrorCode
 }
 
-/** The way to all endpoints of a version. */
+/** An endpoint as its calls know it. They keep count of its connections. */
+export interface CalledEndpoint extends DialTarget {
+  /** `address:port`, as in logs. */
+  readonly key: string
+  /** Connections open or being opened, and those being opened. */
+  open: number
+  connecting: number
+}
+
+/** The way to all endpoints of a version: by which protocol, and over what. */
 export interface Transport {
   /** Connections are shared only by versions with equal ones: they trust the same peers for the same reasons. */
   readonly identity: string
-  dialerTo (target: DialTarget): Dialer
-}
-
-/** Certificates of authorities. One object for each file: many versions may name it, and a message carries it once. */
-export interface Authorities {
-  /** SHA-256 of `pem`. */
-  readonly digest: string
-  readonly pem: string
-}
-
-/** TLS to the endpoints of a version. */
-export interface UpstreamTls {
-  /** Who signs the certificates of the endpoints; those that Node ships with by default. */
-  readonly ca?: Authorities
-  /** The name sent by SNI and looked for in the certificate; without it the certificate has to name the endpoint's IP address. */
-  readonly serverName?: string
-  /** Is a certificate that does not verify refused? */
-  readonly verify: boolean
+  /** The calls to an endpoint; asked once for each. */
+  callsTo (endpoint: CalledEndpoint, context: UpstreamContext): EndpointCalls
 }

@@ -3,10 +3,11 @@
  */
 import type { SecureContext } from 'node:tls'
 import type { Clock } from '../core/clock.ts'
-import type { WorkerIo } from '../core/worker-io.ts'
+import type { WorkerIo } from '../net/worker-io.ts'
 import { PlainTransport } from './plain-transport.ts'
 import type * as TlsModule from './tls-transport.ts'
-import type { Transport, UpstreamTls } from './transport.ts'
+import type { Transport } from './transport.ts'
+import type { UpstreamTls } from '../contract/route-spec.ts'
 
 export class Transports {
   readonly #clock: Clock

@@ -2,24 +2,26 @@
  * One HTTP/1.1 connection to an endpoint: takes requests one after the other, parses responses, and ends itself as soon as
  * anything on it can't be trusted. Hot.
  */
-import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../core/byte-stream.ts'
+import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../net/byte-stream.ts'
 import type { TimerHandle } from '../core/clock.ts'
-import type { Deadlined, Sheddable } from '../core/deadlines.ts'
+import type { Deadlined, Sheddable } from '../net/deadlines.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import { faultText, FAULT } from '../http1/parse-fault.ts'
 import { BODY } from '../http1/request-head.ts'
+import type { BodyPiece, HttpRequest, RequestEdits } from '../http/http-request.ts'
+import { keepBytes, pieceBytes, writeRequest } from '../http1/request-writer.ts'
+import type { KeptRequest } from '../http1/request-writer.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { acceptedUpgrade } from '../http1/upgrade.ts'
 import { awaitReset } from './await-reset.ts'
 import { ConnectionFacts, MAX_KEPT_OUT_BYTES } from './connection-facts.ts'
 import type { ConnectionHome } from './connection-home.ts'
 import { LOGIN } from './login.ts'
-import { PartialResponse } from './partial-response.ts'
+import { PartialResponse } from '../http1/partial-response.ts'
 import { ReadPace } from './read-pace.ts'
-import { ResponseBody } from './response-body.ts'
+import { ResponseBody } from '../http1/response-body.ts'
 import { ResponseBuffers } from './response-buffers.ts'
-import type { RequestTerms, ResponseSink } from './response-sink.ts'
-import type { TunnelSink } from './tunnel-sink.ts'
+import type { CallEvents, RequestTerms, TunnelEvents, UpstreamCall } from './upstream-call.ts'
 import { FIRST_READ_BYTES } from './upstream-context.ts'
 import type { UpstreamContext } from './upstream-context.ts'
 
@@ -27,24 +29,23 @@ const PHASE = { connecting: 0, idle: 1, head: 2, body: 3, tunnel: 4, closed: 5 }
 const MAX_INTERIM = 32
 const NO_TERMS: RequestTerms = { idempotent: true, toHead: false, offered: '', logsIn: false }
 
-export class UpstreamConnection extends ConnectionFacts implements ByteStreamHandler, Deadlined {
+export class UpstreamConnection extends ConnectionFacts implements UpstreamCall, ByteStreamHandler, Deadlined {
   deadlineMs = 0
   deadlineIndex = -1
   /** Where it rests between requests: at its endpoint's pool, or with the client that has logged in on it. */
-  endpoint: ConnectionHome<UpstreamConnection>
+  home: ConnectionHome<UpstreamConnection>
   readonly #context: UpstreamContext
   readonly #stream: ByteStream
   readonly #buffers: ResponseBuffers
   readonly #pace: ReadPace
   #inRead = false
   readonly #flushHeld = (): void => { this.#onHeldAlone() }
-  #sink: ResponseSink | null = null
+  #sink: CallEvents | null = null
   #phase: number = PHASE.connecting
-  #tunnel: TunnelSink | null = null
+  #tunnel: TunnelEvents | null = null
   #terms: RequestTerms = NO_TERMS
   readonly #body = new ResponseBody()
   #interims = 0
-  #sawBytes = false
   /** The request has left in one piece: the endpoint has received all of it, or nothing. */
   #inOnePiece = false
   /** The endpoint has closed: did it receive the request? */
@@ -53,31 +54,27 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
   readonly #startedMs: number
   #idleMs = 0
 
-  constructor (endpoint: ConnectionHome<UpstreamConnection>, context: UpstreamContext, connectMs = context.timeoutsMs.upstreamConnect) {
+  constructor (home: ConnectionHome<UpstreamConnection>, context: UpstreamContext, connectMs = context.timeoutsMs.upstreamConnect) {
     super(context.budget)
-    this.endpoint = endpoint
+    this.home = home
     this.#context = context
     this.#buffers = new ResponseBuffers(context.buffers, context.budget)
     this.recharge()
     this.#startedMs = context.clock.nowMs()
     this.deadlineMs = this.#startedMs + connectMs
     context.deadlines.add(this)
-    endpoint.opening()
-    this.#stream = endpoint.dialer.dial(this, this.#buffers.current, () => { this.#onConnected() })
+    home.opening()
+    this.#stream = home.dialer.dial(this, this.#buffers.current, () => { this.#onConnected() })
     this.#pace = new ReadPace(this.#stream, context.turns, context.reportDefect)
   }
 
-  get connecting (): boolean { return this.#phase === PHASE.connecting }
   get writePending (): boolean { return this.#stream.writePending }
-  /** Has anything of a response to the current request arrived? */
-  get sawBytes (): boolean { return this.#sawBytes }
-
-  /** Hands the connection to an exchange. */
-  assign (sink: ResponseSink, terms: RequestTerms): void {
-    this.#sink = sink
+  assign (events: CallEvents, terms: RequestTerms): void {
+    this.#sink = events
     this.#terms = terms
-    this.#sawBytes = false
+    this.sawBytes = false
     this.sent = false
+    this.whole = true
     this.#interims = 0
     if (terms.logsIn) this.login = LOGIN.sent
     if (this.#phase === PHASE.idle) {
@@ -86,24 +83,45 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
     }
   }
 
+  begin (request: HttpRequest, edits: RequestEdits, piece: BodyPiece): KeptRequest {
+    writeRequest(this, request, edits, piece)
+    return this
+  }
+
+  get kept (): KeptRequest { return this }
+
+  repeat ({ out, outLength, headLength, chunked }: KeptRequest): void {
+    this.headLength = headLength
+    this.chunked = chunked
+    this.replaceOut(out, outLength)
+  }
+
   protected get otherBytes (): number {
     return this.#buffers.memoryBytes + (this.#partial?.memoryBytes ?? 0)
   }
 
-  /** Writes what lies in `out`; false while the kernel has not taken all of it. */
-  sendOut (): boolean {
-    this.#inOnePiece = this.outLength <= this.endpoint.segmentBytes
+  send (): boolean {
+    this.#inOnePiece = this.outLength <= this.home.segmentBytes
     const taken = this.#stream.write(this.out.subarray(0, this.outLength))
     this.sent = !this.#stream.writeRefused
     return taken
   }
 
-  /** Writes what lies in `out` when everything that has come in by now is handled; then onUpstreamDrain is called. */
   sendSoon (): void {
     this.#context.afterReads(() => {
       if (this.#sink === null || this.sent || this.#phase !== PHASE.head) return
-      if (this.sendOut()) this.#sink.onUpstreamDrain()
+      if (this.send()) this.#sink.onCallDrain()
     })
+  }
+
+  body (piece: BodyPiece, maxKept: number): boolean {
+    const bytes = pieceBytes(this, piece)
+    if (bytes.length === 0) return true
+    if (this.whole) {
+      this.whole = keepBytes(this, bytes, maxKept)
+      this.recharge()
+    }
+    return this.write(bytes)
   }
 
   write (bytes: Buffer): boolean {
@@ -111,40 +129,28 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
     return this.#stream.write(bytes)
   }
 
-  pause (): void { this.#pace.hold() }
+  pause (): void { this.#pace.pause() }
 
-  resume (): void { this.#pace.letGo() }
+  resume (): void { this.#pace.resume() }
 
-  /** Sends a FIN after what has been written; the endpoint may still send. */
   end (): void { this.#stream.end() }
-
-  /**
-   * The buffer that was read into last still belongs to a pending write: it is left to it. Call from within onResponseBody.
-   * @returns the bytes of memory that are left
-   */
-  abandonBuffer (): number {
-    const { length } = this.#buffers.current.memory
-    // The stream can change buffers during a read only: without one, the connection is not used again.
-    if (!this.#inRead) this.keep = false
-    else this.#readInto(this.#buffers.abandon())
-    return length
-  }
 
   #onConnected (): void {
     this.deadlineMs = 0
     this.connectMs = this.#context.clock.nowMs() - this.#startedMs
     if (this.#phase !== PHASE.connecting) return
     if (this.#sink === null) {
-      this.destroy()
+      this.cancel()
       return
     }
     this.#phase = PHASE.head
-    this.endpoint.opened()
-    this.#sink.onUpstreamReady()
+    this.connecting = false
+    this.home.opened()
+    this.#sink.onCallReady()
   }
 
   onBytes (buf: Buffer, start: number, end: number): void {
-    this.#sawBytes = true
+    this.sawBytes = true
     if (end - start === FIRST_READ_BYTES && this.#phase === PHASE.head && this.#buffers.mayGrow && this.#partial === null) {
       this.#hold(buf, start, end)
       return
@@ -153,7 +159,7 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
     this.#inRead = true
     this.#onRead(buf, from, end)
     // Of interim responses, and of a head in part, there are copies.
-    if (this.#phase === PHASE.head || this.#pace.resting || ((this.#phase === PHASE.body || this.#phase === PHASE.tunnel) && !this.#pace.held && this.#buffers.tooLarge)) this.#returnLarge()
+    if (this.#phase === PHASE.head || this.#pace.resting || ((this.#phase === PHASE.body || this.#phase === PHASE.tunnel) && !this.#pace.paused && this.#buffers.tooLarge)) this.#returnLarge()
     this.#inRead = false
   }
 
@@ -178,7 +184,7 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
     else if (this.#phase === PHASE.tunnel) this.#onTunnel(buf, start, end)
     else if (this.#phase === PHASE.head && this.sent && this.#sink !== null) this.#onHead(buf, start, end)
     else if (this.#phase === PHASE.head) this.#fail('upstream_reset', 'it spoke before it was asked')
-    else this.destroy() // Bytes that nobody asked for: they must not become the next client's answer.
+    else this.cancel() // Bytes that nobody asked for: they must not become the next client's answer.
   }
 
   #onHead (buf: Buffer, start: number, end: number): void {
@@ -190,7 +196,7 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
       if (head.status === 101) return this.#upgrade(head, to)
       if (head.offersLogin) this.login ||= LOGIN.offered
       if (++this.#interims > MAX_INTERIM) return this.#fail('upstream_malformed', faultText(FAULT.too_many_interim))
-      this.#sink?.onInterimHead(head)
+      this.#sink?.onInterim(head)
       if (this.#sink === null) return
       partial = null
       outcome = head.parse(head.fields.buf, head.end, to)
@@ -212,8 +218,8 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
     const { end: from, fields: { buf } } = head
     this.#partial = null
     this.#phase = PHASE.tunnel
-    this.#tunnel = sink.onUpgrade(head, protocol)
-    this.endpoint.tunnelChanged(this, true)
+    this.#tunnel = sink.onSwitch(head, protocol)
+    this.home.tunnelChanged(this, true)
     this.#sink = null
     if (from < to) this.#onTunnel(buf, from, to)
   }
@@ -222,7 +228,7 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
     this.#tunnel?.onTunnelBytes(buf, start, end)
     if (!this.#inRead || this.#phase !== PHASE.tunnel) return
     // A large buffer is for large messages: a tunnel that is idle most of the time does not keep one.
-    if (end - start < FIRST_READ_BYTES && !this.#pace.held) this.#returnLarge()
+    if (end - start < FIRST_READ_BYTES && !this.#pace.paused) this.#returnLarge()
     else if (end - start >= FIRST_READ_BYTES && this.#buffers.mayGrow) this.#readInto(this.#buffers.enlarge())
   }
 
@@ -234,7 +240,8 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
     this.#body.begin(framing, head.length)
     this.#phase = PHASE.body
     if (head.offersLogin) this.login ||= LOGIN.offered
-    this.#sink?.onResponseHead(head, framing)
+    head.bodyFraming = framing
+    this.#sink?.onHead(head)
     if (this.#sink !== null) this.#onBody(buf, bodyStart, to)
   }
 
@@ -244,7 +251,7 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
     else if (this.#body.done) this.#complete(buf, start, bodyEnd)
     else {
       this.#pace.decoded(end - start, bodyEnd - start)
-      this.#sink?.onResponseBody(buf, start, bodyEnd, false)
+      this.#sink?.onBody(buf, start, bodyEnd)
     }
   }
 
@@ -255,27 +262,34 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
     const sink = this.#sink
     this.#sink = null
     this.#phase = PHASE.idle
-    this.served++
-    sink?.onResponseBody(buf, start, end, true)
+    this.reused = true
+    sink?.onEnd(buf, start, end, this.#body.trailers)
   }
 
-  /** The trailer lines of the response that has just ended. */
-  get trailers (): Buffer | undefined {
-    return this.#body.trailers
-  }
-
-  /**
-   * The exchange is over. Keeps the connection for another request if response and request have both ended well.
-   * @param requestComplete everything of the request has been sent
-   */
-  release (requestComplete: boolean): void {
+  /** To be called from within onEnd: buffers can be changed during a read only. */
+  release (complete: boolean, taken: boolean): number {
     this.#sink = null
-    if (this.#phase === PHASE.closed) return
+    const left = taken ? 0 : this.#abandonBuffer()
+    if (this.#phase !== PHASE.closed) this.#rest(complete)
+    return left
+  }
+
+  /** Waits for another request, if it can be used for one. */
+  #rest (complete: boolean): void {
     this.deadlineMs = this.#context.recentMs + this.#idleMs
-    if (!requestComplete || !this.keep || this.#phase !== PHASE.idle || this.#stream.writePending || !this.endpoint.park(this)) return this.destroy()
+    if (!complete || !this.keep || this.#phase !== PHASE.idle || this.#stream.writePending || !this.home.park(this)) return this.cancel()
     this.#returnLarge()
     if (this.out.length > MAX_KEPT_OUT_BYTES) this.dropOut()
-    this.#stream.resume()
+    if (this.#pace.paused) this.#pace.resume()
+  }
+
+  /** The buffer that was read into last still belongs to a pending write: it is left to it. @returns its bytes */
+  #abandonBuffer (): number {
+    const { length } = this.#buffers.current.memory
+    // The stream can change buffers during a read only: without one, the connection is not used again.
+    if (this.#inRead) this.#readInto(this.#buffers.abandon())
+    else this.keep = false
+    return length
   }
 
   /** Gives the large buffer back. Only a read in progress can change buffers; otherwise it is kept for the next response. */
@@ -308,7 +322,7 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
 
   /** Is it worth while to know whether the request was received? */
   get #mayBeTooLate (): boolean {
-    return this.sent && this.#inOnePiece && !this.#terms.idempotent && !this.#sawBytes && !this.#stream.writePending
+    return this.sent && this.#inOnePiece && !this.#terms.idempotent && !this.sawBytes && !this.#stream.writePending
   }
 
   #awaitReset (): void {
@@ -320,8 +334,8 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
   }
 
   onDrain (): void {
-    this.#sink?.onUpstreamDrain()
-    this.#tunnel?.onUpstreamDrain()
+    this.#sink?.onCallDrain()
+    this.#tunnel?.onCallDrain()
   }
 
   onClose (error: string | undefined): void {
@@ -337,35 +351,34 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
   onDeadline (): void {
     if (this.#phase === PHASE.connecting) this.#fail('upstream_connect_timeout', 'timeouts.upstreamConnect')
     else if (this.#tunnel !== null) this.#tunnel.abort('tunnel_drained', 'drain.tunnels')
-    else this.destroy()
+    else this.cancel()
   }
 
   sheddable (): Sheddable | undefined {
     return this.#phase === PHASE.idle && this.#sink === null ? { rank: 0, bytes: this.account.bytes, movedMs: 0 } : undefined
   }
 
-  shed (): void { this.destroy() }
+  shed (): void { this.cancel() }
 
   /** The connection ended before it should have. */
   #lost (reason = 'closed by the endpoint'): void {
-    if (this.#phase === PHASE.connecting) this.#fail(this.endpoint.dialer.failed(reason), reason)
+    if (this.#phase === PHASE.connecting) this.#fail(this.home.dialer.failed(reason), reason)
     else if (this.#phase === PHASE.tunnel || (this.#phase === PHASE.body && this.#sink !== null)) this.#fail('upstream_truncated', reason)
     else this.#fail('upstream_reset', reason)
   }
 
   #fail (code: ProxyErrorCode, fault: string): void {
     const sink = this.#sink ?? this.#tunnel
-    this.destroy()
-    sink?.onUpstreamFailed(code, fault)
+    this.cancel()
+    sink?.onFailed(code, fault)
   }
 
-  /** Ends the connection with a reset, so that the endpoint can't take what it has got for complete. */
   reset (): void {
     // The stream may tell of its end at once: whoever asked for it knows.
     this.#sink = null
     this.#tunnel = null
     if (this.#phase !== PHASE.closed) this.#stream.reset()
-    this.destroy()
+    this.cancel()
   }
 
   /** The endpoint is not used any more: its tunnel has so long to end. */
@@ -373,27 +386,27 @@ export class UpstreamConnection extends ConnectionFacts implements ByteStreamHan
     this.deadlineMs = Math.max(1, this.#context.recentMs + graceMs)
   }
 
-  /** The tunnel has been ended from both sides: the connection goes by itself as soon as its FIN is out. */
+  /** The connection goes by itself as soon as its FIN is out. */
   finish (): void {
     this.#tunnel = null
     this.#stream.end()
     this.deadlineMs = this.#context.recentMs + this.#context.timeoutsMs.upstreamIdle
   }
 
-  /** Ends the connection at once. */
-  destroy (): void {
+  cancel (): void {
     if (this.#phase === PHASE.closed) return
-    if (this.#phase === PHASE.idle) this.endpoint.unpark(this)
-    else if (this.#phase === PHASE.connecting) this.endpoint.opened()
-    else if (this.#phase === PHASE.tunnel) this.endpoint.tunnelChanged(this, false)
+    if (this.#phase === PHASE.idle) this.home.unpark(this)
+    else if (this.#phase === PHASE.connecting) this.home.opened()
+    else if (this.#phase === PHASE.tunnel) this.home.tunnelChanged(this, false)
     this.#phase = PHASE.closed
+    this.connecting = false
     this.#sink = null
     this.#tunnel = null
     this.deadlineMs = 0
     this.#context.deadlines.remove(this)
     this.#doubt?.cancel()
     this.account.close()
-    this.endpoint.closed()
+    this.home.closed()
     this.#stream.destroy()
   }
 }

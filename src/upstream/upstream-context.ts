@@ -1,13 +1,13 @@
 /**
  * What all upstream connections of a worker share.
  */
-import type { BufferPool } from '../core/buffer-pool.ts'
-import type { ByteBudget } from '../core/byte-budget.ts'
-import type { Deadlines } from '../core/deadlines.ts'
-import type { StreamIo } from '../core/worker-io.ts'
+import type { BufferPool } from '../net/buffer-pool.ts'
+import type { ByteBudget } from '../net/byte-budget.ts'
+import type { Deadlines } from '../net/deadlines.ts'
+import type { StreamIo } from '../net/worker-io.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Clock } from '../core/clock.ts'
-import type { TurnQueue } from '../core/turn-queue.ts'
+import type { TurnQueue } from '../net/turn-queue.ts'
 
 /**
  * Bytes that a read into a connection's own buffer may bring. Enough for most responses; those that fill it go on in a
@@ -17,8 +17,6 @@ import type { TurnQueue } from '../core/turn-queue.ts'
 export const FIRST_READ_BYTES = 8_192
 /** Bytes that a read into a large buffer may bring. */
 export const READ_BYTES = 131_072
-/** Room behind a read for the framing of a last chunk: CR LF 0 CR LF CR LF. */
-export const READ_TAILROOM = 16
 
 export interface UpstreamTimeouts {
   readonly upstreamConnect: number

@@ -8,14 +8,15 @@ import type { EndpointChange } from '../core/endpoint-set.ts'
 import { combineHashes } from '../core/hash.ts'
 import { UsableEndpoints, type UsableChange } from '../discovery/usable-endpoints.ts'
 import { CircuitBreaker } from '../health/circuit-breaker.ts'
-import type { BreakerLimits } from '../health/circuit-breaker.ts'
 import type { CheckVerdict } from '../health/endpoint-health.ts'
 import type { EndpointOutcome } from '../health/endpoint-outcome.ts'
 import { VersionHealth } from '../health/version-health.ts'
-import type { HealthEvent, HealthPolicy, VersionHealthStatus } from '../health/version-health.ts'
+import type { HealthEvent, VersionHealthStatus } from '../health/version-health.ts'
 import type { EndpointPool } from './endpoint-pool.ts'
 import type { EndpointPools } from './endpoint-pools.ts'
 import type { Transport } from './transport.ts'
+import type { EndpointCalls } from './upstream-call.ts'
+import type { BreakerLimits, HealthPolicy } from '../contract/route-policy.ts'
 
 export interface VersionPoolOptions {
   readonly transport: Transport
@@ -88,8 +89,11 @@ export class VersionPool {
     for (const pool of gone) this.#pools.release(pool)
   }
 
-  /** May the endpoint get new requests as far as its source says? */
-  has (pool: EndpointPool): boolean { return this.#acquired.get(pool.key) === pool }
+  /** The endpoint of this key and with these calls, if it may get new requests as far as its source says. */
+  member (key: string, calls: EndpointCalls): EndpointPool | undefined {
+    const pool = this.#acquired.get(key)
+    return pool?.calls === calls ? pool : undefined
+  }
 
   /** Do the limits allow another request on a connection that is there? */
   admits (pool: EndpointPool): boolean {
@@ -157,7 +161,7 @@ export class VersionPool {
 
   #endpointAllows (pool: EndpointPool): boolean {
     const breaker = this.#endpointBreaker
-    return breaker.allowsRequest(pool.inFlight) && (pool.hasIdle || (this.#mayConnect && breaker.allowsConnection(pool.open, pool.connecting)))
+    return breaker.allowsRequest(pool.inFlight) && (pool.calls.hasIdle || (this.#mayConnect && breaker.allowsConnection(pool.open, pool.connecting)))
   }
 
   /** Takes the outcome of an attempt. */

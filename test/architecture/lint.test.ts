@@ -13,16 +13,16 @@ const eslint = new ESLint({
     rules: Object.fromEntries([
       'await-thenable', 'no-floating-promises', 'no-misused-promises', 'only-throw-error', 'prefer-promise-reject-errors',
       'return-await', 'switch-exhaustiveness-check', 'use-unknown-in-catch-callback-variable'
-    ].map((name) => [`@typescript-eslint/${name}`, 'off']))
+    ].map(name => [`@typescript-eslint/${name}`, 'off']))
   }]
 })
 
 async function rulesBroken (filePath: string, text: string): Promise<string[]> {
   const results = await eslint.lintText(text, { filePath: path.join(root, filePath) })
-  return results.flatMap((result) => result.messages).map((message) => message.ruleId ?? message.message)
+  return results.flatMap(result => result.messages).map(message => message.ruleId ?? message.message)
 }
 
-t.test('time and chance are found everywhere in src but in core', async (t) => {
+t.test('time and chance are found everywhere in src but in core', async t => {
   const uses = {
     'no-restricted-globals': 'export const later = () => { setTimeout(() => {}, 1) }\n',
     'no-restricted-properties': 'export const roll = () => Math.random() + Date.now()\n',
@@ -30,17 +30,17 @@ t.test('time and chance are found everywhere in src but in core', async (t) => {
     'no-restricted-imports': "import { setTimeout as wait } from 'node:timers/promises'\nexport const pause = () => wait(1)\n"
   }
   for (const [rule, text] of Object.entries(uses)) {
-    t.ok((await rulesBroken('src/proxy/crafted.ts', text)).includes(rule), `${rule} in src/proxy`)
+    t.ok((await rulesBroken('src/exchange/crafted.ts', text)).includes(rule), `${rule} in src/exchange`)
     t.same(await rulesBroken('src/core/crafted.ts', text), [], `${rule} in src/core`)
     t.same(await rulesBroken('scripts/crafted.ts', text), [], `${rule} in scripts`)
   }
-  t.same(await rulesBroken('src/proxy/crafted.ts', 'export const at = (ms: number) => new Date(ms).toISOString()\n'), [], 'a date of a given time is allowed')
+  t.same(await rulesBroken('src/exchange/crafted.ts', 'export const at = (ms: number) => new Date(ms).toISOString()\n'), [], 'a date of a given time is allowed')
 })
 
-t.test('node:http is for the admin API and src/kube, the Kubernetes client for src/kube', async (t) => {
+t.test('node:http is for the admin API and src/kube, the Kubernetes client for src/kube', async t => {
   const http = "import http from 'node:http'\nexport const server = () => http.createServer()\n"
   const kube = "import { KubeConfig } from '@kubernetes/client-node'\nexport const config = () => new KubeConfig()\n"
-  t.same(await rulesBroken('src/proxy/crafted.ts', http), ['no-restricted-imports'])
+  t.same(await rulesBroken('src/exchange/crafted.ts', http), ['no-restricted-imports'])
   t.same(await rulesBroken('src/upstream/crafted.ts', http), ['no-restricted-imports'])
   t.same(await rulesBroken('src/kube/crafted.ts', http), [])
   t.same(await rulesBroken('src/admin/crafted.ts', http), [])
@@ -50,7 +50,7 @@ t.test('node:http is for the admin API and src/kube, the Kubernetes client for s
   t.same(await rulesBroken('src/kube/crafted.ts', kube), [])
 })
 
-t.test('what Node cannot erase and what weakens the types is found', async (t) => {
+t.test('what Node cannot erase and what weakens the types is found', async t => {
   const crafted = {
     'private members': 'export class A { private readonly b = 1; c () { return this.b } }\n',
     'parameter properties': 'export class A { constructor (readonly b: number) {} }\n',
@@ -65,7 +65,7 @@ t.test('what Node cannot erase and what weakens the types is found', async (t) =
   t.same(await rulesBroken('src/core/crafted.ts', 'export class A { readonly #b = 1; c () { return this.#b } }\n'), [])
 })
 
-t.test('a test that lets a child inherit its environment is found', async (t) => {
+t.test('a test that lets a child inherit its environment is found', async t => {
   const start = (options: string) => `import { spawn } from 'node:child_process'\nexport const child = () => spawn('sh', [], { stdio: 'pipe'${options} })\n`
   t.same(await rulesBroken('test/unit/crafted.ts', start(', env: {}')), [])
   for (const options of ['', ', env: process.env', ', env: { ...process.env, NO_COLOR: "1" }']) {
@@ -73,7 +73,7 @@ t.test('a test that lets a child inherit its environment is found', async (t) =>
   }
 })
 
-t.test('files, functions, parameter lists and branching have their limits', async (t) => {
+t.test('files, functions, parameter lists and branching have their limits', async t => {
   const long = (lines: number) => `export function f () {\n${'  f()\n'.repeat(lines)}}\n`
   const branches = (count: number) => `export function f (a: number) {\n${'  if (a === 1) f(1)\n'.repeat(count)}}\n`
   t.same(await rulesBroken('src/admin/crafted.ts', long(78)), [])

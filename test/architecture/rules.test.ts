@@ -8,7 +8,7 @@ import { checkForeignNames, checkLockfile, checkReasons, listProjectFiles } from
 const parse = (tree: Readonly<Record<string, string>>) => Object.entries(tree).map(([path, text]) => readSourceFile(path, text))
 const packages = { dependencies: new Set(['pino', '@kubernetes/client-node']) }
 
-t.test('a tree that keeps the rules passes all of them', async (t) => {
+t.test('a tree that keeps the rules passes all of them', async t => {
   const tree = parse({
     'src/main.ts': "import { readConfig } from './config/config.ts'\nreadConfig()\n",
     'src/config/config.ts': "import { type Clock } from '../core/clock.ts'\nimport { readFile } from 'node:fs/promises'\nexport function readConfig (clock?: Clock) { return [clock, readFile] }\n",
@@ -19,7 +19,7 @@ t.test('a tree that keeps the rules passes all of them', async (t) => {
   t.same(checkSources(tree, packages), [])
 })
 
-t.test('every kind of mention of a later folder is found', async (t) => {
+t.test('every kind of mention of a later folder is found', async t => {
   const mentions = {
     value: "import { route } from '../routing/route.ts'\n",
     'type only': "import type { Route } from '../routing/route.ts'\n",
@@ -37,12 +37,12 @@ t.test('every kind of mention of a later folder is found', async (t) => {
   }
 })
 
-t.test('a mention in a comment or a string is no import', async (t) => {
+t.test('a mention in a comment or a string is no import', async t => {
   const tree = parse({ 'src/core/clock.ts': "// import { route } from '../routing/route.ts'\nexport const clock = \"import x from '../routing/route.ts'\"\n" })
   t.same(checkFolderOrder(tree), [])
 })
 
-t.test('imports that leave src, start the program, miss or lack their extension are found', async (t) => {
+t.test('imports that leave src, start the program, miss or lack their extension are found', async t => {
   const faults = (text: string) => checkFolderOrder(parse({ 'src/core/clock.ts': text, 'src/core/other.ts': '', 'src/main.ts': '' }))
   t.match(faults("import '../../test/helpers/fake-clock.ts'"), [/outside of src/])
   t.match(faults("import '../../bench/run.ts'"), [/outside of src/])
@@ -52,12 +52,12 @@ t.test('imports that leave src, start the program, miss or lack their extension 
   t.same(faults("import './other.ts'"), [])
 })
 
-t.test('a folder or a file that the layout does not know is found', async (t) => {
+t.test('a folder or a file that the layout does not know is found', async t => {
   t.match(checkFolderOrder(parse({ 'src/plugins/a.ts': '' })), [/src\/plugins\/a\.ts: src has only/])
   t.match(checkFolderOrder(parse({ 'src/server.ts': '' })), [/src\/server\.ts: src has only/])
 })
 
-t.test('packages that are not for run time are found', async (t) => {
+t.test('packages that are not for run time are found', async t => {
   const faults = (path: string, text: string) => checkPackages(parse({ [path]: text }), packages)
   t.match(faults('src/core/a.ts', "import tap from 'tap'"), [/tap, which is not in dependencies/])
   t.match(faults('src/core/a.ts', "import type { X } from '@scope/name/deep'"), [/@scope\/name, which is not in dependencies/])
@@ -67,12 +67,12 @@ t.test('packages that are not for run time are found', async (t) => {
   t.same(faults('src/core/a.ts', "import pino from 'pino'\nimport { readFile } from 'node:fs/promises'"), [])
 })
 
-t.test('packages that nothing imports are found', async (t) => {
+t.test('packages that nothing imports are found', async t => {
   const tree = parse({ 'src/core/a.ts': "import { pino } from 'pino/file'" })
   t.same(checkUnused(tree, packages), ['package.json: nothing in src imports @kubernetes/client-node'])
 })
 
-t.test('circles are found, through types and over several files, once each', async (t) => {
+t.test('circles are found, through types and over several files, once each', async t => {
   const tree = parse({
     'src/core/a.ts': "import type { B } from './b.ts'\nexport type A = B\n",
     'src/core/b.ts': "import { type C } from './c.ts'\nexport type B = C\n",
@@ -86,7 +86,7 @@ t.test('circles are found, through types and over several files, once each', asy
   ])
 })
 
-t.test('names that do not fit are found', async (t) => {
+t.test('names that do not fit are found', async t => {
   const faults = (path: string, text: string) => checkNames(parse({ [path]: text }))
   t.same(faults('src/core/sticky-key.ts', 'export function stickyKeyOf () {}'), [])
   t.same(faults('src/core/hash.ts', 'export const hashString = 1'), [])
@@ -105,12 +105,16 @@ t.test('names that do not fit are found', async (t) => {
   t.match(faults('src/core/clock.ts', "export * from './a.ts'"), [/barrel/, /export \*/, /not named for/])
 })
 
-t.test('a file over the limit is found', async (t) => {
-  t.same(checkLength(parse({ 'src/core/a.ts': '\n'.repeat(400) })), [])
-  t.match(checkLength(parse({ 'src/core/a.ts': '\n'.repeat(401) })), [/401 lines/])
+t.test('a file over the limit is found, by its lines of code', async t => {
+  const lines = (count: number): string => 'f()\n'.repeat(count)
+  const faults = (text: string) => checkLength(parse({ 'src/core/a.ts': text }))
+  t.same(faults(lines(400)), [])
+  t.match(faults(lines(401)), [/401 lines/])
+  t.same(faults(`${'// why\n'.repeat(100)}/**\n * what\n */\n\n${lines(400)}`), [])
+  t.match(faults(`${lines(398)}const a = \`\n\n\``), [/401 lines/], 'a template of three lines')
 })
 
-t.test('state at the top of a module is found, state inside of functions is none', async (t) => {
+t.test('state at the top of a module is found, state inside of functions is none', async t => {
   const faults = (text: string) => checkModuleState(parse({ 'src/core/a.ts': text }))
   t.match(faults('let count = 0'), [/a\.ts:1: count is declared with let/])
   t.match(faults('export let count = 0'), [/count/])
@@ -120,7 +124,7 @@ t.test('state at the top of a module is found, state inside of functions is none
   t.same(faults('const a = new Map([[1, 2]])\nfunction f () { let b = new Map(); b = new Map(); return b }'), [])
 })
 
-t.test('registry hosts and paths of one machine are found', async (t) => {
+t.test('registry hosts and paths of one machine are found', async t => {
   const slash = '/'
   const faults = (text: string) => checkForeignNames([{ path: 'README.md', text }])
   for (const text of [`see ${slash}work/main`, `"${slash}root/.npmrc"`, `cd ${slash}home/ada/weir`, `file:${slash}${slash}${slash}home/ada`, `\n(${slash}Users/ada)`, `https://registry.npm${'js'}.org/pino`]) {
@@ -131,17 +135,17 @@ t.test('registry hosts and paths of one machine are found', async (t) => {
   }
 })
 
-t.test('addresses in the lockfile are found', async (t) => {
+t.test('addresses in the lockfile are found', async t => {
   t.equal(checkLockfile('{ "resolved": "https://example.com/a.tgz" }').length, 1)
   t.same(checkLockfile('{ "version": "1.0.0" }'), [])
 })
 
-t.test('a dependency without a reason is found', async (t) => {
+t.test('a dependency without a reason is found', async t => {
   t.same(checkReasons(['pino', 'yaml'], 'We log with `pino`.'), ['package.json: yaml has no reason in docs/adr/'])
 })
 
-t.test('without git the files are found by walking, without what is installed or built', async (t) => {
+t.test('without git the files are found by walking, without what is installed or built', async t => {
   const root = t.testdir({ src: { 'a.ts': '' }, node_modules: { b: '' }, dist: { c: '' } })
-  t.same(listProjectFiles(root).filter((name) => name.endsWith('a.ts')), ['src/a.ts'])
-  t.notOk(listProjectFiles(root).some((name) => name.includes('node_modules')))
+  t.same(listProjectFiles(root).filter(name => name.endsWith('a.ts')), ['src/a.ts'])
+  t.notOk(listProjectFiles(root).some(name => name.includes('node_modules')))
 })

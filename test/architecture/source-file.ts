@@ -20,6 +20,7 @@ export interface MutableBinding {
 export interface SourceFile {
   /** Relative to the root of the project, with forward slashes: `src/core/clock.ts`. */
   readonly path: string
+  /** Lines with code on them. */
   readonly lines: number
   readonly references: readonly ModuleReference[]
   /** The names that the file exports; a re-export counts by its outer name, `export *` as `*`. */
@@ -37,13 +38,27 @@ export function readSourceFile (filePath: string, text: string): SourceFile {
   const lineOf = (node: ts.Node): number => tree.getLineAndCharacterOfPosition(node.getStart(tree)).line + 1
   return {
     path: filePath.split(path.sep).join('/'),
-    lines: text === '' ? 0 : text.replace(/\n$/, '').split('\n').length,
+    lines: codeLines(tree),
     references: findReferences(tree, lineOf),
     exports: tree.statements.flatMap(exportedNames),
-    classes: tree.statements.filter((statement) => ts.isClassDeclaration(statement)).flatMap(exportedNames),
-    declares: tree.statements.some((statement) => !ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)),
-    mutable: tree.statements.flatMap((statement) => mutableBindings(statement, lineOf))
+    classes: tree.statements.filter(statement => ts.isClassDeclaration(statement)).flatMap(exportedNames),
+    declares: tree.statements.some(statement => !ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)),
+    mutable: tree.statements.flatMap(statement => mutableBindings(statement, lineOf))
   }
+}
+
+/** Lines on which something stands that is no comment. */
+function codeLines (tree: ts.SourceFile): number {
+  const lines = new Set<number>()
+  const visit = (node: ts.Node): void => {
+    const children = node.getChildren(tree)
+    if (children.length > 0 && !ts.isTemplateExpression(node)) return children.filter(child => !ts.isJSDoc(child)).forEach(visit)
+    if (node.kind === ts.SyntaxKind.EndOfFileToken || node.getStart(tree) >= node.end) return
+    const last = tree.getLineAndCharacterOfPosition(node.end).line
+    for (let line = tree.getLineAndCharacterOfPosition(node.getStart(tree)).line; line <= last; line++) lines.add(line)
+  }
+  visit(tree)
+  return lines.size
 }
 
 function findReferences (tree: ts.SourceFile, lineOf: (node: ts.Node) => number): ModuleReference[] {
@@ -79,11 +94,11 @@ function exportedNames (statement: ts.Statement): string[] {
   if (ts.isExportDeclaration(statement)) {
     const clause = statement.exportClause
     if (clause === undefined) return ['*']
-    return ts.isNamedExports(clause) ? clause.elements.map((element) => element.name.text) : [clause.name.text]
+    return ts.isNamedExports(clause) ? clause.elements.map(element => element.name.text) : [clause.name.text]
   }
   if (ts.isExportAssignment(statement)) return ['default']
   if (!ts.canHaveModifiers(statement)) return []
-  const modifiers = (ts.getModifiers(statement) ?? []).map((modifier) => modifier.kind)
+  const modifiers = (ts.getModifiers(statement) ?? []).map(modifier => modifier.kind)
   if (!modifiers.includes(ts.SyntaxKind.ExportKeyword)) return []
   if (modifiers.includes(ts.SyntaxKind.DefaultKeyword)) return ['default']
   if (ts.isVariableStatement(statement)) {
@@ -98,7 +113,7 @@ function exportedNames (statement: ts.Statement): string[] {
 function mutableBindings (statement: ts.Statement, lineOf: (node: ts.Node) => number): MutableBinding[] {
   if (!ts.isVariableStatement(statement)) return []
   const constant = (statement.declarationList.flags & ts.NodeFlags.Const) !== 0
-  return statement.declarationList.declarations.flatMap((declaration) => {
+  return statement.declarationList.declarations.flatMap(declaration => {
     const found = { name: declaration.name.getText(), line: lineOf(declaration) }
     if (!constant) return [{ ...found, reason: 'is declared with let or var' }]
     const value = declaration.initializer

@@ -7,8 +7,8 @@ import { type SourceFile } from './source-file.ts'
 
 /** The folders of src in the order in which they may build on one another: a folder imports only folders before it. */
 export const FOLDER_ORDER = [
-  'core', 'config', 'telemetry', 'http1', 'kube', 'store', 'discovery', 'routing', 'balancing', 'health', 'rollout',
-  'upstream', 'proxy', 'snapshot', 'admin', 'console', 'cli', 'runtime'
+  'core', 'contract', 'net', 'http', 'http1', 'config', 'telemetry', 'health', 'routing', 'balancing', 'kube', 'store', 'discovery', 'rollout',
+  'upstream', 'exchange', 'downstream', 'worker', 'certificates', 'routes', 'control', 'admin', 'console', 'cli', 'runtime'
 ] as const
 
 /** The one file outside of the folders. It may import any of them. */
@@ -22,12 +22,12 @@ const EMPTY_NAMES = new Set(['utils', 'util', 'helpers', 'helper', 'common', 'mi
 /** Files that are named for what they are as a whole rather than for one export, with the reason. */
 export const NAMED_FOR_THE_WHOLE: ReadonlyMap<string, string> = new Map([
   ['src/config/address-rules.ts', 'the rules about where listeners and the admin API listen'],
-  ['src/snapshot/messages.ts', 'all messages between the control plane and a worker'],
+  ['src/contract/messages.ts', 'all messages between the control plane and a worker'],
   ['src/telemetry/counter-layout.ts', 'the index tables of the shared counters']
 ])
 
 /** Entry scripts: they are started, not imported, so they need not export anything. */
-export const ENTRY_SCRIPTS: ReadonlySet<string> = new Set([ENTRY, 'src/runtime/worker.ts'])
+export const ENTRY_SCRIPTS: ReadonlySet<string> = new Set([ENTRY, 'src/worker/worker.ts'])
 
 /** Every module that src may import by name. */
 export interface AllowedPackages {
@@ -40,7 +40,7 @@ function folderOf (filePath: string): string | undefined {
 }
 
 function rankOf (folder: string | undefined): number {
-  return FOLDER_ORDER.findIndex((name) => name === folder)
+  return FOLDER_ORDER.findIndex(name => name === folder)
 }
 
 /** Resolves a relative specifier against the file that mentions it. */
@@ -50,8 +50,8 @@ function resolve (file: SourceFile, specifier: string): string {
 
 /** Folders are known and import only folders before them; nothing imports main.ts; nothing leaves src. */
 export function checkFolderOrder (files: readonly SourceFile[]): string[] {
-  const known = new Set(files.map((file) => file.path))
-  return files.flatMap((file) => [
+  const known = new Set(files.map(file => file.path))
+  return files.flatMap(file => [
     ...(file.path !== ENTRY && rankOf(folderOf(file.path)) < 0 ? [`${file.path}: src has only main.ts and the folders ${FOLDER_ORDER.join(', ')}`] : []),
     ...file.references.filter(({ specifier }) => specifier.startsWith('.')).flatMap(({ specifier, line }) => {
       const fault = faultOfReference(file, resolve(file, specifier), known)
@@ -73,7 +73,7 @@ function faultOfReference (file: SourceFile, target: string, known: ReadonlySet<
 
 /** Packages come from `dependencies`, built-in modules carry `node:`, only src/kube knows the Kubernetes client. */
 export function checkPackages (files: readonly SourceFile[], allowed: AllowedPackages): string[] {
-  return files.flatMap((file) => file.references.filter(({ specifier }) => !specifier.startsWith('.')).flatMap(({ specifier, line }) => {
+  return files.flatMap(file => file.references.filter(({ specifier }) => !specifier.startsWith('.')).flatMap(({ specifier, line }) => {
     const fault = faultOfPackage(file.path, specifier, allowed)
     return fault === undefined ? [] : [`${file.path}:${line}: ${fault}`]
   }))
@@ -90,19 +90,19 @@ function faultOfPackage (filePath: string, specifier: string, allowed: AllowedPa
 
 /** Every package that users have to install is used. */
 export function checkUnused (files: readonly SourceFile[], { dependencies }: AllowedPackages): string[] {
-  const used = files.flatMap((file) => file.references.map(({ specifier }) => specifier))
-  return [...dependencies].filter((name) => !used.some((specifier) => specifier === name || specifier.startsWith(`${name}/`)))
-    .map((name) => `package.json: nothing in src imports ${name}`)
+  const used = files.flatMap(file => file.references.map(({ specifier }) => specifier))
+  return [...dependencies].filter(name => !used.some(specifier => specifier === name || specifier.startsWith(`${name}/`)))
+    .map(name => `package.json: nothing in src imports ${name}`)
 }
 
 /** No file reaches itself through its imports, those of types included. One sentence for every group of files in a circle. */
 export function checkCycles (files: readonly SourceFile[]): string[] {
-  const graph = new Map(files.map((file) => [
+  const graph = new Map(files.map(file => [
     file.path,
     file.references.filter(({ specifier }) => specifier.startsWith('.')).map(({ specifier }) => resolve(file, specifier))
   ]))
   const reported = new Set<string>()
-  return [...graph.keys()].flatMap((start) => {
+  return [...graph.keys()].flatMap(start => {
     if (reported.has(start)) return []
     const circle = shortestCircle(graph, start)
     if (circle === undefined) return []
@@ -137,19 +137,19 @@ function wayTo (cameFrom: ReadonlyMap<string, string>, start: string, end: strin
  * functions or tables shares at least one word with one of them.
  */
 export function checkNames (files: readonly SourceFile[]): string[] {
-  return files.flatMap((file) => {
+  return files.flatMap(file => {
     const stem = path.posix.basename(file.path, '.ts')
     const faults: string[] = []
     if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(stem)) faults.push('is not named in kebab-case')
-    const empty = file.path.split('/').slice(1).map((part) => part.replace(/\.ts$/, '')).find((part) => EMPTY_NAMES.has(part))
+    const empty = file.path.split('/').slice(1).map(part => part.replace(/\.ts$/, '')).find(part => EMPTY_NAMES.has(part))
     if (empty !== undefined) faults.push(`"${empty}" says nothing about what is inside`)
     if (!file.declares && file.exports.length > 0) faults.push('only passes on the exports of others (a barrel)')
     if (file.exports.includes('default') || file.exports.includes('*')) faults.push('has a default export or `export *`; export by name')
     const candidates = file.classes.length > 0 ? file.classes : file.exports
-    if (!isExempt(file.path) && !candidates.some((name) => namedFor(stem, name, file.classes.length > 0))) {
+    if (!isExempt(file.path) && !candidates.some(name => namedFor(stem, name, file.classes.length > 0))) {
       faults.push(`is not named for any of its exports (${candidates.join(', ') || 'none'})`)
     }
-    return faults.map((fault) => `${file.path}: ${fault}`)
+    return faults.map(fault => `${file.path}: ${fault}`)
   })
 }
 
@@ -160,18 +160,18 @@ function isExempt (filePath: string): boolean {
 /** Do all words (or any) of a file's name occur in the name of an export? The plural counts as the singular. */
 function namedFor (stem: string, exported: string, all: boolean): boolean {
   const letters = exported.replaceAll('_', '').toLowerCase()
-  const words = stem.split('-').map((word) => word.replace(/(?<=ss|x|ch)es$|(?<=[^s])s$/, ''))
-  return all ? words.every((word) => letters.includes(word)) : words.some((word) => letters.includes(word))
+  const words = stem.split('-').map(word => word.replace(/(?<=ss|x|ch)es$|(?<=[^s])s$/, ''))
+  return all ? words.every(word => letters.includes(word)) : words.some(word => letters.includes(word))
 }
 
 /** No file grows past the point where it should be two. */
 export function checkLength (files: readonly SourceFile[]): string[] {
-  return files.filter((file) => file.lines > MAX_LINES).map((file) => `${file.path}: has ${file.lines} lines, more than ${MAX_LINES}`)
+  return files.filter(file => file.lines > MAX_LINES).map(file => `${file.path}: has ${file.lines} lines of code, more than ${MAX_LINES}`)
 }
 
 /** Modules hold no state: two instances in one process, and tests in parallel, must not share anything. */
 export function checkModuleState (files: readonly SourceFile[]): string[] {
-  return files.flatMap((file) => file.mutable.map(({ name, line, reason }) => `${file.path}:${line}: ${name} ${reason}; keep state in an object that is passed on`))
+  return files.flatMap(file => file.mutable.map(({ name, line, reason }) => `${file.path}:${line}: ${name} ${reason}; keep state in an object that is passed on`))
 }
 
 /** Every rule above. */

@@ -18,7 +18,7 @@ const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', '.git', '.tap', '.weir'
 export function listProjectFiles (root: string): string[] {
   try {
     const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root, env: childEnvironment(), encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
-    if (listed !== '') return listed.split('\0').filter((name) => name !== '')
+    if (listed !== '') return listed.split('\0').filter(name => name !== '')
   } catch {
     // Unpacked from an archive, or git is not installed: walk the tree instead.
   }
@@ -26,7 +26,7 @@ export function listProjectFiles (root: string): string[] {
 }
 
 function walk (root: string, folder: string): string[] {
-  return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+  return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap(entry => {
     const name = path.posix.join(folder, entry.name)
     if (entry.isDirectory()) return SKIPPED_FOLDERS.has(entry.name) ? [] : walk(root, name)
     return entry.isFile() ? [name] : []
@@ -35,7 +35,7 @@ function walk (root: string, folder: string): string[] {
 
 /** Reads the text files among the given ones; a file that has gone meanwhile is left out. */
 export function readTextFiles (root: string, names: readonly string[]): TextFile[] {
-  return names.flatMap((name) => {
+  return names.flatMap(name => {
     try {
       const bytes = readFileSync(path.join(root, name))
       return bytes.includes(0) ? [] : [{ path: name, text: bytes.toString('utf8') }]
@@ -53,7 +53,7 @@ const FOREIGN = [
 
 /** No file names a registry host or an absolute path of somebody's machine. */
 export function checkForeignNames (files: readonly TextFile[]): string[] {
-  return files.flatMap((file) => file.text.split('\n').flatMap((line, index) => FOREIGN.flatMap(({ what, pattern }) => {
+  return files.flatMap(file => file.text.split('\n').flatMap((line, index) => FOREIGN.flatMap(({ what, pattern }) => {
     const found = pattern.exec(line)?.[0]
     return found === undefined ? [] : [`${file.path}:${index + 1}: names ${what} (${found})`]
   })))
@@ -66,5 +66,5 @@ export function checkLockfile (text: string): string[] {
 
 /** Every direct dependency has its reason written down, in backquotes, in one of the decision records. */
 export function checkReasons (dependencies: readonly string[], records: string): string[] {
-  return dependencies.filter((name) => !records.includes(`\`${name}\``)).map((name) => `package.json: ${name} has no reason in docs/adr/`)
+  return dependencies.filter(name => !records.includes(`\`${name}\``)).map(name => `package.json: ${name} has no reason in docs/adr/`)
 }

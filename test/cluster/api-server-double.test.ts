@@ -23,20 +23,20 @@ async function watched (server: KubeApiServer, query: string, meanwhile: () => v
   const response = await fetch(`${server.url}${PATH}?watch=1&${query}`)
   meanwhile()
   server.endWatches()
-  const lines = (await response.text()).split('\n').filter((line) => line !== '')
-  return lines.map((line) => {
+  const lines = (await response.text()).split('\n').filter(line => line !== '')
+  return lines.map(line => {
     const { type, object } = JSON.parse(line) as { type: string, object: { code?: number, metadata: { name?: string, resourceVersion?: string } } }
     return `${type} ${object.metadata.name ?? object.code ?? ''} ${object.metadata.resourceVersion ?? ''}`
   })
 }
 
-t.test('an empty list has items and a resourceVersion; an unknown namespace too', async (t) => {
+t.test('an empty list has items and a resourceVersion; an unknown namespace too', async t => {
   const server = await started(t)
   t.match(await get(server), { status: 200, body: { metadata: { resourceVersion: '100' }, items: [] } })
   t.match(await get(server, '', PATH.replace('default', 'nowhere')), { status: 200, body: { items: [] } })
 })
 
-t.test('a list is in the order of names, and pages keep the version of the first', async (t) => {
+t.test('a list is in the order of names, and pages keep the version of the first', async t => {
   const server = await started(t)
   for (const name of ['c', 'a', 'b']) server.createSlice({ name })
   const first = await get(server, 'limit=2')
@@ -53,7 +53,7 @@ t.test('a list is in the order of names, and pages keep the version of the first
   t.match(rest.body.items, [{ metadata: { name: 'd' } }])
 })
 
-t.test('versions of the past, the future and none at all', async (t) => {
+t.test('versions of the past, the future and none at all', async t => {
   const server = await started(t)
   server.createSlice({ name: 'a' })
   t.equal((await get(server, 'resourceVersion=0')).status, 200)
@@ -65,7 +65,7 @@ t.test('versions of the past, the future and none at all', async (t) => {
   t.equal((await fetch(`${server.url}${PATH}?watch=1&resourceVersion=x`)).status, 500)
 })
 
-t.test('null endpoints and ports, no event for nothing, a deletion with a version of its own', async (t) => {
+t.test('null endpoints and ports, no event for nothing, a deletion with a version of its own', async t => {
   const server = await started(t)
   t.strictSame(await watched(server, 'resourceVersion=100', () => {
     server.createSlice({ name: 'a', service: 'web' })
@@ -78,14 +78,14 @@ t.test('null endpoints and ports, no event for nothing, a deletion with a versio
   t.match((await get(server)).body.items[0], { endpoints: null })
 })
 
-t.test('without a version a watch begins with what there is, by name', async (t) => {
+t.test('without a version a watch begins with what there is, by name', async t => {
   const server = await started(t)
   for (const name of ['c', 'a', 'b']) server.createSlice({ name })
   t.strictSame(await watched(server, ''), ['ADDED a 102', 'ADDED b 103', 'ADDED c 101'])
   t.strictSame(await watched(server, 'resourceVersion=102'), ['ADDED b 103'])
 })
 
-t.test('a label selector makes entering ADDED and leaving DELETED', async (t) => {
+t.test('a label selector makes entering ADDED and leaving DELETED', async t => {
   const server = await started(t)
   server.createSlice({ name: 'a', service: 'web' })
   const events = await watched(server, 'resourceVersion=101&labelSelector=kubernetes.io%2Fservice-name%3Dweb', () => {
@@ -96,7 +96,7 @@ t.test('a label selector makes entering ADDED and leaving DELETED', async (t) =>
   t.strictSame(events, ['DELETED a 102', 'ADDED a 103'])
 })
 
-t.test('bookmarks come when asked for, and 410 inside a 200', async (t) => {
+t.test('bookmarks come when asked for, and 410 inside a 200', async t => {
   const server = await started(t)
   server.touch(5)
   t.strictSame(await watched(server, 'resourceVersion=100&allowWatchBookmarks=true', () => { server.sendBookmarks() }), ['BOOKMARK  105'])
@@ -105,7 +105,7 @@ t.test('bookmarks come when asked for, and 410 inside a 200', async (t) => {
   t.strictSame(await watched(server, 'resourceVersion=100'), ['ERROR 410 '])
 })
 
-t.test('a watch from the future is silent, and one while etcd hangs', async (t) => {
+t.test('a watch from the future is silent, and one while etcd hangs', async t => {
   const server = await started(t)
   t.strictSame(await watched(server, 'resourceVersion=999&allowWatchBookmarks=true', () => {
     server.createSlice({ name: 'a' })
@@ -120,20 +120,20 @@ t.test('a watch from the future is silent, and one while etcd hangs', async (t) 
   t.equal((await get(server, 'resourceVersion=0')).status, 200)
 })
 
-t.test('a watch ends after its timeoutSeconds', async (t) => {
+t.test('a watch ends after its timeoutSeconds', async t => {
   const server = await started(t)
   const response = await fetch(`${server.url}${PATH}?watch=1&resourceVersion=100&timeoutSeconds=1`)
   t.equal(await response.text(), '')
 })
 
-t.test('other resources and groups are 404', async (t) => {
+t.test('other resources and groups are 404', async t => {
   const server = await started(t)
   for (const path of ['/apis/discovery.k8s.io/v1/namespaces/default/pods', '/apis/example.com/v1/things']) {
     t.equal((await fetch(`${server.url}${path}`)).status, 404)
   }
 })
 
-t.test('a restart: reset, refused, one 403, then service on the same port', async (t) => {
+t.test('a restart: reset, refused, one 403, then service on the same port', async t => {
   const server = await started(t)
   const { url } = server
   await server.kill()

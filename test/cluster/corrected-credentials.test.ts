@@ -37,12 +37,12 @@ async function listed (client: KubeClient): Promise<number | string> {
 }
 
 async function tlsPair (): Promise<{ readonly cert: string, readonly key: string }> {
-  const [cert = '', key = ''] = await Promise.all(['tls-cert', 'tls-key'].map(async (name) =>
+  const [cert = '', key = ''] = await Promise.all(['tls-cert', 'tls-key'].map(async name =>
     await readFile(new URL(`../fixtures/kube-api/${name}.pem`, import.meta.url), 'utf8')))
   return { cert, key }
 }
 
-t.test('an address that was wrong and is corrected is read again after the failure', async (t) => {
+t.test('an address that was wrong and is corrected is read again after the failure', async t => {
   const server = await started(t)
   const { client, write } = followerOf(t)
   await write(server.kubeconfig().replace(server.url, `http://127.0.0.1:${await closedPort()}`))
@@ -51,7 +51,7 @@ t.test('an address that was wrong and is corrected is read again after the failu
   t.equal(await listed(client), 1)
 })
 
-t.test('an authority that was wrong and is corrected is read again after the failure, in the kubeconfig or a file of its own', async (t) => {
+t.test('an authority that was wrong and is corrected is read again after the failure, in the kubeconfig or a file of its own', async t => {
   const server = await started(t, { tls: await tlsPair() })
   const { path, client, write } = followerOf(t)
   const right = server.kubeconfig()
@@ -70,7 +70,7 @@ t.test('an authority that was wrong and is corrected is read again after the fai
   t.equal(await listed(client), 1)
 })
 
-t.test('a user that was refused and is corrected is read again, whatever the refusal was', async (t) => {
+t.test('a user that was refused and is corrected is read again, whatever the refusal was', async t => {
   const server = await started(t)
   server.token = 'right'
   for (const status of [401, 403, 404, 500] as const) {
@@ -83,7 +83,7 @@ t.test('a user that was refused and is corrected is read again, whatever the ref
   }
 })
 
-t.test('credentials are read again after a watch broke, and not while all is well', async (t) => {
+t.test('credentials are read again after a watch broke, and not while all is well', async t => {
   const server = await started(t)
   const path = join(t.testdir({ kubeconfig: server.kubeconfig() }), 'kubeconfig')
   let loads = 0
@@ -108,7 +108,7 @@ t.test('credentials are read again after a watch broke, and not while all is wel
   t.equal(loads, 2)
 })
 
-t.test('an answer that ends too soon says who may have ended it', async (t) => {
+t.test('an answer that ends too soon says who may have ended it', async t => {
   const server = await started(t)
   const { client, write } = followerOf(t)
   await write(server.kubeconfig())
@@ -116,7 +116,7 @@ t.test('an answer that ends too soon says who may have ended it', async (t) => {
   t.equal(await listed(client), 'the connection was closed in mid-answer, by the API server or something before it')
 })
 
-t.test('the token of a credential plugin is sent, and a new one is asked for after a 401', async (t) => {
+t.test('the token of a credential plugin is sent, and a new one is asked for after a 401', async t => {
   const server = await started(t)
   const { path, client, write } = followerOf(t)
   const tokenFile = `${path}.token`
@@ -132,14 +132,14 @@ t.test('the token of a credential plugin is sent, and a new one is asked for aft
   t.equal(await listed(client), 1)
 })
 
-t.test('an auth-provider that would hold up everything while its command runs is refused with the remedy', async (t) => {
+t.test('an auth-provider that would hold up everything while its command runs is refused with the remedy', async t => {
   const server = await started(t)
   const user = { 'auth-provider': { name: 'gcp', config: { 'cmd-path': 'sleep', 'cmd-args': '1000' } } }
   const client = await clientOf(t, server.kubeconfig().replace('"user":{}', `"user":${JSON.stringify(user)}`))
   t.match(await listed(client), /the auth-provider "gcp" of the kubeconfig runs a command .* use "exec" with a credential plugin/)
 })
 
-t.test('a credential plugin that hangs keeps Weir from neither starting nor ending, and ends with it', async (t) => {
+t.test('a credential plugin that hangs keeps Weir from neither starting nor ending, and ends with it', async t => {
   const server = await started(t)
   const directory = await temporaryDirectory(t)
   const pidFile = join(directory, 'pid')

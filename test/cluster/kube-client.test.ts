@@ -22,7 +22,7 @@ async function listed (client: KubeClient, namespace?: string): Promise<number |
   return await client.list(request).then(({ items }) => items.length, (error: unknown) => KubeError.from(error).message)
 }
 
-t.test('the Kubernetes library is loaded for the first request, not before', async (t) => {
+t.test('the Kubernetes library is loaded for the first request, not before', async t => {
   const resolved: string[] = []
   const hooks = registerHooks({
     resolve (specifier, context, next) {
@@ -39,7 +39,7 @@ t.test('the Kubernetes library is loaded for the first request, not before', asy
   t.ok(resolved.includes('@kubernetes/client-node'))
 })
 
-t.test('the namespace is that of the request, else of the context, else default', async (t) => {
+t.test('the namespace is that of the request, else of the context, else default', async t => {
   const server = await started(t)
   server.createSlice({ name: 'x', namespace: 'lab', service: 'web' })
   server.createSlice({ name: 'y', namespace: 'lab', service: 'web' })
@@ -48,8 +48,8 @@ t.test('the namespace is that of the request, else of the context, else default'
   t.equal(await listed(await clientOf(t, server.kubeconfig({ namespace: 'lab' })), 'elsewhere'), 0)
 })
 
-t.test('TLS with the certificate authority of the kubeconfig, and none without it', async (t) => {
-  const [cert, key] = await Promise.all(['tls-cert', 'tls-key'].map(async (name) =>
+t.test('TLS with the certificate authority of the kubeconfig, and none without it', async t => {
+  const [cert, key] = await Promise.all(['tls-cert', 'tls-key'].map(async name =>
     await readFile(new URL(`../fixtures/kube-api/${name}.pem`, import.meta.url), 'utf8')))
   const server = await started(t, { tls: { cert: cert ?? '', key: key ?? '' } })
   const follower = await follow(t, server)
@@ -61,14 +61,14 @@ t.test('TLS with the certificate authority of the kubeconfig, and none without i
   t.match(await listed(await clientOf(t, trusting)), /self-signed certificate/)
 })
 
-t.test('a token of the kubeconfig is sent; the wrong one is a 401', async (t) => {
+t.test('a token of the kubeconfig is sent; the wrong one is a 401', async t => {
   const server = await started(t)
   server.token = 'right'
   t.equal(await listed(await clientOf(t, server.kubeconfig({ token: 'right' }))), 1)
   t.equal(await listed(await clientOf(t, server.kubeconfig({ token: 'wrong' }))), 'the Kubernetes API answered 401: Unauthorized')
 })
 
-t.test('a token file that rotates is read again after a 401, a line feed at its end does no harm', async (t) => {
+t.test('a token file that rotates is read again after a 401, a line feed at its end does no harm', async t => {
   const server = await started(t)
   const tokenFile = join(t.testdir({ token: 'first\n' }), 'token')
   server.token = 'first'
@@ -85,7 +85,7 @@ t.test('a token file that rotates is read again after a 401, a line feed at its 
   t.strictSame(server.requests.map(({ authorization }) => authorization), ['Bearer first', 'Bearer first', 'Bearer second'])
 })
 
-t.test('a kubeconfig that is missing or broken is an error that names it, and is read again next time', async (t) => {
+t.test('a kubeconfig that is missing or broken is an error that names it, and is read again next time', async t => {
   const server = await started(t)
   const path = join(t.testdir({}), 'late')
   const { KubeClient } = await import('../../src/kube/kube-client.ts')
@@ -98,26 +98,26 @@ t.test('a kubeconfig that is missing or broken is an error that names it, and is
   t.equal(await listed(client), 1)
 })
 
-t.test('an unknown context is an error that names those there are', async (t) => {
+t.test('an unknown context is an error that names those there are', async t => {
   const server = await started(t)
   const path = join(t.testdir({ kubeconfig: server.kubeconfig() }), 'kubeconfig')
   await t.rejects(loadKubeCredentials({ kubeconfig: path, context: 'nope', plugins: new CredentialPlugins(TEST_CLOCK) }), /no usable context "nope" \(it has: double\); set kubernetes.context/)
 })
 
-t.test('a bearer token does not go over plain HTTP to another machine', async (t) => {
+t.test('a bearer token does not go over plain HTTP to another machine', async t => {
   const server = await started(t)
   const remote = server.kubeconfig({ token: 'x' }).replace(server.url, 'http://192.0.2.1:1')
   t.match(await listed(await clientOf(t, remote)), /HTTP protocol is not allowed/)
 })
 
-t.test('a server under a path is asked under that path', async (t) => {
+t.test('a server under a path is asked under that path', async t => {
   const server = await started(t)
   const prefixed = server.kubeconfig().replace(server.url, `${server.url}/k8s/clusters/c-1/`)
   t.match(await listed(await clientOf(t, prefixed)), /404: 404 page not found/)
   t.equal(server.requests[0]?.path, '/k8s/clusters/c-1/apis/discovery.k8s.io/v1/namespaces/default/endpointslices')
 })
 
-t.test('a hanging credential plugin ends with the timeout of the request', async (t) => {
+t.test('a hanging credential plugin ends with the timeout of the request', async t => {
   const server = await started(t)
   const exec = { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', 'setTimeout(() => {}, 500)'] } }
   const config = server.kubeconfig().replace('"user":{}', `"user":${JSON.stringify(exec)}`)

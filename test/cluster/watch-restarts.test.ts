@@ -11,7 +11,7 @@ async function started (t: Test, options: Parameters<typeof KubeApiServer.start>
   return server
 }
 
-t.test('each refusal of a list is retried until the server relents', async (t) => {
+t.test('each refusal of a list is retried until the server relents', async t => {
   const faults: readonly Fault[] = [401, 403, 404, 429, 500, 503, 504, 410, 'reset', 'truncated', 'garbage']
   const server = await started(t)
   server.failNext(faults, 'list')
@@ -22,7 +22,7 @@ t.test('each refusal of a list is retried until the server relents', async (t) =
   t.equal(follower.registry.statusOf('route', 'web')?.lastError, undefined, 'a good list ends the trouble')
 })
 
-t.test('each refusal of a watch is retried with a fresh list', async (t) => {
+t.test('each refusal of a watch is retried with a fresh list', async t => {
   const faults: readonly Fault[] = [401, 403, 404, 429, 500, 503, 504, 410, 'reset', 'garbage']
   const server = await started(t)
   server.failNext(faults, 'watch')
@@ -34,7 +34,7 @@ t.test('each refusal of a watch is retried with a fresh list', async (t) => {
   await follower.until(() => follower.ready()[0] === '192.0.2.12:8080')
 })
 
-t.test('a server that does not answer is left after the timeout', async (t) => {
+t.test('a server that does not answer is left after the timeout', async t => {
   const server = await started(t)
   server.failNext(['unanswered'], 'list')
   server.failNext(['unanswered'], 'watch')
@@ -43,7 +43,7 @@ t.test('a server that does not answer is left after the timeout', async (t) => {
   t.strictSame(follower.failures.map(({ kind }) => kind), ['timeout', 'timeout'])
 })
 
-t.test('a killed and restarted server (reset, refused, one 403) is followed again, with the last endpoints meanwhile', async (t) => {
+t.test('a killed and restarted server (reset, refused, one 403) is followed again, with the last endpoints meanwhile', async t => {
   const server = await started(t)
   const follower = await follow(t, server)
   await server.until(() => server.watchCount === 1)
@@ -61,7 +61,7 @@ t.test('a killed and restarted server (reset, refused, one 403) is followed agai
   await follower.until(() => follower.ready()[0] === '192.0.2.13:8080')
 })
 
-t.test('a slice that was deleted while the server was away is gone after the fresh list', async (t) => {
+t.test('a slice that was deleted while the server was away is gone after the fresh list', async t => {
   const server = await started(t)
   server.createSlice({ name: 'web-b', service: 'web', endpoints: ['192.0.2.14'] })
   const follower = await follow(t, server)
@@ -72,7 +72,7 @@ t.test('a slice that was deleted while the server was away is gone after the fre
   await follower.until(() => follower.ready().join() === '192.0.2.11:8080')
 })
 
-t.test('a watch that ended cleanly is resumed from the last resourceVersion, without a list', async (t) => {
+t.test('a watch that ended cleanly is resumed from the last resourceVersion, without a list', async t => {
   const server = await started(t)
   const follower = await follow(t, server)
   for (let round = 1; round <= 3; round++) {
@@ -88,7 +88,7 @@ t.test('a watch that ended cleanly is resumed from the last resourceVersion, wit
   t.strictSame(follower.failures, [])
 })
 
-t.test('nothing is missed between the end of a watch and the next', async (t) => {
+t.test('nothing is missed between the end of a watch and the next', async t => {
   const server = await started(t)
   const follower = await follow(t, server)
   await server.until(() => server.watchCount === 1)
@@ -99,7 +99,7 @@ t.test('nothing is missed between the end of a watch and the next', async (t) =>
   await follower.until(() => follower.ready().join() === '192.0.2.31:8080,192.0.2.32:8080')
 })
 
-t.test('the resourceVersion of a bookmark is resumed from', async (t) => {
+t.test('the resourceVersion of a bookmark is resumed from', async t => {
   const server = await started(t)
   await follow(t, server)
   await server.until(() => server.watchCount === 1)
@@ -113,7 +113,7 @@ t.test('the resourceVersion of a bookmark is resumed from', async (t) => {
   t.equal(server.requests.at(-1)?.query.get('resourceVersion'), String(server.objects.revision))
 })
 
-t.test('410 inside a 200 is answered by a fresh list', async (t) => {
+t.test('410 inside a 200 is answered by a fresh list', async t => {
   const server = await started(t)
   const follower = await follow(t, server)
   await server.until(() => server.watchCount === 1)
@@ -126,7 +126,7 @@ t.test('410 inside a 200 is answered by a fresh list', async (t) => {
   t.match(follower.failures[0]?.message, /too old resource version/)
 })
 
-t.test('a continue token that expired between two pages: the next list takes all at once', async (t) => {
+t.test('a continue token that expired between two pages: the next list takes all at once', async t => {
   const server = await started(t)
   for (let index = 0; index < 5; index++) server.createSlice({ name: `web-${index}`, service: 'web', endpoints: [`192.0.2.${50 + index}`] })
   void server.until(() => server.requests.length === 1).then(() => {
@@ -140,7 +140,7 @@ t.test('a continue token that expired between two pages: the next list takes all
   t.strictSame(lists, [['3', false], ['3', true], [null, false]])
 })
 
-t.test('an etcd restored from a backup: 200 and silence from a lost future is healed by a fresh list', async (t) => {
+t.test('an etcd restored from a backup: 200 and silence from a lost future is healed by a fresh list', async t => {
   const server = await started(t, { bookmarkEveryMs: 20 })
   const backup = server.objects.revision
   const follower = await follow(t, server, { tuning: { silenceMs: 150 } })
@@ -153,7 +153,7 @@ t.test('an etcd restored from a backup: 200 and silence from a lost future is he
   t.strictSame(follower.failures.map(({ kind }) => kind), ['silent'])
 })
 
-t.test('while etcd hangs the endpoints stay, and changes arrive when it is back', async (t) => {
+t.test('while etcd hangs the endpoints stay, and changes arrive when it is back', async t => {
   const server = await started(t, { bookmarkEveryMs: 20 })
   const follower = await follow(t, server, { tuning: { silenceMs: 1_000 } })
   await server.until(() => server.watchCount === 1)
@@ -166,7 +166,7 @@ t.test('while etcd hangs the endpoints stay, and changes arrive when it is back'
   await follower.until(() => follower.ready()[0] === '192.0.2.71:8080')
 })
 
-t.test('a start while etcd hangs takes the endpoints from the cache of the API server', async (t) => {
+t.test('a start while etcd hangs takes the endpoints from the cache of the API server', async t => {
   const server = await started(t)
   server.hang()
   const follower = await follow(t, server)
@@ -174,17 +174,17 @@ t.test('a start while etcd hangs takes the endpoints from the cache of the API s
   t.strictSame(server.requests.map(({ query }) => query.get('resourceVersion')).slice(0, 2), [null, '0'])
 })
 
-t.test('an idle watch with bookmarks is left alone', async (t) => {
+t.test('an idle watch with bookmarks is left alone', async t => {
   const server = await started(t, { bookmarkEveryMs: 10 })
   const follower = await follow(t, server, { tuning: { silenceMs: 100 } })
   await server.until(() => server.watchCount === 1)
   // Twice the silence that it does not bear. A hundred bookmarks come in each.
-  await new Promise((resolve) => setTimeout(resolve, 2_000))
+  await new Promise(resolve => setTimeout(resolve, 2_000))
   t.equal(server.requests.length, 2, 'one list, one watch')
   t.strictSame(follower.failures, [])
 })
 
-t.test('events come through any cutting of the stream', async (t) => {
+t.test('events come through any cutting of the stream', async t => {
   for (const splitBytes of [1, 7, 100, 2048]) {
     const server = await started(t)
     server.splitBytes = splitBytes
@@ -203,7 +203,7 @@ t.test('events come through any cutting of the stream', async (t) => {
   }
 })
 
-t.test('a line that is not JSON, an event without a type and a line without end are survived', async (t) => {
+t.test('a line that is not JSON, an event without a type and a line without end are survived', async t => {
   const server = await started(t)
   const follower = await follow(t, server, { limits: { maxEventBytes: 10_000 } })
   for (const [index, bytes] of ['{"type":"MODIF\n', '{"object":{}}\n', 'x'.repeat(20_000)].entries()) {
@@ -219,7 +219,7 @@ t.test('a line that is not JSON, an event without a type and a line without end 
   await follower.until(() => follower.ready()[0] === '192.0.2.91:8080')
 })
 
-t.test('an answer above the bound of memory is refused', async (t) => {
+t.test('an answer above the bound of memory is refused', async t => {
   const server = await started(t)
   const follower = await follow(t, server, { limits: { maxListBytes: 100 } })
   await follower.until(() => follower.failures.length > 0)
@@ -227,7 +227,7 @@ t.test('an answer above the bound of memory is refused', async (t) => {
   t.equal(follower.registry.isSynced(), false)
 })
 
-t.test('permission withdrawn: the open watch goes on, the next request is refused and retried', async (t) => {
+t.test('permission withdrawn: the open watch goes on, the next request is refused and retried', async t => {
   const server = await started(t)
   const follower = await follow(t, server)
   await server.until(() => server.watchCount === 1)

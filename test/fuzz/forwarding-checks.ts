@@ -102,7 +102,8 @@ function checkRequestRewriting (bytes: Buffer, additions: Additions): void {
     prefix: latin1(`Via: 1.1 weir\r\nX-Forwarded-For: ${additions.forwardedFor}\r\nX-Request-Id: `),
     requestId: latin1(additions.requestId),
     forwardedHost: additions.forwardedHost === undefined ? undefined : latin1(additions.forwardedHost),
-    defaultHost: 'default:80'
+    defaultHost: 'default:80',
+    dropClaims: false
   }
   const bound = rewrittenHeadBound(head, raw)
   const at = 5

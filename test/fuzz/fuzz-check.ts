@@ -26,7 +26,7 @@ export function defineCheck<T> (name: string, runs: number, inputs: fc.Arbitrary
     runs,
     run ({ seed, runs: numRuns, timeMs, path }) {
       let tried = 0
-      const property = fc.property(inputs, (input) => {
+      const property = fc.property(inputs, input => {
         tried++
         check(input)
       })

@@ -4,7 +4,7 @@
 import { planeOptions } from '../helpers/data-plane.ts'
 import { freePorts } from '../helpers/free-port.ts'
 import { RawClient } from '../helpers/raw-client.ts'
-import { policySpec } from '../helpers/route-defaults.ts'
+import { testPolicy } from '../helpers/route-defaults.ts'
 import { ThreadPool } from '../helpers/thread-pool.ts'
 import type { ConversationHost } from './conversation-host.ts'
 
@@ -45,7 +45,7 @@ export class WorkerHost implements ConversationHost {
       match: {},
       affinity: { by: 'none', level: 'version' },
       balancing: 'least-request',
-      policy: policySpec({ upgrades: upgrades ? ['websocket'] : [] }),
+      policy: testPolicy({ upgrades: upgrades ? ['websocket'] : [] }),
       versions: [{ name: 'v1', slot: this.#running.book.slotFor('test', 'v1') }]
     }])
     this.#running.pool.sendEndpoints('test', 'v1', [{ address: '127.0.0.1', port: originPort, ready: true, serving: true, terminating: false }])

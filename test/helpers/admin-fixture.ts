@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
-import type { AdminDeps, ExplainQuery, VersionDrainStatus } from '../../src/admin/admin-deps.ts'
+import type { AdminDeps } from '../../src/admin/admin-deps.ts'
 import type { AdminLimits } from '../../src/admin/admin-server.ts'
 import { createAdminApp } from '../../src/admin/app.ts'
-import type { ExplainAnswer } from '../../src/admin/explain-answer.ts'
-import { ProblemError } from '../../src/admin/problem-error.ts'
+import type { ExplainAnswer, ExplainQuery } from '../../src/control/explain-answer.ts'
+import { Unanswered } from '../../src/control/unanswered.ts'
 import { TokenBook, type TokenConfig } from '../../src/admin/token-book.ts'
 import type { RouteConfig } from '../../src/config/schema.ts'
 import { TrafficControl } from '../../src/rollout/traffic-control.ts'
@@ -14,6 +14,7 @@ import { FakeClock } from './fake-clock.ts'
 import { FakePublisher } from './fake-publisher.ts'
 import { ListLog } from './list-log.ts'
 import { ROUTE_DEFAULTS } from './route-defaults.ts'
+import type { VersionDrainStatus } from '../../src/control/version-drain.ts'
 
 const HELLO: RouteConfig = {
   ...ROUTE_DEFAULTS,
@@ -56,7 +57,7 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
   const clock = new FakeClock()
   const log = new ListLog()
   const publisher = new FakePublisher()
-  const store = options.store ?? new MemoryStore(EMPTY_TRAFFIC, (error) => { throw error })
+  const store = options.store ?? new MemoryStore(EMPTY_TRAFFIC, error => { throw error })
   const traffic = await TrafficControl.open({ store, publisher, clock, log })
   await traffic.configure([{ name: 'hello', weights: { stable: 90, canary: 10 } }])
   const tokens = new TokenBook(options.tokens ?? [], clock, log)
@@ -70,19 +71,19 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
     log,
     tokens,
     traffic,
-    details: (route) => route === 'hello' ? helloDetails() : undefined,
+    details: route => route === 'hello' ? helloDetails() : undefined,
     drain: (route, version) => route === 'hello' && ['stable', 'canary'].includes(version) ? drainOf(version, left) : undefined,
     readiness: () => ({
-      ready: missing.length + waiting.length === 0, own: missing, waiting: waiting.length, ofVersions: () => waiting.map((version) => `version "${version}" waits`)
+      ready: missing.length + waiting.length === 0, own: missing, waiting: waiting.length, ofVersions: () => waiting.map(version => `version "${version}" waits`)
     }),
     metrics: options.metrics ?? (async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'weir_up 1\n' })),
-    explain: async (query) => {
+    explain: async query => {
       asked.push(query)
       return query.route === 'hello' ? explainHello(query) : undefined
     },
     explainRequest: async (route, requestId) => {
       if (route !== 'hello') return undefined
-      if (requestId === 'forgotten') throw new ProblemError('unknown_request', { detail: 'nobody remembers it' })
+      if (requestId === 'forgotten') throw new Unanswered('unknown_request', 'nobody remembers it')
       return { ...explainHello({ route, headers: new Map() }), why: [`because of ${requestId}`] }
     }
   }

@@ -4,17 +4,16 @@ import type { ListenerConfig, RouteConfig } from '../../src/config/schema.ts'
 import { systemClock, type Clock } from '../../src/core/clock.ts'
 import { PROXY_ERROR_INDEX, type ProxyErrorCode } from '../../src/core/proxy-error.ts'
 import { Random } from '../../src/core/random.ts'
-import { Admission } from '../../src/proxy/admission.ts'
-import { ConnectionLedger, createLedgerMemory } from '../../src/proxy/connection-ledger.ts'
-import { DataPlane, type DataPlaneSettings } from '../../src/proxy/data-plane.ts'
-import { Listener } from '../../src/proxy/listener.ts'
-import { listenerSettings, type ListenerSettings } from '../../src/proxy/listener-settings.ts'
-import { MemoryWatch } from '../../src/proxy/memory-watch.ts'
-import { PausedLook } from '../../src/proxy/paused-look.ts'
-import type { TlsMaterial } from '../../src/proxy/tls-material.ts'
-import { TlsTerminator } from '../../src/proxy/tls-terminator.ts'
-import type { DataPlaneOptions, RouteSpec, VersionSpec } from '../../src/snapshot/messages.ts'
-import { WorkerRoutes } from '../../src/snapshot/worker-routes.ts'
+import { Admission } from '../../src/downstream/admission.ts'
+import { ConnectionLedger, createLedgerMemory } from '../../src/downstream/connection-ledger.ts'
+import { DataPlane } from '../../src/worker/data-plane.ts'
+import { Listener } from '../../src/downstream/listener.ts'
+import { listenerSettings, type ListenerSettings } from '../../src/downstream/listener-settings.ts'
+import { MemoryWatch } from '../../src/worker/memory-watch.ts'
+import { PausedLook } from '../../src/downstream/paused-look.ts'
+import type { TlsMaterial } from '../../src/contract/listener-spec.ts'
+import { TlsTerminator } from '../../src/downstream/tls-terminator.ts'
+import { WorkerRoutes } from '../../src/worker/worker-routes.ts'
 import { AccessLog } from '../../src/telemetry/access-log.ts'
 import { SEGMENT_BYTES, SLOT, slotView, WORKER, WORKER_LENGTH } from '../../src/telemetry/counter-layout.ts'
 import { versionCounters, workerCounters, type VersionCounters, type WorkerCounters } from '../../src/telemetry/version-counters.ts'
@@ -24,8 +23,10 @@ import { FakeClock } from './fake-clock.ts'
 import { PATIENCE_MS } from './patience.ts'
 import { RawClient } from './raw-client.ts'
 import { RawOrigin, type OriginHandler } from './raw-origin.ts'
-import { policySpec } from './route-defaults.ts'
+import { testPolicy } from './route-defaults.ts'
 import { workerIo } from './test-io.ts'
+import type { RouteSpec, VersionSpec } from '../../src/contract/route-spec.ts'
+import type { DataPlaneOptions, DataPlaneSettings } from '../../src/contract/data-plane-options.ts'
 
 /** Deadlines are met to this precision. */
 const TICK_MS = 5
@@ -171,7 +172,7 @@ export class ProxyBench {
       options,
       segments: this.segments,
       routes: routes.map(({ name = 'test', match = {}, affinity = { by: 'none', level: 'version' }, balancing = 'least-request', whenEmpty = 'fallback', upgrades = ['websocket'], policy = {}, weights, tls }) => ({
-        name, match, affinity, balancing, policy: policySpec({ whenEmpty, upgrades, ...policy }), versions: Object.keys(weights).map(version => this.#versionSpec(name, version, tls?.[version]))
+        name, match, affinity, balancing, policy: testPolicy({ whenEmpty, upgrades, ...policy }, options), versions: Object.keys(weights).map(version => this.#versionSpec(name, version, tls?.[version]))
       }))
     })
   }

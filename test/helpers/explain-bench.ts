@@ -1,10 +1,9 @@
-import type { ExplainQuery } from '../../src/admin/admin-deps.ts'
-import type { ExplainAnswer } from '../../src/admin/explain-answer.ts'
+import type { ExplainAnswer, ExplainQuery } from '../../src/control/explain-answer.ts'
 import type { Config, RouteConfig } from '../../src/config/schema.ts'
 import type { Endpoint } from '../../src/core/endpoint.ts'
-import { explainChoice } from '../../src/proxy/explain-choice.ts'
-import { routeSpecs } from '../../src/runtime/data-plane-options.ts'
-import { RouteExplainer } from '../../src/runtime/route-explainer.ts'
+import { explainChoice } from '../../src/exchange/explain-choice.ts'
+import { routeSpecs } from '../../src/routes/data-plane-options.ts'
+import { RouteExplainer } from '../../src/control/route-explainer.ts'
 import { planeOptions, ProxyBench } from './data-plane.ts'
 import { FakeClock } from './fake-clock.ts'
 import { ROUTE_DEFAULTS } from './route-defaults.ts'
@@ -34,7 +33,7 @@ export class ExplainBench {
     // The explainer reads nothing else of the configuration.
     const config = { routes } as Config
     for (const { routes: known, segments } of this.workers) {
-      known.applyRoutes({ type: 'routes', options: planeOptions(limits), routes: routeSpecs(config, () => 0, () => ({ pem: '', digest: '' })), segments })
+      known.applyRoutes({ type: 'routes', options: planeOptions(limits), routes: routeSpecs(routes, planeOptions(limits), () => 0, () => ({ pem: '', digest: '' })), segments })
     }
     for (const { name, versions } of routes) {
       this.split(Object.fromEntries(versions.map(version => [version.name, version.weight])), name)

@@ -86,7 +86,7 @@ function parseValue (text: string): number {
 
 function belongs (sample: string, family: Family): boolean {
   if (family.type !== 'histogram') return sample === family.name
-  return ['_bucket', '_sum', '_count'].some((suffix) => sample === family.name + suffix)
+  return ['_bucket', '_sum', '_count'].some(suffix => sample === family.name + suffix)
 }
 
 /** Buckets rise, end with +Inf, and +Inf equals the count. */

@@ -1,6 +1,4 @@
-import type { EjectionPolicy } from '../../src/health/outlier-ejection.ts'
-import type { SuccessRatePolicy } from '../../src/health/success-rate.ts'
-import type { HealthPolicy } from '../../src/health/version-health.ts'
+import type { EjectionPolicy, HealthPolicy, SuccessRatePolicy } from '../../src/contract/route-policy.ts'
 
 export const SUCCESS_RATE: SuccessRatePolicy = { minEndpoints: 3, minRequests: 100, stdevFactor: 3, minDifference: 0.1 }
 

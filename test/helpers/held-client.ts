@@ -1,5 +1,5 @@
-import { DownstreamHttp1 } from '../../src/proxy/downstream-http1.ts'
-import { Forwarding } from '../../src/proxy/forwarding.ts'
+import { DownstreamHttp1 } from '../../src/downstream/downstream-http1.ts'
+import { Forwarding } from '../../src/downstream/forwarding.ts'
 import type { ProxyBench } from './data-plane.ts'
 import { HeldStream } from './held-stream.ts'
 

@@ -1,4 +1,4 @@
-import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../../src/core/byte-stream.ts'
+import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../../src/net/byte-stream.ts'
 
 /**
  * A stream whose kernel takes nothing until the test says so: what is written stays where it lies, as a pending write's

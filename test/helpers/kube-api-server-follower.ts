@@ -77,7 +77,7 @@ export async function follow (t: Test, server: KubeApiServer, options: FollowOpt
     allowAddresses: options.allowAddresses ?? [],
     onEndpoints: changed,
     onEndpointChange: changed,
-    onFailure: (failure) => {
+    onFailure: failure => {
       failures.push(failure.error)
       changed()
     }
@@ -87,10 +87,10 @@ export async function follow (t: Test, server: KubeApiServer, options: FollowOpt
   return {
     registry,
     failures,
-    ready: (version = 'web') => registry.endpointsOf('route', version).filter((endpoint) => endpoint.ready).map(textOf),
+    ready: (version = 'web') => registry.endpointsOf('route', version).filter(endpoint => endpoint.ready).map(textOf),
     async until (condition) {
       if (condition()) return
-      await new Promise<void>((resolve) => {
+      await new Promise<void>(resolve => {
         const check = (): void => {
           if (!condition()) return
           waiting.delete(check)

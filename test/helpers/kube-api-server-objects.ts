@@ -107,17 +107,17 @@ export class KubeObjects {
       else objects.set(event.key, event.object)
     }
     return [...objects].sort(([left], [right]) => left < right ? -1 : 1).map(([, object]) => object)
-      .filter((object) => (namespace === undefined || object.metadata.namespace === namespace) && selects(object))
+      .filter(object => (namespace === undefined || object.metadata.namespace === namespace) && selects(object))
   }
 
   eventsAfter (revision: number): readonly StoredEvent[] {
-    return this.#events.filter((event) => event.revision > revision)
+    return this.#events.filter(event => event.revision > revision)
   }
 
   /** An etcd restored from a backup: everything after `revision` never was, and new writes reuse its revisions. */
   restore (revision: number): void {
-    this.#events = this.#events.filter((event) => event.revision <= revision)
-    this.#objects = new Map(this.list(undefined, () => true).map((object) => [keyOf(object.metadata), object]))
+    this.#events = this.#events.filter(event => event.revision <= revision)
+    this.#objects = new Map(this.list(undefined, () => true).map(object => [keyOf(object.metadata), object]))
     this.revision = revision
   }
 
@@ -143,18 +143,18 @@ export class KubeObjects {
  * @throws Error for anything else
  */
 export function parseLabelSelector (text: string): Selector {
-  const terms = text.split(/,(?![^(]*\))/).map((term) => term.trim()).filter((term) => term !== '').map(parseTerm)
-  return (object) => terms.every((term) => term(object.metadata.labels))
+  const terms = text.split(/,(?![^(]*\))/).map(term => term.trim()).filter(term => term !== '').map(parseTerm)
+  return object => terms.every(term => term(object.metadata.labels))
 }
 
 function parseTerm (term: string): (labels: Readonly<Record<string, string>>) => boolean {
   const match = /^(?<not>!)?(?<key>[\w./-]+)\s*(?:(?<op>==|=|!=)\s*(?<value>[\w.-]*)|in\s*\((?<values>[^)]*)\))?$/.exec(term)
   const { not, key = '', op, value, values } = match?.groups ?? {}
   if (match === null) throw new Error(`unable to parse requirement: ${term}`)
-  if (values !== undefined) return (labels) => values.split(',').map((entry) => entry.trim()).includes(labels[key] ?? '\0')
-  if (op === '!=') return (labels) => labels[key] !== value
-  if (op !== undefined) return (labels) => labels[key] === value
-  return (labels) => (labels[key] !== undefined) === (not === undefined)
+  if (values !== undefined) return labels => values.split(',').map(entry => entry.trim()).includes(labels[key] ?? '\0')
+  if (op === '!=') return labels => labels[key] !== value
+  if (op !== undefined) return labels => labels[key] === value
+  return labels => (labels[key] !== undefined) === (not === undefined)
 }
 
 function keyOf ({ name, namespace = 'default' }: { readonly name: string, readonly namespace?: string }): string {
@@ -166,7 +166,7 @@ function labelsOf ({ service, labels = {} }: SliceSpec): Readonly<Record<string,
 }
 
 function contentOf ({ endpoints = [], ports = [{ name: 'http', protocol: 'TCP', port: 8080 }] }: SliceSpec): Pick<SliceObject, 'endpoints' | 'ports'> {
-  const full = endpoints.map((endpoint) => typeof endpoint === 'string'
+  const full = endpoints.map(endpoint => typeof endpoint === 'string'
     ? { addresses: [endpoint], conditions: { ready: true, serving: true, terminating: false } }
     : endpoint)
   return { endpoints: full.length === 0 ? null : full, ports: ports.length === 0 ? null : ports }

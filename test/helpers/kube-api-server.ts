@@ -140,7 +140,7 @@ export class KubeApiServer {
 
   /** Plans faults for the next requests, of one verb if given; each is used once. */
   failNext (faults: readonly Fault[], verb?: 'list' | 'watch'): void {
-    this.#faults.push(...faults.map((fault) => ({ fault, verb })))
+    this.#faults.push(...faults.map(fault => ({ fault, verb })))
   }
 
   /** etcd hangs: watches are open and silent, consistent lists end in 504, lists at resourceVersion=0 are served. */
@@ -209,7 +209,7 @@ export class KubeApiServer {
   /** Resolves when the condition holds; it is checked after every request and every open or closed watch. */
   async until (condition: () => boolean): Promise<void> {
     if (condition()) return
-    await new Promise<void>((resolve) => {
+    await new Promise<void>(resolve => {
       const check = (): void => {
         if (!condition()) return
         this.#waiting.delete(check)
@@ -232,7 +232,7 @@ export class KubeApiServer {
     const watching = url.searchParams.get('watch') === '1' || url.searchParams.get('watch') === 'true'
     const verb = watching ? 'watch' : 'list'
     this.requests.push({ verb, path: url.pathname, query: url.searchParams, authorization: request.headers.authorization })
-    const planned = this.#faults.findIndex((entry) => entry.verb === undefined || entry.verb === verb)
+    const planned = this.#faults.findIndex(entry => entry.verb === undefined || entry.verb === verb)
     const fault = planned === -1 ? undefined : this.#faults.splice(planned, 1)[0]?.fault
     if (fault !== undefined) fail(request, response, fault)
     else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) sendRefusal(response, 401)

@@ -1,4 +1,4 @@
-import type { EventLog, LogFields } from '../../src/store/event-log.ts'
+import type { EventLog, LogFields } from '../../src/core/logger.ts'
 
 export interface LoggedEvent {
   readonly level: 'info' | 'warn' | 'error'
@@ -23,6 +23,6 @@ export class ListLog implements EventLog {
   }
 
   at (level: LoggedEvent['level']): readonly LoggedEvent[] {
-    return this.events.filter((event) => event.level === level)
+    return this.events.filter(event => event.level === level)
   }
 }

@@ -54,7 +54,7 @@ export class AdminClient {
 
   /** Resolves when `condition` holds, which is looked at whenever something has come. */
   async until (condition: (client: this) => boolean): Promise<this> {
-    await new Promise<void>((resolve) => {
+    await new Promise<void>(resolve => {
       const look = (): void => {
         if (!condition(this)) return
         this.#waiting.delete(look)

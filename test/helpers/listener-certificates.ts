@@ -3,7 +3,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { TlsCertificate, TlsMaterial } from '../../src/proxy/tls-material.ts'
+import type { TlsCertificate, TlsMaterial } from '../../src/contract/listener-spec.ts'
 
 export type ListenerCertificateName = 'default' | 'renewed' | 'exact' | 'wildcard' | 'rsa' | 'nameless' | 'expired' | 'chained'
 export type ClientCertificateName = 'ops' | 'odd' | 'expired' | 'stranger'

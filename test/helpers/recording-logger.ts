@@ -1,4 +1,4 @@
-import type { LogFields, Logger, LogLevel } from '../../src/telemetry/logger.ts'
+import type { LogFields, Logger, LogLevel } from '../../src/core/logger.ts'
 
 export interface LoggedLine {
   readonly level: LogLevel

@@ -1,6 +1,6 @@
 import type { RouteConfig } from '../../src/config/schema.ts'
-import type { RoutePolicySpec } from '../../src/snapshot/messages.ts'
-import { routePolicy } from '../../src/runtime/route-policy.ts'
+import type { RoutePolicy } from '../../src/contract/route-policy.ts'
+import { routePolicy, type CommonLimits } from '../../src/routes/route-policy.ts'
 
 /** A route with the defaults of every policy. */
 export const ROUTE_DEFAULTS = {
@@ -28,7 +28,13 @@ export const ROUTE_DEFAULTS = {
   upgrades: ['websocket']
 } satisfies Omit<RouteConfig, 'name' | 'versions'>
 
+/** Long waits, and no limit to a body. */
+const COMMON: CommonLimits = {
+  timeoutsMs: { requestBody: 30_000, upstreamConnect: 30_000, upstreamResponse: 30_000, tunnelIdle: 30_000, streamIdle: 30_000 },
+  limits: { maxBodyBytes: 0 }
+}
+
 /** The policy of such a route, with what a test wants different. */
-export function policySpec (changes: Partial<RouteConfig> = {}): RoutePolicySpec {
-  return routePolicy({ ...ROUTE_DEFAULTS, name: 'test', versions: [], ...changes })
+export function testPolicy (changes: Partial<RouteConfig> = {}, common: CommonLimits = COMMON): RoutePolicy {
+  return routePolicy({ ...ROUTE_DEFAULTS, name: 'test', versions: [], ...changes }, common)
 }

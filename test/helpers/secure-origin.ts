@@ -1,8 +1,8 @@
 import type { TlsOptions } from 'node:tls'
 import type { Test } from 'tap'
-import type { UpstreamTls } from '../../src/upstream/transport.ts'
 import type { ProxyBench } from './data-plane.ts'
 import { RawOrigin, type OriginHandler } from './raw-origin.ts'
+import type { UpstreamTls } from '../../src/contract/route-spec.ts'
 
 /** Both sides of the connections to an origin. */
 export interface SecureOriginOptions {

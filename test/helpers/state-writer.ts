@@ -13,7 +13,7 @@ import { textCodec } from './text-codec.ts'
 function report (message: object): Promise<void> {
   return new Promise((resolve, reject) => {
     if (process.send === undefined) throw new Error('start this with fork()')
-    process.send(message, undefined, undefined, (error) => { error === null ? resolve() : reject(error) })
+    process.send(message, undefined, undefined, error => { error === null ? resolve() : reject(error) })
   })
 }
 

@@ -1,4 +1,4 @@
-import type { ByteStreamHandler } from '../../src/core/byte-stream.ts'
+import type { ByteStreamHandler } from '../../src/net/byte-stream.ts'
 
 /** A handler of a stream that writes down what happens. */
 export class StreamRecorder implements ByteStreamHandler {

@@ -1,4 +1,5 @@
-import { type IoMode, WorkerIo } from '../../src/core/worker-io.ts'
+import { WorkerIo } from '../../src/net/worker-io.ts'
+import type { IoMode } from '../../src/contract/worker-data.ts'
 
 /** Which way streams take in the tests of this process: the files `*-data-events.test.ts` set it before anything else. */
 const VARIABLE = 'TEST_IO'

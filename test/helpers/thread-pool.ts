@@ -1,10 +1,10 @@
 import { systemClock } from '../../src/core/clock.ts'
-import type { IoMode } from '../../src/core/worker-io.ts'
-import { WorkerPool, type WorkerPoolShape } from '../../src/runtime/worker-pool.ts'
-import { WorkerThread } from '../../src/runtime/worker-thread.ts'
-import type { DataPlaneOptions } from '../../src/snapshot/messages.ts'
+import { WorkerPool, type WorkerPoolShape } from '../../src/control/worker-pool.ts'
+import { WorkerThread } from '../../src/control/worker-thread.ts'
 import { CounterBook } from '../../src/telemetry/counter-book.ts'
 import { RecordingLogger } from './recording-logger.ts'
+import type { DataPlaneOptions } from '../../src/contract/data-plane-options.ts'
+import type { IoMode } from '../../src/contract/worker-data.ts'
 
 /** Workers in threads of their own, as Weir runs them, on the clock of the system, with what they count and log. */
 export class ThreadPool {

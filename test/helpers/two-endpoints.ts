@@ -1,8 +1,8 @@
 import type { RouteConfig } from '../../src/config/schema.ts'
-import { RETRY_REASONS, type RetryReason } from '../../src/telemetry/counter-layout.ts'
 import type { ProxyBench } from './data-plane.ts'
 import { ok, type OriginHandler, type RawOrigin } from './raw-origin.ts'
 import { ROUTE_DEFAULTS } from './route-defaults.ts'
+import { RETRY_REASONS, type RetryReason } from '../../src/contract/route-policy.ts'
 
 /** Nothing is ejected, so that a test sees attempts alone. */
 export const NO_EJECTION = { health: { ...ROUTE_DEFAULTS.health, passive: { ...ROUTE_DEFAULTS.health.passive, enabled: false } } }

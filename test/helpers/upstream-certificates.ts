@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { TlsOptions } from 'node:tls'
 import { fileURLToPath } from 'node:url'
-import type { Authorities, UpstreamTls } from '../../src/upstream/transport.ts'
+import type { Authorities, UpstreamTls } from '../../src/contract/route-spec.ts'
 
 export type CertificateName = 'ca' | 'other-ca' | 'intermediate' | 'named' | 'addressed' | 'expired' | 'other' | 'below'
 

@@ -31,29 +31,29 @@ function objectOf (name: string, { service, endpoints, ports }: SliceContent, re
   return { metadata: { name, namespace: 'ns', resourceVersion, labels: { 'kubernetes.io/service-name': service } }, addressType: 'IPv4', endpoints, ports }
 }
 
-t.test('the endpoints do not depend on the order of the slices, nor of the endpoints in them', async (t) => {
+t.test('the endpoints do not depend on the order of the slices, nor of the endpoints in them', async t => {
   fc.assert(fc.property(
-    fc.array(slice, { maxLength: 5 }).chain((slices) => fc.tuple(fc.constant(slices), fc.shuffledSubarray(slices, { minLength: slices.length }))),
+    fc.array(slice, { maxLength: 5 }).chain(slices => fc.tuple(fc.constant(slices), fc.shuffledSubarray(slices, { minLength: slices.length }))),
     ([slices, shuffled]) => {
       const expected = read(slices)
       t.strictSame(read(shuffled), expected)
-      t.strictSame(read(shuffled.map((each) => ({ ...each, endpoints: each.endpoints?.toReversed() ?? null }))), expected)
+      t.strictSame(read(shuffled.map(each => ({ ...each, endpoints: each.endpoints?.toReversed() ?? null }))), expected)
     }
   ))
 })
 
-t.test('each endpoint is there once, sorted, and with conditions that some slice gave it', async (t) => {
-  fc.assert(fc.property(fc.array(slice, { maxLength: 5 }), (slices) => {
+t.test('each endpoint is there once, sorted, and with conditions that some slice gave it', async t => {
+  fc.assert(fc.property(fc.array(slice, { maxLength: 5 }), slices => {
     const { endpoints } = read(slices)
     const keys = endpoints.map(endpointKey)
     t.strictSame(keys, [...new Set(keys)].sort())
-    const given = slices.flatMap((each) => read([each]).endpoints.map((found) => JSON.stringify(found)))
-    t.ok(endpoints.every((found) => given.includes(JSON.stringify(found))))
+    const given = slices.flatMap(each => read([each]).endpoints.map(found => JSON.stringify(found)))
+    t.ok(endpoints.every(found => given.includes(JSON.stringify(found))))
   }))
 })
 
-t.test('what is usable is ready, or draining when nothing is ready', async (t) => {
-  fc.assert(fc.property(fc.array(slice, { maxLength: 5 }), (slices) => {
+t.test('what is usable is ready, or draining when nothing is ready', async t => {
+  fc.assert(fc.property(fc.array(slice, { maxLength: 5 }), slices => {
     const { endpoints } = read(slices)
     const usable = usableEndpoints(endpoints)
     const someReady = endpoints.some(({ ready }) => ready)
@@ -62,7 +62,7 @@ t.test('what is usable is ready, or draining when nothing is ready', async (t) =
   }))
 })
 
-t.test('rubbish never throws', async (t) => {
+t.test('rubbish never throws', async t => {
   fc.assert(fc.property(fc.anything({ withNullPrototype: true }), fc.json(), (anything, json) => {
     const parsed: unknown = JSON.parse(json)
     for (const object of [anything, parsed, { endpoints: [parsed], ports: [parsed] }, { metadata: parsed, endpoints: parsed, ports: parsed }]) {
@@ -72,7 +72,7 @@ t.test('rubbish never throws', async (t) => {
   t.pass()
 })
 
-t.test('events in any order end where a list of what remains ends', async (t) => {
+t.test('events in any order end where a list of what remains ends', async t => {
   const step = fc.record({ name: fc.constantFrom(...NAMES), content: fc.option(slice, { nil: null }) })
   const history = fc.record({ before: fc.dictionary(fc.constantFrom(...NAMES), slice), steps: fc.array(step, { maxLength: 12 }), batch: fc.integer({ min: 1, max: 4 }) })
   await fc.assert(fc.asyncProperty(history, async ({ before, steps, batch }) => {
@@ -93,7 +93,7 @@ t.test('events in any order end where a list of what remains ends', async (t) =>
 })
 
 function read (slices: readonly SliceContent[]) {
-  return endpointsOfSlices(slices.map((each) => readEndpointSlice(objectOf('x', each))), { port: 'http', allowed: ALLOWED, ipFamily: 'auto' })
+  return endpointsOfSlices(slices.map(each => readEndpointSlice(objectOf('x', each))), { port: 'http', allowed: ALLOWED, ipFamily: 'auto' })
 }
 
 /** What a source tells last, after a list and events; the clock moves on after every `batch` events. */
@@ -108,14 +108,14 @@ async function replay (items: readonly unknown[], events: readonly KubeWatchEven
       }
       clock.advance(100)
       done.resolve(undefined)
-      await new Promise((resolve) => { signal.addEventListener('abort', resolve, { once: true }) })
+      await new Promise(resolve => { signal.addEventListener('abort', resolve, { once: true }) })
     }
   }
   const done = Promise.withResolvers<undefined>()
   const namespace = new NamespaceSlices('ns', { api, clock, random: () => 0, onFailure: (_namespace, error) => { done.reject(error) } })
   const source = new SlicesSource({ namespace, service: 'web', port: 'http', allowed: ALLOWED, ipFamily: 'auto' })
   const last = new KnownEndpoints()
-  source.start((endpoints) => { last.replace(endpoints) }, (change) => { last.apply(change) })
+  source.start(endpoints => { last.replace(endpoints) }, change => { last.apply(change) })
   await done.promise
   await namespace.stop()
   return last.list()

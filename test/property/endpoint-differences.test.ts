@@ -13,28 +13,28 @@ const flags = { ready: fc.boolean(), serving: fc.boolean(), terminating: fc.bool
 const endpoint: fc.Arbitrary<Endpoint> = fc.record({ address: fc.constantFrom('10.0.0.1', '10.0.0.2', 'fd00::1'), port: fc.constantFrom(80, 81), ...flags })
 const distinct = fc.uniqueArray(endpoint, { selector: endpointKey, maxLength: 6 })
 const change: fc.Arbitrary<EndpointChange> = fc.tuple(distinct, fc.uniqueArray(endpoint.map(endpointKey), { maxLength: 6 }))
-  .map(([set, gone]) => ({ set, gone: gone.filter((key) => !set.some((each) => endpointKey(each) === key)) }))
+  .map(([set, gone]) => ({ set, gone: gone.filter(key => !set.some(each => endpointKey(each) === key)) }))
 const update = fc.oneof({ weight: 4, arbitrary: change }, { weight: 1, arbitrary: distinct })
 
-const sorted = (endpoints: Iterable<Endpoint>): readonly string[] => [...endpoints].map((each) => JSON.stringify(each)).sort()
+const sorted = (endpoints: Iterable<Endpoint>): readonly string[] => [...endpoints].map(each => JSON.stringify(each)).sort()
 
 t.test('usable endpoints kept by difference are those of the whole list', async () => {
-  fc.assert(fc.property(fc.array(update, { maxLength: 20 }), (updates) => {
+  fc.assert(fc.property(fc.array(update, { maxLength: 20 }), updates => {
     const whole = new EndpointSet()
     const usable = new UsableEndpoints()
     const kept = new Set<string>()
-    return updates.every((next) => {
+    return updates.every(next => {
       const { joined, left } = 'set' in next ? usable.apply(next) : usable.replace(next)
       if ('set' in next) whole.apply(next)
       else whole.replace(next)
       const news = joined.map(endpointKey)
       // What joins was not there, and what leaves was.
-      if (news.some((key) => kept.has(key)) || left.some((key) => !kept.has(key))) return false
+      if (news.some(key => kept.has(key)) || left.some(key => !kept.has(key))) return false
       for (const key of left) kept.delete(key)
       for (const key of news) kept.add(key)
       const expected = usableEndpoints([...whole.values()])
       const resort = ![...whole.values()].some(({ ready }) => ready)
-      return usable.lastResort === resort && kept.size === expected.length && expected.every((each) => kept.has(endpointKey(each)))
+      return usable.lastResort === resort && kept.size === expected.length && expected.every(each => kept.has(endpointKey(each)))
     })
   }))
 })
@@ -50,12 +50,12 @@ const changes = fc.uniqueArray(fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.optio
 for (const ipFamily of ['auto', 'IPv4', 'IPv6'] as const) {
   t.test(`slices that change one by one come to what a list of them comes to: ${ipFamily}`, async () => {
     const selection = { port: 'http', allowed: new CidrSet([]), ipFamily }
-    fc.assert(fc.property(fc.array(changes, { maxLength: 12 }), (rounds) => {
+    fc.assert(fc.property(fc.array(changes, { maxLength: 12 }), rounds => {
       const slices = new Map<string, EndpointSlice>()
       const service = new ServiceEndpoints(selection)
       const known = new KnownEndpoints()
       known.replace(service.replace([]))
-      return rounds.every((round) => {
+      return rounds.every(round => {
         for (const [key, content] of round) {
           if (content === undefined) slices.delete(key)
           else slices.set(key, content)

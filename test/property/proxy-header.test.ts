@@ -1,7 +1,7 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { parseIp } from '../../src/core/ip.ts'
-import { MAX_HEADER_BYTES, readProxyHeader, type ProxyHeader } from '../../src/proxy/proxy-header.ts'
+import { MAX_HEADER_BYTES, readProxyHeader, type ProxyHeader } from '../../src/downstream/proxy-header.ts'
 import { binaryHeader, ipv4Addresses, ipv6Addresses, SIGNATURE, tlv, withChecksum } from '../helpers/proxy-header-bytes.ts'
 
 const port = fc.integer({ min: 0, max: 65_535 })

@@ -65,7 +65,7 @@ class Trial {
     const slots = [...this.#live].map(([version]) => this.#book.slotFor('r', version))
     return new Set(slots).size === slots.length && [...this.#live].every(([version, ledger]) => {
       const counters = this.#book.read('r', version)
-      const inFlight = this.#open.filter((request) => request.ledger === ledger).length
+      const inFlight = this.#open.filter(request => request.ledger === ledger).length
       return counters?.requestsByClass[1] === ledger.finished && counters.inFlight === inFlight
     })
   }
@@ -80,9 +80,9 @@ class Trial {
 
   /** The oldest request of the worker ends, which its version may not have lived to see. */
   #end (worker: number): void {
-    const request = this.#open.find((open) => open.worker === worker)
+    const request = this.#open.find(open => open.worker === worker)
     if (request === undefined) return
-    this.#open = this.#open.filter((open) => open !== request)
+    this.#open = this.#open.filter(open => open !== request)
     add(request.view, SLOT.inFlight, -1)
     add(request.view, FINISHED, 1)
     request.ledger.finished++
@@ -91,11 +91,11 @@ class Trial {
   #die (worker: number): void {
     this.#book.removeWorker(worker)
     this.#book.addWorker(worker)
-    this.#open = this.#open.filter((open) => open.worker !== worker)
+    this.#open = this.#open.filter(open => open.worker !== worker)
   }
 
   #retain (versions: readonly string[]): void {
-    this.#book.retain(versions.map((version) => ({ route: 'r', version })))
+    this.#book.retain(versions.map(version => ({ route: 'r', version })))
     for (const [version, ledger] of [...this.#live]) {
       if (versions.includes(version)) continue
       this.#live.delete(version)
@@ -117,10 +117,10 @@ function add (view: Float64Array, index: number, amount: number): void {
   view[index] = (view[index] ?? 0) + amount
 }
 
-t.test('whatever comes and goes, each version counts its own requests and loses none', (t) => {
-  fc.assert(fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
+t.test('whatever comes and goes, each version counts its own requests and loses none', t => {
+  fc.assert(fc.property(fc.array(step, { maxLength: 80, size: 'max' }), steps => {
     const trial = new Trial()
-    return steps.every((step) => {
+    return steps.every(step => {
       trial.run(step)
       return trial.holds()
     })

@@ -78,7 +78,7 @@ async function close (server: http.Server): Promise<void> {
   const limit = setTimeout(() => { server.closeAllConnections() }, CLOSE_LIMIT_MS)
   try {
     // Closes idle connections too.
-    await new Promise<void>((resolve) => { server.close(() => { resolve() }) })
+    await new Promise<void>(resolve => { server.close(() => { resolve() }) })
   } finally {
     clearTimeout(limit)
   }

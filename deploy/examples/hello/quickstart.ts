@@ -28,7 +28,7 @@ const REPEAT_MS = 1_000
 
 /** Which of the ports another program holds. */
 export async function findBusyPorts (ports: readonly number[]): Promise<number[]> {
-  const busy = await Promise.all(ports.map(async (port) => {
+  const busy = await Promise.all(ports.map(async port => {
     const probe = net.createServer()
     try {
       probe.listen(port, LOOPBACK)
@@ -144,12 +144,12 @@ async function main (): Promise<number> {
     for (const origin of ORIGINS) origins.push(await startHelloServer({ ...HELLO_DEFAULTS, ...origin }))
     return await runWeir(process.argv.slice(2))
   } finally {
-    await Promise.all(origins.map(async (origin) => { await origin.close() }))
+    await Promise.all(origins.map(async origin => { await origin.close() }))
   }
 }
 
 if (import.meta.main) {
-  main().then((code) => { process.exitCode = code }, (error: unknown) => {
+  main().then(code => { process.exitCode = code }, (error: unknown) => {
     process.stderr.write(`quickstart: ${error instanceof Error ? error.message : String(error)}\n`)
     process.exitCode = 1
   })

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { Type } from '../json-schema.ts'
+import { Type } from '../../core/json-schema.ts'
 import { describeOperation } from '../operation.ts'
 
 /** What the API has, for somebody who found only its address. */

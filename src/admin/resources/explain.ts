@@ -1,15 +1,16 @@
 import type { FastifyInstance } from 'fastify'
-import { type Static, Type } from '../json-schema.ts'
+import { type Static, Type } from '../../core/json-schema.ts'
 import { METHOD_PATTERN } from '../../config/patterns.ts'
 import { parseIp } from '../../core/ip.ts'
 import { lineSeparator } from '../../http1/line-separator.ts'
-import type { AdminDeps, ExplainQuery } from '../admin-deps.ts'
-import { type ExplainAnswer, ExplainAnswerSchema } from '../explain-answer.ts'
+import type { AdminDeps } from '../admin-deps.ts'
+import { type ExplainAnswer, ExplainAnswerSchema } from '../../control/explain-answer.ts'
 import { describeOperation } from '../operation.ts'
 import { faultDetails } from '../problem.ts'
 import { ProblemError } from '../problem-error.ts'
 import type { RouteParams } from '../route-params.ts'
 import { RouteParamsSchema, unknownRoute } from '../route-params.ts'
+import type { ExplainQuery } from '../../control/explain-answer.ts'
 
 /** `name:value`; the value as RFC 9110 section 5.5 allows it, any character past ASCII among it. */
 const HEADER_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}:[^\\u0000-\\u0008\\u000a-\\u001f\\u007f]{0,4096}$"
@@ -65,7 +66,7 @@ export function explainResource (app: FastifyInstance, deps: AdminDeps): void {
       answers: { 200: { description: 'The decision.', schema: ExplainAnswerSchema, example: EXAMPLE } },
       problems: ['invalid_request', 'unknown_route', 'unknown_request', 'workers_silent']
     })
-  }, async (request) => {
+  }, async request => {
     refuseBrokenText(request.url)
     const { params: { route }, query } = request
     const answer = query.requestId === undefined ? await deps.explain(toExplainQuery(route, query)) : await deps.explainRequest(route, onlyRequestId(query))

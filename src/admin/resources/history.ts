@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { type Static, Type } from '../json-schema.ts'
+import { type Static, Type } from '../../core/json-schema.ts'
 import { MAX_HISTORY } from '../../rollout/traffic-state.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { describeOperation } from '../operation.ts'
@@ -40,7 +40,7 @@ export function historyResource (app: FastifyInstance, deps: AdminDeps): void {
       answers: { 200: { description: 'The latest revisions.', schema: AnswerSchema, example: EXAMPLE } },
       problems: ['invalid_request', 'unknown_route']
     })
-  }, async (request) => {
+  }, async request => {
     const { route } = request.params
     const traffic = deps.traffic.route(route)
     if (traffic === undefined) throw unknownRoute()

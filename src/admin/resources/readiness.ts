@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { Type } from '../json-schema.ts'
+import { Type } from '../../core/json-schema.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { mayRead } from '../guard-access.ts'
 import { describeOperation } from '../operation.ts'

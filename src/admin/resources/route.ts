@@ -1,13 +1,14 @@
 import type { FastifyInstance } from 'fastify'
-import { type Static, Type } from '../json-schema.ts'
+import { type Static, Type } from '../../core/json-schema.ts'
 import type { RouteTraffic, Weights } from '../../rollout/traffic-state.ts'
 import { weightOf } from '../../rollout/traffic-state.ts'
-import type { AdminDeps, EndpointHealthSummary, RouteDetails, VersionDetails } from '../admin-deps.ts'
+import type { AdminDeps } from '../admin-deps.ts'
 import { epochTag } from '../if-match.ts'
 import { describeOperation } from '../operation.ts'
 import type { RouteParams } from '../route-params.ts'
 import { RouteParamsSchema, unknownRoute } from '../route-params.ts'
 import { WeightsSchema } from '../weights-schema.ts'
+import type { EndpointHealthSummary, RouteDetails, VersionDetails } from '../../control/route-details.ts'
 
 const EndpointSchema = Type.object({
   address: Type.string(),
@@ -128,7 +129,7 @@ function describeRoute (name: string, traffic: RouteTraffic, { config, versions 
     whenEmpty: config.whenEmpty,
     policies: policiesOf(config),
     match: config.match ?? {},
-    versions: versions.map((version) => describeVersion(version, traffic.weights, total))
+    versions: versions.map(version => describeVersion(version, traffic.weights, total))
   }
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { type Static, Type } from '../json-schema.ts'
-import { AfterTurn } from '../../core/after-turn.ts'
+import { type Static, Type } from '../../core/json-schema.ts'
+import { AfterTurn } from '../../net/after-turn.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { describeOperation } from '../operation.ts'
 import { printableJson } from '../printable-json.ts'
@@ -51,7 +51,7 @@ async function listRoutes ({ traffic, details }: AdminDeps, afterTurn: AfterTurn
     }
     texts.push(printableJson(route))
     // Thousands of routes take a while, and everything else has its turn meanwhile.
-    if (texts.length % ROUTES_PER_TURN === 0) await new Promise<void>((resolve) => { afterTurn.add(resolve) })
+    if (texts.length % ROUTES_PER_TURN === 0) await new Promise<void>(resolve => { afterTurn.add(resolve) })
   }
   return `{"routes":[${texts.join(',')}]}`
 }

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { type Static, Type } from '../json-schema.ts'
+import { type Static, Type } from '../../core/json-schema.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import type { ChangeQuery } from '../change-operation.ts'
 import { answerChange, describeChange, ReasonSchema } from '../change-operation.ts'
@@ -22,7 +22,7 @@ export function undoResource (app: FastifyInstance, deps: AdminDeps): void {
       body: BodySchema,
       problems: ['unknown_revision', 'nothing_to_undo', 'versions_changed']
     }),
-    preValidation: async (request) => {
+    preValidation: async request => {
       // A request without a body has the type null here; it asks for the plain undo.
       request.body ??= {}
     }

@@ -1,13 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 import { DURATION_PATTERN } from '../../core/duration.ts'
-import type { AdminDeps, VersionDrainStatus } from '../admin-deps.ts'
+import type { AdminDeps } from '../admin-deps.ts'
 import { DrainWaiters } from '../drain-waiters.ts'
-import { type Static, Type } from '../json-schema.ts'
+import { type Static, Type } from '../../core/json-schema.ts'
 import { leavingClient } from '../leaving-client.ts'
 import { describeOperation } from '../operation.ts'
 import { ProblemError } from '../problem-error.ts'
 import { unknownRoute, type VersionParams, VersionParamsSchema } from '../route-params.ts'
 import { readWaitTimeout } from '../wait-timeout.ts'
+import type { VersionDrainStatus } from '../../control/version-drain.ts'
 
 /** The longest that a client may wait, in seconds; below the longest silence on a connection of the API. */
 const MAX_WAIT_S = 50

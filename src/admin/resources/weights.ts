@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { type Static, Type } from '../json-schema.ts'
+import { type Static, Type } from '../../core/json-schema.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import type { ChangeQuery } from '../change-operation.ts'
 import { answerChange, describeChange, ReasonSchema } from '../change-operation.ts'

@@ -17,7 +17,7 @@ function tokensIn (directory: string): readonly TokenConfig[] {
 
 const bearer = (token: string) => ({ host: 'weir.example:9901', authorization: `Bearer ${token}` })
 
-t.test('a viewer reads, an operator changes and is named in the history', async (t) => {
+t.test('a viewer reads, an operator changes and is named in the history', async t => {
   const { app, traffic } = await adminFixture({ tokens: tokensIn(t.testdir({ ops: `${OPERATOR}\n`, look: `${VIEWER}\r\n` })) })
   const ask = (method: 'GET' | 'PUT', token: string) => app.inject({ method, url: method === 'GET' ? '/v1/routes' : '/v1/routes/hello/weights', headers: bearer(token), ...(method === 'PUT' ? { payload: half } : {}) })
   t.equal((await ask('GET', VIEWER)).statusCode, 200)
@@ -31,14 +31,14 @@ t.test('a viewer reads, an operator changes and is named in the history', async 
   t.equal(traffic.route('hello')?.history.at(-1)?.actor, 'ops')
 })
 
-t.test('what is not there is a 404 for who may read, a viewer too', async (t) => {
+t.test('what is not there is a 404 for who may read, a viewer too', async t => {
   const { app } = await adminFixture({ tokens: tokensIn(t.testdir({ ops: OPERATOR, look: VIEWER })) })
   for (const token of [VIEWER, OPERATOR]) {
     for (const url of ['/nope', '/v1/nope', '/v1/routes/nope']) t.equal((await app.inject({ url, headers: bearer(token) })).statusCode, 404, url)
   }
 })
 
-t.test('everything but health and readiness needs a token', async (t) => {
+t.test('everything but health and readiness needs a token', async t => {
   const { app } = await adminFixture({ tokens: tokensIn(t.testdir({ ops: OPERATOR, look: VIEWER })) })
   for (const url of ['/', '/metrics', '/openapi.json', '/v1/routes', '/v1/routes/hello', '/v1/routes/hello/history', '/v1/routes/hello/explain?ip=::1', '/nope', '/v1/routes/nope']) {
     const answer = await app.inject(url)
@@ -52,7 +52,7 @@ t.test('everything but health and readiness needs a token', async (t) => {
   t.equal((await app.inject({ method: 'DELETE', url: '/v1/routes/hello' })).statusCode, 401, 'before the methods are told')
 })
 
-t.test('only the exact token counts', async (t) => {
+t.test('only the exact token counts', async t => {
   const { app } = await adminFixture({ tokens: tokensIn(t.testdir({ ops: OPERATOR, look: VIEWER })) })
   const wrong = [`Bearer ${OPERATOR}x`, `Bearer ${OPERATOR.slice(0, -1)}`, `Bearer ${OPERATOR.toUpperCase()}`, 'Bearer ', 'Bearer', OPERATOR, `Basic ${OPERATOR}`, `Bearer ${OPERATOR} ${VIEWER}`, `Bearer ${OPERATOR},`, 'Bearer undefined', `Bearer ${'x'.repeat(10_000)}`]
   for (const authorization of wrong) {
@@ -63,11 +63,11 @@ t.test('only the exact token counts', async (t) => {
   t.match((await app.inject({ url: '/v1/routes', headers: bearer('wrong-token') })).headers['www-authenticate'], /error="invalid_token"/)
 })
 
-t.test('a token file that can\'t be used disables its token only, loudly and once', async (t) => {
+t.test('a token file that can\'t be used disables its token only, loudly and once', async t => {
   const directory = t.testdir({ look: VIEWER, short: 'short', empty: '\n', spaces: 'a token with spaces in it', long: 'x'.repeat(5_000), binary: Buffer.from('0123456789abcdef\u0000\u00ff', 'latin1') })
   await mkdir(join(directory, 'directory'))
   const bad = ['ops', 'short', 'empty', 'spaces', 'long', 'binary', 'directory']
-  const tokens: TokenConfig[] = bad.map((name) => ({ name, role: 'operator', file: join(directory, name) }))
+  const tokens: TokenConfig[] = bad.map(name => ({ name, role: 'operator', file: join(directory, name) }))
   const { app, clock, log } = await adminFixture({ tokens: [...tokens, { name: 'look', role: 'viewer', file: join(directory, 'look') }] })
   t.same(log.at('error').map(({ fields }) => fields['token']), bad)
   t.match(log.at('error').map(({ fields }) => fields['fault']), [/ENOENT/, /shorter than 16/, /empty/, /RFC 6750/, /longer than 4096/, /RFC 6750/, /not a regular file/])
@@ -78,12 +78,12 @@ t.test('a token file that can\'t be used disables its token only, loudly and onc
   t.equal(log.at('error').length, bad.length, 'not said again')
 })
 
-t.test('when no token can be used the API is closed, not open', async (t) => {
+t.test('when no token can be used the API is closed, not open', async t => {
   const { app } = await adminFixture({ tokens: tokensIn(t.testdir()) })
   t.equal((await app.inject({ url: '/v1/routes', headers: { host: 'localhost' } })).statusCode, 401)
 })
 
-t.test('a rotated token is taken without a restart, and the old one stops working', async (t) => {
+t.test('a rotated token is taken without a restart, and the old one stops working', async t => {
   const directory = t.testdir({ ops: OPERATOR, look: VIEWER })
   const { app, clock, log } = await adminFixture({ tokens: tokensIn(directory) })
   const status = async (token: string) => (await app.inject({ url: '/v1/routes', headers: bearer(token) })).statusCode
@@ -104,7 +104,7 @@ t.test('a rotated token is taken without a restart, and the old one stops workin
   t.match(log.at('info'), [{ fields: { token: 'ops' } }])
 })
 
-t.test('a new configuration brings its tokens at once', async (t) => {
+t.test('a new configuration brings its tokens at once', async t => {
   const directory = t.testdir({ ops: OPERATOR, look: VIEWER })
   const [ops, look] = tokensIn(directory)
   if (ops === undefined || look === undefined) throw new Error('two tokens are configured')
@@ -121,7 +121,7 @@ t.test('a new configuration brings its tokens at once', async (t) => {
   t.equal(await book.find(VIEWER), undefined)
 })
 
-t.test('without tokens the API is open to this machine, but not to the web sites in its browser', async (t) => {
+t.test('without tokens the API is open to this machine, but not to the web sites in its browser', async t => {
   const { app, traffic } = await adminFixture()
   const put = (headers: Record<string, string>, remoteAddress = '127.0.0.1') => app.inject({ method: 'PUT', url: '/v1/routes/hello/weights', headers, payload: half, remoteAddress })
   t.match((await put({ host: 'evil.example:9901' })).json(), { status: 403, code: 'host_not_allowed' })
@@ -134,7 +134,7 @@ t.test('without tokens the API is open to this machine, but not to the web sites
   t.equal((await app.inject({ url: '/healthz', headers: { host: 'anything' }, remoteAddress: '10.0.0.9' })).statusCode, 200)
 })
 
-t.test('a token goes on while no descriptor is free to read its file again', async (t) => {
+t.test('a token goes on while no descriptor is free to read its file again', async t => {
   const directory = t.testdir({ ops: OPERATOR, look: VIEWER })
   const clock = new FakeClock()
   const log = new ListLog()

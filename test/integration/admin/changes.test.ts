@@ -8,7 +8,7 @@ const host = { host: 'localhost' }
 const PUT = { method: 'PUT', url: '/v1/routes/hello/weights', headers: host } as const
 const half = { weights: { stable: 50, canary: 50 } }
 
-t.test('PUT weights changes the split, stores it, publishes it and answers with the new epoch', async (t) => {
+t.test('PUT weights changes the split, stores it, publishes it and answers with the new epoch', async t => {
   const { app, publisher, traffic, log } = await adminFixture()
   const answer = await app.inject({ ...PUT, payload: { ...half, reason: 'looks good' } })
   t.equal(answer.statusCode, 200)
@@ -19,7 +19,7 @@ t.test('PUT weights changes the split, stores it, publishes it and answers with 
   t.match(log.at('info'), [{ message: 'weights changed', fields: { actor: 'local', epoch: 2 } }])
 })
 
-t.test('the same PUT again changes nothing', async (t) => {
+t.test('the same PUT again changes nothing', async t => {
   const { app } = await adminFixture()
   await app.inject({ ...PUT, payload: half })
   const again = await app.inject({ ...PUT, payload: half })
@@ -27,7 +27,7 @@ t.test('the same PUT again changes nothing', async (t) => {
   t.equal(again.headers.etag, '"2"')
 })
 
-t.test('wait=all tells how far the workers came', async (t) => {
+t.test('wait=all tells how far the workers came', async t => {
   const { app, publisher } = await adminFixture()
   const all = await app.inject({ ...PUT, url: `${PUT.url}?wait=all&timeout=250ms`, payload: half })
   t.same(all.json<{ applied: unknown }>().applied, { workers: 2, applied: 2, complete: true, tookMs: 1.5 })
@@ -41,7 +41,7 @@ t.test('wait=all tells how far the workers came', async (t) => {
   t.notOk('applied' in none.json())
 })
 
-t.test('a timeout that is no duration or too long is refused before anything is changed', async (t) => {
+t.test('a timeout that is no duration or too long is refused before anything is changed', async t => {
   const { app, traffic } = await adminFixture()
   for (const timeout of ['5', '31s', '1h', '-1s', 'soon']) {
     const answer = await app.inject({ ...PUT, url: `${PUT.url}?wait=all&timeout=${timeout}`, payload: half })
@@ -51,7 +51,7 @@ t.test('a timeout that is no duration or too long is refused before anything is 
   t.equal(traffic.route('hello')?.epoch, 1)
 })
 
-t.test('If-Match lets a change through only at the epoch that was read', async (t) => {
+t.test('If-Match lets a change through only at the epoch that was read', async t => {
   const { app } = await adminFixture()
   const { etag = '' } = (await app.inject({ url: '/v1/routes/hello', headers: host })).headers
   const put = (ifMatch: string, stable: number) => app.inject({ ...PUT, headers: { ...host, 'if-match': ifMatch }, payload: { weights: { stable, canary: 1 } } })
@@ -67,7 +67,7 @@ t.test('If-Match lets a change through only at the epoch that was read', async (
   t.equal((await app.inject({ ...PUT, url: '/v1/routes/nope/weights', headers: { ...host, 'if-match': '*' }, payload: half })).statusCode, 404)
 })
 
-t.test('of many changes on one epoch, one is made', async (t) => {
+t.test('of many changes on one epoch, one is made', async t => {
   const { app } = await adminFixture()
   const answers = await Promise.all(Array.from({ length: 100 }, (_, index) =>
     app.inject({ ...PUT, headers: { ...host, 'if-match': '"1"' }, payload: { weights: { stable: index + 1, canary: 7 } } })))
@@ -75,15 +75,15 @@ t.test('of many changes on one epoch, one is made', async (t) => {
   t.equal(answers.filter(({ statusCode }) => statusCode === 412).length, 99)
 })
 
-t.test('a thousand changes at once all get an epoch of their own', async (t) => {
+t.test('a thousand changes at once all get an epoch of their own', async t => {
   const { app, publisher } = await adminFixture()
   const answers = await Promise.all(Array.from({ length: 1000 }, (_, index) => app.inject({ ...PUT, payload: { weights: { stable: index + 1, canary: 1000 } } })))
-  const epochs = new Set(answers.map((answer) => answer.json<{ epoch: number }>().epoch))
+  const epochs = new Set(answers.map(answer => answer.json<{ epoch: number }>().epoch))
   t.equal(epochs.size, 1000)
   t.equal(publisher.splits.at(-1)?.epoch, 1001)
 })
 
-t.test('switch, undo and history', async (t) => {
+t.test('switch, undo and history', async t => {
   const { app } = await adminFixture()
   const post = async (action: string, payload?: object) => {
     const answer = await app.inject({ method: 'POST', url: `/v1/routes/hello/${action}`, headers: host, ...(payload === undefined ? {} : { payload }) })
@@ -129,7 +129,7 @@ const REFUSED: readonly (readonly [string, string, object, number, string, strin
   ['POST', 'undo', { revision: '1' }, 400, 'invalid_request', 'body/revision']
 ]
 
-t.test('what can\'t be is refused with its code and place, and changes nothing', async (t) => {
+t.test('what can\'t be is refused with its code and place, and changes nothing', async t => {
   const { app, traffic } = await adminFixture()
   for (const [method, action, payload, status, code, path] of REFUSED) {
     const answer = await app.inject({ method: method === 'PUT' ? 'PUT' : 'POST', url: `/v1/routes/hello/${action}`, headers: host, payload })
@@ -142,8 +142,8 @@ t.test('what can\'t be is refused with its code and place, and changes nothing',
   t.equal(traffic.route('hello')?.epoch, 1)
 })
 
-t.test('a store that fails answers 503, and the weights stay', async (t) => {
-  const store = new MemoryStore(EMPTY_TRAFFIC, (error) => { throw error })
+t.test('a store that fails answers 503, and the weights stay', async t => {
+  const store = new MemoryStore(EMPTY_TRAFFIC, error => { throw error })
   const { app, traffic, log } = await adminFixture({ store })
   store.compareAndSwap = async () => { throw new StoreError('no-space', 'writing /secret/state.json failed') }
   const answer = await app.inject({ ...PUT, payload: half })
@@ -154,7 +154,7 @@ t.test('a store that fails answers 503, and the weights stay', async (t) => {
   t.equal(traffic.route('hello')?.epoch, 1)
 })
 
-t.test('a reason has no characters that a terminal acts on, and may be in any language', async (t) => {
+t.test('a reason has no characters that a terminal acts on, and may be in any language', async t => {
   const { app } = await adminFixture()
   const put = async (reason: string) => (await app.inject({ method: 'PUT', url: '/v1/routes/hello/weights', headers: { host: 'localhost' }, payload: { weights: { stable: 1, canary: 1 }, reason } })).statusCode
   for (const character of ['\u0000', '\n', '\u001b', '\u007f', '\u0085', '\u009b', '\u2028', '\u202e', '\u2066', '\u061c', '\u200b', '\ufeff', '\ud800']) {
@@ -163,7 +163,7 @@ t.test('a reason has no characters that a terminal acts on, and may be in any la
   for (const reason of ['Grün ist besser', '日本語', '\u{1f469}\u200d\u{1f4bb}', 'می\u200cخواهم']) t.equal(await put(reason), 200, reason)
 })
 
-t.test('an answer echoes nothing that a terminal acts on', async (t) => {
+t.test('an answer echoes nothing that a terminal acts on', async t => {
   const { app } = await adminFixture()
   const answer = await app.inject({ method: 'PUT', url: '/v1/routes/hello/weights', headers: { host: 'localhost' }, payload: { weights: { stable: 1, canary: 1 }, 'a\u0085\u202eb': 1 } })
   t.equal(answer.statusCode, 400)

@@ -4,7 +4,7 @@ import { adminFixture } from '../../helpers/admin-fixture.ts'
 const host = { host: 'localhost' }
 const json = { ...host, 'content-type': 'application/json' }
 
-t.test('what there is not is answered as problem details', async (t) => {
+t.test('what there is not is answered as problem details', async t => {
   const { app } = await adminFixture()
   for (const url of ['/nope', '/v1', '/v1/routes/', '/v1/routes/hello/', '/V1/routes', '/v1/routes/hello/nope', '//']) {
     const answer = await app.inject({ url, headers: host })
@@ -17,7 +17,7 @@ t.test('what there is not is answered as problem details', async (t) => {
   }
 })
 
-t.test('methods that a resource does not have are refused with those it has', async (t) => {
+t.test('methods that a resource does not have are refused with those it has', async t => {
   const { app } = await adminFixture()
   const wrong = [['DELETE', '/v1/routes/hello', 'GET, HEAD, OPTIONS'], ['POST', '/v1/routes', 'GET, HEAD, OPTIONS'], ['GET', '/v1/routes/hello/weights', 'PUT, OPTIONS'], ['PUT', '/v1/routes/hello/undo', 'POST, OPTIONS'], ['POST', '/healthz', 'GET, HEAD, OPTIONS']] as const
   for (const [method, url, allow] of wrong) {
@@ -29,10 +29,10 @@ t.test('methods that a resource does not have are refused with those it has', as
   const options = await app.inject({ method: 'OPTIONS', url: '/v1/routes/hello/weights', headers: host })
   t.equal(options.statusCode, 204)
   t.equal(options.headers.allow, 'PUT, OPTIONS')
-  t.notOk(Object.keys(options.headers).some((name) => name.startsWith('access-control')), 'other web sites are not invited')
+  t.notOk(Object.keys(options.headers).some(name => name.startsWith('access-control')), 'other web sites are not invited')
 })
 
-t.test('bodies that are not what they say are refused', async (t) => {
+t.test('bodies that are not what they say are refused', async t => {
   const { app, traffic } = await adminFixture()
   const put = (payload: string, headers: Record<string, string> = json) => app.inject({ method: 'PUT', url: '/v1/routes/hello/weights', headers, payload })
   const malformed = ['', '{', 'null x', '{"weights":{"__proto__":1,"stable":1}}', '{"weights":{"constructor":{"prototype":1}}}', '\ufeff{', '[1,2']
@@ -46,7 +46,7 @@ t.test('bodies that are not what they say are refused', async (t) => {
   t.equal(traffic.route('hello')?.epoch, 1)
 })
 
-t.test('every fault of a body is listed, within bounds', async (t) => {
+t.test('every fault of a body is listed, within bounds', async t => {
   const { app } = await adminFixture()
   const answer = await app.inject({ method: 'PUT', url: '/v1/routes/hello/weights', headers: host, payload: { weights: { stable: 'a', canary: -1 }, more: 1 } })
   const paths = answer.json<{ errors: { path: string }[] }>().errors.map(({ path }) => path).sort()
@@ -56,7 +56,7 @@ t.test('every fault of a body is listed, within bounds', async (t) => {
   t.equal(bounded.json<{ errors: object[] }>().errors.length, 20)
 })
 
-t.test('targets that can\'t be read are refused', async (t) => {
+t.test('targets that can\'t be read are refused', async t => {
   const { app } = await adminFixture()
   t.match((await app.inject({ url: '/v1/routes/%zz', headers: host })).json(), { status: 400, code: 'bad_request' })
   t.match((await app.inject({ url: `/v1/routes/${'a'.repeat(500)}`, headers: host })).json(), { status: 414, code: 'uri_too_long' })
@@ -64,7 +64,7 @@ t.test('targets that can\'t be read are refused', async (t) => {
   t.match((await app.inject({ url: '/v1/routes/hello/history?limit=5&limit=6', headers: host })).json(), { errors: [{ path: 'query/limit' }] })
 })
 
-t.test('a defect is answered without its details, which are in the log', async (t) => {
+t.test('a defect is answered without its details, which are in the log', async t => {
   const { app, log } = await adminFixture({ metrics: async () => { throw new Error('password=hunter2 in /secret/place') } })
   const answer = await app.inject({ url: '/metrics', headers: host })
   t.equal(answer.statusCode, 500)

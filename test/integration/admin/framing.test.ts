@@ -8,7 +8,7 @@ import { AdminClient, listenAdmin } from '../../helpers/listen-admin.ts'
 
 const limits = { ...ADMIN_LIMITS, unprovenPerWindow: 1_000_000 }
 
-t.test('CONNECT gets an answer', async (t) => {
+t.test('CONNECT gets an answer', async t => {
   const { port } = await listenAdmin(t, { limits })
   for (const target of ['localhost:443', '127.0.0.1:9901']) {
     const answer = await new AdminClient(t, port).write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\nGET / HTTP/1.1\r\n\r\n`).end()
@@ -17,7 +17,7 @@ t.test('CONNECT gets an answer', async (t) => {
   }
 })
 
-t.test('a field that means one thing is there once', async (t) => {
+t.test('a field that means one thing is there once', async t => {
   const { port } = await listenAdmin(t, { limits })
   const twice = [
     'Host: localhost\r\nHost: localhost', 'Host: localhost\r\nHOST: evil.example', 'Host: localhost\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b',
@@ -31,7 +31,7 @@ t.test('a field that means one thing is there once', async (t) => {
   t.match(await new AdminClient(t, port).write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n').end(), /^HTTP\/1\.1 400 /)
 })
 
-t.test('HTTP/1.1 has a Host, and one that is a host', async (t) => {
+t.test('HTTP/1.1 has a Host, and one that is a host', async t => {
   const { port } = await listenAdmin(t, { limits })
   for (const host of ['a b', 'a/b', 'user@localhost', 'localhost:80:80', 'localhost:x', '::1', 'a"b', 'localhost, localhost', 'a?b', 'a#b', 'a\\b']) {
     t.match(await new AdminClient(t, port).write(`GET /healthz HTTP/1.1\r\nHost: ${host}\r\n\r\n`).end(), /^HTTP\/1\.1 400 .*"code":"bad_request"/s, host)
@@ -42,7 +42,7 @@ t.test('HTTP/1.1 has a Host, and one that is a host', async (t) => {
   }
 })
 
-t.test('heads that are no HTTP are refused', async (t) => {
+t.test('heads that are no HTTP are refused', async t => {
   const { port } = await listenAdmin(t, { limits })
   const heads = [
     'GET /healthz HTTP/1.1\nHost: localhost\n\n', 'GET /healthz HTTP/1.1\r\nHost : localhost\r\n\r\n', 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n',
@@ -53,7 +53,7 @@ t.test('heads that are no HTTP are refused', async (t) => {
   for (const head of heads) t.match(await new AdminClient(t, port).write(head).end(), /^HTTP\/1\.1 [45]\d\d /, JSON.stringify(head))
 })
 
-t.test('a number in a query is written as a number is', async (t) => {
+t.test('a number in a query is written as a number is', async t => {
   const { app } = await adminFixture()
   const ask = (limit: string) => app.inject({ url: `/v1/routes/hello/history?limit=${limit}`, headers: { host: 'localhost' } })
   for (const limit of ['1e1', '1E1', '0x10', '0b1', '0o7', '%205', '5%20', '%2B5', '05', '5.0', '5.', '.5', '', '1_0', '10n', 'Infinity', 'NaN', '%D9%A5', '5,6', 'true', 'null', '-1', '0', '101', '99999999999999999999']) {

@@ -20,7 +20,7 @@ async function withSlowScrapes (t: Test) {
   const admin = await listenAdmin(t, {
     limits,
     metrics: async () => {
-      await new Promise<void>((resolve) => { waiting.push(resolve) })
+      await new Promise<void>(resolve => { waiting.push(resolve) })
       return { contentType: 'text/plain', body: 'weir_up 1\n' }
     }
   })
@@ -39,7 +39,7 @@ async function withToken (t: Test) {
   return await listenAdmin(t, { limits, tokens: [{ name: 'ops', role: 'operator', file }] })
 }
 
-t.test('of the requests on one connection, one is begun before the last is answered', async (t) => {
+t.test('of the requests on one connection, one is begun before the last is answered', async t => {
   const { port, app, waiting } = await withSlowScrapes(t)
   const client = new AdminClient(t, port).write(METRICS.repeat(3) + HEALTH)
   for (let round = 1; round <= 3; round++) {
@@ -53,7 +53,7 @@ t.test('of the requests on one connection, one is begun before the last is answe
   t.equal(app.server.listening, true)
 })
 
-t.test('what is sent meanwhile is not read', async (t) => {
+t.test('what is sent meanwhile is not read', async t => {
   const { port, app, waiting } = await withSlowScrapes(t)
   const accepted = once(app.server, 'connection')
   const client = new AdminClient(t, port).write(METRICS.repeat(Math.ceil(12_000_000 / METRICS.length)))
@@ -64,7 +64,7 @@ t.test('what is sent meanwhile is not read', async (t) => {
   client.socket.destroy()
 })
 
-t.test('a body ends where its length or its last chunk says, and the next request is served', async (t) => {
+t.test('a body ends where its length or its last chunk says, and the next request is served', async t => {
   const { port } = await listenAdmin(t, { limits })
   const head = 'PUT /v1/routes/hello/weights HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'
   const body = '{"weights":{"stable":1,\r\n\r\n"canary":1}}'
@@ -74,7 +74,7 @@ t.test('a body ends where its length or its last chunk says, and the next reques
   t.same(await client.answers(4), [200, 200, 200, 200])
 })
 
-t.test('the body of a request that is refused is not read, and its connection is closed', async (t) => {
+t.test('the body of a request that is refused is not read, and its connection is closed', async t => {
   const { port, app } = await withToken(t)
   for (const framing of ['Content-Length: 1000000000', 'Transfer-Encoding: chunked']) {
     const accepted = once(app.server, 'connection')
@@ -86,20 +86,20 @@ t.test('the body of a request that is refused is not read, and its connection is
   }
 })
 
-t.test('who sends a body that is not read still gets the answer', async (t) => {
+t.test('who sends a body that is not read still gets the answer', async t => {
   const { port } = await withToken(t)
   const body = 'x'.repeat(200_000)
   const client = new AdminClient(t, port).write(`PUT /v1/routes/hello/weights HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
   t.match(await client.end(), /^HTTP\/1\.1 401 /)
 })
 
-t.test('a body on a request that has none is not read either', async (t) => {
+t.test('a body on a request that has none is not read either', async t => {
   const { port } = await listenAdmin(t, { limits })
   const client = new AdminClient(t, port).write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\nabc')
   t.match(await client.end(), /^HTTP\/1\.1 200 .*connection: close/is)
 })
 
-t.test('who is refused is not asked to go on with the body', async (t) => {
+t.test('who is refused is not asked to go on with the body', async t => {
   const { port } = await withToken(t)
   const put = (token: string) => `PUT /v1/routes/hello/weights HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 37\r\n\r\n`
   t.same(await new AdminClient(t, port).write(put('another-token-0123456789')).answers(1), [401])
@@ -109,7 +109,7 @@ t.test('who is refused is not asked to go on with the body', async (t) => {
   t.same(await client.answers(2), [100, 200])
 })
 
-t.test('Expect is a list: without a member it asks for nothing, and an unknown one is refused', async (t) => {
+t.test('Expect is a list: without a member it asks for nothing, and an unknown one is refused', async t => {
   const { port } = await withToken(t)
   const body = '{"weights":{"stable":1,"canary":1}}  '
   const put = (expectation: string) => `PUT /v1/routes/hello/weights HTTP/1.1\r\nHost: a\r\nExpect:${expectation}\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\nContent-Length: 37\r\n\r\n${body}`
@@ -118,7 +118,7 @@ t.test('Expect is a list: without a member it asks for nothing, and an unknown o
   t.same(await new AdminClient(t, port).write(put(' 200-ok')).answers(1), [417])
 })
 
-t.test('a client that leaves while it waits is noticed', async (t) => {
+t.test('a client that leaves while it waits is noticed', async t => {
   const { port, app, waiting } = await withSlowScrapes(t)
   const accepted = once(app.server, 'connection')
   const client = new AdminClient(t, port).write(METRICS)
@@ -131,7 +131,7 @@ t.test('a client that leaves while it waits is noticed', async (t) => {
   t.pass('its connection is closed')
 })
 
-t.test('line feeds without a request end the connection', async (t) => {
+t.test('line feeds without a request end the connection', async t => {
   const { port } = await listenAdmin(t, { limits })
   t.same(await new AdminClient(t, port).write(`\r\n${HEALTH}`).answers(1), [200], 'one empty line is left out')
   t.equal(await new AdminClient(t, port).write('\r\n'.repeat(50)).end(), '')

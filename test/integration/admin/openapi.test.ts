@@ -27,21 +27,21 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) => O
 function faultsOf (path: string, method: string, status: number, mediaType: string, value: unknown): unknown {
   const ajv = new Ajv({ strict: false, allErrors: true })
   ajv.addSchema({ $id: 'doc', ...document })
-  const pointer = ['paths', path, method, 'responses', String(status), 'content', mediaType, 'schema'].map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')
+  const pointer = ['paths', path, method, 'responses', String(status), 'content', mediaType, 'schema'].map(part => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')
   const validate = ajv.compile({ $ref: `doc#/${pointer}` })
   return validate(value) ? null : validate.errors
 }
 
-t.test('the document is as the code makes it', async (t) => {
+t.test('the document is as the code makes it', async t => {
   t.equal(text, await openapi.content(), 'run `npm run generate`')
 })
 
-t.test('Weir serves the document', async (t) => {
+t.test('Weir serves the document', async t => {
   const { app } = await adminFixture()
   t.same((await app.inject({ url: '/openapi.json', headers: host })).json(), document)
 })
 
-t.test('every route of the API is in the document, and nothing else', async (t) => {
+t.test('every route of the API is in the document, and nothing else', async t => {
   const { app } = await adminFixture()
   await app.ready()
   for (const { path, method } of operations) {
@@ -51,14 +51,14 @@ t.test('every route of the API is in the document, and nothing else', async (t) 
   for (const { path } of operations) {
     const url = path.replace('{route}', 'hello')
     const { allow = '' } = (await app.inject({ method: 'OPTIONS', url, headers: host })).headers
-    const documented = Object.keys(document.paths[path] ?? {}).map((method) => method.toUpperCase())
-    other.push(...String(allow).split(', ').filter((method) => method !== 'HEAD' && method !== 'OPTIONS' && !documented.includes(method)))
+    const documented = Object.keys(document.paths[path] ?? {}).map(method => method.toUpperCase())
+    other.push(...String(allow).split(', ').filter(method => method !== 'HEAD' && method !== 'OPTIONS' && !documented.includes(method)))
   }
   t.same(other, [])
   t.equal(operations.length, 13)
 })
 
-t.test('every operation says what it does, who may use it, what it takes and what it answers', async (t) => {
+t.test('every operation says what it does, who may use it, what it takes and what it answers', async t => {
   t.equal(new Set(operations.map(({ operation }) => operation.operationId)).size, operations.length)
   for (const { path, method, operation } of operations) {
     const what = `${method} ${path}`
@@ -66,13 +66,13 @@ t.test('every operation says what it does, who may use it, what it takes and wha
     t.equal(operation.security.length, path === '/healthz' || path === '/readyz' ? 0 : 1, what)
     t.same((operation.parameters ?? []).filter(({ description }) => description === undefined), [], what)
     t.equal(operation.requestBody === undefined, method === 'get', what)
-    t.ok(operation.requestBody === undefined || Object.values(operation.requestBody.content).every((body) => body.example ?? body.examples), what)
+    t.ok(operation.requestBody === undefined || Object.values(operation.requestBody.content).every(body => body.example ?? body.examples), what)
     t.ok('200' in operation.responses && '500' in operation.responses, what)
     t.equal('401' in operation.responses, operation.security.length > 0, what)
   }
 })
 
-t.test('every example fits its own schema', async (t) => {
+t.test('every example fits its own schema', async t => {
   for (const { path, method, operation } of operations) {
     for (const [status, answer] of Object.entries(operation.responses)) {
       for (const [mediaType, { example, examples }] of Object.entries(answer.content ?? {})) {
@@ -86,7 +86,7 @@ t.test('every example fits its own schema', async (t) => {
   }
 })
 
-t.test('what is really answered fits the document', async (t) => {
+t.test('what is really answered fits the document', async t => {
   const { app } = await adminFixture()
   const asks = [
     ['get', '/', '/'], ['get', '/healthz', '/healthz'], ['get', '/readyz', '/readyz'], ['get', '/v1/routes', '/v1/routes'], ['get', '/v1/routes/{route}', '/v1/routes/hello'],
@@ -108,7 +108,7 @@ t.test('what is really answered fits the document', async (t) => {
   }
 })
 
-t.test('docs/admin-api.md has every operation and every error code, with its status', async (t) => {
+t.test('docs/admin-api.md has every operation and every error code, with its status', async t => {
   const page = await readFile(new URL('../../../docs/admin-api.md', import.meta.url), 'utf8')
   for (const { path, method } of operations) t.ok(page.includes(`${method.toUpperCase()} ${path}`), `${method} ${path}`)
   for (const [code, { status }] of Object.entries(PROBLEMS)) t.match(page, new RegExp(`\\| ${status} \\| \`${code}\` \\|`), code)

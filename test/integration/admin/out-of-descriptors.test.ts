@@ -10,8 +10,8 @@ import { createConfigWatcher } from '../../../src/config/watch-file.ts'
 import { digestOf } from '../../../src/config/resolve.ts'
 import { systemClock } from '../../../src/core/clock.ts'
 import { createTrafficCodec } from '../../../src/rollout/traffic-codec.ts'
-import { AdminPorts } from '../../../src/runtime/admin-ports.ts'
-import { CertificateStore } from '../../../src/runtime/certificate-store.ts'
+import { AdminPorts } from '../../../src/admin/admin-ports.ts'
+import { CertificateStore } from '../../../src/certificates/certificate-store.ts'
 import { FileStore } from '../../../src/store/file-store.ts'
 import { adminFixture } from '../../helpers/admin-fixture.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
@@ -35,9 +35,9 @@ async function openPorts (t: Test) {
   const admin = await AdminPorts.open({ address, port, probes: { address, port: probesPort }, tokens: [] }, { ...fixture.deps, clock: systemClock })
   t.teardown(async () => { await admin.close(Promise.resolve()) })
   const statuses = async () => {
-    const clients = ports.map((at) => new AdminClient(t, at).write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'))
+    const clients = ports.map(at => new AdminClient(t, at).write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'))
     for (const client of clients) await client.end()
-    return clients.flatMap((client) => client.statuses)
+    return clients.flatMap(client => client.statuses)
   }
   return { ...fixture, ports, statuses }
 }
@@ -51,7 +51,7 @@ async function pass (clock: FakeClock, ms: number): Promise<void> {
 }
 
 withFewDescriptors(import.meta.filename, FEW, () => {
-  t.test('connections that no descriptor is free for are closed at once, without a spin, and probes are answered again', async (t) => {
+  t.test('connections that no descriptor is free for are closed at once, without a spin, and probes are answered again', async t => {
     const { ports, statuses } = await openPorts(t)
     t.same(await statuses(), [200, 200])
     for (const port of ports) {
@@ -67,7 +67,7 @@ withFewDescriptors(import.meta.filename, FEW, () => {
     }
   })
 
-  t.test('a change is stored and answered with 200, or not and answered with 503, however few descriptors there are', async (t) => {
+  t.test('a change is stored and answered with 200, or not and answered with 503, however few descriptors there are', async t => {
     const file = path.join(await temporaryDirectory(t), 'state.json')
     const store = await FileStore.open({ path: file, codec: createTrafficCodec(), clock: new FakeClock(), log: new RecordingLogger() })
     const { app, log, traffic } = await adminFixture({ store })
@@ -93,9 +93,9 @@ withFewDescriptors(import.meta.filename, FEW, () => {
     t.match(readFileSync(file, 'utf8'), '"canary":50')
   })
 
-  t.test('the last good certificate stays, nothing is said against its file, and the new one is taken when it can be read', async (t) => {
+  t.test('the last good certificate stays, nothing is said against its file, and the new one is taken when it can be read', async t => {
     const directory = await temporaryDirectory(t)
-    const [cert, key] = ['tls.crt', 'tls.key'].map((name) => path.join(directory, name))
+    const [cert, key] = ['tls.crt', 'tls.key'].map(name => path.join(directory, name))
     if (cert === undefined || key === undefined) throw new Error('two files')
     const write = (name: string, keyName: string): void => {
       writeFileSync(cert, tlsPem(name))
@@ -109,7 +109,7 @@ withFewDescriptors(import.meta.filename, FEW, () => {
       listeners: [{ name: 'web', address: '127.0.0.1', port: 443, tls: { minVersion: '1.2', certificates: [{ cert, key }] } }],
       clock,
       log,
-      metrics: { certificateExpires: () => {}, certificateReloaded: (result) => { told.push(result) } },
+      metrics: { certificateExpires: () => {}, certificateReloaded: result => { told.push(result) } },
       onMaterial: (_, { certificates }) => { told.push(certificates[0]?.cert === tlsPem('listener-default') ? 'default' : 'another') },
       onTicketKeys: () => {}
     })
@@ -128,7 +128,7 @@ withFewDescriptors(import.meta.filename, FEW, () => {
     t.same(log.lines.map(({ message }) => message), ['a certificate was read again; new connections use it'])
   })
 
-  t.test('a configuration that no descriptor is free for is told of with what is missing, and is no change', async (t) => {
+  t.test('a configuration that no descriptor is free for is told of with what is missing, and is no change', async t => {
     const file = path.join(await temporaryDirectory(t), 'weir.yaml')
     const text = 'routes: []\n'
     writeFileSync(file, text)
@@ -137,7 +137,7 @@ withFewDescriptors(import.meta.filename, FEW, () => {
     const watcher = createConfigWatcher({ file, env: {}, args: [] }, clock, {
       digest: digestOf(Buffer.from(text)),
       onChange: () => { told.push('a change') },
-      onError: (error) => { told.push(error.message) }
+      onError: error => { told.push(error.message) }
     })
     watcher.start()
     t.teardown(() => { watcher.stop() })
@@ -150,7 +150,7 @@ withFewDescriptors(import.meta.filename, FEW, () => {
   })
 })
 
-t.test('an error of accepting is one line in the log and not the end', async (t) => {
+t.test('an error of accepting is one line in the log and not the end', async t => {
   const { log, ports, statuses } = await openPorts(t)
   const servers = new Set<Server>()
   const note = (message: unknown): void => {

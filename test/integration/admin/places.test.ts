@@ -19,12 +19,12 @@ function withToken (t: Test): { readonly tokens: readonly [{ readonly name: stri
   return { tokens: [{ name: 'ops', role: 'operator', file }], authorized: ROUTES.replace('\r\n\r\n', `\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`) }
 }
 
-t.test('a thousand connections that lie open keep no probe away', async (t) => {
+t.test('a thousand connections that lie open keep no probe away', async t => {
   const { port } = await listenAdmin(t, { limits })
   const idle: AdminClient[] = []
   for (let count = 0; count < 1_024; count++) {
     const client = new AdminClient(t, port)
-    await new Promise((resolve) => { client.socket.once('connect', resolve) })
+    await new Promise(resolve => { client.socket.once('connect', resolve) })
     // Half of a head is no more than silence.
     idle.push(count % 2 === 0 ? client : client.write('GET /healthz HTTP/1.1\r\nHost: loc'))
   }
@@ -34,24 +34,24 @@ t.test('a thousand connections that lie open keep no probe away', async (t) => {
   t.pass('the oldest have gone')
 })
 
-t.test('an address takes its own share and not that of others', { skip: !severalAddresses }, async (t) => {
+t.test('an address takes its own share and not that of others', { skip: !severalAddresses }, async t => {
   const { port } = await listenAdmin(t, { limits: { ...limits, maxConnections: 10, maxConnectionsPerPeer: 3 } })
   const other = new AdminClient(t, port, '127.0.0.3')
-  await new Promise((resolve) => { other.socket.once('connect', resolve) })
+  await new Promise(resolve => { other.socket.once('connect', resolve) })
   const greedy = Array.from({ length: 20 }, () => new AdminClient(t, port, '127.0.0.2').write(HEALTH))
   for (const client of greedy) await client.until(({ closed, statuses }) => closed || statuses.length > 0)
-  await Promise.all(greedy.slice(0, 10).map((client) => client.end()))
+  await Promise.all(greedy.slice(0, 10).map(client => client.end()))
   t.same(await other.write(HEALTH).answers(1), [200])
 })
 
-t.test('answers that are not read keep no places, but those of somebody with a token do', async (t) => {
+t.test('answers that are not read keep no places, but those of somebody with a token do', async t => {
   const { tokens, authorized } = withToken(t)
   const waiting: Array<() => void> = []
   const { port } = await listenAdmin(t, {
     tokens,
     limits: { ...limits, maxConnections: 2, maxConnectionsPerPeer: 2 },
     metrics: async () => {
-      await new Promise<void>((resolve) => { waiting.push(resolve) })
+      await new Promise<void>(resolve => { waiting.push(resolve) })
       return { contentType: 'text/plain', body: 'weir_up 1\n' }
     }
   })
@@ -61,7 +61,7 @@ t.test('answers that are not read keep no places, but those of somebody with a t
   t.same(await known.answers(1), [200], 'it was never pushed out')
 })
 
-t.test('who has shown no token waits for a turn, once for each request; who has, does not', async (t) => {
+t.test('who has shown no token waits for a turn, once for each request; who has, does not', async t => {
   const { tokens, authorized } = withToken(t)
   const { port, clock } = await listenAdmin(t, { tokens, limits: { ...limits, unprovenPerWindow: 1 } })
   const known = new AdminClient(t, port).write(authorized)
@@ -78,7 +78,7 @@ t.test('who has shown no token waits for a turn, once for each request; who has,
   t.same(unknown.statuses, [401, 401, 401])
 })
 
-t.test('who shows a wrong token behind a right one waits again', async (t) => {
+t.test('who shows a wrong token behind a right one waits again', async t => {
   const { tokens, authorized } = withToken(t)
   const { port, clock } = await listenAdmin(t, { tokens, limits: { ...limits, unprovenPerWindow: 1 } })
   const changing = new AdminClient(t, port).write(authorized)

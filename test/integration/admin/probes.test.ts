@@ -22,7 +22,7 @@ async function listen (t: Test) {
   return { server, port, url: `http://127.0.0.1:${port}`, missing, waiting }
 }
 
-t.test('it has health and readiness, and names nothing', async (t) => {
+t.test('it has health and readiness, and names nothing', async t => {
   const { url, missing, waiting } = await listen(t)
   const ask = async (path: string) => {
     const answer = await fetch(`${url}${path}`, { headers: { authorization: 'Bearer operator-token-0123456789' } })
@@ -37,7 +37,7 @@ t.test('it has health and readiness, and names nothing', async (t) => {
   t.same(await ask('/healthz'), [200, { status: 'ok' }])
 })
 
-t.test('it has nothing else', async (t) => {
+t.test('it has nothing else', async t => {
   const { url, port } = await listen(t)
   for (const path of ['/', '/metrics', '/v1/routes', '/openapi.json', '/healthz/', '//healthz']) {
     const answer = await fetch(`${url}${path}`)
@@ -54,19 +54,19 @@ t.test('it has nothing else', async (t) => {
   t.match(await new AdminClient(t, port).write('\x16\x03\x01\x02\x00\x01').end(), /^HTTP\/1\.1 400 /)
 })
 
-t.test('connections that lie open keep no probe away', async (t) => {
+t.test('connections that lie open keep no probe away', async t => {
   const { port } = await listen(t)
   const open: AdminClient[] = []
   for (let count = 0; count < 200; count++) {
     const client = new AdminClient(t, port)
-    await new Promise((resolve) => { client.socket.once('connect', resolve) })
+    await new Promise(resolve => { client.socket.once('connect', resolve) })
     open.push(client)
   }
   t.same(await new AdminClient(t, port).write('GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n').answers(1), [200])
   await open[0]?.end()
 })
 
-t.test('it closes in time, whatever its clients do', async (t) => {
+t.test('it closes in time, whatever its clients do', async t => {
   const { server, port } = await listen(t)
   const client = new AdminClient(t, port).write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /heal')
   await client.answers(1)

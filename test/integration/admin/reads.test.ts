@@ -6,20 +6,20 @@ import { ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
 const headers = { host: 'localhost' }
 const { retries, hold, health, slowStart, circuitBreaker, upgrades } = ROUTE_DEFAULTS
 
-t.test('GET / says what there is', async (t) => {
+t.test('GET / says what there is', async t => {
   const { app } = await adminFixture()
   const { resources } = (await app.inject({ url: '/', headers })).json<{ resources: Record<string, string> }>()
   for (const url of Object.values(resources)) t.equal((await app.inject({ url, headers })).statusCode, 200, url)
 })
 
-t.test('all routes are listed with weights and ready endpoints', async (t) => {
+t.test('all routes are listed with weights and ready endpoints', async t => {
   const { app } = await adminFixture()
   const answer = await app.inject({ url: '/v1/routes', headers })
   t.same(answer.json(), { routes: [{ name: 'hello', epoch: 1, revision: 1, weights: { stable: 90, canary: 10 }, readyEndpoints: { stable: 1, canary: 1 } }] })
   t.match(answer.headers, { 'content-type': /^application\/json/, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
 })
 
-t.test('a route shows versions, endpoints with conditions, sources and shares, and its epoch as ETag', async (t) => {
+t.test('a route shows versions, endpoints with conditions, sources and shares, and its epoch as ETag', async t => {
   const { app } = await adminFixture()
   const answer = await app.inject({ url: '/v1/routes/hello', headers })
   const healthy = { available: 'all', reasons: [] }
@@ -73,16 +73,16 @@ t.test('a route shows versions, endpoints with conditions, sources and shares, a
   t.notMatch(answer.body, 'do-not-show', 'the salt of the draw stays inside')
 })
 
-t.test('HEAD is GET without a body', async (t) => {
+t.test('HEAD is GET without a body', async t => {
   const { app } = await adminFixture()
-  const [head, get] = await Promise.all((['HEAD', 'GET'] as const).map((method) => app.inject({ method, url: '/v1/routes/hello', headers })))
+  const [head, get] = await Promise.all((['HEAD', 'GET'] as const).map(method => app.inject({ method, url: '/v1/routes/hello', headers })))
   t.equal(head?.statusCode, 200)
   t.equal(head?.body, '')
   t.equal(head?.headers.etag, '"1"')
   t.equal(head?.headers['content-length'], get?.headers['content-length'])
 })
 
-t.test('health is always well, readiness gives its reasons', async (t) => {
+t.test('health is always well, readiness gives its reasons', async t => {
   const { app, missing } = await adminFixture()
   t.same((await app.inject('/readyz')).json(), { ready: true, reasons: [] })
   missing.push('listener web is not open')
@@ -92,7 +92,7 @@ t.test('health is always well, readiness gives its reasons', async (t) => {
   t.same((await app.inject('/healthz')).json(), { status: 'ok' })
 })
 
-t.test('readiness names routes to those who may read them, and tells others how many wait', async (t) => {
+t.test('readiness names routes to those who may read them, and tells others how many wait', async t => {
   const file = join(t.testdir({ token: 'viewer-token-0123456789' }), 'token')
   const closed = await adminFixture({ tokens: [{ name: 'look', role: 'viewer', file }] })
   const open = await adminFixture()
@@ -114,14 +114,14 @@ t.test('readiness names routes to those who may read them, and tells others how 
   t.same(await ask(closed, {}), { ready: false, reasons: ['2 versions have not had their first list of endpoints'] })
 })
 
-t.test('metrics come as the collector made them', async (t) => {
+t.test('metrics come as the collector made them', async t => {
   const { app } = await adminFixture()
   const answer = await app.inject({ url: '/metrics', headers })
   t.equal(answer.body, 'weir_up 1\n')
   t.equal(answer.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
 })
 
-t.test('explain hands over the request as routing sees one', async (t) => {
+t.test('explain hands over the request as routing sees one', async t => {
   const { app, asked } = await adminFixture()
   const query = 'ip=::ffff:203.0.113.9&method=POST&host=Hello.Example.com:8080&path=/a%3Fb%3Dc%3Fd&header=X-User:%2042&header=x-user:43&header=Cookie:a%3Db&header=User-Agent:one&header=cookie:sid%3D1&header=user-agent:two&header=x-city:K%C3%B6ln%20%E6%97%A5'
   const answer = await app.inject({ url: `/v1/routes/hello/explain?${query}`, headers })
@@ -133,7 +133,7 @@ t.test('explain hands over the request as routing sees one', async (t) => {
   t.same(asked[1], { route: 'hello', ip: '::1', method: 'GET', host: '[::1]', path: '/', query: '', headers: new Map() })
 })
 
-t.test('explain takes the id of a request that is over, and nothing besides', async (t) => {
+t.test('explain takes the id of a request that is over, and nothing besides', async t => {
   const { app, asked } = await adminFixture()
   const of = async (query: string, route = 'hello') => (await app.inject({ url: `/v1/routes/${route}/explain?${query}`, headers })).json()
   t.match(await of('requestId=0123456789abcdef'), { version: 'canary', why: ['because of 0123456789abcdef'] })
@@ -144,7 +144,7 @@ t.test('explain takes the id of a request that is over, and nothing besides', as
   t.same(asked, [])
 })
 
-t.test('what explain can\'t understand is refused with the place', async (t) => {
+t.test('what explain can\'t understand is refused with the place', async t => {
   const { app, asked } = await adminFixture()
   const wrong = {
     '': 'query/ip',

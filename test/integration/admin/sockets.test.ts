@@ -22,13 +22,13 @@ async function raw (port: number, ...chunks: readonly string[]): Promise<string>
   // A reset is an answer too; what came before it counts.
   socket.on('error', () => {})
   let answer = ''
-  socket.on('data', (bytes) => { answer += bytes.toString('latin1') })
+  socket.on('data', bytes => { answer += bytes.toString('latin1') })
   for (const chunk of chunks) socket.write(chunk, 'latin1')
-  await new Promise((resolve) => { socket.on('close', resolve) })
+  await new Promise(resolve => { socket.on('close', resolve) })
   return answer
 }
 
-t.test('read, decide, change on condition: the flow of a careful client', async (t) => {
+t.test('read, decide, change on condition: the flow of a careful client', async t => {
   const file = join(t.testdir({ token: TOKEN }), 'token')
   const { url } = await listen(t, { tokens: [{ name: 'ops', role: 'operator', file }] })
   const authorization = `Bearer ${TOKEN}`
@@ -54,7 +54,7 @@ t.test('read, decide, change on condition: the flow of a careful client', async 
   await anonymous.body?.cancel()
 })
 
-t.test('bytes that are not HTTP get a problem and a closed connection', async (t) => {
+t.test('bytes that are not HTTP get a problem and a closed connection', async t => {
   const { port } = await listen(t)
   for (const bytes of ['\x16\x03\x01\x02\x00\x01', 'GET / HTTP/9.9\r\n\r\n', 'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n']) {
     const answer = await raw(port, bytes)
@@ -63,7 +63,7 @@ t.test('bytes that are not HTTP get a problem and a closed connection', async (t
   }
 })
 
-t.test('a header or a body that is too large is refused, and the server goes on', async (t) => {
+t.test('a header or a body that is too large is refused, and the server goes on', async t => {
   const { port, url } = await listen(t)
   t.match(await raw(port, `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`), /^HTTP\/1\.1 431 .*"code":"header_too_large"/s)
   const announced = 'PUT /v1/routes/hello/weights HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 70000\r\n\r\n'
@@ -75,15 +75,15 @@ t.test('a header or a body that is too large is refused, and the server goes on'
   await fine.body?.cancel()
 })
 
-t.test('a client that sends its request too slowly is cut off', async (t) => {
+t.test('a client that sends its request too slowly is cut off', async t => {
   const { port } = await listen(t, { limits: { ...ADMIN_LIMITS, requestTimeoutMs: 200, checkIntervalMs: 50 } })
   const slow = ['GET / HTTP/1.1\r\nHost: loc', 'PUT /v1/routes/hello/weights HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"wei']
-  for (const answer of await Promise.all(slow.map((bytes) => raw(port, bytes)))) {
+  for (const answer of await Promise.all(slow.map(bytes => raw(port, bytes)))) {
     t.match(answer, /^HTTP\/1\.1 408 Request Timeout\r\n.*"code":"request_timeout"/s)
   }
 })
 
-t.test('a client that says nothing is cut off', async (t) => {
+t.test('a client that says nothing is cut off', async t => {
   const { port } = await listen(t, { limits: { ...ADMIN_LIMITS, requestTimeoutMs: 200, silenceMs: 200, checkIntervalMs: 50 } })
   t.ok((await raw(port)).length < 500)
 })

@@ -13,7 +13,7 @@ function portOf (server: Server): number {
 const headers = { host: 'localhost' }
 const URL = '/v1/routes/hello/versions/canary/drain'
 
-t.test('it says what is left, and whether it is safe', async (t) => {
+t.test('it says what is left, and whether it is safe', async t => {
   const { app, left } = await adminFixture()
   left.inFlight = 2
   const answer = await app.inject({ url: URL, headers })
@@ -34,7 +34,7 @@ t.test('it says what is left, and whether it is safe', async (t) => {
   t.match((await app.inject({ url: URL, headers })).json(), { safe: true, why: [] })
 })
 
-t.test('what is not there, and what is not understood', async (t) => {
+t.test('what is not there, and what is not understood', async t => {
   const { app } = await adminFixture()
   for (const [url, status, code] of [
     ['/v1/routes/nope/versions/canary/drain', 404, 'unknown_route'],
@@ -46,17 +46,17 @@ t.test('what is not there, and what is not understood', async (t) => {
   ] as const) t.match((await app.inject({ url, headers })).json(), { status, code }, url)
 })
 
-t.test('wait=true answers when it has become safe', async (t) => {
+t.test('wait=true answers when it has become safe', async t => {
   const { app, clock, left } = await adminFixture()
   left.tunnels = 1
   let answered = false
-  const answer = app.inject({ url: `${URL}?wait=true`, headers }).then((response) => {
+  const answer = app.inject({ url: `${URL}?wait=true`, headers }).then(response => {
     answered = true
     return response
   })
   await eventually(async () => clock.pending > 0 ? true : undefined)
   clock.advance(1_000)
-  await new Promise((resolve) => { setImmediate(resolve) })
+  await new Promise(resolve => { setImmediate(resolve) })
   t.equal(answered, false)
   left.tunnels = 0
   clock.advance(100)
@@ -64,7 +64,7 @@ t.test('wait=true answers when it has become safe', async (t) => {
   t.equal(clock.pending, 0, 'nobody is looked at any more')
 })
 
-t.test('wait=true answers at the timeout, with what is left then', async (t) => {
+t.test('wait=true answers at the timeout, with what is left then', async t => {
   const { app, clock, left } = await adminFixture()
   left.inFlight = 1
   const answer = app.inject({ url: `${URL}?wait=true&timeout=5s`, headers })
@@ -75,7 +75,7 @@ t.test('wait=true answers at the timeout, with what is left then', async (t) => 
   t.match(response.json(), { safe: false, inFlight: 1 })
 })
 
-t.test('a client that goes away is not waited for', async (t) => {
+t.test('a client that goes away is not waited for', async t => {
   const { app, clock, left } = await adminFixture()
   await app.listen({ host: '127.0.0.1', port: 0 })
   t.teardown(async () => { await app.close() })
@@ -87,11 +87,11 @@ t.test('a client that goes away is not waited for', async (t) => {
   t.pass('nobody is looked at any more')
 })
 
-t.test('a client that has gone away before it could wait is not waited for', async (t) => {
+t.test('a client that has gone away before it could wait is not waited for', async t => {
   const { app, clock, left } = await adminFixture()
   let looks = 0
   Object.defineProperty(left, 'inFlight', { enumerable: true, get: () => ++looks })
-  app.addHook('onRequest', async (incoming) => {
+  app.addHook('onRequest', async incoming => {
     request.destroy()
     await once(incoming.socket, 'close')
   })
@@ -99,11 +99,11 @@ t.test('a client that has gone away before it could wait is not waited for', asy
   t.teardown(async () => { await app.close() })
   const request = http.get({ port: portOf(app.server), host: '127.0.0.1', path: `${URL}?wait=true` }).on('error', () => {})
   await eventually(async () => looks > 0 ? true : undefined)
-  await new Promise((resolve) => { setImmediate(resolve) })
+  await new Promise(resolve => { setImmediate(resolve) })
   t.equal(clock.pending, 0, 'nobody is looked at')
 })
 
-t.test('a hundred may wait, and twenty-five of one client', async (t) => {
+t.test('a hundred may wait, and twenty-five of one client', async t => {
   const { app, clock, left } = await adminFixture()
   left.inFlight = 1
   let answered = 0
@@ -124,10 +124,10 @@ t.test('a hundred may wait, and twenty-five of one client', async (t) => {
   clock.advance(100)
   const answers = await Promise.all(waiting)
   t.equal(answers.filter(({ statusCode }) => statusCode === 200).length, 100)
-  t.same(answers.filter(({ statusCode }) => statusCode === 503).map((answer) => answer.json<{ detail: string }>().detail.replace(/:.*/, '')), ['25 of this client wait already', '100 wait already'])
+  t.same(answers.filter(({ statusCode }) => statusCode === 503).map(answer => answer.json<{ detail: string }>().detail.replace(/:.*/, '')), ['25 of this client wait already', '100 wait already'])
 })
 
-t.test('the end of the API ends the waiting', async (t) => {
+t.test('the end of the API ends the waiting', async t => {
   const { app, left, clock } = await adminFixture()
   await app.listen({ host: '127.0.0.1', port: 0 })
   left.inFlight = 1

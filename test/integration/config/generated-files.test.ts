@@ -18,16 +18,16 @@ import { readConfigSchema, type SchemaNode } from '../../../src/config/schema-no
 const ROOT = new URL('../../../', import.meta.url)
 
 for (const generator of [configSchema, configCheck, configurationDoc, errorsDoc]) {
-  t.test(`${generator.path} is what npm run generate writes`, async (t) => {
+  t.test(`${generator.path} is what npm run generate writes`, async t => {
     t.ok(await generator.content() === await readFile(new URL(generator.path, ROOT), 'utf8'), 'is fresh')
   })
 }
 
-t.test('the schema is valid, and strict about what it says', async (t) => {
+t.test('the schema is valid, and strict about what it says', async t => {
   t.doesNotThrow(() => new Ajv({ strict: true, validateSchema: true }).compile(readConfigSchema()))
 })
 
-t.test('every mapping refuses unknown keys, every option has a description, every pattern its words', async (t) => {
+t.test('every mapping refuses unknown keys, every option has a description, every pattern its words', async t => {
   const walk = (schema: SchemaNode, path: string): void => {
     if (schema.properties !== undefined) t.match(schema, { additionalProperties: false }, `${path} is strict`)
     if (schema.pattern !== undefined) t.ok(PATTERN_TEXTS.has(schema.pattern), `${path} has words for ${schema.pattern}`)
@@ -43,9 +43,9 @@ t.test('every mapping refuses unknown keys, every option has a description, ever
   t.ok(PATTERN_TEXTS.has(DURATION_PATTERN))
 })
 
-t.test('what needs a restart says so in its description, and nothing else does', async (t) => {
+t.test('what needs a restart says so in its description, and nothing else does', async t => {
   const { properties = {} } = readConfigSchema()
-  const listed = new Set(RESTART_ONLY.map((path) => String(path[0])))
+  const listed = new Set(RESTART_ONLY.map(path => String(path[0])))
   for (const [key, { description }] of Object.entries(properties)) {
     t.equal(listed.has(key), /needs a restart/.test(description ?? ''), key)
   }
@@ -53,14 +53,14 @@ t.test('what needs a restart says so in its description, and nothing else does',
   for (const path of RESTART_ONLY) t.ok(page.includes(`\`${formatPath(path)}\``), `docs/configuration.md names ${formatPath(path)}`)
 })
 
-t.test('the pages name every option and every error', async (t) => {
+t.test('the pages name every option and every error', async t => {
   const configuration = await readFile(new URL('docs/configuration.md', ROOT), 'utf8')
   for (const { env, flag } of listConfigOptions()) t.ok(configuration.includes(`\`${env}\``) && configuration.includes(`\`${flag}\``), env)
   const errors = await readFile(new URL('docs/errors.md', ROOT), 'utf8')
   for (const code of PROXY_ERROR_CODES) t.ok(errors.includes(`### ${code}\n`), code)
 })
 
-t.test('the faults in docs/configuration.md are what its faulty file gives', async (t) => {
+t.test('the faults in docs/configuration.md are what its faulty file gives', async t => {
   const page = await readFile(new URL('docs/configuration.md', ROOT), 'utf8')
   const block = (name: string): string => page.split(`<!-- example: ${name} -->\n`)[1]?.split('```')[1]?.replace(/^.*\n/, '').trimEnd() ?? ''
   const resolve = createConfigResolver()
@@ -69,7 +69,7 @@ t.test('the faults in docs/configuration.md are what its faulty file gives', asy
   t.equal(error instanceof ConfigError ? error.message : '', block('its faults'))
 })
 
-t.test('the smallest configuration in docs/configuration.md is one', async (t) => {
+t.test('the smallest configuration in docs/configuration.md is one', async t => {
   const page = await readFile(new URL('docs/configuration.md', ROOT), 'utf8')
   const smallest = page.split('```yaml\n')[1]?.split('```')[0] ?? ''
   const { config, warnings } = await createConfigResolver()({ bytes: Buffer.from(smallest), fileName: 'f', env: {}, args: [] })

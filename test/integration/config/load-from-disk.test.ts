@@ -17,7 +17,7 @@ async function refusal (file: string | undefined, env: Readonly<Record<string, s
   return 'accepted'
 }
 
-t.test('the file is the one given, or else WEIR_CONFIG', async (t) => {
+t.test('the file is the one given, or else WEIR_CONFIG', async t => {
   const directory = t.testdir({ 'weir.yaml': 'listeners: [{ name: web, port: 8080 }]\nroutes: []' })
   const file = join(directory, 'weir.yaml')
   t.equal((await loadConfig({ file, env: { WEIR_CONFIG: 'elsewhere' }, args: [] })).config.listeners[0]?.port, 8080)
@@ -25,7 +25,7 @@ t.test('the file is the one given, or else WEIR_CONFIG', async (t) => {
   t.equal(await refusal(undefined), 'command line: no configuration: name a file with --config FILE or WEIR_CONFIG')
 })
 
-t.test('what is not a readable file of a sensible size is refused', async (t) => {
+t.test('what is not a readable file of a sensible size is refused', async t => {
   const directory = t.testdir({ empty: '', file: 'x' })
   const at = (name: string): string => join(directory, name)
   t.equal(await refusal(at('missing')), `${at('missing')}: does not exist; give the path of a configuration with --config FILE or WEIR_CONFIG`)
@@ -40,13 +40,13 @@ t.test('what is not a readable file of a sensible size is refused', async (t) =>
   t.match(await refusal('a\0b'), /cannot be read/)
 })
 
-t.test('a named pipe is refused at once', { skip: process.platform === 'win32' }, async (t) => {
+t.test('a named pipe is refused at once', { skip: process.platform === 'win32' }, async t => {
   const pipe = join(t.testdir({}), 'pipe')
   execFileSync('mkfifo', [pipe], { env: childEnvironment() })
   t.match(await refusal(pipe), /is not a regular file/)
 })
 
-t.test('a file that may not be read is refused', { skip: process.platform === 'win32' || process.getuid?.() === 0 }, async (t) => {
+t.test('a file that may not be read is refused', { skip: process.platform === 'win32' || process.getuid?.() === 0 }, async t => {
   const file = join(t.testdir({ secret: '' }), 'secret')
   await chmod(file, 0)
   t.match(await refusal(file), /may not be read by the user that Weir runs as/)

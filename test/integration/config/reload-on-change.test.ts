@@ -30,7 +30,7 @@ async function watch (t: Test, file: string) {
       if (first !== undefined) return first
       // The clock's timers do not keep the process alive; this one does while the test waits.
       const keepAlive = setInterval(() => {}, 1_000)
-      await new Promise<void>((resolve) => { wake = resolve })
+      await new Promise<void>(resolve => { wake = resolve })
       clearInterval(keepAlive)
     }
   }
@@ -41,7 +41,7 @@ function portOf (what: LoadedConfig | ConfigError): number | string {
   return 'config' in what ? what.config.listeners[0]?.port ?? 'no listener' : what.message
 }
 
-t.test('a file written in place', async (t) => {
+t.test('a file written in place', async t => {
   const file = join(t.testdir({ 'weir.yaml': withPort(1) }), 'weir.yaml')
   const { next } = await watch(t, file)
   await writeFile(file, withPort(2))
@@ -50,7 +50,7 @@ t.test('a file written in place', async (t) => {
   t.match(change, { config: { log: { level: 'warn' } } }, 'the environment wins over the new content too')
 })
 
-t.test('a file renamed over another', async (t) => {
+t.test('a file renamed over another', async t => {
   const directory = t.testdir({ 'weir.yaml': withPort(1) })
   const { next } = await watch(t, join(directory, 'weir.yaml'))
   for (const port of [2, 3]) {
@@ -60,7 +60,7 @@ t.test('a file renamed over another', async (t) => {
   }
 })
 
-t.test('a mounted ConfigMap, whose ..data link is swapped', async (t) => {
+t.test('a mounted ConfigMap, whose ..data link is swapped', async t => {
   const directory = t.testdir({})
   const publish = async (version: string, content: string): Promise<void> => {
     await mkdir(join(directory, `..${version}`))

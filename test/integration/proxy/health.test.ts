@@ -4,7 +4,7 @@
 import t, { type Test } from 'tap'
 import type { RouteConfig } from '../../../src/config/schema.ts'
 import { endpointKey } from '../../../src/core/endpoint.ts'
-import { policySpec, ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
+import { testPolicy, ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
 import { proxyTest, timedProxyTest, type Advance, type ProxyBench } from '../../helpers/data-plane.ts'
 import { get, post } from '../../helpers/raw-client.ts'
 import { statusOf } from '../../helpers/raw-http.ts'
@@ -222,6 +222,7 @@ timedProxyTest('what is known of an endpoint survives updates of the endpoints a
   await advance(10_000)
   t.same(reasonsOf(bench, bad), ['trial'], 'and it ends in time')
   for (const version of ['v1', 'v2']) bench.endpoints(version, ports.slice(1))
+  await bench.settle()
   for (const version of ['v1', 'v2']) bench.endpoints(version, ports)
   t.same(reasonsOf(bench, bad), [])
 })
@@ -293,6 +294,6 @@ timedProxyTest('an endpoint that joins others gets a growing share', async (t, b
 })
 
 t.test('the policy is that of the configuration', async t => {
-  t.match(policySpec().health, { panicThreshold: 0.5, ejection: { consecutiveFailures: THRESHOLD, baseMs: 10_000, maxMs: 300_000, maxShare: 0.5, successRate: { minEndpoints: 3, minRequests: 100 } } })
-  t.match(policySpec({ health: { ...ROUTE_DEFAULTS.health, passive: { ...passive, enabled: false } } }).health, { ejection: { consecutiveFailures: 0, successRate: null } })
+  t.match(testPolicy().health, { panicThreshold: 0.5, ejection: { consecutiveFailures: THRESHOLD, baseMs: 10_000, maxMs: 300_000, maxShare: 0.5, successRate: { minEndpoints: 3, minRequests: 100 } } })
+  t.match(testPolicy({ health: { ...ROUTE_DEFAULTS.health, passive: { ...passive, enabled: false } } }).health, { ejection: { consecutiveFailures: 0, successRate: null } })
 })

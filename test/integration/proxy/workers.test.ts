@@ -6,7 +6,7 @@ import { PATIENCE_MS } from '../../helpers/patience.ts'
 import { get, post, RawClient } from '../../helpers/raw-client.ts'
 import { statusOf } from '../../helpers/raw-http.ts'
 import { ok, RawOrigin } from '../../helpers/raw-origin.ts'
-import { policySpec } from '../../helpers/route-defaults.ts'
+import { testPolicy } from '../../helpers/route-defaults.ts'
 import { ThreadPool } from '../../helpers/thread-pool.ts'
 import { until } from '../../helpers/until.ts'
 
@@ -32,7 +32,7 @@ async function start (t: Test): Promise<Running> {
     match: {},
     affinity: { by: 'none', level: 'version' },
     balancing: 'least-request',
-    policy: policySpec(),
+    policy: testPolicy(),
     versions: ['stable', 'canary'].map(name => ({ name, slot: book.slotFor('test', name) }))
   }])
   await pool.listen()

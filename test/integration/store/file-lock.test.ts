@@ -13,7 +13,7 @@ const clock = new FakeClock()
 
 const holder = (fields: object) => JSON.stringify({ token: 'theirs', pid: 2 ** 22 + 1, host: hostname(), started: 'boot/1', ...fields })
 
-t.test('the same process can\'t lock a file twice, and can again once it is released', async (t) => {
+t.test('the same process can\'t lock a file twice, and can again once it is released', async t => {
   const path = join(t.testdir(), 'x.lock')
   const lock = await FileLock.acquire(path, clock)
   await t.rejects(FileLock.acquire(path, clock), { name: 'StoreError', code: 'locked', message: new RegExp(`process ${process.pid}`) })
@@ -24,7 +24,7 @@ t.test('the same process can\'t lock a file twice, and can again once it is rele
   await again.release()
 })
 
-t.test('locks that belong to nobody are taken over', async (t) => {
+t.test('locks that belong to nobody are taken over', async t => {
   const stale = {
     'of a dead process': holder({}),
     'of an earlier process with our id, as after the restart of a container': holder({ pid: process.pid, started: 'boot/0' }),
@@ -44,12 +44,12 @@ t.test('locks that belong to nobody are taken over', async (t) => {
   }
 })
 
-t.test('a living holder is respected even when the time of its start is unknown', async (t) => {
+t.test('a living holder is respected even when the time of its start is unknown', async t => {
   const path = join(t.testdir({ 'x.lock': holder({ pid: process.ppid, started: null }) }), 'x.lock')
   await t.rejects(FileLock.acquire(path, clock), { code: 'locked' })
 })
 
-t.test('a lock of another host counts until it was not touched for a minute', async (t) => {
+t.test('a lock of another host counts until it was not touched for a minute', async t => {
   const path = join(t.testdir({ 'x.lock': holder({ host: 'elsewhere' }) }), 'x.lock')
   const touch = async (agoMs: number) => {
     const at = (systemClock.wallMs() - agoMs) / 1000
@@ -62,7 +62,7 @@ t.test('a lock of another host counts until it was not touched for a minute', as
   await lock.release()
 })
 
-t.test('a held lock is touched, so that other hosts see that its holder lives', async (t) => {
+t.test('a held lock is touched, so that other hosts see that its holder lives', async t => {
   const path = join(t.testdir(), 'x.lock')
   const moving = new FakeClock(systemClock.wallMs())
   const lock = await FileLock.acquire(path, moving)
@@ -73,7 +73,7 @@ t.test('a held lock is touched, so that other hosts see that its holder lives', 
   t.equal(moving.pending, 0, 'until it is released')
 })
 
-t.test('a lock that was taken away is noticed, and not removed by its former holder', async (t) => {
+t.test('a lock that was taken away is noticed, and not removed by its former holder', async t => {
   const path = join(t.testdir(), 'x.lock')
   const lock = await FileLock.acquire(path, clock)
   await writeFile(path, holder({}))
@@ -84,22 +84,22 @@ t.test('a lock that was taken away is noticed, and not removed by its former hol
   await t.rejects(lock.verify(), { code: 'lock-lost' })
 })
 
-t.test('of many that find a dead lock at once, one gets it', async (t) => {
+t.test('of many that find a dead lock at once, one gets it', async t => {
   const path = join(t.testdir({ 'x.lock': holder({}) }), 'x.lock')
   const results = await Promise.allSettled(Array.from({ length: 8 }, () => FileLock.acquire(path, clock)))
-  const locks = results.flatMap((result) => result.status === 'fulfilled' ? [result.value] : [])
-  const verdicts = await Promise.allSettled(locks.map((lock) => lock.verify()))
+  const locks = results.flatMap(result => result.status === 'fulfilled' ? [result.value] : [])
+  const verdicts = await Promise.allSettled(locks.map(lock => lock.verify()))
   t.equal(verdicts.filter(({ status }) => status === 'fulfilled').length, 1, 'one may write')
   for (const lock of locks) await lock.release()
 })
 
-t.test('a process is alive or not', async (t) => {
+t.test('a process is alive or not', async t => {
   t.match(await identifyProcess(process.pid), { alive: true, started: String })
   t.same(await identifyProcess(2 ** 22 + 1), { alive: false })
   t.same(await identifyProcess(process.pid), await identifyProcess(process.pid))
 })
 
-t.test('a lock of another host whose time is in the future is taken over, unless somebody touches it', async (t) => {
+t.test('a lock of another host whose time is in the future is taken over, unless somebody touches it', async t => {
   const path = join(t.testdir(), 'x.lock')
   const future = systemClock.wallMs() / 1_000 + 86_400
   const lay = async (): Promise<void> => {
@@ -129,7 +129,7 @@ t.test('a lock of another host whose time is in the future is taken over, unless
   await lock.release()
 })
 
-t.test('what is no regular file is no lock, and nobody waits for it', { skip: process.platform === 'win32' }, async (t) => {
+t.test('what is no regular file is no lock, and nobody waits for it', { skip: process.platform === 'win32' }, async t => {
   const directory = t.testdir({ directory: {} })
   const pipe = join(directory, 'pipe')
   execFileSync('mkfifo', [pipe], { env: childEnvironment() })

@@ -22,7 +22,7 @@ async function write (store: FileStore<string>, value: string) {
   return await store.compareAndSwap((await store.read()).version, value)
 }
 
-t.test('what was committed is there after reopening, in a directory that did not exist', async (t) => {
+t.test('what was committed is there after reopening, in a directory that did not exist', async t => {
   const path = join(await temporaryDirectory(t), 'a/b/state.json')
   const { store } = await open(path)
   t.equal((await store.read()).value, '')
@@ -36,7 +36,7 @@ t.test('what was committed is there after reopening, in a directory that did not
   t.same(await files.readdir(join(path, '..')), ['state.json'], 'nothing else is left in the directory')
 })
 
-t.test('the file is for its owner only', { skip: process.platform === 'win32' }, async (t) => {
+t.test('the file is for its owner only', { skip: process.platform === 'win32' }, async t => {
   const path = join(await temporaryDirectory(t), 'private/state.json')
   const { store } = await open(path)
   await write(store, 'secret')
@@ -45,12 +45,12 @@ t.test('the file is for its owner only', { skip: process.platform === 'win32' },
   await store.close()
 })
 
-t.test('a swap with an old version is refused and tells what is there', async (t) => {
+t.test('a swap with an old version is refused and tells what is there', async t => {
   const { store } = await open(join(await temporaryDirectory(t), 'state.json'))
   const { version } = await store.read()
   const heard: string[] = []
   store.watch(({ value }) => { heard.push(value) })
-  const results = await Promise.all(['a', 'b', 'c'].map((value) => store.compareAndSwap(version, value)))
+  const results = await Promise.all(['a', 'b', 'c'].map(value => store.compareAndSwap(version, value)))
   t.same(results.map(({ ok }) => ok), [true, false, false], 'of several at once, one wins')
   t.match(results[1], { reason: 'conflict', current: { value: 'a' } })
   t.same(heard, ['a'])
@@ -71,7 +71,7 @@ const BROKEN = {
 }
 
 for (const [kind, content] of Object.entries(BROKEN)) {
-  t.test(`a file that is ${kind} is moved aside, loudly, and the store starts empty`, async (t) => {
+  t.test(`a file that is ${kind} is moved aside, loudly, and the store starts empty`, async t => {
     const path = join(await temporaryDirectory(t), 'state.json')
     await files.writeFile(path, content)
     const { store, log } = await open(path)
@@ -83,7 +83,7 @@ for (const [kind, content] of Object.entries(BROKEN)) {
   })
 }
 
-t.test('corrupt files of earlier starts are not overwritten', async (t) => {
+t.test('corrupt files of earlier starts are not overwritten', async t => {
   const path = join(t.testdir({ 'state.json': 'new', 'state.json.corrupt-1': 'old' }), 'state.json')
   const { store } = await open(path)
   t.equal(await files.readFile(`${path}.corrupt-1`, 'utf8'), 'old')
@@ -91,7 +91,7 @@ t.test('corrupt files of earlier starts are not overwritten', async (t) => {
   await store.close()
 })
 
-t.test('a file past the bound is not read into memory, and one is not written', async (t) => {
+t.test('a file past the bound is not read into memory, and one is not written', async t => {
   const path = join(t.testdir({ 'state.json': 'x'.repeat(300) }), 'state.json')
   const { store, log } = await open(path, { maxBytes: 200 })
   t.match(log.at('error'), [{ fields: { fault: /300 bytes/ } }])
@@ -101,7 +101,7 @@ t.test('a file past the bound is not read into memory, and one is not written', 
   await store.close()
 })
 
-t.test('a commit syncs the file before it takes the old one\'s place, and the directory after: only then is it on disk', { skip: process.platform === 'win32' }, async (t) => {
+t.test('a commit syncs the file before it takes the old one\'s place, and the directory after: only then is it on disk', { skip: process.platform === 'win32' }, async t => {
   const path = join(await temporaryDirectory(t), 'state.json')
   const calls: string[] = []
   const port: StoreFiles = {
@@ -162,7 +162,7 @@ const FAILURES = [
 ] as const
 
 for (const [step, errno, code, message] of FAILURES) {
-  t.test(`${errno} at ${step} fails the commit with a clear error and keeps the old state`, async (t) => {
+  t.test(`${errno} at ${step} fails the commit with a clear error and keeps the old state`, async t => {
     const path = join(await temporaryDirectory(t), 'state.json')
     const { port, arm } = failing(step, errno)
     const { store } = await open(path, { files: port })
@@ -192,13 +192,13 @@ for (const [step, errno, code, message] of FAILURES) {
   })
 }
 
-t.test('a path that can\'t be a state file is refused at the start', async (t) => {
+t.test('a path that can\'t be a state file is refused at the start', async t => {
   const directory = t.testdir({ file: 'x', inside: {} })
   await t.rejects(open(join(directory, 'inside')), { name: 'StoreError', message: /not a regular file/ })
   await t.rejects(open(join(directory, 'file/state.json')), { name: 'StoreError', message: /state\.path/ })
 })
 
-t.test('a symbolic link to a file of somebody else is refused, and the file stays', { skip: process.platform === 'win32' }, async (t) => {
+t.test('a symbolic link to a file of somebody else is refused, and the file stays', { skip: process.platform === 'win32' }, async t => {
   const directory = t.testdir({ precious: 'not ours' })
   await files.symlink(join(directory, 'precious'), join(directory, 'state.json'))
   await t.rejects(FileStore.open({ path: join(directory, 'state.json'), codec: textCodec, clock: new FakeClock(), log: new ListLog() }), { code: 'io', message: /symbolic link to .*precious.*nothing was changed/ })
@@ -206,7 +206,7 @@ t.test('a symbolic link to a file of somebody else is refused, and the file stay
   t.same((await files.readdir(directory)).sort(), ['precious', 'state.json'])
 })
 
-t.test('a symbolic link stays a link to the state', { skip: process.platform === 'win32' }, async (t) => {
+t.test('a symbolic link stays a link to the state', { skip: process.platform === 'win32' }, async t => {
   const directory = t.testdir({ real: {} })
   await files.symlink(join(directory, 'real/state.json'), join(directory, 'state.json'))
   await files.writeFile(join(directory, 'real/state.json'), '{"format":"weir-state","formatVersion":1,"version":"1","value":"x"}')
@@ -217,7 +217,7 @@ t.test('a symbolic link stays a link to the state', { skip: process.platform ===
   t.match(await files.readFile(join(directory, 'real/state.json'), 'utf8'), /"value":"y"/)
 })
 
-t.test('after closing, every operation fails with a clear error', async (t) => {
+t.test('after closing, every operation fails with a clear error', async t => {
   const { store } = await open(join(await temporaryDirectory(t), 'state.json'))
   await store.close()
   await store.close()

@@ -64,7 +64,7 @@ class Writer {
   }
 }
 
-t.test('kill -9 right after a commit was reported never loses it', async (t) => {
+t.test('kill -9 right after a commit was reported never loses it', async t => {
   const path = join(await temporaryDirectory(t), 'state.json')
   let promised = 0
   for (let round = 0; round < 12; round++) {
@@ -77,10 +77,10 @@ t.test('kill -9 right after a commit was reported never loses it', async (t) => 
     await writer.kill()
   }
   t.ok(promised >= 12)
-  t.same((await readdir(join(path, '..'))).filter((name) => name.includes('corrupt')), [])
+  t.same((await readdir(join(path, '..'))).filter(name => name.includes('corrupt')), [])
 })
 
-t.test('a second process is refused while the first lives, and takes over when it is dead', async (t) => {
+t.test('a second process is refused while the first lives, and takes over when it is dead', async t => {
   const path = join(await temporaryDirectory(t), 'state.json')
   const first = new Writer(path)
   await first.hear('committed')

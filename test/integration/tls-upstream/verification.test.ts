@@ -1,7 +1,6 @@
 import net from 'node:net'
 import { type TLSSocket, type TlsOptions } from 'node:tls'
 import t, { type Test } from 'tap'
-import type { UpstreamTls } from '../../../src/upstream/transport.ts'
 import { closedPort } from '../../helpers/closed-port.ts'
 import { proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
 import { get } from '../../helpers/raw-client.ts'
@@ -9,6 +8,7 @@ import { statusOf, valuesOf } from '../../helpers/raw-http.ts'
 import { ok, RawOrigin } from '../../helpers/raw-origin.ts'
 import { secureOrigin, secureRoute } from '../../helpers/secure-origin.ts'
 import { ADDRESSED, authorities, NAMED, originTls } from '../../helpers/upstream-certificates.ts'
+import type { UpstreamTls } from '../../../src/contract/route-spec.ts'
 
 const LOGGED = { accessLog: { mode: 'on', sampleRate: 1 } } as const
 

@@ -30,7 +30,7 @@ async function residentMib (pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+)/m.exec(await readFile(`/proc/${pid}/status`, 'latin1'))?.[1]) / 1024
 }
 
-t.test('12 MB of requests with a wrong token cost no memory, and probes go on', { skip: process.platform !== 'linux' }, async (t) => {
+t.test('12 MB of requests with a wrong token cost no memory, and probes go on', { skip: process.platform !== 'linux' }, async t => {
   const weir = await flooded(t)
   const probe = async (port: number) => (await new AdminClient(t, port).write(PROBE).end()).slice(0, 15)
   const probePort = weir.ports.more[0] ?? 0

@@ -3,7 +3,7 @@
  */
 import t from 'tap'
 import { loadConfig } from '../../../src/config/load.ts'
-import { dataPlaneOptions, routeSpecs } from '../../../src/runtime/data-plane-options.ts'
+import { dataPlaneOptions, routeSpecs } from '../../../src/routes/data-plane-options.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { connectClient, type KeepAliveClient } from '../../helpers/keep-alive-client.ts'
 import { startOrigins } from '../../helpers/origins.ts'
@@ -29,7 +29,8 @@ t.test('one of two workers is killed under open connections', async t => {
   pool.start()
   pool.sendEndpoints('hello', 'v1', [{ address: '127.0.0.1', port: hello.port, ready: true, serving: true, terminating: false }])
   t.match(await published(1), { workers: 2, applied: 2 })
-  pool.sendRoutes(dataPlaneOptions(config, 268_435_456), routeSpecs(config, (route, version) => book.slotFor(route, version), file => ({ digest: file, pem: '' })))
+  const options = dataPlaneOptions(config, 268_435_456)
+  pool.sendRoutes(options, routeSpecs(config.routes, options, (route, version) => book.slotFor(route, version), file => ({ digest: file, pem: '' })))
   await pool.listen()
 
   const clients = await connectMany(port)

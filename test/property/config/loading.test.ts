@@ -24,7 +24,7 @@ const KEYS = ['listeners', 'routes', 'name', 'port', 'address', 'match', 'hosts'
   'endpoints', 'static', 'service', 'admin', 'tokens', 'timeouts', 'drain', 'clientIp', 'trustedProxies', 'workers', '__proto__', 'constructor', 'toString']
 
 /** Values that look like a configuration here and there. */
-const { value: configLike } = fc.letrec<{ value: unknown, leaf: unknown, mapping: unknown, list: unknown }>((tie) => ({
+const { value: configLike } = fc.letrec<{ value: unknown, leaf: unknown, mapping: unknown, list: unknown }>(tie => ({
   value: fc.oneof({ depthSize: 'medium', withCrossShrink: true }, tie('leaf'), tie('mapping'), tie('list')),
   leaf: fc.oneof(fc.constantFrom('auto', 'none', '127.0.0.1:80', '/', '10.0.0.0/8', '5s', 'client-ip', 'v1', 8080, 0, -1, 1.5, null, true), fc.string(), fc.double()),
   list: fc.array(tie('value'), { maxLength: 4 }),
@@ -33,16 +33,16 @@ const { value: configLike } = fc.letrec<{ value: unknown, leaf: unknown, mapping
 
 const SOUND = { listeners: [{ name: 'web', port: 8080 }], routes: [{ name: 'r', versions: [{ name: 'v', weight: 1, endpoints: { static: ['127.0.0.1:1'] } }] }] }
 
-t.test('any bytes give a configuration or a ConfigError', async (t) => {
-  await t.resolves(fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => { await outcome(bytes) }), { numRuns: 300 }))
+t.test('any bytes give a configuration or a ConfigError', async t => {
+  await t.resolves(fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async bytes => { await outcome(bytes) }), { numRuns: 300 }))
 })
 
-t.test('any text made of what YAML is made of gives a configuration or a ConfigError', async (t) => {
+t.test('any text made of what YAML is made of gives a configuration or a ConfigError', async t => {
   const yamlLike = fc.array(fc.constantFrom(...'[]{},:-?&*!|>\'"%@`#\n\t ~<0aé', '\n  ', ': ', '- ', '&a ', '*a', '!!map ', '<<: ', '---\n', '...\n', '%YAML 1.1\n', 'routes', 'name'), { maxLength: 80 })
-  await t.resolves(fc.assert(fc.asyncProperty(yamlLike, async (parts) => { await outcome(Buffer.from(parts.join(''))) }), { numRuns: 1_000 }))
+  await t.resolves(fc.assert(fc.asyncProperty(yamlLike, async parts => { await outcome(Buffer.from(parts.join(''))) }), { numRuns: 1_000 }))
 })
 
-t.test('any values in the place of any option give a configuration or a ConfigError with a place', async (t) => {
+t.test('any values in the place of any option give a configuration or a ConfigError with a place', async t => {
   await t.resolves(fc.assert(fc.asyncProperty(configLike, fc.constantFrom(...KEYS), async (value, key) => {
     for (const config of [value, { ...SOUND, [key]: value }, { ...SOUND, routes: [{ ...SOUND.routes[0], [key]: value }] }]) {
       const error = await outcome(Buffer.from(stringify(config)))
@@ -53,32 +53,32 @@ t.test('any values in the place of any option give a configuration or a ConfigEr
   }), { numRuns: 500 }))
 })
 
-t.test('any environment and arguments give a configuration or a ConfigError', async (t) => {
+t.test('any environment and arguments give a configuration or a ConfigError', async t => {
   const bytes = Buffer.from(stringify(SOUND))
-  const env = fc.dictionary(fc.oneof(fc.constantFrom(...options.map((option) => option.env)), fc.string().map((name) => `WEIR_${name}`)), fc.string(), { noNullPrototype: true })
-  const args = fc.array(fc.oneof(fc.constantFrom(...options.map((option) => option.flag)), fc.string(), fc.string().map((text) => `--${text}`)), { maxLength: 5 })
+  const env = fc.dictionary(fc.oneof(fc.constantFrom(...options.map(option => option.env)), fc.string().map(name => `WEIR_${name}`)), fc.string(), { noNullPrototype: true })
+  const args = fc.array(fc.oneof(fc.constantFrom(...options.map(option => option.flag)), fc.string(), fc.string().map(text => `--${text}`)), { maxLength: 5 })
   await t.resolves(fc.assert(fc.asyncProperty(env, args, async (env, args) => { await outcome(bytes, env, args) }), { numRuns: 300 }))
 })
 
-t.test('loading the same twice gives the same', async (t) => {
-  await t.resolves(fc.assert(fc.asyncProperty(configLike, async (value) => {
+t.test('loading the same twice gives the same', async t => {
+  await t.resolves(fc.assert(fc.asyncProperty(configLike, async value => {
     const bytes = Buffer.from(stringify({ ...SOUND, match: value }))
     const [first, second] = [await outcome(bytes), await outcome(bytes)]
     if (first?.message !== second?.message) throw new Error('two loads differ')
   }), { numRuns: 100 }))
 })
 
-t.test('the nearest name is one of those known, and a known name is nearest to itself', async (t) => {
-  const names = options.map((option) => option.name)
-  t.doesNotThrow(() => fc.assert(fc.property(fc.string(), (given) => {
+t.test('the nearest name is one of those known, and a known name is nearest to itself', async t => {
+  const names = options.map(option => option.name)
+  t.doesNotThrow(() => fc.assert(fc.property(fc.string(), given => {
     const nearest = nearestName(given, names)
     return nearest === undefined || names.includes(nearest)
   })))
   for (const name of names) t.equal(nearestName(name, names), name)
 })
 
-t.test('one slip of the finger still finds the name', async (t) => {
-  const slip = fc.record({ name: fc.constantFrom(...options.map((option) => option.flag)), at: fc.nat(), kind: fc.constantFrom('drop', 'double', 'swap', 'case') })
+t.test('one slip of the finger still finds the name', async t => {
+  const slip = fc.record({ name: fc.constantFrom(...options.map(option => option.flag)), at: fc.nat(), kind: fc.constantFrom('drop', 'double', 'swap', 'case') })
   t.doesNotThrow(() => fc.assert(fc.property(slip, ({ name, at, kind }) => {
     const index = 2 + at % (name.length - 3)
     const [before, here, next, after] = [name.slice(0, index), name[index] ?? '', name[index + 1] ?? '', name.slice(index + 2)]
@@ -88,10 +88,10 @@ t.test('one slip of the finger still finds the name', async (t) => {
       swap: before + next + here + after,
       case: before + here.toUpperCase() + next + after
     }[kind]
-    return nearestName(given, options.map((option) => option.flag)) === name
+    return nearestName(given, options.map(option => option.flag)) === name
   })))
 })
 
-t.test('what is nothing like any name finds none', async (t) => {
-  for (const given of ['', 'x', 'zzzzzzzz', 'q'.repeat(10_000)]) t.equal(nearestName(given, options.map((option) => option.name)), undefined)
+t.test('what is nothing like any name finds none', async t => {
+  for (const given of ['', 'x', 'zzzzzzzz', 'q'.repeat(10_000)]) t.equal(nearestName(given, options.map(option => option.name)), undefined)
 })

@@ -4,9 +4,10 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { EndpointHealth } from '../../../src/health/endpoint-health.ts'
-import { VersionHealth, type HealthEvent, type HealthPolicy } from '../../../src/health/version-health.ts'
+import { VersionHealth, type HealthEvent } from '../../../src/health/version-health.ts'
 import { ejectionPolicy, healthPolicy, SUCCESS_RATE } from '../../helpers/health-policy.ts'
 import { memberSetter } from '../../helpers/set-members.ts'
+import type { HealthPolicy } from '../../../src/contract/route-policy.ts'
 
 const setMembers = memberSetter()
 

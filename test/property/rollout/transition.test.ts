@@ -26,7 +26,7 @@ const command: fc.Arbitrary<TrafficCommand> = fc.oneof(
 )
 const config: fc.Arbitrary<Step> = fc.record({
   kind: fc.constant('config' as const),
-  routes: fc.uniqueArray(fc.record({ name, weights: weightsOf(fileWeight) }), { selector: (route) => route.name })
+  routes: fc.uniqueArray(fc.record({ name, weights: weightsOf(fileWeight) }), { selector: route => route.name })
 })
 const change: fc.Arbitrary<Step> = fc.record({ kind: fc.constant('change' as const), route: name, command })
 const steps = fc.tuple(config, fc.array(fc.oneof({ arbitrary: change, weight: 5 }, { arbitrary: config, weight: 1 }), { maxLength: 40 }))
@@ -42,7 +42,7 @@ function apply (state: TrafficState, step: Step): TrafficState {
 
 /** Runs steps and hands every pair of neighbouring states to `check`. */
 function alwaysHolds (check: (before: TrafficState, after: TrafficState, step: Step) => boolean): void {
-  fc.assert(fc.property(steps, (chosen) => {
+  fc.assert(fc.property(steps, chosen => {
     let state = EMPTY_TRAFFIC
     for (const step of chosen) {
       const next = apply(state, step)
@@ -54,10 +54,10 @@ function alwaysHolds (check: (before: TrafficState, after: TrafficState, step: S
 }
 
 t.test('no step leads to an illegal state', async () => {
-  alwaysHolds((_before, after, step) => [...after.routes.values()].every((route) => {
+  alwaysHolds((_before, after, step) => [...after.routes.values()].every(route => {
     const latest = route.history.at(-1)
     return Object.keys(route.weights).sort().join() === Object.keys(route.fileWeights).sort().join() &&
-      Object.values(route.weights).every((weight) => weight >= 0 && Number.isFinite(weight)) &&
+      Object.values(route.weights).every(weight => weight >= 0 && Number.isFinite(weight)) &&
       route.history.length >= 1 && route.history.length <= MAX_HISTORY &&
       latest !== undefined && latest.revision === route.revision && latest.epoch === route.epoch &&
       sameWeights(latest.after, route.weights) &&
@@ -71,12 +71,12 @@ t.test('a command never leaves a route without traffic or with a weight out of r
   alwaysHolds((before, after, step) => {
     if (step.kind === 'config' || before === after || step.command.type === 'undo') return true
     const values = Object.values(after.routes.get(step.route)?.weights ?? {})
-    return values.some((weight) => weight > 0) && values.every(isWeight)
+    return values.some(weight => weight > 0) && values.every(isWeight)
   })
 })
 
 t.test('an epoch is never used twice for a route, even one that left and came back', async () => {
-  fc.assert(fc.property(steps, (chosen) => {
+  fc.assert(fc.property(steps, chosen => {
     const highest = new Map<string, number>()
     let state = EMPTY_TRAFFIC
     for (const step of chosen) {
@@ -100,7 +100,7 @@ t.test('undo returns exactly the weights before, whatever the change was', async
     const old = before.routes.get(step.route)
     if (changed === undefined || old === undefined) return false
     const undone = changeRoute(changed, { type: 'undo' }, META)
-    if (!undone.ok) return undone.error.code === 'all_weights_zero' && Object.values(old.weights).every((weight) => weight === 0)
+    if (!undone.ok) return undone.error.code === 'all_weights_zero' && Object.values(old.weights).every(weight => weight === 0)
     return sameWeights(undone.route.weights, old.weights) && undone.route.epoch === changed.epoch + 1
   })
 })
@@ -124,7 +124,7 @@ t.test('the configuration wins exactly when its own weights change', async () =>
   }))
 })
 
-t.test('every state that can be reached is stored and read back the same', async (t) => {
+t.test('every state that can be reached is stored and read back the same', async t => {
   const codec = createTrafficCodec()
   alwaysHolds((_before, after) => t.same(codec.decode(JSON.parse(codec.encode(after))), after))
 })

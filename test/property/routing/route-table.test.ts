@@ -1,8 +1,9 @@
 import t from 'tap'
 import fc from 'fast-check'
 import type { MatchConfig } from '../../../src/config/schema.ts'
-import { PlainRequest, type PlainRequestParts } from '../../../src/routing/plain-request.ts'
+import { PlainRequest } from '../../../src/routing/plain-request.ts'
 import { RouteTable } from '../../../src/routing/route-table.ts'
+import type { PlainRequestParts } from '../../../src/contract/questions.ts'
 
 /** What the documentation says, written for clarity: filter all routes, sort what is left, take the first. */
 function model (routes: readonly MatchConfig[], request: Required<PlainRequestParts>): number | undefined {

@@ -32,7 +32,7 @@ async function writer (store: StateStore<string>, name: string, pauses: readonly
 /** Every commit was made on the value of exactly one other: the commits are one chain, which watchers saw in its order. */
 async function checkLinear (store: StateStore<string>, plans: readonly (readonly number[])[]): Promise<boolean> {
   const seen: Versioned<string>[] = []
-  const stop = store.watch((current) => { seen.push(current) })
+  const stop = store.watch(current => { seen.push(current) })
   const commits: Commit[] = []
   const start = (await store.read()).value
   await Promise.all(plans.map((pauses, index) => writer(store, `w${index}.`, pauses, commits)))
@@ -50,13 +50,13 @@ async function checkLinear (store: StateStore<string>, plans: readonly (readonly
 const plans = fc.array(fc.array(fc.nat({ max: 6 }), { maxLength: 5 }), { maxLength: 6 })
 
 t.test('concurrent writers of a memory store make one chain of commits', async () => {
-  await fc.assert(fc.asyncProperty(plans, (chosen) => checkLinear(new MemoryStore('', (error) => { throw error }), chosen)))
+  await fc.assert(fc.asyncProperty(plans, chosen => checkLinear(new MemoryStore('', error => { throw error }), chosen)))
 })
 
-t.test('concurrent writers of a file store make one chain of commits, and the last survives', async (t) => {
+t.test('concurrent writers of a file store make one chain of commits, and the last survives', async t => {
   const directory = await temporaryDirectory(t)
   let run = 0
-  await fc.assert(fc.asyncProperty(plans, async (chosen) => {
+  await fc.assert(fc.asyncProperty(plans, async chosen => {
     const options = { path: join(directory, `state-${run++}.json`), codec: textCodec, clock: new FakeClock(), log: new ListLog() }
     const store = await FileStore.open(options)
     const linear = await checkLinear(store, chosen)

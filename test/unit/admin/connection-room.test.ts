@@ -18,7 +18,7 @@ function fill (room: ConnectionRoom, guests: readonly TestGuest[]): void {
   for (const guest of guests) if (!room.admit(guest)) throw new Error(`no place for ${guest.peer}`)
 }
 
-t.test('a newcomer takes the place of the one of its own address that has been idle for longest', async (t) => {
+t.test('a newcomer takes the place of the one of its own address that has been idle for longest', async t => {
   const room = new ConnectionRoom({ maxConnections: 10, maxConnectionsPerPeer: 2 })
   const guests = [new TestGuest('10.0.0.1'), new TestGuest('10.0.0.1'), new TestGuest('10.0.0.2')]
   fill(room, guests)
@@ -28,7 +28,7 @@ t.test('a newcomer takes the place of the one of its own address that has been i
   t.equal(room.size, 3)
 })
 
-t.test('when all are busy there is no place, for this address', async (t) => {
+t.test('when all are busy there is no place, for this address', async t => {
   const room = new ConnectionRoom({ maxConnections: 10, maxConnectionsPerPeer: 2 })
   const guests = [new TestGuest('10.0.0.1', 'busy'), new TestGuest('10.0.0.1', 'busy')]
   fill(room, guests)
@@ -37,7 +37,7 @@ t.test('when all are busy there is no place, for this address', async (t) => {
   t.ok(guests.every(({ destroyed }) => !destroyed))
 })
 
-t.test('when all places are taken, who has most of them gives one up', async (t) => {
+t.test('when all places are taken, who has most of them gives one up', async t => {
   const room = new ConnectionRoom({ maxConnections: 4, maxConnectionsPerPeer: 4 })
   const guests = [new TestGuest('10.0.0.2'), new TestGuest('10.0.0.1'), new TestGuest('10.0.0.1'), new TestGuest('10.0.0.1')]
   fill(room, guests)
@@ -46,7 +46,7 @@ t.test('when all places are taken, who has most of them gives one up', async (t)
   t.equal(room.size, 4)
 })
 
-t.test('an answer that is not read keeps no place from others, unless a token was shown', async (t) => {
+t.test('an answer that is not read keeps no place from others, unless a token was shown', async t => {
   const room = new ConnectionRoom({ maxConnections: 2, maxConnectionsPerPeer: 2 })
   const guests = [new TestGuest('10.0.0.1', 'busy'), new TestGuest('10.0.0.2', 'unproven')]
   fill(room, guests)
@@ -55,7 +55,7 @@ t.test('an answer that is not read keeps no place from others, unless a token wa
   t.equal(room.admit(new TestGuest('10.0.0.3')), false)
 })
 
-t.test('one /64 is one address, and so are the two ways to write an IPv4 one', async (t) => {
+t.test('one /64 is one address, and so are the two ways to write an IPv4 one', async t => {
   for (const [one, other] of [['fd00:1::1', 'fd00:1:0:0:ffff::2'], ['::ffff:10.0.0.1', '10.0.0.1'], ['fe80::1%eth0', 'fe80::2']] as const) {
     const room = new ConnectionRoom({ maxConnections: 10, maxConnectionsPerPeer: 1 })
     const first = new TestGuest(one)
@@ -70,7 +70,7 @@ t.test('one /64 is one address, and so are the two ways to write an IPv4 one', a
   t.equal(first.destroyed, false)
 })
 
-t.test('a place that is left is free, once', async (t) => {
+t.test('a place that is left is free, once', async t => {
   const room = new ConnectionRoom({ maxConnections: 1, maxConnectionsPerPeer: 1 })
   const guest = new TestGuest('10.0.0.1', 'busy')
   fill(room, [guest])

@@ -25,16 +25,16 @@ const CASES: readonly (readonly [string | undefined, object])[] = [
 ]
 
 for (const [field, parsed] of CASES) {
-  t.test(`If-Match ${field === undefined ? 'missing' : `[${field}]`} is read`, async (t) => {
+  t.test(`If-Match ${field === undefined ? 'missing' : `[${field}]`} is read`, async t => {
     t.same(parseIfMatch(field), parsed)
   })
 }
 
-t.test('the tag of an epoch is read back as that epoch', async (t) => {
+t.test('the tag of an epoch is read back as that epoch', async t => {
   for (const epoch of [1, 10, 123_456_789]) t.same(parseIfMatch(epochTag(epoch)), { kind: 'epochs', epochs: [epoch] })
 })
 
-t.test('a long field of garbage is refused at once', async (t) => {
+t.test('a long field of garbage is refused at once', async t => {
   t.same(parseIfMatch('"'.repeat(16_001)), { kind: 'malformed' })
   t.same(parseIfMatch('"1",'.repeat(4_000)), { kind: 'epochs', epochs: Array(4_000).fill(1) })
 })

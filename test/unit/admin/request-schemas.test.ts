@@ -9,7 +9,7 @@ import { ListLog } from '../../helpers/list-log.ts'
 
 const unused = (): never => { throw new Error('nothing is asked here') }
 
-t.test('the schema of every part of every request compiles, though only the first request would do it', async (t) => {
+t.test('the schema of every part of every request compiles, though only the first request would do it', async t => {
   const log = new ListLog()
   const clock = new FakeClock()
   const deps: AdminDeps = {
@@ -42,12 +42,12 @@ t.test('the schema of every part of every request compiles, though only the firs
   t.ok(seen.includes('PUT /v1/routes/:route/weights body'), seen.join('\n'))
 })
 
-t.test('a schema that does not compile fails the first request that needs it', async (t) => {
+t.test('a schema that does not compile fails the first request that needs it', async t => {
   const validate = createValidatorCompiler()({ schema: { type: 'object', propertys: {} }, method: 'PUT', url: '/', httpPart: 'body' })
   t.throws(() => { validate({}) }, /propertys/)
 })
 
-t.test('each answer has its own faults', async (t) => {
+t.test('each answer has its own faults', async t => {
   const validate = createValidatorCompiler()({ schema: { type: 'object', required: ['a'], properties: { a: {} } }, method: 'PUT', url: '/', httpPart: 'body' })
   t.equal(validate({}), false)
   t.match(validate.errors, [{ keyword: 'required' }])

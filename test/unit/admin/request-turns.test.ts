@@ -2,7 +2,7 @@ import t from 'tap'
 import { RequestTurns } from '../../../src/admin/request-turns.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
-t.test('so many go in ten milliseconds, the others in the order in which they came', async (t) => {
+t.test('so many go in ten milliseconds, the others in the order in which they came', async t => {
   const clock = new FakeClock()
   const turns = new RequestTurns(clock, 3)
   const gone: number[] = []
@@ -19,7 +19,7 @@ t.test('so many go in ten milliseconds, the others in the order in which they ca
   t.equal(clock.pending, 0, 'no timer without anybody who waits')
 })
 
-t.test('who has left is not called, and takes nobody\'s turn', async (t) => {
+t.test('who has left is not called, and takes nobody\'s turn', async t => {
   const clock = new FakeClock()
   const turns = new RequestTurns(clock, 1)
   const gone: string[] = []
@@ -31,7 +31,7 @@ t.test('who has left is not called, and takes nobody\'s turn', async (t) => {
   t.same(gone, ['first', 'last'])
 })
 
-t.test('after a rest there are new turns', async (t) => {
+t.test('after a rest there are new turns', async t => {
   const clock = new FakeClock()
   const turns = new RequestTurns(clock, 1)
   let gone = 0

@@ -28,7 +28,7 @@ const UNDERSTOOD: readonly (readonly [string, Arguments])[] = [
 ]
 
 for (const [line, expected] of UNDERSTOOD) {
-  t.test(`weir ${line}`, async (t) => {
+  t.test(`weir ${line}`, async t => {
     t.same(parseArguments(line.split(' ')), expected)
   })
 }
@@ -54,13 +54,13 @@ const WRONG: readonly (readonly [readonly string[], RegExp])[] = [
 ]
 
 for (const [args, message] of WRONG) {
-  t.test(`weir ${args.join(' ').slice(0, 40)} is refused with a remedy`, async (t) => {
+  t.test(`weir ${args.join(' ').slice(0, 40)} is refused with a remedy`, async t => {
     t.match(parseArguments(args), { command: 'wrong', message })
     t.match(parseArguments(args), { message: /Try: weir --help$/ })
   })
 }
 
-t.test('help names every command, and every flag with its default', async (t) => {
+t.test('help names every command, and every flag with its default', async t => {
   const options = listConfigOptions()
   const general = helpText('weir', options)
   for (const command of ['run', 'validate', '--help', '--version']) t.match(general, `weir ${command}`)

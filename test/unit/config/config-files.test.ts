@@ -19,22 +19,22 @@ async function check (url: URL): Promise<{ readonly faults: readonly string[], r
   const withoutName = (line: string): string => line.replaceAll(`${name}:`, '').trim()
   try {
     const { warnings } = await resolve({ bytes, fileName: name, env: {}, args: [] })
-    return { faults: [], warnings: warnings.map((warning) => withoutName(formatFault(warning))), text: bytes.toString() }
+    return { faults: [], warnings: warnings.map(warning => withoutName(formatFault(warning))), text: bytes.toString() }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    return { faults: error.faults.map((fault) => withoutName(formatFault(fault))), warnings: [], text: bytes.toString() }
+    return { faults: error.faults.map(fault => withoutName(formatFault(fault))), warnings: [], text: bytes.toString() }
   }
 }
 
 function commentsOf (text: string, mark: string): readonly string[] {
-  return text.split('\n').filter((line) => line.startsWith(`# ${mark}: `)).map((line) => line.slice(mark.length + 4))
+  return text.split('\n').filter(line => line.startsWith(`# ${mark}: `)).map(line => line.slice(mark.length + 4))
 }
 
-const names = (await readdir(FIXTURES)).filter((name) => name.endsWith('.yaml'))
+const names = (await readdir(FIXTURES)).filter(name => name.endsWith('.yaml'))
 t.ok(names.length >= 20, 'there are fixtures')
 
 for (const name of names) {
-  t.test(name, async (t) => {
+  t.test(name, async t => {
     const { faults, warnings, text } = await check(new URL(name, FIXTURES))
     if (name.startsWith('invalid-')) {
       t.not(faults.length, 0, 'is refused')
@@ -47,8 +47,8 @@ for (const name of names) {
   })
 }
 
-for (const name of ['weir.yaml', ...(await readdir(new URL('examples/', CONFIGS))).map((file) => `examples/${file}`)]) {
-  t.test(`config/${name} is valid, without warnings, and names the schema for editors`, async (t) => {
+for (const name of ['weir.yaml', ...(await readdir(new URL('examples/', CONFIGS))).map(file => `examples/${file}`)]) {
+  t.test(`config/${name} is valid, without warnings, and names the schema for editors`, async t => {
     const { faults, warnings, text } = await check(new URL(name, CONFIGS))
     t.same([...faults, ...warnings], [])
     const schema = /^# yaml-language-server: \$schema=(.+)\n/.exec(text)?.[1] ?? ''

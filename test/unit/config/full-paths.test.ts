@@ -14,7 +14,7 @@ routes:
 admin: { tokens: [{ name: a, role: viewer, file: tokens/a }] }
 `
 
-t.test('every file of a configuration is named in full, from the directory in which Weir was started', async (t) => {
+t.test('every file of a configuration is named in full, from the directory in which Weir was started', async t => {
   const resolve = createConfigResolver()
   const { config } = await resolve({ bytes: Buffer.from(TEXT), fileName: 'f', env: { WEIR_ACCESS_LOG_PATH: 'access.log', WEIR_KUBERNETES_KUBECONFIG: 'kube' }, args: [] })
   const full = withFullPaths(config, '/srv/weir')
@@ -29,7 +29,7 @@ t.test('every file of a configuration is named in full, from the directory in wh
   t.equal(full.accessLog.path, '/srv/weir/access.log')
 })
 
-t.test('standard output is no file, and what names none stays as it is', async (t) => {
+t.test('standard output is no file, and what names none stays as it is', async t => {
   const { config } = await createConfigResolver()({ bytes: Buffer.from('listeners: [{ name: web, port: 1 }]\nroutes: []\n'), fileName: 'f', env: {}, args: [] })
   t.same(withFullPaths(config, '/srv'), { ...config, state: { ...config.state, path: '/srv/.weir/state.json' } })
 })

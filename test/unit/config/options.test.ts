@@ -3,20 +3,20 @@ import { listConfigOptions, readOptionText, withOption } from '../../../src/conf
 import { isServiceVariable } from '../../../src/config/overrides.ts'
 
 const options = listConfigOptions()
-const named = (name: string) => options.find((option) => option.name === name)
+const named = (name: string) => options.find(option => option.name === name)
 
-t.test('names come from the path', async (t) => {
+t.test('names come from the path', async t => {
   t.match(named('clientIp.trustedProxies'), { env: 'WEIR_CLIENT_IP_TRUSTED_PROXIES', flag: '--client-ip-trusted-proxies', default: '' })
   t.match(named('limits.maxUriBytes'), { env: 'WEIR_LIMITS_MAX_URI_BYTES', flag: '--limits-max-uri-bytes', default: '16384' })
   t.match(named('workers'), { env: 'WEIR_WORKERS', flag: '--workers', default: 'auto', type: '`auto` or a whole number from 1 to 256' })
   t.equal(named('kubernetes.namespace')?.default, null)
 })
 
-t.test('lists of mappings have no names', async (t) => {
+t.test('lists of mappings have no names', async t => {
   t.same(options.filter(({ name }) => /^(routes|listeners|admin\.tokens)/.test(name)), [])
 })
 
-t.test('names differ from each other, and every option has a description', async (t) => {
+t.test('names differ from each other, and every option has a description', async t => {
   t.equal(new Set(options.map(({ env }) => env)).size, options.length)
   t.equal(new Set(options.map(({ flag }) => flag)).size, options.length)
   for (const option of options) {
@@ -26,11 +26,11 @@ t.test('names differ from each other, and every option has a description', async
   }
 })
 
-t.test('no option has a name that Kubernetes gives to a Service', async (t) => {
+t.test('no option has a name that Kubernetes gives to a Service', async t => {
   for (const { env } of options) t.equal(isServiceVariable(env, 'text'), false, env)
 })
 
-t.test('text becomes what the option wants, or stays text for validation to refuse', async (t) => {
+t.test('text becomes what the option wants, or stays text for validation to refuse', async t => {
   const read = (name: string, text: string): unknown => readOptionText(named(name)?.schema ?? {}, text)
   t.equal(read('admin.port', '9902'), 9902)
   t.equal(read('admin.port', '-1'), -1)
@@ -44,7 +44,7 @@ t.test('text becomes what the option wants, or stays text for validation to refu
   t.same(read('clientIp.trustedProxies', ''), [])
 })
 
-t.test('setting an option copies what is on the way', async (t) => {
+t.test('setting an option copies what is on the way', async t => {
   const root = { admin: { port: 1, address: 'a' }, log: null }
   t.same(withOption(root, ['admin', 'port'], 2), { admin: { port: 2, address: 'a' }, log: null })
   t.equal(root.admin.port, 1)

@@ -21,8 +21,8 @@ function faultsOf (text: string): readonly string[] {
 /** The configurations in a file: all of it, or the blocks of a page that are whole ones. */
 function configurationsIn (file: string, text: string): readonly string[] {
   if (!file.endsWith('.md')) return [text]
-  const blocks = [...text.matchAll(/```yaml\n(.*?)```/gs)].map((match) => match[1] ?? '')
-  return blocks.filter((block) => {
+  const blocks = [...text.matchAll(/```yaml\n(.*?)```/gs)].map(match => match[1] ?? '')
+  return blocks.filter(block => {
     const { contents } = parseDocument(block)
     return isMap(contents) && contents.has('listeners') && contents.has('routes') && !block.includes('prot:')
   })
@@ -30,13 +30,13 @@ function configurationsIn (file: string, text: string): readonly string[] {
 
 for await (const file of glob(SHIPPED, { cwd: ROOT.pathname })) {
   for (const configuration of configurationsIn(file, await readFile(new URL(file, ROOT), 'utf8'))) {
-    t.test(`an editor finds nothing wrong with a configuration of ${file}`, async (t) => {
+    t.test(`an editor finds nothing wrong with a configuration of ${file}`, async t => {
       t.same(faultsOf(configuration), [])
     })
   }
 }
 
-t.test('an option with a default is never required', async (t) => {
+t.test('an option with a default is never required', async t => {
   const walk = (node: SchemaNode, path: string): void => {
     for (const key of node.required ?? []) t.equal(node.properties?.[key]?.default, undefined, `${path}.${key}`)
     for (const [key, child] of Object.entries(node.properties ?? {})) walk(child, `${path}.${key}`)
@@ -47,7 +47,7 @@ t.test('an option with a default is never required', async (t) => {
   t.same(schema.required, ['listeners', 'routes'])
 })
 
-t.test('what the program refuses is wrong in an editor too', async (t) => {
+t.test('what the program refuses is wrong in an editor too', async t => {
   const wrong = [
     'routes: []',
     'listeners: [{ name: web }]\nroutes: []',

@@ -8,7 +8,7 @@ async function load (text: string) {
   return (await resolve({ bytes: Buffer.from(text), fileName: 'f', env: {}, args: [] })).config
 }
 
-t.test('only what is bound or opened once needs a restart', async (t) => {
+t.test('only what is bound or opened once needs a restart', async t => {
   const before = await load('listeners: [{ name: web, port: 8080 }]\nroutes: []')
   t.same(findRestartOnlyChanges(before, await load('{ "routes": [], "listeners": [{ "port": 8080, "name": "web" }] }')), [])
   t.same(findRestartOnlyChanges(before, await load('listeners: [{ name: web, port: 8080 }]\nroutes: []\nlog: { level: debug }\naccessLog: { mode: on }\nlimits: { maxBodyBytes: 1 }')), [])

@@ -19,7 +19,7 @@ async function faultsOf (env: Readonly<Record<string, string | undefined>>, args
   }
 }
 
-t.test('flags win over the environment, which wins over the file, which wins over the default', async (t) => {
+t.test('flags win over the environment, which wins over the file, which wins over the default', async t => {
   t.equal((await load({}, [], 'listeners: [{ name: web, port: 8080 }]\nroutes: []')).admin.port, 9901)
   t.equal((await load({}, [])).admin.port, 9000)
   t.equal((await load({ WEIR_ADMIN_PORT: '9001' }, [])).admin.port, 9001)
@@ -27,16 +27,16 @@ t.test('flags win over the environment, which wins over the file, which wins ove
   t.equal((await load({ WEIR_ADMIN_PORT: '9001' }, ['--admin-port=9003'])).admin.port, 9003)
 })
 
-t.test('a list is replaced whole', async (t) => {
+t.test('a list is replaced whole', async t => {
   t.same((await load({ WEIR_CLIENT_IP_TRUSTED_PROXIES: '192.0.2.1,fd00::/8' }, [])).clientIp.trustedProxies, ['192.0.2.1', 'fd00::/8'])
   t.same((await load({ WEIR_CLIENT_IP_TRUSTED_PROXIES: '' }, [])).clientIp.trustedProxies, [])
 })
 
-t.test('a wrong value in the file does not matter when it is overridden', async (t) => {
+t.test('a wrong value in the file does not matter when it is overridden', async t => {
   t.equal((await load({}, ['--admin-port', '1'], 'listeners: [{ name: web, port: 8080 }]\nroutes: []\nadmin: { port: x }')).admin.port, 1)
 })
 
-t.test('wrong values are reported where they were given', async (t) => {
+t.test('wrong values are reported where they were given', async t => {
   t.same(await faultsOf({ WEIR_ADMIN_PORT: 'abc', WEIR_CLIENT_IP_TRUSTED_PROXIES: '10.0.0.0/8,x' }, ['--drain-timeout=5', '--log-level', 'debgu']), [
     'env WEIR_ADMIN_PORT: admin.port: must be a whole number from 1 to 65535; given: "abc"',
     'flag --drain-timeout: drain.timeout: must be a duration: a whole number and a unit, such as 250ms, 5s, 2m or 1h; given: "5"',
@@ -45,7 +45,7 @@ t.test('wrong values are reported where they were given', async (t) => {
   ])
 })
 
-t.test('unknown names are errors, with the nearest one', async (t) => {
+t.test('unknown names are errors, with the nearest one', async t => {
   t.same(await faultsOf({ WEIR_ADMIM_PORT: '1', WEIR_NOTHING_LIKE_IT: '', HOME: 'here', OTHER_WEIR_X: '1' }, ['--admin-prot', '1', '--nothing-like-it=2', 'stray', '-x']), [
     'env WEIR_ADMIM_PORT: is not a known environment variable. Did you mean WEIR_ADMIN_PORT?; given: "1"',
     'env WEIR_NOTHING_LIKE_IT: is not a known environment variable. Variables that start with WEIR_ are options; `weir run --help` lists them; given: ""',
@@ -56,7 +56,7 @@ t.test('unknown names are errors, with the nearest one', async (t) => {
   ])
 })
 
-t.test('a flag needs one value', async (t) => {
+t.test('a flag needs one value', async t => {
   t.same(await faultsOf({}, ['--workers', '--log-level', 'info', '--log-level=warn', '--admin-port']), [
     'flag --workers: workers: needs a value: `auto` or a whole number from 1 to 256',
     'flag --log-level: log.level: is given twice on the command line; give it once; given: "warn"',
@@ -64,12 +64,12 @@ t.test('a flag needs one value', async (t) => {
   ])
 })
 
-t.test('faults of the file, the environment and flags come together', async (t) => {
+t.test('faults of the file, the environment and flags come together', async t => {
   t.equal((await faultsOf({ WEIR_X: '1' }, ['--y'], 'listeners: [\nroutes: []')).length, 3, 'a file that is not YAML')
   t.equal((await faultsOf({ WEIR_X: '1' }, ['--y'], 'routes: []')).length, 3, 'a file that lacks listeners')
 })
 
-t.test('the variables of Kubernetes Services are not options', async (t) => {
+t.test('the variables of Kubernetes Services are not options', async t => {
   const config = await load({
     WEIR_SERVICE_HOST: '10.96.0.7',
     WEIR_SERVICE_PORT: '80',

@@ -34,14 +34,14 @@ function createScene (initial: string) {
         return () => { hint = null }
       }
     },
-    resolve: async (bytes) => {
+    resolve: async bytes => {
       const text = Buffer.from(bytes).toString()
       if (text.startsWith('bad')) throw refusal(text)
       if (text.startsWith('bug')) throw new TypeError(text)
       return loaded(text)
     },
     onChange: ({ digest }) => { told.push(digest) },
-    onError: (error) => { told.push(`error: ${error.faults[0]?.message ?? ''}`) }
+    onError: error => { told.push(`error: ${error.faults[0]?.message ?? ''}`) }
   })
   return {
     clock,
@@ -71,7 +71,7 @@ function loaded (digest: string): LoadedConfig {
   return { config: {} as LoadedConfig['config'], warnings: [], digest }
 }
 
-t.test('nothing is told while the content stays', async (t) => {
+t.test('nothing is told while the content stays', async t => {
   const scene = createScene('one')
   scene.watcher.start()
   scene.hint()
@@ -80,7 +80,7 @@ t.test('nothing is told while the content stays', async (t) => {
   t.ok(scene.reads() >= 3, 'though it was looked at')
 })
 
-t.test('a change is taken soon after a hint', async (t) => {
+t.test('a change is taken soon after a hint', async t => {
   const scene = createScene('one')
   scene.watcher.start()
   await scene.pass(1_000)
@@ -90,7 +90,7 @@ t.test('a change is taken soon after a hint', async (t) => {
   t.same(scene.told, ['two'])
 })
 
-t.test('a change is taken by the poll when no hint comes', async (t) => {
+t.test('a change is taken by the poll when no hint comes', async t => {
   const scene = createScene('one')
   scene.watcher.start()
   await scene.pass(1_000)
@@ -99,7 +99,7 @@ t.test('a change is taken by the poll when no hint comes', async (t) => {
   t.same(scene.told, ['two'])
 })
 
-t.test('a change from before the start is taken', async (t) => {
+t.test('a change from before the start is taken', async t => {
   const scene = createScene('one')
   scene.write('two')
   scene.watcher.start()
@@ -107,7 +107,7 @@ t.test('a change from before the start is taken', async (t) => {
   t.same(scene.told, ['two'])
 })
 
-t.test('half-written content is not taken', async (t) => {
+t.test('half-written content is not taken', async t => {
   const scene = createScene('one')
   scene.watcher.start()
   await scene.pass(1_000)
@@ -123,7 +123,7 @@ t.test('half-written content is not taken', async (t) => {
   t.same(scene.told, ['two'])
 })
 
-t.test('a bad file is told once, and the next good one is taken', async (t) => {
+t.test('a bad file is told once, and the next good one is taken', async t => {
   const scene = createScene('one')
   scene.watcher.start()
   scene.write('bad two')
@@ -138,7 +138,7 @@ t.test('a bad file is told once, and the next good one is taken', async (t) => {
   t.same(scene.told, ['error: bad two', 'error: bad three', 'one'], 'the content from before is news after a bad one')
 })
 
-t.test('a defect in loading is told like a bad file, and watching goes on', async (t) => {
+t.test('a defect in loading is told like a bad file, and watching goes on', async t => {
   const scene = createScene('one')
   scene.watcher.start()
   scene.write('bug')
@@ -148,7 +148,7 @@ t.test('a defect in loading is told like a bad file, and watching goes on', asyn
   t.same(scene.told, ['error: cannot be loaded: bug', 'two'])
 })
 
-t.test('a file that is gone for a moment is not told of', async (t) => {
+t.test('a file that is gone for a moment is not told of', async t => {
   const scene = createScene('one')
   scene.watcher.start()
   await scene.pass(1_000)
@@ -160,7 +160,7 @@ t.test('a file that is gone for a moment is not told of', async (t) => {
   t.same(scene.told, [])
 })
 
-t.test('a file that stays away is told of once, and its return is news', async (t) => {
+t.test('a file that stays away is told of once, and its return is news', async t => {
   const scene = createScene('one')
   scene.watcher.start()
   scene.write(null)
@@ -175,7 +175,7 @@ t.test('a file that stays away is told of once, and its return is news', async (
   t.same(scene.told, ['error: is gone', 'one', 'error: is gone'])
 })
 
-t.test('a storm of hints costs few looks', async (t) => {
+t.test('a storm of hints costs few looks', async t => {
   const scene = createScene('one')
   scene.watcher.start()
   for (let round = 0; round < 100; round++) {
@@ -185,7 +185,7 @@ t.test('a storm of hints costs few looks', async (t) => {
   t.ok(scene.reads() <= 51, `${scene.reads()} looks in 5 s`)
 })
 
-t.test('after stop there is no timer, no subscription and no callback', async (t) => {
+t.test('after stop there is no timer, no subscription and no callback', async t => {
   const scene = createScene('one')
   scene.watcher.start()
   scene.write('two')
@@ -201,7 +201,7 @@ t.test('after stop there is no timer, no subscription and no callback', async (t
   scene.watcher.stop()
 })
 
-t.test('a file that no descriptor was free for is told of once, and is not news when there are some again', async (t) => {
+t.test('a file that no descriptor was free for is told of once, and is not news when there are some again', async t => {
   const scene = createScene('one')
   scene.watcher.start()
   scene.exhaust(true)

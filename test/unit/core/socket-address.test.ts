@@ -2,14 +2,14 @@ import t from 'tap'
 import { isLoopback, parseIp } from '../../../src/core/ip.ts'
 import { parseHostPort, parseTarget } from '../../../src/core/socket-address.ts'
 
-t.test('an address and port, in one spelling', async (t) => {
+t.test('an address and port, in one spelling', async t => {
   t.same(parseHostPort('127.0.0.1:80'), { address: '127.0.0.1', port: 80 })
   t.same(parseHostPort('[::1]:65535'), { address: '::1', port: 65535 })
   t.same(parseHostPort('[2001:DB8:0:0:0:0:0:1]:1'), { address: '2001:db8::1', port: 1 })
   t.same(parseHostPort('[::ffff:127.0.0.1]:80'), { address: '127.0.0.1', port: 80 })
 })
 
-t.test('anything else is refused with a remedy', async (t) => {
+t.test('anything else is refused with a remedy', async t => {
   const refusals: ReadonlyArray<readonly [string, RegExp]> = [
     ['', /write it as 127\.0\.0\.1:9001/],
     ['localhost:80', /where an IP address or a name has to be/],
@@ -30,7 +30,7 @@ t.test('anything else is refused with a remedy', async (t) => {
   for (const [text, message] of refusals) t.throws(() => parseHostPort(text), { name: 'RangeError', message }, JSON.stringify(text))
 })
 
-t.test('what a name lacks is said of the name', async (t) => {
+t.test('what a name lacks is said of the name', async t => {
   t.same(parseTarget('App:8080'), { host: 'app', port: 8080, isName: true })
   t.throws(() => parseTarget('app'), { message: '"app" is not an address and port: add the port, such as app:80' })
   for (const text of ['app:', 'app:0', 'app:65536', 'app:http', 'app:$PORT']) {
@@ -38,14 +38,14 @@ t.test('what a name lacks is said of the name', async (t) => {
   }
 })
 
-t.test('one spelling for one address', async (t) => {
+t.test('one spelling for one address', async t => {
   t.same(parseIp('1.2.3.4'), { family: 'ipv4', address: '1.2.3.4' })
   t.same(parseIp('::ffff:102:304'), { family: 'ipv4', address: '1.2.3.4' })
   t.same(parseIp('FE80:0::0001%eth0'), { family: 'ipv6', address: 'fe80::1' })
   for (const text of ['', '1.2.3', '01.2.3.4', '::1::', 'a', '[::1]', '1.2.3.4%eth0']) t.equal(parseIp(text), undefined, JSON.stringify(text))
 })
 
-t.test('loopback', async (t) => {
+t.test('loopback', async t => {
   for (const text of ['127.0.0.1', '127.255.0.1', '::1', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1']) t.equal(isLoopback(text), true, text)
   for (const text of ['0.0.0.0', '::', '128.0.0.1', '::2', 'localhost', '']) t.equal(isLoopback(text), false, text)
 })

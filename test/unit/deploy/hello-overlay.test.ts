@@ -8,37 +8,37 @@ import { CLOSE_LIMIT_MS, HELLO_DEFAULTS, readHelloOptions } from '../../../deplo
 import { childEnvironment } from '../../helpers/child-environment.ts'
 import { at, DEPLOY, findObject, listAt, readManifests } from './manifests.ts'
 
-t.test('every file that a kustomization names exists', async (t) => {
+t.test('every file that a kustomization names exists', async t => {
   for (const folder of ['base', 'overlays/hello', 'overlays/replicas', 'overlays/tls', 'examples/hello']) {
     const [kustomization] = readManifests(`${folder}/kustomization.yaml`)
     const named = [
       ...listAt(kustomization, 'resources'),
-      ...listAt(kustomization, 'patches').map((patch) => at(patch, 'path')),
-      ...listAt(kustomization, 'configMapGenerator').flatMap((generator) => listAt(generator, 'files'))
+      ...listAt(kustomization, 'patches').map(patch => at(patch, 'path')),
+      ...listAt(kustomization, 'configMapGenerator').flatMap(generator => listAt(generator, 'files'))
     ].map(String)
     t.not(named.length, 0)
     for (const name of named) t.ok(existsSync(path.join(DEPLOY, folder, name)), `${folder}: ${name}`)
   }
 })
 
-t.test('the route of the overlay points at the Services of the sample, by the name of a port they have', async (t) => {
+t.test('the route of the overlay points at the Services of the sample, by the name of a port they have', async t => {
   const { config } = await loadConfig({ file: path.join(DEPLOY, 'overlays/hello/weir.yaml'), env: {}, args: [] })
-  const versions = config.routes.flatMap((route) => route.versions)
+  const versions = config.routes.flatMap(route => route.versions)
   t.same(versions.map(({ name }) => name), ['stable', 'canary'])
   for (const { name, endpoints } of versions) {
     const objects = readManifests(`examples/hello/${name}.yaml`)
     if (!('service' in endpoints)) throw new TypeError('a Service was expected')
     const service = findObject(objects, 'Service', endpoints.service)
-    t.ok(listAt(service, 'spec.ports').some((port) => at(port, 'name') === endpoints.port), name)
+    t.ok(listAt(service, 'spec.ports').some(port => at(port, 'name') === endpoints.port), name)
     const pod = at(findObject(objects, 'Deployment', endpoints.service), 'spec.template')
     t.same(at(service, 'spec.selector'), at(pod, 'metadata.labels'), 'the Service selects its own pods only')
-    const env = Object.fromEntries(listAt(pod, 'spec.containers.0.env').map((variable) => [at(variable, 'name'), String(at(variable, 'value'))]))
+    const env = Object.fromEntries(listAt(pod, 'spec.containers.0.env').map(variable => [at(variable, 'name'), String(at(variable, 'value'))]))
     t.same(readHelloOptions([], env), { ...HELLO_DEFAULTS, version: name === 'stable' ? '1.0.0' : '2.0.0', address: '0.0.0.0', port: 8080 })
     t.equal(at(pod, 'spec.containers.0.ports.0.containerPort'), 8080)
   }
 })
 
-t.test('a pod of the sample goes on while others hear that it goes, and then has the time to finish', async (t) => {
+t.test('a pod of the sample goes on while others hear that it goes, and then has the time to finish', async t => {
   for (const name of ['stable', 'canary']) {
     const pod = at(findObject(readManifests(`examples/hello/${name}.yaml`), 'Deployment', `hello-${name}`), 'spec.template.spec')
     const [command, seconds] = listAt(pod, 'containers.0.lifecycle.preStop.exec.command')
@@ -50,7 +50,7 @@ t.test('a pod of the sample goes on while others hear that it goes, and then has
 
 const kubectl = spawnSync('kubectl', ['version', '--client'], { stdio: 'ignore', env: childEnvironment() }).status === 0
 
-t.test('kustomize builds every overlay with the ServiceAccount bound in its namespace', { skip: kubectl ? false : 'kubectl is not installed' }, async (t) => {
+t.test('kustomize builds every overlay with the ServiceAccount bound in its namespace', { skip: kubectl ? false : 'kubectl is not installed' }, async t => {
   for (const [folder, namespace] of [['base', 'weir'], ['overlays/replicas', 'weir'], ['overlays/tls', 'weir'], ['overlays/hello', 'weir-hello']] as const) {
     const { stdout, stderr, status } = spawnSync('kubectl', ['kustomize', path.join(DEPLOY, folder)], { encoding: 'utf8', env: childEnvironment() })
     t.equal(status, 0, stderr)

@@ -18,7 +18,7 @@ async function get (at: string, path = '/', options: http.RequestOptions = {}) {
   return { status: response.statusCode, headers: response.headers, body }
 }
 
-t.test('it says its version and where it runs', async (t) => {
+t.test('it says its version and where it runs', async t => {
   const { at } = await start(t, { version: '2.0.0' })
   const { status, headers, body } = await get(at)
   t.equal(status, 200)
@@ -26,19 +26,19 @@ t.test('it says its version and where it runs', async (t) => {
   t.equal(headers['content-length'], String(body.length))
 })
 
-t.test('it says so in JSON, with the request as it arrived, when asked', async (t) => {
+t.test('it says so in JSON, with the request as it arrived, when asked', async t => {
   const { at } = await start(t)
   const { body } = await get(at, '/a?b', { headers: { accept: 'application/json', 'x-forwarded-for': '203.0.113.9' } })
   t.match(JSON.parse(body), { version: '1.0.0', from: at, method: 'GET', url: '/a?b', headers: { 'x-forwarded-for': '203.0.113.9' } })
 })
 
-t.test('with an error rate it fails, its health check does not', async (t) => {
+t.test('with an error rate it fails, its health check does not', async t => {
   const { at } = await start(t, { errorRate: 1 })
   t.match(await get(at), { status: 500, body: /failed on purpose/ })
   t.match(await get(at, '/healthz'), { status: 200, body: 'ok\n' })
 })
 
-t.test('closing lets an answer in flight finish and takes no new connection', async (t) => {
+t.test('closing lets an answer in flight finish and takes no new connection', async t => {
   const { server, at } = await start(t, { latencyMs: 100 })
   const request = http.request(`http://${at}/`, { agent: false, method: 'POST', headers: { expect: '100-continue' } })
   request.flushHeaders()
@@ -53,7 +53,7 @@ t.test('closing lets an answer in flight finish and takes no new connection', as
   await closed
 })
 
-t.test('closing lets a request on a kept-alive connection have its answer, says that it was the last, and then ends', async (t) => {
+t.test('closing lets a request on a kept-alive connection have its answer, says that it was the last, and then ends', async t => {
   const { server, at } = await start(t, { latencyMs: 200 })
   const agent = new http.Agent({ keepAlive: true })
   t.teardown(() => { agent.destroy() })
@@ -69,7 +69,7 @@ t.test('closing lets a request on a kept-alive connection have its answer, says 
   await closed
 })
 
-t.test('options come from flags, then from the environment', async (t) => {
+t.test('options come from flags, then from the environment', async t => {
   t.same(readHelloOptions([], {}), HELLO_DEFAULTS)
   t.same(readHelloOptions(['--port', '1'], { HELLO_PORT: '2', HELLO_LATENCY_MS: '3', HELLO_ERROR_RATE: '0.5' }), { ...HELLO_DEFAULTS, port: 1, latencyMs: 3, errorRate: 0.5 })
   t.throws(() => readHelloOptions(['--error-rate', '2'], {}), /--error-rate has to be a number from 0 to 1, and "2" is not/)

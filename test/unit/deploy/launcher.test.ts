@@ -17,15 +17,15 @@ function launch (t: Test, files: Readonly<Record<string, string | Readonly<Recor
 
 const PRINTS_ARGUMENTS = 'console.log(process.argv.slice(2).join(" "))'
 
-t.test('it runs the build with the arguments', async (t) => {
+t.test('it runs the build with the arguments', async t => {
   t.same(launch(t, { dist: { 'main.js': PRINTS_ARGUMENTS }, src: { 'main.ts': 'console.log("source")' } }), { status: 0, stdout: 'run --config x\n', stderr: '' })
 })
 
-t.test('it runs the sources when there is no build', async (t) => {
+t.test('it runs the sources when there is no build', async t => {
   t.same(launch(t, { src: { 'main.ts': `const answer: string = 'typed'\nconsole.log(answer)\n${PRINTS_ARGUMENTS}` } }), { status: 0, stdout: 'typed\nrun --config x\n', stderr: '' })
 })
 
-t.test('an old Node gets one sentence and nothing is loaded', async (t) => {
+t.test('an old Node gets one sentence and nothing is loaded', async t => {
   const result = launch(t, {
     dist: { 'main.js': PRINTS_ARGUMENTS },
     'old-node.cjs': 'Object.defineProperty(process, "versions", { value: { node: "20.20.2" } })'
@@ -35,13 +35,13 @@ t.test('an old Node gets one sentence and nothing is loaded', async (t) => {
   t.match(result.stderr, /^weir: Node 24 or newer is needed and this is Node 20\.20\.2; .*npm start.*\n$/)
 })
 
-t.test('it says so when there is nothing to run', async (t) => {
+t.test('it says so when there is nothing to run', async t => {
   const { status, stderr } = launch(t, {})
   t.equal(status, 1)
   t.match(stderr, /npm run build/)
 })
 
-t.test('an error of the program is passed on', async (t) => {
+t.test('an error of the program is passed on', async t => {
   const { status, stderr } = launch(t, { dist: { 'main.js': 'throw new RangeError("no such thing")' } })
   t.equal(status, 1)
   t.match(stderr, /RangeError: no such thing\n +at /)

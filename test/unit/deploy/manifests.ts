@@ -11,7 +11,7 @@ export const DEPLOY = path.resolve(import.meta.dirname, '../../../deploy')
 export function readManifests (file: string): unknown[] {
   const documents = parseAllDocuments(readFileSync(path.join(DEPLOY, file), 'utf8'), { strict: true, uniqueKeys: true })
   if ('empty' in documents) return []
-  return documents.map((document) => {
+  return documents.map(document => {
     const fault = document.errors[0] ?? document.warnings[0]
     if (fault !== undefined) throw new Error(`${file}: ${fault.message}`)
     return document.toJS()
@@ -33,7 +33,7 @@ export function listAt (value: unknown, keys: string): unknown[] {
 
 /** The one object of a kind and name. */
 export function findObject (objects: readonly unknown[], kind: string, name: string): unknown {
-  const found = objects.filter((object) => at(object, 'kind') === kind && at(object, 'metadata.name') === name)
+  const found = objects.filter(object => at(object, 'kind') === kind && at(object, 'metadata.name') === name)
   if (found.length !== 1) throw new Error(`there are ${found.length} of ${kind} ${name}`)
   return found[0]
 }

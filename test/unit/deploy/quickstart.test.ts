@@ -8,7 +8,7 @@ import {
 import { loadConfig } from '../../../src/config/load.ts'
 import { DEPLOY } from './manifests.ts'
 
-t.test('the quickstart starts the origins that config/weir.yaml names, and asks the ports that it opens', async (t) => {
+t.test('the quickstart starts the origins that config/weir.yaml names, and asks the ports that it opens', async t => {
   const { config } = await loadConfig({ file: path.join(DEPLOY, '../config/weir.yaml'), env: {}, args: [] })
   t.same(config.listeners.map(({ port }) => port), [PROXY_PORT])
   t.equal(config.admin.port, ADMIN_PORT)
@@ -24,7 +24,7 @@ t.test('the quickstart starts the origins that config/weir.yaml names, and asks 
   ])
 })
 
-t.test('ports that others hold are found and named, with a remedy', async (t) => {
+t.test('ports that others hold are found and named, with a remedy', async t => {
   const holder = net.createServer().listen(0, '127.0.0.1')
   t.teardown(() => holder.close())
   await once(holder, 'listening')
@@ -35,7 +35,7 @@ t.test('ports that others hold are found and named, with a remedy', async (t) =>
   t.match(busyPortsMessage([1, 2]), /uses ports 1, 2 .* Stop those programs/)
 })
 
-t.test('a port is free again after it was probed', async (t) => {
+t.test('a port is free again after it was probed', async t => {
   const probe = net.createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')
   const bound = probe.address()
@@ -46,7 +46,7 @@ t.test('a port is free again after it was probed', async (t) => {
   t.same(await findBusyPorts([port]), [])
 })
 
-t.test('the introduction names the addresses and the commands to try', async (t) => {
+t.test('the introduction names the addresses and the commands to try', async t => {
   const text = introduction()
   for (const part of [
     'http://127.0.0.1:8080/', 'http://127.0.0.1:9901/v1/routes/hello', 'http://127.0.0.1:9901/metrics',

@@ -46,7 +46,7 @@ function registryOf (items: readonly unknown[] = [], { namespace, broken = false
     },
     async * watch ({ collection, signal }) {
       open.add(collection)
-      await new Promise((resolve) => { signal.addEventListener('abort', resolve, { once: true }) })
+      await new Promise(resolve => { signal.addEventListener('abort', resolve, { once: true }) })
       open.delete(collection)
       yield * []
     }
@@ -59,7 +59,7 @@ function registryOf (items: readonly unknown[] = [], { namespace, broken = false
     allowAddresses: [],
     ...(lookUp === undefined ? {} : { lookUp }),
     onEndpoints: (route, version, endpoints) => { told.push(`${route}/${version} ${endpoints.map(endpointKey).join()}`) },
-    onEndpointChange: (route, version, { set, gone }) => { told.push(`${route}/${version} ${set.map((endpoint) => `+${endpointKey(endpoint)}`).join()} ${gone.map((key) => `-${key}`).join()}`) },
+    onEndpointChange: (route, version, { set, gone }) => { told.push(`${route}/${version} ${set.map(endpoint => `+${endpointKey(endpoint)}`).join()} ${gone.map(key => `-${key}`).join()}`) },
     onSynced: () => { told.push('synced') },
     onProblem: (route, version, problem) => { told.push(`${route}/${version} ${problem?.kind ?? 'is well'}`) },
     onFailure: ({ namespace: failed, error }) => { told.push(`${failed ?? 'own'} failed: ${error.message}`) }
@@ -67,7 +67,7 @@ function registryOf (items: readonly unknown[] = [], { namespace, broken = false
   return { registry, told, listed, open }
 }
 
-t.test('static versions are there at once, and need no API', async (t) => {
+t.test('static versions are there at once, and need no API', async t => {
   const { registry, told, listed } = registryOf()
   registry.update([routeOf('r', fixed('stable', '10.0.0.1:80'), fixed('canary'))])
   t.strictSame(told, ['r/stable 10.0.0.1:80', 'r/canary ', 'r/canary no-endpoints', 'synced'])
@@ -78,14 +78,14 @@ t.test('static versions are there at once, and need no API', async (t) => {
   await registry.stop()
 })
 
-t.test('no routes at all are synced', async (t) => {
+t.test('no routes at all are synced', async t => {
   const { registry, told } = registryOf()
   registry.update([])
   t.strictSame(told, ['synced'])
   await registry.stop()
 })
 
-t.test('all Services of a namespace share one list and watch; each version is told its own', async (t) => {
+t.test('all Services of a namespace share one list and watch; each version is told its own', async t => {
   const { registry, told, listed } = registryOf([sliceOf('web', '10.0.0.1'), sliceOf('web', '10.0.0.2'), sliceOf('api', '10.0.0.3')])
   registry.update([
     routeOf('r', kubernetes('stable', 'web'), kubernetes('probe', 'web', { port: 9100 })),
@@ -101,7 +101,7 @@ t.test('all Services of a namespace share one list and watch; each version is to
   await registry.stop()
 })
 
-t.test('the namespace is that of the version, else of the configuration', async (t) => {
+t.test('the namespace is that of the version, else of the configuration', async t => {
   const { registry, listed, open } = registryOf([], { namespace: 'shop' })
   registry.update([routeOf('r', kubernetes('a', 'web'), kubernetes('b', 'web', { namespace: 'lab' }))])
   await settled()
@@ -113,7 +113,7 @@ t.test('the namespace is that of the version, else of the configuration', async 
   t.equal(open.size, 0)
 })
 
-t.test('an update leaves what did not change alone and tells only what did', async (t) => {
+t.test('an update leaves what did not change alone and tells only what did', async t => {
   const { registry, told, listed } = registryOf([sliceOf('web', '10.0.0.1'), sliceOf('web2', '10.0.0.2')])
   registry.update([routeOf('r', kubernetes('stable', 'web'), fixed('canary', '10.0.0.9:80'))])
   await settled()
@@ -129,7 +129,7 @@ t.test('an update leaves what did not change alone and tells only what did', asy
   await registry.stop()
 })
 
-t.test('a version that comes from elsewhere now keeps its endpoints until the new source has a list', async (t) => {
+t.test('a version that comes from elsewhere now keeps its endpoints until the new source has a list', async t => {
   const { registry, told } = registryOf([sliceOf('web', '10.0.0.1')])
   registry.update([routeOf('r', fixed('stable', '10.0.0.9:80'))])
   registry.update([routeOf('r', kubernetes('stable', 'web'))])
@@ -140,7 +140,7 @@ t.test('a version that comes from elsewhere now keeps its endpoints until the ne
   await registry.stop()
 })
 
-t.test('a malformed update changes nothing', async (t) => {
+t.test('a malformed update changes nothing', async t => {
   const { registry, told, open } = registryOf()
   registry.update([routeOf('r', fixed('stable', '10.0.0.9:80'))])
   t.throws(() => { registry.update([routeOf('r', kubernetes('new', 'web'), fixed('stable', 'nonsense'))]) }, RangeError)
@@ -151,7 +151,7 @@ t.test('a malformed update changes nothing', async (t) => {
   await registry.stop()
 })
 
-t.test('an API that is not there leaves it unsynced, tells why, and holds up nobody else', async (t) => {
+t.test('an API that is not there leaves it unsynced, tells why, and holds up nobody else', async t => {
   const { registry, told } = registryOf([], { broken: true })
   registry.update([routeOf('r', kubernetes('stable', 'web'), fixed('canary', '10.0.0.9:80'))])
   await settled()
@@ -161,7 +161,7 @@ t.test('an API that is not there leaves it unsynced, tells why, and holds up nob
   await registry.stop()
 })
 
-t.test('refused addresses are in the status', async (t) => {
+t.test('refused addresses are in the status', async t => {
   const { registry } = registryOf([sliceOf('web', '127.0.0.1'), sliceOf('web', '10.0.0.1')])
   registry.update([routeOf('r', kubernetes('stable', 'web'))])
   await settled()
@@ -169,10 +169,10 @@ t.test('refused addresses are in the status', async (t) => {
   await registry.stop()
 })
 
-t.test('a list that is edited while DNS is down keeps the addresses of the names that stay in it', async (t) => {
+t.test('a list that is edited while DNS is down keeps the addresses of the names that stay in it', async t => {
   let isDown = false
   const { registry, told } = registryOf([], {
-    lookUp: async (name) => {
+    lookUp: async name => {
       if (isDown) throw new NameError(`the name "${name}" can't be looked up (ETIMEOUT)`, false)
       return [{ address: '10.0.0.1', family: 'IPv4', ttlS: 10 }]
     }
@@ -183,7 +183,7 @@ t.test('a list that is edited while DNS is down keeps the addresses of the names
   registry.update([routeOf('r', fixed('stable', 'app:80', '10.0.0.9:80'))])
   await settled()
   t.strictSame(registry.endpointsOf('r', 'stable').map(endpointKey).toSorted(), ['10.0.0.1:80', '10.0.0.9:80'])
-  t.notOk(told.some((line) => line.includes('-10.0.0.1:80')), 'it was never taken away')
+  t.notOk(told.some(line => line.includes('-10.0.0.1:80')), 'it was never taken away')
   registry.update([routeOf('r', fixed('stable', '10.0.0.9:80'))])
   registry.update([routeOf('r', fixed('stable', 'app:80', '10.0.0.9:80'))])
   await settled()
@@ -191,7 +191,7 @@ t.test('a list that is edited while DNS is down keeps the addresses of the names
   await registry.stop()
 })
 
-t.test('a malformed allowAddresses is refused at once', async (t) => {
+t.test('a malformed allowAddresses is refused at once', async t => {
   t.throws(() => new EndpointRegistry({
     api: { list: async () => await Promise.reject(new Error('unused')), watch: async function * () { yield * [] } },
     clock: new FakeClock(),

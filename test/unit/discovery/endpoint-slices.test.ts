@@ -24,14 +24,14 @@ function keys (slices: readonly unknown[], port: string | number = 'http'): read
   return found(slices, port).endpoints.map(endpointKey)
 }
 
-t.test('several slices of a service make one list, sorted', async (t) => {
+t.test('several slices of a service make one list, sorted', async t => {
   t.strictSame(keys([
     sliceOf([endpointOf('192.0.2.9'), endpointOf('192.0.2.10')]),
     sliceOf([endpointOf('192.0.2.1')], { ports: [{ name: 'http', port: 9090 }] })
   ]), ['192.0.2.10:8080', '192.0.2.1:9090', '192.0.2.9:8080'])
 })
 
-t.test('conditions that are nil mean: ready, serving as ready, not terminating', async (t) => {
+t.test('conditions that are nil mean: ready, serving as ready, not terminating', async t => {
   const cases: readonly (readonly [unknown, readonly [boolean, boolean, boolean]])[] = [
     [undefined, [true, true, false]],
     [null, [true, true, false]],
@@ -47,7 +47,7 @@ t.test('conditions that are nil mean: ready, serving as ready, not terminating',
   }
 })
 
-t.test('a duplicate takes the better conditions, whichever slice comes first', async (t) => {
+t.test('a duplicate takes the better conditions, whichever slice comes first', async t => {
   const better: readonly (readonly [unknown, unknown])[] = [
     [{ ready: true }, { ready: false, serving: true, terminating: true }],
     [{ ready: true }, { ready: false }],
@@ -66,7 +66,7 @@ t.test('a duplicate takes the better conditions, whichever slice comes first', a
   }
 })
 
-t.test('the slices tell how many they are and which ports they name', async (t) => {
+t.test('the slices tell how many they are and which ports they name', async t => {
   const ports = [{ name: 'metrics', port: 9100 }, { name: 'http', port: 8080 }, { name: 'dns', protocol: 'UDP', port: 53 }]
   const slices = [sliceOf(null, { ports: null }), sliceOf([endpointOf('192.0.2.1')], { ports }), sliceOf([endpointOf('192.0.2.2')], { ports })]
   const named = [{ name: 'http', port: 8080 }, { name: 'metrics', port: 9100 }]
@@ -77,12 +77,12 @@ t.test('the slices tell how many they are and which ports they name', async (t) 
   t.equal(found([sliceOf([], { ports: many })]).facts.ports.length, 20)
 })
 
-t.test('one IPv6 address in two spellings is one endpoint', async (t) => {
-  const slices = ['2001:db8::1', '2001:DB8:0:0::0001'].map((address) => sliceOf([endpointOf(address)], { addressType: 'IPv6' }))
+t.test('one IPv6 address in two spellings is one endpoint', async t => {
+  const slices = ['2001:db8::1', '2001:DB8:0:0::0001'].map(address => sliceOf([endpointOf(address)], { addressType: 'IPv6' }))
   t.strictSame(keys(slices), ['[2001:db8::1]:8080'])
 })
 
-t.test('a port is found by name or number', async (t) => {
+t.test('a port is found by name or number', async t => {
   const ports = [{ name: 'http', port: 8080 }, { name: 'metrics', port: 9100 }, { name: '', port: 7000 }]
   const slices = [sliceOf([endpointOf('192.0.2.1')], { ports })]
   t.strictSame(keys(slices, 'metrics'), ['192.0.2.1:9100'])
@@ -94,7 +94,7 @@ t.test('a port is found by name or number', async (t) => {
   t.strictSame(keys(slices, 80), [])
 })
 
-t.test('the protocol is TCP when nil; other protocols and ports without a number are ignored', async (t) => {
+t.test('the protocol is TCP when nil; other protocols and ports without a number are ignored', async t => {
   for (const [port, expected] of [
     [{ name: 'http', protocol: null, port: 80 }, 1],
     [{ name: 'http', protocol: 'UDP', port: 80 }, 0],
@@ -111,15 +111,15 @@ t.test('the protocol is TCP when nil; other protocols and ports without a number
   t.strictSame(keys([sliceOf([endpointOf('192.0.2.1')], { ports: [{ name: null, port: 80 }] })], ''), ['192.0.2.1:80'])
 })
 
-t.test('null endpoints and null ports make nothing', async (t) => {
+t.test('null endpoints and null ports make nothing', async t => {
   t.strictSame(keys([sliceOf(null), sliceOf([endpointOf('192.0.2.1')], { ports: null })]), [])
 })
 
-t.test('the first address of an endpoint stands for it', async (t) => {
+t.test('the first address of an endpoint stands for it', async t => {
   t.strictSame(keys([sliceOf([{ addresses: ['192.0.2.1', '192.0.2.2'] }, { addresses: [] }, { addresses: null }, {}])]), ['192.0.2.1:8080'])
 })
 
-t.test('FQDN slices and unknown types are ignored, also when they hold an IP address', async (t) => {
+t.test('FQDN slices and unknown types are ignored, also when they hold an IP address', async t => {
   const { endpoints, ignored } = found([
     sliceOf([endpointOf('b1.localhost'), endpointOf('127.0.0.1')], { addressType: 'FQDN' }),
     sliceOf([endpointOf('192.0.2.1')], { addressType: 'IPv9' })
@@ -129,7 +129,7 @@ t.test('FQDN slices and unknown types are ignored, also when they hold an IP add
   t.match(ignored[0]?.reason, /FQDN slices are not followed/)
 })
 
-t.test('refused addresses are listed with their reason, once each and not without bound', async (t) => {
+t.test('refused addresses are listed with their reason, once each and not without bound', async t => {
   const rubbish = Array.from({ length: 500 }, (_, index) => endpointOf(`rubbish-${index}-${'x'.repeat(10_000)}`))
   const { endpoints, ignored } = found([sliceOf([endpointOf('127.0.0.1'), endpointOf('127.0.0.1'), endpointOf('192.0.2.1'), ...rubbish])])
   t.strictSame(endpoints.map(endpointKey), ['192.0.2.1:8080'])
@@ -138,18 +138,18 @@ t.test('refused addresses are listed with their reason, once each and not withou
   t.ok(ignored.every(({ address }) => address.length <= 64))
 })
 
-t.test('allowed addresses are dialled', async (t) => {
+t.test('allowed addresses are dialled', async t => {
   const slices = [sliceOf([endpointOf('127.0.0.1'), endpointOf('169.254.0.1')])].map(readEndpointSlice)
   t.strictSame(endpointsOfSlices(slices, { port: 'http', allowed: new CidrSet(['127.0.0.0/8']), ipFamily: 'auto' }).endpoints.map(endpointKey), ['127.0.0.1:8080'])
 })
 
-t.test('garbage never throws', async (t) => {
+t.test('garbage never throws', async t => {
   const garbage: readonly unknown[] = [undefined, null, 0, '', 'x', true, [], {}, [[]], { endpoints: {} }, { endpoints: [null, 1, 'x', [], { addresses: 'x' }, { addresses: [null] }, { addresses: [7] }] },
     { metadata: 3, ports: 'x' }, { metadata: { labels: [] }, addressType: {}, ports: [null, 1, [], 'x'] }, { addressType: 'IPv4', endpoints: [{ addresses: ['1.2.3.4'], conditions: 7 }], ports: HTTP }]
   for (const object of garbage) t.doesNotThrow(() => found([object, sliceOf(object), sliceOf([object]), sliceOf([endpointOf('192.0.2.1')], { ports: object })]))
 })
 
-t.test('an address and port at which Weir itself listens is left out, and said; another port there is not', async (t) => {
+t.test('an address and port at which Weir itself listens is left out, and said; another port there is not', async t => {
   const slices = [sliceOf([endpointOf('192.0.2.7'), endpointOf('192.0.2.1')])].map(readEndpointSlice)
   const ownPorts = new OwnPorts([{ name: 'listeners[0]', address: '0.0.0.0', port: 8080 }], () => ['192.0.2.7'])
   const { endpoints, ignored } = endpointsOfSlices(slices, { port: 'http', allowed: NONE, ownPorts, ipFamily: 'auto' })

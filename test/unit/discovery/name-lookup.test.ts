@@ -2,7 +2,7 @@ import t from 'tap'
 import { createNameLookup } from '../../../src/discovery/name-lookup.ts'
 import { DnsServer } from '../../helpers/dns-server.ts'
 
-t.test('DNS is asked for addresses of both families, and says how long they hold', async (t) => {
+t.test('DNS is asked for addresses of both families, and says how long they hold', async t => {
   const server = await DnsServer.start(t)
   const lookUp = createNameLookup({ servers: [server.address] })
   server.answers.set('app.test', [{ address: '10.0.0.1', ttlS: 7 }, { address: '10.0.0.2', ttlS: 7 }, { address: 'fd00::1', ttlS: 9 }])
@@ -15,13 +15,13 @@ t.test('DNS is asked for addresses of both families, and says how long they hold
   t.same(server.questions, ['app.test', 'app.test'])
 })
 
-t.test('a name of one family only', async (t) => {
+t.test('a name of one family only', async t => {
   const server = await DnsServer.start(t)
   server.answers.set('six.test', [{ address: 'fd00::2', ttlS: 1 }])
   t.same(await createNameLookup({ servers: [server.address] })('six.test'), [{ address: 'fd00::2', family: 'IPv6', ttlS: 1 }])
 })
 
-t.test('no such name, a name without addresses, and a server that fails are told apart', async (t) => {
+t.test('no such name, a name without addresses, and a server that fails are told apart', async t => {
   const server = await DnsServer.start(t)
   const lookUp = createNameLookup({ servers: [server.address] })
   server.answers.set('empty.test', [])
@@ -31,7 +31,7 @@ t.test('no such name, a name without addresses, and a server that fails are told
   await t.rejects(lookUp('broken.test'), { notFound: false, message: 'the name "broken.test" can\'t be looked up (ESERVFAIL)' })
 })
 
-t.test('the domains to search come first, as for every other program: a Service is not a stranger of the same name', async (t) => {
+t.test('the domains to search come first, as for every other program: a Service is not a stranger of the same name', async t => {
   const server = await DnsServer.start(t)
   const directory = t.testdir({ 'resolv.conf': 'nameserver 10.96.0.10\nsearch shop.svc.cluster.local svc.cluster.local.\noptions ndots:5 edns0\n' })
   const lookUp = createNameLookup({ servers: [server.address], resolverFile: `${directory}/resolv.conf` })
@@ -46,7 +46,7 @@ t.test('the domains to search come first, as for every other program: a Service 
   await t.rejects(lookUp('shop.dev'), { notFound: false, message: /ESERVFAIL/ }, 'a server that fails may know the nearer name')
 })
 
-t.test('IPv6 addresses are no answer while the question about IPv4 fails, but the other way round they are', async (t) => {
+t.test('IPv6 addresses are no answer while the question about IPv4 fails, but the other way round they are', async t => {
   const server = await DnsServer.start(t)
   const lookUp = createNameLookup({ servers: [server.address] })
   server.answers.set('app.test', [{ address: '10.0.0.1', ttlS: 7 }, { address: 'fd00::1', ttlS: 9 }])
@@ -57,7 +57,7 @@ t.test('IPv6 addresses are no answer while the question about IPv4 fails, but th
   t.match(await lookUp('app.test'), [{ address: '10.0.0.1' }])
 })
 
-t.test('localhost is asked of the system, as what the hosts file has', async (t) => {
+t.test('localhost is asked of the system, as what the hosts file has', async t => {
   const found = await createNameLookup()('localhost')
   t.ok(found.length > 0)
   for (const { address, ttlS } of found) {

@@ -28,7 +28,7 @@ function shown (endpoints: readonly Endpoint[]): string {
     `${address.split('.').at(-1)}:${ready ? 'R' : '-'}${serving ? 'S' : '-'}${terminating ? 'T' : '-'}`).join(' ')
 }
 
-t.test('a rollout, step by step', async (t) => {
+t.test('a rollout, step by step', async t => {
   const { chunks = [] } = await recordingOf('20-real-controller-rollout')
   const bytes = Buffer.concat(chunks.map(({ line }) => Buffer.from(line)))
   const halves = (async function * () { yield * [bytes.subarray(0, 5_000), bytes.subarray(5_000)] })()
@@ -39,7 +39,7 @@ t.test('a rollout, step by step', async (t) => {
     if (type === 'DELETED') slices.delete(object.metadata.name)
     else if (type !== 'BOOKMARK') slices.set(object.metadata.name, object)
     const endpoints = endpointsOf([...slices.values()])
-    steps.push(`${type}: ${shown(endpoints)} | ${usableEndpoints(endpoints).map((endpoint) => endpoint.address.split('.').at(-1)).join()}`)
+    steps.push(`${type}: ${shown(endpoints)} | ${usableEndpoints(endpoints).map(endpoint => endpoint.address.split('.').at(-1)).join()}`)
   }
   t.strictSame(steps, [
     'ADDED:  | ',
@@ -62,19 +62,19 @@ t.test('a rollout, step by step', async (t) => {
   ])
 })
 
-t.test('a slice without conditions, and one without endpoints and ports', async (t) => {
+t.test('a slice without conditions, and one without endpoints and ports', async t => {
   const minimal = await recordingOf('06-minimal-slice')
   t.equal(shown(endpointsOfSlices([readEndpointSlice(minimal.body)], { port: 8080, allowed: new CidrSet([]), ipFamily: 'auto' }).endpoints), '31:RS-')
   const empty = await recordingOf('06-empty-slice')
   t.strictSame(endpointsOf([empty.body]), [])
 })
 
-t.test('a mirrored slice has only the condition ready', async (t) => {
+t.test('a mirrored slice has only the condition ready', async t => {
   const { body } = await recordingOf('22-real-mirrored-slice')
   t.equal(shown(endpointsOf(body?.items ?? [])), '1:RS- 2:---')
 })
 
-t.test('publishNotReadyAddresses: ready although not serving', async (t) => {
+t.test('publishNotReadyAddresses: ready although not serving', async t => {
   const { body } = await recordingOf('22-real-headless-publishnotready')
   const endpoints = endpointsOf(body?.items ?? [])
   t.equal(shown(endpoints), '1:R--')

@@ -4,7 +4,7 @@ import { addressRefusal } from '../../../src/discovery/refused-addresses.ts'
 
 const NONE = new CidrSet([])
 
-t.test('addresses of pods are not refused', async (t) => {
+t.test('addresses of pods are not refused', async t => {
   for (const address of ['10.0.0.1', '172.16.0.1', '192.168.1.1', '192.0.2.2', '198.51.100.7', '203.0.113.9', '198.18.0.5', '100.64.0.1', '1.0.0.0', '128.0.0.1', '223.255.255.255', '240.0.0.1',
     '100.100.100.199', '100.100.100.201', '168.63.129.15', '192.0.0.191']) {
     t.equal(addressRefusal(address, 'IPv4', NONE), undefined, address)
@@ -15,7 +15,7 @@ t.test('addresses of pods are not refused', async (t) => {
   }
 })
 
-t.test('addresses that lead elsewhere are refused', async (t) => {
+t.test('addresses that lead elsewhere are refused', async t => {
   const refused: Readonly<Record<string, readonly string[]>> = {
     unspecified: ['0.0.0.0', '0.1.2.3', '0.255.255.255', '::', '0:0:0:0:0:0:0:0'],
     loopback: ['127.0.0.1', '127.0.0.2', '127.255.255.255', '::1', '0:0:0:0:0:0:0:1'],
@@ -30,14 +30,14 @@ t.test('addresses that lead elsewhere are refused', async (t) => {
   }
 })
 
-t.test('metadata services of clouds are refused beyond link-local addresses', async (t) => {
+t.test('metadata services of clouds are refused beyond link-local addresses', async t => {
   for (const address of ['100.100.100.200', '168.63.129.16', '192.0.0.192']) t.equal(addressRefusal(address, 'IPv4', NONE), 'metadata service', address)
   for (const address of ['fd00:ec2::254', 'fd00:0ec2:0:0:0:0:0:0254', 'FD00:EC2::23', 'fd00:ec2::0.0.2.84', 'fd20:ce::254', 'fd20:00ce::254', 'fd00:42::42', 'fd00:c1::a9fe:a9fe', 'FD00:C1:0::169.254.169.254']) {
     t.equal(addressRefusal(address, 'IPv6', NONE), 'metadata service', address)
   }
 })
 
-t.test('IPv6 forms of a refused IPv4 address are refused in every spelling, and say which address it is', async (t) => {
+t.test('IPv6 forms of a refused IPv4 address are refused in every spelling, and say which address it is', async t => {
   const refused: Readonly<Record<string, readonly string[]>> = {
     'NAT64 form of 169.254.169.254 (link-local)': ['64:ff9b::a9fe:a9fe', '64:ff9b::169.254.169.254', '0064:FF9B:0:0:0:0:A9FE:A9FE', '64:ff9b:0:0:0:0:169.254.169.254'],
     'NAT64 form of 127.0.0.1 (loopback)': ['64:ff9b::7f00:1', '64:ff9b::127.0.0.1'],
@@ -60,14 +60,14 @@ t.test('IPv6 forms of a refused IPv4 address are refused in every spelling, and 
   }
 })
 
-t.test('a form of a refused address is allowed by its own name only', async (t) => {
+t.test('a form of a refused address is allowed by its own name only', async t => {
   t.equal(addressRefusal('64:ff9b::7f00:1', 'IPv6', new CidrSet(['127.0.0.0/8'])), 'NAT64 form of 127.0.0.1 (loopback)')
   t.equal(addressRefusal('64:ff9b::7f00:1', 'IPv6', new CidrSet(['64:ff9b::/96'])), undefined)
   t.equal(addressRefusal('64:ff9b:1::7f00:1', 'IPv6', new CidrSet(['64:ff9b:1::/48'])), undefined)
   t.equal(addressRefusal('fd00:ec2::254', 'IPv6', new CidrSet(['fd00:ec2::254'])), undefined)
 })
 
-t.test('text that is not an address of its family is refused', async (t) => {
+t.test('text that is not an address of its family is refused', async t => {
   for (const text of ['', 'localhost', '010.0.0.1', '10.0.0', '10.0.0.1 ', '10.0.0.256', '0x7f.1', '2130706433', '10.0.0.1:80', '2001:db8::1']) {
     t.equal(addressRefusal(text, 'IPv4', NONE), 'not an IPv4 address', text)
   }
@@ -76,7 +76,7 @@ t.test('text that is not an address of its family is refused', async (t) => {
   }
 })
 
-t.test('what is allowed is not refused, unless it is malformed', async (t) => {
+t.test('what is allowed is not refused, unless it is malformed', async t => {
   const allowed = new CidrSet(['127.0.0.0/8', '::1', '255.255.255.255'])
   t.equal(addressRefusal('127.0.0.9', 'IPv4', allowed), undefined)
   t.equal(addressRefusal('::1', 'IPv6', allowed), undefined)

@@ -17,24 +17,24 @@ const DRAINING = endpoint('192.0.2.2', 'draining')
 const UNREADY = endpoint('192.0.2.3', 'unready')
 const DYING = endpoint('192.0.2.4', 'dying')
 
-t.test('ready endpoints only, while there is one', async (t) => {
+t.test('ready endpoints only, while there is one', async t => {
   t.strictSame(usableEndpoints([DYING, UNREADY, DRAINING, READY]), [READY])
 })
 
-t.test('without any, those that are terminating but serving', async (t) => {
+t.test('without any, those that are terminating but serving', async t => {
   t.strictSame(usableEndpoints([DYING, UNREADY, DRAINING]), [DRAINING])
 })
 
-t.test('else none', async (t) => {
+t.test('else none', async t => {
   t.strictSame(usableEndpoints([DYING, UNREADY]), [])
   t.strictSame(usableEndpoints([]), [])
 })
 
-t.test('serving without terminating is not enough: Kubernetes calls it not ready', async (t) => {
+t.test('serving without terminating is not enough: Kubernetes calls it not ready', async t => {
   t.strictSame(usableEndpoints([{ ...UNREADY, serving: true }]), [])
 })
 
-t.test('ready although terminating (publishNotReadyAddresses) counts as ready', async (t) => {
+t.test('ready although terminating (publishNotReadyAddresses) counts as ready', async t => {
   const published = { ...READY, terminating: true }
   t.strictSame(usableEndpoints([published, DRAINING]), [published])
 })

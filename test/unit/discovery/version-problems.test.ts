@@ -54,7 +54,7 @@ function registryOf (items: readonly unknown[] | undefined, more: { readonly nam
     onEndpoints: () => {},
     onEndpointChange: () => {},
     onProblem: (_route, _version, problem) => { told.push(problem) },
-    onFailure: (failure) => { failures.push(failure) }
+    onFailure: failure => { failures.push(failure) }
   })
   const emit = async (type: string, object: unknown): Promise<void> => {
     next.resolve({ type, object })
@@ -71,12 +71,12 @@ async function problem (items: readonly unknown[], endpoints: VersionConfig['end
   await settled()
   const found = registry.problemOf('r', 'v')
   t.strictSame(told, found === undefined ? [] : [found], 'it is told once')
-  t.strictSame(registry.all().map((version) => version.problem), [found])
+  t.strictSame(registry.all().map(version => version.problem), [found])
   await registry.stop()
   return found
 }
 
-t.test('a Service that no slice names is told as what it is: not there, or without slices', async (t) => {
+t.test('a Service that no slice names is told as what it is: not there, or without slices', async t => {
   const { kind, detail } = await problem([READY], { service: 'wbe', port: 'http' }) ?? {}
   t.equal(kind, 'no-slices')
   t.match(detail, /^no EndpointSlice in the namespace of the credentials names Service "wbe": there is no such Service, or nothing has made slices for it yet/)
@@ -84,7 +84,7 @@ t.test('a Service that no slice names is told as what it is: not there, or witho
   t.match((await problem([], { service: 'web', port: 'http' }, { namespace: 'shop' }))?.detail, /in namespace "shop"/)
 })
 
-t.test('a port that the slices do not name is told with those that are there', async (t) => {
+t.test('a port that the slices do not name is told with those that are there', async t => {
   t.strictSame(await problem([READY], { service: 'web', port: 80 }), {
     kind: 'no-port',
     detail: 'the EndpointSlices of Service "web" name no TCP port 80; there are 8080 (http), 9100 (metrics); a number is the port of the pods, not that of the Service'
@@ -94,7 +94,7 @@ t.test('a port that the slices do not name is told with those that are there', a
   })
 })
 
-t.test('a Service without an endpoint to use is told until it has had one', async (t) => {
+t.test('a Service without an endpoint to use is told until it has had one', async t => {
   t.strictSame(await problem([sliceOf(null, null)]), { kind: 'no-endpoints', detail: 'Service "web" has no pods, or none with a TCP port' })
   t.strictSame(await problem([sliceOf([{ addresses: ['10.0.0.1'], conditions: { ready: false } }])]), {
     kind: 'no-endpoints', detail: 'none of its endpoints has been ready yet'
@@ -110,7 +110,7 @@ t.test('a Service without an endpoint to use is told until it has had one', asyn
   t.equal(await problem([], { static: ['10.0.0.1:80'] }), undefined)
 })
 
-t.test('what was told once is not told again, and its end is told', async (t) => {
+t.test('what was told once is not told again, and its end is told', async t => {
   const { registry, told, emit } = registryOf([])
   registry.update([routeOf({ service: 'web', port: 'http' })])
   await settled()
@@ -121,11 +121,11 @@ t.test('what was told once is not told again, and its end is told', async (t) =>
   await emit('MODIFIED', sliceOf(null, null))
   await emit('MODIFIED', READY)
   await emit('DELETED', READY)
-  t.strictSame(told.map((each) => each?.kind), ['no-slices', 'no-endpoints', undefined, 'no-slices'], 'scaled to zero is nothing wrong, deleted is')
+  t.strictSame(told.map(each => each?.kind), ['no-slices', 'no-endpoints', undefined, 'no-slices'], 'scaled to zero is nothing wrong, deleted is')
   await registry.stop()
 })
 
-t.test('a version whose source was not read yet says so, also while it uses the endpoints of another', async (t) => {
+t.test('a version whose source was not read yet says so, also while it uses the endpoints of another', async t => {
   const { registry, failures } = registryOf(undefined, { namespace: 'shop' })
   registry.update([routeOf({ static: ['10.0.0.9:80'] })])
   registry.update([routeOf({ service: 'web', port: 'http' }), { ...routeOf({ service: 'web', port: 'http' }), name: 'new' }])

@@ -6,11 +6,11 @@ import { anchorsOf, codeSpans, listPages, proseOf, readPage, ROOT } from './page
 
 const pages = listPages()
 
-t.test('the pages were found', async (t) => {
+t.test('the pages were found', async t => {
   for (const page of ['README.md', 'docs/README.md', 'docs/architecture.md', 'docs/life-of-a-request.md', 'CONTRIBUTING.md']) t.ok(pages.includes(page), page)
 })
 
-t.test('every link to a file of the project resolves, with its anchor', async (t) => {
+t.test('every link to a file of the project resolves, with its anchor', async t => {
   let links = 0
   for (const page of pages) {
     const text = readPage(page)
@@ -26,11 +26,11 @@ t.test('every link to a file of the project resolves, with its anchor', async (t
   t.ok(links > 50, `${links} links were looked at`)
 })
 
-t.test('every file and folder that a page names exists', async (t) => {
+t.test('every file and folder that a page names exists', async t => {
   const named = /^(?:\.ci|bench|bin|config|deploy|docs|scripts|src|test)\/[\w./-]*$/
   let found = 0
-  for (const page of pages.filter((name) => name !== 'bench/README.md')) {
-    for (const span of codeSpans(readPage(page)).filter((code) => named.test(code))) {
+  for (const page of pages.filter(name => name !== 'bench/README.md')) {
+    for (const span of codeSpans(readPage(page)).filter(code => named.test(code))) {
       found++
       t.ok(existsSync(path.join(ROOT, span)), `${page}: ${span}`)
       if (span.endsWith('/')) t.ok(statSync(path.join(ROOT, span)).isDirectory(), `${page}: ${span} is a folder`)
@@ -39,7 +39,7 @@ t.test('every file and folder that a page names exists', async (t) => {
   t.ok(found > 50, `${found} names were looked at`)
 })
 
-t.test('every npm script that a page names exists', async (t) => {
+t.test('every npm script that a page names exists', async t => {
   const manifest = JSON.parse(readPage('package.json')) as { readonly scripts: Readonly<Record<string, string>> }
   const scripts = new Set(Object.keys(manifest.scripts))
   for (const page of pages) {
@@ -51,15 +51,15 @@ t.test('every npm script that a page names exists', async (t) => {
   }
 })
 
-t.test('every metric that a page names is in the catalogue', async (t) => {
+t.test('every metric that a page names is in the catalogue', async t => {
   for (const page of pages) {
-    for (const name of codeSpans(readPage(page)).filter((code) => /^weir_[a-z_]+$/.test(code))) t.ok(name in METRICS, `${page}: ${name}`)
+    for (const name of codeSpans(readPage(page)).filter(code => /^weir_[a-z_]+$/.test(code))) t.ok(name in METRICS, `${page}: ${name}`)
   }
 })
 
-t.test('the index has every page of docs', async (t) => {
+t.test('the index has every page of docs', async t => {
   const index = readPage('docs/README.md')
-  for (const page of pages.filter((name) => name.startsWith('docs/') && name !== 'docs/README.md')) {
+  for (const page of pages.filter(name => name.startsWith('docs/') && name !== 'docs/README.md')) {
     t.ok(index.includes(`](${path.posix.relative('docs', page)})`), page)
   }
 })

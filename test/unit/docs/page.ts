@@ -8,9 +8,9 @@ export const ROOT = path.resolve(import.meta.dirname, '../../..')
 
 /** Every page of the project that a reader may open, by its path from the root. */
 export function listPages (): string[] {
-  const top = readdirSync(ROOT).filter((name) => name.endsWith('.md'))
-  const docs = readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'))
-  return [...top, ...docs.map((name) => path.posix.join('docs', name.replaceAll(path.sep, '/'))), 'deploy/README.md', 'bench/README.md']
+  const top = readdirSync(ROOT).filter(name => name.endsWith('.md'))
+  const docs = readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.md'))
+  return [...top, ...docs.map(name => path.posix.join('docs', name.replaceAll(path.sep, '/'))), 'deploy/README.md', 'bench/README.md']
 }
 
 export function readPage (page: string): string {
@@ -24,23 +24,23 @@ export function proseOf (text: string): string {
 
 /** What stands in backquotes in the prose. */
 export function codeSpans (text: string): string[] {
-  return [...proseOf(text).matchAll(/`([^`\n]+)`/g)].map((match) => match[1] ?? '')
+  return [...proseOf(text).matchAll(/`([^`\n]+)`/g)].map(match => match[1] ?? '')
 }
 
 /** The rows of the table whose first heading is `heading`, as cells. @throws RangeError when there is no such table */
 export function tableRows (text: string, heading: string): string[][] {
   const lines = text.split('\n')
-  const start = lines.findIndex((line) => line.startsWith(`| ${heading} |`))
+  const start = lines.findIndex(line => line.startsWith(`| ${heading} |`))
   if (start < 0) throw new RangeError(`no table begins with the heading "${heading}"`)
-  const length = lines.slice(start).findIndex((line) => !line.startsWith('|'))
+  const length = lines.slice(start).findIndex(line => !line.startsWith('|'))
   const rows = lines.slice(start + 2, length < 0 ? undefined : start + length)
-  return rows.map((row) => row.split('|').slice(1, -1).map((cell) => cell.trim()))
+  return rows.map(row => row.split('|').slice(1, -1).map(cell => cell.trim()))
 }
 
 /** The anchors that a page's headings get on the usual hosts: lower case, punctuation out, spaces to hyphens. */
 export function anchorsOf (text: string): Set<string> {
-  const headings = proseOf(text).split('\n').flatMap((line) => /^#{1,6} (.+)$/.exec(line)?.[1] ?? [])
-  return new Set(headings.map((heading) => heading.toLowerCase().replaceAll(/[^\p{Letter}\p{Number} _-]/gu, '').trim().replaceAll(' ', '-')))
+  const headings = proseOf(text).split('\n').flatMap(line => /^#{1,6} (.+)$/.exec(line)?.[1] ?? [])
+  return new Set(headings.map(heading => heading.toLowerCase().replaceAll(/[^\p{Letter}\p{Number} _-]/gu, '').trim().replaceAll(' ', '-')))
 }
 
 /** The first fenced block after a mark such as `<!-- tour: faults -->`. @throws RangeError when there is none */

@@ -32,11 +32,11 @@ function counted (counts: Readonly<Record<string, number>>): string {
 }
 
 const count = (clients: readonly string[]) => ({
-  '1.0.0': clients.filter((name) => name === 'stable').length,
-  '2.0.0': clients.filter((name) => name === 'canary').length
+  '1.0.0': clients.filter(name => name === 'stable').length,
+  '2.0.0': clients.filter(name => name === 'canary').length
 })
 
-t.test('the shares of the tour are what the quickstart gives', async (t) => {
+t.test('the shares of the tour are what the quickstart gives', async t => {
   const before = clientsAt(config.routes[0]?.versions.map(({ weight }) => weight) ?? [])
   const after = clientsAt([50, 50])
   const moved = after.filter((version, index) => version !== before[index])
@@ -44,12 +44,12 @@ t.test('the shares of the tour are what the quickstart gives', async (t) => {
   const block = blockAfter(readme, '<!-- tour: split 50/50 -->')
   t.ok(block.includes(counted(count(after))), 'after')
   t.ok(block.endsWith(counted({ '2.0.0': moved.length })), 'moved')
-  t.ok(moved.every((name) => name === 'canary'))
+  t.ok(moved.every(name => name === 'canary'))
   t.ok(readme.includes(`${moved.length} clients moved, all of them to 2.0.0.`))
   t.equal(after[7], 'canary', 'explain: 127.0.0.9')
 })
 
-t.test('the faults of the tour are what its configuration gives', async (t) => {
+t.test('the faults of the tour are what its configuration gives', async t => {
   const block = blockAfter(readme, '<!-- tour: faults -->')
   const expected = block.slice(block.indexOf('validate wrong.yaml\n') + 'validate wrong.yaml\n'.length).trimEnd()
   const wrong = readFileSync(path.join(ROOT, 'config/weir.yaml'), 'utf8').replace('affinity:', 'afinity:').replace('weight: 75', 'weight: "75"')
@@ -63,7 +63,7 @@ t.test('the faults of the tour are what its configuration gives', async (t) => {
   }
 })
 
-t.test('the configuration of the README is valid', async (t) => {
+t.test('the configuration of the README is valid', async t => {
   const text = blockAfter(readme, '## Your own configuration')
   t.ok(typeof parse(text) === 'object')
   const folder = t.testdir({ 'weir.yaml': text })
@@ -72,12 +72,12 @@ t.test('the configuration of the README is valid', async (t) => {
   t.same(loaded.config.routes.map(({ name }) => name), ['shop'])
 })
 
-t.test('the tour asks the ports of the quickstart', async (t) => {
-  const ports = new Set([...readme.matchAll(/127\.0\.0\.1:(\d+)\//g)].map((match) => Number(match[1])))
+t.test('the tour asks the ports of the quickstart', async t => {
+  const ports = new Set([...readme.matchAll(/127\.0\.0\.1:(\d+)\//g)].map(match => Number(match[1])))
   t.same([...ports].sort(), [PROXY_PORT, ADMIN_PORT].sort())
 })
 
-t.test('the two commands and the marks of the benchmark table are there', async (t) => {
+t.test('the two commands and the marks of the benchmark table are there', async t => {
   t.ok(readme.includes('npm ci && npm start\n'))
   t.ok(readme.includes('npm ci && npm test\n'))
   t.match(readme, /<!-- bench:begin -->\n[^]+<!-- bench:end -->/)

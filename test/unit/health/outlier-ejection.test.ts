@@ -1,8 +1,9 @@
 import t from 'tap'
 import { EndpointHealth } from '../../../src/health/endpoint-health.ts'
-import { OutlierEjection, type EjectionEvent, type EjectionPolicy } from '../../../src/health/outlier-ejection.ts'
+import { OutlierEjection, type EjectionEvent } from '../../../src/health/outlier-ejection.ts'
 import { ejectionPolicy, SUCCESS_RATE } from '../../helpers/health-policy.ts'
 import { memberSetter } from '../../helpers/set-members.ts'
+import type { EjectionPolicy } from '../../../src/contract/route-policy.ts'
 
 const setMembers = memberSetter()
 

@@ -1,9 +1,10 @@
 import { getHeapStatistics } from 'node:v8'
 import t from 'tap'
 import { EndpointHealth } from '../../../src/health/endpoint-health.ts'
-import { VersionHealth, type HealthEvent, type HealthPolicy } from '../../../src/health/version-health.ts'
+import { VersionHealth, type HealthEvent } from '../../../src/health/version-health.ts'
 import { ejectionPolicy, healthPolicy } from '../../helpers/health-policy.ts'
 import { memberSetter } from '../../helpers/set-members.ts'
+import type { HealthPolicy } from '../../../src/contract/route-policy.ts'
 
 const setMembers = memberSetter()
 

@@ -1,19 +1,20 @@
 import t from 'tap'
 import { RequestHead } from '../../../src/http1/request-head.ts'
 import { rewriteRequestHead, rewrittenHeadBound } from '../../../src/http1/rewrite-request-head.ts'
-import type { RequestAdditions } from '../../../src/http1/rewrite-request-head.ts'
+import type { RequestEdits } from '../../../src/http/http-request.ts'
 import { latin1 } from '../../helpers/http1-message.ts'
 import { WIDE_LIMITS } from '../../helpers/weir-http1-reader.ts'
 
-const ADDITIONS: RequestAdditions = {
+const ADDITIONS: RequestEdits = {
   prefix: latin1('Via: 1.1 weir\r\nX-Request-Id: '),
   requestId: latin1('42'),
   forwardedHost: undefined,
-  defaultHost: '192.0.2.1:80'
+  defaultHost: '192.0.2.1:80',
+  dropClaims: false
 }
 const ADDED = 'Via: 1.1 weir\r\nX-Request-Id: 42\r\n'
 
-function rewrite (text: string, additions: RequestAdditions = ADDITIONS): string {
+function rewrite (text: string, additions: RequestEdits = ADDITIONS): string {
   const bytes = latin1(text)
   const head = new RequestHead(WIDE_LIMITS)
   head.reset(bytes, 0)

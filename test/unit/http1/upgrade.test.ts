@@ -1,7 +1,7 @@
 import t from 'tap'
 import { RequestHead } from '../../../src/http1/request-head.ts'
 import { ResponseHead } from '../../../src/http1/response-head.ts'
-import { acceptedUpgrade, offeredUpgrade } from '../../../src/http1/upgrade.ts'
+import { acceptedUpgrade } from '../../../src/http1/upgrade.ts'
 import { latin1 } from '../../helpers/http1-message.ts'
 import { WIDE_LIMITS } from '../../helpers/weir-http1-reader.ts'
 
@@ -23,7 +23,7 @@ function response (fields: string, version = '1.1'): ResponseHead {
 }
 
 t.test('what is offered: the allowed ones among the protocols, in order, each once, as the client spells it', async t => {
-  const offered = (value: string): string => offeredUpgrade(request(`Connection: Upgrade\r\n${value.split('|').map(line => `Upgrade:${line}\r\n`).join('')}`), ALLOWED)
+  const offered = (value: string): string => request(`Connection: Upgrade\r\n${value.split('|').map(line => `Upgrade:${line}\r\n`).join('')}`).offers(ALLOWED)
   t.equal(offered('websocket'), 'websocket')
   t.equal(offered(' WebSocket\t'), 'WebSocket')
   t.equal(offered('h2c, websocket, bar'), 'websocket')
@@ -35,16 +35,16 @@ t.test('what is offered: the allowed ones among the protocols, in order, each on
 })
 
 t.test('what is no offer: no Upgrade, not named by Connection, HTTP/1.0, a body, nothing allowed', async t => {
-  t.equal(offeredUpgrade(request(''), ALLOWED), '')
-  t.equal(offeredUpgrade(request('Connection: Upgrade\r\n'), ALLOWED), '')
-  t.equal(offeredUpgrade(request('Upgrade: websocket\r\n'), ALLOWED), '')
-  t.equal(offeredUpgrade(request('Connection: close\r\nUpgrade: websocket\r\n'), ALLOWED), '')
-  t.equal(offeredUpgrade(request('Connection: Upgrade\r\nUpgrade: websocket\r\n', '1.0'), ALLOWED), '')
-  t.equal(offeredUpgrade(request('Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n'), ALLOWED), '')
-  t.equal(offeredUpgrade(request('Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n'), ALLOWED), '')
-  t.equal(offeredUpgrade(request('Connection: Upgrade\r\nUpgrade: websocket\r\n'), new Set()), '')
-  t.equal(offeredUpgrade(request('Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n'), ALLOWED), 'websocket', 'an empty body is none')
-  t.equal(offeredUpgrade(request('Connection: Upgrade\r\nUpgrade: websocket\r\n', '1.2'), ALLOWED), 'websocket')
+  t.equal(request('').offers(ALLOWED), '')
+  t.equal(request('Connection: Upgrade\r\n').offers(ALLOWED), '')
+  t.equal(request('Upgrade: websocket\r\n').offers(ALLOWED), '')
+  t.equal(request('Connection: close\r\nUpgrade: websocket\r\n').offers(ALLOWED), '')
+  t.equal(request('Connection: Upgrade\r\nUpgrade: websocket\r\n', '1.0').offers(ALLOWED), '')
+  t.equal(request('Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n').offers(ALLOWED), '')
+  t.equal(request('Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n').offers(ALLOWED), '')
+  t.equal(request('Connection: Upgrade\r\nUpgrade: websocket\r\n').offers(new Set()), '')
+  t.equal(request('Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n').offers(ALLOWED), 'websocket', 'an empty body is none')
+  t.equal(request('Connection: Upgrade\r\nUpgrade: websocket\r\n', '1.2').offers(ALLOWED), 'websocket')
 })
 
 t.test('a 101 is accepted with one of the protocols that were offered, in any case', async t => {
@@ -70,7 +70,7 @@ t.test('long values cost linear time', async t => {
     head.reset(bytes, 0)
     t.equal(head.parse(bytes.length), 1)
     const start = performance.now()
-    t.equal(offeredUpgrade(head, ALLOWED), value.startsWith('websocket') ? 'websocket' : '')
+    t.equal(head.offers(ALLOWED), value.startsWith('websocket') ? 'websocket' : '')
     t.ok(performance.now() - start < 2_000)
   }
 })

@@ -96,7 +96,8 @@ t.test('known fields are recognised in any case, and nothing else is', async t =
     Authorization: FIELD.credentials,
     'proxy-Authorization': FIELD.credentials,
     'WWW-Authenticate': FIELD.challenge,
-    'Proxy-Authenticate': FIELD.challenge
+    'Proxy-Authenticate': FIELD.challenge,
+    Via: FIELD.via
   }
   for (const [name, expected] of Object.entries(names)) {
     // What is no known field may still be of a family.

@@ -35,13 +35,13 @@ function hanging (t: Test) {
 
 async function untilGone (pids: readonly number[]): Promise<true> {
   return await eventually(async () => {
-    const states = await Promise.all(pids.map(async (pid) => await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => 'gone')))
+    const states = await Promise.all(pids.map(async pid => await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => 'gone')))
     // A zombie that nobody has reaped yet runs no more.
-    return states.every((state) => state === 'gone' || / Z /.test(state)) ? true : undefined
+    return states.every(state => state === 'gone' || / Z /.test(state)) ? true : undefined
   })
 }
 
-t.test('a token or a client certificate is what a plugin has to print', async (t) => {
+t.test('a token or a client certificate is what a plugin has to print', async t => {
   const { plugins } = pluginsOf()
   t.strictSame(await plugins.credential(printing({ token: 'x' }), NEVER), { token: 'x', cert: undefined, key: undefined })
   t.strictSame(await plugins.credential(printing({ clientCertificateData: 'c', clientKeyData: 'k' }), NEVER), { token: undefined, cert: 'c', key: 'k' })
@@ -49,7 +49,7 @@ t.test('a token or a client certificate is what a plugin has to print', async (t
     { token: /^me.*"kind":"ExecCredential","spec":\{"interactive":false\}/ })
 })
 
-t.test('what a plugin fails of is an error that names it and none of its secrets', async (t) => {
+t.test('what a plugin fails of is an error that names it and none of its secrets', async t => {
   const { plugins } = pluginsOf({ maxOutputBytes: 1_000 })
   const cases: readonly (readonly [PluginCommand, RegExp])[] = [
     [pluginOf("console.error('no session; log in'); process.exitCode = 3"), /plugin .* ended with code 3: no session; log in$/],
@@ -62,7 +62,7 @@ t.test('what a plugin fails of is an error that names it and none of its secrets
   for (const [plugin, message] of cases) await t.rejects(plugins.credential(plugin, NEVER), { kind: 'credentials', message })
 })
 
-t.test('an answer is kept until it expires', async (t) => {
+t.test('an answer is kept until it expires', async t => {
   const { clock, plugins } = pluginsOf()
   const file = join(t.testdir({}), 'runs')
   const count = `require('node:fs').appendFileSync(${JSON.stringify(file)}, 'x')`
@@ -78,7 +78,7 @@ t.test('an answer is kept until it expires', async (t) => {
   t.equal(await runs(), 2)
 })
 
-t.test('an answer is doubted at once after a 401, and after another failure when it is old', async (t) => {
+t.test('an answer is doubted at once after a 401, and after another failure when it is old', async t => {
   const { clock, plugins } = pluginsOf({ minAgeMs: 10_000 })
   const file = join(t.testdir({}), 'runs')
   const plugin = printing({ token: 'x' }, `require('node:fs').appendFileSync(${JSON.stringify(file)}, 'x')`)
@@ -94,7 +94,7 @@ t.test('an answer is doubted at once after a 401, and after another failure when
   t.equal(await runsAfter(() => { plugins.doubt(plugin, false) }), 3)
 })
 
-t.test('a plugin that hangs is killed at its timeout with all that it started, and the next request starts it anew', async (t) => {
+t.test('a plugin that hangs is killed at its timeout with all that it started, and the next request starts it anew', async t => {
   const { clock, plugins } = pluginsOf({ timeoutMs: 5_000 })
   const { plugin, pids } = hanging(t)
   const asked = plugins.credential(plugin, NEVER)
@@ -110,7 +110,7 @@ t.test('a plugin that hangs is killed at its timeout with all that it started, a
   t.ok(await untilGone(await pids()))
 })
 
-t.test('a plugin is killed when the last who waited for it gives up, not before', async (t) => {
+t.test('a plugin is killed when the last who waited for it gives up, not before', async t => {
   const { plugins } = pluginsOf()
   const { plugin, pids } = hanging(t)
   const [first, second] = [new AbortController(), new AbortController()]
@@ -125,7 +125,7 @@ t.test('a plugin is killed when the last who waited for it gives up, not before'
   await t.rejects(plugins.credential(plugin, AbortSignal.abort(new Error('late'))), /late/)
 })
 
-t.test('the exec of a kubeconfig is read, whatever is in it', async (t) => {
+t.test('the exec of a kubeconfig is read, whatever is in it', async t => {
   t.strictSame(readPluginCommand({ apiVersion: 'v', command: 'c', args: ['a', 1], env: [{ name: 'N', value: 'V' }, null, {}], installHint: 'h' }),
     { apiVersion: 'v', command: 'c', args: ['a', ''], env: { N: 'V' }, installHint: 'h' })
   t.strictSame(readPluginCommand({}), { apiVersion: 'client.authentication.k8s.io/v1', command: '', args: [], env: {}, installHint: '' })

@@ -37,13 +37,13 @@ async function files (t: Test) {
   }
 }
 
-t.test('a kubeconfig that is a named pipe or a directory', async (t) => {
+t.test('a kubeconfig that is a named pipe or a directory', async t => {
   const { pipe, directory } = await files(t)
   t.match(await refusal(pipe), `can't read ${pipe}: it is not a regular file`)
   t.match(await refusal(join(directory, 'dir')), /dir: it is not a regular file/)
 })
 
-t.test('what it names: authorities, certificate, key, token', async (t) => {
+t.test('what it names: authorities, certificate, key, token', async t => {
   const { refusalWith } = await files(t)
   t.equal(await refusalWith({}), 'accepted')
   for (const more of [
@@ -52,13 +52,13 @@ t.test('what it names: authorities, certificate, key, token', async (t) => {
   t.match(await refusalWith({ cluster: { 'certificate-authority': 'gone' } }), /gone does not exist/)
 })
 
-t.test('a token file is looked at before the library opens it', async (t) => {
+t.test('a token file is looked at before the library opens it', async t => {
   const { pipe, refusalWith } = await files(t)
   t.match(await refusalWith({ user: { 'token-file': pipe } }), `${pipe} is not a regular file`)
   t.match(await refusalWith({ user: { 'auth-provider': { name: 'x', config: { tokenFile: pipe } } } }), `${pipe} is not a regular file`)
 })
 
-t.test('where a kubeconfig is looked for', async (t) => {
+t.test('where a kubeconfig is looked for', async t => {
   t.same(defaultKubeconfigs({ KUBECONFIG: '/a:/b:' }), ['/a', '/b'])
   t.same(defaultKubeconfigs({ HOME: '/h' }), ['/h/.kube/config'])
 })

@@ -23,7 +23,7 @@ class PlayedApi implements KubeApi {
   async * watch (request: KubeWatchRequest): AsyncGenerator<KubeWatchEvent, void, undefined> {
     this.watches.push(request)
     for (;;) {
-      const step = await new Promise<Step>((resolve) => {
+      const step = await new Promise<Step>(resolve => {
         this.#wake = resolve
         request.signal.addEventListener('abort', () => { resolve(KubeError.from(request.signal.reason)) }, { once: true })
       })
@@ -67,9 +67,9 @@ function played (tuning: Partial<ListWatchTuning> = {}) {
     random: () => 0,
     tuning: { ...DEFAULT_LIST_WATCH_TUNING, ...tuning },
     collection: { groupVersion: 'discovery.k8s.io/v1', plural: 'endpointslices', namespace: 'ns', labelSelector: '' },
-    read: (object) => JSON.stringify(object),
+    read: object => JSON.stringify(object),
     listener: {
-      replaced: (objects) => { told.push(`= ${[...objects.keys()].join()}`) },
+      replaced: objects => { told.push(`= ${[...objects.keys()].join()}`) },
       changed: (key, before, after) => { told.push(`${before === undefined ? '+' : after === undefined ? '-' : '~'} ${key}`) },
       failed: (error, retryInMs) => { told.push(`! ${error.kind} ${retryInMs}`) }
     }
@@ -77,7 +77,7 @@ function played (tuning: Partial<ListWatchTuning> = {}) {
   return { api, clock, told, listWatch }
 }
 
-t.test('lists, watches from the version of the list, and tells every change', async (t) => {
+t.test('lists, watches from the version of the list, and tells every change', async t => {
   const { api, told, listWatch } = played()
   api.pages.push(pageOf('7', ['a', 'b'], 'more'), pageOf('7', ['c']))
   listWatch.start()
@@ -93,7 +93,7 @@ t.test('lists, watches from the version of the list, and tells every change', as
   t.equal(api.watches.length, 1)
 })
 
-t.test('a clean end is resumed from the last event or bookmark; a long watch without a pause', async (t) => {
+t.test('a clean end is resumed from the last event or bookmark; a long watch without a pause', async t => {
   const { api, clock, told, listWatch } = played()
   listWatch.start()
   await settled()
@@ -106,7 +106,7 @@ t.test('a clean end is resumed from the last event or bookmark; a long watch wit
   await listWatch.stop()
 })
 
-t.test('a server that ends every watch at once is asked with growing pauses', async (t) => {
+t.test('a server that ends every watch at once is asked with growing pauses', async t => {
   const { api, clock, listWatch } = played()
   listWatch.start()
   await settled()
@@ -124,7 +124,7 @@ t.test('a server that ends every watch at once is asked with growing pauses', as
   await listWatch.stop()
 })
 
-t.test('any failure is followed by a pause and a fresh list; a stable watch ends the row of failures', async (t) => {
+t.test('any failure is followed by a pause and a fresh list; a stable watch ends the row of failures', async t => {
   const { api, clock, told, listWatch } = played()
   api.pages.push(new KubeError('status', '500'), new KubeError('network', 'reset'), pageOf('3', ['a']), pageOf('4', ['b']))
   listWatch.start()
@@ -146,7 +146,7 @@ t.test('any failure is followed by a pause and a fresh list; a stable watch ends
   await listWatch.stop()
 })
 
-t.test('ERROR in a stream: 410 is gone, anything else a status', async (t) => {
+t.test('ERROR in a stream: 410 is gone, anything else a status', async t => {
   const { api, clock, told, listWatch } = played()
   listWatch.start()
   await settled()
@@ -162,7 +162,7 @@ t.test('ERROR in a stream: 410 is gone, anything else a status', async (t) => {
   await listWatch.stop()
 })
 
-t.test('Retry-After is obeyed up to a bound', async (t) => {
+t.test('Retry-After is obeyed up to a bound', async t => {
   const { api, clock, told, listWatch } = played()
   api.pages.push(new KubeError('status', 'busy', { retryAfterMs: 3_000 }), new KubeError('status', 'busy', { retryAfterMs: 9_999_000 }))
   listWatch.start()
@@ -176,7 +176,7 @@ t.test('Retry-After is obeyed up to a bound', async (t) => {
   await listWatch.stop()
 })
 
-t.test('silence ends a watch, events and bookmarks put it off', async (t) => {
+t.test('silence ends a watch, events and bookmarks put it off', async t => {
   const { api, clock, told, listWatch } = played()
   listWatch.start()
   await settled()
@@ -191,7 +191,7 @@ t.test('silence ends a watch, events and bookmarks put it off', async (t) => {
   await listWatch.stop()
 })
 
-t.test('watches that end cleanly without a word are silence too', async (t) => {
+t.test('watches that end cleanly without a word are silence too', async t => {
   const { api, clock, told, listWatch } = played()
   listWatch.start()
   await settled()
@@ -205,7 +205,7 @@ t.test('watches that end cleanly without a word are silence too', async (t) => {
   await listWatch.stop()
 })
 
-t.test('now and then a clean end is followed by a list', async (t) => {
+t.test('now and then a clean end is followed by a list', async t => {
   const { api, clock, told, listWatch } = played({ silenceMs: 10_000_000 })
   api.pages.push(pageOf('1', ['a']), pageOf('50', ['b']))
   listWatch.start()
@@ -220,7 +220,7 @@ t.test('now and then a clean end is followed by a list', async (t) => {
   await listWatch.stop()
 })
 
-t.test('more objects than the bound are refused, in a list and in a watch, and the known ones stay', async (t) => {
+t.test('more objects than the bound are refused, in a list and in a watch, and the known ones stay', async t => {
   const { api, clock, told, listWatch } = played({ maxObjects: 2 })
   api.pages.push(pageOf('1', ['a', 'b']), pageOf('2', ['a', 'b', 'c']))
   listWatch.start()
@@ -233,7 +233,7 @@ t.test('more objects than the bound are refused, in a list and in a watch, and t
   await listWatch.stop()
 })
 
-t.test('a list that never stops to continue is given up', async (t) => {
+t.test('a list that never stops to continue is given up', async t => {
   const { api, told, listWatch } = played()
   for (let page = 0; page < 1_001; page++) api.pages.push(pageOf('1', [], 'more'))
   listWatch.start()
@@ -243,7 +243,7 @@ t.test('a list that never stops to continue is given up', async (t) => {
   await listWatch.stop()
 })
 
-t.test('items and events that are no objects are passed over', async (t) => {
+t.test('items and events that are no objects are passed over', async t => {
   const { api, told, listWatch } = played()
   api.pages.push({ resourceVersion: '1', continueToken: '', items: [null, 7, 'x', [], {}, { metadata: null }, { metadata: { name: 5 } }, objectOf('a')] })
   listWatch.start()
@@ -253,7 +253,7 @@ t.test('items and events that are no objects are passed over', async (t) => {
   await listWatch.stop()
 })
 
-t.test('after a first timeout a list from the cache is taken, but never after a consistent one', async (t) => {
+t.test('after a first timeout a list from the cache is taken, but never after a consistent one', async t => {
   const { api, clock, listWatch } = played()
   api.pages.push(new KubeError('timeout', 'slow'), pageOf('1', ['a']), new KubeError('timeout', 'slow'), pageOf('1', ['a']))
   listWatch.start()
@@ -269,7 +269,7 @@ t.test('after a first timeout a list from the cache is taken, but never after a 
   await listWatch.stop()
 })
 
-t.test('stops in the middle of a pause', async (t) => {
+t.test('stops in the middle of a pause', async t => {
   const { api, clock, listWatch } = played()
   api.pages.push(new KubeError('network', 'reset'))
   listWatch.start()
@@ -281,7 +281,7 @@ t.test('stops in the middle of a pause', async (t) => {
   t.equal(api.lists.length, 1)
 })
 
-t.test('stops before it started, and stays so', async (t) => {
+t.test('stops before it started, and stays so', async t => {
   const { api, listWatch } = played()
   await listWatch.stop()
   listWatch.start()
@@ -289,7 +289,7 @@ t.test('stops before it started, and stays so', async (t) => {
   t.equal(api.lists.length, 0)
 })
 
-t.test('a listener that throws does not end it', async (t) => {
+t.test('a listener that throws does not end it', async t => {
   const { api, clock } = played()
   let broken = true
   const listWatch = new ListWatch<number>({

@@ -37,14 +37,14 @@ function played (refused: { list: number, watch: number }) {
     listener: {
       replaced: () => {},
       changed: () => {},
-      failed: (error) => { told.push(error.message) },
+      failed: error => { told.push(error.message) },
       recovered: ({ failures, afterMs }) => { told.push(`recovered after ${failures} failures and ${afterMs} ms`) }
     }
   })
   return { clock, told, listWatch, refused, breakWatch: () => { breakWatch() } }
 }
 
-t.test('a start without a failure is no recovery', async (t) => {
+t.test('a start without a failure is no recovery', async t => {
   const { listWatch, told } = played({ list: 0, watch: 0 })
   listWatch.start()
   await settled()
@@ -52,7 +52,7 @@ t.test('a start without a failure is no recovery', async (t) => {
   await listWatch.stop()
 })
 
-t.test('a recovery is told once, with the failures before it and how long they lasted', async (t) => {
+t.test('a recovery is told once, with the failures before it and how long they lasted', async t => {
   const { listWatch, told, clock, refused, breakWatch } = played({ list: 2, watch: 0 })
   listWatch.start()
   await settled()
@@ -71,7 +71,7 @@ t.test('a recovery is told once, with the failures before it and how long they l
   await listWatch.stop()
 })
 
-t.test('who may list but not watch has not recovered', async (t) => {
+t.test('who may list but not watch has not recovered', async t => {
   const { listWatch, told, clock } = played({ list: 1, watch: 1 })
   listWatch.start()
   await settled()

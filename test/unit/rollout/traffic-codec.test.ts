@@ -6,7 +6,7 @@ import { EMPTY_TRAFFIC } from '../../../src/rollout/traffic-state.ts'
 const codec = createTrafficCodec()
 const state = applyConfig(EMPTY_TRAFFIC, [{ name: 'hello', weights: { stable: 1.5, constructor: 0 } }, { name: 'constructor', weights: { a: 1 } }], '2026-01-01T00:00:00.000Z')
 
-t.test('what is written is read back the same', async (t) => {
+t.test('what is written is read back the same', async t => {
   t.same(codec.decode(JSON.parse(codec.encode(state))), state)
   t.same(codec.decode(JSON.parse(codec.encode(EMPTY_TRAFFIC))), EMPTY_TRAFFIC)
   t.equal(codec.encode(state), codec.encode(state), 'and written the same again')
@@ -31,7 +31,7 @@ const BROKEN: readonly (readonly [unknown, RegExp])[] = [
 ]
 
 for (const [plain, message] of BROKEN) {
-  t.test(`${String(message)} names the place`, async (t) => {
+  t.test(`${String(message)} names the place`, async t => {
     t.throws(() => codec.decode(plain), { message })
   })
 }

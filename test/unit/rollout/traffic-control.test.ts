@@ -12,7 +12,7 @@ import { ListLog } from '../../helpers/list-log.ts'
 const META = { actor: 'ops', reason: 'because', source: 'api' } as const
 const HELLO = { name: 'hello', weights: { stable: 90, canary: 10 } }
 
-const memory = () => new MemoryStore(EMPTY_TRAFFIC, (error) => { throw error })
+const memory = () => new MemoryStore(EMPTY_TRAFFIC, error => { throw error })
 const weights = (stable: number, canary: number) => ({ type: 'weights', weights: { stable, canary } }) as const
 
 async function open (store: StateStore<TrafficState> = memory()) {
@@ -24,10 +24,10 @@ async function open (store: StateStore<TrafficState> = memory()) {
 
 /** A store whose swaps go through `swap`. */
 function storeWith (inner: StateStore<TrafficState>, swap: (version: string, value: TrafficState) => Promise<SwapResult<TrafficState>>): StateStore<TrafficState> {
-  return { read: () => inner.read(), watch: (listener) => inner.watch(listener), close: () => inner.close(), compareAndSwap: swap }
+  return { read: () => inner.read(), watch: listener => inner.watch(listener), close: () => inner.close(), compareAndSwap: swap }
 }
 
-t.test('a configuration is stored and published once', async (t) => {
+t.test('a configuration is stored and published once', async t => {
   const { control, publisher, store } = await open()
   t.equal(control.route('hello'), undefined)
   await control.configure([HELLO])
@@ -40,7 +40,7 @@ t.test('a configuration is stored and published once', async (t) => {
   await control.close()
 })
 
-t.test('a change is stored before it is published', async (t) => {
+t.test('a change is stored before it is published', async t => {
   const inner = memory()
   const order: string[] = []
   const store = storeWith(inner, async (version, value) => {
@@ -63,7 +63,7 @@ t.test('a change is stored before it is published', async (t) => {
   await control.close()
 })
 
-t.test('changes survive a restart, and the configuration does not overrule them', async (t) => {
+t.test('changes survive a restart, and the configuration does not overrule them', async t => {
   const store = memory()
   const first = await open(store)
   await first.control.configure([HELLO])
@@ -77,7 +77,7 @@ t.test('changes survive a restart, and the configuration does not overrule them'
   await second.control.close()
 })
 
-t.test('what can\'t be is refused, and nothing is stored or published', async (t) => {
+t.test('what can\'t be is refused, and nothing is stored or published', async t => {
   const { control, publisher, store } = await open()
   await control.configure([HELLO])
   const before = await store.read()
@@ -91,7 +91,7 @@ t.test('what can\'t be is refused, and nothing is stored or published', async (t
   await control.close()
 })
 
-t.test('a change to what is there already is published again but makes no epoch', async (t) => {
+t.test('a change to what is there already is published again but makes no epoch', async t => {
   const { control, publisher, store } = await open()
   await control.configure([HELLO])
   const before = await store.read()
@@ -101,7 +101,7 @@ t.test('a change to what is there already is published again but makes no epoch'
   await control.close()
 })
 
-t.test('a store that fails refuses the change and keeps the old weights', async (t) => {
+t.test('a store that fails refuses the change and keeps the old weights', async t => {
   const inner = memory()
   let broken: Error | undefined
   const store = storeWith(inner, async (version, value) => {
@@ -122,7 +122,7 @@ t.test('a store that fails refuses the change and keeps the old weights', async 
   await control.close()
 })
 
-t.test('a store that fails does not keep a new configuration from the traffic', async (t) => {
+t.test('a store that fails does not keep a new configuration from the traffic', async t => {
   const inner = memory()
   const store = storeWith(inner, async () => { throw new StoreError('not-permitted', 'read-only') })
   const { control, publisher, log } = await open(store)
@@ -132,14 +132,14 @@ t.test('a store that fails does not keep a new configuration from the traffic', 
   await control.close()
 })
 
-t.test('a change by another replica is followed, published and told', async (t) => {
+t.test('a change by another replica is followed, published and told', async t => {
   const store = memory()
   const ours = await open(store)
   const theirs = await open(store)
   await ours.control.configure([HELLO])
   await theirs.control.configure([HELLO])
   const events: TrafficEvent[] = []
-  ours.control.subscribe((event) => { events.push(event) })
+  ours.control.subscribe(event => { events.push(event) })
   await theirs.control.change('hello', weights(75, 25), META)
   await ours.control.configure([HELLO])
   t.match(ours.control.route('hello'), { epoch: 2, weights: { stable: 75, canary: 25 } })
@@ -150,7 +150,7 @@ t.test('a change by another replica is followed, published and told', async (t) 
   await theirs.control.close()
 })
 
-t.test('a lost race is run again on what the winner wrote', async (t) => {
+t.test('a lost race is run again on what the winner wrote', async t => {
   const inner = memory()
   let races = 2
   const store = storeWith(inner, async (version, value) => {
@@ -169,7 +169,7 @@ t.test('a lost race is run again on what the winner wrote', async (t) => {
   await control.close()
 })
 
-t.test('a race that is lost again and again is given up', async (t) => {
+t.test('a race that is lost again and again is given up', async t => {
   const inner = memory()
   const store = storeWith(inner, async (version, value) => version === '0'
     ? await inner.compareAndSwap(version, value)
@@ -180,7 +180,7 @@ t.test('a race that is lost again and again is given up', async (t) => {
   await control.close()
 })
 
-t.test('a thousand changes at once are made one after another', async (t) => {
+t.test('a thousand changes at once are made one after another', async t => {
   const { control, publisher } = await open()
   await control.configure([HELLO])
   const results = await Promise.all(Array.from({ length: 1000 }, (_, index) => control.change('hello', weights(index + 1, 1000), META)))
@@ -192,7 +192,7 @@ t.test('a thousand changes at once are made one after another', async (t) => {
   await control.close()
 })
 
-t.test('of a thousand changes on the same epoch, one is made', async (t) => {
+t.test('of a thousand changes on the same epoch, one is made', async t => {
   const { control } = await open()
   await control.configure([HELLO])
   const results = await Promise.all(Array.from({ length: 1000 }, (_, index) => control.change('hello', weights(index + 1, 1000), META, { ifEpoch: [1] })))
@@ -201,7 +201,7 @@ t.test('of a thousand changes on the same epoch, one is made', async (t) => {
   await control.close()
 })
 
-t.test('workers that do not answer are reported, and a publisher that throws harms nobody', async (t) => {
+t.test('workers that do not answer are reported, and a publisher that throws harms nobody', async t => {
   const { control, publisher, log } = await open()
   await control.configure([HELLO])
   publisher.applied = 1
@@ -216,7 +216,7 @@ t.test('workers that do not answer are reported, and a publisher that throws har
   await control.close()
 })
 
-t.test('a listener that throws is logged and harms nobody', async (t) => {
+t.test('a listener that throws is logged and harms nobody', async t => {
   const { control, log } = await open()
   control.subscribe(() => { throw new Error('broken') })
   await control.configure([HELLO])

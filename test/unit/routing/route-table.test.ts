@@ -1,7 +1,8 @@
 import t from 'tap'
 import type { MatchConfig } from '../../../src/config/schema.ts'
-import { PlainRequest, type PlainRequestParts } from '../../../src/routing/plain-request.ts'
+import { PlainRequest } from '../../../src/routing/plain-request.ts'
 import { RouteTable } from '../../../src/routing/route-table.ts'
+import type { PlainRequestParts } from '../../../src/contract/questions.ts'
 
 interface Named { readonly name: string }
 

@@ -20,7 +20,7 @@ async function check (t: Test, options: Readonly<Record<string, unknown>>, files
   return { faults: faults.map(withoutDirectory), warnings: warnings.map(withoutDirectory), directory }
 }
 
-t.test('tokens have to be there, and right', async (t) => {
+t.test('tokens have to be there, and right', async t => {
   const tokens = ['good', 'short', 'missing'].map(name => ({ name, role: 'viewer', file: `DIR/${name}` }))
   const { faults } = await check(t, { admin: { tokens } }, { good: 'a-token-that-is-long-enough\n', short: 'short' })
   t.equal(faults.length, 2)
@@ -28,13 +28,13 @@ t.test('tokens have to be there, and right', async (t) => {
   t.match(faults[1], /admin\.tokens\[2\]\.file: .*ENOENT.*given: "DIR\/missing"$/)
 })
 
-t.test('a state file that is not there yet needs a directory in which it can be made, and none is made', async (t) => {
+t.test('a state file that is not there yet needs a directory in which it can be made, and none is made', async t => {
   const { faults, warnings, directory } = await check(t, { state: { store: 'file', path: 'DIR/new/deep/state.json' } })
   t.same([faults, warnings], [[], []])
   t.same(await readdir(directory), ['weir.yaml'])
 })
 
-t.test('a state file that can\'t be written', async (t) => {
+t.test('a state file that can\'t be written', async t => {
   const nowhere = await check(t, { state: { store: 'file', path: 'DIR/file/state.json' } }, { file: '' })
   t.match(nowhere.faults, [/state\.path: names a file that can't be there: DIR\/file is not a directory/])
   const system = await check(t, { state: { store: 'file', path: '/proc/weir/state.json' } })
@@ -43,18 +43,18 @@ t.test('a state file that can\'t be written', async (t) => {
   t.match(directory.faults, [/state\.path: names a file that is not a regular file/])
 })
 
-t.test('a state file that can\'t be understood is a warning: a start moves it aside', async (t) => {
+t.test('a state file that can\'t be understood is a warning: a start moves it aside', async t => {
   const { faults, warnings } = await check(t, { state: { store: 'file', path: 'DIR/state.json' } }, { 'state.json': '{"format":"weir-state"' })
   t.same(faults, [])
   t.match(warnings, [/state\.path: names a file that can't be understood: it is not valid JSON.*a start moves it aside/])
 })
 
-t.test('nothing is written for a state in memory, and for a log that is off', async (t) => {
+t.test('nothing is written for a state in memory, and for a log that is off', async t => {
   const { faults } = await check(t, { state: { path: '/proc/weir/state.json' }, accessLog: { path: '/proc/weir/access.log' } })
   t.same(faults, [])
 })
 
-t.test('the access log', async (t) => {
+t.test('the access log', async t => {
   const files = { there: '', folder: {} }
   const paths = ['there', 'new', 'folder', 'nowhere/log']
   const found: Array<readonly string[]> = []
@@ -64,7 +64,7 @@ t.test('the access log', async (t) => {
   t.match(found[3], [/accessLog\.path: names a file that can't be made: the directory DIR\/nowhere does not exist/])
 })
 
-t.test('a kubeconfig is read only when a version needs it', async (t) => {
+t.test('a kubeconfig is read only when a version needs it', async t => {
   const routes = [{ name: 'r', versions: [{ name: 'v', weight: 1, endpoints: { service: 'hello', port: 'http' } }] }]
   const unused = await check(t, { kubernetes: { kubeconfig: 'DIR/kube' } })
   t.same(unused.faults, [])

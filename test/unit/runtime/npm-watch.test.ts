@@ -17,7 +17,7 @@ function family (): { readonly alive: Set<number>, readonly table: ProcessTable,
 }
 
 for (const [what, pid] of [['npm', 10], ['the shell between', 20], ['the quickstart', 30]] as const) {
-  t.test(`the end of ${what} is noticed, once`, async (t) => {
+  t.test(`the end of ${what} is noticed, once`, async t => {
     const clock = new FakeClock()
     const { alive, table } = family()
     let gone = 0
@@ -31,7 +31,7 @@ for (const [what, pid] of [['npm', 10], ['the shell between', 20], ['the quickst
   })
 }
 
-t.test('another parent means that the one before is gone, on systems that tell no more too', async (t) => {
+t.test('another parent means that the one before is gone, on systems that tell no more too', async t => {
   const clock = new FakeClock()
   const state = family()
   state.alive.clear()
@@ -44,7 +44,7 @@ t.test('another parent means that the one before is gone, on systems that tell n
   t.equal(gone, 1)
 })
 
-t.test('what is above npm may end, and nothing is watched that npm has not started', async (t) => {
+t.test('what is above npm may end, and nothing is watched that npm has not started', async t => {
   const clock = new FakeClock()
   const { alive, table } = family()
   const stop = watchNpm({ env: ENV, clock, table, onGone: () => { t.fail('npm is there') } })

@@ -2,9 +2,9 @@ import t from 'tap'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
 import type { Versioned } from '../../../src/store/state-store.ts'
 
-const open = (initial: string) => new MemoryStore(initial, (error) => { throw error })
+const open = (initial: string) => new MemoryStore(initial, error => { throw error })
 
-t.test('a swap with the version that was read is made and seen by the next read', async (t) => {
+t.test('a swap with the version that was read is made and seen by the next read', async t => {
   const store = open('a')
   const before = await store.read()
   t.equal(before.value, 'a')
@@ -14,7 +14,7 @@ t.test('a swap with the version that was read is made and seen by the next read'
   t.not((await store.read()).version, before.version)
 })
 
-t.test('a swap with an old version is refused and tells what is there', async (t) => {
+t.test('a swap with an old version is refused and tells what is there', async t => {
   const store = open('a')
   const { version } = await store.read()
   await store.compareAndSwap(version, 'b')
@@ -23,10 +23,10 @@ t.test('a swap with an old version is refused and tells what is there', async (t
   t.equal((await store.read()).value, 'b')
 })
 
-t.test('watchers hear every commit in order until they stop, and nothing of refused swaps', async (t) => {
+t.test('watchers hear every commit in order until they stop, and nothing of refused swaps', async t => {
   const store = open('a')
   const heard: Versioned<string>[] = []
-  const stop = store.watch((current) => { heard.push(current) })
+  const stop = store.watch(current => { heard.push(current) })
   const first = await store.read()
   await store.compareAndSwap(first.version, 'b')
   await store.compareAndSwap(first.version, 'refused')
@@ -36,9 +36,9 @@ t.test('watchers hear every commit in order until they stop, and nothing of refu
   t.same(heard.map(({ value }) => value), ['b', 'c'])
 })
 
-t.test('a watcher that throws keeps nobody else from hearing', async (t) => {
+t.test('a watcher that throws keeps nobody else from hearing', async t => {
   const errors: unknown[] = []
-  const store = new MemoryStore('a', (error) => { errors.push(error) })
+  const store = new MemoryStore('a', error => { errors.push(error) })
   const heard: string[] = []
   store.watch(() => { throw new Error('broken') })
   store.watch(({ value }) => { heard.push(value) })
@@ -47,7 +47,7 @@ t.test('a watcher that throws keeps nobody else from hearing', async (t) => {
   t.match(errors, [{ message: 'broken' }])
 })
 
-t.test('after closing, every operation fails with a clear error', async (t) => {
+t.test('after closing, every operation fails with a clear error', async t => {
   const store = open('a')
   await store.close()
   await t.rejects(store.read(), { name: 'StoreError', code: 'closed' })

@@ -16,7 +16,7 @@ function setUp (policy: AccessLogPolicy, options: Partial<AccessLogOptions> = {}
   const log = new AccessLog({
     policy,
     random: () => { throw new Error('no draw was needed') },
-    send: (batch) => { batches.push(Buffer.from(batch).toString('utf8')) },
+    send: batch => { batches.push(Buffer.from(batch).toString('utf8')) },
     page,
     ...options
   })
@@ -25,7 +25,7 @@ function setUp (policy: AccessLogPolicy, options: Partial<AccessLogOptions> = {}
 
 const on = { mode: 'on', sampleRate: 0 } as const
 
-t.test('a request is one line of JSON', (t) => {
+t.test('a request is one line of JSON', t => {
   const { log, lines } = setUp(on)
   log.record(accessEntry())
   log.flush()
@@ -60,18 +60,18 @@ t.test('a request is one line of JSON', (t) => {
   t.end()
 })
 
-t.test('times are right on both sides of a second', (t) => {
+t.test('times are right on both sides of a second', t => {
   const { log, lines } = setUp(on)
   const second = Date.UTC(2026, 0, 1)
   for (const wallMs of [second - 1, second, second + 999.9, second + 1000]) log.record(accessEntry({ wallMs }))
   log.flush()
-  t.strictSame(lines().map((line) => /"time":"([^"]*)"/.exec(line)?.[1]), [
+  t.strictSame(lines().map(line => /"time":"([^"]*)"/.exec(line)?.[1]), [
     '2025-12-31T23:59:59.999Z', '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.999Z', '2026-01-01T00:00:01.000Z'
   ])
   t.end()
 })
 
-t.test('off wants and records nothing, until it is switched on', (t) => {
+t.test('off wants and records nothing, until it is switched on', t => {
   const { log, batches } = setUp({ mode: 'off', sampleRate: 1 })
   t.equal(log.wants(502, true), false)
   log.record(accessEntry({ status: 502, error: 'upstream_reset' }))
@@ -85,7 +85,7 @@ t.test('off wants and records nothing, until it is switched on', (t) => {
   t.end()
 })
 
-t.test('lines recorded before the log is switched off are still sent', (t) => {
+t.test('lines recorded before the log is switched off are still sent', t => {
   const { log, batches } = setUp(on)
   log.record(accessEntry())
   log.configure({ mode: 'off', sampleRate: 0 })
@@ -94,7 +94,7 @@ t.test('lines recorded before the log is switched off are still sent', (t) => {
   t.end()
 })
 
-t.test('sampled wants every failure and its share of the rest', (t) => {
+t.test('sampled wants every failure and its share of the rest', t => {
   const draws = [0.24, 0.25, 0, 0.9]
   const { log } = setUp({ mode: 'sampled', sampleRate: 0.25 }, { random: () => draws.shift() ?? NaN })
   t.equal(log.wants(200, false), true)
@@ -107,7 +107,7 @@ t.test('sampled wants every failure and its share of the rest', (t) => {
   t.end()
 })
 
-t.test('sampled at 0 still wants failures, at 1 everything', (t) => {
+t.test('sampled at 0 still wants failures, at 1 everything', t => {
   const { log } = setUp({ mode: 'sampled', sampleRate: 0 }, { random: () => 0 })
   t.equal(log.wants(200, false), false)
   t.equal(log.wants(503, true), true)
@@ -116,22 +116,22 @@ t.test('sampled at 0 still wants failures, at 1 everything', (t) => {
   t.end()
 })
 
-t.test('a full buffer goes out by itself, in whole lines and in memory of its own', (t) => {
+t.test('a full buffer goes out by itself, in whole lines and in memory of its own', t => {
   const sent: Array<Uint8Array<ArrayBuffer>> = []
-  const { log } = setUp(on, { send: (batch) => { sent.push(batch) } })
+  const { log } = setUp(on, { send: batch => { sent.push(batch) } })
   for (let index = 0; index < 1_000; index++) log.record(accessEntry({ requestId: `id-${index}` }))
   log.flush()
   log.flush()
-  const texts = sent.map((batch) => Buffer.from(batch).toString())
+  const texts = sent.map(batch => Buffer.from(batch).toString())
   t.ok(sent.length > 1)
-  t.ok(texts.every((text) => text.endsWith('\n') && text.length <= 65_536))
-  t.ok(sent.every((batch) => batch.buffer.byteLength === batch.byteLength), 'a transfer moves nothing else')
-  const ids = texts.join('').split('\n').slice(0, -1).map((line) => /"requestId":"([^"]*)"/.exec(line)?.[1])
+  t.ok(texts.every(text => text.endsWith('\n') && text.length <= 65_536))
+  t.ok(sent.every(batch => batch.buffer.byteLength === batch.byteLength), 'a transfer moves nothing else')
+  const ids = texts.join('').split('\n').slice(0, -1).map(line => /"requestId":"([^"]*)"/.exec(line)?.[1])
   t.strictSame(ids, Array.from({ length: 1_000 }, (_, index) => `id-${index}`))
   t.end()
 })
 
-t.test('while the control plane lags, lines are dropped and counted, and memory is bounded', (t) => {
+t.test('while the control plane lags, lines are dropped and counted, and memory is bounded', t => {
   const { log, batches, lines, dropped } = setUp(on, { maxOutstandingBytes: 128 * 1024 })
   for (let index = 0; index < 2_000; index++) log.record(accessEntry())
   log.flush()

@@ -12,7 +12,7 @@ function add (book: CounterBook, workerId: number, slot: number, index: number, 
   view[index] = (view[index] ?? 0) + amount
 }
 
-t.test('a version keeps its slot, and versions of the same name in two routes have two', (t) => {
+t.test('a version keeps its slot, and versions of the same name in two routes have two', t => {
   const book = new CounterBook(new FakeClock())
   const slot = book.slotFor('hello', 'stable')
   t.equal(book.slotFor('hello', 'stable'), slot)
@@ -21,7 +21,7 @@ t.test('a version keeps its slot, and versions of the same name in two routes ha
   t.end()
 })
 
-t.test('a version is the sum of all workers', (t) => {
+t.test('a version is the sum of all workers', t => {
   const book = new CounterBook(new FakeClock())
   const slot = book.slotFor('hello', 'stable')
   book.addWorker(0)
@@ -43,13 +43,13 @@ t.test('a version is the sum of all workers', (t) => {
   t.end()
 })
 
-t.test('a version without a slot is not known', (t) => {
+t.test('a version without a slot is not known', t => {
   const book = new CounterBook(new FakeClock())
   t.equal(book.read('hello', 'stable'), undefined)
   t.end()
 })
 
-t.test('when slots run out every worker gets another segment, and one that comes later gets them all', (t) => {
+t.test('when slots run out every worker gets another segment, and one that comes later gets them all', t => {
   const book = new CounterBook(new FakeClock())
   book.addWorker(0)
   t.strictSame(book.segmentsOf(0), [])
@@ -66,7 +66,7 @@ t.test('when slots run out every worker gets another segment, and one that comes
   t.end()
 })
 
-t.test('a removed version disappears, and its slot rests before another version gets it', (t) => {
+t.test('a removed version disappears, and its slot rests before another version gets it', t => {
   const clock = new FakeClock()
   const book = new CounterBook(clock, QUARANTINE_MS)
   book.addWorker(0)
@@ -82,7 +82,7 @@ t.test('a removed version disappears, and its slot rests before another version 
   t.end()
 })
 
-t.test('a slot with a request in flight rests on, however long that takes', (t) => {
+t.test('a slot with a request in flight rests on, however long that takes', t => {
   const clock = new FakeClock()
   const book = new CounterBook(clock, QUARANTINE_MS)
   book.addWorker(0)
@@ -96,7 +96,7 @@ t.test('a slot with a request in flight rests on, however long that takes', (t) 
   t.end()
 })
 
-t.test('a version that comes back while its slot rests goes on counting', (t) => {
+t.test('a version that comes back while its slot rests goes on counting', t => {
   const clock = new FakeClock()
   const book = new CounterBook(clock, QUARANTINE_MS)
   book.addWorker(0)
@@ -112,7 +112,7 @@ t.test('a version that comes back while its slot rests goes on counting', (t) =>
   t.end()
 })
 
-t.test('a slot that went to another version and back carries nothing over', (t) => {
+t.test('a slot that went to another version and back carries nothing over', t => {
   const clock = new FakeClock()
   const book = new CounterBook(clock, QUARANTINE_MS)
   book.addWorker(0)
@@ -127,7 +127,7 @@ t.test('a slot that went to another version and back carries nothing over', (t) 
   t.end()
 })
 
-t.test('what a worker counted outlives it, and what it had in hand does not', (t) => {
+t.test('what a worker counted outlives it, and what it had in hand does not', t => {
   const book = new CounterBook(new FakeClock())
   const slot = book.slotFor('hello', 'stable')
   const page = new Float64Array(book.addWorker(0).page)
@@ -152,7 +152,7 @@ t.test('what a worker counted outlives it, and what it had in hand does not', (t
   t.end()
 })
 
-t.test('a place is taken once', (t) => {
+t.test('a place is taken once', t => {
   const book = new CounterBook(new FakeClock())
   book.addWorker(0)
   t.throws(() => book.addWorker(0), /worker 0 is in the book already/)
@@ -162,7 +162,7 @@ t.test('a place is taken once', (t) => {
   t.end()
 })
 
-t.test('what a dead worker had in hand is over: requests in flight, those that wait, tunnels', (t) => {
+t.test('what a dead worker had in hand is over: requests in flight, those that wait, tunnels', t => {
   const book = new CounterBook(new FakeClock())
   const slot = book.slotFor('hello', 'v1')
   book.addWorker(0)

@@ -4,7 +4,7 @@ import { parseExposition } from '../../helpers/exposition-parser.ts'
 const head = '# HELP a Help.\n# TYPE a gauge\n'
 const histogram = '# HELP h Help.\n# TYPE h histogram\n'
 
-t.test('the reader that checks our exposition takes what is right', (t) => {
+t.test('the reader that checks our exposition takes what is right', t => {
   const families = parseExposition(`${head}a 1\na{b="x\\"\\\\\\n"} -1.5e-7\n\n${histogram}h_bucket{le="1"} 2\nh_bucket{le="+Inf"} 3\nh_sum 4\nh_count 3\n`)
   t.strictSame(families.get('a')?.samples, [{ name: 'a', labels: {}, value: 1 }, { name: 'a', labels: { b: 'x"\\\n' }, value: -1.5e-7 }])
   t.equal(families.get('h')?.samples.length, 4)
@@ -29,7 +29,7 @@ const wrong: Readonly<Record<string, string>> = {
 }
 
 for (const [name, text] of Object.entries(wrong)) {
-  t.test(`and refuses ${name}`, (t) => {
+  t.test(`and refuses ${name}`, t => {
     t.throws(() => parseExposition(text))
     t.end()
   })

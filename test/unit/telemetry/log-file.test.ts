@@ -6,7 +6,7 @@ import t from 'tap'
 import { findUnwritable, openLogFile } from '../../../src/telemetry/log-file.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
 
-t.test('a file is made, and appended to', async (t) => {
+t.test('a file is made, and appended to', async t => {
   const path = join(t.testdir({}), 'log')
   for (const text of ['a\n', 'b\n']) {
     const file = await openLogFile(path)
@@ -17,14 +17,14 @@ t.test('a file is made, and appended to', async (t) => {
   t.equal(await findUnwritable(path), undefined)
 })
 
-t.test('a named pipe that nobody reads is refused at once', async (t) => {
+t.test('a named pipe that nobody reads is refused at once', async t => {
   const path = join(t.testdir({}), 'pipe')
   execFileSync('mkfifo', [path], { env: childEnvironment() })
   await t.rejects(openLogFile(path), { message: /is a named pipe that nobody reads/ })
   t.match(await findUnwritable(path), /is a named pipe that nobody reads/)
 })
 
-t.test('one that somebody reads is written to', async (t) => {
+t.test('one that somebody reads is written to', async t => {
   const path = join(t.testdir({}), 'pipe')
   execFileSync('mkfifo', [path], { env: childEnvironment() })
   // Opened for both, so that neither side waits for the other.
@@ -40,7 +40,7 @@ t.test('one that somebody reads is written to', async (t) => {
   t.equal(out, 'open\na line\n')
 })
 
-t.test('/dev/null takes everything, a directory nothing', async (t) => {
+t.test('/dev/null takes everything, a directory nothing', async t => {
   t.equal(await findUnwritable('/dev/null'), undefined)
   t.match(await findUnwritable(t.testdir({})), /can't be written: EISDIR/)
   await t.rejects(openLogFile(t.testdir({})), { code: 'EISDIR' })

@@ -42,7 +42,7 @@ function writerTo (file: LogFile, options: Partial<LogWriterOptions> = {}): { wr
   return { logger, writer: new LogWriter({ path: 'access.log', open: async () => file, clock: impatientClock, logger, ...options }) }
 }
 
-const lines = (...texts: readonly string[]): Buffer => Buffer.from(texts.map((text) => `${text}\n`).join(''))
+const lines = (...texts: readonly string[]): Buffer => Buffer.from(texts.map(text => `${text}\n`).join(''))
 
 t.before(() => {
   // The system clock's timers do not keep the process alive.
@@ -50,24 +50,24 @@ t.before(() => {
   t.teardown(() => { clearInterval(alive) })
 })
 
-t.test('batches are appended to the file in order', async (t) => {
+t.test('batches are appended to the file in order', async t => {
   const file = path.join(t.testdir({ 'access.log': 'before\n' }), 'access.log')
   const writer = new LogWriter({ path: file, open: openLogFile, clock: systemClock, logger: new RecordingLogger() })
   const done: number[] = []
   for (let index = 0; index < 50; index++) writer.append(lines(`line ${index}`), () => { done.push(index) })
   await writer.close()
   const expected = Array.from({ length: 50 }, (_, index) => index)
-  t.equal(await readFile(file, 'utf8'), `before\n${expected.map((index) => `line ${index}\n`).join('')}`)
+  t.equal(await readFile(file, 'utf8'), `before\n${expected.map(index => `line ${index}\n`).join('')}`)
   t.strictSame(done, expected)
 })
 
-t.test('a rotated file is left behind when told to reopen', async (t) => {
+t.test('a rotated file is left behind when told to reopen', async t => {
   const dir = t.testdir()
   const file = path.join(dir, 'access.log')
   const writer = new LogWriter({ path: file, open: openLogFile, clock: systemClock, logger: new RecordingLogger() })
-  await new Promise<void>((resolve) => { writer.append(lines('old'), resolve) })
+  await new Promise<void>(resolve => { writer.append(lines('old'), resolve) })
   await rename(file, `${file}.1`)
-  await new Promise<void>((resolve) => { writer.append(lines('still old'), resolve) })
+  await new Promise<void>(resolve => { writer.append(lines('still old'), resolve) })
   writer.reopen()
   writer.append(lines('new'))
   await writer.close()
@@ -75,7 +75,7 @@ t.test('a rotated file is left behind when told to reopen', async (t) => {
   t.equal(await readFile(file, 'utf8'), 'new\n')
 })
 
-t.test('when reopening fails the old file stays in use', async (t) => {
+t.test('when reopening fails the old file stays in use', async t => {
   const file = new ScriptedFile()
   let opened = 0
   const open = async (): Promise<LogFile> => {
@@ -83,7 +83,7 @@ t.test('when reopening fails the old file stays in use', async (t) => {
     return file
   }
   const { writer, logger } = writerTo(file, { open })
-  await new Promise<void>((resolve) => { writer.append(lines('a'), resolve) })
+  await new Promise<void>(resolve => { writer.append(lines('a'), resolve) })
   writer.reopen()
   writer.append(lines('b'))
   await writer.close()
@@ -91,7 +91,7 @@ t.test('when reopening fails the old file stays in use', async (t) => {
   t.match(logger.lines, [{ level: 'error', message: /could not be reopened/, fields: { path: 'access.log', reason: /EACCES/ } }])
 })
 
-t.test('short writes and a full pipe lose nothing', async (t) => {
+t.test('short writes and a full pipe lose nothing', async t => {
   const file = new ScriptedFile(2, 'EAGAIN', 1, 'EAGAIN', 'EAGAIN', 0, 3)
   const { writer, logger } = writerTo(file)
   writer.append(lines('first', 'second'))
@@ -102,7 +102,7 @@ t.test('short writes and a full pipe lose nothing', async (t) => {
   t.strictSame(logger.lines, [])
 })
 
-t.test('a full disk costs the lines that it refused, and the next line starts on a line of its own', async (t) => {
+t.test('a full disk costs the lines that it refused, and the next line starts on a line of its own', async t => {
   const file = new ScriptedFile(9, 'ENOSPC')
   const { writer, logger } = writerTo(file)
   const done: string[] = []
@@ -115,7 +115,7 @@ t.test('a full disk costs the lines that it refused, and the next line starts on
   t.match(logger.lines, [{ level: 'error', fields: { path: 'access.log', reason: /ENOSPC/, remedy: /room/ } }])
 })
 
-t.test('a closed pipe drops and reports, and never throws', async (t) => {
+t.test('a closed pipe drops and reports, and never throws', async t => {
   const file = new ScriptedFile('EPIPE', 'EPIPE')
   const { writer, logger } = writerTo(file)
   writer.append(lines('a', 'b'))
@@ -125,7 +125,7 @@ t.test('a closed pipe drops and reports, and never throws', async (t) => {
   t.equal(logger.lines.length, 2)
 })
 
-t.test('a file that cannot be opened is tried again with the next batch', async (t) => {
+t.test('a file that cannot be opened is tried again with the next batch', async t => {
   const file = new ScriptedFile()
   let attempts = 0
   const { writer } = writerTo(file, {
@@ -141,7 +141,7 @@ t.test('a file that cannot be opened is tried again with the next batch', async 
   t.equal(writer.droppedLines, 1)
 })
 
-t.test('a file that hangs fills the queue and no more', async (t) => {
+t.test('a file that hangs fills the queue and no more', async t => {
   const hanging: LogFile = { write: () => new Promise(() => {}), close: async () => {} }
   const clock = new FakeClock()
   const { writer } = writerTo(hanging, { clock, maxQueuedBytes: 10 })
@@ -156,11 +156,11 @@ t.test('a file that hangs fills the queue and no more', async (t) => {
   t.equal(writer.droppedLines, 100, 'the one in the hanging write is not known to be lost')
 })
 
-t.test('closing ends the attempts on a pipe that stays full', async (t) => {
+t.test('closing ends the attempts on a pipe that stays full', async t => {
   const file = new ScriptedFile(...Array.from({ length: 1_000 }, () => 'EAGAIN'))
   const clock: Clock = { ...systemClock, after: (delayMs, callback) => systemClock.after(delayMs > 1_000 ? 20 : 1, callback) }
   const { writer } = writerTo(file, { clock })
-  await new Promise<void>((resolve) => {
+  await new Promise<void>(resolve => {
     writer.append(lines('stuck'), resolve)
     void writer.close()
   })
@@ -168,7 +168,7 @@ t.test('closing ends the attempts on a pipe that stays full', async (t) => {
   t.equal(file.text, '')
 })
 
-t.test('standard output that nobody reads does not block the process', { skip: process.platform === 'win32' }, async (t) => {
+t.test('standard output that nobody reads does not block the process', { skip: process.platform === 'win32' }, async t => {
   const root = path.resolve(import.meta.dirname, '../../..')
   const program = `
     import { LogWriter } from '${root}/src/telemetry/log-writer.ts'
@@ -191,7 +191,7 @@ t.test('standard output that nobody reads does not block the process', { skip: p
   t.equal(received, 15 * 65_536, 'and what was queued arrives once somebody reads')
 })
 
-t.test('standard output that is never read does not keep the process from ending', { skip: process.platform === 'win32' }, async (t) => {
+t.test('standard output that is never read does not keep the process from ending', { skip: process.platform === 'win32' }, async t => {
   const root = path.resolve(import.meta.dirname, '../../..')
   const program = `
     import { LogWriter } from '${root}/src/telemetry/log-writer.ts'
@@ -213,7 +213,7 @@ t.test('standard output that is never read does not keep the process from ending
 })
 
 for (const [name, shell] of [['a file', 'exec "$@" >"$0" '], ['a closed pipe', 'exec "$@" | true']] as const) {
-  t.test(`standard output may be ${name}`, { skip: process.platform === 'win32' }, async (t) => {
+  t.test(`standard output may be ${name}`, { skip: process.platform === 'win32' }, async t => {
     const root = path.resolve(import.meta.dirname, '../../..')
     const file = path.join(t.testdir(), 'out')
     const program = `

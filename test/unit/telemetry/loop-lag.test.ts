@@ -6,7 +6,7 @@ import { LoopLag } from '../../../src/telemetry/loop-lag.ts'
 import { ObservedShares } from '../../../src/telemetry/observed-share.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
-t.test('lag is how much later than the interval a tick comes', (t) => {
+t.test('lag is how much later than the interval a tick comes', t => {
   const lag = new LoopLag(100)
   lag.tick(5_000)
   t.equal(lag.lagS, 0, 'nothing is known at the first tick')
@@ -20,7 +20,7 @@ t.test('lag is how much later than the interval a tick comes', (t) => {
   t.end()
 })
 
-t.test('the control plane measures its loop each second and samples shares', (t) => {
+t.test('the control plane measures its loop each second and samples shares', t => {
   const clock = new FakeClock()
   const book = new CounterBook(clock)
   const shares = new ObservedShares(clock)

@@ -13,7 +13,7 @@ function setUp (): { clock: FakeClock, shares: ObservedShares, count: (counts: R
   return { clock, shares, count }
 }
 
-t.test('a share is the part of the requests between two samples', (t) => {
+t.test('a share is the part of the requests between two samples', t => {
   const { clock, shares, count } = setUp()
   count({ stable: 100, canary: 100 })
   t.equal(shares.share('hello', 'stable'), undefined, 'one sample says nothing')
@@ -24,7 +24,7 @@ t.test('a share is the part of the requests between two samples', (t) => {
   t.end()
 })
 
-t.test('a route without requests in the window has no share', (t) => {
+t.test('a route without requests in the window has no share', t => {
   const { clock, shares, count } = setUp()
   count({ stable: 0 })
   for (const requests of [10, 10, 10, 10, 10, 10]) {
@@ -39,7 +39,7 @@ t.test('a route without requests in the window has no share', (t) => {
   t.end()
 })
 
-t.test('a weight change is visible in full after one window', (t) => {
+t.test('a weight change is visible in full after one window', t => {
   const { clock, shares, count } = setUp()
   let stable = 0
   let canary = 0
@@ -61,7 +61,7 @@ t.test('a weight change is visible in full after one window', (t) => {
   t.end()
 })
 
-t.test('a version that appears counts from its first sample on', (t) => {
+t.test('a version that appears counts from its first sample on', t => {
   const { clock, shares, count } = setUp()
   count({ stable: 0 })
   clock.advance(5_000)
@@ -73,7 +73,7 @@ t.test('a version that appears counts from its first sample on', (t) => {
   t.end()
 })
 
-t.test('a counter that started again never makes a share negative', (t) => {
+t.test('a counter that started again never makes a share negative', t => {
   const { clock, shares, count } = setUp()
   count({ stable: 1_000, canary: 1_000 })
   clock.advance(5_000)
@@ -83,7 +83,7 @@ t.test('a counter that started again never makes a share negative', (t) => {
   t.end()
 })
 
-t.test('a removed version is forgotten, and sampling too often changes nothing', (t) => {
+t.test('a removed version is forgotten, and sampling too often changes nothing', t => {
   const { clock, shares, count } = setUp()
   count({ stable: 0, canary: 0 })
   clock.advance(5_000)

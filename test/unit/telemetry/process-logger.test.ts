@@ -4,16 +4,16 @@ import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { ProcessLogger } from '../../../src/telemetry/process-logger.ts'
-import type { LogLevel } from '../../../src/telemetry/logger.ts'
+import type { LogLevel } from '../../../src/core/logger.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
 
 function setUp (level: LogLevel): { logger: ProcessLogger, lines: () => ReadonlyArray<Readonly<Record<string, unknown>>>, raw: string[] } {
   const raw: string[] = []
-  const logger = new ProcessLogger(level, { write: (line) => { raw.push(line) } })
+  const logger = new ProcessLogger(level, { write: line => { raw.push(line) } })
   return { logger, raw, lines: () => raw.map((line): Record<string, unknown> => JSON.parse(line)) }
 }
 
-t.test('a message is a line of JSON with its level, time and fields', (t) => {
+t.test('a message is a line of JSON with its level, time and fields', t => {
   const { logger, lines } = setUp('info')
   logger.warn('The watch ended', { namespace: 'default', restarts: 3, known: true })
   const [line] = lines()
@@ -23,7 +23,7 @@ t.test('a message is a line of JSON with its level, time and fields', (t) => {
   t.end()
 })
 
-t.test('the level decides what is logged, and can change', (t) => {
+t.test('the level decides what is logged, and can change', t => {
   const { logger, lines } = setUp('warn')
   const all = (): void => {
     logger.debug('debug')
@@ -39,7 +39,7 @@ t.test('the level decides what is logged, and can change', (t) => {
   t.end()
 })
 
-t.test('hostile fields stay inside their line', (t) => {
+t.test('hostile fields stay inside their line', t => {
   const { logger, raw, lines } = setUp('info')
   const hostile = 'a"\n{"level":"error"}\u0000\ud800\u001b[31m'
   logger.info('It came from outside', { value: hostile, level: 'error', message: 'mine', time: 0, long: 'x'.repeat(100_000) })
@@ -51,7 +51,7 @@ t.test('hostile fields stay inside their line', (t) => {
   t.end()
 })
 
-t.test('standard error gets the lines, and its end does not end the process', async (t) => {
+t.test('standard error gets the lines, and its end does not end the process', async t => {
   const program = `
     import { ProcessLogger } from '${path.resolve(import.meta.dirname, '../../../src/telemetry/process-logger.ts')}'
     const logger = new ProcessLogger('info')
@@ -73,7 +73,7 @@ t.test('standard error gets the lines, and its end does not end the process', as
   t.equal(code, 7)
 })
 
-t.test('standard error that nobody reads neither blocks the process nor keeps it from ending', async (t) => {
+t.test('standard error that nobody reads neither blocks the process nor keeps it from ending', async t => {
   const program = `
     import { ProcessLogger } from '${path.resolve(import.meta.dirname, '../../../src/telemetry/process-logger.ts')}'
     const logger = new ProcessLogger('info')
@@ -90,7 +90,7 @@ t.test('standard error that nobody reads neither blocks the process nor keeps it
   child.stderr.destroy()
 })
 
-t.test('nothing that a terminal acts on reaches the line, and it reads back as it was', (t) => {
+t.test('nothing that a terminal acts on reaches the line, and it reads back as it was', t => {
   const { logger, lines, raw } = setUp('info')
   const reason = 'a\u0085b\u009b31mc\u202ed\u2028e'
   logger.info('weights changed', { reason })

@@ -40,10 +40,10 @@ async function scrape (from: ScrapeSources): Promise<ReadonlyMap<string, Family>
 
 /** `{label="value"}` → value, for one family. */
 function values (families: ReadonlyMap<string, Family>, name: string): Readonly<Record<string, number>> {
-  return Object.fromEntries((families.get(name)?.samples ?? []).map((sample) => [labelText(sample.labels), sample.value]))
+  return Object.fromEntries((families.get(name)?.samples ?? []).map(sample => [labelText(sample.labels), sample.value]))
 }
 
-t.test('what is exposed is the catalogue: names, types, help and labels', async (t) => {
+t.test('what is exposed is the catalogue: names, types, help and labels', async t => {
   const from = sources()
   const { book, clock, control, shares } = from
   const slot = book.slotFor('hello', 'stable')
@@ -70,7 +70,7 @@ t.test('what is exposed is the catalogue: names, types, help and labels', async 
     t.equal(family?.help, help, name)
     if (process.platform === 'linux') t.ok((family?.samples.length ?? 0) > 0, `${name} has a sample`)
     for (const sample of family?.samples ?? []) {
-      t.strictSame(Object.keys(sample.labels).filter((label) => label !== 'le').sort(), labels.toSorted(), name)
+      t.strictSame(Object.keys(sample.labels).filter(label => label !== 'le').sort(), labels.toSorted(), name)
     }
   }
 })
@@ -86,7 +86,7 @@ t.test('the checks of a version that is not checked any more leave no series', a
   t.strictSame(samples.map(({ labels }) => [labels['version'], labels['result']]), [['stable', 'pass'], ['stable', 'fail']])
 })
 
-t.test('names follow the conventions of Prometheus', (t) => {
+t.test('names follow the conventions of Prometheus', t => {
   for (const name of METRIC_NAMES) {
     const { type, help } = METRICS[name]
     t.match(name, /^(weir|process|nodejs)_[a-z_]+$/)
@@ -97,7 +97,7 @@ t.test('names follow the conventions of Prometheus', (t) => {
   t.end()
 })
 
-t.test('counters of a version are sums over workers', async (t) => {
+t.test('counters of a version are sums over workers', async t => {
   const from = sources()
   const slot = from.book.slotFor('hello', 'stable')
   for (const id of [0, 1]) {
@@ -129,7 +129,7 @@ t.test('counters of a version are sums over workers', async (t) => {
   t.equal(samples.find(({ name, labels }) => name.endsWith('_sum') && labels['version'] === 'stable')?.value, 81)
 })
 
-t.test('routes show weights, endpoints and epochs', async (t) => {
+t.test('routes show weights, endpoints and epochs', async t => {
   const families = await scrape(sources())
   const stable = 'route="hello",version="stable"'
   const canary = 'route="hello",version="canary"'
@@ -150,12 +150,12 @@ t.test('routes show weights, endpoints and epochs', async (t) => {
   t.strictSame(values(families, 'weir_epoch_applied'), { 'route="hello",worker="0"': 6 }, 'a worker that reported nothing is left out')
 })
 
-t.test('weights that are all 0 are shares of 0, not NaN', async (t) => {
+t.test('weights that are all 0 are shares of 0, not NaN', async t => {
   const from = { ...sources(), routes: () => [{ name: 'r', epoch: 1, versions: [{ name: 'v', weight: 0, endpoints: [], available: 0, panicWorkers: 0 }] }] }
   t.strictSame(values(await scrape(from), 'weir_target_weight'), { 'route="r",version="v"': 0 })
 })
 
-t.test('workers, threads and dropped lines', async (t) => {
+t.test('workers, threads and dropped lines', async t => {
   const from = sources()
   const page = new Float64Array(from.book.addWorker(3).page)
   page[WORKER.connectionsOpen] = 9
@@ -172,7 +172,7 @@ t.test('workers, threads and dropped lines', async (t) => {
   t.strictSame(values(families, 'weir_workers'), { '': 1 })
 })
 
-t.test('events of the control plane', async (t) => {
+t.test('events of the control plane', async t => {
   const from = sources()
   from.control.configLoaded()
   from.clock.advance(60_000)
@@ -187,21 +187,21 @@ t.test('events of the control plane', async (t) => {
   t.strictSame(values(families, 'weir_build_info'), { 'version="0.1.0",node="v26.0.0",io="unknown"': 1 })
 })
 
-t.test('how connections are read and written is one series, that of the latest decision', async (t) => {
+t.test('how connections are read and written is one series, that of the latest decision', async t => {
   const from = sources()
   from.control.ioDecided('direct')
   from.control.ioDecided('events')
   t.strictSame(values(await scrape(from), 'weir_build_info'), { 'version="0.1.0",node="v26.0.0",io="events"': 1 })
 })
 
-t.test('label values are escaped so that they read back', async (t) => {
+t.test('label values are escaped so that they read back', async t => {
   const name = 'a"b\\c\nd,e="f"} 1 é\u{1f600}'
   const from = { ...sources(), routes: () => [{ name, epoch: 1, versions: [{ name: 'v', weight: 1, endpoints: [], available: 0, panicWorkers: 0 }] }] }
   const families = await scrape(from)
   t.equal(families.get('weir_route_epoch')?.samples[0]?.labels['route'], name)
 })
 
-t.test('process metrics are plausible and do not add up over scrapes', { skip: process.platform !== 'linux' }, async (t) => {
+t.test('process metrics are plausible and do not add up over scrapes', { skip: process.platform !== 'linux' }, async t => {
   const collector = new PromCollector(sources())
   await collector.text()
   const families = parseExposition(await collector.text())
@@ -213,12 +213,12 @@ t.test('process metrics are plausible and do not add up over scrapes', { skip: p
   t.ok(Math.abs(value('process_start_time_seconds') + process.uptime() - Date.now() / 1000) < 2)
 })
 
-t.test('1,000 routes with 3 versions are scraped whole, in bounded chunks', async (t) => {
+t.test('1,000 routes with 3 versions are scraped whole, in bounded chunks', async t => {
   const names = Array.from({ length: 1000 }, (_, index) => `route-${index}`)
   const versions = ['stable', 'canary', 'next']
-  const routes = names.map((name, epoch) => ({ name, epoch, versions: versions.map((version) => ({ name: version, weight: 1, endpoints: [endpoint({}), endpoint({})], available: 2, panicWorkers: 0 })) }))
+  const routes = names.map((name, epoch) => ({ name, epoch, versions: versions.map(version => ({ name: version, weight: 1, endpoints: [endpoint({}), endpoint({})], available: 2, panicWorkers: 0 })) }))
   const from = { ...sources(), clock: systemClock, routes: () => routes }
-  from.book.retain(names.flatMap((route) => versions.map((version) => ({ route, version }))))
+  from.book.retain(names.flatMap(route => versions.map(version => ({ route, version }))))
   from.book.addWorker(0)
   for (const route of names) {
     for (const version of versions) {
@@ -240,11 +240,11 @@ t.test('1,000 routes with 3 versions are scraped whole, in bounded chunks', asyn
   t.equal(text.match(/^weir_requests_total\{/gm)?.length, 3000 * 5)
   t.equal(text.match(/^weir_request_duration_seconds_bucket\{/gm)?.length, 3000 * 16)
   t.equal(text.match(/^weir_request_errors_total\{/gm)?.length, 3000, 'codes that have not occurred take no room')
-  t.ok(chunks.every((chunk) => chunk.length < 256 * 1024 && chunk.endsWith('\n')), `${chunks.length} chunks of whole lines`)
+  t.ok(chunks.every(chunk => chunk.length < 256 * 1024 && chunk.endsWith('\n')), `${chunks.length} chunks of whole lines`)
   t.comment(`${Math.round((user + system) / 1000)} ms of CPU, ${text.length} characters`)
 })
 
-t.test('the event loop has its turns while thousands of routes are rendered', async (t) => {
+t.test('the event loop has its turns while thousands of routes are rendered', async t => {
   const clock = new FakeClock()
   let looked = 0
   // Each look at a route takes a millisecond here, so that no machine is too fast or too slow for this.

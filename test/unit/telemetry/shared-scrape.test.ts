@@ -9,7 +9,7 @@ function renderings () {
     const number = ++state.begun
     try {
       for (let chunk = 1; chunk <= 3; chunk++) {
-        await new Promise<void>((resolve) => { steps.push(resolve) })
+        await new Promise<void>(resolve => { steps.push(resolve) })
         yield `${number}.${chunk}\n`
       }
     } finally {
@@ -18,7 +18,7 @@ function renderings () {
   }
   const step = async (): Promise<void> => {
     steps.shift()?.()
-    await new Promise((resolve) => { setImmediate(resolve) })
+    await new Promise(resolve => { setImmediate(resolve) })
   }
   return { render, step, state }
 }
@@ -29,7 +29,7 @@ async function textOf (pieces: AsyncIterable<Buffer>): Promise<string> {
   return text
 }
 
-t.test('all who ask while it is made get one rendering, whole', async (t) => {
+t.test('all who ask while it is made get one rendering, whole', async t => {
   const { render, step, state } = renderings()
   const scrape = new SharedScrape(render)
   const first = textOf(scrape.read())
@@ -45,7 +45,7 @@ t.test('all who ask while it is made get one rendering, whole', async (t) => {
   t.equal(await next, '2.1\n2.2\n2.3\n', 'who asks later gets a new one')
 })
 
-t.test('what nobody waits for any more is not made to its end', async (t) => {
+t.test('what nobody waits for any more is not made to its end', async t => {
   const { render, step, state } = renderings()
   const reader = new SharedScrape(render).read()
   const first = reader.next()
@@ -56,7 +56,7 @@ t.test('what nobody waits for any more is not made to its end', async (t) => {
   t.same(state, { begun: 1, ended: 1 })
 })
 
-t.test('slow readers keep two renderings at most', async (t) => {
+t.test('slow readers keep two renderings at most', async t => {
   const { render, step, state } = renderings()
   const scrape = new SharedScrape(render)
   const slow = []
@@ -73,7 +73,7 @@ t.test('slow readers keep two renderings at most', async (t) => {
   t.equal(scrape.kept, 0)
 })
 
-t.test('a fault reaches all who wait, and the next one is made anew', async (t) => {
+t.test('a fault reaches all who wait, and the next one is made anew', async t => {
   let count = 0
   const scrape = new SharedScrape(async function * () {
     yield `${++count}\n`

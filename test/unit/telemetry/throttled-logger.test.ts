@@ -9,7 +9,7 @@ function setUp (): { clock: FakeClock, recorded: RecordingLogger, logger: Thrott
   return { clock, recorded, logger: new ThrottledLogger(recorded, clock, 10_000) }
 }
 
-t.test('the first of a storm is logged at once, the rest once an interval with their number', (t) => {
+t.test('the first of a storm is logged at once, the rest once an interval with their number', t => {
   const { clock, recorded, logger } = setUp()
   for (let index = 0; index < 1_000; index++) logger.error('It failed', { index })
   t.strictSame(recorded.lines, [{ level: 'error', message: 'It failed', fields: { index: 0 } }])
@@ -22,7 +22,7 @@ t.test('the first of a storm is logged at once, the rest once an interval with t
   t.end()
 })
 
-t.test('after an interval of silence a message is logged at once again', (t) => {
+t.test('after an interval of silence a message is logged at once again', t => {
   const { clock, recorded, logger } = setUp()
   logger.warn('Once')
   clock.advance(10_000)
@@ -33,7 +33,7 @@ t.test('after an interval of silence a message is logged at once again', (t) => 
   t.end()
 })
 
-t.test('different messages and levels do not throttle each other', (t) => {
+t.test('different messages and levels do not throttle each other', t => {
   const { recorded, logger } = setUp()
   logger.debug('One')
   logger.info('One')
@@ -43,7 +43,7 @@ t.test('different messages and levels do not throttle each other', (t) => {
   t.end()
 })
 
-t.test('a storm of messages that are all different is bounded too', (t) => {
+t.test('a storm of messages that are all different is bounded too', t => {
   const { clock, recorded, logger } = setUp()
   for (let index = 0; index < 10_000; index++) logger.info(`Message ${index}`)
   t.equal(recorded.lines.length, 257)

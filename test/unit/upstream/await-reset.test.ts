@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createReadBuffer } from '../../../src/core/byte-stream.ts'
+import { createReadBuffer } from '../../../src/net/byte-stream.ts'
 import { awaitReset } from '../../../src/upstream/await-reset.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { HeldStream } from '../../helpers/held-stream.ts'

@@ -6,7 +6,7 @@ import type { Transport } from '../../../src/upstream/transport.ts'
 import { VersionPool, type VersionPoolOptions } from '../../../src/upstream/version-pool.ts'
 import { ProxyBench } from '../../helpers/data-plane.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
-import { policySpec } from '../../helpers/route-defaults.ts'
+import { testPolicy } from '../../helpers/route-defaults.ts'
 import { workerIo } from '../../helpers/test-io.ts'
 
 const plainTransport = new PlainTransport(workerIo())
@@ -14,7 +14,7 @@ const plainTransport = new PlainTransport(workerIo())
 const endpoint = (port: number, conditions: Partial<Endpoint> = {}): Endpoint => ({ address: '127.0.0.1', port, ready: true, serving: true, terminating: false, ...conditions })
 
 function poolOptions (transport: Transport = plainTransport): VersionPoolOptions {
-  const { health, circuitBreaker } = policySpec()
+  const { health, circuitBreaker } = testPolicy()
   return { transport, health, circuitBreaker, random: () => 0, nowMs: () => 0, onHealthEvent: () => {} }
 }
 
@@ -117,7 +117,7 @@ t.test('IPv6 endpoints are known by their bracketed name', async t => {
 
 t.test('an endpoint that is reached in another way has a pool of its own, under the same name', async t => {
   const { pools } = new ProxyBench({}, new FakeClock())
-  const other: Transport = { identity: 'other', dialerTo: target => plainTransport.dialerTo(target) }
+  const other: Transport = { identity: 'other', callsTo: (endpoint, context) => plainTransport.callsTo(endpoint, context) }
   const [plain, secure] = [pools.acquire(endpoint(1)), pools.acquire(endpoint(1), other)]
   t.not(plain, secure)
   t.same([plain.key, secure.key, plain.hash], ['127.0.0.1:1', '127.0.0.1:1', secure.hash])

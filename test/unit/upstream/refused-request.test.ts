@@ -1,6 +1,6 @@
 import t from 'tap'
 import { systemClock } from '../../../src/core/clock.ts'
-import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../../../src/core/byte-stream.ts'
+import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../../../src/net/byte-stream.ts'
 import { UpstreamConnection } from '../../../src/upstream/upstream-connection.ts'
 import { ProxyBench } from '../../helpers/data-plane.ts'
 import { HeldStream } from '../../helpers/held-stream.ts'
@@ -32,13 +32,14 @@ function ending (writeRefused: boolean) {
   }, new ProxyBench({}, systemClock).plane)
   const ready = new Promise<void>(resolve => {
     connection.assign({
-      onUpstreamReady: resolve,
-      onInterimHead () {},
-      onUpgrade: () => null,
-      onResponseHead () {},
-      onResponseBody () {},
-      onUpstreamDrain () {},
-      onUpstreamFailed: (code, fault) => { failures.push(`${code}: ${fault}`) }
+      onCallReady: resolve,
+      onInterim () {},
+      onSwitch: () => null,
+      onHead () {},
+      onBody () {},
+      onEnd () {},
+      onCallDrain () {},
+      onFailed: (code, fault) => { failures.push(`${code}: ${fault}`) }
     }, { idempotent: false, toHead: false, offered: '', logsIn: false })
   })
   return { connection, failures, ready, close: () => { handler?.onClose('EPIPE') } }
@@ -50,7 +51,7 @@ for (const refused of [true, false]) {
     await ready
     connection.reserveOut(10)
     connection.outLength = 10
-    connection.sendOut()
+    connection.send()
     t.equal(connection.sent, !refused)
     close()
     t.same(failures, ['upstream_reset: EPIPE'])

@@ -2,18 +2,20 @@ import fc from 'fast-check'
 import t from 'tap'
 import { RESPONSE_HEADROOM } from '../../../src/http1/response-additions.ts'
 import { systemClock } from '../../../src/core/clock.ts'
-import { createReadBuffer } from '../../../src/core/byte-stream.ts'
-import { interimResponse } from '../../../src/proxy/interim-response.ts'
-import type { ResponseSink } from '../../../src/upstream/response-sink.ts'
+import { createReadBuffer } from '../../../src/net/byte-stream.ts'
+import { interimResponse } from '../../../src/http1/interim-response.ts'
+import type { HttpResponse } from '../../../src/http/http-response.ts'
+import { ResponseHead } from '../../../src/http1/response-head.ts'
+import type { CallEvents } from '../../../src/upstream/upstream-call.ts'
 import { PlainTransport } from '../../../src/upstream/plain-transport.ts'
 import type { Dialer } from '../../../src/upstream/transport.ts'
 import { UpstreamConnection } from '../../../src/upstream/upstream-connection.ts'
-import { READ_TAILROOM } from '../../../src/upstream/upstream-context.ts'
 import { ProxyBench } from '../../helpers/data-plane.ts'
 import { latin1 } from '../../helpers/http1-message.ts'
 import { RawOrigin } from '../../helpers/raw-origin.ts'
 import { fieldsOf } from '../../helpers/weir-http1-reader.ts'
 import { workerIo } from '../../helpers/test-io.ts'
+import { READ_TAILROOM } from '../../../src/http1/chunk-framing.ts'
 
 const plainTransport = new PlainTransport(workerIo())
 
@@ -26,7 +28,7 @@ const LONG = latin1(`HTTP/1.1 103 Early Hints\r\nLink: ${'a'.repeat(700)}\r\n\r\
 const REFUSED = latin1('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello')
 
 /** Keeps what it is told, and spoils the room around it as a rewritten response would. */
-class RecordingSink implements ResponseSink {
+class RecordingSink implements CallEvents {
   readonly interims: string[] = []
   head: unknown
   body = ''
@@ -34,34 +36,36 @@ class RecordingSink implements ResponseSink {
   failure = ''
   done = false
   readonly #ready: () => void
-  connection: UpstreamConnection | null = null
 
   constructor (ready: () => void) { this.#ready = ready }
 
-  onUpstreamReady (): void { this.#ready() }
+  onCallReady (): void { this.#ready() }
 
-  onInterimHead (head: Parameters<ResponseSink['onInterimHead']>[0]): void {
-    this.interims.push(interimResponse(head).toString('latin1'))
+  onInterim (head: HttpResponse): void {
+    if (head instanceof ResponseHead) this.interims.push(interimResponse(head).toString('latin1'))
   }
 
-  onResponseHead (head: Parameters<ResponseSink['onResponseHead']>[0], framing: number): void {
+  onHead (head: HttpResponse): void {
+    if (!(head instanceof ResponseHead)) throw new Error('not a head of HTTP/1.1')
     const { fields, start } = head
-    this.head = [head.status, framing, head.length, fieldsOf(fields), [...fields.dropped.subarray(0, fields.droppedCount)]]
+    this.head = [head.status, head.bodyFraming, head.length, fieldsOf(fields), [...fields.dropped.subarray(0, fields.droppedCount)]]
     fields.buf.fill(0x21, start - RESPONSE_HEADROOM, head.end)
   }
 
-  onResponseBody (buf: Buffer, start: number, end: number, last: boolean): void {
+  onBody (buf: Buffer, start: number, end: number): void {
     this.body += buf.toString('latin1', start, end)
-    if (last) {
-      this.done = true
-      this.trailers = this.connection?.trailers?.toString('latin1') ?? ''
-      buf.fill(0x21, end, end + READ_TAILROOM)
-    }
   }
 
-  onUpgrade (): never { throw new Error('no upgrade was offered') }
-  onUpstreamDrain (): void {}
-  onUpstreamFailed (code: string, fault: string): void { this.failure = `${code}: ${fault}` }
+  onEnd (buf: Buffer, start: number, end: number, trailers: Buffer | undefined): void {
+    this.body += buf.toString('latin1', start, end)
+    this.done = true
+    this.trailers = trailers?.toString('latin1') ?? ''
+    buf.fill(0x21, end, end + READ_TAILROOM)
+  }
+
+  onSwitch (): never { throw new Error('no upgrade was offered') }
+  onCallDrain (): void {}
+  onFailed (code: string, fault: string): void { this.failure = `${code}: ${fault}` }
 
   get outcome (): unknown {
     const { interims, head, body, trailers, failure, done } = this
@@ -86,14 +90,13 @@ class Endpoint {
   park (): boolean { return true }
   unpark (): void { this.#connection = null }
 
-  close (): void { this.#connection?.destroy() }
+  close (): void { this.#connection?.cancel() }
 
   /** What an exchange is told of an answer that comes in pieces which end at each of `splits`. */
   async answer (bytes: Buffer, splits: readonly number[]): Promise<unknown> {
     let ready = (): void => {}
     const sink = new RecordingSink(() => { ready() })
     const connection = this.#connection ?? new UpstreamConnection(this, this.#context)
-    sink.connection = connection
     connection.assign(sink, { idempotent: true, toHead: false, offered: '', logsIn: false })
     if (connection !== this.#connection) await new Promise<void>(resolve => { ready = resolve })
     // The request is out.
@@ -107,7 +110,7 @@ class Endpoint {
       connection.onBytes(memory, offset, offset + stop - from)
       from = stop
     }
-    if (sink.failure === '') connection.release(true)
+    if (sink.failure === '') connection.release(true, true)
     else this.#connection = null
     return sink.outcome
   }

@@ -1,9 +1,12 @@
 import t from 'tap'
-import { Transports } from '../../../src/upstream/transports.ts'
-import type { UpstreamTls } from '../../../src/upstream/transport.ts'
+import { EndpointPool } from '../../../src/upstream/endpoint-pool.ts'
+import { Http1Calls } from '../../../src/upstream/http1-calls.ts'
+import { ProxyBench } from '../../helpers/data-plane.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
+import { Transports } from '../../../src/upstream/transports.ts'
 import { authorities, NAMED } from '../../helpers/upstream-certificates.ts'
 import { workerIo } from '../../helpers/test-io.ts'
+import type { UpstreamTls } from '../../../src/contract/route-spec.ts'
 
 async function setUp (): Promise<Transports> {
   const transports = new Transports(new FakeClock(), workerIo())
@@ -53,7 +56,9 @@ t.test('what is still asked for survives a renewal, and nothing else', async t =
 t.test('a connection that could not be opened for want of descriptors or ports is nobody else\'s fault', async t => {
   const transports = await setUp()
   for (const transport of [transports.of(undefined), transports.of(NAMED)]) {
-    const dialer = transport.dialerTo({ address: '127.0.0.1', port: 1 })
+    const { calls } = new EndpointPool({ address: '127.0.0.1', port: 1 }, transport, new ProxyBench({}, new FakeClock()).plane)
+    if (!(calls instanceof Http1Calls)) throw new Error('all are HTTP/1.1')
+    const { dialer } = calls
     for (const reason of ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']) t.equal(dialer.failed(reason), 'connections_exhausted', reason)
     t.equal(dialer.failed('ECONNREFUSED'), 'upstream_connect_failed')
   }

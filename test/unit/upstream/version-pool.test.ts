@@ -7,7 +7,7 @@ import { PlainTransport } from '../../../src/upstream/plain-transport.ts'
 import { VersionPool } from '../../../src/upstream/version-pool.ts'
 import { ProxyBench } from '../../helpers/data-plane.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
-import { policySpec, ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
+import { testPolicy, ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
 import { workerIo } from '../../helpers/test-io.ts'
 
 const plainTransport = new PlainTransport(workerIo())
@@ -20,7 +20,7 @@ function setUp (policy: Partial<RouteConfig> = {}, balancing: RouteConfig['balan
   const clock = new FakeClock()
   const { pools } = new ProxyBench({}, clock)
   const random = new Random(5)
-  const { health, circuitBreaker } = policySpec(policy)
+  const { health, circuitBreaker } = testPolicy(policy)
   const draw = () => random.nextInt32()
   const pool = new VersionPool(pools, createBalancer(balancing, 'version', draw), {
     transport: plainTransport, health, circuitBreaker, random: draw, nowMs: () => clock.nowMs(), onHealthEvent: () => {}

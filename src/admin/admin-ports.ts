@@ -1,0 +1,73 @@
+/**
+ * The ports of the admin API: its own, and the one for probes where the configuration has it.
+ */
+import { once } from 'node:events'
+import type { FastifyInstance } from 'fastify'
+import type { AdminDeps } from './admin-deps.ts'
+import { closeAdminApp, closeProbeServer } from './close-admin-app.ts'
+import type { createProbeServer } from './probe-server.ts'
+import type { Config } from '../config/schema.ts'
+import type { Clock } from '../core/clock.ts'
+import { explainListenError, type WantedPort } from '../net/listen-error.ts'
+
+type AdminConfig = Config['admin']
+type Server = ReturnType<typeof createProbeServer>
+
+export class AdminPorts {
+  readonly #clock: Clock
+  readonly #app: FastifyInstance
+  readonly #probes: Server | undefined
+
+  /** Use `open`. */
+  constructor (clock: Clock, app: FastifyInstance, probes: Server | undefined) {
+    this.#clock = clock
+    this.#app = app
+    this.#probes = probes
+  }
+
+  /** @throws Error naming the port that can't be opened; then none is open */
+  static async open (config: AdminConfig, deps: AdminDeps): Promise<AdminPorts> {
+    // Half of what the main thread loads, so it is loaded only now.
+    const [api, prober] = await Promise.all([import('./app.ts'), import('./probe-server.ts')])
+    const app = api.createAdminApp(deps)
+    const { address, port, probes } = config
+    await opening('the admin API', { address, port, option: 'admin.port' }, async () => { await app.listen({ host: address, port }) })
+    goOnAfterFaults(app.server, 'admin.port', deps.log)
+    if (probes === undefined) return new AdminPorts(deps.clock, app, undefined)
+    const server = prober.createProbeServer(deps)
+    const ports = new AdminPorts(deps.clock, app, server)
+    try {
+      await opening('the port for probes', { ...probes, option: 'admin.probes.port' }, async () => {
+        server.listen({ host: probes.address, port: probes.port })
+        await once(server, 'listening')
+      })
+      goOnAfterFaults(server, 'admin.probes.port', deps.log)
+    } catch (error) {
+      await ports.close(Promise.resolve())
+      throw error
+    }
+    return ports
+  }
+
+  /** @param insisted resolves when nobody is to be waited for */
+  async close (insisted: Promise<void>): Promise<void> {
+    await closeAdminApp(this.#app, this.#clock, insisted)
+    // Last: as long as anything is there, a probe has an answer.
+    if (this.#probes !== undefined) await closeProbeServer(this.#probes, this.#clock, insisted)
+  }
+}
+
+/** A connection that could not be accepted (ENFILE, ENOMEM) is lost; without this it would be the end of the process. */
+function goOnAfterFaults (server: Pick<Server, 'on'>, option: string, log: AdminDeps['log']): void {
+  server.on('error', (error: NodeJS.ErrnoException) => {
+    log.warn('a connection to the admin API could not be accepted', { option, error: error.code ?? error.message })
+  })
+}
+
+async function opening (what: string, at: WantedPort, open: () => Promise<void>): Promise<void> {
+  try {
+    await open()
+  } catch (cause) {
+    throw new Error(`${what} can't be opened on ${at.address} port ${at.port}: ${await explainListenError(cause, at)}`, { cause })
+  }
+}

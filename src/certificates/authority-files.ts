@@ -1,0 +1,127 @@
+/**
+ * The authorities that versions name for the certificates of their endpoints: read before a configuration is used, watched
+ * from then on, and kept as they were when a file goes bad.
+ */
+import { ConfigError, type ConfigFault } from '../config/config-error.ts'
+import { formatPath } from '../config/config-path.ts'
+import type { Config } from '../config/schema.ts'
+import { showPath } from '../config/show-value.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Logger } from '../core/logger.ts'
+import { parseAuthorities } from './parse-authorities.ts'
+import { readSmallFile } from './read-small-file.ts'
+import { WatchedFiles } from './watched-files.ts'
+import type { Authorities } from '../contract/route-spec.ts'
+
+export interface AuthorityFilesOptions {
+  readonly clock: Clock
+  readonly log: Logger
+  /** A file has other authorities now. */
+  readonly onChange: () => void
+}
+
+export class AuthorityFiles {
+  readonly #log: Logger
+  readonly #onChange: () => void
+  readonly #files: WatchedFiles
+  /** The last good content of each file. */
+  readonly #good = new Map<string, Authorities>()
+
+  constructor ({ clock, log, onChange }: AuthorityFilesOptions) {
+    this.#log = log
+    this.#onChange = onChange
+    this.#files = new WatchedFiles({ clock, onChange: paths => { this.#reread(paths) } })
+  }
+
+  /**
+   * Reads the files of a configuration that are not known yet.
+   * @param source the file of the configuration, for faults
+   * @throws ConfigError when one of them can't be used
+   */
+  async load (config: Config, source: string): Promise<void> {
+    const named = namesOf(config)
+    const contents = await this.#files.add(named.map(({ file }) => file).filter(file => !this.#good.has(file)))
+    const faults: ConfigFault[] = []
+    for (const { file, path } of named) {
+      const content = contents.get(file)
+      if (content === undefined) continue
+      const authorities = parseAuthorities(content)
+      if ('fault' in authorities) faults.push(faultOf(file, { path, source, fault: authorities.fault }))
+      else this.#good.set(file, authorities)
+    }
+    if (faults.length === 0) return
+    this.#files.retain(this.#good.keys())
+    throw new ConfigError(faults)
+  }
+
+  /** Forgets what a configuration does not name. */
+  retain (config: Config): void {
+    const files = new Set(namesOf(config).map(({ file }) => file))
+    for (const file of this.#good.keys()) if (!files.has(file)) this.#good.delete(file)
+    this.#files.retain(files)
+  }
+
+  /**
+   * The authorities in a file of a configuration that was loaded.
+   * @throws Error when it was not
+   */
+  of (file: string): Authorities {
+    const authorities = this.#good.get(file)
+    if (authorities === undefined) throw new Error(`${file} was not loaded`)
+    return authorities
+  }
+
+  stop (): void {
+    this.#files.stop()
+  }
+
+  #reread (paths: ReadonlySet<string>): void {
+    let changed = false
+    for (const file of paths) {
+      const content = this.#files.contentOf(file)
+      const before = this.#good.get(file)
+      if (content === undefined || before === undefined) continue
+      const authorities = parseAuthorities(content)
+      if ('fault' in authorities) {
+        this.#log.error('the authorities for endpoints can\'t be read again; the last good ones stay in force', { file, fault: authorities.fault })
+      } else if (authorities.digest !== before.digest) {
+        this.#good.set(file, authorities)
+        this.#log.info('the authorities for endpoints were read again', { file })
+        changed = true
+      }
+    }
+    if (changed) this.#onChange()
+  }
+}
+
+/** What is wrong with the files of a configuration. */
+export async function findAuthorityFaults (config: Config, source: string): Promise<readonly ConfigFault[]> {
+  const faults: ConfigFault[] = []
+  for (const { file, path } of namesOf(config)) {
+    const authorities = parseAuthorities(await readSmallFile(file))
+    if ('fault' in authorities) faults.push(faultOf(file, { path, source, fault: authorities.fault }))
+  }
+  return faults
+}
+
+interface NamedFile {
+  readonly file: string
+  readonly path: string
+}
+
+/** Every file once, with the option that names it first. */
+function namesOf (config: Config): readonly NamedFile[] {
+  const first = new Map<string, NamedFile>()
+  for (const [route, { versions }] of config.routes.entries()) {
+    for (const [version, { tls }] of versions.entries()) {
+      const file = tls?.ca
+      if (file === undefined || first.has(file)) continue
+      first.set(file, { file, path: formatPath(['routes', route, 'versions', version, 'tls', 'ca']) })
+    }
+  }
+  return [...first.values()]
+}
+
+function faultOf (file: string, { path, source, fault }: { readonly path: string, readonly source: string, readonly fault: string }): ConfigFault {
+  return { path, source, value: showPath(file), message: `names a file that ${fault}` }
+}

@@ -1,0 +1,83 @@
+/**
+ * A worker's choice in words, step by step.
+ */
+import type { ExplainAnswer } from './explain-answer.ts'
+import type { RouteConfig } from '../config/schema.ts'
+import { assertNever } from '../core/assert-never.ts'
+import type { Choice, VersionFacts } from '../contract/questions.ts'
+
+/** What the client is recognised by. */
+export function keySentence ({ kind, name, value, missing }: ExplainAnswer['stickyKey']): string {
+  switch (kind) {
+    case 'client-ip': return `${missing === null ? '' : `the request has no ${missing}, so `}the client is recognised by its IP ${value}`
+    case 'header': return `the client is recognised by the header "${name}"`
+    case 'cookie': return `the client is recognised by the cookie "${name}", whose value has the hash ${value}`
+    case 'none': return 'the route has no affinity: every request is drawn at random by the weights'
+    default: return assertNever(kind)
+  }
+}
+
+/** @param terminating versions without a ready endpoint, whose terminating ones are used as the last resort */
+export function choiceSentences (route: RouteConfig, choice: Choice, terminating: ReadonlySet<string>): readonly string[] {
+  const byName = new Map(choice.versions.map(facts => [facts.version, facts]))
+  const concerned = [...new Set([choice.chosen, choice.version])].flatMap(name => byName.get(name ?? '') ?? [])
+  return [
+    ...drawSentences(choice),
+    ...concerned.flatMap(facts => versionSentences(facts, terminating.has(facts.version))),
+    outcomeSentence(route, choice),
+    ...endpointSentences(route, choice),
+    ...failoverSentences(choice)
+  ]
+}
+
+function drawSentences ({ chosen, versions, keyHash, epoch }: Choice): readonly string[] {
+  const weighted = versions.filter(({ weight }) => weight > 0)
+  if (weighted.length === 0) return [`every version of the route has the weight 0 (epoch ${epoch})`]
+  if (weighted.length === 1) return [`"${weighted[0]?.version}" alone has a weight (epoch ${epoch})`]
+  if (keyHash === null || chosen === null) return [`the weights are ${weighted.map(({ version, weight }) => `${version} ${weight}`).join(', ')} (epoch ${epoch})`]
+  const scores = weighted.map(({ version, weight, score }) => `${version} ${score?.toPrecision(4)} (weight ${weight})`)
+  return [`"${chosen}" has the lowest score for this key: ${scores.join(', ')} (epoch ${epoch})`]
+}
+
+function versionSentences ({ version, used, members, panic, leftOut }: VersionFacts, terminating: boolean): readonly string[] {
+  return [
+    ...(terminating ? [`no endpoint of "${version}" is ready: those that terminate but still serve are the last resort`] : []),
+    ...(panic ? [`so few endpoints of "${version}" are available that all ${members} are used (panic)`] : []),
+    ...(leftOut.length === 0 ? [] : [`"${version}" uses ${used} of ${members} endpoints; left out: ${leftOut.join(', ')}${members - used > leftOut.length ? ' and others' : ''}`])
+  ]
+}
+
+function outcomeSentence ({ whenEmpty }: RouteConfig, { outcome, chosen, version }: Choice): string {
+  switch (outcome) {
+    case 'attempt': return attemptSentence(chosen, version)
+    case 'undecided': return 'the version is drawn anew for each request'
+    case 'waits': return `"${chosen}" has no endpoint, and the route says to hold: the request waits for one`
+    case 'hold_full': return `"${chosen}" has no endpoint, and as many requests as may wait for one: the request gets 503`
+    case 'circuit_open': return `"${chosen}" has all the requests or connections that it may have: the request gets 503`
+    case 'overloaded': return 'the worker has all the requests in flight that it may have: the request gets 503'
+    case 'no_endpoint':
+      if (chosen === null) return 'nobody serves: the request gets 503'
+      return whenEmpty === 'fallback'
+        ? `"${chosen}" has no endpoint, and no other version with a weight has one: the request gets 503`
+        : `"${chosen}" has no endpoint, and the route says to fail: the request gets 503`
+    default: return assertNever(outcome)
+  }
+}
+
+function attemptSentence (chosen: string | null, version: string | null): string {
+  if (chosen === null) return `"${version}" alone has endpoints: it serves every request`
+  if (version === chosen) return `"${version}" serves`
+  return `"${chosen}" has no ready endpoint; "${version}" has the next score and serves until "${chosen}" is back (whenEmpty: fallback)`
+}
+
+function endpointSentences ({ affinity, balancing }: RouteConfig, { outcome, endpoint, version }: Choice): readonly string[] {
+  if (outcome !== 'attempt') return []
+  if (endpoint !== null) return [`the request goes to ${endpoint}`]
+  const how = affinity.level === 'endpoint' ? 'rendezvous' : balancing
+  return [`which endpoint of "${version}" gets it is decided by ${how} when it comes`]
+}
+
+function failoverSentences ({ outcome, failoverTo, version }: Choice): readonly string[] {
+  if (outcome !== 'attempt' || failoverTo === null || failoverTo === version) return []
+  return [`if that fails, "${failoverTo}" may help out (failover)`]
+}

@@ -1,0 +1,64 @@
+/**
+ * What a drain waits for, said in the log: at its beginning, and every few seconds as long as there is something.
+ */
+import type { Config } from '../config/schema.ts'
+import type { Clock, TimerHandle } from '../core/clock.ts'
+import type { EventLog, LogFields } from '../core/logger.ts'
+import type { CounterBook } from '../telemetry/counter-book.ts'
+
+export interface DrainReportDeps {
+  readonly clock: Clock
+  readonly log: EventLog
+  readonly config: () => Pick<Config, 'routes'>
+  readonly book: Pick<CounterBook, 'read' | 'readWorker' | 'workerIds'>
+}
+
+const EVERY_MS = 5_000
+const MAX_NAMED = 10
+
+export class DrainReport {
+  readonly #deps: DrainReportDeps
+  #timer: TimerHandle | undefined
+
+  constructor (deps: DrainReportDeps) {
+    this.#deps = deps
+  }
+
+  /** Says that the drain begins, and goes on until `stop`. */
+  start (): void {
+    this.#deps.log.info('weir is draining', this.#fields())
+    this.#again()
+  }
+
+  stop (): void {
+    this.#timer?.cancel()
+  }
+
+  #again (): void {
+    this.#timer = this.#deps.clock.after(EVERY_MS, () => {
+      this.#deps.log.info('weir is still draining', this.#fields())
+      this.#again()
+    })
+  }
+
+  #fields (): LogFields {
+    const { book, config } = this.#deps
+    const sum = { requests: 0, waiting: 0, tunnels: 0 }
+    const named: string[] = []
+    for (const { name: route, versions } of config().routes) {
+      for (const { name: version } of versions) {
+        const counters = book.read(route, version)
+        if (counters === undefined || counters.inFlight <= 0) continue
+        // A request that waits for an endpoint and a tunnel are in flight as well.
+        const requests = Math.max(0, counters.inFlight - counters.tunnels - counters.held)
+        sum.requests += requests
+        sum.waiting += counters.held
+        sum.tunnels += counters.tunnels
+        named.push(`${route}/${version}: ${requests} in flight, ${counters.held} waiting, ${counters.tunnels} tunnels`)
+      }
+    }
+    const connections = book.workerIds().reduce((count, id) => count + book.readWorker(id).connectionsOpen, 0)
+    const rest = named.length > MAX_NAMED ? `; and ${named.length - MAX_NAMED} more` : ''
+    return { connections, ...sum, ...(named.length === 0 ? {} : { versions: named.slice(0, MAX_NAMED).join('; ') + rest }) }
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * What a version still has, and whether its endpoints can be taken away without losing a request.
+ */
+import type { Config, RouteConfig } from '../config/schema.ts'
+import type { Endpoint } from '../core/endpoint.ts'
+import type { CounterBook } from '../telemetry/counter-book.ts'
+
+export interface VersionDrainDeps {
+  readonly config: () => Config
+  readonly traffic: (route: string) => { readonly epoch: number, readonly weights: Readonly<Record<string, number>> } | undefined
+  readonly book: Pick<CounterBook, 'read'>
+  readonly workers: () => ReadonlyArray<{ readonly appliedEpoch: (route: string) => number | undefined }>
+  readonly endpoints: (route: string, version: string) => readonly Endpoint[]
+}
+
+export class VersionDrain {
+  readonly #deps: VersionDrainDeps
+
+  constructor (deps: VersionDrainDeps) {
+    this.#deps = deps
+  }
+
+  /** Undefined when the configuration has no such route, or the route no such version. */
+  status (routeName: string, version: string): VersionDrainStatus | undefined {
+    const { config, traffic, book, endpoints } = this.#deps
+    const route = config().routes.find(({ name }) => name === routeName)
+    const state = traffic(routeName)
+    if (route === undefined || state === undefined || !route.versions.some(({ name }) => name === version)) return undefined
+    const counters = book.read(routeName, version)
+    const tunnels = counters?.tunnels ?? 0
+    const held = counters?.held ?? 0
+    const facts = {
+      weight: state.weights[version] ?? 0,
+      workers: this.#applied(routeName, state.epoch),
+      // The counter has those that wait and those that have become tunnels as well.
+      inFlight: Math.max(0, (counters?.inFlight ?? 0) - tunnels - held),
+      tunnels,
+      helps: helpsOthers(route, version, state.weights)
+    }
+    const why = objections(facts)
+    const { helps, ...shown } = facts
+    return { route: routeName, version, ...shown, held, endpoints: endpoints(routeName, version), safe: why.length === 0, why }
+  }
+
+  /** A worker that is being replaced gets nothing until it knows the weights. */
+  #applied (route: string, epoch: number): VersionDrainStatus['workers'] {
+    const workers = this.#deps.workers()
+    return { running: workers.length, applied: workers.filter(({ appliedEpoch }) => (appliedEpoch(route) ?? -1) >= epoch).length }
+  }
+}
+
+/** May other versions send it what they fail at? */
+function helpsOthers ({ failover }: RouteConfig, version: string, weights: Readonly<Record<string, number>>): boolean {
+  return failover?.to === version && Object.entries(weights).some(([name, weight]) => name !== version && weight > 0)
+}
+
+interface Facts extends Pick<VersionDrainStatus, 'weight' | 'workers' | 'inFlight' | 'tunnels'> {
+  readonly helps: boolean
+}
+
+function objections ({ weight, workers, inFlight, tunnels, helps }: Facts): readonly string[] {
+  return [
+    ...(weight > 0 ? [`it has the weight ${weight}: clients are sent to it`] : []),
+    ...(helps ? ['failover sends it the requests that the other versions fail at'] : []),
+    ...(workers.applied < workers.running ? [`${workers.applied} of ${workers.running} workers apply the weights`] : []),
+    ...(inFlight > 0 ? [inFlight === 1 ? '1 request is in flight' : `${inFlight} requests are in flight`] : []),
+    ...(tunnels > 0 ? [tunnels === 1 ? '1 tunnel is open' : `${tunnels} tunnels are open`] : [])
+  ]
+}
+
+/** What a version still has, in all workers together. */
+export interface VersionDrainStatus {
+  readonly route: string
+  readonly version: string
+  /** As stored. */
+  readonly weight: number
+  /** The workers that run, and those of them that apply the weights of now. */
+  readonly workers: { readonly running: number, readonly applied: number }
+  /** Requests that its endpoints have not answered to the end. */
+  readonly inFlight: number
+  readonly tunnels: number
+  /** Requests that wait for an endpoint. */
+  readonly held: number
+  readonly endpoints: readonly Endpoint[]
+  /** No request is lost when its endpoints are taken away now. */
+  readonly safe: boolean
+  /** What speaks against it, for people. */
+  readonly why: readonly string[]
+}

@@ -1,0 +1,101 @@
+/**
+ * The fields that Weir adds to a request on one client connection: Via, X-Forwarded-For, -Proto and -Host, X-Request-Id.
+ *
+ * Nobody may write these into a request but a trusted proxy: from any other peer they are replaced, not appended to.
+ */
+import type { CidrSet } from '../core/cidr-set.ts'
+import type { RequestIdentity, RequestOrigin } from '../exchange/request-origin.ts'
+import type { HttpRequest, RequestEdits } from '../http/http-request.ts'
+import { resolveClientIp } from '../routing/client-ip.ts'
+import type { ClientFacts } from './client-facts.ts'
+import { forwardedProto } from './forwarded-proto.ts'
+
+/** What a request id from a trusted proxy may look like; anything else is replaced. */
+const REQUEST_ID = /^[A-Za-z0-9+/=_.:-]{1,128}$/
+
+/** Via names HTTP by its version alone. */
+const PROTOCOL_NAME = 'HTTP/'
+
+/** The field with the subject of a client's certificate; only Weir writes it. */
+export const CERTIFICATE_SUBJECT_FIELD = 'X-Client-Cert-Subject'
+
+export class Forwarding implements RequestOrigin {
+  readonly #client: ClientFacts
+  readonly #viaName: string
+  #trustedProxies: CidrSet
+  #trusted: boolean
+  /** The client when nobody is believed who speaks for another one. */
+  #ownIp: string
+  readonly #plain: MutableEdits
+
+  /** @param viaName what Via calls this Weir */
+  constructor (client: ClientFacts, trustedProxies: CidrSet, viaName: string) {
+    this.#client = client
+    this.#viaName = viaName
+    this.#trustedProxies = trustedProxies
+    this.#trusted = trustedProxies.has(client.address)
+    this.#ownIp = resolveClientIp(client.address, undefined, trustedProxies)
+    this.#plain = { prefix: this.#prefix('HTTP/1.1', this.#ownIp, this.#scheme), requestId: NO_BYTES, forwardedHost: undefined, defaultHost: '', dropClaims: true }
+  }
+
+  get #scheme (): string { return this.#client.secure ? 'https' : 'http' }
+
+  identify (request: HttpRequest, trustedProxies: CidrSet, identity: RequestIdentity): void {
+    if (trustedProxies !== this.#trustedProxies) this.#trustOthers(trustedProxies)
+    if (!this.#trusted) {
+      identity.clientIp = this.#ownIp
+      identity.requestId = ''
+      return
+    }
+    const id = request.header('x-request-id') ?? ''
+    identity.requestId = REQUEST_ID.test(id) ? id : ''
+    identity.clientIp = resolveClientIp(this.#client.address, request.header('x-forwarded-for'), trustedProxies)
+  }
+
+  /** What is known of a request that has come in part only: who sends it. */
+  identifyPeer (identity: RequestIdentity): void {
+    identity.clientIp = this.#ownIp
+    identity.requestId = ''
+  }
+
+  /** A reload has changed whom to trust. */
+  #trustOthers (trustedProxies: CidrSet): void {
+    this.#trustedProxies = trustedProxies
+    this.#trusted = trustedProxies.has(this.#client.address)
+    this.#ownIp = resolveClientIp(this.#client.address, undefined, trustedProxies)
+  }
+
+  edits (request: HttpRequest, identity: RequestIdentity, requestId: Buffer, defaultHost: string): RequestEdits {
+    if (this.#trusted) return this.#trustedEdits(request, identity, { requestId, defaultHost })
+    this.#plain.requestId = requestId
+    this.#plain.defaultHost = defaultHost
+    return request.protocol === 'HTTP/1.1' ? this.#plain : { ...this.#plain, prefix: this.#prefix(request.protocol, identity.clientIp, this.#scheme) }
+  }
+
+  #trustedEdits (request: HttpRequest, identity: RequestIdentity, { requestId, defaultHost }: Pick<RequestEdits, 'requestId' | 'defaultHost'>): RequestEdits {
+    const before = request.header('x-forwarded-for')
+    const forwardedFor = before === undefined || before === '' ? this.#client.address : `${before}, ${this.#client.address}`
+    const host = request.header('x-forwarded-host')
+    return {
+      prefix: this.#prefix(request.protocol, forwardedFor, forwardedProto(request.header('x-forwarded-proto'), this.#scheme)),
+      requestId: identity.requestId === '' ? requestId : Buffer.from(identity.requestId, 'latin1'),
+      forwardedHost: host === undefined || host === '' ? undefined : Buffer.from(host, 'latin1'),
+      defaultHost,
+      dropClaims: false
+    }
+  }
+
+  /** @param protocol the version that the client spoke, which Via tells (RFC 9110 section 7.6.3) */
+  #prefix (protocol: string, forwardedFor: string, proto: string): Buffer {
+    const subject = this.#client.certificateSubject
+    const certificate = subject === undefined ? '' : `${CERTIFICATE_SUBJECT_FIELD}: ${subject}\r\n`
+    return Buffer.from(`Via: ${protocol.slice(PROTOCOL_NAME.length)} ${this.#viaName}\r\n${certificate}X-Forwarded-For: ${forwardedFor}\r\nX-Forwarded-Proto: ${proto}\r\nX-Request-Id: `, 'latin1')
+  }
+}
+
+interface MutableEdits extends RequestEdits {
+  requestId: Buffer
+  defaultHost: string
+}
+
+const NO_BYTES = Buffer.alloc(0)

@@ -1,0 +1,67 @@
+/**
+ * Which version of a route serves a client: chosen first, fallen back after, so that a client returns when its version does.
+ * What only decides is apart from what counts, so that an explanation decides by the same code.
+ */
+import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import { SLOT } from '../telemetry/counter-layout.ts'
+import type { RequestFacts } from './request-facts.ts'
+import { count } from './finish.ts'
+import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
+
+const NOBODY: readonly string[] = []
+
+/**
+ * Undefined when every version has weight 0. The version may be without endpoints. Counts a fallback.
+ * @param facts takes down in whose place the version serves
+ */
+export function chooseVersion (route: RouteRuntime, keyHash: number, facts: Pick<RequestFacts, 'fallbackFrom'>): VersionRuntime | undefined {
+  const chosen = route.versions[route.split.choose(keyHash)]
+  if (chosen === undefined || chosen.pool.ready) return chosen
+  const serving = standIn(route, chosen, keyHash)
+  if (serving !== chosen) {
+    count(serving.counters, SLOT.fallbacks, 1)
+    facts.fallbackFrom = chosen.name
+  }
+  return serving
+}
+
+/** Who serves the clients of a version that has no ready endpoint: their next choice, or the version itself if there is none. */
+export function standIn (route: RouteRuntime, chosen: VersionRuntime, keyHash: number): VersionRuntime {
+  if (route.policy.whenEmpty !== 'fallback') return chosen
+  return nextChoice(route, keyHash, NOBODY) ?? chosen
+}
+
+/**
+ * What becomes of a request that got no endpoint of its version.
+ * @returns null when it has to wait
+ */
+export function withoutEndpoint (route: RouteRuntime, version: VersionRuntime): ProxyErrorCode | null {
+  if (!version.pool.empty) return 'circuit_open'
+  return route.policy.whenEmpty === 'hold' ? null : 'no_endpoint'
+}
+
+/** The same, for a request that may not go there yet: nothing is counted. */
+export function versionFor (route: RouteRuntime, keyHash: number): VersionRuntime | undefined {
+  const chosen = route.versions[route.split.choose(keyHash)]
+  return chosen === undefined || chosen.pool.ready ? chosen : standIn(route, chosen, keyHash)
+}
+
+/** The name of the client's own version, in whose place it gets this one; empty when that is its own. */
+export function fallbackFrom ({ versions, split }: RouteRuntime, keyHash: number, version: VersionRuntime): string {
+  const chosen = versions[split.choose(keyHash)]
+  return chosen === undefined || chosen === version ? '' : chosen.name
+}
+
+/**
+ * The first choice of a client among the versions that have ready endpoints; if none has, among those whose endpoints are terminating and
+ * still serve. These are the last resort: they are about to go, and take the request with them.
+ * @param without names of versions that are no choice any more
+ */
+export function nextChoice (route: RouteRuntime, keyHash: number, without: readonly string[]): VersionRuntime | undefined {
+  return firstOf(route, keyHash, route.available(false), without) ?? firstOf(route, keyHash, route.available(true), without)
+}
+
+function firstOf ({ versions, split }: RouteRuntime, keyHash: number, available: Uint8Array, without: readonly string[]): VersionRuntime | undefined {
+  if (without.length > 0) versions.forEach(({ name }, index) => { if (without.includes(name)) available[index] = 0 })
+  return versions[split.chooseAvailable(keyHash, available)]
+}

@@ -1,0 +1,92 @@
+/**
+ * What would become of a request that comes now: a worker's own choice, made without the request. It asks the routes, splits, pools
+ * and limits that requests ask, by the code that they run, and changes nothing. Cold.
+ */
+import { PlainRequest } from '../routing/plain-request.ts'
+import { StickyKey } from '../routing/sticky-key.ts'
+import { standIn, withoutEndpoint } from './choose-version.ts'
+import type { ExchangeContext } from './exchange-context.ts'
+import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
+import type { Choice, ChoiceAnswer, ChoiceQuestion, VersionFacts, VersionScore } from '../contract/questions.ts'
+
+const MAX_LEFT_OUT = 5
+
+export function explainChoice (context: ExchangeContext, { route: name, ip, request }: ChoiceQuestion): ChoiceAnswer {
+  const view = new PlainRequest(request)
+  const route = context.routes.get(name)
+  const matchedRoute = context.table.match(view)?.name ?? null
+  if (route === undefined) return { matchedRoute, choice: null }
+  const key = new StickyKey()
+  route.stickyKey.resolve(view, ip, key)
+  const { maxConcurrentRequests } = context.settings.limits
+  const full = maxConcurrentRequests > 0 && context.inFlight >= maxConcurrentRequests
+  const choice = key.kind === 'random' ? randomChoice(route) : keyedChoice(route, key)
+  return { matchedRoute, choice: full ? { ...choice, outcome: 'overloaded', version: null, endpoint: null } : choice }
+}
+
+/** What would become of a request with this key, whatever else it says. Null when there is no such route. */
+export function explainKey (context: ExchangeContext, routeName: string, key: StickyKey): Choice | null {
+  const route = context.routes.get(routeName)
+  if (route === undefined) return null
+  return key.kind === 'random' ? randomChoice(route) : keyedChoice(route, key)
+}
+
+function keyedChoice (route: RouteRuntime, { hash, kind }: StickyKey): Choice {
+  const chosen = route.versions[route.split.choose(hash)]
+  return {
+    ...commonFacts(route, hash),
+    keyKind: kind,
+    keyHash: hash,
+    chosen: chosen?.name ?? null,
+    ...prospectOf(route, chosen === undefined || chosen.pool.ready ? chosen : standIn(route, chosen, hash), hash)
+  }
+}
+
+/** Each request draws anew: only what is the same for every draw can be said. */
+function randomChoice (route: RouteRuntime): Choice {
+  const weighted = route.versions.filter((_, index) => route.split.weightOf(index) > 0)
+  const ready = weighted.filter(({ pool }) => pool.ready)
+  const filled = ready.length > 0 ? ready : weighted.filter(({ pool }) => !pool.empty)
+  const possible = route.policy.whenEmpty === 'fallback' && filled.length > 0 ? filled : weighted
+  const { versions, ...facts } = commonFacts(route, 0)
+  const common = { ...facts, versions: versions.map(version => ({ ...version, score: undefined })), keyKind: 'random', keyHash: null } as const
+  const chosen = weighted.length === 1 ? weighted[0]?.name ?? null : null
+  if (possible.length > 1) return { ...common, chosen, version: null, endpoint: null, outcome: 'undecided' }
+  const [only] = possible
+  const prospect = prospectOf(route, only, 0)
+  // Where there are several, the endpoint is drawn by the random key as well.
+  const single = versions.find(({ version }) => version === only?.name)?.used === 1
+  return { ...common, chosen, ...prospect, endpoint: single ? prospect.endpoint : null }
+}
+
+function commonFacts (route: RouteRuntime, keyHash: number): Pick<Choice, 'epoch' | 'versions' | 'failoverTo'> {
+  const scores = route.split.scores(keyHash)
+  return {
+    epoch: route.epoch,
+    failoverTo: route.failover?.to.name ?? null,
+    versions: route.versions.flatMap((version, index) => {
+      const score = scores[index]
+      return score === undefined ? [] : [{ ...score, ...poolFacts(version) }]
+    })
+  }
+}
+
+function poolFacts ({ pool }: VersionRuntime): Omit<VersionFacts, keyof VersionScore> {
+  const { panic, members } = pool.status()
+  const out = members.filter(({ used }) => !used)
+  return {
+    used: members.length - out.length,
+    members: members.length,
+    panic,
+    leftOut: out.slice(0, MAX_LEFT_OUT).map(({ endpoint, reasons }) => `${endpoint} (${reasons.map(({ kind, detail }) => `${kind}: ${detail}`).join('; ')})`)
+  }
+}
+
+function prospectOf (route: RouteRuntime, version: VersionRuntime | undefined, keyHash: number): Pick<Choice, 'version' | 'endpoint' | 'outcome'> {
+  if (version === undefined) return { version: null, endpoint: null, outcome: 'no_endpoint' }
+  const { open, endpoint } = version.pool.foretell(keyHash)
+  if (open && !version.pool.empty) return { version: version.name, endpoint: endpoint?.key ?? null, outcome: 'attempt' }
+  const error = withoutEndpoint(route, version)
+  if (error !== null) return { version: null, endpoint: null, outcome: error === 'circuit_open' ? 'circuit_open' : 'no_endpoint' }
+  return { version: null, endpoint: null, outcome: route.hold.hasRoom(0) ? 'waits' : 'hold_full' }
+}

@@ -1,0 +1,108 @@
+/**
+ * What a worker remembers of its latest requests, so that somebody can ask about one by its id. A ring of numbers and of names that
+ * are there anyway: taking a request down costs some stores and no allocation. Hot.
+ */
+import { hashString } from '../core/hash.ts'
+import type { RequestFacts } from './request-facts.ts'
+import type { RequestIds } from '../http/request-ids.ts'
+import type { Incident, RecentRequest, StickyKeyKind } from '../contract/questions.ts'
+
+/** Requests that a worker remembers. Their memory is used as they come: 2 MiB once all places are taken. */
+export const RECENT_REQUESTS = 16_384
+
+/** Numbers of a request. */
+const PLACE = { id: 0, startMs: 1, durationMs: 2, status: 3, attempts: 4, keyHash: 5, epoch: 6 } as const
+const STRIDE = 7
+/** 2^20: two hashes make a number of 52 bits, which a double holds. */
+const HASH_STEP = 0x10_0000
+
+const PLAIN: Incident = { error: '', fault: '', retried: '', fallbackFrom: '', failedOverFrom: '' }
+
+export class RecentRequests {
+  readonly #ids: RequestIds
+  readonly #capacity: number
+  readonly #numbers: Float64Array
+  // These grow to the capacity and are written over from then on.
+  readonly #routes: string[] = []
+  readonly #versions: string[] = []
+  readonly #endpoints: string[] = []
+  readonly #kinds: StickyKeyKind[] = []
+  readonly #incidents: Incident[] = []
+  /** Where the next one goes. */
+  #next = 0
+
+  constructor (ids: RequestIds, capacity = RECENT_REQUESTS) {
+    this.#ids = ids
+    this.#capacity = capacity
+    this.#numbers = new Float64Array(capacity * STRIDE)
+  }
+
+  /** How many are remembered. */
+  get size (): number { return this.#routes.length }
+
+  /** When the oldest of them began; 0 without any. */
+  get oldestMs (): number {
+    const oldest = this.size < this.#capacity ? 0 : this.#next
+    return this.#numbers[oldest * STRIDE + PLACE.startMs] ?? 0
+  }
+
+  /** Takes down a request that is over. */
+  add (facts: RequestFacts, durationMs: number): void {
+    const place = this.#next
+    this.#next = place + 1 === this.#capacity ? 0 : place + 1
+    const numbers = this.#numbers
+    const at = place * STRIDE
+    numbers[at + PLACE.id] = facts.requestId === '' ? facts.requestNumber : foreignId(facts.requestId)
+    numbers[at + PLACE.startMs] = facts.startMs
+    numbers[at + PLACE.durationMs] = durationMs
+    numbers[at + PLACE.status] = facts.status
+    numbers[at + PLACE.attempts] = facts.attempts
+    numbers[at + PLACE.keyHash] = facts.keyHash
+    numbers[at + PLACE.epoch] = facts.epoch
+    this.#routes[place] = facts.route === null ? '' : facts.route.name
+    this.#versions[place] = facts.version === null ? '' : facts.version.name
+    this.#endpoints[place] = facts.endpoint
+    this.#kinds[place] = facts.stickyKind
+    const plain = facts.error === null && facts.retried === '' && facts.fallbackFrom === '' && facts.failedOverFrom === ''
+    this.#incidents[place] = plain ? PLAIN : incidentOf(facts)
+  }
+
+  /** The latest request with this id, as far as it is remembered. */
+  find (id: string): RecentRequest | undefined {
+    const own = this.#ids.numberOf(id)
+    const foreign = foreignId(id)
+    for (let back = 1; back <= this.size; back++) {
+      const place = (this.#next - back + this.#capacity) % this.#capacity
+      const number = this.#numbers[place * STRIDE + PLACE.id] ?? 0
+      // A number 0 is nobody's.
+      if (number === foreign || (number === own && own !== 0)) return this.#at(place)
+    }
+    return undefined
+  }
+
+  #at (place: number): RecentRequest {
+    const number = (what: number): number => this.#numbers[place * STRIDE + what] ?? 0
+    return {
+      startMs: number(PLACE.startMs),
+      durationMs: number(PLACE.durationMs),
+      status: number(PLACE.status),
+      attempts: number(PLACE.attempts),
+      keyHash: number(PLACE.keyHash),
+      epoch: number(PLACE.epoch),
+      route: this.#routes[place] ?? '',
+      version: this.#versions[place] ?? '',
+      endpoint: this.#endpoints[place] ?? '',
+      keyKind: this.#kinds[place] ?? 'random',
+      ...this.#incidents[place] ?? PLAIN
+    }
+  }
+}
+
+function incidentOf ({ error, fault, retried, fallbackFrom, failedOverFrom }: RequestFacts): Incident {
+  return { error: error ?? '', fault, retried, fallbackFrom, failedOverFrom }
+}
+
+/** What stands for an id that a proxy has given: below 0, where none of Weir's own numbers is. */
+function foreignId (id: string): number {
+  return -((hashString(id) >>> 0) * HASH_STEP + (hashString(id, 1) >>> 12) + 1)
+}

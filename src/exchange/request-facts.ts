@@ -1,0 +1,88 @@
+/**
+ * What is taken down about one request while it lasts: what the counters, the access log and the ring of recent requests are written from.
+ * The object of an exchange is reused for its next request. Hot.
+ */
+import type { StickyKeyKind } from '../contract/questions.ts'
+import type { RetryReason } from '../contract/route-policy.ts'
+import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import type { RequestIdentity } from './request-origin.ts'
+import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
+
+/** The reasons of failed attempts are logged up to 48 characters: a request that waits may have many. */
+const MAX_RETRIED = 48
+
+export class RequestFacts implements RequestIdentity {
+  clientIp = ''
+  requestId = ''
+  /** What the worker's RequestIds call it. */
+  requestNumber = 0
+  /** Of the client's side: `HTTP/1.1`. */
+  protocol = 'HTTP/1.1'
+  route: RouteRuntime | null = null
+  version: VersionRuntime | null = null
+  stickyKind: StickyKeyKind = 'random'
+  keyHash = 0
+  /** The epoch of the split that the version was drawn by; -1 without a route. */
+  epoch = -1
+  /** The key of the endpoint that was tried last; empty when there was none. */
+  endpoint = ''
+  /** The status sent to the client, or 499. */
+  status = 0
+  error: ProxyErrorCode | null = null
+  fault = ''
+  /** What was wrong with the latest attempt that failed. */
+  attemptFault = ''
+  bytesIn = 0
+  bytesOut = 0
+  startMs = 0
+  connectMs = -1
+  firstByteMs = -1
+  attempts = 0
+  reused = false
+  /** Why attempts before the last one failed, in order, with commas between. */
+  retried = ''
+  /** The version whose failure sent the request to another one; empty when it was not. */
+  failedOverFrom = ''
+  /** The version of the split, which had no endpoint, so that another one was asked; empty when it had. */
+  fallbackFrom = ''
+
+  /**
+   * A request begins.
+   * @param bytesIn what has come of the body
+   */
+  begin (requestNumber: number, protocol: string, bytesIn: number, nowMs: number): void {
+    this.requestNumber = requestNumber
+    this.protocol = protocol
+    this.route = null
+    this.version = null
+    this.stickyKind = 'random'
+    this.epoch = -1
+    this.endpoint = ''
+    this.status = 0
+    this.error = null
+    this.fault = ''
+    this.attemptFault = ''
+    this.bytesIn = bytesIn
+    this.bytesOut = 0
+    this.startMs = nowMs
+    this.connectMs = -1
+    this.firstByteMs = -1
+    this.attempts = 0
+    this.reused = false
+    this.retried = ''
+    this.failedOverFrom = ''
+    this.fallbackFrom = ''
+  }
+
+  /** It has failed. @param status what the client gets, or 499 */
+  fail (code: ProxyErrorCode, fault: string, status: number): void {
+    this.error = code
+    this.fault = fault
+    this.status = status
+  }
+
+  /** An attempt has failed, and another one follows. */
+  noteFailedAttempt (reason: RetryReason = 'reset'): void {
+    if (this.retried.length < MAX_RETRIED) this.retried = this.retried === '' ? `${reason}` : `${this.retried},${reason}`
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * A route as requests see it. What changes at run time (the split, the endpoints) is an immutable object behind one
+ * reference each, which a request reads once.
+ */
+import type { Split } from '../routing/split.ts'
+import type { StickyKeyResolver } from '../routing/sticky-key.ts'
+import type { RetryBudget } from '../health/retry-budget.ts'
+import type { VersionPool } from '../upstream/version-pool.ts'
+import type { HoldQueue } from './hold-queue.ts'
+import type { RetryReason, RoutePolicy } from '../contract/route-policy.ts'
+
+export class VersionRuntime {
+  readonly name: string
+  readonly pool: VersionPool
+  /** The version's slot of the shared counters; see SLOT. */
+  readonly counters: Float64Array
+
+  constructor (name: string, pool: VersionPool, counters: Float64Array) {
+    this.name = name
+    this.pool = pool
+    this.counters = counters
+  }
+}
+
+/** The version that helps out when another one fails. */
+export interface Failover {
+  readonly to: VersionRuntime
+  readonly on: ReadonlySet<RetryReason>
+}
+
+/** The parts of a route that live on when it is compiled anew. */
+export interface RouteState {
+  readonly hold: HoldQueue
+  readonly budget: RetryBudget
+}
+
+export class RouteRuntime {
+  readonly name: string
+  readonly stickyKey: StickyKeyResolver
+  readonly policy: RoutePolicy
+  readonly failover: Failover | null
+  readonly hold: HoldQueue
+  readonly budget: RetryBudget
+  readonly versions: readonly VersionRuntime[]
+  split: Split
+  epoch: number
+  /** One for each version, in the order of `versions`; see available(). */
+  readonly #available: Uint8Array
+
+  constructor (name: string, policies: RoutePolicies, routed: RoutedVersions, state: RouteState) {
+    this.name = name
+    this.stickyKey = policies.stickyKey
+    this.policy = policies.policy
+    this.failover = policies.failover
+    this.hold = state.hold
+    this.budget = state.budget
+    this.versions = routed.versions
+    this.split = routed.split
+    this.epoch = routed.epoch
+    this.#available = new Uint8Array(routed.versions.length)
+  }
+
+  /**
+   * Which versions have endpoints that are ready. The array is filled anew by the next call.
+   * @param lastResort those count too whose endpoints are all terminating and still serve
+   */
+  available (lastResort: boolean): Uint8Array {
+    for (let index = 0; index < this.versions.length; index++) {
+      const pool = this.versions[index]?.pool
+      this.#available[index] = pool !== undefined && (pool.ready || (lastResort && !pool.empty)) ? 1 : 0
+    }
+    return this.#available
+  }
+}
+
+/** How a route treats its requests. */
+export interface RoutePolicies {
+  readonly stickyKey: StickyKeyResolver
+  readonly policy: RoutePolicy
+  readonly failover: Failover | null
+}
+
+/** The versions of a route and how clients are spread over them. */
+export interface RoutedVersions {
+  readonly versions: readonly VersionRuntime[]
+  readonly split: Split
+  readonly epoch: number
+}

@@ -1,0 +1,45 @@
+/**
+ * Heads of messages that have come in another version of HTTP, written as HTTP/1.1 has them. Those of its own are rewritten in place.
+ */
+import type { HttpRequest, RequestEdits } from '../http/http-request.ts'
+import type { HttpResponse } from '../http/http-response.ts'
+import { STATUS_CODES } from '../http/status-text.ts'
+import { FIELD, fieldId } from './field-id.ts'
+
+const LINE_END = '\r\n'
+
+/** @param chunked the body goes in chunks, because nobody knows its length */
+export function foreignRequestHead (request: HttpRequest, edits: RequestEdits, chunked: boolean): Buffer {
+  const host = request.authority()
+  const lines = [`${request.method()} ${request.resource()} HTTP/1.1`, `Host: ${host === '' ? edits.defaultHost : host}`]
+  request.eachField((name, value) => {
+    if (goesOn(name, edits.dropClaims)) lines.push(`${name}: ${value}`)
+  })
+  lines.push(`${edits.prefix.toString('latin1')}${edits.requestId.toString('latin1')}`)
+  lines.push(`X-Forwarded-Host: ${edits.forwardedHost === undefined ? host : edits.forwardedHost.toString('latin1')}`)
+  if (chunked) lines.push('Transfer-Encoding: chunked')
+  else if (request.length > 0) lines.push(`Content-Length: ${request.length}`)
+  if (request.expectsContinue) lines.push('Expect: 100-continue')
+  if (request.maxForwards > 0) lines.push(`Max-Forwards: ${request.maxForwards - 1}`)
+  return Buffer.from(`${lines.join(LINE_END)}${LINE_END}${LINE_END}`, 'latin1')
+}
+
+/** Fields that mean what they say to the endpoint, and nothing to a proxy. */
+const PASSED: ReadonlySet<number> = new Set([FIELD.other, FIELD.date, FIELD.trailer, FIELD.credentials, FIELD.challenge])
+
+function goesOn (name: string, dropClaims: boolean): boolean {
+  const id = fieldId(Buffer.from(name, 'latin1'), 0, name.length)
+  return PASSED.has(id) || (id === FIELD.originClaim && !dropClaims)
+}
+
+/**
+ * The head of an interim or a final response.
+ * @param replaced names, in lower case, that the response may not use itself
+ * @param additions whole lines behind its own fields
+ */
+export function foreignResponseHead (response: HttpResponse, replaced: (lowerName: string) => boolean, additions: string): Buffer {
+  const { status } = response
+  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}${LINE_END}`
+  response.eachField((name, value) => { if (!replaced(name.toLowerCase())) text += `${name}: ${value}${LINE_END}` })
+  return Buffer.from(`${text}${additions}${LINE_END}`, 'latin1')
+}

@@ -1,0 +1,199 @@
+/**
+ * Writes responses to a client of HTTP/1: the head rewritten right before the body that came with it, the body framed as the client can
+ * read it, head and first piece in one write. Hot.
+ */
+import type { FieldBlock } from '../http/field-block.ts'
+import type { HttpDate } from '../http/http-date.ts'
+import type { HttpResponse } from '../http/http-response.ts'
+import type { OwnAnswer } from '../http/own-answer.ts'
+import type { ResponseFields } from '../http/response-fields.ts'
+import { STATUS_CODES } from '../http/status-text.ts'
+import { chunkEnd, chunkStart, chunkStartBytes, LAST_CHUNK, lastChunk, lastChunkWith } from './chunk-framing.ts'
+import { FIELD } from './field-id.ts'
+import { foreignResponseHead } from './foreign-heads.ts'
+import { interimResponse } from './interim-response.ts'
+import { BODY } from './request-head.ts'
+import { ResponseHead } from './response-head.ts'
+import { rewriteResponseHead } from './rewrite-response-head.ts'
+
+const UPGRADE_REQUIRED = 426
+const NO_CONTENT = 204
+const NOT_MODIFIED = 304
+/** How the body goes to the client. */
+const FRAMING = { plain: 0, chunked: 1, untilClose: 2 } as const
+
+/** Where the bytes go. */
+export interface ResponseTarget {
+  /** @returns has the kernel taken the bytes, so that their buffer is free? */
+  write (bytes: Buffer): boolean
+}
+
+export class ResponseWriter {
+  readonly #target: ResponseTarget
+  readonly #date: HttpDate
+  /** The client's minor version: an HTTP/1.0 client can't read chunks. */
+  #minor = 1
+  /** It was asked with a HEAD. */
+  #toHead = false
+  #framing: number = FRAMING.plain
+  /** Where the rewritten head starts that waits for its body; -1 when none does. */
+  #headFrom = -1
+  /** A head of another version of HTTP that waits for its body. */
+  #foreignHead: Buffer | null = null
+
+  constructor (target: ResponseTarget, date: HttpDate) {
+    this.#target = target
+    this.#date = date
+  }
+
+  /** Only the end of the connection will tell the client where the response ends. */
+  get untilClose (): boolean { return this.#framing === FRAMING.untilClose }
+
+  /** RFC 9110 section 15.2: a 1.0 client does not know of interim responses. */
+  get takesInterim (): boolean { return this.#minor !== 0 }
+
+  /** A request begins. */
+  reset (minor: number, toHead: boolean): void {
+    this.#minor = minor
+    this.#toHead = toHead
+    this.#framing = FRAMING.plain
+    this.#headFrom = -1
+    this.#foreignHead = null
+  }
+
+  /**
+   * An interim head, or that of a switch.
+   * @param additions whole lines that it gets besides
+   */
+  interimBytes (response: HttpResponse, additions = ''): Buffer {
+    return response instanceof ResponseHead ? interimResponse(response, additions) : foreignResponseHead(response, () => false, additions)
+  }
+
+  /**
+   * Takes the head of the final response; a piece of the body follows in the same turn.
+   * @param fields what the response gets besides
+   * @param keep the client's connection may be kept
+   * @returns may it still, with the framing that the response has?
+   */
+  head (response: HttpResponse, fields: ResponseFields, keep: boolean): boolean {
+    // Another attempt may have got as far as its head.
+    this.#framing = FRAMING.plain
+    if (!(response instanceof ResponseHead)) return this.#foreign(response, fields, keep)
+    if (response.hasOwnField) dropOwn(response, fields)
+    let additions = response.hasDate ? fields.text : `${fields.text}Date: ${this.#date.now()}\r\n`
+    let kept = keep
+    const { bodyFraming } = response
+    if (bodyFraming === BODY.chunked || bodyFraming === BODY.untilClose) {
+      if (this.#endsByClose()) kept = false
+      else additions += 'Transfer-Encoding: chunked\r\n'
+    } else if (response.rewriteLength) {
+      additions += `Content-Length: ${response.length}\r\n`
+    }
+    if (response.status === UPGRADE_REQUIRED && response.upgradeLine >= 0) additions += 'Connection: Upgrade\r\n'
+    if (!kept) additions += 'Connection: close\r\n'
+    else if (this.#minor === 0) additions += 'Connection: keep-alive\r\n'
+    this.#headFrom = rewriteResponseHead(response, additions, fields.line)
+    return kept
+  }
+
+  /** A body of unknown length: in chunks, or for those that can't read them up to the end of the connection. */
+  #endsByClose (): boolean {
+    this.#framing = this.#minor === 0 ? FRAMING.untilClose : FRAMING.chunked
+    return this.#minor === 0
+  }
+
+  #foreign (response: HttpResponse, fields: ResponseFields, keep: boolean): boolean {
+    let kept = keep
+    let additions = `${fields.line.toString('latin1')}${fields.text}`
+    let hasDate = false
+    response.eachField(name => { if (name.toLowerCase() === 'date') hasDate = true })
+    if (!hasDate) additions += `Date: ${this.#date.now()}\r\n`
+    const bare = response.status === NO_CONTENT || response.status === NOT_MODIFIED || this.#toHead
+    if (response.length >= 0) additions += response.status === NO_CONTENT ? '' : `Content-Length: ${response.length}\r\n`
+    else if (!bare && this.#endsByClose()) kept = false
+    else if (!bare) additions += 'Transfer-Encoding: chunked\r\n'
+    if (!kept) additions += 'Connection: close\r\n'
+    else if (this.#minor === 0) additions += 'Connection: keep-alive\r\n'
+    this.#foreignHead = foreignResponseHead(response, name => fields.replaces(name), additions)
+    return kept
+  }
+
+  /**
+   * Passes on `buf[start, end)`, and the head before it if that waits.
+   * @returns has the kernel taken everything, so that the buffer is free?
+   */
+  body (buf: Buffer, start: number, end: number): boolean {
+    if (this.#foreignHead !== null) this.#writeForeignHead()
+    if (this.#framing !== FRAMING.chunked || end === start) return this.#write(buf, this.#takeHead(start), end)
+    return this.#write(buf, this.#takeChunkHead(buf, start, end), chunkEnd(buf, end))
+  }
+
+  /** The same for the last piece, with the trailers if there are any. */
+  end (buf: Buffer, start: number, end: number, trailers: FieldBlock | undefined): boolean {
+    if (this.#foreignHead !== null) this.#writeForeignHead()
+    if (this.#framing !== FRAMING.chunked) return this.#write(buf, this.#takeHead(start), end)
+    if (end > start) {
+      const from = this.#takeChunkHead(buf, start, end)
+      const to = chunkEnd(buf, end)
+      if (trailers === undefined) return this.#write(buf, from, lastChunk(buf, to))
+      return this.#writeTrailers(this.#write(buf, from, to), trailers)
+    }
+    // Nothing of the buffer is used but the head: what lies behind it may belong to a pending write.
+    return this.#writeTrailers(this.#write(buf, this.#takeHead(start), end), trailers)
+  }
+
+  #writeForeignHead (): void {
+    const head = this.#foreignHead
+    this.#foreignHead = null
+    if (head !== null) this.#target.write(head)
+  }
+
+  #writeTrailers (taken: boolean, trailers: FieldBlock | undefined): boolean {
+    return this.#target.write(trailers === undefined ? LAST_CHUNK : lastChunkWith(trailers)) && taken
+  }
+
+  #takeHead (start: number): number {
+    const from = this.#headFrom
+    if (from < 0) return start
+    this.#headFrom = -1
+    return from
+  }
+
+  /** Writes the size line before the data, and moves the head out of its way first. */
+  #takeChunkHead (buf: Buffer, start: number, end: number): number {
+    const head = this.#headFrom
+    if (head < 0) return chunkStart(buf, start, end)
+    this.#headFrom = -1
+    const from = head - chunkStartBytes(end - start)
+    buf.copyWithin(from, head, start)
+    chunkStart(buf, start, end)
+    return from
+  }
+
+  #write (buf: Buffer, from: number, to: number): boolean {
+    return from === to || this.#target.write(buf.subarray(from, to))
+  }
+
+  /**
+   * An answer of Weir's own, whole.
+   * @param fields what it gets besides
+   * @param keep the client's connection is kept
+   */
+  answerBytes (answer: OwnAnswer, fields: ResponseFields, keep: boolean): Buffer {
+    const { status, body } = answer
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n${fields.line.toString('latin1')}${fields.text}Date: ${this.#date.now()}\r\n`
+    for (const [name, value] of answer.fields) head += `${name}: ${value}\r\n`
+    head += `Content-Length: ${Buffer.byteLength(body)}\r\n`
+    if (!keep) head += 'Connection: close\r\n'
+    else if (this.#minor === 0) head += 'Connection: keep-alive\r\n'
+    return Buffer.from(`${head}\r\n${answer.toHead ? '' : body}`, 'latin1')
+  }
+}
+
+/** What the origin says itself in the fields that Weir writes. */
+function dropOwn ({ fields }: ResponseHead, own: ResponseFields): void {
+  for (let line = 0; line < fields.count; line++) {
+    const id = fields.ids[line]
+    if ((id === FIELD.xRequestId || id === FIELD.reserved) && own.replaces(fields.name(line).toLowerCase())) fields.dropLate(line)
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Turns what the control plane says of a route into what requests read.
+ */
+import { createBalancer } from '../balancing/create-balancer.ts'
+import type { EndpointSet } from '../core/endpoint-set.ts'
+import type { CheckVerdict } from '../health/endpoint-health.ts'
+import type { HealthEvent } from '../health/version-health.ts'
+import type { RouteState } from '../exchange/route-runtime.ts'
+import { RouteRuntime, VersionRuntime } from '../exchange/route-runtime.ts'
+import { Split } from '../routing/split.ts'
+import { compileStickyKey } from '../routing/sticky-key.ts'
+import { slotView } from '../telemetry/counter-layout.ts'
+import type { EndpointPools } from '../upstream/endpoint-pools.ts'
+import type { Transports } from '../upstream/transports.ts'
+import { VersionPool } from '../upstream/version-pool.ts'
+import type { RouteSpec } from '../contract/route-spec.ts'
+
+/** What every route of a worker is compiled with. */
+export interface RouteMaterial {
+  readonly pools: EndpointPools
+  readonly transports: Transports
+  readonly segments: readonly SharedArrayBuffer[]
+  /** 32 random bits, signed. */
+  readonly random: () => number
+  readonly nowMs: () => number
+  readonly onHealthEvent: (route: string, version: string, event: HealthEvent) => void
+}
+
+/** What the worker knows of a route besides its configuration. */
+export interface RouteKnowledge {
+  readonly epoch: number
+  readonly weights: Readonly<Record<string, number>>
+  readonly endpoints: ReadonlyMap<string, EndpointSet>
+  /** What active checks found to fail, by version, then `address:port`. */
+  readonly failing: ReadonlyMap<string, ReadonlyMap<string, CheckVerdict>>
+  readonly state: RouteState
+}
+
+export function compileRoute (spec: RouteSpec, material: RouteMaterial, knowledge: RouteKnowledge): RouteRuntime {
+  const { random, nowMs, pools, transports } = material
+  const { health, circuitBreaker, failover } = spec.policy
+  const versions = spec.versions.map(({ name, slot, tls }) => {
+    const pool = new VersionPool(pools, createBalancer(spec.balancing, spec.affinity.level, random), {
+      transport: transports.of(tls), health, circuitBreaker, random, nowMs, onHealthEvent: event => { material.onHealthEvent(spec.name, name, event) }
+    })
+    pool.update([...knowledge.endpoints.get(name)?.values() ?? []])
+    const failing = knowledge.failing.get(name)
+    if (failing !== undefined) pool.applyChecks(failing)
+    return new VersionRuntime(name, pool, slotView(material.segments, slot))
+  })
+  const names = versions.map(({ name }) => name)
+  const split = new Split(spec.affinity.salt ?? spec.name, names, names.map(name => knowledge.weights[name] ?? 0))
+  const to = versions.find(({ name }) => name === failover?.to)
+  return new RouteRuntime(spec.name, {
+    stickyKey: compileStickyKey(spec.affinity, random),
+    policy: spec.policy,
+    failover: failover === null || to === undefined ? null : { to, on: failover.on }
+  }, { versions, split, epoch: knowledge.epoch }, knowledge.state)
+}

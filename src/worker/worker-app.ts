@@ -1,0 +1,235 @@
+/**
+ * One worker of the data plane: listeners, routes, the tick that drives all deadlines, and the way out.
+ */
+import { performance } from 'node:perf_hooks'
+import type { EventLoopUtilization } from 'node:perf_hooks'
+import type { MessagePort } from 'node:worker_threads'
+import { assertNever } from '../core/assert-never.ts'
+import type { Clock, TimerHandle } from '../core/clock.ts'
+import { Random } from '../core/random.ts'
+import type { WorkerIo } from '../net/worker-io.ts'
+import { ConnectionLedger } from '../downstream/connection-ledger.ts'
+import { DataPlane } from './data-plane.ts'
+import { explainChoice } from '../exchange/explain-choice.ts'
+import { Listener } from '../downstream/listener.ts'
+import { MemoryWatch } from './memory-watch.ts'
+import { PausedLook } from '../downstream/paused-look.ts'
+import { listenerSettings } from '../downstream/listener-settings.ts'
+import { recallRequest } from '../exchange/recall-request.ts'
+import type { ControlMessage, ListenMessage, RoutesMessage, WorkerMessage } from '../contract/messages.ts'
+import { WorkerRoutes } from './worker-routes.ts'
+import { WorkerTls } from './worker-tls.ts'
+import { AccessLog } from '../telemetry/access-log.ts'
+import { WORKER } from '../telemetry/counter-layout.ts'
+import { LoopLag } from '../telemetry/loop-lag.ts'
+import { EndpointPools } from '../upstream/endpoint-pools.ts'
+import { descriptorShare, openFilesLimit } from '../net/open-files.ts'
+import { releaseMemory } from '../core/release-memory.ts'
+import type { DataPlaneOptions } from '../contract/data-plane-options.ts'
+import type { WorkerData } from '../contract/worker-data.ts'
+
+/** Deadlines are met to this precision. */
+const TICK_MS = 100
+/** When a worker that nobody uses yet gives back what its start needed; each worker a little later than the one before. */
+const RELEASE_AFTER_TICKS = 15
+const RANDOM_RANGE = 2 ** 32
+
+/** What a worker has before its first message. */
+export interface WorkerSurroundings {
+  readonly port: MessagePort
+  readonly clock: Clock
+  readonly io: WorkerIo
+}
+
+export class WorkerApp {
+  readonly #port: MessagePort
+  readonly #clock: Clock
+  readonly #page: Float64Array
+  readonly #plane: DataPlane
+  readonly #ledger: ConnectionLedger
+  readonly #pools: EndpointPools
+  readonly #routes: WorkerRoutes
+  readonly #tls: WorkerTls
+  readonly #paused: PausedLook
+  readonly #memory: MemoryWatch
+  readonly #lag = new LoopLag(TICK_MS)
+  readonly #listeners: Listener[] = []
+  #opening: Promise<void> = Promise.resolve()
+  /** The listeners are not closed yet. */
+  #accepts = true
+  #tick: TimerHandle | undefined
+  #ticksToRelease: number
+  #loop: EventLoopUtilization = performance.eventLoopUtilization()
+  /** What has come while TLS is being loaded. */
+  #backlog: ControlMessage[] | null = null
+  #drainUntilMs = Infinity
+  /** Client connections that were cut because the time was over. */
+  #cut = 0
+  #drained = false
+
+  constructor ({ port, clock, io }: WorkerSurroundings, data: WorkerData, options: DataPlaneOptions) {
+    this.#port = port
+    this.#clock = clock
+    this.#page = new Float64Array(data.page)
+    this.#ledger = new ConnectionLedger(data.ledger, data.workerId)
+    this.#ticksToRelease = RELEASE_AFTER_TICKS + data.workerId
+    const random = new Random()
+    const accessLog = new AccessLog({
+      policy: options.accessLog,
+      random: () => random.nextUint32() / RANDOM_RANGE,
+      send: lines => { port.postMessage({ type: 'access-log', lines } satisfies WorkerMessage, [lines.buffer]) },
+      page: this.#page
+    })
+    this.#plane = new DataPlane({ clock, page: this.#page, accessLog, io, instance: data.instance }, options)
+    this.#plane.maxDescriptors = descriptorShare(openFilesLimit(), this.#ledger.workers)
+    this.#plane.reportDefect = error => {
+      this.#send({ type: 'log', level: 'error', message: 'a defect of Weir made a request fail; please report it', fields: { stack: error instanceof Error ? error.stack ?? error.message : String(error) } })
+    }
+    this.#paused = new PausedLook(clock)
+    this.#memory = new MemoryWatch(this.#plane)
+    this.#pools = new EndpointPools(this.#plane)
+    this.#tls = new WorkerTls(this.#plane)
+    this.#routes = new WorkerRoutes(this.#plane, this.#pools, random)
+  }
+
+  start (): void {
+    this.#port.on('message', (message: ControlMessage) => { this.receive(message) })
+    this.#scheduleTick()
+  }
+
+  /** Acts on a message of the control plane, in the order in which they come. */
+  receive (message: ControlMessage): void {
+    if (this.#backlog !== null) {
+      this.#backlog.push(message)
+    } else if (message.type === 'routes' && !this.#routes.transports.loaded && usesTls(message)) {
+      this.#backlog = [message]
+      void this.#loadTls()
+    } else {
+      this.#act(message)
+    }
+  }
+
+  async #loadTls (): Promise<void> {
+    await this.#routes.transports.load()
+    const backlog = this.#backlog ?? []
+    this.#backlog = null
+    for (const message of backlog) this.receive(message)
+  }
+
+  #act (message: ControlMessage): void {
+    switch (message.type) {
+      case 'routes': return this.#routes.applyRoutes(message)
+      case 'split':
+        this.#routes.applySplit(message)
+        return this.#send({ type: 'applied', route: message.route, epoch: message.epoch })
+      case 'endpoints': return this.#routes.applyEndpoints(message)
+      case 'endpoint-change': return this.#routes.applyEndpointChange(message)
+      case 'checks': return this.#routes.applyChecks(message)
+      case 'certificates': return this.#tls.applyCertificates(message)
+      case 'ticket-keys': return this.#tls.applyTicketKeys(message)
+      case 'listen':
+        this.#opening = this.#listen(message)
+        return
+      case 'drain': return this.#drain(message.timeoutMs)
+      case 'explain': return this.#send({ type: 'explained', id: message.id, answer: explainChoice(this.#plane, message.question) })
+      case 'recall': return this.#send({ type: 'recalled', id: message.id, answer: recallRequest(this.#plane, message.requestId) })
+      case 'access-log-written': return this.#plane.accessLog.acknowledge(message.bytes)
+      default: assertNever(message)
+    }
+  }
+
+  async #listen (message: ListenMessage): Promise<void> {
+    for (const [index, config] of message.listeners.entries()) {
+      const { name, address, port } = config
+      try {
+        const tls = config.tls === undefined ? undefined : await this.#tls.terminatorFor(name)
+        if (this.#plane.draining) break
+        const listener = new Listener(this.#plane, this.#ledger, listenerSettings(config, index), tls)
+        await listener.listen({ address, port, reusePort: message.reusePort })
+        this.#listeners.push(listener)
+      } catch (error) {
+        return this.#send({ type: 'listen-failed', listener: name, reason: error instanceof Error ? error.message : String(error) })
+      }
+    }
+    this.#send({ type: 'listening' })
+  }
+
+  #scheduleTick (): void {
+    this.#tick = this.#clock.after(TICK_MS, () => {
+      this.#scheduleTick()
+      this.#onTick()
+    })
+  }
+
+  #onTick (): void {
+    const nowMs = this.#plane.readClock()
+    this.#plane.deadlines.sweep(nowMs)
+    this.#paused.tick(nowMs, () => this.#plane.deadlines.snapshot())
+    this.#routes.tick(nowMs)
+    for (const news of this.#routes.healthNews()) this.#send(news)
+    for (const failure of this.#plane.failures.take()) this.#send({ type: 'log', level: 'warn', message: 'requests to an endpoint fail', fields: { ...failure } })
+    const shortage = this.#memory.tick(nowMs)
+    if (shortage !== undefined) this.#send({ type: 'log', level: 'warn', message: 'slow clients and endpoints take all the memory that there is for them', fields: shortage })
+    this.#plane.accessLog.flush()
+    this.#lag.tick(nowMs)
+    this.#page[WORKER.loopLagS] = this.#lag.lagS
+    this.#page[WORKER.loopLagMaxS] = this.#lag.maxLagS
+    const loop = performance.eventLoopUtilization()
+    this.#page[WORKER.loopUtilization] = performance.eventLoopUtilization(loop, this.#loop).utilization
+    this.#loop = loop
+    if (this.#plane.draining) this.#checkDrained(nowMs)
+    // Once, and only if no client would wait for it: under load V8 collects often enough by itself.
+    if (--this.#ticksToRelease === 0 && this.#page[WORKER.connectionsOpen] === 0) void releaseMemory()
+  }
+
+  /**
+   * Stops accepting; connections end after their next answer, or when they have been idle for a while. Said again, it can
+   * only leave less time.
+   */
+  #drain (timeoutMs: number): void {
+    const nowMs = this.#plane.readClock()
+    this.#drainUntilMs = Math.min(this.#drainUntilMs, nowMs + timeoutMs)
+    if (!this.#plane.draining) {
+      this.#plane.draining = true
+      void this.#closeListeners()
+      this.#tellToDrain(false)
+    }
+    this.#checkDrained(nowMs)
+  }
+
+  async #closeListeners (): Promise<void> {
+    // A worker that replaces another may be told to drain while it opens them.
+    await this.#opening
+    await Promise.all(this.#listeners.map(async listener => { await listener.close() }))
+    this.#accepts = false
+    this.#checkDrained(this.#plane.readClock())
+  }
+
+  #checkDrained (nowMs: number): void {
+    const open = this.#page[WORKER.connectionsOpen] ?? 0
+    const waits = open > 0 || this.#accepts
+    if (this.#drained || (waits && nowMs < this.#drainUntilMs)) return
+    if (open > 0 && this.#cut === 0) {
+      // What that makes them say has until the next tick to leave.
+      this.#cut = open
+      return this.#tellToDrain(true)
+    }
+    this.#drained = true
+    this.#tick?.cancel()
+    this.#plane.accessLog.flush()
+    this.#pools.retireAll()
+    this.#send({ type: 'drained', cut: this.#cut })
+  }
+
+  #tellToDrain (over: boolean): void {
+    for (const member of this.#plane.deadlines.snapshot()) member.drain?.(over)
+  }
+
+  #send (message: WorkerMessage): void {
+    this.#port.postMessage(message)
+  }
+}
+
+function usesTls ({ routes }: RoutesMessage): boolean {
+  return routes.some(({ versions }) => versions.some(({ tls }) => tls !== undefined))
+}

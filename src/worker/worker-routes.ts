@@ -1,0 +1,166 @@
+/**
+ * The worker's copy of the traffic state: takes the control plane's messages and compiles them to what requests read.
+ *
+ * Weights and endpoints may come before the routes they belong to. So a reload can send them first, and the new routes are
+ * whole from their first request on.
+ */
+import { EndpointSet } from '../core/endpoint-set.ts'
+import type { Random } from '../core/random.ts'
+import { VersionMap } from '../core/version-map.ts'
+import type { CheckVerdict } from '../health/endpoint-health.ts'
+import { RetryBudget } from '../health/retry-budget.ts'
+import type { HealthEvent } from '../health/version-health.ts'
+import type { DataPlane } from './data-plane.ts'
+import { count } from '../exchange/finish.ts'
+import { HoldQueue } from '../exchange/hold-queue.ts'
+import type { RouteRuntime, RouteState } from '../exchange/route-runtime.ts'
+import { RouteTable } from '../routing/route-table.ts'
+import { SLOT } from '../telemetry/counter-layout.ts'
+import type { EndpointPools } from '../upstream/endpoint-pools.ts'
+import { Transports } from '../upstream/transports.ts'
+import { compileRoute } from './compile-route.ts'
+import { HealthReporter } from './health-reporter.ts'
+import type { ChecksMessage, EndpointChangeMessage, EndpointsMessage, HealthMessage, RoutesMessage, SplitMessage } from '../contract/messages.ts'
+import type { RouteSpec } from '../contract/route-spec.ts'
+
+interface Weights {
+  readonly epoch: number
+  readonly byVersion: Readonly<Record<string, number>>
+}
+
+export class WorkerRoutes {
+  readonly #plane: DataPlane
+  readonly #pools: EndpointPools
+  readonly #random: Random
+  /** Has to be loaded before routes with TLS to their endpoints are applied. */
+  readonly transports: Transports
+  readonly #weights = new Map<string, Weights>()
+  readonly #endpoints = new VersionMap<EndpointSet>()
+  /** What active checks found to fail, by endpoint. */
+  readonly #failing = new VersionMap<ReadonlyMap<string, CheckVerdict>>()
+  readonly #reporter: HealthReporter
+
+  constructor (plane: DataPlane, pools: EndpointPools, random: Random) {
+    this.#plane = plane
+    this.#pools = pools
+    this.#random = random
+    this.transports = new Transports(plane.clock, plane.io)
+    this.#reporter = new HealthReporter(plane.clock)
+  }
+
+  /** Replaces all routes in one step. */
+  applyRoutes (message: RoutesMessage): void {
+    this.#plane.configure(message.options)
+    this.#plane.accessLog.configure(message.options.accessLog)
+    const before = this.#plane.routes
+    this.transports.renew()
+    const routes = new Map(message.routes.map(spec => [spec.name, this.#compile(spec, message.segments)]))
+    this.#plane.table = new RouteTable(message.routes.flatMap(spec => {
+      const payload = routes.get(spec.name)
+      return payload === undefined ? [] : [{ match: spec.match, payload }]
+    }))
+    this.#plane.routes = routes
+    for (const route of before.values()) for (const version of route.versions) version.pool.close()
+    this.#forgetMissing(message.routes)
+    this.#reporter.retain(routes)
+    for (const hold of new Set([...before.values(), ...routes.values()].map(route => route.hold))) hold.flush()
+  }
+
+  /** Puts the weights of one route in force. Requests read from now on use them. */
+  applySplit (message: SplitMessage): void {
+    if (message.epoch < (this.#weights.get(message.route)?.epoch ?? 0)) return
+    this.#weights.set(message.route, { epoch: message.epoch, byVersion: message.weights })
+    const route = this.#plane.routes.get(message.route)
+    if (route === undefined) return
+    route.split = route.split.withWeights(route.versions.map(version => message.weights[version.name] ?? 0))
+    route.epoch = message.epoch
+    route.hold.flush()
+  }
+
+  /** Takes over the endpoints of one version. */
+  applyEndpoints (message: EndpointsMessage): void {
+    this.#endpointsOf(message).replace(message.endpoints)
+    const route = this.#plane.routes.get(message.route)
+    route?.versions.find(({ name }) => name === message.version)?.pool.update(message.endpoints)
+    route?.hold.flush()
+  }
+
+  /** Takes over what is different about the endpoints of one version. */
+  applyEndpointChange (message: EndpointChangeMessage): void {
+    this.#endpointsOf(message).apply(message.change)
+    const route = this.#plane.routes.get(message.route)
+    route?.versions.find(({ name }) => name === message.version)?.pool.change(message.change)
+    route?.hold.flush()
+  }
+
+  #endpointsOf (message: EndpointsMessage | EndpointChangeMessage): EndpointSet {
+    return this.#endpoints.getOrCreate(message.route, message.version, () => new EndpointSet())
+  }
+
+  /** Takes over what the active checks of one version say. */
+  applyChecks (message: ChecksMessage): void {
+    const { clock } = this.#plane
+    const offsetMs = clock.nowMs() - clock.wallMs()
+    const failing = new Map(message.failing.map(({ endpoint, sinceWallMs, detail }): [string, CheckVerdict] =>
+      [endpoint, { healthy: false, sinceMs: sinceWallMs + offsetMs, detail }]))
+    this.#failing.set(message.route, message.version, failing)
+    const route = this.#plane.routes.get(message.route)
+    route?.versions.find(({ name }) => name === message.version)?.pool.applyChecks(failing)
+    // A version that had nothing but failing endpoints may have one now.
+    route?.hold.flush()
+  }
+
+  #compile (spec: RouteSpec, segments: readonly SharedArrayBuffer[]): RouteRuntime {
+    const weights = this.#weights.get(spec.name)
+    return compileRoute(spec, {
+      pools: this.#pools,
+      transports: this.transports,
+      segments,
+      random: () => this.#random.nextInt32(),
+      nowMs: () => this.#plane.recentMs,
+      onHealthEvent: (route, version, event) => { this.#onHealthEvent(route, version, event) }
+    }, {
+      epoch: weights?.epoch ?? 0,
+      weights: weights?.byVersion ?? {},
+      endpoints: this.#endpoints.versionsOf(spec.name),
+      failing: this.#failing.versionsOf(spec.name),
+      state: this.#stateOf(spec)
+    })
+  }
+
+  /** What lives on when a route is compiled anew: the requests that wait, and the retries under way. */
+  #stateOf ({ name, policy }: RouteSpec): RouteState {
+    const before = this.#plane.routes.get(name)
+    const hold = before?.hold ?? new HoldQueue(policy.hold, callback => { this.#plane.afterReads(callback) })
+    const budget = before?.budget ?? new RetryBudget(policy.retries.budget)
+    hold.configure(policy.hold)
+    budget.configure(policy.retries.budget)
+    return { hold, budget }
+  }
+
+  #onHealthEvent (route: string, version: string, event: HealthEvent): void {
+    if (event.kind !== 'ejected') return
+    const counters = this.#plane.routes.get(route)?.versions.find(({ name }) => name === version)?.counters
+    if (counters !== undefined) count(counters, SLOT.ejections, 1)
+  }
+
+  /** Does what is due for the health of endpoints. To be called a few times a second. */
+  tick (nowMs: number): void {
+    for (const route of this.#plane.routes.values()) {
+      for (const version of route.versions) version.pool.tick(nowMs)
+      route.hold.tick(nowMs)
+    }
+  }
+
+  /** What is new about the health of endpoints since the last call. */
+  healthNews (): readonly HealthMessage[] {
+    return this.#reporter.collect(this.#plane.routes.values())
+  }
+
+  #forgetMissing (specs: readonly RouteSpec[]): void {
+    const names = new Set(specs.map(({ name }) => name))
+    for (const name of this.#weights.keys()) if (!names.has(name)) this.#weights.delete(name)
+    this.#endpoints.retain(specs)
+    this.#failing.retain(specs)
+  }
+}
