@@ -31,13 +31,13 @@ export class AdminPorts {
     const [api, prober] = await Promise.all([import('./app.ts'), import('./probe-server.ts')])
     const app = api.createAdminApp(deps)
     const { address, port, probes } = config
-    await opening('the admin API', { address, port, option: 'admin.port' }, async () => { await app.listen({ host: address, port }) })
+    await opening('the admin API', { address, port, option: 'admin.port (--admin-port, WEIR_ADMIN_PORT)' }, async () => { await app.listen({ host: address, port }) })
     goOnAfterFaults(app.server, 'admin.port', deps.log)
     if (probes === undefined) return new AdminPorts(deps.clock, app, undefined)
     const server = prober.createProbeServer(deps)
     const ports = new AdminPorts(deps.clock, app, server)
     try {
-      await opening('the port for probes', { ...probes, option: 'admin.probes.port' }, async () => {
+      await opening('the port for probes', { ...probes, option: 'admin.probes.port (--admin-probes-port, WEIR_ADMIN_PROBES_PORT)' }, async () => {
         server.listen({ host: probes.address, port: probes.port })
         await once(server, 'listening')
       })

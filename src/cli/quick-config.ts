@@ -27,7 +27,7 @@ export function quickConfig ({ split, port }: QuickOptions): ConfigText | { read
     const twice = names.find((name, index) => names.indexOf(name) !== index)
     if (twice !== undefined) return { fault: `--quick names the version "${twice}" twice` }
     const config = { listeners: [{ name: 'web', address: LOOPBACK, port: Number(port) }], routes: [{ name: 'quick', versions }] }
-    return { bytes: Buffer.from(JSON.stringify(config)), name: 'flag --quick', introduce }
+    return { bytes: Buffer.from(JSON.stringify(config)), name: 'flag --quick', introduce, portOption: '--port' }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     return { fault: error.message }

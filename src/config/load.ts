@@ -13,6 +13,8 @@ export interface ConfigText {
   readonly name: string
   /** What to tell the user on standard output when it is in force. */
   readonly introduce?: (config: Config) => string
+  /** What chooses the port of its listener, for whoever finds the port taken. */
+  readonly portOption?: string
 }
 
 /** Where a configuration comes from. */

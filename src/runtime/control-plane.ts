@@ -170,7 +170,7 @@ export class ControlPlane {
     const config = this.#config
     // The workers load while this thread goes on. They listen last.
     this.#pool.start()
-    await probeListeners(config.listeners)
+    await probeListeners(config.listeners, sources.text?.portOption)
     this.#store = await openStore(config.state, clock, log)
     this.#traffic = await TrafficControl.open({ store: this.#store, publisher: this.#pool, clock, log })
     logTraffic(this.#traffic, log)

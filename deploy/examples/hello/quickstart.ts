@@ -1,61 +1,32 @@
 /**
  * The quickstart: `npm start`. Starts four sample origins on loopback, two of each version, then Weir on
  * config/weir.yaml in front of them, and says what to try. Ends when Weir ends, with its exit code.
+ *
+ *     npm start -- [--port 8080] [--admin-port 9901] [--origin-port 9001] [flags of weir]
+ *
+ * Without a flag the environment is asked: QUICKSTART_PORT, WEIR_ADMIN_PORT, QUICKSTART_ORIGIN_PORT.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import net from 'node:net'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { HELLO_DEFAULTS, type HelloServer, startHelloServer } from './hello-server.ts'
+import { choosePorts, explainBusyPorts, needsOwnConfig, originsAt, ownFiles, withPorts, type QuickstartChoice, type QuickstartPorts } from './quickstart-ports.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../../..')
 const LOOPBACK = '127.0.0.1'
-
-// These agree with config/weir.yaml; test/unit/deploy/quickstart.test.ts holds them together.
-export const PROXY_PORT = 8080
-export const ADMIN_PORT = 9901
-export const ORIGINS = [
-  { version: '1.0.0', port: 9001 },
-  { version: '1.0.0', port: 9002 },
-  { version: '2.0.0', port: 9003 },
-  { version: '2.0.0', port: 9004 }
-] as const
+const CONFIG = 'config/weir.yaml'
 
 const READY_LIMIT_MS = 20_000
 /** A second Ctrl-C this long after the first means it; earlier it is the same one, sent by the terminal and by npm. */
 const REPEAT_MS = 1_000
 
-/** Which of the ports another program holds. */
-export async function findBusyPorts (ports: readonly number[]): Promise<number[]> {
-  const busy = await Promise.all(ports.map(async port => {
-    const probe = net.createServer()
-    try {
-      probe.listen(port, LOOPBACK)
-      await once(probe, 'listening')
-      return []
-    } catch {
-      return [port]
-    } finally {
-      probe.close()
-    }
-  }))
-  return busy.flat()
-}
-
-/** What to tell the user when ports are taken. */
-export function busyPortsMessage (ports: readonly number[]): string {
-  const several = ports.length > 1
-  return `quickstart: another program uses port${several ? 's' : ''} ${ports.join(', ')} on ${LOOPBACK}, ` +
-    `which the quickstart needs. Stop ${several ? 'those programs' : 'that program'} (\`ss -ltnp\` or \`lsof -iTCP -sTCP:LISTEN\` ` +
-    'shows which), or run Weir on a configuration of your own: `npx weir run --config FILE`.'
-}
-
 /** What to do with Weir once it runs. */
-export function introduction (): string {
-  const proxy = `http://${LOOPBACK}:${PROXY_PORT}`
-  const admin = `http://${LOOPBACK}:${ADMIN_PORT}`
-  const origins = ORIGINS.map(({ version, port }) => `hello ${version} on ${LOOPBACK}:${port}`)
+export function introduction (ports: QuickstartPorts): string {
+  const proxy = `http://${LOOPBACK}:${ports.proxy}`
+  const admin = `http://${LOOPBACK}:${ports.admin}`
+  const origins = originsAt(ports).map(({ version, port }) => `hello ${version} on ${LOOPBACK}:${port}`)
   return `
 Weir is ready.
   proxy    ${proxy}/
@@ -84,11 +55,11 @@ Ctrl-C stops everything.
 }
 
 /** Waits until Weir says that it is ready. False when it ended before, or did not get ready in time. */
-async function waitUntilReady (weir: ChildProcess): Promise<boolean> {
+async function waitUntilReady (weir: ChildProcess, adminPort: number): Promise<boolean> {
   const deadlineMs = performance.now() + READY_LIMIT_MS
   while (hasNotEnded(weir) && performance.now() < deadlineMs) {
     try {
-      const response = await fetch(`http://${LOOPBACK}:${ADMIN_PORT}/readyz`, { signal: AbortSignal.timeout(1_000) })
+      const response = await fetch(`http://${LOOPBACK}:${adminPort}/readyz`, { signal: AbortSignal.timeout(1_000) })
       await response.body?.cancel()
       if (response.ok) return true
     } catch {
@@ -119,12 +90,22 @@ function forwardSignals (weir: ChildProcess): void {
   process.on('exit', () => { if (hasNotEnded(weir)) weir.kill('SIGKILL') })
 }
 
-async function runWeir (args: readonly string[]): Promise<number> {
-  const weir = spawn(process.execPath, ['src/main.ts', 'run', '--config', 'config/weir.yaml', ...args], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+/** The configuration with these ports. @returns its file */
+async function configFor (ports: QuickstartPorts): Promise<string> {
+  if (!needsOwnConfig(ports)) return CONFIG
+  const { config } = ownFiles(ports)
+  await mkdir(path.join(ROOT, path.dirname(config)), { recursive: true })
+  await writeFile(path.join(ROOT, config), withPorts(await readFile(path.join(ROOT, CONFIG), 'utf8'), ports))
+  return config
+}
+
+async function runWeir ({ ports, weirArgs }: QuickstartChoice): Promise<number> {
+  const args = ['src/main.ts', 'run', '--config', await configFor(ports), ...weirArgs]
+  const weir = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
   const ended = once(weir, 'close')
   forwardSignals(weir)
-  if (await waitUntilReady(weir)) {
-    process.stdout.write(introduction())
+  if (await waitUntilReady(weir, ports.admin)) {
+    process.stdout.write(introduction(ports))
   } else if (hasNotEnded(weir)) {
     process.stderr.write(`quickstart: Weir was not ready after ${READY_LIMIT_MS / 1000} s; its log above says why.\n`)
     weir.kill('SIGTERM')
@@ -133,16 +114,25 @@ async function runWeir (args: readonly string[]): Promise<number> {
   return weir.exitCode ?? 1
 }
 
+/** @returns the exit code, as that of `weir`: 0 all is well, 1 failure, 2 wrong arguments */
 async function main (): Promise<number> {
-  const busy = await findBusyPorts([PROXY_PORT, ADMIN_PORT, ...ORIGINS.map(({ port }) => port)])
-  if (busy.length > 0) {
-    process.stderr.write(busyPortsMessage(busy) + '\n')
+  let choice
+  try {
+    choice = choosePorts(process.argv.slice(2), process.env)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    process.stderr.write(`quickstart: ${error.message}\n`)
+    return 2
+  }
+  const busy = await explainBusyPorts(choice.ports)
+  if (busy !== undefined) {
+    process.stderr.write(`${busy}\n`)
     return 1
   }
   const origins: HelloServer[] = []
   try {
-    for (const origin of ORIGINS) origins.push(await startHelloServer({ ...HELLO_DEFAULTS, ...origin }))
-    return await runWeir(process.argv.slice(2))
+    for (const origin of originsAt(choice.ports)) origins.push(await startHelloServer({ ...HELLO_DEFAULTS, ...origin }))
+    return await runWeir(choice)
   } finally {
     await Promise.all(origins.map(async origin => { await origin.close() }))
   }

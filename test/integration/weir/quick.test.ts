@@ -40,6 +40,16 @@ t.test('weir run --quick splits between programs that are named by localhost', a
   t.equal(child.exitCode, 0)
 })
 
+t.test('a port that is taken: the option that chooses another, with exit code 1', async t => {
+  const [free = 0] = await freePorts(1)
+  // Somebody has the port of the origin.
+  const split = ['run', '--quick', `a=localhost:${portOf(two)}`, '--workers', '1']
+  const web = await runWeir([...split, '--port', portOf(one), '--admin-port', `${free}`])
+  t.match(web, { code: 1, stdout: '', stderr: /EADDRINUSE.*stop it, or choose another --port, such as \d+, which is free/ })
+  const admin = await runWeir([...split, '--port', `${free}`, '--admin-port', portOf(one)])
+  t.match(admin, { code: 1, stdout: '', stderr: /EADDRINUSE.*choose another admin\.port \(--admin-port, WEIR_ADMIN_PORT\), such as \d+, which is free/ })
+})
+
 t.test('what is wrong with --quick is said in one line, with exit code 2', async t => {
   for (const [args, message] of [
     [['run', '--quick', 'stable'], /--quick takes versions such as .*; "stable" is none/],

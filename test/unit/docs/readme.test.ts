@@ -7,7 +7,7 @@ import { loadConfig } from '../../../src/config/load.ts'
 import { StickyKey, compileStickyKey } from '../../../src/routing/sticky-key.ts'
 import { PlainRequest } from '../../../src/routing/plain-request.ts'
 import { Split } from '../../../src/routing/split.ts'
-import { ADMIN_PORT, PROXY_PORT } from '../../../deploy/examples/hello/quickstart.ts'
+import { ADMIN_PORT, PROXY_PORT } from '../../../deploy/examples/hello/quickstart-ports.ts'
 import { blockAfter, readPage, ROOT } from './page.ts'
 
 const readme = readPage('README.md')
