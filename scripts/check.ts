@@ -23,6 +23,8 @@ const STEPS: readonly Step[] = [
   { name: 'lint', args: [bin('eslint', 'bin/eslint.js'), '.', '--max-warnings=0'] },
   { name: 'typecheck', args: [bin('typescript', 'bin/tsc'), '-p', 'tsconfig.json'] },
   { name: 'architecture', args: ['--test', '--test-reporter=dot', 'test/architecture/*.test.ts'] },
+  { name: 'exports', args: [bin('knip', 'bin/knip.js')] },
+  { name: 'unused', args: [bin('knip', 'bin/knip.js'), '--production'] },
   { name: 'freshness', args: ['scripts/generate.ts', '--check'] }
 ]
 

@@ -18,7 +18,7 @@ export interface ClientsRequest {
   readonly intervalSeconds: number
 }
 
-export interface ClientsReport {
+interface ClientsReport {
   /** Answers with status 200 since the start; of slow clients, bytes of answers. */
   readonly answers: number
   /** Connections that could not be opened, were closed, or got another answer. */

@@ -55,7 +55,7 @@ export interface ProxyRun {
 const CORES = cpus().length
 
 /** Seconds between two requests of an idle-ish connection. */
-export const IDLE_INTERVAL_S = 10
+const IDLE_INTERVAL_S = 10
 
 /** The case of a body size, or of a body size with idle-ish connections, under a load generator. */
 export function proxyCase (bodyBytes: number, idleConnections: number, load: FullLoad): ProxyCase {

@@ -45,7 +45,7 @@ export function prepareWeir (): void {
 }
 
 /** The file that Node runs: BENCH_WEIR_ENTRY, or `dist/main.js`, or `src/main.ts`; undefined when there is none. */
-export function weirEntry (): string | undefined {
+function weirEntry (): string | undefined {
   const named = process.env['BENCH_WEIR_ENTRY']
   const candidates = named === undefined ? ['dist/main.js', 'src/main.ts'] : [named]
   return candidates.map(file => resolve(PROJECT_ROOT, file)).find(file => existsSync(file))

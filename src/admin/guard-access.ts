@@ -6,7 +6,7 @@ import { ProblemError } from './problem-error.ts'
 import type { Role, TokenBook, TokenHolder } from './token-book.ts'
 
 /** Who may use a resource: everybody, or the holder of a token with this role. */
-export type Access = 'public' | Role
+type Access = 'public' | Role
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -8,7 +8,7 @@ export type FileContent = { readonly bytes: Buffer } | {
 }
 
 /** Certificates, keys and bundles of authorities are smaller by far: the one of Mozilla has 250 KiB. */
-export const MAX_FILE_BYTES = 1_048_576
+const MAX_FILE_BYTES = 1_048_576
 
 /** Reads a regular file of at most MAX_FILE_BYTES. Never throws, never waits for a pipe. */
 export async function readSmallFile (path: string): Promise<FileContent> {

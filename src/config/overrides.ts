@@ -4,7 +4,7 @@ import type { ConfigOption } from './options.ts'
 import { showValue } from './show-value.ts'
 
 /** An option given outside of the file. */
-export interface Override {
+interface Override {
   readonly option: ConfigOption
   readonly text: string
   /** `env WEIR_ADMIN_PORT` or `flag --admin-port` */

@@ -19,7 +19,7 @@ const port = (description: string) => Type.Integer({ minimum: 1, maximum: 65535,
 
 const file = (description: string) => Type.String({ minLength: 1, description })
 
-export const ListenerTlsSchema = Type.Object({
+const ListenerTlsSchema = Type.Object({
   certificates: Type.Array(Type.Object({
     cert: file('The PEM file of the certificate, its chain behind it.'),
     key: file('The PEM file of the private key.')
@@ -31,7 +31,7 @@ export const ListenerTlsSchema = Type.Object({
   }, { ...strict, description: 'Asks clients for a certificate (mTLS). The verified subject reaches the origin in `X-Client-Cert-Subject`.' }))
 }, { ...strict, description: 'Speaks TLS on this listener.' })
 
-export const ListenerSchema = Type.Object({
+const ListenerSchema = Type.Object({
   name: name('What logs and metrics call this listener.'),
   address: Type.String({ description: 'The IP address to listen on; `0.0.0.0` or `::` for all.', default: '0.0.0.0', minLength: 1 }),
   port: port('The TCP port to listen on.'),
@@ -50,7 +50,7 @@ export const TokenSchema = Type.Object({
   file: Type.String({ minLength: 1, description: 'The file that holds the token. It is read again when it changes.' })
 }, { ...strict, description: 'A bearer token of the admin API.' })
 
-export const MatchSchema = Type.Object({
+const MatchSchema = Type.Object({
   hosts: Type.Optional(Type.Array(Type.String({ pattern: HOST_PATTERN, description: 'A host name without port; `*.example.com` stands for any name under it.' }), { minItems: 1, maxItems: 1_000, description: 'The hosts of the route; without it, every host.' })),
   path: Type.Optional(Type.String({ pattern: PATH_PATTERN, description: 'A path prefix, by whole segments: `/api` matches `/api` and `/api/x`, not `/apis`.' })),
   exact: Type.Optional(Type.String({ pattern: PATH_PATTERN, description: 'The exact path; instead of `path`.' })),
@@ -65,7 +65,7 @@ export const MatchSchema = Type.Object({
   }, strict), { minItems: 1, maxItems: 64, description: 'Query parameters that must all match.' }))
 }, { ...strict, description: 'Which requests the route takes. The most specific route wins: host, then exact path, then the longest prefix, then the number of other conditions, then the order of the file.' })
 
-export const AffinitySchema = Type.Object({
+const AffinitySchema = Type.Object({
   by: Type.Union([Type.Literal('client-ip'), Type.Literal('header'), Type.Literal('cookie'), Type.Literal('none')], { default: 'client-ip', description: 'What a client is recognised by. `none` draws at random for every request.' }),
   header: Type.Optional(Type.String({ pattern: FIELD_NAME_PATTERN, description: 'The header field that names the client; with `by: header`.' })),
   cookie: Type.Optional(Type.String({ pattern: FIELD_NAME_PATTERN, description: 'The cookie that names the client; with `by: cookie`.' })),
@@ -73,7 +73,7 @@ export const AffinitySchema = Type.Object({
   salt: Type.Optional(Type.String({ maxLength: 128, description: 'Mixed into every draw; the name of the route by default. Another salt draws another cohort.' }))
 }, { ...strict, default: {}, description: 'How a client is kept on its version. A request without the header or cookie falls back to the client IP.' })
 
-export const EndpointsSchema = Type.Union([
+const EndpointsSchema = Type.Union([
   Type.Object({
     static: Type.Array(Type.String({ description: '`address:port`, IPv6 in brackets, or `name:port`.' }), { maxItems: 10_000, description: 'A fixed list of endpoints. A name stands for all of its addresses, as with `dns`.' })
   }, strict),
@@ -87,7 +87,7 @@ export const EndpointsSchema = Type.Union([
   }, strict)
 ], { description: 'Where the endpoints of the version come from.' })
 
-export const VersionSchema = Type.Object({
+const VersionSchema = Type.Object({
   name: name('The name of the version: stable, canary, blue, v2.'),
   weight: Type.Number({ minimum: 0, maximum: MAX_WEIGHT, description: `The share of the clients, relative to the other weights of the route: 0, or at least ${MIN_WEIGHT.toFixed(6)}.` }),
   endpoints: EndpointsSchema,
@@ -102,7 +102,7 @@ const retryReasons = (standard: ReadonlyArray<string | number>, description: str
   Type.Literal('connect'), Type.Literal('reset'), Type.Literal(502), Type.Literal(503), Type.Literal(504)
 ]), { default: standard, maxItems: 5, description })
 
-export const RetriesSchema = Type.Object({
+const RetriesSchema = Type.Object({
   attempts: Type.Integer({ minimum: 1, maximum: 10, default: 3, description: 'Attempts made for one request, the first included; 1 = never again.' }),
   on: retryReasons(['connect', 'reset'], 'What an attempt may fail of: no connection, a connection that ended before the answer, or an answer of 502, 503 or 504. A malformed answer counts as 502, none in time as 504. What never reached an endpoint is tried again in any case.'),
   perTryTimeout: duration('How long an attempt may take to answer before another endpoint is asked, if 504 is listed; without another one it goes on up to timeouts.upstreamResponse. 0s = no limit of its own.', '0s'),
@@ -114,7 +114,7 @@ export const RetriesSchema = Type.Object({
   }, { ...strict, default: {}, description: 'Keeps retries from multiplying an outage. What never reached an endpoint does not count.' })
 }, { ...strict, default: {}, description: 'When a request that failed is tried again, on another endpoint if there is one.' })
 
-export const HealthSchema = Type.Object({
+const HealthSchema = Type.Object({
   panicThreshold: Type.Number({ minimum: 0, maximum: 1, default: 0.5, description: 'When a smaller share of the endpoints of a version is available, all of them are used. 0 = never.' }),
   passive: Type.Object({
     enabled: Type.Boolean({ default: true, description: 'Eject endpoints that fail where others do not. Each worker judges by its own requests.' }),
@@ -149,14 +149,14 @@ const breakerLimits = (of: string) => ({
   requests: breakerLimit(`Requests to ${of} in flight.`)
 })
 
-export const CircuitBreakerSchema = Type.Object({
+const CircuitBreakerSchema = Type.Object({
   ...breakerLimits('a version'),
   perEndpoint: Type.Object(breakerLimits('an endpoint'), { ...strict, default: {}, description: 'The same for each endpoint; one that has all it may have is passed over.' })
 }, { ...strict, default: {}, description: 'What one worker asks of a version at the same time; more is answered with 503 at once. 0 sets no limit.' })
 
 const ownDuration = (description: string) => Type.Optional(Type.String({ pattern: DURATION_PATTERN, description }))
 
-export const RouteTimeoutsSchema = Type.Object({
+const RouteTimeoutsSchema = Type.Object({
   requestBody: ownDuration('The longest silence of a client in mid-body.'),
   upstreamConnect: ownDuration('To open a connection to an endpoint.'),
   upstreamResponse: ownDuration('From the end of a request to the header of its response.'),
@@ -164,7 +164,7 @@ export const RouteTimeoutsSchema = Type.Object({
   streamIdle: ownDuration('The longest silence in mid-response, of the endpoint or of a client that does not read.')
 }, { ...strict, description: 'Waits of the requests of this route, instead of those of the same name in `timeouts`.' })
 
-export const RouteSchema = Type.Object({
+const RouteSchema = Type.Object({
   name: name('The name of the route in the API, metrics and logs.'),
   match: Type.Optional(MatchSchema),
   defaultHost: Type.Optional(Type.String({ pattern: HOST_AND_PORT_PATTERN, description: 'The Host that the endpoints get with a request that names none, which HTTP/1.0 allows; empty by default, which some origins refuse. It is not looked at when the route is chosen.' })),
@@ -272,7 +272,6 @@ export const ConfigSchema = Type.Object({
 export type Config = Static<typeof ConfigSchema>
 export type RouteConfig = Static<typeof RouteSchema>
 export type VersionConfig = Static<typeof VersionSchema>
-export type EndpointsConfig = Static<typeof EndpointsSchema>
 export type MatchConfig = Static<typeof MatchSchema>
 export type AffinityConfig = Static<typeof AffinitySchema>
 export type ListenerConfig = Static<typeof ListenerSchema>

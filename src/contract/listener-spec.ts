@@ -33,7 +33,7 @@ export interface TlsCertificate {
   readonly names: readonly string[]
 }
 
-export interface ClientAuthorities {
+interface ClientAuthorities {
   /** PEM. */
   readonly ca: string
   /** Is a client without a certificate refused? One with a certificate that does not verify always is. */

@@ -82,19 +82,19 @@ export interface ListenMessage {
 }
 
 /** Stop accepting, finish what is in flight, answer `drained`. */
-export interface DrainMessage {
+interface DrainMessage {
   readonly type: 'drain'
   readonly timeoutMs: number
 }
 
 /** The control plane is done with so many bytes of the access log. */
-export interface AccessLogWrittenMessage {
+interface AccessLogWrittenMessage {
   readonly type: 'access-log-written'
   readonly bytes: number
 }
 
 /** Asks what the worker would do with a request. */
-export interface ExplainMessage {
+interface ExplainMessage {
   readonly type: 'explain'
   /** Comes back with the answer. */
   readonly id: number
@@ -102,7 +102,7 @@ export interface ExplainMessage {
 }
 
 /** Asks what the worker remembers of a request. */
-export interface RecallMessage {
+interface RecallMessage {
   readonly type: 'recall'
   readonly id: number
   readonly requestId: string
@@ -111,41 +111,41 @@ export interface RecallMessage {
 export type ControlMessage = RoutesMessage | SplitMessage | EndpointsMessage | EndpointChangeMessage | ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage | ExplainMessage | RecallMessage
 
 /** A split has been applied: every request read after this uses it. */
-export interface AppliedMessage {
+interface AppliedMessage {
   readonly type: 'applied'
   readonly route: string
   readonly epoch: number
 }
 
-export interface ListeningMessage { readonly type: 'listening' }
+interface ListeningMessage { readonly type: 'listening' }
 
 /** How the worker's streams of one kind reach the kernel: at its start, and again when it uses TLS for the first time. */
-export interface IoMessage {
+interface IoMessage {
   readonly type: 'io'
   readonly mode: IoMode
 }
 
 /** A listener could not be opened. */
-export interface ListenFailedMessage {
+interface ListenFailedMessage {
   readonly type: 'listen-failed'
   readonly listener: string
   readonly reason: string
 }
 
-export interface DrainedMessage {
+interface DrainedMessage {
   readonly type: 'drained'
   /** Client connections that were cut because the time was over. */
   readonly cut: number
 }
 
 /** A batch of whole access log lines, each ended by a line feed. */
-export interface AccessLogMessage {
+interface AccessLogMessage {
   readonly type: 'access-log'
   readonly lines: Uint8Array<ArrayBuffer>
 }
 
 /** Something for Weir's own log. */
-export interface LogMessage {
+interface LogMessage {
   readonly type: 'log'
   readonly level: 'debug' | 'info' | 'warn' | 'error'
   readonly message: string
@@ -179,13 +179,13 @@ export interface HealthReasonReport {
   readonly detail: string
 }
 
-export interface ExplainedMessage {
+interface ExplainedMessage {
   readonly type: 'explained'
   readonly id: number
   readonly answer: ChoiceAnswer
 }
 
-export interface RecalledMessage {
+interface RecalledMessage {
   readonly type: 'recalled'
   readonly id: number
   readonly answer: RecallAnswer

@@ -49,7 +49,7 @@ export interface VersionFacts extends VersionScore {
  * `attempt`: the request goes to an endpoint of the version. `waits`: it is held until there is one. `undecided`: it is drawn at random
  * between versions. `overloaded` and the others are the error that the client gets.
  */
-export type ChoiceOutcome = 'attempt' | 'waits' | 'undecided' | 'overloaded' | 'no_endpoint' | 'circuit_open' | 'hold_full'
+type ChoiceOutcome = 'attempt' | 'waits' | 'undecided' | 'overloaded' | 'no_endpoint' | 'circuit_open' | 'hold_full'
 
 /** What a worker would do. */
 export interface Choice {

@@ -103,7 +103,7 @@ export interface HoldLimits {
 export type WhenEmpty = 'fallback' | 'hold' | 'fail'
 
 /** Another version answers once when the chosen one has failed. */
-export interface FailoverPolicy {
+interface FailoverPolicy {
   /** The name of the version that helps out. */
   readonly to: string
   readonly on: ReadonlySet<RetryReason>

@@ -18,7 +18,7 @@ export interface RouteMatch {
   readonly query?: readonly NamedValue[]
 }
 
-export interface NamedValue {
+interface NamedValue {
   readonly name: string
   readonly value?: string
 }

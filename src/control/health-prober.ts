@@ -29,7 +29,7 @@ export interface ProbeTarget {
 /**
  * Asks an endpoint once. It never throws, and leaves nothing open when it resolves; soon after `signal` is aborted it does.
  */
-export type Probe = (target: ProbeTarget, signal: AbortSignal) => Promise<ProbeResult>
+type Probe = (target: ProbeTarget, signal: AbortSignal) => Promise<ProbeResult>
 
 export interface HealthProberDeps {
   readonly clock: Clock

@@ -15,7 +15,7 @@ export type ErrorSource = 'downstream' | 'upstream' | 'weir'
  * `idempotent`, and only if the route lists the status of the row under `retries.on`, which calls an `unsent` one `connect`
  * and an `idempotent` one `reset`. src/exchange/attempts.ts has the whole rule.
  */
-export type RetryRule = 'never' | 'unsent' | 'idempotent' | 'listed'
+type RetryRule = 'never' | 'unsent' | 'idempotent' | 'listed'
 
 /** One row of the table. */
 export interface ProxyErrorRow {

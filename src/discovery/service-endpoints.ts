@@ -16,8 +16,8 @@ export interface SliceFacts {
   readonly otherFamily: number
 }
 
-export const MAX_IGNORED = 100
-export const MAX_PORTS = 20
+const MAX_IGNORED = 100
+const MAX_PORTS = 20
 
 /**
  * The endpoints of one port of a Service, from its slices: each slice is checked once, and a change of one costs what changes.

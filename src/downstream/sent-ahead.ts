@@ -3,7 +3,7 @@
  */
 
 /** Bytes of requests sent ahead from which on the client is not read; a read more may come. */
-export const MAX_PIPELINED_BYTES = 4_096
+const MAX_PIPELINED_BYTES = 4_096
 
 export class SentAhead {
   #bytes: Buffer | null = null

@@ -8,7 +8,7 @@ import type { RequestIds } from '../http/request-ids.ts'
 import type { Incident, RecentRequest, StickyKeyKind } from '../contract/questions.ts'
 
 /** Requests that a worker remembers. Their memory is used as they come: 2 MiB once all places are taken. */
-export const RECENT_REQUESTS = 16_384
+const RECENT_REQUESTS = 16_384
 
 /** Numbers of a request. */
 const PLACE = { id: 0, startMs: 1, durationMs: 2, status: 3, attempts: 4, keyHash: 5, epoch: 6 } as const

@@ -14,7 +14,7 @@ import type { HealthPolicy } from '../contract/route-policy.ts'
 export type HealthEvent = EjectionEvent | { readonly kind: 'panic', readonly begins: boolean, readonly available: number, readonly members: number }
 
 /** The state of a member, for the admin API. Times are those of the worker's monotonic clock. */
-export interface MemberStatus {
+interface MemberStatus {
   readonly endpoint: string
   readonly available: boolean
   /** Requests go to it: mostly that is what is available. */

@@ -15,7 +15,7 @@ export interface OwnAnswer {
 }
 
 /** What Allow says. Origins may allow more or less. */
-export const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 const HTTPS_PORT = 443
 /** Seconds after which a 503 is worth another try. */

@@ -9,8 +9,6 @@ const DIGITS = Buffer.from('0123456789abcdef', 'latin1')
 
 /** The most that chunkStart writes before the data: eight digits, CR LF. */
 export const CHUNK_HEADROOM = 10
-/** The most that chunkEnd writes behind the data: CR LF 0 CR LF CR LF. */
-export const CHUNK_TAILROOM = 7
 
 /** The last chunk and the empty trailer section. */
 export const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1')
@@ -56,5 +54,5 @@ export function lastChunkWith (trailers: Buffer): Buffer {
   return Buffer.concat([LAST_CHUNK.subarray(0, 3), trailers, LAST_CHUNK.subarray(3)])
 }
 
-/** Room behind a read for the framing of a last chunk: CR LF 0 CR LF CR LF. */
+/** Room behind a read for the framing of a last chunk, CR LF 0 CR LF CR LF: 7 bytes. */
 export const READ_TAILROOM = 16

@@ -5,8 +5,8 @@ import { REQUEST_ID_NAME, VERSION_NAME } from '../http/response-fields.ts'
 import { CHUNK_HEADROOM } from './chunk-framing.ts'
 
 /** The longest id of a request that is believed, and the longest name of a version, as src/config/patterns.ts has it. */
-export const MAX_REQUEST_ID_BYTES = 128
-export const MAX_VERSION_NAME_BYTES = 63
+const MAX_REQUEST_ID_BYTES = 128
+const MAX_VERSION_NAME_BYTES = 63
 
 /** Each line at its longest. Of the two framings a response gets one. */
 const LONGEST_LINES = [

@@ -36,7 +36,7 @@ export const DEFAULT_LIST_WATCH_TUNING: ListWatchTuning = {
 }
 
 /** Told of every change. None of these may throw. */
-export interface ListWatchListener<T> {
+interface ListWatchListener<T> {
   /** A list was read: these are all objects, by `namespace/name`. */
   replaced (objects: ReadonlyMap<string, T>): void
   /** One object came (`before` undefined), changed, or went (`after` undefined). */

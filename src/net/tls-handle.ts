@@ -15,7 +15,7 @@ export interface TlsHandle {
 }
 
 /** A write. It is over in a later turn, even when the kernel has taken everything. */
-export interface TlsWrite {
+interface TlsWrite {
   /** An error number when the write has failed already; then `oncomplete` is not called. */
   readonly writeStatus: number | null
   /** To be set. Called with 0 or an error number. */

@@ -19,7 +19,7 @@ import { isResetBelow, readDirectly, tlsHandleOf, unsentBytes, type TlsHandle } 
 import type { IoMode } from '../contract/worker-data.ts'
 
 /** Bytes written that the kernel has not taken, from which on a write says false. */
-export const MAX_QUEUED_BYTES = 65_536
+const MAX_QUEUED_BYTES = 65_536
 
 /** The longest record. */
 const RECORD_BYTES = 16_384
@@ -33,7 +33,7 @@ export function createRecordBuffer (): Buffer {
 }
 
 /** How a connection to a server is made secure. */
-export interface TlsClientOptions {
+interface TlsClientOptions {
   /** The trusted authorities, versions and ciphers. */
   readonly secureContext: tls.SecureContext
   /** The name sent by SNI and looked for in the server's certificate; without it the certificate has to name the address. */

@@ -11,7 +11,7 @@ import type { TransitionErrorCode } from './transition.ts'
 import { applyConfig, changeRoute, withRoute } from './transition.ts'
 
 /** Why a change was not made. */
-export type ChangeErrorCode = TransitionErrorCode | 'unknown_route' | 'epoch_mismatch' | 'store_conflict' | 'store_failed'
+type ChangeErrorCode = TransitionErrorCode | 'unknown_route' | 'epoch_mismatch' | 'store_conflict' | 'store_failed'
 
 export type ChangeResult =
   | {

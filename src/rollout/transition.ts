@@ -17,7 +17,7 @@ export type TransitionErrorCode =
   | 'unknown_revision'
   | 'versions_changed'
 
-export interface TransitionError {
+interface TransitionError {
   readonly code: TransitionErrorCode
   /** One sentence for the operator, with the remedy. */
   readonly message: string

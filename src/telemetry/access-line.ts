@@ -4,7 +4,10 @@ import { jsonText } from './json-text.ts'
 /** The longest text of a field, in characters; the rest is cut. Together they bound the length of a line. */
 const LIMIT = { name: 64, short: 32, requestId: 128, fault: 256, host: 255, path: 1024 } as const
 
-/** No line is longer, however hostile the request: each character of a field is escaped to 6 bytes at most. */
+/**
+ * No line is longer, however hostile the request: each character of a field is escaped to 6 bytes at most.
+ * @internal a property test holds lines to it
+ */
 export const MAX_LINE_BYTES = 6 * (8 * LIMIT.name + 4 * LIMIT.short + LIMIT.requestId + LIMIT.fault + LIMIT.host + LIMIT.path) + 1024
 
 /** Writes an entry as one line of ASCII JSON with its line feed. */

@@ -5,7 +5,7 @@
  * `process_*` and `nodejs_*` have the names that other Node programs use, so that common dashboards find them.
  */
 
-export type MetricType = 'counter' | 'gauge' | 'histogram'
+type MetricType = 'counter' | 'gauge' | 'histogram'
 
 /** Who counts: the workers in shared memory, the control plane's state or events, or the operating system. */
 export type MetricSource = 'version counters' | 'worker counters' | 'control plane' | 'process'

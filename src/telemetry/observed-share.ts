@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { VersionMap, type VersionRef } from '../core/version-map.ts'
 
 /** The window that `weir_observed_share` speaks of. */
-export const SHARE_WINDOW_MS = 30_000
+const SHARE_WINDOW_MS = 30_000
 
 /** Samples that come closer than this part of the window are ignored, which bounds the number kept. */
 const SAMPLES_PER_WINDOW = 60

@@ -10,7 +10,7 @@ export interface RouteState {
   readonly versions: readonly VersionState[]
 }
 
-export interface VersionState {
+interface VersionState {
   readonly name: string
   readonly weight: number
   readonly endpoints: readonly Endpoint[]

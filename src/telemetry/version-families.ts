@@ -36,7 +36,7 @@ const RETRY_LABELS: readonly string[] = RETRY_REASONS.map(reason => labelText({ 
 const BOUND_LABELS: readonly string[] = [...LATENCY_BOUNDS_S, '+Inf'].map(le => labelText({ le }))
 
 /** The labels code and source, in the order of PROXY_ERROR_CODES. */
-export const ERROR_LABELS: readonly string[] = PROXY_ERROR_CODES.map(code => labelText({ code, source: proxyErrorRow(code).source }))
+const ERROR_LABELS: readonly string[] = PROXY_ERROR_CODES.map(code => labelText({ code, source: proxyErrorRow(code).source }))
 
 /** The exposition of everything that slots count, in pieces of some lines each. */
 export function * versionFamilies (rows: readonly VersionRow[]): Generator<string> {

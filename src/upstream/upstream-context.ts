@@ -18,7 +18,7 @@ export const FIRST_READ_BYTES = 8_192
 /** Bytes that a read into a large buffer may bring. */
 export const READ_BYTES = 131_072
 
-export interface UpstreamTimeouts {
+interface UpstreamTimeouts {
   readonly upstreamConnect: number
   readonly upstreamIdle: number
   /** How long the tunnels of an endpoint may go on that is not used any more. */

@@ -5,13 +5,13 @@ import path from 'node:path'
 import ts from 'typescript'
 
 /** One mention of another module: an import or re-export of values or types, `import()` or `import('…').Type`. */
-export interface ModuleReference {
+interface ModuleReference {
   readonly specifier: string
   readonly line: number
 }
 
 /** A declaration at the top of a module that holds state which can change. */
-export interface MutableBinding {
+interface MutableBinding {
   readonly name: string
   readonly line: number
   readonly reason: string

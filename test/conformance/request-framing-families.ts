@@ -5,7 +5,7 @@
 import { FRAMING_FAULTS } from './framing-faults.ts'
 
 /** The status of a refusal; `incomplete`: no answer, the client ends first; or the bodies of the requests that are forwarded. */
-export type Outcome = number | 'incomplete' | readonly string[]
+type Outcome = number | 'incomplete' | readonly string[]
 
 export interface FramingVariant {
   readonly what: string

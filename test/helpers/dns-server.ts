@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
 import type { Test } from 'tap'
 
-export interface DnsRecord {
+interface DnsRecord {
   readonly address: string
   readonly ttlS: number
 }

@@ -15,14 +15,14 @@ function textOf (alphabet: string, minLength: number, maxLength: number): fc.Arb
 const VALUE = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte)).filter(char => /[\t\x20-\x7e\x80-\xff]/.test(char)).join('')
 
 export const token = textOf(TOKEN, 1, 12)
-export const fieldValue = fc.oneof(
+const fieldValue = fc.oneof(
   { weight: 4, arbitrary: textOf('abc xyz,;="/0123', 0, 20) },
   { weight: 1, arbitrary: textOf(VALUE, 0, 20) }
 ).map(value => value.replace(/^[ \t]+|[ \t]+$/g, ''))
 const ows = fc.oneof({ weight: 5, arbitrary: fc.constantFrom(' ') }, { weight: 1, arbitrary: textOf(' \t', 0, 3) })
 
 /** A field whose name has no meaning for a proxy. */
-export const plainField = fc.tuple(token.map(name => `x${name}`), ows, fieldValue, textOf(' \t', 0, 2)).map(([name, before, value, after]) =>
+const plainField = fc.tuple(token.map(name => `x${name}`), ows, fieldValue, textOf(' \t', 0, 2)).map(([name, before, value, after]) =>
   `${name}:${before}${value}${value === '' ? '' : after}`)
 
 const steering = fc.constantFrom(
@@ -56,7 +56,7 @@ const requestLine = fc.oneof(
   { weight: 1, arbitrary: fc.constant(['OPTIONS', '*'] as const) }
 ).map(([verb, target]) => `${verb} ${target}`)
 
-export interface Body {
+interface Body {
   /** The field that frames it, or undefined for no body. */
   readonly field: string | undefined
   readonly bytes: string

@@ -14,7 +14,7 @@ import type { KubeApiServer } from './kube-api-server.ts'
 import { ROUTE_DEFAULTS } from './route-defaults.ts'
 
 /** Everything a hundred times faster than in life, except what would make a test depend on the speed of the machine. */
-export const FAST_TUNING: ListWatchTuning = {
+const FAST_TUNING: ListWatchTuning = {
   ...DEFAULT_LIST_WATCH_TUNING,
   backoffBaseMs: 5,
   backoffMaxMs: 40,
@@ -51,7 +51,7 @@ export interface Follower {
   until (condition: () => boolean): Promise<void>
 }
 
-export const WEB: VersionConfig = { name: 'web', weight: 1, endpoints: { service: 'web', port: 'http' } }
+const WEB: VersionConfig = { name: 'web', weight: 1, endpoints: { service: 'web', port: 'http' } }
 
 /** A kubeconfig client of the double; ends nothing by itself. */
 export async function clientOf (t: Test, kubeconfig: string, limits: Partial<KubeClientLimits> = {}): Promise<KubeClient> {
@@ -102,7 +102,7 @@ export async function follow (t: Test, server: KubeApiServer, options: FollowOpt
   }
 }
 
-export function routeOf (versions: readonly VersionConfig[]): RouteConfig {
+function routeOf (versions: readonly VersionConfig[]): RouteConfig {
   return { ...ROUTE_DEFAULTS, name: 'route', versions: [...versions] }
 }
 

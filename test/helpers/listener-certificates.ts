@@ -19,7 +19,7 @@ export function tlsPem (name: string): string {
 }
 
 /** The file of the key of a listener's certificate. */
-export function keyNameOf (name: ListenerCertificateName): string {
+function keyNameOf (name: ListenerCertificateName): string {
   return name === 'renewed' || name === 'rsa' ? `listener-${name}-key` : 'listener-key'
 }
 

@@ -16,7 +16,7 @@ export function noteClose (journal: string, pod: string, resets: number): void {
   appendFileSync(journal, `${CLOSED} ${pod} ${resets}\n`)
 }
 
-export interface Execution {
+interface Execution {
   readonly pod: string
   readonly connection: number
 }

@@ -17,10 +17,3 @@ export function testIo (): IoMode {
 export function workerIo (): WorkerIo {
   return new WorkerIo(testIo(), { refusal: testIo() === 'events' ? 'the test says so' : '', tryTls: async () => undefined, decided: () => {} })
 }
-
-/** The same with TLS decided. */
-export async function secureIo (): Promise<WorkerIo> {
-  const io = workerIo()
-  await io.decideTls()
-  return io
-}

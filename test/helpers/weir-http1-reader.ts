@@ -74,7 +74,7 @@ export function fieldsOf (lines: FieldLines): Field[] {
 }
 
 /** The fields of a section of whole lines that are known to be well-formed. */
-export function parseLines (section: string): Field[] {
+function parseLines (section: string): Field[] {
   return section.split('\r\n').filter(line => line !== '').map(line => {
     const colon = line.indexOf(':')
     return [line.slice(0, colon), line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')]

@@ -19,12 +19,12 @@ const SIZES = [0, 1, 65_535, 65_536, 65_537, READ_BYTES, MIB]
 const sha256 = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest()
 
 /** One chunk a piece, then the last chunk. */
-export function chunked (pieces: readonly Buffer[], trailers = ''): Buffer {
+function chunked (pieces: readonly Buffer[], trailers = ''): Buffer {
   const framed = pieces.flatMap(piece => [Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')])
   return Buffer.concat([...framed, Buffer.from(`0\r\n${trailers}\r\n`)])
 }
 
-export function cut (bytes: Buffer, size: number): readonly Buffer[] {
+function cut (bytes: Buffer, size: number): readonly Buffer[] {
   return Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.subarray(index * size, (index + 1) * size))
 }
 

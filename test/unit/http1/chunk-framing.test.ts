@@ -1,5 +1,5 @@
 import t from 'tap'
-import { CHUNK_HEADROOM, CHUNK_TAILROOM, chunkEnd, chunkStart, chunkStartBytes, LAST_CHUNK, lastChunk, lastChunkWith } from '../../../src/http1/chunk-framing.ts'
+import { CHUNK_HEADROOM, chunkEnd, chunkStart, chunkStartBytes, LAST_CHUNK, lastChunk, lastChunkWith, READ_TAILROOM } from '../../../src/http1/chunk-framing.ts'
 import { latin1 } from '../../helpers/http1-message.ts'
 
 t.test('the size line is written right before the data, its end right behind', async t => {
@@ -13,7 +13,7 @@ t.test('the size line is written right before the data, its end right behind', a
 
 t.test('sizes are lower-case hexadecimal without leading zeros, and are known beforehand', async t => {
   for (const length of [1, 9, 10, 15, 16, 255, 256, 65_535, 65_536, 1_048_576]) {
-    const buf = Buffer.alloc(CHUNK_HEADROOM + length + CHUNK_TAILROOM)
+    const buf = Buffer.alloc(CHUNK_HEADROOM + length + READ_TAILROOM)
     const start = chunkStart(buf, CHUNK_HEADROOM, CHUNK_HEADROOM + length)
     t.equal(buf.toString('latin1', start, CHUNK_HEADROOM), `${length.toString(16)}\r\n`)
     t.equal(chunkStartBytes(length), CHUNK_HEADROOM - start)
@@ -23,7 +23,7 @@ t.test('sizes are lower-case hexadecimal without leading zeros, and are known be
 t.test('the rooms are enough for the largest chunk', async t => {
   t.equal(chunkStartBytes(0x7fffffff), CHUNK_HEADROOM)
   const buf = Buffer.alloc(20)
-  t.equal(lastChunk(buf, chunkEnd(buf, 0)), CHUNK_TAILROOM)
+  t.ok(lastChunk(buf, chunkEnd(buf, 0)) <= READ_TAILROOM)
 })
 
 t.test('the last chunk carries trailers', async t => {

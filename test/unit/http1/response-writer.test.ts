@@ -1,5 +1,5 @@
 import t from 'tap'
-import { CHUNK_TAILROOM } from '../../../src/http1/chunk-framing.ts'
+import { READ_TAILROOM } from '../../../src/http1/chunk-framing.ts'
 import { ResponseHead } from '../../../src/http1/response-head.ts'
 import { RESPONSE_HEADROOM } from '../../../src/http1/response-additions.ts'
 import { HttpDate } from '../../../src/http/http-date.ts'
@@ -33,7 +33,7 @@ function relay (head: string, pieces: readonly string[], { minor = 1, trailers =
   let keepAlive = true
   for (const [index, piece] of pieces.entries()) {
     const text = index === 0 ? head + piece : piece
-    const buf = Buffer.alloc(RESPONSE_HEADROOM + text.length + CHUNK_TAILROOM, 0x21)
+    const buf = Buffer.alloc(RESPONSE_HEADROOM + text.length + READ_TAILROOM, 0x21)
     const end = RESPONSE_HEADROOM + buf.write(text, RESPONSE_HEADROOM, 'latin1')
     let start = RESPONSE_HEADROOM
     if (index === 0) {
@@ -108,7 +108,7 @@ t.test('the framing of an attempt that failed after its head is forgotten', asyn
   const { subject, written } = createWriter()
   for (const text of [CHUNKED, 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello']) {
     const parsed = new ResponseHead({ maxHeadBytes: 4096, maxHeaderFields: 20 })
-    const buf = Buffer.alloc(RESPONSE_HEADROOM + text.length + CHUNK_TAILROOM)
+    const buf = Buffer.alloc(RESPONSE_HEADROOM + text.length + READ_TAILROOM)
     const end = RESPONSE_HEADROOM + buf.write(text, RESPONSE_HEADROOM, 'latin1')
     t.equal(parsed.parse(buf, RESPONSE_HEADROOM, end), 1)
     parsed.bodyFraming = parsed.framing(false)

@@ -20,7 +20,7 @@ export interface StreamPair {
 }
 
 /** Opens a connection for a test, with a buffer of its own if it wants one. */
-export type OpenPair = (own?: ReadBuffer) => Promise<StreamPair>
+type OpenPair = (own?: ReadBuffer) => Promise<StreamPair>
 
 interface StreamScenario {
   readonly name: string
