@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { childEnvironment } from './child-environment.ts'
+import { endWithParent } from './end-with-parent.ts'
 import { type Family, parseExposition } from './exposition-parser.ts'
 import { freePorts } from './free-port.ts'
 import { PATIENCE_MS } from './patience.ts'
@@ -74,7 +75,7 @@ export class WeirProcess {
     this.ports = ports
     this.directory = files.directory
     this.configFile = files.configFile
-    const child = spawn(process.execPath, [...nodeArgs, MAIN, 'run', '--config', files.configFile, ...args], { cwd: files.directory, env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [...endWithParent(), ...nodeArgs, MAIN, 'run', '--config', files.configFile, ...args], { cwd: files.directory, env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     this.#ended = once(child, 'close')
     child.stdout.setEncoding('utf8').on('data', (text: string) => { this.stdout += text })
@@ -223,7 +224,7 @@ export interface Outcome {
 
 /** Runs `weir` with these arguments to its end; `launcher` is what Node starts, src/main.ts by default. */
 export async function runWeir (args: readonly string[], env: Readonly<Record<string, string>> = {}, launcher = MAIN, input = ''): Promise<Outcome> {
-  const child = spawn(process.execPath, [launcher, ...args], { env: childEnvironment(env), stdio: ['pipe', 'pipe', 'pipe'], timeout: PATIENCE_MS, killSignal: 'SIGKILL' })
+  const child = spawn(process.execPath, [...endWithParent(), launcher, ...args], { env: childEnvironment(env), stdio: ['pipe', 'pipe', 'pipe'], timeout: PATIENCE_MS, killSignal: 'SIGKILL' })
   // Most commands end without reading it.
   child.stdin.on('error', () => {}).end(input)
   let stdout = ''

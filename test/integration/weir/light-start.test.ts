@@ -33,8 +33,8 @@ t.test('the control plane loads neither ajv, nor TypeBox, nor the Kubernetes lib
 })
 
 t.test('a worker loads no package at all, and no http of Node', async t => {
-  const loaded = await loadedBy(['runtime/worker-app.ts'])
-  t.ok(among(loaded, /src\/proxy\/listener\.ts$/).length > 0, 'modules of Weir are seen')
+  const loaded = await loadedBy(['worker/worker-app.ts'])
+  t.ok(among(loaded, /src\/downstream\/listener\.ts$/).length > 0, 'modules of Weir are seen')
   t.same(among(loaded, /node_modules\//), [])
   t.same(among(loaded, /^NativeModule (http|https|http2|tls)$/), [])
 })

@@ -8,6 +8,7 @@ import path from 'node:path'
 import t from 'tap'
 import { identifyProcess } from '../../../src/store/process-identity.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
+import { endWithParent } from '../../helpers/end-with-parent.ts'
 import { freePorts } from '../../helpers/free-port.ts'
 import { complete, eventually, MAIN, temporaryDirectory } from '../../helpers/weir-process.ts'
 
@@ -25,7 +26,7 @@ t.test('Weir ends when npm is killed, and the shell between lives on', { skip: p
   const npmFile = path.join(directory, 'npm-cli.js')
   await writeFile(npmFile, NPM)
   await writeFile(path.join(directory, 'package.json'), '{"type":"module"}')
-  const npm: ChildProcess = spawn(process.execPath, [npmFile, process.execPath, MAIN, config], { env: childEnvironment({ npm_execpath: npmFile }), stdio: ['ignore', 'ignore', 'pipe'] })
+  const npm: ChildProcess = spawn(process.execPath, [...endWithParent(), npmFile, process.execPath, MAIN, config], { env: childEnvironment({ npm_execpath: npmFile }), stdio: ['ignore', 'ignore', 'pipe'] })
   let log = ''
   npm.stderr?.setEncoding('utf8').on('data', (text: string) => { log += text })
   await eventually(async () => log.includes('weir is running') ? true : undefined)
