@@ -4,6 +4,7 @@ import type { TokenSchema } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { readWholeFile, type FileFault } from '../core/read-whole-file.ts'
 import type { EventLog } from '../core/logger.ts'
+import type { PreparedChange } from '../core/prepared-change.ts'
 
 export type TokenConfig = Static<typeof TokenSchema>
 export type Role = TokenConfig['role']
@@ -17,6 +18,15 @@ export interface TokenHolder {
 interface LoadedToken extends TokenHolder {
   readonly file: string
   readonly digest: Buffer
+}
+
+/** What came of reading the file of a token. */
+interface Reading {
+  readonly config: TokenConfig
+  readonly token: LoadedToken | undefined
+  readonly fault: string | undefined
+  /** Nothing is known of the file, and what was known before is used. */
+  readonly kept: boolean
 }
 
 /** How files are read; replaced in tests to make it fail. */
@@ -57,12 +67,26 @@ export class TokenBook {
     return this.#configs.length === 0
   }
 
-  /** Takes the tokens of a new configuration and reads their files. */
-  async configure (configs: readonly TokenConfig[]): Promise<void> {
-    this.#configs = configs
-    this.#faults = new Map()
-    await this.#reading
-    await this.#read()
+  /** Reads the files of the tokens of a new configuration. One that can't be used does not stop it: that token is disabled. */
+  async prepare (configs: readonly TokenConfig[]): Promise<PreparedChange> {
+    const before = { configs: this.#configs, tokens: this.#tokens, faults: this.#faults, readAtMs: this.#readAtMs }
+    const readAtMs = this.#clock.nowMs()
+    const readings = await this.#readAll(configs)
+    return {
+      commit: () => {
+        this.#configs = configs
+        this.#tokens = readings.flatMap(({ token }) => token ?? [])
+        this.#faults = new Map()
+        this.#readAtMs = readAtMs
+      },
+      settle: () => { this.#report(readings) },
+      discard: () => {
+        this.#configs = before.configs
+        this.#tokens = before.tokens
+        this.#faults = before.faults
+        this.#readAtMs = before.readAtMs
+      }
+    }
   }
 
   /** Reads the files. Call it at the start, so that faults are logged before the first request. */
@@ -93,21 +117,32 @@ export class TokenBook {
 
   async #read (): Promise<void> {
     const configs = this.#configs
-    const tokens: LoadedToken[] = []
-    for (const config of configs) {
-      const result = await readToken(config.file, this.#readFile)
-      // Out of descriptors says nothing of the file: the token goes on as it was.
-      const known = 'kept' in result ? this.#tokens.find(({ name, role, file }) => name === config.name && role === config.role && file === config.file) : undefined
-      if (known !== undefined) tokens.push(known)
-      if ('digest' in result) tokens.push({ name: config.name, role: config.role, file: config.file, digest: result.digest })
-      if (known === undefined) this.#report(config, 'fault' in result ? result.fault : undefined)
-    }
+    const readings = await this.#readAll(configs)
+    // A reload has brought others meanwhile, and what was read of them.
     if (configs !== this.#configs) return
-    this.#tokens = tokens
+    this.#tokens = readings.flatMap(({ token }) => token ?? [])
     this.#readAtMs = this.#clock.nowMs()
+    this.#report(readings)
   }
 
-  #report (config: TokenConfig, fault: string | undefined): void {
+  async #readAll (configs: readonly TokenConfig[]): Promise<readonly Reading[]> {
+    const readings: Reading[] = []
+    for (const config of configs) {
+      const { name, role, file } = config
+      const result = await readToken(file, this.#readFile)
+      // Out of descriptors says nothing of the file: the token goes on as it was.
+      const known = 'kept' in result ? this.#tokens.find(token => token.name === name && token.role === role && token.file === file) : undefined
+      const token = 'digest' in result ? { name, role, file, digest: result.digest } : known
+      readings.push({ config, token, fault: token === undefined && 'fault' in result ? result.fault : undefined, kept: known !== undefined })
+    }
+    return readings
+  }
+
+  #report (readings: readonly Reading[]): void {
+    for (const { config, fault, kept } of readings) if (!kept) this.#reportOne(config, fault)
+  }
+
+  #reportOne (config: TokenConfig, fault: string | undefined): void {
     if (fault === this.#faults.get(config.name)) return
     if (fault === undefined) {
       this.#faults.delete(config.name)
@@ -119,9 +154,8 @@ export class TokenBook {
   }
 }
 
-/** Reads the token in a file. @returns what is wrong with it, or its digest */
-export /** `kept`: a fault that is none of the file. */
-async function readToken (path: string, read: ReadFile = readWholeFile): Promise<{ readonly digest: Buffer } | { readonly fault: string, readonly kept?: true }> {
+/** Reads the token in a file. @returns what is wrong with it, or its digest; `kept`: a fault that is none of the file */
+export async function readToken (path: string, read: ReadFile = readWholeFile): Promise<{ readonly digest: Buffer } | { readonly fault: string, readonly kept?: true }> {
   const file = await read(path, MAX_FILE_BYTES)
   if ('fault' in file) return { fault: explain(file.fault), ...(file.fault.kind === 'exhausted' ? { kept: true } : {}) }
   const text = file.bytes.toString('latin1')

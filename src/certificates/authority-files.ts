@@ -8,6 +8,7 @@ import type { Config } from '../config/schema.ts'
 import { showPath } from '../config/show-value.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
+import type { PreparedChange } from '../core/prepared-change.ts'
 import { parseAuthorities } from './parse-authorities.ts'
 import { readSmallFile } from './read-small-file.ts'
 import { WatchedFiles } from './watched-files.ts'
@@ -24,8 +25,10 @@ export class AuthorityFiles {
   readonly #log: Logger
   readonly #onChange: () => void
   readonly #files: WatchedFiles
-  /** The last good content of each file. */
+  /** The last good content of each file of the configuration in force. */
   readonly #good = new Map<string, Authorities>()
+  /** That of the files which only the configuration that is being prepared names. They are watched already. */
+  #prepared = new Map<string, Authorities>()
 
   constructor ({ clock, log, onChange }: AuthorityFilesOptions) {
     this.#log = log
@@ -34,12 +37,13 @@ export class AuthorityFiles {
   }
 
   /**
-   * Reads the files of a configuration that are not known yet.
+   * Reads the files of a configuration that are not known yet. One is prepared at a time.
    * @param source the file of the configuration, for faults
    * @throws ConfigError when one of them can't be used
    */
-  async load (config: Config, source: string): Promise<void> {
+  async prepare (config: Config, source: string): Promise<PreparedChange> {
     const named = namesOf(config)
+    this.#prepared = new Map()
     const contents = await this.#files.add(named.map(({ file }) => file).filter(file => !this.#good.has(file)))
     const faults: ConfigFault[] = []
     for (const { file, path } of named) {
@@ -47,27 +51,39 @@ export class AuthorityFiles {
       if (content === undefined) continue
       const authorities = parseAuthorities(content)
       if ('fault' in authorities) faults.push(faultOf(file, { path, source, fault: authorities.fault }))
-      else this.#good.set(file, authorities)
+      else this.#prepared.set(file, authorities)
     }
-    if (faults.length === 0) return
-    this.#files.retain(this.#good.keys())
+    if (faults.length === 0) return this.#change(new Set(named.map(({ file }) => file)))
+    this.#giveUp()
     throw new ConfigError(faults)
   }
 
-  /** Forgets what a configuration does not name. */
-  retain (config: Config): void {
-    const files = new Set(namesOf(config).map(({ file }) => file))
-    for (const file of this.#good.keys()) if (!files.has(file)) this.#good.delete(file)
-    this.#files.retain(files)
+  /** @param files those that the new configuration names */
+  #change (files: ReadonlySet<string>): PreparedChange {
+    return {
+      commit: () => {},
+      settle: () => {
+        for (const [file, authorities] of this.#prepared) this.#good.set(file, authorities)
+        this.#prepared = new Map()
+        for (const file of this.#good.keys()) if (!files.has(file)) this.#good.delete(file)
+        this.#files.retain(files)
+      },
+      discard: () => { this.#giveUp() }
+    }
+  }
+
+  #giveUp (): void {
+    this.#prepared = new Map()
+    this.#files.retain(this.#good.keys())
   }
 
   /**
-   * The authorities in a file of a configuration that was loaded.
-   * @throws Error when it was not
+   * The authorities in a file of the configuration in force, or of the one that is being prepared.
+   * @throws Error when neither names it
    */
   of (file: string): Authorities {
-    const authorities = this.#good.get(file)
-    if (authorities === undefined) throw new Error(`${file} was not loaded`)
+    const authorities = this.#good.get(file) ?? this.#prepared.get(file)
+    if (authorities === undefined) throw new Error(`${file} was not read`)
     return authorities
   }
 
@@ -79,15 +95,16 @@ export class AuthorityFiles {
     let changed = false
     for (const file of paths) {
       const content = this.#files.contentOf(file)
-      const before = this.#good.get(file)
+      const known = this.#prepared.has(file) ? this.#prepared : this.#good
+      const before = known.get(file)
       if (content === undefined || before === undefined) continue
       const authorities = parseAuthorities(content)
       if ('fault' in authorities) {
         this.#log.error('the authorities for endpoints can\'t be read again; the last good ones stay in force', { file, fault: authorities.fault })
       } else if (authorities.digest !== before.digest) {
-        this.#good.set(file, authorities)
+        known.set(file, authorities)
         this.#log.info('the authorities for endpoints were read again', { file })
-        changed = true
+        changed ||= known === this.#good
       }
     }
     if (changed) this.#onChange()

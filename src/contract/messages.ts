@@ -73,6 +73,12 @@ export interface TicketKeysMessage {
   readonly keys: Uint8Array
 }
 
+/** What a reload changes, to be acted on in one turn, in this order: no request sees a part of it. */
+export interface TogetherMessage {
+  readonly type: 'together'
+  readonly messages: readonly SingleMessage[]
+}
+
 /** Opens the listeners. */
 export interface ListenMessage {
   readonly type: 'listen'
@@ -108,7 +114,10 @@ interface RecallMessage {
   readonly requestId: string
 }
 
-export type ControlMessage = RoutesMessage | SplitMessage | EndpointsMessage | EndpointChangeMessage | ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage | ExplainMessage | RecallMessage
+/** What a worker can be told by itself. */
+export type SingleMessage = RoutesMessage | SplitMessage | EndpointsMessage | EndpointChangeMessage | ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage | ExplainMessage | RecallMessage
+
+export type ControlMessage = SingleMessage | TogetherMessage
 
 /** A split has been applied: every request read after this uses it. */
 interface AppliedMessage {

@@ -1,15 +1,15 @@
 /**
  * What a drain waits for, said in the log: at its beginning, and every few seconds as long as there is something.
  */
-import type { Config } from '../config/schema.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import type { EventLog, LogFields } from '../core/logger.ts'
+import type { RouteBook } from '../routes/route-book.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 
 export interface DrainReportDeps {
   readonly clock: Clock
   readonly log: EventLog
-  readonly config: () => Pick<Config, 'routes'>
+  readonly routes: Pick<RouteBook, 'versions'>
   readonly book: Pick<CounterBook, 'read' | 'readWorker' | 'workerIds'>
 }
 
@@ -42,20 +42,18 @@ export class DrainReport {
   }
 
   #fields (): LogFields {
-    const { book, config } = this.#deps
+    const { book, routes } = this.#deps
     const sum = { requests: 0, waiting: 0, tunnels: 0 }
     const named: string[] = []
-    for (const { name: route, versions } of config().routes) {
-      for (const { name: version } of versions) {
-        const counters = book.read(route, version)
-        if (counters === undefined || counters.inFlight <= 0) continue
-        // A request that waits for an endpoint and a tunnel are in flight as well.
-        const requests = Math.max(0, counters.inFlight - counters.tunnels - counters.held)
-        sum.requests += requests
-        sum.waiting += counters.held
-        sum.tunnels += counters.tunnels
-        named.push(`${route}/${version}: ${requests} in flight, ${counters.held} waiting, ${counters.tunnels} tunnels`)
-      }
+    for (const { route, version } of routes.versions()) {
+      const counters = book.read(route, version)
+      if (counters === undefined || counters.inFlight <= 0) continue
+      // A request that waits for an endpoint and a tunnel are in flight as well.
+      const requests = Math.max(0, counters.inFlight - counters.tunnels - counters.held)
+      sum.requests += requests
+      sum.waiting += counters.held
+      sum.tunnels += counters.tunnels
+      named.push(`${route}/${version}: ${requests} in flight, ${counters.held} waiting, ${counters.tunnels} tunnels`)
     }
     const connections = book.workerIds().reduce((count, id) => count + book.readWorker(id).connectionsOpen, 0)
     const rest = named.length > MAX_NAMED ? `; and ${named.length - MAX_NAMED} more` : ''

@@ -2,7 +2,8 @@
  * Answers why a request that is over went where it went: asks every worker whether it remembers the id.
  */
 import type { ExplainAnswer } from './explain-answer.ts'
-import type { Config, RouteConfig } from '../config/schema.ts'
+import type { RouteConfig } from '../config/schema.ts'
+import type { RouteBook } from '../routes/route-book.ts'
 import { keyHashText } from '../routing/key-hash-text.ts'
 import { recallSentences } from './recall-sentences.ts'
 import type { Recollection } from './recall-sentences.ts'
@@ -12,7 +13,7 @@ import type { RecallAnswer, RecalledRequest } from '../contract/questions.ts'
 import { Unanswered } from './unanswered.ts'
 
 export interface RecallSources {
-  readonly config: () => Config
+  readonly routes: Pick<RouteBook, 'route'>
   /** Asks all workers; undefined when too many questions wait already. */
   readonly recall: (requestId: string) => Promise<WorkerAnswers<RecallAnswer> | undefined>
 }
@@ -29,15 +30,15 @@ export class RequestRecaller {
    * @throws Unanswered when no worker remembers the request, or none answers
    */
   async explain (routeName: string, id: string): Promise<ExplainAnswer | undefined> {
-    const { routes } = this.#sources.config()
-    if (!routes.some(({ name }) => name === routeName)) return undefined
+    const { routes } = this.#sources
+    if (routes.route(routeName) === undefined) return undefined
     const said = await this.#sources.recall(id)
     if (said === undefined || said.answers.size === 0) throw new Unanswered('workers_silent', `no worker has answered within ${ANSWER_MS} ms`)
     const found = [...said.answers].flatMap(([worker, { request }]) => request === null ? [] : [{ id, worker, request }])
     // A trusted proxy may give an id twice: the latest counts.
     const [latest] = found.sort((left, right) => right.request.wallMs - left.request.wallMs)
     if (latest === undefined) throw new Unanswered('unknown_request', forgotten(said))
-    return answerOf(routeName, latest, routes.find(({ name }) => name === latest.request.route))
+    return answerOf(routeName, latest, routes.route(latest.request.route))
   }
 }
 

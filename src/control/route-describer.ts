@@ -1,12 +1,13 @@
 /**
  * What the control plane can say of a route: for the admin API and for /metrics.
  */
-import type { Config, RouteConfig, VersionConfig } from '../config/schema.ts'
+import type { RouteConfig, VersionConfig } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { endpointKey } from '../core/endpoint.ts'
 import type { EndpointRegistry } from '../discovery/endpoint-registry.ts'
 import type { EndpointSourceStatus, SourceProblem } from '../discovery/endpoint-source.ts'
 import { usableEndpoints } from '../discovery/usable-endpoints.ts'
+import type { RouteBook } from '../routes/route-book.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { ObservedShares } from '../telemetry/observed-share.ts'
 import type { RouteState } from '../telemetry/route-families.ts'
@@ -14,7 +15,7 @@ import { shareOf, type HealthBook } from './health-book.ts'
 import type { EndpointHealthSummary, RouteDetails, SourceStatus, VersionDetails } from './route-details.ts'
 
 export interface RouteDescriberDeps {
-  readonly config: () => Config
+  readonly routes: Pick<RouteBook, 'all' | 'route'>
   readonly discovery: Pick<EndpointRegistry, 'endpointsOf' | 'statusOf' | 'problemOf'>
   readonly clock: Clock
   readonly book: CounterBook
@@ -30,8 +31,6 @@ const NOTHING_SAID: EndpointHealthSummary = { available: 'all', reasons: [] }
 
 export class RouteDescriber {
   readonly #deps: RouteDescriberDeps
-  #indexed: readonly RouteConfig[] | undefined
-  #byName: ReadonlyMap<string, RouteConfig> = new Map()
 
   constructor (deps: RouteDescriberDeps) {
     this.#deps = deps
@@ -39,19 +38,9 @@ export class RouteDescriber {
 
   /** Undefined when the configuration has no such route. */
   details (name: string): RouteDetails | undefined {
-    const config = this.#routeOf(name)
+    const config = this.#deps.routes.route(name)
     if (config === undefined) return undefined
     return { config, versions: config.versions.map(version => this.#versionDetails(config, version)) }
-  }
-
-  /** Looked up by name: a list of all routes asks for each of thousands. */
-  #routeOf (name: string): RouteConfig | undefined {
-    const { routes } = this.#deps.config()
-    if (routes !== this.#indexed) {
-      this.#indexed = routes
-      this.#byName = new Map(routes.map(route => [route.name, route]))
-    }
-    return this.#byName.get(name)
   }
 
   #versionDetails (route: RouteConfig, version: VersionConfig): VersionDetails {
@@ -86,9 +75,9 @@ export class RouteDescriber {
 
   /** All routes as /metrics shows them, one after another: whoever takes them may rest in between. */
   * states (): Generator<RouteState> {
-    const { clock, config } = this.#deps
+    const { clock, routes } = this.#deps
     const nowMs = clock.wallMs()
-    for (const route of config().routes) yield this.#state(route, nowMs)
+    for (const route of routes.all()) yield this.#state(route, nowMs)
   }
 
   #state ({ name, versions }: RouteConfig, nowMs: number): RouteState {

@@ -2,8 +2,9 @@
  * Answers what would happen to a request: asks every worker what it would do, and says where they agree.
  */
 import type { ExplainAnswer, ExplainQuery } from './explain-answer.ts'
-import type { Config, RouteConfig } from '../config/schema.ts'
+import type { RouteConfig } from '../config/schema.ts'
 import type { Endpoint } from '../core/endpoint.ts'
+import type { RouteBook } from '../routes/route-book.ts'
 import { keyHashText } from '../routing/key-hash-text.ts'
 import { choiceSentences, keySentence } from './choice-sentences.ts'
 import { shareOf } from './health-book.ts'
@@ -14,7 +15,7 @@ import { Unanswered } from './unanswered.ts'
 
 /** What an explanation needs. */
 export interface ExplainSources {
-  readonly config: () => Config
+  readonly routes: Pick<RouteBook, 'route'>
   /** The epoch of a route. */
   readonly epoch: (route: string) => number
   readonly endpoints: (route: string, version: string) => readonly Endpoint[]
@@ -36,7 +37,7 @@ export class RouteExplainer {
    * @throws Unanswered when no worker answers
    */
   async explain (query: ExplainQuery): Promise<ExplainAnswer | undefined> {
-    const route = this.#sources.config().routes.find(({ name }) => name === query.route)
+    const route = this.#sources.routes.route(query.route)
     if (route === undefined) return undefined
     const { method, host, path, ip } = query
     const request = { method, host, path, query: query.query, headers: Object.fromEntries(query.headers) }

@@ -1,12 +1,13 @@
 /**
  * What a version still has, and whether its endpoints can be taken away without losing a request.
  */
-import type { Config, RouteConfig } from '../config/schema.ts'
+import type { RouteConfig } from '../config/schema.ts'
 import type { Endpoint } from '../core/endpoint.ts'
+import type { RouteBook } from '../routes/route-book.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 
 export interface VersionDrainDeps {
-  readonly config: () => Config
+  readonly routes: Pick<RouteBook, 'route' | 'version'>
   readonly traffic: (route: string) => { readonly epoch: number, readonly weights: Readonly<Record<string, number>> } | undefined
   readonly book: Pick<CounterBook, 'read'>
   readonly workers: () => ReadonlyArray<{ readonly appliedEpoch: (route: string) => number | undefined }>
@@ -22,10 +23,10 @@ export class VersionDrain {
 
   /** Undefined when the configuration has no such route, or the route no such version. */
   status (routeName: string, version: string): VersionDrainStatus | undefined {
-    const { config, traffic, book, endpoints } = this.#deps
-    const route = config().routes.find(({ name }) => name === routeName)
+    const { routes, traffic, book, endpoints } = this.#deps
+    const route = routes.route(routeName)
     const state = traffic(routeName)
-    if (route === undefined || state === undefined || !route.versions.some(({ name }) => name === version)) return undefined
+    if (route === undefined || state === undefined || routes.version(routeName, version) === undefined) return undefined
     const counters = book.read(routeName, version)
     const tunnels = counters?.tunnels ?? 0
     const held = counters?.held ?? 0

@@ -13,7 +13,7 @@ import { VersionMap } from '../core/version-map.ts'
 import { ConnectionLedger, createLedgerMemory } from '../downstream/connection-ledger.ts'
 import type { TlsMaterial } from '../contract/listener-spec.ts'
 import type { RouteSplit, SplitPublisher, SplitReceipt } from '../rollout/split-publisher.ts'
-import type { ControlMessage, ChecksMessage, FailedCheck, HealthMessage, WorkerMessage } from '../contract/messages.ts'
+import type { CertificatesMessage, ControlMessage, ChecksMessage, FailedCheck, HealthMessage, RoutesMessage, SingleMessage, TicketKeysMessage, WorkerMessage } from '../contract/messages.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { Logger } from '../core/logger.ts'
 import { SplitReceipts } from './split-receipts.ts'
@@ -77,8 +77,10 @@ export class WorkerPool implements SplitPublisher {
   readonly #endpoints = new VersionMap<EndpointSet>()
   readonly #checks = new VersionMap<ChecksMessage>()
   /** By listener. */
-  readonly #certificates = new Map<string, ControlMessage>()
-  #ticketKeys: ControlMessage | undefined
+  readonly #certificates = new Map<string, CertificatesMessage>()
+  #ticketKeys: TicketKeysMessage | undefined
+  /** By worker, what is to be sent as one message; null when each is sent by itself. */
+  #gathered: Map<RunningWorker, SingleMessage[]> | null = null
   #options: DataPlaneOptions
   #specs: readonly RouteSpec[] = []
   #backoffMs = FIRST_BACKOFF_MS
@@ -142,6 +144,24 @@ export class WorkerPool implements SplitPublisher {
     return this.#receipts.wait(split, timeoutMs)
   }
 
+  /** What `work` tells the workers, they act on in one turn: no request meets half of it. Sent even if `work` throws. */
+  together (work: () => void): void {
+    const gathered = this.#gathered = new Map()
+    try {
+      work()
+    } finally {
+      this.#gathered = null
+      for (const [thread, messages] of gathered) thread.send({ type: 'together', messages })
+    }
+  }
+
+  #send (thread: RunningWorker, message: SingleMessage): void {
+    if (this.#gathered === null) return thread.send(message)
+    const messages = this.#gathered.get(thread) ?? []
+    messages.push(message)
+    this.#gathered.set(thread, messages)
+  }
+
   /** Tells all endpoints of a version. */
   sendEndpoints (route: string, version: string, endpoints: readonly Endpoint[]): void {
     this.#deps.log.debug('endpoints are sent to the workers', { route, version, endpoints: endpoints.length })
@@ -185,7 +205,7 @@ export class WorkerPool implements SplitPublisher {
 
   /** Tells what a listener speaks TLS with. */
   sendCertificates (listener: string, material: TlsMaterial): void {
-    const message: ControlMessage = { type: 'certificates', listener, material }
+    const message: CertificatesMessage = { type: 'certificates', listener, material }
     this.#certificates.set(listener, message)
     this.#broadcast(message)
   }
@@ -201,10 +221,10 @@ export class WorkerPool implements SplitPublisher {
     this.#options = options
     this.#specs = specs
     this.#forgetMissing()
-    for (const thread of this.#threads.values()) thread.send(this.#routesMessage(thread.id))
+    for (const thread of this.#threads.values()) this.#send(thread, this.#routesMessage(thread.id))
   }
 
-  #routesMessage (id: number): ControlMessage {
+  #routesMessage (id: number): RoutesMessage {
     return { type: 'routes', options: this.#options, routes: this.#specs, segments: this.#deps.book.segmentsOf(id) }
   }
 
@@ -218,8 +238,8 @@ export class WorkerPool implements SplitPublisher {
     }
   }
 
-  #broadcast (message: ControlMessage): void {
-    for (const thread of this.#threads.values()) thread.send(message)
+  #broadcast (message: SingleMessage): void {
+    for (const thread of this.#threads.values()) this.#send(thread, message)
   }
 
   #spawn (id: number): void {

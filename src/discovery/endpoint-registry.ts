@@ -4,6 +4,7 @@ import { OwnPorts } from '../core/own-ports.ts'
 import { parseTarget } from '../core/socket-address.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import { type EndpointChange, isNoChange } from '../core/endpoint-set.ts'
+import type { PreparedChange } from '../core/prepared-change.ts'
 import type { KubeError } from '../kube/kube-error.ts'
 import type { ListWatchStats, WatchRecovery } from '../kube/list-watch.ts'
 import { boundedLookup } from './bounded-lookup.ts'
@@ -87,6 +88,13 @@ interface Entry {
   told: SourceProblemKind | undefined
 }
 
+/** A configuration that is not in force yet. Its new sources have not been started. */
+interface Plan {
+  readonly entries: Map<string, Entry>
+  readonly started: Entry[]
+  readonly namespaces: Map<string | undefined, NamespaceSlices>
+}
+
 /** What stats and logs call the namespace of the credentials. */
 const OWN_NAMESPACE = '(own)'
 
@@ -99,11 +107,11 @@ export class EndpointRegistry {
   readonly #allowed: CidrSet
   readonly #ownPorts: OwnPorts
   readonly #lookUp: NameLookup
-  readonly #namespaces = new Map<string | undefined, NamespaceSlices>()
   readonly #stopping = new Set<Promise<void>>()
   /** The addresses of the names of the configuration, as they were known last. */
   readonly #remembered = new Map<string, readonly string[]>()
-  #entries = new Map<string, Entry>()
+  #entries: ReadonlyMap<string, Entry> = new Map()
+  #namespaces = new Map<string | undefined, NamespaceSlices>()
   #told = false
 
   /** @throws RangeError for a malformed entry of allowAddresses */
@@ -115,24 +123,33 @@ export class EndpointRegistry {
   }
 
   /**
-   * Takes over a configuration. A version whose endpoints come from where they came from goes on undisturbed. One that
-   * comes from elsewhere now keeps its endpoints until the new source has its first list. `onEndpoints` may be called
-   * before this returns.
-   * @throws RangeError for a malformed static endpoint; then nothing has changed
+   * Makes the sources of a configuration. A version whose endpoints come from where they came from goes on undisturbed. One that
+   * comes from elsewhere then keeps its endpoints until the new source has its first list. `onEndpoints` may be called
+   * while the change is settled.
+   * @throws RangeError for a malformed static endpoint
    */
-  update (routes: readonly RouteConfig[]): void {
-    const before = this.#entries
-    const started: Entry[] = []
-    this.#entries = new Map()
-    try {
-      for (const route of routes) {
-        for (const version of route.versions) this.#take(route.name, version, { before, started })
-      }
-    } catch (error) {
-      this.#entries = before
-      this.#dropUnusedNamespaces()
-      throw error
+  prepare (routes: readonly RouteConfig[]): PreparedChange {
+    const before = { entries: this.#entries, namespaces: this.#namespaces }
+    const plan: Plan = { entries: new Map(), started: [], namespaces: new Map(this.#namespaces) }
+    for (const route of routes) {
+      for (const version of route.versions) this.#take(route.name, version, plan)
     }
+    return {
+      commit: () => {
+        // As it is known now: it may have changed since the plan was made.
+        for (const entry of plan.started) entry.known = before.entries.get(keyOf(entry.route, entry.version))?.known
+        this.#entries = plan.entries
+        this.#namespaces = plan.namespaces
+      },
+      settle: () => { this.#exchangeSources(plan.started, before.entries) },
+      discard: () => {
+        this.#entries = before.entries
+        this.#namespaces = before.namespaces
+      }
+    }
+  }
+
+  #exchangeSources (started: readonly Entry[], before: ReadonlyMap<string, Entry>): void {
     for (const entry of started) entry.source.start(endpoints => { this.#receiveAll(entry, endpoints) }, change => { this.#receiveChange(entry, change) })
     // After the start of the new ones, so that a namespace which both use is not given up in between.
     for (const entry of before.values()) {
@@ -192,27 +209,27 @@ export class EndpointRegistry {
     await Promise.all(this.#stopping)
   }
 
-  #take (route: string, version: VersionConfig, update: { readonly before: ReadonlyMap<string, Entry>, readonly started: Entry[] }): void {
+  #take (route: string, version: VersionConfig, plan: Plan): void {
     const key = keyOf(route, version.name)
     const origin = JSON.stringify(version.endpoints)
-    const known = update.before.get(key)
+    const known = this.#entries.get(key)
     if (known?.origin === origin) {
-      this.#entries.set(key, known)
+      plan.entries.set(key, known)
       return
     }
     const entry: Entry = {
-      route, version: version.name, origin, ...this.#sourceOf(version), known: known?.known, heard: false, everUsable: false, told: undefined
+      route, version: version.name, origin, ...this.#sourceOf(version, plan), known: undefined, heard: false, everUsable: false, told: undefined
     }
-    this.#entries.set(key, entry)
-    update.started.push(entry)
+    plan.entries.set(key, entry)
+    plan.started.push(entry)
   }
 
-  #sourceOf ({ endpoints }: VersionConfig): Pick<Entry, 'source' | 'slices'> {
+  #sourceOf ({ endpoints }: VersionConfig, plan: Plan): Pick<Entry, 'source' | 'slices'> {
     const { ipFamily = 'auto' } = this.#options
     if (!('service' in endpoints)) return { source: this.#listed('static' in endpoints ? endpoints.static : [endpoints.dns]), slices: undefined }
     const { service, port } = endpoints
     const namespace = endpoints.namespace ?? this.#options.namespace
-    const slices = this.#slicesOf(namespace)
+    const slices = this.#slicesOf(namespace, plan)
     return { source: new SlicesSource({ namespace: slices, namespaceName: namespace, service, port, allowed: this.#allowed, ownPorts: this.#ownPorts, ipFamily }), slices }
   }
 
@@ -223,14 +240,14 @@ export class EndpointRegistry {
     return new NamedSource(texts, { lookUp: this.#lookUp, clock, random, allowed: this.#allowed, remembered: this.#remembered, ownPorts: this.#ownPorts })
   }
 
-  #slicesOf (namespace: string | undefined): NamespaceSlices {
-    const known = this.#namespaces.get(namespace)
+  #slicesOf (namespace: string | undefined, { namespaces }: Plan): NamespaceSlices {
+    const known = namespaces.get(namespace)
     if (known !== undefined) return known
     const slices = new NamespaceSlices(namespace, {
       ...this.#options,
       onFailure: (_namespace, error, retryInMs) => { this.#tellFailure(slices, { namespace, error, retryInMs }) }
     })
-    this.#namespaces.set(namespace, slices)
+    namespaces.set(namespace, slices)
     return slices
   }
 

@@ -44,8 +44,8 @@ export class NamedSource implements EndpointSource {
 
   start (listener: EndpointListener): void {
     this.#listener = listener
-    this.#tell()
     for (const name of this.#names) name.start()
+    this.#tell()
   }
 
   stop (): void {

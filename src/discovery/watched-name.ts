@@ -56,10 +56,10 @@ export class WatchedName {
     this.name = name
     this.#context = context
     this.#onChange = onChange
-    this.addresses = context.remembered.get(name)
   }
 
   start (): void {
+    this.addresses = this.#context.remembered.get(this.name)
     void this.#look()
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { EventLog } from '../core/logger.ts'
+import type { PreparedChange } from '../core/prepared-change.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
 import type { StateStore, Versioned } from '../store/state-store.ts'
 import { StoreError } from '../store/store-error.ts'
@@ -54,6 +55,20 @@ export interface TrafficControlDeps {
   readonly log: EventLog
 }
 
+/** What a configuration that fails after all has to go back to. */
+interface Standing {
+  readonly configured: readonly ConfiguredRoute[] | undefined
+  readonly state: TrafficState
+  readonly stored: Versioned<TrafficState>
+}
+
+/** What came of storing the routes of a configuration. */
+interface StoredRoutes {
+  readonly state: TrafficState
+  /** What was stored before; undefined when nothing was written. */
+  readonly overwritten: TrafficState | undefined
+}
+
 const MAX_ATTEMPTS = 10
 const DEFAULT_PUBLISH_TIMEOUT_MS = 5_000
 
@@ -67,7 +82,8 @@ export class TrafficControl {
   readonly #queue = new SerialQueue()
   readonly #watchers: Watchers<TrafficEvent>
   readonly #stopWatching: () => void
-  #configured: readonly ConfiguredRoute[] = []
+  /** Undefined before the first configuration. */
+  #configured: readonly ConfiguredRoute[] | undefined
   #state: TrafficState = EMPTY_TRAFFIC
   #stored: Versioned<TrafficState>
 
@@ -80,7 +96,7 @@ export class TrafficControl {
   }
 
   /**
-   * Reads the store. There are no routes until `configure` names them.
+   * Reads the store. There are no routes until a configuration names them.
    * @throws StoreError
    */
   static async open (deps: TrafficControlDeps): Promise<TrafficControl> {
@@ -98,18 +114,44 @@ export class TrafficControl {
   }
 
   /**
-   * Takes the routes of a configuration, and publishes every split that it changed (all of them the first time).
-   * A store that fails is logged and does not stop the traffic: the configuration says the same at the next start.
+   * Takes the routes of a configuration. To be settled, it publishes every split that it changed (all of them the first time). From
+   * `persist` on changes by others wait until it is settled or discarded, and what was changed before stays.
+   *
+   * A store that fails refuses it; but at the start, where there is nothing to stay with, it is logged only: the configuration
+   * says the same at the next start.
    */
-  configure (routes: readonly ConfiguredRoute[]): Promise<void> {
-    return this.#queue.run(async () => {
-      this.#configured = routes
-      try {
-        this.#adopt(await this.#storeConfigured())
-      } catch (error) {
-        this.#deps.log.error('the weights of the configuration could not be stored; they are used all the same', { error: messageOf(error) })
-        this.#adopt(this.#configuredState(this.#stored.value))
+  prepare (routes: readonly ConfiguredRoute[]): PreparedChange {
+    const turn = Promise.withResolvers<undefined>()
+    let before: Standing | undefined
+    let stored: StoredRoutes | undefined
+    return {
+      persist: async () => {
+        await this.#takeTurn(turn.promise)
+        before = { configured: this.#configured, state: this.#state, stored: this.#stored }
+        stored = await this.#storeConfigured(routes)
+      },
+      commit: () => {
+        this.#configured = routes
+        this.#state = stored?.state ?? this.#state
+      },
+      settle: () => {
+        if (before !== undefined) this.#announce(before.state, this.#state)
+        turn.resolve(undefined)
+      },
+      discard: async () => {
+        if (before !== undefined) await this.#goBackTo(before, stored)
+        turn.resolve(undefined)
       }
+    }
+  }
+
+  /** Waits for all that was asked before; what is asked later waits for `over`. */
+  #takeTurn (over: Promise<unknown>): Promise<void> {
+    return new Promise(resolve => {
+      void this.#queue.run(async () => {
+        resolve()
+        await over
+      })
     })
   }
 
@@ -136,15 +178,41 @@ export class TrafficControl {
     this.#watchers.clear()
   }
 
-  async #storeConfigured (): Promise<TrafficState> {
+  async #storeConfigured (routes: readonly ConfiguredRoute[]): Promise<StoredRoutes> {
+    try {
+      return await this.#storeStateOf(routes)
+    } catch (error) {
+      if (this.#configured !== undefined) throw new Error(`its weights could not be stored: ${messageOf(error)}`, { cause: error })
+      this.#deps.log.error('the weights of the configuration could not be stored; they are used all the same', { error: messageOf(error) })
+      return { state: this.#stateOf(routes, this.#stored.value), overwritten: undefined }
+    }
+  }
+
+  async #storeStateOf (routes: readonly ConfiguredRoute[]): Promise<StoredRoutes> {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      const next = this.#configuredState(this.#stored.value)
-      if (next === this.#stored.value) return next
-      const swapped = await this.#deps.store.compareAndSwap(this.#stored.version, next)
-      this.#stored = swapped.ok ? { value: next, version: swapped.version } : swapped.current
-      if (swapped.ok) return next
+      const { value, version } = this.#stored
+      const state = this.#stateOf(routes, value)
+      if (state === value) return { state, overwritten: undefined }
+      const swapped = await this.#deps.store.compareAndSwap(version, state)
+      this.#stored = swapped.ok ? { value: state, version: swapped.version } : swapped.current
+      if (swapped.ok) return { state, overwritten: value }
     }
     throw new Error(`the state was changed by others ${MAX_ATTEMPTS} times in a row`)
+  }
+
+  /** All is as before a configuration that is not used, but for what others have written meanwhile. Nobody has seen its epochs. */
+  async #goBackTo (before: Standing, stored: StoredRoutes | undefined): Promise<void> {
+    this.#configured = before.configured
+    this.#state = before.state
+    try {
+      if (stored?.overwritten !== undefined) {
+        const swapped = await this.#deps.store.compareAndSwap(this.#stored.version, stored.overwritten)
+        this.#stored = swapped.ok ? { value: stored.overwritten, version: swapped.version } : swapped.current
+      }
+      if (this.#stored.value !== before.stored.value) this.#adopt(this.#configuredState(this.#stored.value))
+    } catch (error) {
+      this.#deps.log.error('the weights of a configuration that is not used stay in the state store until the next change', { error: messageOf(error) })
+    }
   }
 
   async #attempt (name: string, command: TrafficCommand, meta: Omit<ChangeMeta, 'at'>, options: ChangeOptions): Promise<ChangeResult | 'conflict'> {
@@ -193,14 +261,24 @@ export class TrafficControl {
     })
   }
 
+  /** The state under the routes of the configuration in force. */
   #configuredState (state: TrafficState): TrafficState {
-    return applyConfig(state, this.#configured, new Date(this.#deps.clock.wallMs()).toISOString())
+    return this.#stateOf(this.#configured ?? [], state)
   }
 
-  /** Makes `next` the state and publishes every split that is not the one that was. */
+  #stateOf (routes: readonly ConfiguredRoute[], state: TrafficState): TrafficState {
+    return applyConfig(state, routes, new Date(this.#deps.clock.wallMs()).toISOString())
+  }
+
+  /** Makes `next` the state. */
   #adopt (next: TrafficState): void {
     const before = this.#state
     this.#state = next
+    this.#announce(before, next)
+  }
+
+  /** Publishes every split that is not the one that was. */
+  #announce (before: TrafficState, next: TrafficState): void {
     for (const [name, traffic] of next.routes) {
       const known = before.routes.get(name)
       if (known !== undefined && known.epoch === traffic.epoch && sameWeights(known.weights, traffic.weights)) continue

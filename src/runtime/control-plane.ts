@@ -7,12 +7,10 @@ import { TokenBook } from '../admin/token-book.ts'
 import { configFileOf, type ConfigSources } from '../config/load.ts'
 import { formatFault } from '../config/config-error.ts'
 import type { LoadedConfig } from '../config/resolve.ts'
-import { findRestartOnlyChanges } from '../config/restart-only.ts'
 import type { Config } from '../config/schema.ts'
-import type { ConfigWatcher } from '../config/watch.ts'
-import { createConfigWatcher } from '../config/watch-file.ts'
 import type { Clock } from '../core/clock.ts'
 import { parseDurationMs } from '../core/duration.ts'
+import type { Participant } from '../core/prepared-change.ts'
 import type { EndpointRegistry } from '../discovery/endpoint-registry.ts'
 import { TrafficControl } from '../rollout/traffic-control.ts'
 import type { TrafficState } from '../rollout/traffic-state.ts'
@@ -31,9 +29,13 @@ import { AdminPorts } from '../admin/admin-ports.ts'
 import { AuthorityFiles } from '../certificates/authority-files.ts'
 import type { CertificateStore } from '../certificates/certificate-store.ts'
 import { bufferShare, bufferWarning, memoryFacts } from '../net/buffer-share.ts'
+import { ConfigReloads } from '../control/config-reloads.ts'
 import { createDiscovery } from './create-discovery.ts'
 import { createProber } from '../control/create-prober.ts'
-import { dataPlaneOptions, routeSpecs } from '../routes/data-plane-options.ts'
+import { ConfigFile } from '../routes/config-file.ts'
+import { dataPlaneOptions } from '../routes/data-plane-options.ts'
+import { RouteBook } from '../routes/route-book.ts'
+import type { RouteSource } from '../routes/route-source.ts'
 import { openFilesLimit, openFilesWarning } from '../net/open-files.ts'
 import { DrainReport } from '../control/drain-report.ts'
 import { HealthBook } from '../control/health-book.ts'
@@ -45,9 +47,11 @@ import { openStore } from './open-store.ts'
 import { packageVersion } from './package-version.ts'
 import { probeListeners } from './probe-listeners.ts'
 import { readinessOf } from '../control/readiness.ts'
+import { Reload } from '../control/reload.ts'
 import { RequestRecaller } from '../control/request-recaller.ts'
 import { RouteDescriber } from '../control/route-describer.ts'
 import { RouteExplainer } from '../control/route-explainer.ts'
+import { RouteSender } from '../control/route-sender.ts'
 import { StartGate } from '../control/start-gate.ts'
 import type { StopPatience } from './stop-signals.ts'
 import { VersionDrain } from '../control/version-drain.ts'
@@ -59,6 +63,8 @@ export interface ControlPlaneDeps {
   readonly log: ProcessLogger
   /** Where the configuration came from, for reloads. */
   readonly sources: ConfigSources
+  /** Replaces parts of a reload; a test makes them fail. */
+  readonly participants?: (own: ReadonlyArray<Participant<Config>>) => ReadonlyArray<Participant<Config>>
 }
 
 export class ControlPlane {
@@ -76,22 +82,25 @@ export class ControlPlane {
   readonly #prober: HealthProber
   readonly #tokens: TokenBook
   readonly #authorities: AuthorityFiles
+  readonly #file: ConfigFile
+  readonly #routes: RouteBook
+  readonly #sender: RouteSender
+  /** The one of the start. */
+  readonly #config: Config
   #certificates: CertificateStore | undefined
-  #config: Config
+  #reloads: ConfigReloads | undefined
   #store: StateStore<TrafficState> | undefined
   #traffic: TrafficControl | undefined
   #admin: AdminPorts | undefined
-  #watcher: ConfigWatcher | undefined
-  #reloading: Promise<void> = Promise.resolve()
   /** Not ready any more, though all goes on as usual until it drains. */
   #stopping = false
-  #draining = false
 
   constructor (loaded: LoadedConfig, deps: ControlPlaneDeps) {
     const { clock, log } = deps
     const config = loaded.config
     this.#deps = deps
     this.#config = config
+    this.#routes = new RouteBook(config.routes)
     this.#throttled = new ThrottledLogger(log, clock)
     this.#book = new CounterBook(clock)
     this.#shares = new ObservedShares(clock)
@@ -99,7 +108,8 @@ export class ControlPlane {
     this.#ticker = new ControlTicker(clock, this.#book, this.#shares)
     this.#accessLog = new LogWriter({ path: config.accessLog.path, open: openLogFile, clock, logger: this.#throttled })
     this.#tokens = new TokenBook(config.admin.tokens, clock, log)
-    this.#authorities = new AuthorityFiles({ clock, log, onChange: () => { this.#resendRoutes() } })
+    this.#authorities = new AuthorityFiles({ clock, log, onChange: () => { this.#reloads?.between(() => { this.#sender.send() }) } })
+    this.#file = new ConfigFile(loaded, { clock, sources: deps.sources, onFault: error => { this.#reloads?.refuse(error) } })
     this.#health = new HealthBook(this.#throttled, clock)
     this.#pool = this.#createPool(config)
     this.#discovery = this.#createDiscovery(config)
@@ -111,6 +121,15 @@ export class ControlPlane {
       onChange: (route, version, failing) => { this.#pool.sendChecks(route, version, failing) },
       onProbed: (route, version, passed) => { this.#metrics.endpointProbed(route, version, passed) },
       onLeft: (route, version) => { this.#metrics.forgetProbes(route, version) }
+    })
+    this.#sender = new RouteSender(config, {
+      routes: this.#routes,
+      pool: this.#pool,
+      prober: this.#prober,
+      book: this.#book,
+      health: this.#health,
+      authorities: this.#authorities,
+      bufferBytes: given => this.#bufferBytes(given, this.#pool.workerCount)
     })
     for (const fault of loaded.warnings) log.warn('the configuration is odd', { fault: formatFault(fault) })
   }
@@ -165,7 +184,7 @@ export class ControlPlane {
    * Starts everything.
    * @throws Error when a listener, the admin API or the store can't be opened
    */
-  async start (digest: string): Promise<void> {
+  async start (): Promise<void> {
     const { clock, log, sources } = this.#deps
     const config = this.#config
     // The workers load while this thread goes on. They listen last.
@@ -174,8 +193,6 @@ export class ControlPlane {
     this.#store = await openStore(config.state, clock, log)
     this.#traffic = await TrafficControl.open({ store: this.#store, publisher: this.#pool, clock, log })
     logTraffic(this.#traffic, log)
-    await this.#tokens.load()
-    await this.#authorities.load(config, configFileOf(sources))
     this.#certificates = await openCertificates({
       listeners: config.listeners,
       clock,
@@ -185,13 +202,13 @@ export class ControlPlane {
       onTicketKeys: keys => { this.#pool.sendTicketKeys(keys) }
     }, configFileOf(sources))
     this.#gate.start()
-    await this.#apply(config)
+    const reloads = this.#reloads = this.#createReloads(this.#traffic)
+    await reloads.start()
     this.#admin = await AdminPorts.open(config.admin, this.#adminDeps(this.#traffic))
     await this.#pool.listen()
     this.#ticker.start()
     this.#metrics.configLoaded()
-    // What came from the command line can't change.
-    if (sources.text === undefined) this.#watchConfig(digest)
+    for (const source of this.#routeSources) source.start(() => { reloads.ask() })
     log.info('weir is running', {
       version: packageVersion(),
       workers: this.#pool.workerCount,
@@ -202,94 +219,53 @@ export class ControlPlane {
     })
   }
 
-  #watchConfig (digest: string): void {
-    const { clock, log, sources } = this.#deps
-    this.#watcher = createConfigWatcher(sources, clock, {
-      digest,
-      onChange: loaded => { this.#reload(loaded) },
-      onError: error => {
-        // It may be the one that is in force.
-        if (error.exhausted) {
-          log.error('the configuration can\'t be looked at; the one in force stays', { faults: error.message })
-          return
-        }
-        this.#metrics.configReloaded('failure')
-        log.error('the new configuration is wrong; the last good one stays in force', { faults: error.message })
+  /** Each comes after those whose routes win over its own. */
+  get #routeSources (): readonly RouteSource[] {
+    return [this.#file]
+  }
+
+  #createReloads (traffic: TrafficControl): ConfigReloads {
+    const { clock, log, participants = own => own } = this.#deps
+    return new ConfigReloads(this.#config, {
+      clock,
+      log,
+      metrics: this.#metrics,
+      reload: new Reload({
+        participants: participants(this.#participants(traffic)),
+        together: work => { this.#pool.together(work) },
+        onDefect: (part, error) => { log.error('a defect of Weir has left a part of a reload undone; please report it', { part, stack: error instanceof Error ? error.stack ?? error.message : String(error) }) }
+      }),
+      newest: () => {
+        const { config, warnings } = this.#file.loaded
+        return { config: { ...config, routes: this.#routeSources.flatMap(source => source.routes()) }, warnings }
       }
     })
-    this.#watcher.start()
   }
 
-  /** Puts routes and options in force: endpoints and splits first, so that new routes are whole from their first request. */
-  async #apply (config: Config): Promise<void> {
-    this.#discovery.update(config.routes)
-    for (const { route, version, endpoints } of this.#discovery.all()) {
-      if (endpoints !== undefined && !this.#pool.knowsEndpoints(route, version)) this.#pool.sendEndpoints(route, version, endpoints)
-    }
-    await this.#traffic?.configure(config.routes.map(({ name, versions }) => ({
-      name, weights: Object.fromEntries(versions.map(version => [version.name, version.weight]))
-    })))
-    const versions = config.routes.flatMap(route => route.versions.map(({ name }) => ({ route: route.name, version: name })))
-    this.#book.retain(versions)
-    this.#health.retain(versions)
-    this.#sendRoutes(config)
-    this.#authorities.retain(config)
-  }
-
-  #sendRoutes (config: Config): void {
-    const options = dataPlaneOptions(config, this.#bufferBytes(config, this.#pool.workerCount))
-    const specs = routeSpecs(config.routes, options, (route, version) => this.#book.slotFor(route, version), file => this.#authorities.of(file))
-    this.#pool.sendRoutes(options, specs)
-    this.#prober.configure(config.routes, specs)
-  }
-
-  /** What the routes name has changed, not the routes. */
-  #resendRoutes (): void {
-    this.#reloading = this.#reloading.then(() => {
-      if (!this.#draining) this.#sendRoutes(this.#config)
-    })
-  }
-
-  #reload (loaded: LoadedConfig): void {
-    this.#reloading = this.#reloading.then(async () => {
-      if (this.#draining) return
-      const { log } = this.#deps
-      const before = this.#config
-      const needRestart = findRestartOnlyChanges(before, loaded.config)
-      // What was opened at the start stays as it is, and so do the options that say so.
-      const { listeners, workers, state, kubernetes } = before
-      const { address, port, probes } = before.admin
-      const admin = { tokens: loaded.config.admin.tokens, address, port, ...(probes === undefined ? {} : { probes }) }
-      const config = { ...loaded.config, listeners, workers, state, kubernetes, admin }
-      try {
-        await this.#authorities.load(config, configFileOf(this.#deps.sources))
-        await this.#tokens.configure(config.admin.tokens)
-        this.#config = config
-        log.setLevel(config.log.level)
-        await this.#apply(config)
-        this.#metrics.configReloaded('success')
-        for (const fault of loaded.warnings) log.warn('the configuration is odd', { fault: formatFault(fault) })
-        if (needRestart.length > 0) log.warn('some changes of the configuration take effect at the next start', { options: needRestart.join(', ') })
-        log.info('the configuration was reloaded', { routes: config.routes.length })
-      } catch (error) {
-        this.#config = before
-        this.#metrics.configReloaded('failure')
-        log.error('the new configuration could not be applied; the last good one stays in force', { error: error instanceof Error ? error.message : String(error) })
-      }
-    })
+  /** Who takes over a configuration. Endpoints are told first, then splits, then routes, so that new routes are whole from their first request. */
+  #participants (traffic: TrafficControl): ReadonlyArray<Participant<Config>> {
+    const { log, sources } = this.#deps
+    return [
+      { name: 'authorities', prepare: config => this.#authorities.prepare(config, configFileOf(sources)) },
+      { name: 'tokens', prepare: ({ admin }) => this.#tokens.prepare(admin.tokens) },
+      { name: 'log level', prepare: config => log.prepare(config.log.level) },
+      { name: 'discovery', prepare: ({ routes }) => this.#discovery.prepare(routes) },
+      { name: 'weights', prepare: ({ routes }) => traffic.prepare(routes.map(({ name, versions }) => ({ name, weights: Object.fromEntries(versions.map(version => [version.name, version.weight])) }))) },
+      { name: 'routes', prepare: config => this.#sender.prepare(config) }
+    ]
   }
 
   #adminDeps (traffic: TrafficControl): AdminDeps {
     const { clock, log } = this.#deps
     const explainer = new RouteExplainer({
-      config: () => this.#config,
+      routes: this.#routes,
       epoch: route => traffic.route(route)?.epoch ?? 0,
       endpoints: (route, version) => this.#discovery.endpointsOf(route, version),
       ask: async question => await this.#pool.explain(question)
     })
-    const recaller = new RequestRecaller({ config: () => this.#config, recall: async requestId => await this.#pool.recall(requestId) })
+    const recaller = new RequestRecaller({ routes: this.#routes, recall: async requestId => await this.#pool.recall(requestId) })
     const describer = new RouteDescriber({
-      config: () => this.#config,
+      routes: this.#routes,
       clock,
       discovery: this.#discovery,
       book: this.#book,
@@ -299,7 +275,7 @@ export class ControlPlane {
       traffic: route => traffic.route(route)
     })
     const drains = new VersionDrain({
-      config: () => this.#config,
+      routes: this.#routes,
       traffic: route => traffic.route(route),
       book: this.#book,
       workers: () => this.#pool.workers(),
@@ -330,6 +306,10 @@ export class ControlPlane {
     }
   }
 
+  get #inForce (): Config {
+    return this.#reloads?.config ?? this.#config
+  }
+
   /** Opens log files again, after they were rotated. */
   reopenLogs (): void {
     this.#accessLog.reopen()
@@ -344,14 +324,13 @@ export class ControlPlane {
     this.#stopping = true
     const { log } = this.#deps
     log.info('weir is shutting down')
-    await patience.delay(parseDurationMs(this.#config.drain.delay))
-    this.#draining = true
-    const report = new DrainReport({ clock: this.#deps.clock, log, config: () => this.#config, book: this.#book })
+    await patience.delay(parseDurationMs(this.#inForce.drain.delay))
+    const report = new DrainReport({ clock: this.#deps.clock, log, routes: this.#routes, book: this.#book })
     report.start()
-    this.#watcher?.stop()
-    await this.#reloading
+    for (const source of this.#routeSources) source.stop()
+    await this.#reloads?.stop()
     void patience.insisted.then(() => { this.#pool.hurry() })
-    const cut = await this.#pool.drain(parseDurationMs(this.#config.drain.timeout))
+    const cut = await this.#pool.drain(parseDurationMs(this.#inForce.drain.timeout))
     report.stop()
     if (cut > 0) log.warn('connections were cut because the drain was over', { connections: cut })
     await this.#close(patience.insisted)
@@ -360,7 +339,7 @@ export class ControlPlane {
 
   /** Closes what a failed start may have left open. */
   async abandon (): Promise<void> {
-    this.#draining = true
+    await this.#reloads?.stop()
     await this.#pool.stop()
     await this.#close(Promise.resolve())
   }

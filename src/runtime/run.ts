@@ -46,7 +46,7 @@ export async function run (sources: ConfigSources, signals: StopSignals, logSign
     }
   })
   try {
-    await plane.start(loaded.digest)
+    await plane.start()
   } catch (error) {
     log.error('weir could not start', { error: error instanceof Error ? error.message : String(error) })
     await plane.abandon()

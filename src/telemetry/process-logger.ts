@@ -1,4 +1,5 @@
 import { pino, stdTimeFunctions, type DestinationStream, type Logger as PinoLogger } from 'pino'
+import type { PreparedChange } from '../core/prepared-change.ts'
 import { printable } from '../core/printable.ts'
 import type { LogFields, Logger, LogLevel } from '../core/logger.ts'
 
@@ -21,8 +22,14 @@ export class ProcessLogger implements Logger {
     }, { write: line => { sink.write(printable(line)) } })
   }
 
-  setLevel (level: LogLevel): void {
-    this.#pino.level = level
+  /** Another level. */
+  prepare (level: LogLevel): PreparedChange {
+    const before = this.#pino.level
+    return {
+      commit: () => { this.#pino.level = level },
+      settle: () => {},
+      discard: () => { this.#pino.level = before }
+    }
   }
 
   debug (message: string, fields: LogFields = {}): void {

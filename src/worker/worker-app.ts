@@ -16,7 +16,7 @@ import { MemoryWatch } from './memory-watch.ts'
 import { PausedLook } from '../downstream/paused-look.ts'
 import { listenerSettings } from '../downstream/listener-settings.ts'
 import { recallRequest } from '../exchange/recall-request.ts'
-import type { ControlMessage, ListenMessage, RoutesMessage, WorkerMessage } from '../contract/messages.ts'
+import type { ControlMessage, ListenMessage, WorkerMessage } from '../contract/messages.ts'
 import { WorkerRoutes } from './worker-routes.ts'
 import { WorkerTls } from './worker-tls.ts'
 import { AccessLog } from '../telemetry/access-log.ts'
@@ -101,7 +101,7 @@ export class WorkerApp {
   receive (message: ControlMessage): void {
     if (this.#backlog !== null) {
       this.#backlog.push(message)
-    } else if (message.type === 'routes' && !this.#routes.transports.loaded && usesTls(message)) {
+    } else if (!this.#routes.transports.loaded && usesTls(message)) {
       this.#backlog = [message]
       void this.#loadTls()
     } else {
@@ -118,6 +118,7 @@ export class WorkerApp {
 
   #act (message: ControlMessage): void {
     switch (message.type) {
+      case 'together': return this.#routes.together(() => { for (const each of message.messages) this.#act(each) })
       case 'routes': return this.#routes.applyRoutes(message)
       case 'split':
         this.#routes.applySplit(message)
@@ -230,6 +231,7 @@ export class WorkerApp {
   }
 }
 
-function usesTls ({ routes }: RoutesMessage): boolean {
-  return routes.some(({ versions }) => versions.some(({ tls }) => tls !== undefined))
+function usesTls (message: ControlMessage): boolean {
+  if (message.type === 'together') return message.messages.some(usesTls)
+  return message.type === 'routes' && message.routes.some(({ versions }) => versions.some(({ tls }) => tls !== undefined))
 }

@@ -39,6 +39,8 @@ export class WorkerRoutes {
   /** What active checks found to fail, by endpoint. */
   readonly #failing = new VersionMap<ReadonlyMap<string, CheckVerdict>>()
   readonly #reporter: HealthReporter
+  /** Requests that may go on when all of a reload is in force; null at any other time. */
+  #released: Set<HoldQueue> | null = null
 
   constructor (plane: DataPlane, pools: EndpointPools, random: Random) {
     this.#plane = plane
@@ -46,6 +48,19 @@ export class WorkerRoutes {
     this.#random = random
     this.transports = new Transports(plane.clock, plane.io)
     this.#reporter = new HealthReporter(plane.clock)
+  }
+
+  /** Acts on messages that belong together. Requests that wait go on after the last of them: they see all of it too. */
+  together (work: () => void): void {
+    const released = this.#released = new Set<HoldQueue>()
+    work()
+    this.#released = null
+    for (const hold of released) hold.flush()
+  }
+
+  #flush (hold: HoldQueue | undefined): void {
+    if (this.#released === null) hold?.flush()
+    else if (hold !== undefined) this.#released.add(hold)
   }
 
   /** Replaces all routes in one step. */
@@ -63,7 +78,7 @@ export class WorkerRoutes {
     for (const route of before.values()) for (const version of route.versions) version.pool.close()
     this.#forgetMissing(message.routes)
     this.#reporter.retain(routes)
-    for (const hold of new Set([...before.values(), ...routes.values()].map(route => route.hold))) hold.flush()
+    for (const hold of new Set([...before.values(), ...routes.values()].map(route => route.hold))) this.#flush(hold)
   }
 
   /** Puts the weights of one route in force. Requests read from now on use them. */
@@ -74,7 +89,7 @@ export class WorkerRoutes {
     if (route === undefined) return
     route.split = route.split.withWeights(route.versions.map(version => message.weights[version.name] ?? 0))
     route.epoch = message.epoch
-    route.hold.flush()
+    this.#flush(route.hold)
   }
 
   /** Takes over the endpoints of one version. */
@@ -82,7 +97,7 @@ export class WorkerRoutes {
     this.#endpointsOf(message).replace(message.endpoints)
     const route = this.#plane.routes.get(message.route)
     route?.versions.find(({ name }) => name === message.version)?.pool.update(message.endpoints)
-    route?.hold.flush()
+    this.#flush(route?.hold)
   }
 
   /** Takes over what is different about the endpoints of one version. */
@@ -90,7 +105,7 @@ export class WorkerRoutes {
     this.#endpointsOf(message).apply(message.change)
     const route = this.#plane.routes.get(message.route)
     route?.versions.find(({ name }) => name === message.version)?.pool.change(message.change)
-    route?.hold.flush()
+    this.#flush(route?.hold)
   }
 
   #endpointsOf (message: EndpointsMessage | EndpointChangeMessage): EndpointSet {
@@ -107,7 +122,7 @@ export class WorkerRoutes {
     const route = this.#plane.routes.get(message.route)
     route?.versions.find(({ name }) => name === message.version)?.pool.applyChecks(failing)
     // A version that had nothing but failing endpoints may have one now.
-    route?.hold.flush()
+    this.#flush(route?.hold)
   }
 
   #compile (spec: RouteSpec, segments: readonly SharedArrayBuffer[]): RouteRuntime {

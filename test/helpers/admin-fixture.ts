@@ -15,6 +15,7 @@ import { FakePublisher } from './fake-publisher.ts'
 import { ListLog } from './list-log.ts'
 import { ROUTE_DEFAULTS } from './route-defaults.ts'
 import type { VersionDrainStatus } from '../../src/control/version-drain.ts'
+import { takeOver } from './take-over.ts'
 
 const HELLO: RouteConfig = {
   ...ROUTE_DEFAULTS,
@@ -59,7 +60,7 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
   const publisher = new FakePublisher()
   const store = options.store ?? new MemoryStore(EMPTY_TRAFFIC, error => { throw error })
   const traffic = await TrafficControl.open({ store, publisher, clock, log })
-  await traffic.configure([{ name: 'hello', weights: { stable: 90, canary: 10 } }])
+  await takeOver(traffic.prepare([{ name: 'hello', weights: { stable: 90, canary: 10 } }]))
   const tokens = new TokenBook(options.tokens ?? [], clock, log)
   await tokens.load()
   const asked: ExplainQuery[] = []

@@ -1,8 +1,9 @@
 import type { ExplainAnswer, ExplainQuery } from '../../src/control/explain-answer.ts'
-import type { Config, RouteConfig } from '../../src/config/schema.ts'
+import type { RouteConfig } from '../../src/config/schema.ts'
 import type { Endpoint } from '../../src/core/endpoint.ts'
 import { explainChoice } from '../../src/exchange/explain-choice.ts'
 import { routeSpecs } from '../../src/routes/data-plane-options.ts'
+import { RouteBook } from '../../src/routes/route-book.ts'
 import { RouteExplainer } from '../../src/control/route-explainer.ts'
 import { planeOptions, ProxyBench } from './data-plane.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -30,8 +31,6 @@ export class ExplainBench {
 
   constructor (routes: readonly RouteConfig[], workers = 1, limits: Parameters<typeof planeOptions>[0] = {}) {
     this.workers = Array.from({ length: workers }, () => new ProxyBench(limits, this.clock))
-    // The explainer reads nothing else of the configuration.
-    const config = { routes } as Config
     for (const { routes: known, segments } of this.workers) {
       known.applyRoutes({ type: 'routes', options: planeOptions(limits), routes: routeSpecs(routes, planeOptions(limits), () => 0, () => ({ pem: '', digest: '' })), segments })
     }
@@ -40,7 +39,7 @@ export class ExplainBench {
       for (const version of versions) if ('static' in version.endpoints) this.endpoints(version.name, version.endpoints.static.map(toEndpoint), name)
     }
     this.explainer = new RouteExplainer({
-      config: () => config,
+      routes: new RouteBook(routes),
       epoch: () => this.#epoch,
       endpoints: (route, version) => this.#endpoints.get(`${route} ${version}`) ?? [],
       ask: async question => ({

@@ -12,6 +12,7 @@ import type { KubeError } from '../../src/kube/kube-error.ts'
 import { DEFAULT_LIST_WATCH_TUNING, type ListWatchTuning } from '../../src/kube/list-watch.ts'
 import type { KubeApiServer } from './kube-api-server.ts'
 import { ROUTE_DEFAULTS } from './route-defaults.ts'
+import { takeOverNow } from './take-over.ts'
 
 /** Everything a hundred times faster than in life, except what would make a test depend on the speed of the machine. */
 const FAST_TUNING: ListWatchTuning = {
@@ -83,7 +84,7 @@ export async function follow (t: Test, server: KubeApiServer, options: FollowOpt
     }
   })
   t.teardown(async () => { await registry.stop() })
-  registry.update([routeOf(options.versions ?? [WEB])])
+  takeOverNow(registry.prepare([routeOf(options.versions ?? [WEB])]))
   return {
     registry,
     failures,

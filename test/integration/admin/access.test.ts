@@ -6,6 +6,7 @@ import { TokenBook, type TokenConfig } from '../../../src/admin/token-book.ts'
 import { adminFixture } from '../../helpers/admin-fixture.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { ListLog } from '../../helpers/list-log.ts'
+import { takeOver } from '../../helpers/take-over.ts'
 
 const OPERATOR = 'operator-token-0123456789'
 const VIEWER = 'viewer-token-0123456789=='
@@ -112,11 +113,11 @@ t.test('a new configuration brings its tokens at once', async t => {
   await book.load()
   t.match(await book.find(OPERATOR), { name: 'ops', role: 'operator' })
   t.equal(await book.find(VIEWER), undefined)
-  await book.configure([look])
+  await takeOver(await book.prepare([look]))
   t.equal(await book.find(OPERATOR), undefined)
   t.match(await book.find(VIEWER), { name: 'look', role: 'viewer' })
   t.equal(book.open, false)
-  await book.configure([])
+  await takeOver(await book.prepare([]))
   t.equal(book.open, true)
   t.equal(await book.find(VIEWER), undefined)
 })

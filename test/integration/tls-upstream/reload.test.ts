@@ -98,7 +98,7 @@ t.test('a start and a validation with a CA file that can\'t be used name the opt
     [{ ca: key }, /routes\[0\]\.versions\[0\]\.tls\.ca: names a file that has no certificate; PEM is expected/],
     [{ ca: directory }, /routes\[0\]\.versions\[0\]\.tls\.ca: names a file that is not a regular file/]
   ] as const) {
-    await writeFile(file, JSON.stringify(complete(configOf(1, tls), { web: 1, admin: 2, more: [] })))
+    await writeFile(file, JSON.stringify(complete(configOf(1, tls), { web: 3, admin: 2, more: [] })))
     const validated = await runWeir(['validate', '--config', file])
     t.equal(validated.code, 1)
     t.match(validated.stderr, expected)

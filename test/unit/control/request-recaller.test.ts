@@ -1,8 +1,8 @@
 import t from 'tap'
-import type { Config } from '../../../src/config/schema.ts'
 import { RequestRecaller } from '../../../src/control/request-recaller.ts'
 import { HELLO } from '../../helpers/explain-bench.ts'
 import type { RecalledRequest } from '../../../src/contract/questions.ts'
+import { RouteBook } from '../../../src/routes/route-book.ts'
 
 const REQUEST: RecalledRequest = {
   wallMs: Date.UTC(2026, 0, 1),
@@ -38,8 +38,7 @@ const NOW: NonNullable<RecalledRequest['now']> = {
 function setUp (...requests: ReadonlyArray<RecalledRequest | null>) {
   const route = { ...HELLO, affinity: { by: 'cookie', cookie: 'sid', level: 'version' } } as const
   const recaller = new RequestRecaller({
-    // Nothing else of the configuration is read.
-    config: () => ({ routes: [route] }) as unknown as Config,
+    routes: new RouteBook([{ ...route, affinity: { ...route.affinity } }]),
     recall: async () => ({ answers: new Map(requests.map((request, worker) => [worker, { remembered: 9, oldestWallMs: Date.UTC(2026, 0, 1), request }])), silent: [] })
   })
   return async (name = 'hello') => await recaller.explain(name, 'an-id')

@@ -1,17 +1,16 @@
 import t from 'tap'
-import { loadConfig } from '../../../src/config/load.ts'
-import type { Config } from '../../../src/config/schema.ts'
+import type { RouteConfig } from '../../../src/config/schema.ts'
 import { VersionDrain } from '../../../src/control/version-drain.ts'
+import { RouteBook } from '../../../src/routes/route-book.ts'
 import { CounterBook } from '../../../src/telemetry/counter-book.ts'
 import { SLOT, slotView } from '../../../src/telemetry/counter-layout.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
 
-const { config: minimal } = await loadConfig({ file: 'test/fixtures/config/valid-minimal.yaml', env: {}, args: [] })
 const versions = ['stable', 'canary'].map(name => ({ name, weight: 1, endpoints: { static: ['127.0.0.1:1'] } }))
 
 /** Two workers that apply epoch 5, where canary has no weight. */
-function setUp (route: Partial<Config['routes'][number]> = {}) {
+function setUp (route: Partial<RouteConfig> = {}) {
   const book = new CounterBook(new FakeClock())
   const slot = book.slotFor('hello', 'canary')
   const workers = [0, 1].map(id => {
@@ -20,7 +19,7 @@ function setUp (route: Partial<Config['routes'][number]> = {}) {
   })
   const weights = { stable: 1, canary: 0 }
   const drain = new VersionDrain({
-    config: () => ({ ...minimal, routes: [{ ...ROUTE_DEFAULTS, name: 'hello', versions, ...route }] }),
+    routes: new RouteBook([{ ...ROUTE_DEFAULTS, name: 'hello', versions, ...route }]),
     traffic: name => name === 'hello' ? { epoch: 5, weights } : undefined,
     book,
     workers: () => workers.map(worker => ({ appliedEpoch: () => worker.applied })),

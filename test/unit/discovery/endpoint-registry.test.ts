@@ -7,6 +7,7 @@ import type { NameLookup } from '../../../src/discovery/name-lookup.ts'
 import type { KubeApi, KubeCollection } from '../../../src/kube/kube-api.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
+import { takeOverNow } from '../../helpers/take-over.ts'
 
 function sliceOf (service: string, address: string): unknown {
   return {
@@ -69,7 +70,7 @@ function registryOf (items: readonly unknown[] = [], { namespace, broken = false
 
 t.test('static versions are there at once, and need no API', async t => {
   const { registry, told, listed } = registryOf()
-  registry.update([routeOf('r', fixed('stable', '10.0.0.1:80'), fixed('canary'))])
+  takeOverNow(registry.prepare([routeOf('r', fixed('stable', '10.0.0.1:80'), fixed('canary'))]))
   t.strictSame(told, ['r/stable 10.0.0.1:80', 'r/canary ', 'r/canary no-endpoints', 'synced'])
   t.equal(registry.isSynced(), true)
   t.strictSame(listed, [])
@@ -80,17 +81,17 @@ t.test('static versions are there at once, and need no API', async t => {
 
 t.test('no routes at all are synced', async t => {
   const { registry, told } = registryOf()
-  registry.update([])
+  takeOverNow(registry.prepare([]))
   t.strictSame(told, ['synced'])
   await registry.stop()
 })
 
 t.test('all Services of a namespace share one list and watch; each version is told its own', async t => {
   const { registry, told, listed } = registryOf([sliceOf('web', '10.0.0.1'), sliceOf('web', '10.0.0.2'), sliceOf('api', '10.0.0.3')])
-  registry.update([
+  takeOverNow(registry.prepare([
     routeOf('r', kubernetes('stable', 'web'), kubernetes('probe', 'web', { port: 9100 })),
     routeOf('s', kubernetes('only', 'api'), kubernetes('none', 'nobody'))
-  ])
+  ]))
   t.equal(registry.isSynced(), false)
   t.strictSame(registry.all().map(({ endpoints }) => endpoints), [undefined, undefined, undefined, undefined])
   await settled()
@@ -103,10 +104,10 @@ t.test('all Services of a namespace share one list and watch; each version is to
 
 t.test('the namespace is that of the version, else of the configuration', async t => {
   const { registry, listed, open } = registryOf([], { namespace: 'shop' })
-  registry.update([routeOf('r', kubernetes('a', 'web'), kubernetes('b', 'web', { namespace: 'lab' }))])
+  takeOverNow(registry.prepare([routeOf('r', kubernetes('a', 'web'), kubernetes('b', 'web', { namespace: 'lab' }))]))
   await settled()
   t.strictSame(listed.map(({ namespace }) => namespace), ['shop', 'lab'])
-  registry.update([routeOf('r', kubernetes('a', 'web'))])
+  takeOverNow(registry.prepare([routeOf('r', kubernetes('a', 'web'))]))
   await settled()
   t.strictSame([...open].map(({ namespace }) => namespace), ['shop'], 'a namespace that nobody uses is left')
   await registry.stop()
@@ -115,14 +116,14 @@ t.test('the namespace is that of the version, else of the configuration', async 
 
 t.test('an update leaves what did not change alone and tells only what did', async t => {
   const { registry, told, listed } = registryOf([sliceOf('web', '10.0.0.1'), sliceOf('web2', '10.0.0.2')])
-  registry.update([routeOf('r', kubernetes('stable', 'web'), fixed('canary', '10.0.0.9:80'))])
+  takeOverNow(registry.prepare([routeOf('r', kubernetes('stable', 'web'), fixed('canary', '10.0.0.9:80'))]))
   await settled()
   told.length = 0
-  registry.update([routeOf('r', { ...kubernetes('stable', 'web'), weight: 99 }, fixed('canary', '10.0.0.8:80'), kubernetes('next', 'web2'))])
+  takeOverNow(registry.prepare([routeOf('r', { ...kubernetes('stable', 'web'), weight: 99 }, fixed('canary', '10.0.0.8:80'), kubernetes('next', 'web2'))]))
   await settled()
   t.strictSame(told, ['r/canary 10.0.0.8:80', 'r/next 10.0.0.2:80'])
   t.equal(listed.length, 1, 'the watch of the namespace goes on')
-  registry.update([routeOf('r', fixed('canary', '10.0.0.8:80'))])
+  takeOverNow(registry.prepare([routeOf('r', fixed('canary', '10.0.0.8:80'))]))
   t.strictSame(registry.all().map(({ version }) => version), ['canary'])
   t.equal(registry.statusOf('r', 'stable'), undefined)
   t.strictSame(registry.endpointsOf('r', 'stable'), [])
@@ -131,8 +132,8 @@ t.test('an update leaves what did not change alone and tells only what did', asy
 
 t.test('a version that comes from elsewhere now keeps its endpoints until the new source has a list', async t => {
   const { registry, told } = registryOf([sliceOf('web', '10.0.0.1')])
-  registry.update([routeOf('r', fixed('stable', '10.0.0.9:80'))])
-  registry.update([routeOf('r', kubernetes('stable', 'web'))])
+  takeOverNow(registry.prepare([routeOf('r', fixed('stable', '10.0.0.9:80'))]))
+  takeOverNow(registry.prepare([routeOf('r', kubernetes('stable', 'web'))]))
   t.strictSame(registry.endpointsOf('r', 'stable').map(endpointKey), ['10.0.0.9:80'])
   t.equal(registry.isSynced(), true)
   await settled()
@@ -142,8 +143,8 @@ t.test('a version that comes from elsewhere now keeps its endpoints until the ne
 
 t.test('a malformed update changes nothing', async t => {
   const { registry, told, open } = registryOf()
-  registry.update([routeOf('r', fixed('stable', '10.0.0.9:80'))])
-  t.throws(() => { registry.update([routeOf('r', kubernetes('new', 'web'), fixed('stable', 'nonsense'))]) }, RangeError)
+  takeOverNow(registry.prepare([routeOf('r', fixed('stable', '10.0.0.9:80'))]))
+  t.throws(() => registry.prepare([routeOf('r', kubernetes('new', 'web'), fixed('stable', 'nonsense'))]), RangeError)
   await settled()
   t.strictSame(registry.all().map(({ version }) => version), ['stable'])
   t.strictSame(told, ['r/stable 10.0.0.9:80', 'synced'])
@@ -153,7 +154,7 @@ t.test('a malformed update changes nothing', async t => {
 
 t.test('an API that is not there leaves it unsynced, tells why, and holds up nobody else', async t => {
   const { registry, told } = registryOf([], { broken: true })
-  registry.update([routeOf('r', kubernetes('stable', 'web'), fixed('canary', '10.0.0.9:80'))])
+  takeOverNow(registry.prepare([routeOf('r', kubernetes('stable', 'web'), fixed('canary', '10.0.0.9:80'))]))
   await settled()
   t.equal(registry.isSynced(), false)
   t.strictSame(told, ['r/canary 10.0.0.9:80', 'own failed: no such server'])
@@ -163,7 +164,7 @@ t.test('an API that is not there leaves it unsynced, tells why, and holds up nob
 
 t.test('refused addresses are in the status', async t => {
   const { registry } = registryOf([sliceOf('web', '127.0.0.1'), sliceOf('web', '10.0.0.1')])
-  registry.update([routeOf('r', kubernetes('stable', 'web'))])
+  takeOverNow(registry.prepare([routeOf('r', kubernetes('stable', 'web'))]))
   await settled()
   t.strictSame(registry.statusOf('r', 'stable')?.ignored, [{ address: '127.0.0.1', reason: 'loopback' }])
   await registry.stop()
@@ -177,15 +178,15 @@ t.test('a list that is edited while DNS is down keeps the addresses of the names
       return [{ address: '10.0.0.1', family: 'IPv4', ttlS: 10 }]
     }
   })
-  registry.update([routeOf('r', fixed('stable', 'app:80'))])
+  takeOverNow(registry.prepare([routeOf('r', fixed('stable', 'app:80'))]))
   await settled()
   isDown = true
-  registry.update([routeOf('r', fixed('stable', 'app:80', '10.0.0.9:80'))])
+  takeOverNow(registry.prepare([routeOf('r', fixed('stable', 'app:80', '10.0.0.9:80'))]))
   await settled()
   t.strictSame(registry.endpointsOf('r', 'stable').map(endpointKey).toSorted(), ['10.0.0.1:80', '10.0.0.9:80'])
   t.notOk(told.some(line => line.includes('-10.0.0.1:80')), 'it was never taken away')
-  registry.update([routeOf('r', fixed('stable', '10.0.0.9:80'))])
-  registry.update([routeOf('r', fixed('stable', 'app:80', '10.0.0.9:80'))])
+  takeOverNow(registry.prepare([routeOf('r', fixed('stable', '10.0.0.9:80'))]))
+  takeOverNow(registry.prepare([routeOf('r', fixed('stable', 'app:80', '10.0.0.9:80'))]))
   await settled()
   t.strictSame(registry.endpointsOf('r', 'stable').map(endpointKey), ['10.0.0.9:80'], 'a name that was left out is forgotten')
   await registry.stop()

@@ -6,6 +6,7 @@ import type { IpFamilyChoice } from '../../../src/discovery/one-per-pod.ts'
 import type { KubeApi, KubeWatchEvent } from '../../../src/kube/kube-api.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
+import { takeOverNow } from '../../helpers/take-over.ts'
 
 const PORTS = [{ name: 'http', port: 8080 }, { name: 'metrics', port: 9100 }]
 
@@ -67,7 +68,7 @@ function registryOf (items: readonly unknown[] | undefined, more: { readonly nam
 /** What is told of a version that follows `endpoints` where the cluster has `items`. */
 async function problem (items: readonly unknown[], endpoints: VersionConfig['endpoints'] = { service: 'web', port: 'http' }, more = {}): Promise<SourceProblem | undefined> {
   const { registry, told } = registryOf(items, more)
-  registry.update([routeOf(endpoints)])
+  takeOverNow(registry.prepare([routeOf(endpoints)]))
   await settled()
   const found = registry.problemOf('r', 'v')
   t.strictSame(told, found === undefined ? [] : [found], 'it is told once')
@@ -112,7 +113,7 @@ t.test('a Service without an endpoint to use is told until it has had one', asyn
 
 t.test('what was told once is not told again, and its end is told', async t => {
   const { registry, told, emit } = registryOf([])
-  registry.update([routeOf({ service: 'web', port: 'http' })])
+  takeOverNow(registry.prepare([routeOf({ service: 'web', port: 'http' })]))
   await settled()
   await emit('ADDED', sliceOf(null, null))
   await emit('MODIFIED', sliceOf([{ addresses: ['10.0.0.1'], conditions: { ready: false } }]))
@@ -127,8 +128,8 @@ t.test('what was told once is not told again, and its end is told', async t => {
 
 t.test('a version whose source was not read yet says so, also while it uses the endpoints of another', async t => {
   const { registry, failures } = registryOf(undefined, { namespace: 'shop' })
-  registry.update([routeOf({ static: ['10.0.0.9:80'] })])
-  registry.update([routeOf({ service: 'web', port: 'http' }), { ...routeOf({ service: 'web', port: 'http' }), name: 'new' }])
+  takeOverNow(registry.prepare([routeOf({ static: ['10.0.0.9:80'] })]))
+  takeOverNow(registry.prepare([routeOf({ service: 'web', port: 'http' }), { ...routeOf({ service: 'web', port: 'http' }), name: 'new' }]))
   await settled()
   t.strictSame(registry.problemOf('r', 'v'), { kind: 'unsynced', detail: 'its endpoints could not be read yet: forbidden; those of its source before are used' })
   t.strictSame(registry.problemOf('new', 'v'), { kind: 'unsynced', detail: 'its endpoints could not be read yet: forbidden' })

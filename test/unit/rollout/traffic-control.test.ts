@@ -8,6 +8,7 @@ import { StoreError } from '../../../src/store/store-error.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { FakePublisher } from '../../helpers/fake-publisher.ts'
 import { ListLog } from '../../helpers/list-log.ts'
+import { takeOver } from '../../helpers/take-over.ts'
 
 const META = { actor: 'ops', reason: 'because', source: 'api' } as const
 const HELLO = { name: 'hello', weights: { stable: 90, canary: 10 } }
@@ -30,12 +31,12 @@ function storeWith (inner: StateStore<TrafficState>, swap: (version: string, val
 t.test('a configuration is stored and published once', async t => {
   const { control, publisher, store } = await open()
   t.equal(control.route('hello'), undefined)
-  await control.configure([HELLO])
+  await takeOver(control.prepare([HELLO]))
   t.same(publisher.splits, [{ route: 'hello', epoch: 1, weights: { stable: 90, canary: 10 } }])
   t.equal((await store.read()).value.routes.get('hello')?.epoch, 1)
-  await control.configure([HELLO])
+  await takeOver(control.prepare([HELLO]))
   t.equal(publisher.splits.length, 1, 'the same again changes nothing')
-  await control.configure([HELLO, { name: 'other', weights: { a: 1 } }])
+  await takeOver(control.prepare([HELLO, { name: 'other', weights: { a: 1 } }]))
   t.same(publisher.splits.at(-1), { route: 'other', epoch: 1, weights: { a: 1 } }, 'only what is new')
   await control.close()
 })
@@ -49,7 +50,7 @@ t.test('a change is stored before it is published', async t => {
     return swapped
   })
   const { control, publisher } = await open(store)
-  await control.configure([HELLO])
+  await takeOver(control.prepare([HELLO]))
   order.length = 0
   const publish = publisher.publish.bind(publisher)
   publisher.publish = async (split, timeoutMs) => {
@@ -66,11 +67,11 @@ t.test('a change is stored before it is published', async t => {
 t.test('changes survive a restart, and the configuration does not overrule them', async t => {
   const store = memory()
   const first = await open(store)
-  await first.control.configure([HELLO])
+  await takeOver(first.control.prepare([HELLO]))
   await first.control.change('hello', weights(75, 25), META)
   await first.control.close()
   const second = await open(store)
-  await second.control.configure([HELLO])
+  await takeOver(second.control.prepare([HELLO]))
   t.match(second.control.route('hello'), { epoch: 2, weights: { stable: 75, canary: 25 } })
   t.match(second.control.route('hello')?.history.at(-1), { actor: 'ops', reason: 'because', at: '2026-01-01T00:00:00.000Z' })
   t.same(second.publisher.splits.map(({ epoch }) => epoch), [2])
@@ -79,7 +80,7 @@ t.test('changes survive a restart, and the configuration does not overrule them'
 
 t.test('what can\'t be is refused, and nothing is stored or published', async t => {
   const { control, publisher, store } = await open()
-  await control.configure([HELLO])
+  await takeOver(control.prepare([HELLO]))
   const before = await store.read()
   t.match(await control.change('nope', weights(1, 1), META), { ok: false, error: { code: 'unknown_route' } })
   t.match(await control.change('hello', weights(0, 0), META), { ok: false, error: { code: 'all_weights_zero', epoch: 1 } })
@@ -93,7 +94,7 @@ t.test('what can\'t be is refused, and nothing is stored or published', async t 
 
 t.test('a change to what is there already is published again but makes no epoch', async t => {
   const { control, publisher, store } = await open()
-  await control.configure([HELLO])
+  await takeOver(control.prepare([HELLO]))
   const before = await store.read()
   t.match(await control.change('hello', weights(90, 10), META), { ok: true, changed: false, traffic: { epoch: 1 } })
   t.equal(await store.read().then(({ version }) => version), before.version)
@@ -109,7 +110,7 @@ t.test('a store that fails refuses the change and keeps the old weights', async 
     return await inner.compareAndSwap(version, value)
   })
   const { control, publisher, log } = await open(store)
-  await control.configure([HELLO])
+  await takeOver(control.prepare([HELLO]))
   broken = new StoreError('no-space', 'writing the state file /secret/place failed')
   const refused = await control.change('hello', weights(1, 1), META)
   t.match(refused, { ok: false, error: { code: 'store_failed', message: /no space is left; nothing was changed/ } })
@@ -126,7 +127,7 @@ t.test('a store that fails does not keep a new configuration from the traffic', 
   const inner = memory()
   const store = storeWith(inner, async () => { throw new StoreError('not-permitted', 'read-only') })
   const { control, publisher, log } = await open(store)
-  await control.configure([HELLO])
+  await takeOver(control.prepare([HELLO]))
   t.same(publisher.splits, [{ route: 'hello', epoch: 1, weights: HELLO.weights }])
   t.match(log.at('error'), [{ message: /used all the same/ }])
   await control.close()
@@ -136,12 +137,12 @@ t.test('a change by another replica is followed, published and told', async t =>
   const store = memory()
   const ours = await open(store)
   const theirs = await open(store)
-  await ours.control.configure([HELLO])
-  await theirs.control.configure([HELLO])
+  await takeOver(ours.control.prepare([HELLO]))
+  await takeOver(theirs.control.prepare([HELLO]))
   const events: TrafficEvent[] = []
   ours.control.subscribe(event => { events.push(event) })
   await theirs.control.change('hello', weights(75, 25), META)
-  await ours.control.configure([HELLO])
+  await takeOver(ours.control.prepare([HELLO]))
   t.match(ours.control.route('hello'), { epoch: 2, weights: { stable: 75, canary: 25 } })
   t.same(ours.publisher.splits.map(({ epoch }) => epoch), [1, 2])
   t.match(events, [{ route: 'hello', revision: { actor: 'ops', epoch: 2 } }])
@@ -163,7 +164,7 @@ t.test('a lost race is run again on what the winner wrote', async t => {
     return await inner.compareAndSwap(version, value)
   })
   const { control } = await open(store)
-  await control.configure([HELLO])
+  await takeOver(control.prepare([HELLO]))
   t.match(await control.change('hello', weights(75, 25), META), { ok: true, traffic: { epoch: 2 } })
   t.equal(races, 0)
   await control.close()
@@ -175,14 +176,14 @@ t.test('a race that is lost again and again is given up', async t => {
     ? await inner.compareAndSwap(version, value)
     : { ok: false, reason: 'conflict', current: await inner.read() })
   const { control } = await open(store)
-  await control.configure([HELLO])
+  await takeOver(control.prepare([HELLO]))
   t.match(await control.change('hello', weights(75, 25), META), { ok: false, error: { code: 'store_conflict' } })
   await control.close()
 })
 
 t.test('a thousand changes at once are made one after another', async t => {
   const { control, publisher } = await open()
-  await control.configure([HELLO])
+  await takeOver(control.prepare([HELLO]))
   const results = await Promise.all(Array.from({ length: 1000 }, (_, index) => control.change('hello', weights(index + 1, 1000), META)))
   t.ok(results.every(({ ok }) => ok))
   t.equal(control.route('hello')?.epoch, 1001)
@@ -194,7 +195,7 @@ t.test('a thousand changes at once are made one after another', async t => {
 
 t.test('of a thousand changes on the same epoch, one is made', async t => {
   const { control } = await open()
-  await control.configure([HELLO])
+  await takeOver(control.prepare([HELLO]))
   const results = await Promise.all(Array.from({ length: 1000 }, (_, index) => control.change('hello', weights(index + 1, 1000), META, { ifEpoch: [1] })))
   t.equal(results.filter(({ ok }) => ok).length, 1)
   t.equal(control.route('hello')?.epoch, 2)
@@ -203,7 +204,7 @@ t.test('of a thousand changes on the same epoch, one is made', async t => {
 
 t.test('workers that do not answer are reported, and a publisher that throws harms nobody', async t => {
   const { control, publisher, log } = await open()
-  await control.configure([HELLO])
+  await takeOver(control.prepare([HELLO]))
   publisher.applied = 1
   const late = await control.change('hello', weights(1, 1), META, { publishTimeoutMs: 123 })
   t.match(late.ok ? await late.published : undefined, { workers: 2, applied: 1 })
@@ -219,7 +220,7 @@ t.test('workers that do not answer are reported, and a publisher that throws har
 t.test('a listener that throws is logged and harms nobody', async t => {
   const { control, log } = await open()
   control.subscribe(() => { throw new Error('broken') })
-  await control.configure([HELLO])
+  await takeOver(control.prepare([HELLO]))
   t.match(log.at('error'), [{ message: /listener/ }])
   t.match(await control.change('hello', weights(1, 1), META), { ok: true })
   await control.close()

@@ -6,6 +6,7 @@ import t from 'tap'
 import { ProcessLogger } from '../../../src/telemetry/process-logger.ts'
 import type { LogLevel } from '../../../src/core/logger.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
+import { takeOverNow } from '../../helpers/take-over.ts'
 
 function setUp (level: LogLevel): { logger: ProcessLogger, lines: () => ReadonlyArray<Readonly<Record<string, unknown>>>, raw: string[] } {
   const raw: string[] = []
@@ -33,7 +34,7 @@ t.test('the level decides what is logged, and can change', t => {
   }
   all()
   t.strictSame(lines().map(({ level }) => level), ['warn', 'error'])
-  logger.setLevel('debug')
+  takeOverNow(logger.prepare('debug'))
   all()
   t.strictSame(lines().slice(2).map(({ message }) => message), ['debug', 'info', 'warn', 'error'])
   t.end()

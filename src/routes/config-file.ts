@@ -1,0 +1,58 @@
+/**
+ * The configuration file as a source of routes, and of the options beside them.
+ */
+import type { ConfigError } from '../config/config-error.ts'
+import type { ConfigSources } from '../config/load.ts'
+import type { LoadedConfig } from '../config/resolve.ts'
+import type { RouteConfig } from '../config/schema.ts'
+import { createConfigWatcher } from '../config/watch-file.ts'
+import type { ConfigWatcher } from '../config/watch.ts'
+import type { Clock } from '../core/clock.ts'
+import type { RouteSource } from './route-source.ts'
+
+export interface ConfigFileOptions {
+  readonly clock: Clock
+  readonly sources: ConfigSources
+  /** The file is wrong now, or gone; what was loaded last stays. */
+  readonly onFault: (error: ConfigError) => void
+}
+
+export class ConfigFile implements RouteSource {
+  readonly #options: ConfigFileOptions
+  #loaded: LoadedConfig
+  #watcher: ConfigWatcher | undefined
+
+  /** @param loaded what it held at the start */
+  constructor (loaded: LoadedConfig, options: ConfigFileOptions) {
+    this.#loaded = loaded
+    this.#options = options
+  }
+
+  /** What was loaded last without fault. */
+  get loaded (): LoadedConfig {
+    return this.#loaded
+  }
+
+  routes (): readonly RouteConfig[] {
+    return this.#loaded.config.routes
+  }
+
+  start (onNews: () => void): void {
+    const { clock, sources, onFault } = this.#options
+    // What came from the command line can't change.
+    if (sources.text !== undefined) return
+    this.#watcher = createConfigWatcher(sources, clock, {
+      digest: this.#loaded.digest,
+      onChange: loaded => {
+        this.#loaded = loaded
+        onNews()
+      },
+      onError: onFault
+    })
+    this.#watcher.start()
+  }
+
+  stop (): void {
+    this.#watcher?.stop()
+  }
+}
