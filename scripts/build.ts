@@ -20,7 +20,7 @@ function compile (): boolean {
 /** Copies the files that the compiler does not know: JSON schemas, pages and styles. */
 function copyAssets (): number {
   const names = readdirSync(source, { recursive: true, withFileTypes: true })
-    .filter(entry => entry.isFile() && !entry.name.endsWith('.ts'))
+    .filter(entry => entry.isFile() && !/\.c?ts$/.test(entry.name))
     .map(entry => path.relative(source, path.join(entry.parentPath, entry.name)))
   for (const name of names) cpSync(path.join(source, name), path.join(output, name), { recursive: true })
   return names.length
