@@ -5,7 +5,7 @@ import type { ExplainAnswer, ExplainQuery } from '../control/explain-answer.ts'
 import type { TokenBook } from './token-book.ts'
 import type { RouteDetails } from '../control/route-details.ts'
 import type { VersionDrainStatus } from '../control/version-drain.ts'
-import type { Readiness } from '../control/readiness.ts'
+import type { Readiness } from '../control/readiness-facts.ts'
 
 /** What the admin API needs of the rest of Weir. */
 export interface AdminDeps {

@@ -31,7 +31,7 @@ export class PacedConnection extends Duplex implements Guest {
   readonly #cutter = new MessageCutter()
   readonly #onIdle: () => void
   /** Read from the socket and not handed over. */
-  #held: Buffer = Buffer.alloc(0)
+  #carried: Buffer = Buffer.alloc(0)
   /** The server takes more. */
   #wanted = false
   #scheduled = false
@@ -133,7 +133,7 @@ export class PacedConnection extends Duplex implements Guest {
 
   #handOver (): void {
     if (!this.#wanted || this.destroyed || this.writableEnded) return
-    if (this.#held.length === 0 && !this.#take()) {
+    if (this.#carried.length === 0 && !this.#take()) {
       if (this.#socket.readableEnded) this.#giveEnd()
       return
     }
@@ -142,9 +142,9 @@ export class PacedConnection extends Duplex implements Guest {
     } else if (this.#request.complete || !this.#bodyPending || !this.#bodyWanted) {
       return
     }
-    const length = this.#cutter.take(this.#held)
-    const piece = this.#held.subarray(0, length)
-    this.#held = this.#held.subarray(length)
+    const length = this.#cutter.take(this.#carried)
+    const piece = this.#carried.subarray(0, length)
+    this.#carried = this.#carried.subarray(length)
     this.#wanted = false
     this.push(piece)
   }
@@ -159,11 +159,11 @@ export class PacedConnection extends Duplex implements Guest {
     const waiting = this.#socket.readableLength
     const chunk: unknown = waiting > READ_BYTES ? this.#socket.read(READ_BYTES) : this.#socket.read()
     if (!Buffer.isBuffer(chunk)) return false
-    this.#held = chunk
+    this.#carried = chunk
     return true
   }
 
-  /** A request begins with what is held: has it the right to, and is it its turn? */
+  /** A request begins with what is carried: has it the right to, and is it its turn? */
   #mayBegin (): boolean {
     if (this.#turn === 'given') return true
     if (this.#turn === 'waiting' || !this.#skipBlanks()) return false
@@ -180,13 +180,13 @@ export class PacedConnection extends Duplex implements Guest {
   }
 
   #skipBlanks (): boolean {
-    const blanks = countBlanks(this.#held)
-    this.#held = this.#held.subarray(blanks)
+    const blanks = countBlanks(this.#carried)
+    this.#carried = this.#carried.subarray(blanks)
     this.#blanks += blanks
     if (this.#blanks > MAX_BLANKS) this.destroy()
-    else if (this.#held.length === 0) this.#schedule()
+    else if (this.#carried.length === 0) this.#schedule()
     else this.#blanks = 0
-    return this.#held.length > 0 && !this.destroyed
+    return this.#carried.length > 0 && !this.destroyed
   }
 
   override _write (chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -221,7 +221,7 @@ export class PacedConnection extends Duplex implements Guest {
       return
     }
     let left = LINGER_BYTES
-    this.#held = Buffer.alloc(0)
+    this.#carried = Buffer.alloc(0)
     this.#lingering = this.#pace.clock.after(LINGER_MS, () => { this.destroy() })
     this.#socket.removeAllListeners('readable')
     this.#socket.on('end', () => { this.destroy() })
@@ -235,7 +235,7 @@ export class PacedConnection extends Duplex implements Guest {
   override _destroy (error: Error | null, done: (error?: Error | null) => void): void {
     this.#leaveTurn()
     this.#lingering?.cancel()
-    this.#held = Buffer.alloc(0)
+    this.#carried = Buffer.alloc(0)
     this.#socket.destroy()
     done(error)
   }

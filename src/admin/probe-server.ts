@@ -10,7 +10,7 @@ import { PROBLEM_TYPE, problemBody, type ProblemCode } from './problem.ts'
 import { readinessForAll } from './readiness-answer.ts'
 import { refuseConnect } from './refuse-connect.ts'
 import { answerClientError } from './send-problem.ts'
-import type { Readiness } from '../control/readiness.ts'
+import type { Readiness } from '../control/readiness-facts.ts'
 
 /** A probe comes on a connection of its own, asks at once and leaves. */
 const LIMITS = { maxConnections: 64, maxConnectionsPerPeer: 16, unprovenPerWindow: 10 }

@@ -1,7 +1,7 @@
 /**
  * What /readyz says: on the port of the admin API and on that for probes.
  */
-import type { Readiness } from '../control/readiness.ts'
+import type { Readiness } from '../control/readiness-facts.ts'
 
 export interface ReadinessAnswer {
   readonly ready: boolean

@@ -11,10 +11,10 @@ import { metricsResource } from './resources/metrics.ts'
 import { openapiResource } from './resources/openapi.ts'
 import { readinessResource } from './resources/readiness.ts'
 import { routeResource } from './resources/route.ts'
-import { routesResource } from './resources/routes.ts'
+import { routeListResource } from './resources/route-list.ts'
 import { switchResource } from './resources/switch.ts'
 import { undoResource } from './resources/undo.ts'
-import { versionDrainResource } from './resources/version-drain.ts'
+import { drainResource } from './resources/drain.ts'
 import { weightsResource } from './resources/weights.ts'
 
 /** Puts every resource of the API on a server, behind the checks of who may use it. */
@@ -27,13 +27,13 @@ export function registerResources (app: FastifyInstance, deps: AdminDeps): void 
   readinessResource(app, deps)
   metricsResource(app, deps)
   openapiResource(app)
-  routesResource(app, deps)
+  routeListResource(app, deps)
   routeResource(app, deps)
   weightsResource(app, deps)
   switchResource(app, deps)
   undoResource(app, deps)
   historyResource(app, deps)
   explainResource(app, deps)
-  versionDrainResource(app, deps)
+  drainResource(app, deps)
   refuseOtherMethods()
 }

@@ -5,7 +5,7 @@ export interface Candidate {
   /** A hash of the endpoint's address and port: 32 bits, the same on every worker and replica. */
   readonly hash: number
   /** May get new requests now. A balancer asks nothing else. */
-  readonly available: boolean
+  readonly eligible: boolean
 }
 
 /**
@@ -15,7 +15,7 @@ export interface Candidate {
 export interface Balancer {
   /**
    * @param keyHash the hash of the request's sticky key, 32 bits
-   * @returns a position in `candidates`; -1 when none is available
+   * @returns a position in `candidates`; -1 when none is eligible
    */
   pick (candidates: readonly Candidate[], keyHash: number): number
 }

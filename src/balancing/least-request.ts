@@ -4,12 +4,12 @@ import type { Balancer, Candidate } from './balancer.ts'
 const MAX_DRAWS = 8
 
 /**
- * The power of two choices: of two different available candidates drawn at random, the one with fewer requests in flight
+ * The power of two choices: of two different eligible candidates drawn at random, the one with fewer requests in flight
  * (M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001). Nearly as even as looking at all of
  * them, at a constant price, and workers that don't know of each other don't all run to the same idle endpoint.
  *
- * A candidate that is not available is drawn again, which leaves every pair of available ones as likely as before. After
- * a few misses the available ones are counted and two are drawn by rank: as fair, and the only time that all are looked at.
+ * A candidate that is not eligible is drawn again, which leaves every pair of eligible ones as likely as before. After
+ * a few misses the eligible ones are counted and two are drawn by rank: as fair, and the only time that all are looked at.
  */
 export class LeastRequest implements Balancer {
   readonly #random: () => number
@@ -21,33 +21,33 @@ export class LeastRequest implements Balancer {
 
   pick (candidates: readonly Candidate[], _keyHash: number): number {
     const count = candidates.length
-    if (count <= 1) return candidates[0]?.available === true ? 0 : -1
-    const first = this.#drawAvailable(candidates, -1)
+    if (count <= 1) return candidates[0]?.eligible === true ? 0 : -1
+    const first = this.#drawEligible(candidates, -1)
     if (first === -1) return this.#pickByRank(candidates)
-    const second = this.#drawAvailable(candidates, first)
+    const second = this.#drawEligible(candidates, first)
     return second === -1 ? this.#pickByRank(candidates) : lessBusy(candidates, first, second)
   }
 
-  /** An available position other than `excluded`; -1 after too many misses. `excluded` is -1 or a position. */
-  #drawAvailable (candidates: readonly Candidate[], excluded: number): number {
+  /** An eligible position other than `excluded`; -1 after too many misses. `excluded` is -1 or a position. */
+  #drawEligible (candidates: readonly Candidate[], excluded: number): number {
     const choices = excluded === -1 ? candidates.length : candidates.length - 1
     for (let draw = 0; draw < MAX_DRAWS; draw++) {
       const drawn = this.#below(choices)
       // Leaves a gap at `excluded`: the others stay equally likely, and no draw is spent on it.
       const index = excluded !== -1 && drawn >= excluded ? drawn + 1 : drawn
-      if (candidates[index]?.available === true) return index
+      if (candidates[index]?.eligible === true) return index
     }
     return -1
   }
 
   #pickByRank (candidates: readonly Candidate[]): number {
-    let available = 0
+    let eligible = 0
     for (let index = 0; index < candidates.length; index++) {
-      if (candidates[index]?.available === true) available++
+      if (candidates[index]?.eligible === true) eligible++
     }
-    if (available <= 1) return positionOfRank(candidates, 0)
-    const firstRank = this.#below(available)
-    const drawn = this.#below(available - 1)
+    if (eligible <= 1) return positionOfRank(candidates, 0)
+    const firstRank = this.#below(eligible)
+    const drawn = this.#below(eligible - 1)
     const secondRank = drawn >= firstRank ? drawn + 1 : drawn
     return lessBusy(candidates, positionOfRank(candidates, firstRank), positionOfRank(candidates, secondRank))
   }
@@ -67,11 +67,11 @@ function lessBusy (candidates: readonly Candidate[], first: number, second: numb
   return (candidates[second]?.inFlight ?? 0) < (candidates[first]?.inFlight ?? 0) ? second : first
 }
 
-/** The position of the available candidate that has `rank` available ones before it; -1 when there is none. */
+/** The position of the eligible candidate that has `rank` eligible ones before it; -1 when there is none. */
 function positionOfRank (candidates: readonly Candidate[], rank: number): number {
   let before = 0
   for (let index = 0; index < candidates.length; index++) {
-    if (candidates[index]?.available !== true) continue
+    if (candidates[index]?.eligible !== true) continue
     if (before === rank) return index
     before++
   }

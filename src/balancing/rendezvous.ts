@@ -8,7 +8,7 @@ import type { Balancer, Candidate } from './balancer.ts'
 const ENDPOINT_SALT = 0x2545f491
 
 /**
- * Keeps a client on one endpoint: rendezvous hashing. The available candidate with the greatest hash of key and endpoint
+ * Keeps a client on one endpoint: rendezvous hashing. The eligible candidate with the greatest hash of key and endpoint
  * wins. When one goes, only its own clients move, and they spread over the others; when one comes, it takes an even share
  * from each. The order of the candidates does not matter, so workers and replicas agree.
  *
@@ -22,7 +22,7 @@ export class Rendezvous implements Balancer {
     let highest = 0
     for (let index = 0; index < candidates.length; index++) {
       const candidate = candidates[index]
-      if (candidate?.available !== true) continue
+      if (candidate?.eligible !== true) continue
       const score = combineHashes(key, candidate.hash)
       // Compared as signed: in every tier of the compiler those stay off the heap.
       if (winner === -1 || score > highest) {

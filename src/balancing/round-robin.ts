@@ -1,6 +1,6 @@
 import type { Balancer, Candidate } from './balancer.ts'
 
-/** One after the other. Candidates that are not available are passed over; the others share evenly. */
+/** One after the other. Candidates that are not eligible are passed over; the others share evenly. */
 export class RoundRobin implements Balancer {
   #next: number
 
@@ -18,7 +18,7 @@ export class RoundRobin implements Balancer {
     let index = this.#next < count ? this.#next : this.#next % count
     for (let tried = 0; tried < count; tried++) {
       const following = index + 1 === count ? 0 : index + 1
-      if (candidates[index]?.available === true) {
+      if (candidates[index]?.eligible === true) {
         this.#next = following
         return index
       }

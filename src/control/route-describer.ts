@@ -10,7 +10,7 @@ import { usableEndpoints } from '../discovery/usable-endpoints.ts'
 import type { RouteBook } from '../routes/route-book.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { ObservedShares } from '../telemetry/observed-share.ts'
-import type { RouteState } from '../telemetry/route-families.ts'
+import type { RouteGauges } from '../telemetry/route-families.ts'
 import { shareOf, type HealthBook } from './health-book.ts'
 import type { EndpointHealthSummary, RouteDetails, SourceStatus, VersionDetails } from './route-details.ts'
 
@@ -74,13 +74,13 @@ export class RouteDescriber {
   }
 
   /** All routes as /metrics shows them, one after another: whoever takes them may rest in between. */
-  * states (): Generator<RouteState> {
+  * states (): Generator<RouteGauges> {
     const { clock, routes } = this.#deps
     const nowMs = clock.wallMs()
     for (const route of routes.all()) yield this.#state(route, nowMs)
   }
 
-  #state ({ name, versions }: RouteConfig, nowMs: number): RouteState {
+  #state ({ name, versions }: RouteConfig, nowMs: number): RouteGauges {
     const { discovery, health, traffic, workers } = this.#deps
     return {
       name,

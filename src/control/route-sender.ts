@@ -4,7 +4,7 @@
 import type { AuthorityFiles } from '../certificates/authority-files.ts'
 import type { Config } from '../config/schema.ts'
 import type { PreparedChange } from '../core/prepared-change.ts'
-import { dataPlaneOptions, routeSpecs } from '../routes/data-plane-options.ts'
+import { dataPlaneOptions, routeSpecs } from '../routes/configured-options.ts'
 import type { RouteBook } from '../routes/route-book.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { HealthBook } from './health-book.ts'

@@ -7,14 +7,13 @@ import { type EndpointChange, isNoChange } from '../core/endpoint-set.ts'
 import type { PreparedChange } from '../core/prepared-change.ts'
 import type { KubeError } from '../kube/kube-error.ts'
 import type { ListWatchStats, WatchRecovery } from '../kube/list-watch.ts'
-import { boundedLookup } from './bounded-lookup.ts'
+import { boundedLookup, createNameLookup, type NameLookup } from './name-lookup.ts'
 import type { EndpointSource, EndpointSourceStatus, SourceProblem, SourceProblemKind } from './endpoint-source.ts'
 import { KnownEndpoints } from './known-endpoints.ts'
-import { createNameLookup, type NameLookup } from './name-lookup.ts'
 import { NamedSource } from './named-source.ts'
 import { NamespaceSlices, type SlicesContext } from './namespace-slices.ts'
 import type { IpFamilyChoice } from './one-per-pod.ts'
-import { SlicesSource } from './slices-source.ts'
+import { ServiceSource } from './service-source.ts'
 import { StaticSource } from './static-source.ts'
 import { usableEndpoints } from './usable-endpoints.ts'
 
@@ -230,7 +229,7 @@ export class EndpointRegistry {
     const { service, port } = endpoints
     const namespace = endpoints.namespace ?? this.#options.namespace
     const slices = this.#slicesOf(namespace, plan)
-    return { source: new SlicesSource({ namespace: slices, namespaceName: namespace, service, port, allowed: this.#allowed, ownPorts: this.#ownPorts, ipFamily }), slices }
+    return { source: new ServiceSource({ namespace: slices, namespaceName: namespace, service, port, allowed: this.#allowed, ownPorts: this.#ownPorts, ipFamily }), slices }
   }
 
   /** A list without names has nothing that could change. */

@@ -3,8 +3,6 @@
  */
 import { lookup, Resolver } from 'node:dns/promises'
 import { readWholeFile } from '../core/read-whole-file.ts'
-import type { NameAddress } from './name-address.ts'
-import { NameError } from './name-error.ts'
 import { searchNames } from './search-names.ts'
 
 /** @throws NameError when the name has no address, or nobody could be asked */
@@ -106,4 +104,47 @@ async function isInHostsFile (name: string): Promise<boolean> {
 async function readText (path: string): Promise<string> {
   const file = await readWholeFile(path, MAX_FILE_BYTES)
   return 'fault' in file ? '' : file.bytes.toString('latin1')
+}
+
+/** Why a name gave no address, or not all of them. */
+export class NameError extends Error {
+  override readonly name = 'NameError'
+  /** The server has answered that there is none; otherwise nothing is known. */
+  readonly notFound: boolean
+  /** What was answered about one family while the question about the other one failed; better than nothing, but not the answer. */
+  readonly partial: readonly NameAddress[]
+
+  constructor (message: string, notFound: boolean, partial: readonly NameAddress[] = []) {
+    super(message)
+    this.notFound = notFound
+    this.partial = partial
+  }
+}
+
+/** An address of a name. */
+export interface NameAddress {
+  readonly address: string
+  readonly family: 'IPv4' | 'IPv6'
+  /** How long it holds, in seconds, as the server says. */
+  readonly ttlS: number
+}
+
+/** So many lookups at a time: the system's own wait in threads that files are read by too. */
+const MAX_AT_ONCE = 4
+
+/** The same lookup, of which only a few are under way at a time; the others wait in the order in which they came. */
+export function boundedLookup (lookUp: NameLookup, atOnce = MAX_AT_ONCE): NameLookup {
+  const waiting: (() => void)[] = []
+  let running = 0
+  return async name => {
+    if (running >= atOnce) await new Promise<void>(resolve => { waiting.push(resolve) })
+    else running++
+    try {
+      return await lookUp(name)
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) running--
+      else next()
+    }
+  }
 }

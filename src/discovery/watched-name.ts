@@ -3,9 +3,7 @@ import type { Clock, TimerHandle } from '../core/clock.ts'
 import { isLoopback, parseIp } from '../core/ip.ts'
 import type { OwnPorts } from '../core/own-ports.ts'
 import type { IgnoredAddress } from './endpoint-source.ts'
-import type { NameAddress } from './name-address.ts'
-import { NameError } from './name-error.ts'
-import type { NameLookup } from './name-lookup.ts'
+import { type NameAddress, NameError, type NameLookup } from './name-lookup.ts'
 import { addressRefusal } from './refused-addresses.ts'
 
 export interface NameContext {

@@ -27,7 +27,7 @@ import { Linger } from './linger.ts'
 import type { PartialHead } from '../http1/partial-head.ts'
 import { refuse } from './refused-request.ts'
 
-const PHASE = { head: 0, body: 1, answering: 2, tunnel: 3, lingering: 4, closed: 5 } as const
+const PHASE = { head: 0, body: 1, responding: 2, tunnel: 3, lingering: 4, closed: 5 } as const
 /**
  * A client that has sent a FIN is gone, or it is a rare one that only ends its side and waits for the answer. Until something
  * is written to it nothing tells one from the other, so the answer is waited for no longer than this.
@@ -94,7 +94,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
         if (this.#reading.ahead.empty && this.#stream?.writePending === false) return this.#onHeadBytes(buf, start, end)
         return this.#reading.stash(buf, start, end)
       case PHASE.body: return this.#onBodyBytes(buf, start, end)
-      case PHASE.answering: return this.#reading.stash(buf, start, end)
+      case PHASE.responding: return this.#reading.stash(buf, start, end)
       case PHASE.tunnel: return this.#onTunnelBytes(buf, start, end)
       case PHASE.lingering: return this.#waitLingering()
       default:
@@ -159,7 +159,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
     if (fault < 0) return this.#refuse(faultCode(fault), faultText(fault), head)
     if (body.consumed < end) this.#reading.stash(buf, body.consumed, end)
     else this.#reading.restart() // It may have been paused for what was sent ahead, which is used up.
-    this.#phase = body.last ? PHASE.answering : PHASE.body
+    this.#phase = body.last ? PHASE.responding : PHASE.body
     if (!body.last) this.#reading.beginBody()
     // What is waited for is the exchange's from now on; unless nobody may be there any more.
     this.deadlineMs = 0
@@ -184,7 +184,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
     // Before the exchange writes framing behind the piece.
     if (body.consumed < end) this.#reading.stash(buf, body.consumed, end)
     const { last } = body
-    if (last) this.#phase = PHASE.answering
+    if (last) this.#phase = PHASE.responding
     this.#exchange.requestBody({ buf, start, end: body.end, last, trailers: body.trailers })
     if (last) this.#reading.endBody(this.#exchange.requestPending)
     else if (!this.#reading.readOn(end - start, body.end - start, this.#exchange.requestPending)) this.#awaitTurn()
@@ -346,7 +346,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
         this.#exchange.downstreamGone()
         this.#destroy()
         return
-      case PHASE.answering:
+      case PHASE.responding:
         if (this.#mayBeGone()) this.#hurry()
         return
       case PHASE.tunnel:
@@ -401,7 +401,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
         return
       case PHASE.tunnel: return
       case PHASE.body:
-      case PHASE.answering:
+      case PHASE.responding:
         if (!this.#mayBeGone()) return
         // What the client has got so far must not look complete.
         this.#leave(true)

@@ -5,7 +5,7 @@
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import { outcomeOf } from '../health/endpoint-outcome.ts'
 import type { RetryBudget } from '../health/retry-budget.ts'
-import type { EndpointPool } from '../upstream/endpoint-pool.ts'
+import type { EndpointPool } from '../upstream/endpoint-pools.ts'
 import type { UpstreamCall } from '../upstream/upstream-call.ts'
 import type { AttemptFailures } from './attempt-failures.ts'
 import type { RequestFacts } from './request-facts.ts'
@@ -54,12 +54,12 @@ export class AttemptLease {
   }
 
   /** An answer has begun: whatever it takes from now on, a tunnel or a stream, it is no retry any more. */
-  answered (status: number): void {
+  responded (status: number): void {
     if (this.hasBudget) this.releaseBudget()
     const { endpoint } = this
     if (endpoint === null) return
     if (this.#onTrial) this.#endTrial(endpoint)
-    if (endpoint.health.inTrial && outcomeOf(null, status) === 'success') endpoint.health.answered()
+    if (endpoint.health.inTrial && outcomeOf(null, status) === 'success') endpoint.health.responded()
   }
 
   /**

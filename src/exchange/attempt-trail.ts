@@ -2,7 +2,7 @@
  * What the attempts of one request have come to so far: where it need not be sent again, and what counts for the limit. Reused for each
  * request of a client connection.
  */
-import type { EndpointPool } from '../upstream/endpoint-pool.ts'
+import type { EndpointPool } from '../upstream/endpoint-pools.ts'
 import type { VersionRuntime } from './route-runtime.ts'
 
 const NONE: readonly EndpointPool[] = []

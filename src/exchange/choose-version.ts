@@ -58,10 +58,10 @@ export function fallbackFrom ({ versions, split }: RouteRuntime, keyHash: number
  * @param without names of versions that are no choice any more
  */
 export function nextChoice (route: RouteRuntime, keyHash: number, without: readonly string[]): VersionRuntime | undefined {
-  return firstOf(route, keyHash, route.available(false), without) ?? firstOf(route, keyHash, route.available(true), without)
+  return firstOf(route, keyHash, route.readyVersions(false), without) ?? firstOf(route, keyHash, route.readyVersions(true), without)
 }
 
-function firstOf ({ versions, split }: RouteRuntime, keyHash: number, available: Uint8Array, without: readonly string[]): VersionRuntime | undefined {
-  if (without.length > 0) versions.forEach(({ name }, index) => { if (without.includes(name)) available[index] = 0 })
-  return versions[split.chooseAvailable(keyHash, available)]
+function firstOf ({ versions, split }: RouteRuntime, keyHash: number, ready: Uint8Array, without: readonly string[]): VersionRuntime | undefined {
+  if (without.length > 0) versions.forEach(({ name }, index) => { if (without.includes(name)) ready[index] = 0 })
+  return versions[split.chooseAmong(keyHash, ready)]
 }

@@ -3,18 +3,15 @@
  * the steps that nextStep() decides. Reused for each request of an exchange. Hot.
  */
 import { ByteAccount } from '../net/byte-account.ts'
-import { proxyErrorRow } from '../core/proxy-error.ts'
-import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import { proxyErrorRow, type ProxyErrorCode } from '../core/proxy-error.ts'
 import { RETRIES, SLOT } from '../telemetry/counter-layout.ts'
-import { isOnce } from '../upstream/client-logins.ts'
-import type { ClientLogins, Login } from '../upstream/client-logins.ts'
-import type { EndpointPool } from '../upstream/endpoint-pool.ts'
+import { isOnce, type ClientLogins, type Login } from '../upstream/client-logins.ts'
+import type { EndpointPool } from '../upstream/endpoint-pools.ts'
 import type { CallEvents, UpstreamCall } from '../upstream/upstream-call.ts'
 import type { KeptRequest } from '../http1/request-writer.ts'
 import type { AttemptLease } from './attempt-lease.ts'
 import { AttemptTrail } from './attempt-trail.ts'
-import { repeatRule, retryReason } from './attempts.ts'
-import type { FailedAttempt } from './attempts.ts'
+import { repeatRule, retryReason, type FailedAttempt } from './attempts.ts'
 import { chooseVersion, fallbackFrom, versionFor, withoutEndpoint } from './choose-version.ts'
 import type { DispatchTerms } from './dispatch-terms.ts'
 import type { ExchangeContext } from './exchange-context.ts'
@@ -23,8 +20,7 @@ import type { HeldRequest, HoldQueue } from './hold-queue.ts'
 import type { StepFacts } from './next-step.ts'
 import type { RequestFacts } from './request-facts.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
-import { decideStep, stepChoices, stepFacts } from './step-choices.ts'
-import type { Failure, Place } from './step-choices.ts'
+import { decideStep, stepChoices, stepFacts, type Failure, type Place } from './step-choices.ts'
 
 const NONE: readonly EndpointPool[] = []
 
@@ -88,7 +84,7 @@ export class Dispatch implements HeldRequest {
   }
 
   /** How long the endpoint may take to answer before another one is asked, if there is any: `timeoutMs` or less. */
-  answerTimeMs (timeoutMs: number): number {
+  responseTimeMs (timeoutMs: number): number {
     const shareMs = this.#route === null ? 0 : this.#route.policy.retries.perTryTimeoutMs
     this.#restMs = shareMs === 0 ? 0 : Math.max(0, timeoutMs - shareMs)
     return timeoutMs - this.#restMs

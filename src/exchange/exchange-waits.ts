@@ -44,7 +44,7 @@ export class ExchangeWaits {
     const { recentMs, settings: { limits } } = this.#context
     switch (wait) {
       case WAIT.requestBody: return this.#pace.pieceTimeMs(recentMs, timeoutsMs.requestBody, limits.minBodyRate)
-      case WAIT.response: return this.#dispatch.answerTimeMs(timeoutsMs.upstreamResponse)
+      case WAIT.response: return this.#dispatch.responseTimeMs(timeoutsMs.upstreamResponse)
       // What moves in one direction is no excuse for the other.
       default: return Math.max(1, timeoutsMs.streamIdle - Math.max(this.blocked.forMs(recentMs), this.#pace.paused.forMs(recentMs)))
     }

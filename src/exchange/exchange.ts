@@ -211,7 +211,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     const { status } = head
     const { facts } = this
     if (status >= FIRST_GATEWAY_STATUS && !this.#toldClient && this.#dispatch.again(null, status)) return
-    this.#lease.answered(status)
+    this.#lease.responded(status)
     facts.status = status
     if (this.#context.accessLog.enabled) facts.firstByteMs = this.#context.clock.nowMs() - facts.startMs
     this.#downstream.head(head, this.#context.responseFields.of(facts), this.#mayStay)
@@ -221,7 +221,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     const { call } = this.#lease
     const { facts } = this
     if (call === null) return null
-    this.#lease.answered(head.status)
+    this.#lease.responded(head.status)
     facts.status = head.status
     facts.firstByteMs = this.#context.clock.nowMs() - facts.startMs
     const tunnel = this.#tunnel = new Tunnel(this.#context, { downstream: this.#downstream, call }, this)
@@ -311,7 +311,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     if (this.#tunnel !== null) return this.#tunnel.onDeadline()
     switch (this.#waits.wait) {
       case WAIT.requestBody: return this.giveUp(...this.#pace.overdue)
-      case WAIT.response: return this.#answerOverdue()
+      case WAIT.response: return this.#onResponseOverdue()
       case WAIT.hold: return this.#fail('hold_timeout', '')
       default: return this.#streamOverdue()
     }
@@ -325,7 +325,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     this.downstreamGone()
   }
 
-  #answerOverdue (): void {
+  #onResponseOverdue (): void {
     const restMs = this.#dispatch.takeRestMs()
     if (restMs === 0) return this.#attemptFailed('upstream_timeout', 'timeouts.upstreamResponse')
     if (this.#toldClient || !this.#dispatch.again('upstream_timeout', 0)) this.waitFor(restMs)

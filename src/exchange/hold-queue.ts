@@ -4,7 +4,7 @@
  */
 import type { HoldLimits } from '../contract/route-policy.ts'
 import { WaitingOrder } from './waiting-order.ts'
-import type { Place } from './waiting-order.ts'
+import type { WaitingPlace } from './waiting-order.ts'
 
 /** A request that waits. */
 export interface HeldRequest {
@@ -35,7 +35,7 @@ interface Release {
 /** A release under way: each request that waited when it began is asked once. */
 interface Pass extends Release {
   readonly upTo: number
-  behind: Place<HeldRequest> | null
+  behind: WaitingPlace<HeldRequest> | null
 }
 
 /** How often one of the waiting requests tries whether an endpoint that was refused can be used again. */
@@ -46,7 +46,7 @@ const SLICE = 32
 export class HoldQueue {
   #limits: QueueLimits
   readonly #later: (callback: () => void) => void
-  readonly #places = new Map<HeldRequest, Place<HeldRequest>>()
+  readonly #places = new Map<HeldRequest, WaitingPlace<HeldRequest>>()
   readonly #order = new WaitingOrder<HeldRequest>()
   #lastNumber = 0
   #bytes = 0

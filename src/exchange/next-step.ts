@@ -8,9 +8,9 @@ import type { RetryPolicy, RetryReason, WhenEmpty } from '../contract/route-poli
 
 /**
  * `repeat`: at another endpoint. `fail over`: at the version that helps out. `fall back`: at the client's next choice. `wait`: in the
- * queue of the route. `answer`: what the endpoint has answered goes to the client. `fail`: the client gets an error of Weir's.
+ * queue of the route. `respond`: the response of the endpoint goes to the client. `fail`: the client gets an error of Weir's.
  */
-export type NextStep = 'repeat' | 'fail over' | 'fall back' | 'wait' | 'answer' | 'fail'
+export type NextStep = 'repeat' | 'fail over' | 'fall back' | 'wait' | 'respond' | 'fail'
 
 /** What the route says. */
 export interface StepPolicy {
@@ -47,7 +47,7 @@ export function nextStep (failed: FailedAttempt, policy: StepPolicy, facts: Step
   if (mayFailOver(failed, policy, facts)) return 'fail over'
   if (rule !== 'never' && mayFallBack(failed, policy, facts)) return 'fall back'
   if (rule !== 'never' && mayWait(failed, rule, policy, facts)) return 'wait'
-  return failed.code === null ? 'answer' : 'fail'
+  return failed.code === null ? 'respond' : 'fail'
 }
 
 function mayRepeat (rule: RepeatRule, { retries }: StepPolicy, { attempts, failedOver, another, budget }: StepFacts): boolean {

@@ -44,8 +44,8 @@ export class RouteRuntime {
   readonly versions: readonly VersionRuntime[]
   split: Split
   epoch: number
-  /** One for each version, in the order of `versions`; see available(). */
-  readonly #available: Uint8Array
+  /** One for each version, in the order of `versions`; see readyVersions(). */
+  readonly #readyVersions: Uint8Array
 
   constructor (name: string, policies: RoutePolicies, routed: RoutedVersions, state: RouteState) {
     this.name = name
@@ -57,19 +57,19 @@ export class RouteRuntime {
     this.versions = routed.versions
     this.split = routed.split
     this.epoch = routed.epoch
-    this.#available = new Uint8Array(routed.versions.length)
+    this.#readyVersions = new Uint8Array(routed.versions.length)
   }
 
   /**
    * Which versions have endpoints that are ready. The array is filled anew by the next call.
    * @param lastResort those count too whose endpoints are all terminating and still serve
    */
-  available (lastResort: boolean): Uint8Array {
+  readyVersions (lastResort: boolean): Uint8Array {
     for (let index = 0; index < this.versions.length; index++) {
       const pool = this.versions[index]?.pool
-      this.#available[index] = pool !== undefined && (pool.ready || (lastResort && !pool.empty)) ? 1 : 0
+      this.#readyVersions[index] = pool !== undefined && (pool.ready || (lastResort && !pool.empty)) ? 1 : 0
     }
-    return this.#available
+    return this.#readyVersions
   }
 }
 

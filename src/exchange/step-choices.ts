@@ -2,14 +2,13 @@
  * Where a request whose attempt has failed could go, and the facts from which the next step follows.
  */
 import { SLOT } from '../telemetry/counter-layout.ts'
-import type { EndpointPool } from '../upstream/endpoint-pool.ts'
+import type { EndpointPool } from '../upstream/endpoint-pools.ts'
 import type { UpstreamCall } from '../upstream/upstream-call.ts'
 import type { AttemptTrail } from './attempt-trail.ts'
 import type { FailedAttempt, RepeatRule } from './attempts.ts'
 import { nextChoice, versionFor } from './choose-version.ts'
 import { count } from './finish.ts'
-import { nextStep } from './next-step.ts'
-import type { NextStep, StepFacts, StepPolicy } from './next-step.ts'
+import { nextStep, type NextStep, type StepFacts, type StepPolicy } from './next-step.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
 import type { RetryReason } from '../contract/route-policy.ts'
 

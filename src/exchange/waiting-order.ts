@@ -3,7 +3,7 @@
  */
 
 /** Where a request stands: by its time, then by its number. */
-export interface Place<Request> {
+export interface WaitingPlace<Request> {
   readonly request: Request
   /** What was counted for it. */
   readonly bytes: number
@@ -13,14 +13,14 @@ export interface Place<Request> {
 }
 
 export class WaitingOrder<Request> {
-  readonly #places: Array<Place<Request>> = []
+  readonly #places: Array<WaitingPlace<Request>> = []
 
   /** Mostly the place is the last one. */
-  add (place: Place<Request>): void {
+  add (place: WaitingPlace<Request>): void {
     this.#places.splice(this.#indexAfter(place), 0, place)
   }
 
-  remove (place: Place<Request>): void {
+  remove (place: WaitingPlace<Request>): void {
     const index = this.#indexAfter(place) - 1
     if (this.#places[index] === place) this.#places.splice(index, 1)
   }
@@ -30,7 +30,7 @@ export class WaitingOrder<Request> {
    * @param behind null for the first of all
    * @param upTo places with higher numbers are passed over: they were taken later
    */
-  next (behind: Place<Request> | null, upTo: number): Place<Request> | undefined {
+  next (behind: WaitingPlace<Request> | null, upTo: number): WaitingPlace<Request> | undefined {
     for (let index = behind === null ? 0 : this.#indexAfter(behind); index < this.#places.length; index++) {
       const place = this.#places[index]
       if (place !== undefined && place.number <= upTo) return place
@@ -39,7 +39,7 @@ export class WaitingOrder<Request> {
   }
 
   /** How many stand up to that place, itself included. */
-  #indexAfter ({ sinceMs, number }: Place<Request>): number {
+  #indexAfter ({ sinceMs, number }: WaitingPlace<Request>): number {
     const places = this.#places
     let low = 0
     let high = places.length

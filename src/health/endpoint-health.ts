@@ -88,7 +88,7 @@ export class EndpointHealth {
   }
 
   /** The head of a good answer has come: the trial is passed, however long the body takes. */
-  answered (): void {
+  responded (): void {
     this.#trial = false
   }
 

@@ -14,7 +14,7 @@ const GREATEST_INVERSE = 1e300
  * and since a version's score depends on no other version, a change of one weight moves keys only into or out of that
  * version. No table is kept: every worker and replica draws the same.
  *
- * Immutable. `choose` and `chooseAvailable` run for every request: they read typed arrays that were filled beforehand and
+ * Immutable. `choose` and `chooseAmong` run for every request: they read typed arrays that were filled beforehand and
  * allocate nothing.
  *
  * u has 32 bits. That is all there is to have: the key has 32, so no share finer than 2^-32 can exist; and a version with
@@ -103,20 +103,20 @@ export class Split {
   }
 
   /**
-   * The position of the key's first choice among the available versions: the key's version if that is available, or else
+   * The position of the key's first choice among the allowed versions: the key's version if that is allowed, or else
    * the next by score. Other keys are not moved by it, and the key returns when its version is back.
-   * @param available one byte for each version, by position; 0 means not available
-   * @returns -1 when no version that has a weight is available
+   * @param allowed one byte for each version, by position; 0 means that it is not
+   * @returns -1 when no version that has a weight is allowed
    */
-  chooseAvailable (keyHash: number, available: Uint8Array): number {
+  chooseAmong (keyHash: number, allowed: Uint8Array): number {
     const choice = this.choose(keyHash)
-    if (choice === -1 || (available[choice] ?? 0) !== 0) return choice
+    if (choice === -1 || (allowed[choice] ?? 0) !== 0) return choice
     const order = this.#order
     let winner = -1
     let lowest = Infinity
     for (let place = 0; place < order.length; place++) {
       const index = order[place] ?? -1
-      if ((available[index] ?? 0) === 0) continue
+      if ((allowed[index] ?? 0) === 0) continue
       const score = this.#score(keyHash, place)
       if (score < lowest) {
         lowest = score

@@ -6,7 +6,7 @@ import { SLOT_LENGTH } from './counter-layout.ts'
 import { EXPOSITION_CONTENT_TYPE, labelText } from './exposition.ts'
 import type { ObservedShares } from './observed-share.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
-import { routeFamilies, type RouteState, type WorkerState } from './route-families.ts'
+import { routeFamilies, type RouteGauges, type WorkerState } from './route-families.ts'
 import { versionFamilies, type VersionRow } from './version-families.ts'
 import { workerFamilies, type LoopState } from './worker-families.ts'
 
@@ -21,7 +21,7 @@ export interface ScrapeSources {
   readonly book: CounterBook
   readonly shares: ObservedShares
   readonly control: ControlMetrics
-  readonly routes: () => Iterable<RouteState>
+  readonly routes: () => Iterable<RouteGauges>
   readonly workers: () => readonly WorkerState[]
   readonly controlLoop: () => LoopState
   /** Access log lines that the writer has dropped. */
@@ -73,7 +73,7 @@ export class PromCollector {
   * #pieces (): Generator<string> {
     const { book, control, shares, routes, workers, controlLoop, writerDropped } = this.#sources
     // One reading of all routes and counters, so that the families of a scrape agree with each other.
-    const states: RouteState[] = []
+    const states: RouteGauges[] = []
     const rows: VersionRow[] = []
     for (const route of routes()) {
       states.push(route)

@@ -4,13 +4,13 @@ import type { MetricName } from './metric-catalogue.ts'
 import type { ObservedShares } from './observed-share.ts'
 
 /** A route as the control plane knows it at the time of a scrape. */
-export interface RouteState {
+export interface RouteGauges {
   readonly name: string
   readonly epoch: number
-  readonly versions: readonly VersionState[]
+  readonly versions: readonly VersionGauges[]
 }
 
-interface VersionState {
+interface VersionGauges {
   readonly name: string
   readonly weight: number
   readonly endpoints: readonly Endpoint[]
@@ -33,7 +33,7 @@ export interface WorkerState {
 }
 
 /** The exposition of what the control plane wants of its routes and what became of it, in pieces of some lines each. */
-export function * routeFamilies (routes: readonly RouteState[], workers: readonly WorkerState[], shares: ObservedShares): Generator<string> {
+export function * routeFamilies (routes: readonly RouteGauges[], workers: readonly WorkerState[], shares: ObservedShares): Generator<string> {
   yield * perRoute('weir_target_weight', routes, weightLines)
   yield * perRoute('weir_observed_share', routes, (name, route) => shareLines(name, route, shares))
   yield * perRoute('weir_endpoints', routes, endpointLines)
@@ -45,24 +45,24 @@ export function * routeFamilies (routes: readonly RouteState[], workers: readonl
   yield * perRoute('weir_epoch_applied', routes, (name, route) => appliedLines(name, route, workers))
 }
 
-function * perRoute (name: MetricName, routes: readonly RouteState[], lines: (name: MetricName, route: RouteState) => string): Generator<string> {
+function * perRoute (name: MetricName, routes: readonly RouteGauges[], lines: (name: MetricName, route: RouteGauges) => string): Generator<string> {
   yield familyHead(name)
   for (const route of routes) yield lines(name, route)
 }
 
-function weightLines (name: MetricName, route: RouteState): string {
+function weightLines (name: MetricName, route: RouteGauges): string {
   const total = route.versions.reduce((sum, version) => sum + version.weight, 0)
   return route.versions.map(version => sampleLine(name, versionLabels(route, version), total > 0 ? version.weight / total : 0)).join('')
 }
 
-function shareLines (name: MetricName, route: RouteState, shares: ObservedShares): string {
+function shareLines (name: MetricName, route: RouteGauges, shares: ObservedShares): string {
   return route.versions.map(version => {
     const share = shares.share(route.name, version.name)
     return share === undefined ? '' : sampleLine(name, versionLabels(route, version), share)
   }).join('')
 }
 
-function endpointLines (name: MetricName, route: RouteState): string {
+function endpointLines (name: MetricName, route: RouteGauges): string {
   return route.versions.map(version => {
     const labels = versionLabels(route, version)
     const line = (condition: string, count: number): string => sampleLine(name, `${labels},${labelText({ condition })}`, count)
@@ -73,31 +73,31 @@ function endpointLines (name: MetricName, route: RouteState): string {
   }).join('')
 }
 
-function versionLines (name: MetricName, route: RouteState, valueOf: (version: VersionState) => number): string {
+function versionLines (name: MetricName, route: RouteGauges, valueOf: (version: VersionGauges) => number): string {
   return route.versions.map(version => sampleLine(name, versionLabels(route, version), valueOf(version))).join('')
 }
 
-function problemLines (name: MetricName, route: RouteState): string {
+function problemLines (name: MetricName, route: RouteGauges): string {
   return route.versions.map(version => {
     return version.problem === undefined ? '' : sampleLine(name, `${versionLabels(route, version)},${labelText({ problem: version.problem })}`, 1)
   }).join('')
 }
 
-function ageLines (name: MetricName, route: RouteState): string {
+function ageLines (name: MetricName, route: RouteGauges): string {
   return route.versions.map(version => version.sourceAgeMs === undefined ? '' : sampleLine(name, versionLabels(route, version), version.sourceAgeMs / 1_000)).join('')
 }
 
-function appliedLines (name: MetricName, route: RouteState, workers: readonly WorkerState[]): string {
+function appliedLines (name: MetricName, route: RouteGauges, workers: readonly WorkerState[]): string {
   return workers.map(worker => {
     const epoch = worker.appliedEpoch(route.name)
     return epoch === undefined ? '' : sampleLine(name, labelText({ route: route.name, worker: worker.id }), epoch)
   }).join('')
 }
 
-function versionLabels (route: RouteState, version: VersionState): string {
+function versionLabels (route: RouteGauges, version: VersionGauges): string {
   return labelText({ route: route.name, version: version.name })
 }
 
-function count (version: VersionState, condition: (endpoint: Endpoint) => boolean): number {
+function count (version: VersionGauges, condition: (endpoint: Endpoint) => boolean): number {
   return version.endpoints.reduce((sum, endpoint) => sum + (condition(endpoint) ? 1 : 0), 0)
 }

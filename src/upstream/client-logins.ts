@@ -8,7 +8,7 @@
 import type { Split } from '../routing/split.ts'
 import { CLOSED } from '../telemetry/counter-layout.ts'
 import type { ConnectionHome } from './connection-home.ts'
-import type { EndpointPool } from './endpoint-pool.ts'
+import type { EndpointPool } from './endpoint-pools.ts'
 import { Http1Calls } from './http1-calls.ts'
 import { LOGIN } from './login.ts'
 import type { Dialer } from './transport.ts'

@@ -16,7 +16,7 @@ export class ResponseBuffers {
   #small: ReadBuffer
   #large: ReadBuffer | null = null
   /** Bytes that lie before the window of the large buffer and wait for the next read, to be handled with it. */
-  #held = 0
+  #carried = 0
 
   constructor (pool: BufferPool, budget: ByteBudget) {
     this.#pool = pool
@@ -29,7 +29,7 @@ export class ResponseBuffers {
   get mayGrow (): boolean { return this.#large === null && this.#budget.used < this.#budget.largeBelow }
   /** Is it a large one, while memory runs short? */
   get tooLarge (): boolean { return this.#large !== null && this.#budget.used >= this.#budget.largeBelow }
-  get held (): number { return this.#held }
+  get carried (): number { return this.#carried }
   /** Bytes of memory that they take. */
   get memoryBytes (): number { return this.#small.memory.length + (this.#large === null ? 0 : this.#large.memory.length) }
 
@@ -40,18 +40,18 @@ export class ResponseBuffers {
   }
 
   /** Puts bytes right before the window of a large buffer, where they wait for the next read. */
-  hold (buf: Buffer, start: number, end: number): ReadBuffer {
+  carry (buf: Buffer, start: number, end: number): ReadBuffer {
     const large = this.enlarge()
-    this.#held = end - start
-    buf.copy(large.memory, large.offset - this.#held, start, end)
+    this.#carried = end - start
+    buf.copy(large.memory, large.offset - this.#carried, start, end)
     return large
   }
 
   /** The bytes that wait are handled now; returns how many they are. */
-  takeHeld (): number {
-    const held = this.#held
-    this.#held = 0
-    return held
+  takeCarried (): number {
+    const carried = this.#carried
+    this.#carried = 0
+    return carried
   }
 
   /** Gives the large buffer back; null when there is none. */

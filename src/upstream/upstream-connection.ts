@@ -39,7 +39,7 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
   readonly #buffers: ResponseBuffers
   readonly #pace: ReadPace
   #inRead = false
-  readonly #flushHeld = (): void => { this.#onHeldAlone() }
+  readonly #flushCarried = (): void => { this.#onCarriedAlone() }
   #sink: CallEvents | null = null
   #phase: number = PHASE.connecting
   #tunnel: TunnelEvents | null = null
@@ -152,10 +152,10 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
   onBytes (buf: Buffer, start: number, end: number): void {
     this.sawBytes = true
     if (end - start === FIRST_READ_BYTES && this.#phase === PHASE.head && this.#buffers.mayGrow && this.#partial === null) {
-      this.#hold(buf, start, end)
+      this.#carry(buf, start, end)
       return
     }
-    const from = start - this.#buffers.takeHeld()
+    const from = start - this.#buffers.takeCarried()
     this.#inRead = true
     this.#onRead(buf, from, end)
     // Of interim responses, and of a head in part, there are copies.
@@ -167,16 +167,16 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
    * The read has filled the small buffer, so there is more: the kernel is asked again at once, into a large buffer, and what
    * is there already waits in the room before it. Head and body then leave in one write.
    */
-  #hold (buf: Buffer, start: number, end: number): void {
-    this.#readInto(this.#buffers.hold(buf, start, end))
-    this.#context.afterReads(this.#flushHeld)
+  #carry (buf: Buffer, start: number, end: number): void {
+    this.#readInto(this.#buffers.carry(buf, start, end))
+    this.#context.afterReads(this.#flushCarried)
   }
 
-  /** There was no more after all: what is held has to go on alone. */
-  #onHeldAlone (): void {
-    if (this.#buffers.held === 0 || this.#phase === PHASE.closed) return
+  /** There was no more after all: what is carried goes on alone. */
+  #onCarriedAlone (): void {
+    if (this.#buffers.carried === 0 || this.#phase === PHASE.closed) return
     const { memory, offset } = this.#buffers.current
-    this.#onRead(memory, offset - this.#buffers.takeHeld(), offset)
+    this.#onRead(memory, offset - this.#buffers.takeCarried(), offset)
   }
 
   #onRead (buf: Buffer, start: number, end: number): void {
@@ -305,7 +305,7 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
 
   onEnd (): void {
     this.ended = true
-    this.#onHeldAlone()
+    this.#onCarriedAlone()
     if (this.#phase === PHASE.tunnel) {
       this.#tunnel?.onTunnelEnd()
       return
@@ -339,7 +339,7 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
   }
 
   onClose (error: string | undefined): void {
-    this.#onHeldAlone()
+    this.#onCarriedAlone()
     this.#lost(error ?? 'closed')
   }
 

@@ -10,10 +10,8 @@ import { UsableEndpoints, type UsableChange } from '../discovery/usable-endpoint
 import { CircuitBreaker } from '../health/circuit-breaker.ts'
 import type { CheckVerdict } from '../health/endpoint-health.ts'
 import type { EndpointOutcome } from '../health/endpoint-outcome.ts'
-import { VersionHealth } from '../health/version-health.ts'
-import type { HealthEvent, VersionHealthStatus } from '../health/version-health.ts'
-import type { EndpointPool } from './endpoint-pool.ts'
-import type { EndpointPools } from './endpoint-pools.ts'
+import { VersionHealth, type HealthEvent, type VersionHealthStatus } from '../health/version-health.ts'
+import type { EndpointPool, EndpointPools } from './endpoint-pools.ts'
 import type { Transport } from './transport.ts'
 import type { EndpointCalls } from './upstream-call.ts'
 import type { BreakerLimits, HealthPolicy } from '../contract/route-policy.ts'
@@ -125,7 +123,7 @@ export class VersionPool {
       else passOver(pool, passedOver)
       if (allowed) second ??= pool
     }
-    for (const pool of passedOver) pool.available = true
+    for (const pool of passedOver) pool.eligible = true
     passedOver.length = 0
     return choice ?? second
   }
@@ -203,8 +201,8 @@ export class VersionPool {
   }
 }
 
-/** The balancer does not see an endpoint that is not available. */
+/** The balancer does not see an endpoint that is not eligible. */
 function passOver (pool: EndpointPool, passedOver: EndpointPool[]): void {
-  pool.available = false
+  pool.eligible = false
   passedOver.push(pool)
 }

@@ -5,20 +5,19 @@ import { createBalancer } from '../balancing/create-balancer.ts'
 import type { EndpointSet } from '../core/endpoint-set.ts'
 import type { CheckVerdict } from '../health/endpoint-health.ts'
 import type { HealthEvent } from '../health/version-health.ts'
-import type { RouteState } from '../exchange/route-runtime.ts'
-import { RouteRuntime, VersionRuntime } from '../exchange/route-runtime.ts'
+import { type RouteState, RouteRuntime, VersionRuntime } from '../exchange/route-runtime.ts'
 import { Split } from '../routing/split.ts'
 import { compileStickyKey } from '../routing/sticky-key.ts'
 import { slotView } from '../telemetry/counter-layout.ts'
 import type { EndpointPools } from '../upstream/endpoint-pools.ts'
-import type { Transports } from '../upstream/transports.ts'
+import type { TransportBook } from '../upstream/transport-book.ts'
 import { VersionPool } from '../upstream/version-pool.ts'
 import type { RouteSpec } from '../contract/route-spec.ts'
 
 /** What every route of a worker is compiled with. */
 export interface RouteMaterial {
   readonly pools: EndpointPools
-  readonly transports: Transports
+  readonly transports: TransportBook
   readonly segments: readonly SharedArrayBuffer[]
   /** 32 random bits, signed. */
   readonly random: () => number

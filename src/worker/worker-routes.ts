@@ -17,7 +17,7 @@ import type { RouteRuntime, RouteState } from '../exchange/route-runtime.ts'
 import { RouteTable } from '../routing/route-table.ts'
 import { SLOT } from '../telemetry/counter-layout.ts'
 import type { EndpointPools } from '../upstream/endpoint-pools.ts'
-import { Transports } from '../upstream/transports.ts'
+import { TransportBook } from '../upstream/transport-book.ts'
 import { compileRoute } from './compile-route.ts'
 import { HealthReporter } from './health-reporter.ts'
 import type { ChecksMessage, EndpointChangeMessage, EndpointsMessage, HealthMessage, RoutesMessage, SplitMessage } from '../contract/messages.ts'
@@ -33,7 +33,7 @@ export class WorkerRoutes {
   readonly #pools: EndpointPools
   readonly #random: Random
   /** Has to be loaded before routes with TLS to their endpoints are applied. */
-  readonly transports: Transports
+  readonly transports: TransportBook
   readonly #weights = new Map<string, Weights>()
   readonly #endpoints = new VersionMap<EndpointSet>()
   /** What active checks found to fail, by endpoint. */
@@ -46,7 +46,7 @@ export class WorkerRoutes {
     this.#plane = plane
     this.#pools = pools
     this.#random = random
-    this.transports = new Transports(plane.clock, plane.io)
+    this.transports = new TransportBook(plane.clock, plane.io)
     this.#reporter = new HealthReporter(plane.clock)
   }
 

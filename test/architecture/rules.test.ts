@@ -1,7 +1,7 @@
 import t from 'tap'
 import { readSourceFile } from './source-file.ts'
 import {
-  checkCycles, checkFolderOrder, checkLength, checkModuleState, checkNames, checkPackages, checkSources, checkUnused
+  checkCycles, checkExportedNames, checkFileWords, checkFolderOrder, checkLength, checkModuleState, checkNames, checkPackages, checkSources, checkUnused
 } from './source-rules.ts'
 import { checkForeignNames, checkLockfile, checkReasons, listProjectFiles } from './tracked-files.ts'
 
@@ -103,6 +103,27 @@ t.test('names that do not fit are found', async t => {
   t.match(faults('src/helpers/clock.ts', 'export const clock = 1'), [/"helpers" says nothing/])
   t.match(faults('src/core/clock.ts', "export { clock } from './a.ts'"), [/barrel/])
   t.match(faults('src/core/clock.ts', "export * from './a.ts'"), [/barrel/, /export \*/, /not named for/])
+})
+
+t.test('a class may have the error beside it that it throws, and an error alone has its own name', async t => {
+  t.same(checkNames(parse({ 'src/core/clock.ts': 'export function clock () {}\nexport class TimeError extends Error {}' })), [])
+  t.same(checkNames(parse({ 'src/core/time-error.ts': 'export class TimeError extends Error {}' })), [])
+  t.match(checkNames(parse({ 'src/core/clock.ts': 'export class TimeError extends Error {}' })), [/not named for/])
+})
+
+t.test('a name that two files export is found, be it of a type', async t => {
+  const tree = parse({
+    'src/core/a.ts': 'export interface Place { a: 1 }\nexport const one = 1\nconst hidden = 2',
+    'src/net/b.ts': 'export type Place = string\nexport function hidden () {}'
+  })
+  t.same(checkExportedNames(tree), ['Place is exported by src/core/a.ts and src/net/b.ts'])
+})
+
+t.test('files whose names are permutations, plurals or equal are found', async t => {
+  const words = (...paths: string[]): string[] => checkFileWords(parse(Object.fromEntries(paths.map(name => [name, '']))))
+  t.match(words('src/core/slice-endpoint.ts', 'src/core/endpoint-slices.ts'), [/same words in their names: endpoint slice/])
+  t.match(words('src/core/route.ts', 'src/admin/route.ts'), [/same words/])
+  t.same(words('src/core/route.ts', 'src/core/route-book.ts'), [])
 })
 
 t.test('a file over the limit is found, by its lines of code', async t => {

@@ -134,7 +134,7 @@ function wayTo (cameFrom: ReadonlyMap<string, string>, start: string, end: strin
 
 /**
  * A file is named for what it exports. With a class, all words of the name are in the name of that class; a file of
- * functions or tables shares at least one word with one of them.
+ * functions or tables shares at least one word with one of them. The class of an error that they throw is beside them.
  */
 export function checkNames (files: readonly SourceFile[]): string[] {
   return files.flatMap(file => {
@@ -145,8 +145,10 @@ export function checkNames (files: readonly SourceFile[]): string[] {
     if (empty !== undefined) faults.push(`"${empty}" says nothing about what is inside`)
     if (!file.declares && file.exports.length > 0) faults.push('only passes on the exports of others (a barrel)')
     if (file.exports.includes('default') || file.exports.includes('*')) faults.push('has a default export or `export *`; export by name')
-    const candidates = file.classes.length > 0 ? file.classes : file.exports
-    if (!isExempt(file.path) && !candidates.some(name => namedFor(stem, name, file.classes.length > 0))) {
+    const others = file.exports.filter(name => !name.endsWith('Error'))
+    const classes = file.classes.filter(name => !name.endsWith('Error') || others.length === 0)
+    const candidates = classes.length > 0 ? classes : file.exports
+    if (!isExempt(file.path) && !candidates.some(name => namedFor(stem, name, classes.length > 0))) {
       faults.push(`is not named for any of its exports (${candidates.join(', ') || 'none'})`)
     }
     return faults.map(fault => `${file.path}: ${fault}`)
@@ -160,8 +162,32 @@ function isExempt (filePath: string): boolean {
 /** Do all words (or any) of a file's name occur in the name of an export? The plural counts as the singular. */
 function namedFor (stem: string, exported: string, all: boolean): boolean {
   const letters = exported.replaceAll('_', '').toLowerCase()
-  const words = stem.split('-').map(word => word.replace(/(?<=ss|x|ch)es$|(?<=[^s])s$/, ''))
+  const words = wordsOf(stem)
   return all ? words.every(word => letters.includes(word)) : words.some(word => letters.includes(word))
+}
+
+/** The words of a file's name, each in the singular. */
+function wordsOf (stem: string): readonly string[] {
+  return stem.split('-').map(word => word.replace(/(?<=ss|x|ch)es$|(?<=[^s])s$/, ''))
+}
+
+/** One word, one idea: no name is exported by two files, types included. */
+export function checkExportedNames (files: readonly SourceFile[]): string[] {
+  return repeated(files.flatMap(file => file.exports.map(name => [name, file.path] as const)))
+    .map(([name, paths]) => `${name} is exported by ${paths.join(' and ')}`)
+}
+
+/** No two files have the same words in their names, in whatever order, number and folder. */
+export function checkFileWords (files: readonly SourceFile[]): string[] {
+  return repeated(files.map(file => [wordsOf(path.posix.basename(file.path, '.ts')).toSorted().join(' '), file.path] as const))
+    .map(([words, paths]) => `${paths.join(' and ')} have the same words in their names: ${words}`)
+}
+
+/** The keys that occur more than once, each with all that it stands for. */
+function repeated (pairs: ReadonlyArray<readonly [key: string, value: string]>): ReadonlyArray<readonly [string, readonly string[]]> {
+  const all = new Map<string, string[]>()
+  for (const [key, value] of pairs) all.set(key, [...(all.get(key) ?? []), value])
+  return [...all].filter(([, values]) => values.length > 1)
 }
 
 /** No file grows past the point where it should be two. */
@@ -182,6 +208,8 @@ export function checkSources (files: readonly SourceFile[], allowed: AllowedPack
     ...checkUnused(files, allowed),
     ...checkCycles(files),
     ...checkNames(files),
+    ...checkExportedNames(files),
+    ...checkFileWords(files),
     ...checkLength(files),
     ...checkModuleState(files)
   ]

@@ -3,7 +3,7 @@ import path from 'node:path'
 import t from 'tap'
 import { readSourceFile } from './source-file.ts'
 import {
-  checkCycles, checkFolderOrder, checkLength, checkModuleState, checkNames, checkPackages, checkUnused, ENTRY_SCRIPTS, NAMED_FOR_THE_WHOLE
+  checkCycles, checkExportedNames, checkFileWords, checkFolderOrder, checkLength, checkModuleState, checkNames, checkPackages, checkUnused, ENTRY_SCRIPTS, NAMED_FOR_THE_WHOLE
 } from './source-rules.ts'
 import { checkForeignNames, checkLockfile, checkReasons, listProjectFiles, readTextFiles } from './tracked-files.ts'
 
@@ -39,6 +39,14 @@ t.test('no file imports itself by way of others', async t => {
 
 t.test('files are named for what they export', async t => {
   t.same(checkNames(sources), [])
+})
+
+t.test('no name is exported by two files', async t => {
+  t.same(checkExportedNames(sources), [])
+})
+
+t.test('no two files have the same words in their names', async t => {
+  t.same(checkFileWords(sources), [])
 })
 
 t.test('the lists of exceptions name files that exist', async t => {

@@ -1,5 +1,5 @@
 import { proxyTest, timedProxyTest } from '../helpers/data-plane.ts'
-import { heldClient } from '../helpers/held-client.ts'
+import { stalledClient } from '../helpers/stalled-client.ts'
 import { tlsMaterial } from '../helpers/listener-certificates.ts'
 import type { RawClient } from '../helpers/raw-client.ts'
 import { statusOf, valuesOf } from '../helpers/raw-http.ts'
@@ -74,7 +74,7 @@ for (const tls of [false, true]) {
 
 timedProxyTest('case 41: whoever goes on behind an early answer has 30 s, and 5 s for each piece', async (t, bench, advance) => {
   for (const silent of [true, false]) {
-    const { stream } = heldClient(bench)
+    const { stream } = stalledClient(bench)
     stream.receive(Buffer.from(upload()))
     stream.take()
     for (let passedMs = silent ? 28_000 : 0; passedMs < 28_000; passedMs += 4_000) {
@@ -88,7 +88,7 @@ timedProxyTest('case 41: whoever goes on behind an early answer has 30 s, and 5 
 })
 
 timedProxyTest('case 41: a drain leaves less time to whoever is silent behind an early answer, and none at its end', async (t, bench, advance) => {
-  const [one, other] = [heldClient(bench), heldClient(bench)]
+  const [one, other] = [stalledClient(bench), stalledClient(bench)]
   for (const { stream } of [one, other]) {
     stream.receive(Buffer.from(upload()))
     stream.take()

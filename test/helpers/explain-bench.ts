@@ -2,7 +2,7 @@ import type { ExplainAnswer, ExplainQuery } from '../../src/control/explain-answ
 import type { RouteConfig } from '../../src/config/schema.ts'
 import type { Endpoint } from '../../src/core/endpoint.ts'
 import { explainChoice } from '../../src/exchange/explain-choice.ts'
-import { routeSpecs } from '../../src/routes/data-plane-options.ts'
+import { routeSpecs } from '../../src/routes/configured-options.ts'
 import { RouteBook } from '../../src/routes/route-book.ts'
 import { RouteExplainer } from '../../src/control/route-explainer.ts'
 import { planeOptions, ProxyBench } from './data-plane.ts'

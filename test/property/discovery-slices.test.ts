@@ -1,14 +1,13 @@
 import * as fc from 'fast-check'
 import t from 'tap'
 import { CidrSet } from '../../src/core/cidr-set.ts'
-import { endpointKey } from '../../src/core/endpoint.ts'
+import { endpointKey, type Endpoint } from '../../src/core/endpoint.ts'
 import { readEndpointSlice } from '../../src/discovery/endpoint-slice.ts'
 import { endpointsOfSlices } from '../helpers/endpoints-of-slices.ts'
 import { KnownEndpoints } from '../../src/discovery/known-endpoints.ts'
 import { NamespaceSlices } from '../../src/discovery/namespace-slices.ts'
-import { SlicesSource } from '../../src/discovery/slices-source.ts'
+import { ServiceSource } from '../../src/discovery/service-source.ts'
 import { usableEndpoints } from '../../src/discovery/usable-endpoints.ts'
-import type { Endpoint } from '../../src/core/endpoint.ts'
 import type { KubeApi, KubeWatchEvent } from '../../src/kube/kube-api.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
@@ -113,7 +112,7 @@ async function replay (items: readonly unknown[], events: readonly KubeWatchEven
   }
   const done = Promise.withResolvers<undefined>()
   const namespace = new NamespaceSlices('ns', { api, clock, random: () => 0, onFailure: (_namespace, error) => { done.reject(error) } })
-  const source = new SlicesSource({ namespace, service: 'web', port: 'http', allowed: ALLOWED, ipFamily: 'auto' })
+  const source = new ServiceSource({ namespace, service: 'web', port: 'http', allowed: ALLOWED, ipFamily: 'auto' })
   const last = new KnownEndpoints()
   source.start(endpoints => { last.replace(endpoints) }, change => { last.apply(change) })
   await done.promise

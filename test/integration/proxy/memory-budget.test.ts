@@ -1,7 +1,7 @@
 /** What a worker keeps for slow and hostile peers: little for each, and for all of them no more than limits.maxBufferedBytes. */
 import type { Test } from 'tap'
 import { proxyTest, timedProxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
-import { heldClient, type HeldClient } from '../../helpers/held-client.ts'
+import { stalledClient, type StalledClient } from '../../helpers/stalled-client.ts'
 import { get, post } from '../../helpers/raw-client.ts'
 import { statusOf, valuesOf } from '../../helpers/raw-http.ts'
 import { ok, type OriginConnection, type RawOrigin } from '../../helpers/raw-origin.ts'
@@ -21,7 +21,7 @@ interface State {
   readonly leastKib: number
   /** What the origin does with the request. */
   readonly origin?: (connection: OriginConnection) => void
-  readonly send: (client: HeldClient) => void
+  readonly send: (client: StalledClient) => void
 }
 
 const BIG = Buffer.alloc(400_000, 'big')
@@ -68,7 +68,7 @@ async function askBeside (t: Test, bench: ProxyBench): Promise<number> {
 for (const [what, state] of Object.entries(STATES)) {
   proxyTest(`${what}: costs at most ${state.kib} KiB, and nothing when the client has gone`, async (t, bench) => {
     await originFor(bench, state)
-    const clients = Array.from({ length: 8 }, () => heldClient(bench))
+    const clients = Array.from({ length: 8 }, () => stalledClient(bench))
     for (const client of clients) state.send(client)
     await bench.until('all of it', () => bench.plane.budget.used >= clients.length * state.leastKib * KIB)
     await bench.settle()
@@ -82,10 +82,10 @@ for (const [what, state] of Object.entries(STATES)) {
     const { budget } = bench.plane
     await originFor(bench, state)
     t.equal(await askBeside(t, bench), 200)
-    const clients: HeldClient[] = []
+    const clients: StalledClient[] = []
     for (let round = 0; round < 12; round++) {
       for (let count = 0; count < 25; count++) {
-        const client = heldClient(bench)
+        const client = stalledClient(bench)
         clients.push(client)
         state.send(client)
       }
@@ -120,7 +120,7 @@ proxyTest('a request whose body the endpoint does not read costs at most 62 KiB,
 
 proxyTest('beyond the limit those that hold the most are answered and closed, and the endpoint is not blamed', async (t, bench) => {
   const origin = await bench.origin((request, connection) => { if (request.startLine.includes('/quick')) connection.send(ok('quick')) })
-  const clients = Array.from({ length: 60 }, () => heldClient(bench))
+  const clients = Array.from({ length: 60 }, () => stalledClient(bench))
   for (const { stream } of clients) stream.receive(Buffer.from(get('/slow')))
   await bench.until('the requests', () => origin.requests.length === clients.length)
   t.equal(bench.counters.shedRequests, 0)
@@ -131,8 +131,8 @@ proxyTest('beyond the limit those that hold the most are answered and closed, an
   t.ok(shedConnections > 5 && shedConnections < 50, `${shedConnections} closed`)
   t.equal(bench.errors('memory_exhausted'), shedConnections)
   t.equal(bench.version().ejections, 0)
-  for (const { stream } of clients.slice(50)) t.same([stream.gone, stream.heldBytes], [undefined, 0], 'who holds little goes on')
-  const told = clients.filter(({ stream }) => stream.heldBytes > 0)
+  for (const { stream } of clients.slice(50)) t.same([stream.gone, stream.stalledBytes], [undefined, 0], 'who holds little goes on')
+  const told = clients.filter(({ stream }) => stream.stalledBytes > 0)
   t.equal(told.length, shedConnections)
   for (const { stream } of told) stream.take()
   t.match(Buffer.concat(told[0]?.stream.taken ?? []).toString(), /^HTTP\/1\.1 503 [^]*Connection: close[^]*memory_exhausted/)
@@ -147,7 +147,7 @@ proxyTest('idle connections to endpoints go before any client', async (t, bench)
   for (const connection of origin.connections) connection.send(ok('quick'))
   await Promise.all(answers)
   t.equal(bench.left()['upstreamIdle'], 40)
-  const clients = Array.from({ length: 18 }, () => heldClient(bench))
+  const clients = Array.from({ length: 18 }, () => stalledClient(bench))
   for (const { stream } of clients) stream.receive(Buffer.from(PARTIAL_HEAD + 'x'.repeat(7_000)))
   await bench.settle()
   t.ok((bench.left()['upstreamIdle'] ?? NaN) < 40, 'as many as it takes')
@@ -158,7 +158,7 @@ proxyTest('idle connections to endpoints go before any client', async (t, bench)
 timedProxyTest('while requests are refused, what is stuck for two seconds has to go, and others are served again', async (t, bench, advance) => {
   const { budget } = bench.plane
   await bench.origin((_, connection) => { connection.send(ok('quick')) })
-  const clients = Array.from({ length: 55 }, () => heldClient(bench))
+  const clients = Array.from({ length: 55 }, () => stalledClient(bench))
   for (const { stream } of clients) stream.receive(Buffer.from(PARTIAL_HEAD))
   t.ok(budget.used >= budget.refuseFrom && budget.used < budget.limit)
   t.equal(await askBeside(t, bench), 503)
@@ -173,7 +173,7 @@ timedProxyTest('while requests are refused, what is stuck for two seconds has to
 
 proxyTest('the bytes that are kept, and what was shed, are counted', async (t, bench) => {
   await originFor(bench, { kib: 0, leastKib: 0, send () {} })
-  const client = heldClient(bench)
+  const client = stalledClient(bench)
   client.stream.receive(Buffer.from(PARTIAL_HEAD))
   await bench.settle()
   t.equal(bench.counters.bufferedBytes, bench.plane.budget.used)
@@ -184,9 +184,9 @@ proxyTest('the bytes that are kept, and what was shed, are counted', async (t, b
 
 proxyTest('the end of an answer is charged until its client has taken it, though the request is over', async (t, bench) => {
   await bench.origin((_, connection) => { connection.send(ok(Buffer.alloc(6_000))) })
-  const { stream, connection } = heldClient(bench)
+  const { stream, connection } = stalledClient(bench)
   stream.receive(Buffer.from(get()))
-  await bench.until('the answer', () => bench.plane.inFlight === 0 && stream.heldBytes > 0)
+  await bench.until('the answer', () => bench.plane.inFlight === 0 && stream.stalledBytes > 0)
   const before = bench.plane.budget.used
   stream.take()
   t.ok(before - bench.plane.budget.used >= 8 * KIB, `${before - bench.plane.budget.used} bytes`)
@@ -195,17 +195,17 @@ proxyTest('the end of an answer is charged until its client has taken it, though
 
 proxyTest('what a stream has copied of an answer is charged too', async (t, bench) => {
   await bench.origin((_, connection) => { connection.send(ok(BIG)) })
-  const { stream, connection } = heldClient(bench)
+  const { stream, connection } = stalledClient(bench)
   stream.ownBytes = 500 * KIB
   stream.receive(Buffer.from(get()))
-  await bench.until('the answer', () => stream.heldBytes > 0)
+  await bench.until('the answer', () => stream.stalledBytes > 0)
   t.ok(bench.plane.budget.used > 500 * KIB)
   connection.onClose()
 })
 
 proxyTest('a request that waits for an endpoint is charged, and no longer when it has gone', async (t, bench) => {
   bench.route([{ weights: { v1: 1 }, whenEmpty: 'hold' }])
-  const { stream, connection } = heldClient(bench)
+  const { stream, connection } = stalledClient(bench)
   stream.receive(Buffer.from(post('/', 'x'.repeat(10_000))))
   await bench.until('the request to wait', () => bench.version().held === 1)
   t.ok(bench.plane.budget.used > 10_000)
@@ -215,7 +215,7 @@ proxyTest('a request that waits for an endpoint is charged, and no longer when i
 
 proxyTest('nothing is kept for a repeat while memory runs short, and the request goes on', async (t, bench) => {
   const origin = await bench.origin((_, connection) => { connection.send(ok('taken')) })
-  const crowd = Array.from({ length: 20 }, () => heldClient(bench))
+  const crowd = Array.from({ length: 20 }, () => stalledClient(bench))
   for (const { stream } of crowd) stream.receive(Buffer.from(PARTIAL_HEAD))
   t.ok(bench.plane.budget.used > bench.plane.budget.largeBelow)
   const client = await bench.client()
@@ -236,9 +236,9 @@ proxyTest('what comes at once for a tunnel is charged while its endpoint takes n
     connection.send(switching())
     connection.socket.pause()
   })
-  const { stream, connection } = heldClient(bench)
+  const { stream, connection } = stalledClient(bench)
   stream.receive(Buffer.from(get('/', WEBSOCKET)))
-  await bench.until('the tunnel', () => stream.heldBytes > 0)
+  await bench.until('the tunnel', () => stream.stalledBytes > 0)
   stream.take()
   const before = bench.plane.budget.used
   for (let sent = 0; sent < 10_000 && !stream.paused; sent++) stream.receive(Buffer.alloc(32 * KIB))

@@ -1,6 +1,6 @@
 /** Whoever owes something to one direction gets no time by what moves in the other; and who has left is noticed unread. */
 import { proxyTest, timedProxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
-import { heldClient, type HeldClient } from '../../helpers/held-client.ts'
+import { stalledClient, type StalledClient } from '../../helpers/stalled-client.ts'
 import { tlsMaterial } from '../../helpers/listener-certificates.ts'
 import { get } from '../../helpers/raw-client.ts'
 import { secureClient } from '../../helpers/secure-client.ts'
@@ -10,14 +10,14 @@ const STREAM_IDLE_MS = 10_000
 const timeoutsMs = { streamIdle: STREAM_IDLE_MS, requestBody: 60_000, upstreamResponse: 60_000, tunnelIdle: 600_000 }
 
 /** A request whose answer has begun and is not taken, with the connection that it came from. */
-async function untakenAnswer (bench: ProxyBench, request: string, answer: string): Promise<HeldClient & { readonly upstream: OriginConnection }> {
+async function untakenAnswer (bench: ProxyBench, request: string, answer: string): Promise<StalledClient & { readonly upstream: OriginConnection }> {
   const origin = await bench.origin()
-  const client = heldClient(bench)
+  const client = stalledClient(bench)
   client.stream.receive(Buffer.from(request))
   const upstream = await origin.connection()
   await upstream.head()
   upstream.send(answer)
-  await bench.until('the answer', () => client.stream.heldBytes > 0)
+  await bench.until('the answer', () => client.stream.stalledBytes > 0)
   return { ...client, upstream }
 }
 
@@ -38,7 +38,7 @@ timedProxyTest('a client that takes nothing through its tunnel is cut off, thoug
   const { stream, upstream } = await untakenAnswer(bench, get('/', 'Connection: Upgrade\r\nUpgrade: websocket\r\n'), 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
   stream.take()
   upstream.send('a message')
-  await bench.until('the message', () => stream.heldBytes > 0)
+  await bench.until('the message', () => stream.stalledBytes > 0)
   for (let passedMs = 0; passedMs < STREAM_IDLE_MS; passedMs += 1_000) {
     t.equal(stream.gone, undefined)
     stream.receive(Buffer.from('x'))
@@ -78,14 +78,14 @@ timedProxyTest('an endpoint that takes nothing of the body is cut off, though it
 timedProxyTest('case 22: an endpoint is not read while the client takes none of its interim responses', async (t, bench, advance) => {
   const hint = `HTTP/1.1 103 Early Hints\r\nLink: <${'x'.repeat(8_000)}>\r\n\r\n`
   const { stream, upstream } = await untakenAnswer(bench, get('/'), hint)
-  const first = stream.heldBytes
+  const first = stream.stalledBytes
   for (let count = 0; count < 25; count++) upstream.send(hint)
   upstream.send('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlast')
   for (let turns = 0; turns < 50; turns++) await new Promise(resolve => { setImmediate(resolve) })
-  t.equal(stream.heldBytes, first)
+  t.equal(stream.stalledBytes, first)
   while (bench.plane.inFlight > 0) {
     stream.take()
-    await bench.until('more', () => stream.heldBytes > 0)
+    await bench.until('more', () => stream.stalledBytes > 0)
   }
   stream.take()
   const text = Buffer.concat(stream.taken).toString('latin1')
@@ -94,7 +94,7 @@ timedProxyTest('case 22: an endpoint is not read while the client takes none of 
   stream.receive(Buffer.from(get('/again')))
   await upstream.until('the next request', () => upstream.reader.messages.length === 2)
   upstream.send(hint)
-  await bench.until('the interim response', () => stream.heldBytes > 0)
+  await bench.until('the interim response', () => stream.stalledBytes > 0)
   await advance(STREAM_IDLE_MS)
   t.ok(stream.gone !== undefined, 'timeouts.streamIdle')
   t.equal(bench.errors('client_gone'), 1)

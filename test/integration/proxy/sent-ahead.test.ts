@@ -2,7 +2,7 @@
 import { PORTIONS_PER_TURN } from '../../../src/net/turn-queue.ts'
 import { WORKER } from '../../../src/telemetry/counter-layout.ts'
 import { proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
-import { heldClient } from '../../helpers/held-client.ts'
+import { stalledClient } from '../../helpers/stalled-client.ts'
 import { get } from '../../helpers/raw-client.ts'
 import { statusOf } from '../../helpers/raw-http.ts'
 import { ok } from '../../helpers/raw-origin.ts'
@@ -88,23 +88,23 @@ proxyTest('a client that leaves amid what it sent ahead leaves nothing behind', 
 
 proxyTest('a request is not begun while the client does not take the answer before it', async (t, bench) => {
   const origin = await bench.origin((_, connection) => { connection.send(ok('x')) })
-  const { stream, connection } = heldClient(bench)
+  const { stream, connection } = stalledClient(bench)
   stream.receive(Buffer.from(get('/1')))
-  await bench.until('the answer', () => stream.heldBytes > 0)
+  await bench.until('the answer', () => stream.stalledBytes > 0)
   for (const path of ['/2', '/3']) stream.receive(Buffer.from(get(path)))
   await new Promise<void>(resolve => { setImmediate(resolve) })
   t.equal(bench.plane.inFlight, 0)
   stream.take()
-  await bench.until('the next one', () => stream.heldBytes > 0)
+  await bench.until('the next one', () => stream.stalledBytes > 0)
   t.equal(origin.requests.length, 2)
   stream.take()
-  await bench.until('the last one', () => stream.heldBytes > 0)
+  await bench.until('the last one', () => stream.stalledBytes > 0)
   connection.onClose()
 })
 
 proxyTest('a body that is hardly more than its framing is read a little in each turn', async (t, bench) => {
   const origin = await bench.origin(() => {})
-  const { stream, connection } = heldClient(bench)
+  const { stream, connection } = stalledClient(bench)
   stream.receive(Buffer.from('POST / HTTP/1.1\r\nHost: example.test\r\nTransfer-Encoding: chunked\r\n\r\n'))
   await bench.until('the head', () => origin.connections.length > 0 && !stream.paused)
   const piece = Buffer.from('1\r\nx\r\n'.repeat(2_000))
@@ -118,7 +118,7 @@ proxyTest('a body that is hardly more than its framing is read a little in each 
 
 proxyTest('a client that sends much ahead is not read on while its request is in progress', async (t, bench) => {
   const origin = await bench.origin()
-  const { stream, connection } = heldClient(bench)
+  const { stream, connection } = stalledClient(bench)
   stream.receive(Buffer.from(get('/first')))
   await bench.until('the request', () => origin.requests.length === 1)
   t.notOk(stream.paused)

@@ -3,7 +3,7 @@
  */
 import t from 'tap'
 import { loadConfig } from '../../../src/config/load.ts'
-import { dataPlaneOptions, routeSpecs } from '../../../src/routes/data-plane-options.ts'
+import { dataPlaneOptions, routeSpecs } from '../../../src/routes/configured-options.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { connectClient, type KeepAliveClient } from '../../helpers/keep-alive-client.ts'
 import { startOrigins } from '../../helpers/origins.ts'

@@ -13,31 +13,31 @@ function balancer (kind: typeof KINDS[number], seed: number): Balancer {
 }
 
 const endpoints = (count: number): Candidate[] =>
-  Array.from({ length: count }, (_, n) => ({ inFlight: 0, hash: hashString(`10.1.${n >> 8}.${n & 255}:8080`), available: true }))
+  Array.from({ length: count }, (_, n) => ({ inFlight: 0, hash: hashString(`10.1.${n >> 8}.${n & 255}:8080`), eligible: true }))
 
-const candidates = fc.array(fc.record({ inFlight: fc.nat({ max: 5 }), hash: fc.integer(), available: fc.boolean() }), { maxLength: 40 })
+const candidates = fc.array(fc.record({ inFlight: fc.nat({ max: 5 }), hash: fc.integer(), eligible: fc.boolean() }), { maxLength: 40 })
 
 for (const kind of KINDS) {
-  t.test(`${kind} picks an available candidate whenever there is one, and never another`, async t => {
+  t.test(`${kind} picks an eligible candidate whenever there is one, and never another`, async t => {
     fc.assert(fc.property(candidates, fc.integer(), fc.integer(), (list, key, seed) => {
       const picked = balancer(kind, seed).pick(list, key)
-      return list.some(({ available }) => available) ? list[picked]?.available === true : picked === -1
+      return list.some(({ eligible }) => eligible) ? list[picked]?.eligible === true : picked === -1
     }), { numRuns: 1000 })
     t.pass('held')
   })
 
-  t.test(`${kind} gives idle candidates even shares, whichever of them are available`, async t => {
-    fc.assert(fc.property(fc.array(fc.boolean(), { minLength: 1, maxLength: 12 }), fc.integer(), (available, seed) => {
-      const up = available.filter(Boolean).length
+  t.test(`${kind} gives idle candidates even shares, whichever of them are eligible`, async t => {
+    fc.assert(fc.property(fc.array(fc.boolean(), { minLength: 1, maxLength: 12 }), fc.integer(), (eligible, seed) => {
+      const up = eligible.filter(Boolean).length
       fc.pre(up > 0)
-      const list = endpoints(available.length).map((candidate, index) => ({ ...candidate, available: available[index] === true }))
+      const list = endpoints(eligible.length).map((candidate, index) => ({ ...candidate, eligible: eligible[index] === true }))
       const counts = list.map(() => 0)
       const subject = balancer(kind, seed)
       for (let n = 0; n < 20_000; n++) {
         const picked = subject.pick(list, mix32(seed + n))
         counts[picked] = (counts[picked] ?? 0) + 1
       }
-      return counts.every((count, index) => Math.abs(count / 20_000 - (available[index] === true ? 1 / up : 0)) < 0.02)
+      return counts.every((count, index) => Math.abs(count / 20_000 - (eligible[index] === true ? 1 / up : 0)) < 0.02)
     }), { numRuns: 40 })
     t.pass('held')
   })

@@ -8,7 +8,7 @@ import { Split } from '../../../src/routing/split.ts'
 const balancer = new Rendezvous()
 const keys = fc.array(fc.integer(), { minLength: 200, maxLength: 200 })
 const addresses = fc.uniqueArray(fc.ipV4().map(address => `${address}:8080`), { minLength: 1, maxLength: 20 })
-const candidate = (address: string): Candidate => ({ inFlight: 0, hash: hashString(address), available: true })
+const candidate = (address: string): Candidate => ({ inFlight: 0, hash: hashString(address), eligible: true })
 const pick = (addresses: readonly string[], key: number) => addresses[balancer.pick(addresses.map(candidate), key)]
 
 t.test('the same key gets the same endpoint, in whatever order the endpoints are listed', async t => {
@@ -18,11 +18,11 @@ t.test('the same key gets the same endpoint, in whatever order the endpoints are
   t.pass('held')
 })
 
-t.test('an endpoint that goes, or is not available, moves its own clients only', async t => {
+t.test('an endpoint that goes, or is not eligible, moves its own clients only', async t => {
   fc.assert(fc.property(addresses, fc.nat(), keys, (addresses, choice, keys) => {
     const gone = choice % addresses.length
     const rest = addresses.toSpliced(gone, 1)
-    const unavailable = addresses.map((address, index) => ({ ...candidate(address), available: index !== gone }))
+    const unavailable = addresses.map((address, index) => ({ ...candidate(address), eligible: index !== gone }))
     return keys.every(key => {
       const before = pick(addresses, key)
       const after = pick(rest, key)

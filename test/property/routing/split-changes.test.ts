@@ -66,7 +66,7 @@ t.test('a version with weight 0 gets nobody, not even as a fallback', async t =>
     const split = new Split(salt, names, weights)
     return keys.every(key => {
       const chosen = split.choose(key)
-      const served = split.chooseAvailable(key, available)
+      const served = split.chooseAmong(key, available)
       const allowed = (index: number) => index === -1 || (weights[index] ?? 0) > 0
       return allowed(chosen) && allowed(served) && (chosen === -1) === weights.every(weight => weight === 0)
     })
@@ -78,7 +78,7 @@ t.test('an empty version sends its clients to their next score; nobody else move
   fc.assert(fc.property(splits, keys, ({ salt, names, weights, available }, keys) => {
     const split = new Split(salt, names, weights)
     return keys.every(key => {
-      const served = split.chooseAvailable(key, available)
+      const served = split.chooseAmong(key, available)
       const chosen = split.choose(key)
       if (chosen !== -1 && available[chosen] === 1) return served === chosen
       const left = split.scores(key).flatMap(({ score }, index) => score === undefined || available[index] === 0 ? [] : [{ score, index }])

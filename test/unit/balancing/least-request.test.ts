@@ -1,7 +1,7 @@
 import t from 'tap'
 import { LeastRequest } from '../../../src/balancing/least-request.ts'
 
-const candidates = (...inFlight: number[]) => inFlight.map((inFlight, hash) => ({ inFlight, hash, available: inFlight >= 0 }))
+const candidates = (...inFlight: number[]) => inFlight.map((inFlight, hash) => ({ inFlight, hash, eligible: inFlight >= 0 }))
 /** Draws in the order given, each as the share of 2^32 that it stands for. */
 const drawing = (...shares: number[]) => {
   let next = 0
@@ -19,11 +19,11 @@ t.test('takes the first drawn on a tie', async t => {
   t.equal(new LeastRequest(drawing(0.5, 0)).pick(candidates(1, 1), 0), 1)
 })
 
-t.test('draws again for one that is not available', async t => {
+t.test('draws again for one that is not eligible', async t => {
   t.equal(new LeastRequest(drawing(0, 0.3, 0.99)).pick(candidates(-1, 5, 4), 0), 2)
 })
 
-t.test('finds the last ones that are available, and still takes the less busy one', async t => {
+t.test('finds the last ones that are eligible, and still takes the less busy one', async t => {
   const unlucky = () => 0
   t.equal(new LeastRequest(unlucky).pick(candidates(-1, -1, -1, 7, -1, 3), 0), 5)
   t.equal(new LeastRequest(unlucky).pick(candidates(-1, -1, 7), 0), 2)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { RoundRobin } from '../../../src/balancing/round-robin.ts'
 
-const candidates = (...available: boolean[]) => available.map((available, hash) => ({ inFlight: 0, hash, available }))
+const candidates = (...eligible: boolean[]) => eligible.map((eligible, hash) => ({ inFlight: 0, hash, eligible }))
 const picks = (balancer: RoundRobin, list: ReturnType<typeof candidates>, times: number) => Array.from({ length: times }, () => balancer.pick(list, 0))
 
 t.test('takes one after the other', async t => {
@@ -13,7 +13,7 @@ t.test('starts where chance says', async t => {
   t.same(picks(new RoundRobin(() => -1), candidates(true, true), 2).sort(), [0, 1])
 })
 
-t.test('the neighbour of one that is not available gets no double share', async t => {
+t.test('the neighbour of one that is not eligible gets no double share', async t => {
   t.same(picks(new RoundRobin(() => 0), candidates(true, false, true, true), 6), [0, 2, 3, 0, 2, 3])
 })
 

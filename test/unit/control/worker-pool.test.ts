@@ -4,7 +4,7 @@
 import t from 'tap'
 import type { Endpoint } from '../../../src/core/endpoint.ts'
 import { ConnectionLedger } from '../../../src/downstream/connection-ledger.ts'
-import { dataPlaneOptions } from '../../../src/routes/data-plane-options.ts'
+import { dataPlaneOptions } from '../../../src/routes/configured-options.ts'
 import { WorkerPool, type WorkerPoolDeps } from '../../../src/control/worker-pool.ts'
 import type { RunningWorker, WorkerThreadEvents } from '../../../src/control/worker-thread.ts'
 import type { ControlMessage, WorkerMessage } from '../../../src/contract/messages.ts'

@@ -34,8 +34,8 @@ const TABLE: ReadonlyArray<readonly [string, FailedAttempt, StepPolicy, Partial<
   ['a POST that was not sent', { ...POST, ...REFUSED, idempotent: false }, PLAIN, { another: true }, 'repeat'],
   ['what is not kept whole', { ...REFUSED, replayable: false }, FALLBACK, { another: true, nextChoice: true }, 'fail'],
   ['a 503 that is listed', UNAVAILABLE, PLAIN, { another: true }, 'repeat'],
-  ['a 503, the budget is used up', UNAVAILABLE, PLAIN, { another: true, budget: 'used up' }, 'answer'],
-  ['a 502 that is not listed', { ...UNAVAILABLE, status: 502 }, PLAIN, { another: true }, 'answer'],
+  ['a 503, the budget is used up', UNAVAILABLE, PLAIN, { another: true, budget: 'used up' }, 'respond'],
+  ['a 502 that is not listed', { ...UNAVAILABLE, status: 502 }, PLAIN, { another: true }, 'respond'],
 
   ['failover: another endpoint comes first', RESET, FAILOVER, { another: true, helper: true }, 'repeat'],
   ['failover asks for no budget', RESET, FAILOVER, { another: true, helper: true, budget: 'never' }, 'fail over'],
@@ -72,7 +72,7 @@ const TABLE: ReadonlyArray<readonly [string, FailedAttempt, StepPolicy, Partial<
   ['hold: a reset, the version is losing its endpoints, and there never is a budget', RESET, HOLD, { waning: true, budget: 'never' }, 'fail'],
   ['hold: a kept-alive connection has ended: no budget is asked for', STALE, HOLD, { budget: 'never' }, 'wait'],
   ['hold: a POST that was sent', POST, HOLD, { waning: true }, 'fail'],
-  ['hold: somebody has answered', UNAVAILABLE, HOLD, { waning: true }, 'answer'],
+  ['hold: somebody has answered', UNAVAILABLE, HOLD, { waning: true }, 'respond'],
   ['hold: somebody is there, but slow', TIMEOUT, { ...HOLD, retries: { ...RETRIES, on: new Set<RetryReason>([504]) } }, { waning: true }, 'fail'],
   ['hold: failed over already, and what was sent there is lost', RESET, { ...FAILOVER, whenEmpty: 'hold' }, { failedOver: true, waning: true }, 'fail']
 ]
@@ -91,7 +91,7 @@ const everyCase = [RESET, STALE, POST, REFUSED, UNAVAILABLE, TIMEOUT].flatMap(fa
   everyFacts.map(facts => ({ failed, policy, facts, step: nextStep(failed, policy, facts) }))))
 
 t.test('what was sent is sent again without a budget only by failover, or because a kept-alive connection ended under it', async t => {
-  const again = everyCase.filter(({ failed, facts, step }) => failed.sent && facts.budget === 'never' && step !== 'answer' && step !== 'fail')
+  const again = everyCase.filter(({ failed, facts, step }) => failed.sent && facts.budget === 'never' && step !== 'respond' && step !== 'fail')
   t.ok(again.length > 0)
   t.same(again.filter(({ failed, policy, step }) => step !== 'fail over' && repeatRule(failed, policy.retries) !== 'always'), [])
 })
@@ -102,6 +102,6 @@ t.test('no step needs what is not there', async t => {
 })
 
 t.test('an answer is passed on where an endpoint has answered, and only there', async t => {
-  t.same(everyCase.filter(({ failed, step }) => step === 'answer' && failed.code !== null), [])
+  t.same(everyCase.filter(({ failed, step }) => step === 'respond' && failed.code !== null), [])
   t.same(everyCase.filter(({ failed, step }) => step === 'fail' && (failed.code === null || proxyErrorRow(failed.code).source !== 'upstream')), [])
 })

@@ -2,7 +2,7 @@
 import { Exchange } from '../../../src/exchange/exchange.ts'
 import { UpstreamConnection } from '../../../src/upstream/upstream-connection.ts'
 import { proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
-import { heldClient, type HeldClient } from '../../helpers/held-client.ts'
+import { stalledClient, type StalledClient } from '../../helpers/stalled-client.ts'
 import { acceptUpgrade, switching, WEBSOCKET } from '../../helpers/open-tunnel.ts'
 import { get } from '../../helpers/raw-client.ts'
 import type { OriginConnection, RawOrigin } from '../../helpers/raw-origin.ts'
@@ -25,13 +25,13 @@ function overdue ({ plane }: ProxyBench): void {
 }
 
 /** A tunnel between a client in the hands of the test and an origin. */
-async function open (bench: ProxyBench, origin: RawOrigin, sentAhead = ''): Promise<HeldClient & { readonly endpoint: OriginConnection }> {
-  const client = heldClient(bench)
+async function open (bench: ProxyBench, origin: RawOrigin, sentAhead = ''): Promise<StalledClient & { readonly endpoint: OriginConnection }> {
+  const client = stalledClient(bench)
   client.stream.receive(Buffer.from(get('/', WEBSOCKET) + sentAhead))
   const endpoint = await origin.connection(origin.connections.length)
   await endpoint.next()
   acceptUpgrade(endpoint)
-  await bench.until('the tunnel', () => client.stream.heldBytes > 0)
+  await bench.until('the tunnel', () => client.stream.stalledBytes > 0)
   client.stream.take()
   return { ...client, endpoint }
 }
@@ -103,7 +103,7 @@ proxyTest('bytes that a client has sent ahead wait for the endpoint, and hold up
 for (const glued of ['', 'x'.repeat(200), 'x'.repeat(9_000)]) {
   proxyTest(`bytes of an endpoint that wait for the client are not touched, with ${glued.length} bytes behind the 101`, async (t, bench) => {
     const origin = await bench.origin()
-    const { stream, connection } = heldClient(bench)
+    const { stream, connection } = stalledClient(bench)
     stream.receive(Buffer.from(get('/', WEBSOCKET)))
     const endpoint = await origin.connection()
     await endpoint.next()
@@ -114,7 +114,7 @@ for (const glued of ['', 'x'.repeat(200), 'x'.repeat(9_000)]) {
       endpoint.send(piece)
       expected += piece
       while (stream.taken.reduce((sum, { length }) => sum + length, 0) < expected.length) {
-        await bench.until('bytes that wait', () => stream.heldBytes > 0)
+        await bench.until('bytes that wait', () => stream.stalledBytes > 0)
         useFreeBuffers(bench)
         stream.take()
       }
@@ -145,10 +145,10 @@ proxyTest('a tunnel that both have ended is not over before the endpoint has tak
 proxyTest('what a tunnel has for its client at the end waits for it, and is lost with a reset only', async (t, bench) => {
   const { stream, endpoint } = await open(bench, await bench.origin())
   endpoint.send('last words')
-  await bench.until('the bytes', () => stream.heldBytes === 10)
+  await bench.until('the bytes', () => stream.stalledBytes === 10)
   stream.take()
   endpoint.send('and more')
-  await bench.until('the bytes', () => stream.heldBytes === 8)
+  await bench.until('the bytes', () => stream.stalledBytes === 8)
   overdue(bench)
   t.equal(stream.gone, 'reset')
   t.equal(bench.errors('tunnel_idle'), 1)

@@ -2,8 +2,8 @@
 import type { ReadBuffer } from '../../../src/net/byte-stream.ts'
 import type { DownstreamHttp1 } from '../../../src/downstream/downstream-http1.ts'
 import { proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
-import { heldClient, type HeldClient } from '../../helpers/held-client.ts'
-import type { HeldStream } from '../../helpers/held-stream.ts'
+import { stalledClient, type StalledClient } from '../../helpers/stalled-client.ts'
+import type { StalledStream } from '../../helpers/stalled-stream.ts'
 import { get } from '../../helpers/raw-client.ts'
 import { MessageReader } from '../../helpers/raw-http.ts'
 import { ok } from '../../helpers/raw-origin.ts'
@@ -20,15 +20,15 @@ for (const size of [10, 5_000, 8_000, 100_000]) {
         if (framing === 'Content-Length') connection.send(ok(answer))
         else connection.send(Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${answer.length.toString(16)}\r\n`), answer, Buffer.from('\r\n0\r\n\r\n')]))
       })
-      const { stream, connection } = heldClient(bench)
+      const { stream, connection } = stalledClient(bench)
       stream.receive(Buffer.from(get('/mine')))
       // Pieces are taken one by one; the last one waits.
-      await bench.until('the first piece', () => stream.heldBytes > 0)
+      await bench.until('the first piece', () => stream.stalledBytes > 0)
       while (bench.plane.inFlight > 0) {
         stream.take()
-        await bench.until('the next piece, or the end', () => stream.heldBytes > 0 || bench.plane.inFlight === 0)
+        await bench.until('the next piece, or the end', () => stream.stalledBytes > 0 || bench.plane.inFlight === 0)
       }
-      t.ok(stream.heldBytes > 0, 'the exchange is over and its end still waits')
+      t.ok(stream.stalledBytes > 0, 'the exchange is over and its end still waits')
       const other = await bench.client()
       for (let round = 0; round < 5; round++) await other.ask(get('/other'))
       stream.take()
@@ -43,7 +43,7 @@ for (const size of [10, 5_000, 8_000, 100_000]) {
 
 proxyTest('an answer that closes the connection may wait for its reader for longer than a connection lingers', async (t, bench) => {
   await bench.origin((_, connection) => { connection.send(ok('late')) })
-  const { stream, connection } = heldClient(bench)
+  const { stream, connection } = stalledClient(bench)
   stream.receive(Buffer.from(get('/', 'Connection: close\r\n')))
   await bench.until('the answer', () => stream.ended)
   t.ok(stream.writePending)
@@ -56,11 +56,11 @@ proxyTest('an answer that closes the connection may wait for its reader for long
 })
 
 /** A kept connection whose answer the kernel has not taken. */
-async function answerInHand (bench: ProxyBench): Promise<HeldClient> {
+async function answerInHand (bench: ProxyBench): Promise<StalledClient> {
   await bench.origin((_, connection) => { connection.send(ok('late')) })
-  const client = heldClient(bench)
+  const client = stalledClient(bench)
   client.stream.receive(Buffer.from(get()))
-  await bench.until('the answer', () => bench.plane.inFlight === 0 && client.stream.heldBytes > 0)
+  await bench.until('the answer', () => bench.plane.inFlight === 0 && client.stream.stalledBytes > 0)
   return client
 }
 
@@ -84,7 +84,7 @@ proxyTest('a reader that takes nothing of an answer on a connection that is kept
 for (const taken of [false, true]) {
   proxyTest(`an answer whose end is ${taken ? 'taken' : 'never taken'} ${taken ? 'lingers, then ends in peace' : 'ends with a reset: nothing else shows that it is not whole'}`, async (t, bench) => {
     await bench.origin((_, connection) => { connection.send(ok('x')) })
-    const { stream, connection } = heldClient(bench)
+    const { stream, connection } = stalledClient(bench)
     stream.receive(Buffer.from('GET / HTTP/1.0\r\n\r\n'))
     await bench.until('the answer', () => stream.ended)
     if (taken) stream.take()
@@ -95,9 +95,9 @@ for (const taken of [false, true]) {
 
 proxyTest('a client that goes while its answer waits ends everything', async (t, bench) => {
   await bench.origin((_, connection) => { connection.send(ok(Buffer.alloc(3_000_000))) })
-  const { stream, connection } = heldClient(bench)
+  const { stream, connection } = stalledClient(bench)
   stream.receive(Buffer.from(get()))
-  await bench.until('the first piece', () => stream.heldBytes > 0)
+  await bench.until('the first piece', () => stream.stalledBytes > 0)
   connection.onClose()
   t.equal(bench.plane.inFlight, 0)
   t.equal(bench.errors('client_gone'), 1)
@@ -105,10 +105,10 @@ proxyTest('a client that goes while its answer waits ends everything', async (t,
 
 proxyTest('requests sent ahead wait until the answer before them has been taken', async (t, bench) => {
   const origin = await bench.origin((_, connection) => { connection.send(ok('x')) })
-  const { stream, connection } = heldClient(bench)
+  const { stream, connection } = stalledClient(bench)
   stream.receive(Buffer.from(get('/1') + get('/2') + get('/3')))
   for (let count = 1; count <= 3; count++) {
-    await bench.until('an answer', () => stream.heldBytes > 0)
+    await bench.until('an answer', () => stream.stalledBytes > 0)
     t.equal(origin.requests.length, count)
     stream.take()
   }
@@ -116,7 +116,7 @@ proxyTest('requests sent ahead wait until the answer before them has been taken'
 })
 
 /** Feeds pieces of a body until the way to the origin is full or there have been so many; returns how many were fed. */
-function feed (stream: HeldStream, pieces: number): number {
+function feed (stream: StalledStream, pieces: number): number {
   for (let fed = 0; fed < pieces; fed++) {
     if (stream.paused) return fed
     stream.receive(Buffer.alloc(PIECE_BYTES, 'mine'))
@@ -126,8 +126,8 @@ function feed (stream: HeldStream, pieces: number): number {
 
 proxyTest('a piece of a request that waits for its origin keeps its buffer, the last one too', async (t, bench) => {
   const origin = await bench.origin()
-  const begin = async (pieces: number, index: number): Promise<{ readonly stream: HeldStream, readonly connection: DownstreamHttp1 }> => {
-    const both = heldClient(bench)
+  const begin = async (pieces: number, index: number): Promise<{ readonly stream: StalledStream, readonly connection: DownstreamHttp1 }> => {
+    const both = stalledClient(bench)
     both.stream.receive(Buffer.from(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${pieces * PIECE_BYTES}\r\n\r\n`))
     const slow = await origin.connection(index)
     await slow.head()

@@ -48,7 +48,7 @@ t.test('the head of a good answer ends a trial before its body does', async t =>
   const { health } = watched()
   health.eject(ejection, 1)
   health.endEjection(10_100)
-  health.answered()
+  health.responded()
   t.equal(health.inTrial, false)
 })
 

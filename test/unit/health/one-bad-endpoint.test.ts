@@ -17,7 +17,7 @@ class Member {
   readonly health: EndpointHealth
   readonly hash: number
   inFlight = 0
-  available = true
+  eligible = true
 
   constructor (index: number) {
     this.health = new EndpointHealth(`10.0.0.${index}:80`)
@@ -44,9 +44,9 @@ function simulate (seconds: number, balancing: RouteConfig['balancing'], behavio
   const pick = (): Member | undefined => {
     const first = version.usable[balancer.pick(version.usable, random.nextInt32())]
     if (first === undefined || !version.restrained || version.admits(first.health, first.inFlight, random.nextInt32())) return first
-    first.available = false
+    first.eligible = false
     const second = version.usable[balancer.pick(version.usable, random.nextInt32())]
-    first.available = true
+    first.eligible = true
     return second ?? first
   }
   for (let nowMs = 0; nowMs < seconds * 1_000; nowMs++) {

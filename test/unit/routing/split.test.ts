@@ -15,13 +15,13 @@ t.test('one version with a weight gets every key', async t => {
 
 t.test('no weight, no version', async t => {
   t.equal(new Split('hello', ['stable', 'canary'], [0, 0]).choose(1), -1)
-  t.equal(new Split('hello', ['stable', 'canary'], [0, 0]).chooseAvailable(1, new Uint8Array([1, 1])), -1)
+  t.equal(new Split('hello', ['stable', 'canary'], [0, 0]).chooseAmong(1, new Uint8Array([1, 1])), -1)
   t.equal(new Split('hello', [], []).choose(1), -1)
 })
 
 t.test('a list of availability that is too short counts as not available', async t => {
   const split = new Split('hello', ['stable', 'canary'], [0, 1])
-  t.equal(split.chooseAvailable(1, new Uint8Array([1])), -1)
+  t.equal(split.chooseAmong(1, new Uint8Array([1])), -1)
 })
 
 t.test('shares are relative to the sum of the weights', async t => {

@@ -26,6 +26,6 @@ t.test('the clients of an empty version go to the others by their weights', asyn
   const split = new Split('hello', ['first', 'empty', 'last'], [60, 30, 10])
   const available = Uint8Array.of(1, 0, 1)
   const orphans = keys.filter(key => split.choose(key) === 1)
-  const toFirst = orphans.filter(key => split.chooseAvailable(key, available) === 0).length
+  const toFirst = orphans.filter(key => split.chooseAmong(key, available) === 0).length
   t.ok(Math.abs(toFirst / orphans.length - 6 / 7) < 0.01)
 })

@@ -2,10 +2,10 @@ import t from 'tap'
 import { createReadBuffer } from '../../../src/net/byte-stream.ts'
 import { awaitReset } from '../../../src/upstream/await-reset.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
-import { HeldStream } from '../../helpers/held-stream.ts'
+import { StalledStream } from '../../helpers/stalled-stream.ts'
 
 /** Its reset is seen from a given time on. */
-class ResetStream extends HeldStream {
+class ResetStream extends StalledStream {
   looks = 0
   readonly #clock: FakeClock
   readonly #fromMs: number

@@ -3,11 +3,11 @@ import { systemClock } from '../../../src/core/clock.ts'
 import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../../../src/net/byte-stream.ts'
 import { UpstreamConnection } from '../../../src/upstream/upstream-connection.ts'
 import { ProxyBench } from '../../helpers/data-plane.ts'
-import { HeldStream } from '../../helpers/held-stream.ts'
+import { StalledStream } from '../../helpers/stalled-stream.ts'
 
 /** Its kernel refuses what is written, or takes it, and the connection ends. */
 function ending (writeRefused: boolean) {
-  let stream: HeldStream | undefined
+  let stream: StalledStream | undefined
   let handler: ByteStreamHandler | undefined
   const failures: string[] = []
   const connection = new UpstreamConnection({
@@ -16,7 +16,7 @@ function ending (writeRefused: boolean) {
     dialer: {
       dial (handledBy: ByteStreamHandler, buffer: ReadBuffer, onConnect: () => void): ByteStream {
         handler = handledBy
-        stream = new HeldStream(buffer)
+        stream = new StalledStream(buffer)
         stream.writeRefused = writeRefused
         setImmediate(onConnect)
         return stream

@@ -54,7 +54,7 @@ const EXAMPLE: Static<typeof AnswerSchema> = {
 }
 
 /** GET /v1/routes/{route}/versions/{version}/drain */
-export function versionDrainResource (app: FastifyInstance, deps: AdminDeps): void {
+export function drainResource (app: FastifyInstance, deps: AdminDeps): void {
   const waiters = new DrainWaiters(deps.clock)
   app.addHook('preClose', async () => { waiters.release() })
   app.get<{ Params: VersionParams, Querystring: Static<typeof QuerySchema> }>('/v1/routes/:route/versions/:version/drain', {

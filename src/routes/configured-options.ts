@@ -3,7 +3,7 @@
  */
 import { parseDurationMs } from '../core/duration.ts'
 import type { Config, RouteConfig, VersionConfig } from '../config/schema.ts'
-import { routePolicy, type CommonLimits } from './route-policy.ts'
+import { routePolicy, type CommonLimits } from './configured-policy.ts'
 import type { Authorities, RouteSpec, UpstreamTls } from '../contract/route-spec.ts'
 import type { DataPlaneOptions } from '../contract/data-plane-options.ts'
 

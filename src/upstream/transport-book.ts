@@ -9,7 +9,7 @@ import type * as TlsModule from './tls-transport.ts'
 import type { Transport } from './transport.ts'
 import type { UpstreamTls } from '../contract/route-spec.ts'
 
-export class Transports {
+export class TransportBook {
   readonly #clock: Clock
   readonly #io: WorkerIo
   readonly #plain: Transport

@@ -1,21 +1,21 @@
 import t from 'tap'
-import { EndpointPool } from '../../../src/upstream/endpoint-pool.ts'
+import { EndpointPool } from '../../../src/upstream/endpoint-pools.ts'
 import { Http1Calls } from '../../../src/upstream/http1-calls.ts'
 import { ProxyBench } from '../../helpers/data-plane.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
-import { Transports } from '../../../src/upstream/transports.ts'
+import { TransportBook } from '../../../src/upstream/transport-book.ts'
 import { authorities, NAMED } from '../../helpers/upstream-certificates.ts'
 import { workerIo } from '../../helpers/test-io.ts'
 import type { UpstreamTls } from '../../../src/contract/route-spec.ts'
 
-async function setUp (): Promise<Transports> {
-  const transports = new Transports(new FakeClock(), workerIo())
+async function setUp (): Promise<TransportBook> {
+  const transports = new TransportBook(new FakeClock(), workerIo())
   await transports.load()
   return transports
 }
 
 t.test('TLS has to be loaded, plain TCP does not', async t => {
-  const transports = new Transports(new FakeClock(), workerIo())
+  const transports = new TransportBook(new FakeClock(), workerIo())
   t.equal(transports.of(undefined).identity, '')
   t.equal(transports.loaded, false)
   t.throws(() => transports.of(NAMED), /not loaded/)

@@ -4,14 +4,14 @@ import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../../src/net/by
  * A stream whose kernel takes nothing until the test says so: what is written stays where it lies, as a pending write's
  * bytes do, and is looked at only when it is taken.
  */
-export class HeldStream implements ByteStream {
+export class StalledStream implements ByteStream {
   readonly taken: Buffer[] = []
   paused = false
   writeRefused = false
   /** A FIN was sent. */
   ended = false
   gone: 'destroyed' | 'reset' | undefined
-  #held: Buffer[] = []
+  #stalled: Buffer[] = []
   #unread = Buffer.alloc(0)
   #delivering = false
   #handler: ByteStreamHandler | undefined
@@ -26,19 +26,19 @@ export class HeldStream implements ByteStream {
   }
 
   write (bytes: Buffer): boolean {
-    this.#held.push(bytes)
+    this.#stalled.push(bytes)
     return false
   }
 
   /** What a stream with copies of its own would say. */
   ownBytes = 0
-  get writePending (): boolean { return this.#held.length > 0 }
-  get heldBytes (): number { return this.#held.reduce((sum, { length }) => sum + length, 0) }
+  get writePending (): boolean { return this.#stalled.length > 0 }
+  get stalledBytes (): number { return this.#stalled.reduce((sum, { length }) => sum + length, 0) }
 
   /** The kernel takes everything. */
   take (): void {
-    this.taken.push(...this.#held.map(bytes => Buffer.from(bytes)))
-    this.#held = []
+    this.taken.push(...this.#stalled.map(bytes => Buffer.from(bytes)))
+    this.#stalled = []
     this.#handler?.onDrain()
   }
 

@@ -2,7 +2,7 @@ import { deserialize, serialize } from 'node:v8'
 import t from 'tap'
 import { createConfigResolver } from '../../../src/config/resolve.ts'
 import type { Config } from '../../../src/config/schema.ts'
-import { dataPlaneOptions, routeSpecs } from '../../../src/routes/data-plane-options.ts'
+import { dataPlaneOptions, routeSpecs } from '../../../src/routes/configured-options.ts'
 import { authorities } from '../../helpers/upstream-certificates.ts'
 
 async function configOf (versions: readonly object[]): Promise<Config> {

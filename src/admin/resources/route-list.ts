@@ -25,7 +25,7 @@ const EXAMPLE: Static<typeof AnswerSchema> = {
 }
 
 /** GET /v1/routes */
-export function routesResource (app: FastifyInstance, deps: AdminDeps): void {
+export function routeListResource (app: FastifyInstance, deps: AdminDeps): void {
   const afterTurn = new AfterTurn()
   const answer = new SharedAnswer(async () => await listRoutes(deps, afterTurn))
   app.get('/v1/routes', {

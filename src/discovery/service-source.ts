@@ -5,7 +5,7 @@ import type { NamespaceSlices, SlicesListener } from './namespace-slices.ts'
 import { ServiceEndpoints } from './service-endpoints.ts'
 import { sliceProblem, whyNone } from './slice-problem.ts'
 
-export interface SlicesSourceOptions extends SliceSelection {
+export interface ServiceSourceOptions extends SliceSelection {
   readonly namespace: NamespaceSlices
   /** What the configuration calls it; undefined for that of the credentials. */
   readonly namespaceName?: string | undefined
@@ -13,13 +13,13 @@ export interface SlicesSourceOptions extends SliceSelection {
 }
 
 /** The endpoints of one port of a Kubernetes Service, from its EndpointSlices. */
-export class SlicesSource implements EndpointSource {
-  readonly #options: SlicesSourceOptions
+export class ServiceSource implements EndpointSource {
+  readonly #options: ServiceSourceOptions
   readonly #endpoints: ServiceEndpoints
   #unsubscribe: (() => void) | undefined
   #synced = false
 
-  constructor (options: SlicesSourceOptions) {
+  constructor (options: ServiceSourceOptions) {
     this.#options = options
     this.#endpoints = new ServiceEndpoints(options)
   }
