@@ -74,7 +74,7 @@ export interface TicketKeysMessage {
 }
 
 /** What a reload changes, to be acted on in one turn, in this order: no request sees a part of it. */
-export interface TogetherMessage {
+interface TogetherMessage {
   readonly type: 'together'
   readonly messages: readonly SingleMessage[]
 }
