@@ -17,6 +17,7 @@ const deps: AdminDeps = {
   tokens: new TokenBook([], systemClock, silent),
   traffic: { route: undemanded, routes: undemanded, change: undemanded },
   details: undemanded,
+  usedEndpoints: undemanded,
   drain: undemanded,
   readiness: undemanded,
   metrics: undemanded,

@@ -2,6 +2,7 @@
  * What the workers have found out about endpoints, as they told it last; and the log of it.
  */
 import type { Clock } from '../core/clock.ts'
+import { type Endpoint, endpointKey } from '../core/endpoint.ts'
 import { usableMembers } from '../health/usable-members.ts'
 import type { EndpointHealthReport, HealthMessage, HealthReasonReport } from '../contract/messages.ts'
 import type { Logger } from '../core/logger.ts'
@@ -13,13 +14,14 @@ export interface VersionHealthSummary {
   readonly panicWorkers: number
   /** By `address:port`; of an endpoint that is not here nobody has said anything. */
   readonly endpoints: ReadonlyMap<string, EndpointHealthSummary>
-  /** The most of these endpoints that any one worker holds for not available. */
-  readonly unavailable: (endpoints: ReadonlySet<string>) => number
-  /** Of these endpoints, those that requests go to, in the worker that uses the fewest. */
-  readonly used: (endpoints: ReadonlySet<string>) => number
+  /** The most of these endpoints, each of which is there once, that any one worker holds for not available. */
+  readonly unavailable: (endpoints: readonly Endpoint[]) => number
+  /** Of these endpoints, each of which is there once, those that requests go to, in the worker that uses the fewest. */
+  readonly used: (endpoints: readonly Endpoint[]) => number
 }
 
-type Reports = ReadonlyMap<string, HealthMessage>
+/** Of a version of which no worker has anything to say, as of most of thousands in a scrape. */
+const NOTHING_SAID: VersionHealthSummary = { panicWorkers: 0, endpoints: new Map(), unavailable: () => 0, used: endpoints => endpoints.length }
 
 /** The threads' clocks are read at different moments. */
 const CLOCK_SLACK_MS = 200
@@ -67,14 +69,24 @@ export class HealthBook {
   /** @param workers how many there are now */
   summary (route: string, version: string, workers: number): VersionHealthSummary {
     const key = keyOf(route, version)
-    const reports = [...this.#reports.values()].flatMap((known: Reports) => known.get(key) ?? [])
+    const reports: HealthMessage[] = []
+    for (const known of this.#reports.values()) {
+      const report = known.get(key)
+      if (report !== undefined) reports.push(report)
+    }
+    if (reports.length === 0) return NOTHING_SAID
     const byEndpoint = Map.groupBy(reports.flatMap(({ endpoints }) => endpoints), ({ endpoint }) => endpoint)
     return {
       panicWorkers: reports.filter(({ panic }) => panic).length,
       endpoints: new Map([...byEndpoint].map(([endpoint, said]) => [endpoint, summarise(said, workers)])),
-      unavailable: endpoints => Math.max(0, ...reports.map(report =>
-        report.endpoints.filter(({ endpoint, available }) => !available && endpoints.has(endpoint)).length)),
-      used: endpoints => Math.min(endpoints.size, ...reports.map(report => usedBy(report, endpoints)))
+      unavailable (endpoints) {
+        const keys = keysOf(endpoints)
+        return Math.max(0, ...reports.map(report => report.endpoints.filter(({ endpoint, available }) => !available && keys.has(endpoint)).length))
+      },
+      used (endpoints) {
+        const keys = keysOf(endpoints)
+        return Math.min(keys.size, ...reports.map(report => usedBy(report, keys)))
+      }
     }
   }
 
@@ -98,6 +110,10 @@ export class HealthBook {
   #isOver ({ untilMs }: HealthReasonReport): boolean {
     return untilMs !== null && untilMs <= this.#clock.wallMs() + CLOCK_SLACK_MS
   }
+}
+
+function keysOf (endpoints: readonly Endpoint[]): ReadonlySet<string> {
+  return new Set(endpoints.map(endpointKey))
 }
 
 /** How many of the endpoints the worker uses that said this, by the rule that it goes by. */

@@ -3,14 +3,14 @@
  */
 import type { RouteConfig, VersionConfig } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
-import { endpointKey } from '../core/endpoint.ts'
+import { type Endpoint, endpointKey } from '../core/endpoint.ts'
 import type { EndpointRegistry } from '../discovery/endpoint-registry.ts'
 import type { EndpointSourceStatus, SourceProblem } from '../discovery/endpoint-source.ts'
 import { usableEndpoints } from '../discovery/usable-endpoints.ts'
 import type { RouteBook } from '../routes/route-book.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { ObservedShares } from '../telemetry/observed-share.ts'
-import type { RouteGauges } from '../telemetry/route-families.ts'
+import type { RouteGauges } from '../telemetry/route-row.ts'
 import { shareOf, type HealthBook } from './health-book.ts'
 import type { EndpointHealthSummary, RouteDetails, SourceStatus, VersionDetails } from './route-details.ts'
 
@@ -27,6 +27,7 @@ export interface RouteDescriberDeps {
   readonly traffic: (route: string) => { readonly epoch: number, readonly weights: Readonly<Record<string, number>> } | undefined
 }
 
+const NO_TRAFFIC = { epoch: 0, weights: {} as Readonly<Record<string, number>> }
 const NOTHING_SAID: EndpointHealthSummary = { available: 'all', reasons: [] }
 
 export class RouteDescriber {
@@ -48,29 +49,30 @@ export class RouteDescriber {
     const running = workers()
     const requests = (book.read(route.name, version.name)?.requestsByClass ?? []).reduce((sum, count) => sum + count, 0)
     const share = shares.share(route.name, version.name)
-    const { endpoints, panicWorkers } = health.summary(route.name, version.name, running)
+    const { endpoints, panicWorkers, unavailable, used } = health.summary(route.name, version.name, running)
+    const usable = this.#usable(route.name, version.name)
     return {
       name: version.name,
       source: sourceStatus(discovery.statusOf(route.name, version.name), discovery.problemOf(route.name, version.name), version.endpoints),
       endpoints: discovery.endpointsOf(route.name, version.name).map(endpoint => ({ ...endpoint, health: endpoints.get(endpointKey(endpoint)) ?? NOTHING_SAID })),
-      availableEndpoints: this.#available(route.name, version.name),
-      usedEndpoints: this.#used(route.name, version.name),
+      availableEndpoints: usable.length - unavailable(usable),
+      usedEndpoints: used(usable),
       panic: shareOf(panicWorkers, running),
       ...(share === undefined ? {} : { observed: { requests, share } })
     }
   }
 
-  /** Endpoints that may get requests, in the worker that finds the fewest. */
-  #available (route: string, version: string): number {
-    const { discovery, health, workers } = this.#deps
-    const usable = new Set(usableEndpoints(discovery.endpointsOf(route, version)).map(endpointKey))
-    return usable.size - health.summary(route, version, workers()).unavailable(usable)
+  /** By version, the endpoints that requests go to, in the worker that uses the fewest; undefined when the configuration has no such route. */
+  usedEndpoints (name: string): Readonly<Record<string, number>> | undefined {
+    const { health, workers } = this.#deps
+    const running = workers()
+    const config = this.#deps.routes.route(name)
+    if (config === undefined) return undefined
+    return Object.fromEntries(config.versions.map(version => [version.name, health.summary(name, version.name, running).used(this.#usable(name, version.name))]))
   }
 
-  /** Endpoints that requests go to, in the worker that uses the fewest. */
-  #used (route: string, version: string): number {
-    const { discovery, health, workers } = this.#deps
-    return health.summary(route, version, workers()).used(new Set(usableEndpoints(discovery.endpointsOf(route, version)).map(endpointKey)))
+  #usable (route: string, version: string): readonly Endpoint[] {
+    return usableEndpoints(this.#deps.discovery.endpointsOf(route, version))
   }
 
   /** All routes as /metrics shows them, one after another: whoever takes them may rest in between. */
@@ -82,18 +84,24 @@ export class RouteDescriber {
 
   #state ({ name, versions }: RouteConfig, nowMs: number): RouteGauges {
     const { discovery, health, traffic, workers } = this.#deps
+    const running = workers()
+    const { epoch, weights } = traffic(name) ?? NO_TRAFFIC
     return {
       name,
-      epoch: traffic(name)?.epoch ?? 0,
-      versions: versions.map(version => ({
-        name: version.name,
-        weight: traffic(name)?.weights[version.name] ?? 0,
-        endpoints: discovery.endpointsOf(name, version.name),
-        available: this.#available(name, version.name),
-        problem: discovery.problemOf(name, version.name)?.kind,
-        sourceAgeMs: ageOf(discovery.statusOf(name, version.name), nowMs),
-        panicWorkers: health.summary(name, version.name, workers()).panicWorkers
-      }))
+      epoch,
+      versions: versions.map(version => {
+        const { panicWorkers, unavailable } = health.summary(name, version.name, running)
+        const usable = this.#usable(name, version.name)
+        return {
+          name: version.name,
+          weight: weights[version.name] ?? 0,
+          endpoints: discovery.endpointsOf(name, version.name),
+          available: usable.length - unavailable(usable),
+          problem: discovery.problemOf(name, version.name)?.kind,
+          sourceAgeMs: ageOf(discovery.statusOf(name, version.name), nowMs),
+          panicWorkers
+        }
+      })
     }
   }
 }

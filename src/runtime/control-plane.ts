@@ -298,6 +298,7 @@ export class ControlPlane {
       tokens: this.#tokens,
       traffic,
       details: name => describer.details(name),
+      usedEndpoints: name => describer.usedEndpoints(name),
       drain: (route, version) => drains.status(route, version),
       readiness: () => readinessOf({ stopping: this.#stopping, accepting: this.#pool.accepting, gateOpen: this.#gate.isOpen, discovery: this.#discovery }),
       metrics: async () => ({ contentType: collector.contentType, body: scrape.read() }),

@@ -113,17 +113,17 @@ export class CounterBook {
   }
 
   /**
-   * Writes the sums of a version to `target`, in the layout of a slot, without making anything.
-   * @returns false when the version has no slot; `target` is then all zero
+   * Writes the sums of a version to `target` from `at` on, in the layout of a slot, without making anything.
+   * @returns false when the version has no slot; they are then all zero
    */
-  readInto (route: string, version: string, target: Float64Array): boolean {
-    target.fill(0)
+  readInto (route: string, version: string, target: Float64Array, at = 0): boolean {
+    target.fill(0, at, at + SLOT_LENGTH)
     const slot = this.#slots.slotOf(route, version)
     if (slot === undefined) return false
     const segment = Math.floor(slot / SLOTS_PER_SEGMENT)
     const start = (slot % SLOTS_PER_SEGMENT) * SLOT_LENGTH
-    addSlot(target, this.#base[segment], start)
-    for (const memory of this.#workers.values()) addSlot(target, memory.segmentDoubles[segment], start)
+    addSlot(target, at, this.#base[segment], start)
+    for (const memory of this.#workers.values()) addSlot(target, at, memory.segmentDoubles[segment], start)
     return true
   }
 
@@ -184,9 +184,9 @@ function addSegment (memory: WorkerMemory): void {
   memory.segmentDoubles.push(new Float64Array(segment))
 }
 
-function addSlot (target: Float64Array, doubles: Float64Array | undefined, start: number): void {
+function addSlot (target: Float64Array, at: number, doubles: Float64Array | undefined, start: number): void {
   if (doubles === undefined) return
-  for (let index = 0; index < SLOT_LENGTH; index++) target[index] = (target[index] ?? 0) + (doubles[start + index] ?? 0)
+  for (let index = 0; index < SLOT_LENGTH; index++) target[at + index] = (target[at + index] ?? 0) + (doubles[start + index] ?? 0)
 }
 
 function addDoubles (target: Float64Array | undefined, doubles: Float64Array, skip: (offset: number) => boolean): void {

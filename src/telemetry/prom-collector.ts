@@ -1,12 +1,13 @@
-import { AfterTurn } from '../net/after-turn.ts'
 import type { Clock } from '../core/clock.ts'
+import { WorkSlices } from '../net/work-slices.ts'
 import type { ControlMetrics } from './control-metrics.ts'
 import type { CounterBook } from './counter-book.ts'
 import { SLOT_LENGTH } from './counter-layout.ts'
-import { EXPOSITION_CONTENT_TYPE, labelText } from './exposition.ts'
+import { EXPOSITION_CONTENT_TYPE } from './exposition.ts'
 import type { ObservedShares } from './observed-share.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
-import { routeFamilies, type RouteGauges, type WorkerState } from './route-families.ts'
+import { routeFamilies, type WorkerState } from './route-families.ts'
+import { RouteRow, type RouteGauges } from './route-row.ts'
 import { versionFamilies, type VersionRow } from './version-families.ts'
 import { workerFamilies, type LoopState } from './worker-families.ts'
 
@@ -14,6 +15,8 @@ import { workerFamilies, type LoopState } from './worker-families.ts'
 const CHUNK_LENGTH = 128 * 1024
 /** A scrape works so long at a time, and then everything else has its turn: with thousands of routes it takes seconds. */
 const SLICE_MS = 5
+/** Versions whose sums share an array. */
+const BLOCK_ROWS = 256
 
 /** Where a scrape reads. */
 export interface ScrapeSources {
@@ -37,7 +40,6 @@ export interface ScrapeSources {
 export class PromCollector {
   readonly contentType = EXPOSITION_CONTENT_TYPE
   readonly #sources: ScrapeSources
-  readonly #afterTurn = new AfterTurn()
 
   constructor (sources: ScrapeSources) {
     this.#sources = sources
@@ -48,16 +50,14 @@ export class PromCollector {
   async * chunks (): AsyncGenerator<string> {
     const { clock, control } = this.#sources
     let chunk = await control.registry.metrics()
-    let sinceMs = clock.nowMs()
+    const slices = new WorkSlices(clock, SLICE_MS)
     for (const piece of this.#pieces()) {
       chunk += piece
       if (chunk.length >= CHUNK_LENGTH) {
         yield chunk
         chunk = ''
       }
-      if (clock.nowMs() - sinceMs < SLICE_MS) continue
-      await this.#turn()
-      sinceMs = clock.nowMs()
+      if (slices.isOver) await slices.rest()
     }
     if (chunk !== '') yield chunk
   }
@@ -73,11 +73,22 @@ export class PromCollector {
   * #pieces (): Generator<string> {
     const { book, control, shares, routes, workers, controlLoop, writerDropped } = this.#sources
     // One reading of all routes and counters, so that the families of a scrape agree with each other.
-    const states: RouteGauges[] = []
+    const states: RouteRow[] = []
     const rows: VersionRow[] = []
+    let sums = new Float64Array()
+    let start = 0
     for (const route of routes()) {
-      states.push(route)
-      for (const version of route.versions) rows.push(versionRow(book, route.name, version.name))
+      const row = new RouteRow(route)
+      states.push(row)
+      for (const [index, { name }] of route.versions.entries()) {
+        if (start === sums.length) {
+          sums = new Float64Array(BLOCK_ROWS * SLOT_LENGTH)
+          start = 0
+        }
+        book.readInto(route.name, name, sums, start)
+        rows.push({ labels: row.versionLabels[index] ?? '', sums, start })
+        start += SLOT_LENGTH
+      }
       yield ''
     }
     yield * control.checkLines()
@@ -85,14 +96,4 @@ export class PromCollector {
     yield * routeFamilies(states, workers(), shares)
     yield * workerFamilies(book, controlLoop(), writerDropped())
   }
-
-  async #turn (): Promise<void> {
-    await new Promise<void>(resolve => { this.#afterTurn.add(resolve) })
-  }
-}
-
-function versionRow (book: CounterBook, route: string, version: string): VersionRow {
-  const slot = new Float64Array(SLOT_LENGTH)
-  book.readInto(route, version, slot)
-  return { labels: labelText({ route, version }), slot }
 }

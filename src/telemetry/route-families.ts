@@ -2,27 +2,7 @@ import type { Endpoint } from '../core/endpoint.ts'
 import { familyHead, labelText, sampleLine } from './exposition.ts'
 import type { MetricName } from './metric-catalogue.ts'
 import type { ObservedShares } from './observed-share.ts'
-
-/** A route as the control plane knows it at the time of a scrape. */
-export interface RouteGauges {
-  readonly name: string
-  readonly epoch: number
-  readonly versions: readonly VersionGauges[]
-}
-
-interface VersionGauges {
-  readonly name: string
-  readonly weight: number
-  readonly endpoints: readonly Endpoint[]
-  /** Endpoints that may get requests and are available, in the worker that finds the fewest. */
-  readonly available: number
-  /** Workers that use all endpoints because too few are available. */
-  readonly panicWorkers: number
-  /** What keeps the version from having endpoints to use, in one word; undefined when nothing does. */
-  readonly problem?: string | undefined
-  /** Milliseconds since its source last knew the endpoints to be current; undefined for a static list and before the first list. */
-  readonly sourceAgeMs?: number | undefined
-}
+import type { RouteRow, VersionGauges } from './route-row.ts'
 
 /** A running worker as the control plane knows it. */
 export interface WorkerState {
@@ -33,71 +13,73 @@ export interface WorkerState {
 }
 
 /** The exposition of what the control plane wants of its routes and what became of it, in pieces of some lines each. */
-export function * routeFamilies (routes: readonly RouteGauges[], workers: readonly WorkerState[], shares: ObservedShares): Generator<string> {
+export function * routeFamilies (routes: readonly RouteRow[], workers: readonly WorkerState[], shares: ObservedShares): Generator<string> {
+  const workerLabels = workers.map(({ id }) => labelText({ worker: id }))
   yield * perRoute('weir_target_weight', routes, weightLines)
-  yield * perRoute('weir_observed_share', routes, (name, route) => shareLines(name, route, shares))
+  yield * perRoute('weir_observed_share', routes, (name, row) => versionLines(name, row, ({ name: version }) => shares.share(row.gauges.name, version)))
   yield * perRoute('weir_endpoints', routes, endpointLines)
-  yield * perRoute('weir_endpoints_available', routes, (name, route) => versionLines(name, route, ({ available }) => available))
-  yield * perRoute('weir_panic', routes, (name, route) => versionLines(name, route, ({ panicWorkers }) => panicWorkers))
+  yield * perRoute('weir_endpoints_available', routes, (name, row) => versionLines(name, row, ({ available }) => available))
+  yield * perRoute('weir_panic', routes, (name, row) => versionLines(name, row, ({ panicWorkers }) => panicWorkers))
   yield * perRoute('weir_endpoint_source_problem', routes, problemLines)
-  yield * perRoute('weir_endpoint_source_age_seconds', routes, ageLines)
-  yield * perRoute('weir_route_epoch', routes, (name, route) => sampleLine(name, labelText({ route: route.name }), route.epoch))
-  yield * perRoute('weir_epoch_applied', routes, (name, route) => appliedLines(name, route, workers))
+  yield * perRoute('weir_endpoint_source_age_seconds', routes, (name, row) => versionLines(name, row, ({ sourceAgeMs }) => sourceAgeMs === undefined ? undefined : sourceAgeMs / 1_000))
+  yield * perRoute('weir_route_epoch', routes, (name, { labels, gauges }) => sampleLine(name, labels, gauges.epoch))
+  yield * perRoute('weir_epoch_applied', routes, (name, row) => appliedLines(name, row, workers, workerLabels))
 }
 
-function * perRoute (name: MetricName, routes: readonly RouteGauges[], lines: (name: MetricName, route: RouteGauges) => string): Generator<string> {
+function * perRoute (name: MetricName, routes: readonly RouteRow[], lines: (name: MetricName, row: RouteRow) => string): Generator<string> {
   yield familyHead(name)
-  for (const route of routes) yield lines(name, route)
+  for (const row of routes) yield lines(name, row)
 }
 
-function weightLines (name: MetricName, route: RouteGauges): string {
-  const total = route.versions.reduce((sum, version) => sum + version.weight, 0)
-  return route.versions.map(version => sampleLine(name, versionLabels(route, version), total > 0 ? version.weight / total : 0)).join('')
+/** A line for each version of which there is a value. */
+function versionLines (name: MetricName, { gauges, versionLabels }: RouteRow, valueOf: (version: VersionGauges) => number | undefined): string {
+  let text = ''
+  for (const [index, version] of gauges.versions.entries()) {
+    const value = valueOf(version)
+    if (value !== undefined) text += sampleLine(name, versionLabels[index] ?? '', value)
+  }
+  return text
 }
 
-function shareLines (name: MetricName, route: RouteGauges, shares: ObservedShares): string {
-  return route.versions.map(version => {
-    const share = shares.share(route.name, version.name)
-    return share === undefined ? '' : sampleLine(name, versionLabels(route, version), share)
-  }).join('')
+function weightLines (name: MetricName, row: RouteRow): string {
+  const total = row.gauges.versions.reduce((sum, version) => sum + version.weight, 0)
+  return versionLines(name, row, ({ weight }) => total > 0 ? weight / total : 0)
 }
 
-function endpointLines (name: MetricName, route: RouteGauges): string {
-  return route.versions.map(version => {
-    const labels = versionLabels(route, version)
-    const line = (condition: string, count: number): string => sampleLine(name, `${labels},${labelText({ condition })}`, count)
-    return line('ready', count(version, endpoint => endpoint.ready)) +
-      line('serving', count(version, endpoint => endpoint.serving)) +
-      line('terminating', count(version, endpoint => endpoint.terminating)) +
-      line('total', version.endpoints.length)
-  }).join('')
+function endpointLines (name: MetricName, { gauges, versionLabels }: RouteRow): string {
+  let text = ''
+  for (const [index, { endpoints }] of gauges.versions.entries()) {
+    const labels = versionLabels[index] ?? ''
+    for (const [condition, count] of Object.entries(countByCondition(endpoints))) text += sampleLine(name, `${labels},condition="${condition}"`, count)
+  }
+  return text
 }
 
-function versionLines (name: MetricName, route: RouteGauges, valueOf: (version: VersionGauges) => number): string {
-  return route.versions.map(version => sampleLine(name, versionLabels(route, version), valueOf(version))).join('')
+function problemLines (name: MetricName, { gauges, versionLabels }: RouteRow): string {
+  let text = ''
+  for (const [index, { problem }] of gauges.versions.entries()) {
+    if (problem !== undefined) text += sampleLine(name, `${versionLabels[index] ?? ''},${labelText({ problem })}`, 1)
+  }
+  return text
 }
 
-function problemLines (name: MetricName, route: RouteGauges): string {
-  return route.versions.map(version => {
-    return version.problem === undefined ? '' : sampleLine(name, `${versionLabels(route, version)},${labelText({ problem: version.problem })}`, 1)
-  }).join('')
+function appliedLines (name: MetricName, { gauges, labels }: RouteRow, workers: readonly WorkerState[], workerLabels: readonly string[]): string {
+  let text = ''
+  for (const [index, worker] of workers.entries()) {
+    const epoch = worker.appliedEpoch(gauges.name)
+    if (epoch !== undefined) text += sampleLine(name, `${labels},${workerLabels[index] ?? ''}`, epoch)
+  }
+  return text
 }
 
-function ageLines (name: MetricName, route: RouteGauges): string {
-  return route.versions.map(version => version.sourceAgeMs === undefined ? '' : sampleLine(name, versionLabels(route, version), version.sourceAgeMs / 1_000)).join('')
-}
-
-function appliedLines (name: MetricName, route: RouteGauges, workers: readonly WorkerState[]): string {
-  return workers.map(worker => {
-    const epoch = worker.appliedEpoch(route.name)
-    return epoch === undefined ? '' : sampleLine(name, labelText({ route: route.name, worker: worker.id }), epoch)
-  }).join('')
-}
-
-function versionLabels (route: RouteGauges, version: VersionGauges): string {
-  return labelText({ route: route.name, version: version.name })
-}
-
-function count (version: VersionGauges, condition: (endpoint: Endpoint) => boolean): number {
-  return version.endpoints.reduce((sum, endpoint) => sum + (condition(endpoint) ? 1 : 0), 0)
+function countByCondition (endpoints: readonly Endpoint[]): Readonly<Record<'ready' | 'serving' | 'terminating' | 'total', number>> {
+  let ready = 0
+  let serving = 0
+  let terminating = 0
+  for (const endpoint of endpoints) {
+    if (endpoint.ready) ready++
+    if (endpoint.serving) serving++
+    if (endpoint.terminating) terminating++
+  }
+  return { ready, serving, terminating, total: endpoints.length }
 }

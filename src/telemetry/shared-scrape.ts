@@ -1,6 +1,7 @@
 /**
  * One rendering for all who ask for it at the same time.
  */
+import { AfterTurn } from '../net/after-turn.ts'
 
 /** A rendering with ten thousand versions has tens of MiB, and a slow reader keeps it. */
 const MAX_KEPT = 2
@@ -18,6 +19,7 @@ export class SharedScrape {
   readonly #render: () => AsyncIterable<string>
   #latest: Rendering | undefined
   readonly #kept = new Set<Rendering>()
+  readonly #afterTurn = new AfterTurn()
 
   constructor (render: () => AsyncIterable<string>) {
     this.#render = render
@@ -40,9 +42,15 @@ export class SharedScrape {
           await new Promise<void>(resolve => { rendering.waiting.add(resolve) })
         }
         const chunk = rendering.chunks[index]
-        if (chunk !== undefined) yield chunk
-        else if (rendering.state === 'failed') throw rendering.error
-        else return
+        if (chunk !== undefined) {
+          yield chunk
+          // A reader that takes all at once would have tens of MiB without anybody else's turn.
+          await new Promise<void>(resolve => { this.#afterTurn.add(resolve) })
+        } else if (rendering.state === 'failed') {
+          throw rendering.error
+        } else {
+          return
+        }
       }
     } finally {
       rendering.readers--

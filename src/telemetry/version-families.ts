@@ -9,8 +9,9 @@ import { RETRY_REASONS } from '../contract/route-policy.ts'
 export interface VersionRow {
   /** The labels route and version, escaped. */
   readonly labels: string
-  /** The sums over all workers in the layout of a slot. */
-  readonly slot: Float64Array
+  /** Holds the sums over all workers, in the layout of a slot, from `start` on: thousands of arrays would be a burden on the garbage collector. */
+  readonly sums: Float64Array
+  readonly start: number
 }
 
 /** Families that are one number of the slot. */
@@ -41,54 +42,56 @@ const ERROR_LABELS: readonly string[] = PROXY_ERROR_CODES.map(code => labelText(
 /** The exposition of everything that slots count, in pieces of some lines each. */
 export function * versionFamilies (rows: readonly VersionRow[]): Generator<string> {
   yield familyHead('weir_requests_total')
-  for (const row of rows) yield classLines('weir_requests_total', row.labels, row.slot.subarray(SLOT.requestsByClass))
+  for (const row of rows) yield classLines('weir_requests_total', row.labels, row.sums, row.start + SLOT.requestsByClass)
   yield familyHead('weir_request_duration_seconds')
   for (const row of rows) yield histogramLines(row)
   yield familyHead('weir_request_errors_total')
-  for (const row of rows) yield errorLines('weir_request_errors_total', row.labels, row.slot.subarray(SLOT.errors))
+  for (const row of rows) yield errorLines('weir_request_errors_total', row.labels, row.sums, row.start + SLOT.errors)
   yield familyHead('weir_upstream_retries_total')
   for (const row of rows) yield retryLines(row)
   for (const [name, index] of PLAIN_FAMILIES) {
     yield familyHead(name)
-    for (const row of rows) yield sampleLine(name, row.labels, row.slot[index] ?? 0)
+    for (const row of rows) yield sampleLine(name, row.labels, row.sums[row.start + index] ?? 0)
   }
 }
 
-/** One line for each status class. */
-export function classLines (name: MetricName, labels: string, counts: ArrayLike<number>): string {
+/** One line for each status class. @param start where the counts begin */
+export function classLines (name: MetricName, labels: string, counts: ArrayLike<number>, start = 0): string {
   let text = ''
   for (let index = 0; index < CLASS_LABELS.length; index++) {
-    text += sampleLine(name, joinLabels(labels, CLASS_LABELS[index] ?? ''), counts[index] ?? 0)
+    text += sampleLine(name, joinLabels(labels, CLASS_LABELS[index] ?? ''), counts[start + index] ?? 0)
   }
   return text
 }
 
-/** One line for each code that has occurred: all of them for all versions would be mostly zeros. */
-export function errorLines (name: MetricName, labels: string, counts: ArrayLike<number>): string {
+/** One line for each code that has occurred: all of them for all versions would be mostly zeros. @param start where the counts begin */
+export function errorLines (name: MetricName, labels: string, counts: ArrayLike<number>, start = 0): string {
   let text = ''
   for (let index = 0; index < ERROR_LABELS.length; index++) {
-    const count = counts[index] ?? 0
+    const count = counts[start + index] ?? 0
     if (count > 0) text += sampleLine(name, joinLabels(labels, ERROR_LABELS[index] ?? ''), count)
   }
   return text
 }
 
 function retryLines (row: VersionRow): string {
-  return RETRY_LABELS.map((reason, index) => {
-    return sampleLine('weir_upstream_retries_total', joinLabels(row.labels, reason), row.slot[SLOT.retries + index] ?? 0)
-  }).join('')
+  let text = ''
+  for (let index = 0; index < RETRY_LABELS.length; index++) {
+    text += sampleLine('weir_upstream_retries_total', joinLabels(row.labels, RETRY_LABELS[index] ?? ''), row.sums[row.start + SLOT.retries + index] ?? 0)
+  }
+  return text
 }
 
 /** The count is the sum of the buckets, so that a histogram agrees with itself while a worker is counting. */
-function histogramLines (row: VersionRow): string {
+function histogramLines ({ labels, sums, start }: VersionRow): string {
   let text = ''
   let count = 0
   for (let index = 0; index < BOUND_LABELS.length; index++) {
-    count += row.slot[SLOT.latencyBuckets + index] ?? 0
-    text += sampleLine('weir_request_duration_seconds_bucket', joinLabels(row.labels, BOUND_LABELS[index] ?? ''), count)
+    count += sums[start + SLOT.latencyBuckets + index] ?? 0
+    text += sampleLine('weir_request_duration_seconds_bucket', joinLabels(labels, BOUND_LABELS[index] ?? ''), count)
   }
-  return text + sampleLine('weir_request_duration_seconds_sum', row.labels, row.slot[SLOT.latencySumS] ?? 0) +
-    sampleLine('weir_request_duration_seconds_count', row.labels, count)
+  return text + sampleLine('weir_request_duration_seconds_sum', labels, sums[start + SLOT.latencySumS] ?? 0) +
+    sampleLine('weir_request_duration_seconds_count', labels, count)
 }
 
 function joinLabels (left: string, right: string): string {

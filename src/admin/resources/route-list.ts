@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from '../../core/json-schema.ts'
-import { AfterTurn } from '../../net/after-turn.ts'
+import { WorkSlices } from '../../net/work-slices.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { describeOperation } from '../operation.ts'
 import { printableJson } from '../printable-json.ts'
@@ -17,8 +17,8 @@ const AnswerSchema = Type.object({
   }), { description: 'In the order of the configuration.' })
 })
 
-/** A few milliseconds of work. */
-const ROUTES_PER_TURN = 50
+/** It works so long at a time, and then everything else has its turn. */
+const SLICE_MS = 5
 
 const EXAMPLE: Static<typeof AnswerSchema> = {
   routes: [{ name: 'hello', epoch: 3, revision: 3, weights: { stable: 75, canary: 25 }, readyEndpoints: { stable: 2, canary: 2 } }]
@@ -26,8 +26,7 @@ const EXAMPLE: Static<typeof AnswerSchema> = {
 
 /** GET /v1/routes */
 export function routeListResource (app: FastifyInstance, deps: AdminDeps): void {
-  const afterTurn = new AfterTurn()
-  const answer = new SharedAnswer(async () => await listRoutes(deps, afterTurn))
+  const answer = new SharedAnswer(async () => await listRoutes(deps))
   app.get('/v1/routes', {
     config: { access: 'viewer' },
     schema: describeOperation({
@@ -41,17 +40,19 @@ export function routeListResource (app: FastifyInstance, deps: AdminDeps): void 
   }, async (_request, reply) => reply.type('application/json; charset=utf-8').send(await answer.ask()))
 }
 
-/** The answer as text, made route by route: to make 5,000 of them into text at once would hold everybody else up. */
-async function listRoutes ({ traffic, details }: AdminDeps, afterTurn: AfterTurn): Promise<string> {
-  const texts: string[] = []
+/** The answer as bytes, once for all who have asked, and made route by route: to make 5,000 of them at once would hold everybody else up. */
+async function listRoutes ({ clock, traffic, usedEndpoints }: AdminDeps): Promise<Buffer> {
+  const slices = new WorkSlices(clock, SLICE_MS)
+  const pieces: Buffer[] = [Buffer.from('{"routes":[')]
+  let text = ''
   for (const [name, { epoch, revision, weights }] of [...traffic.routes()]) {
-    const versions = details(name)?.versions ?? []
-    const route: Static<typeof AnswerSchema>['routes'][number] = {
-      name, epoch, revision, weights, readyEndpoints: Object.fromEntries(versions.map(version => [version.name, version.usedEndpoints]))
-    }
-    texts.push(printableJson(route))
-    // Thousands of routes take a while, and everything else has its turn meanwhile.
-    if (texts.length % ROUTES_PER_TURN === 0) await new Promise<void>(resolve => { afterTurn.add(resolve) })
+    const route: Static<typeof AnswerSchema>['routes'][number] = { name, epoch, revision, weights, readyEndpoints: usedEndpoints(name) ?? {} }
+    text += `${text === '' && pieces.length === 1 ? '' : ','}${printableJson(route)}`
+    if (!slices.isOver) continue
+    pieces.push(Buffer.from(text))
+    text = ''
+    await slices.rest()
   }
-  return `{"routes":[${texts.join(',')}]}`
+  pieces.push(Buffer.from(`${text}]}`))
+  return Buffer.concat(pieces)
 }

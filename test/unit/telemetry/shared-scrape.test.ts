@@ -83,3 +83,20 @@ t.test('a fault reaches all who wait, and the next one is made anew', async t =>
   for (const text of both) await t.rejects(text, { message: 'no' })
   t.equal(await textOf(scrape.read()), '2\n')
 })
+
+t.test('a reader that could take everything at once lets the event loop have a turn for each piece', async t => {
+  const scrape = new SharedScrape(async function * () {
+    for (let chunk = 0; chunk < 20; chunk++) yield `${chunk}\n`
+  })
+  let turns = 0
+  let over = false
+  const count = (): void => {
+    turns++
+    if (!over) setImmediate(count)
+  }
+  setImmediate(count)
+  const texts = await Promise.all([textOf(scrape.read()), textOf(scrape.read())])
+  over = true
+  t.same(texts.map(text => text.split('\n').length), [21, 21])
+  t.ok(turns >= 19, `${turns} turns`)
+})
