@@ -15,7 +15,9 @@ export interface AdminDeps {
   readonly traffic: Pick<TrafficControl, 'route' | 'routes' | 'change'>
   /** Undefined when the configuration has no such route. */
   details (route: string): RouteDetails | undefined
-  /** By version, the endpoints that requests go to, in the worker that uses the fewest. Undefined when the configuration has no such route. */
+  /**
+   * By version, the endpoints that requests go to, in the worker that uses the fewest. Undefined when the configuration has no such route.
+   */
   usedEndpoints (route: string): Readonly<Record<string, number>> | undefined
   /** Undefined when the configuration has no such route, or the route no such version. */
   drain (route: string, version: string): VersionDrainStatus | undefined

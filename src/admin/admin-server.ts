@@ -37,7 +37,9 @@ export const ADMIN_LIMITS: AdminLimits = {
 const unused = (): never => { throw new Error('the compilers of this server are set once, when it is made') }
 
 /** A fastify instance with Weir's limits, errors and checks, and no resources yet. */
-export function createAdminServer ({ log, clock }: { readonly log: EventLog, readonly clock: Clock }, limits: AdminLimits = ADMIN_LIMITS): FastifyInstance {
+export function createAdminServer (
+  { log, clock }: { readonly log: EventLog, readonly clock: Clock }, limits: AdminLimits = ADMIN_LIMITS
+): FastifyInstance {
   const app = fastify({
     logger: false,
     bodyLimit: limits.bodyBytes,

@@ -25,7 +25,9 @@ export async function closeProbeServer (server: Server, clock: Clock, insisted: 
   }, { clock, insisted })
 }
 
-async function closeWithGrace (server: Server, close: () => Promise<void>, { clock, insisted }: { readonly clock: Clock, readonly insisted: Promise<void> }): Promise<void> {
+async function closeWithGrace (
+  server: Server, close: () => Promise<void>, { clock, insisted }: { readonly clock: Clock, readonly insisted: Promise<void> }
+): Promise<void> {
   const cut = (): void => { server.closeAllConnections() }
   const timer = clock.after(GRACE_MS, cut)
   void insisted.then(cut)

@@ -39,7 +39,9 @@ export class DrainWaiters {
    * Resolves when `isOver` says so, when the time is over, when `gone` is aborted, or when nobody is waited for any more.
    * @param client who waits: a name, the same for all that share a client's part
    */
-  async wait (client: string, isOver: () => boolean, { timeoutMs, gone }: { readonly timeoutMs: number, readonly gone: AbortSignal }): Promise<void> {
+  async wait (
+    client: string, isOver: () => boolean, { timeoutMs, gone }: { readonly timeoutMs: number, readonly gone: AbortSignal }
+  ): Promise<void> {
     if (timeoutMs === 0 || gone.aborted || isOver()) return
     const { promise, resolve: release } = Promise.withResolvers<void>()
     const resolve = (): void => { release() }

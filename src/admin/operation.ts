@@ -35,12 +35,16 @@ const CHANGE_PROBLEMS: readonly ProblemCode[] = ['cross_site', 'malformed_body',
 /** The fastify schema of an operation. Answers are documentation; they are not compiled into serialisers. */
 export function describeOperation (operation: Operation): FastifySchema {
   const { tag, answers, problems, public: isPublic = false, ...rest } = operation
-  const codes = [...problems, ...(isPublic ? [] : ACCESS_PROBLEMS), ...(operation.body === undefined ? [] : CHANGE_PROBLEMS), 'internal_error' as const]
+  const codes = [
+    ...problems, ...(isPublic ? [] : ACCESS_PROBLEMS), ...(operation.body === undefined ? [] : CHANGE_PROBLEMS), 'internal_error' as const
+  ]
   const schema = {
     ...rest,
     tags: [tag],
     security: isPublic ? [] : [{ token: [] }],
-    response: { ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer)])), ...describeProblems(codes) }
+    response: {
+      ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer)])), ...describeProblems(codes)
+    }
   }
   return schema
 }
@@ -57,6 +61,10 @@ function describeProblems (codes: readonly ProblemCode[]): object {
   const byStatus = Map.groupBy(new Set(codes), code => PROBLEMS[code].status)
   return Object.fromEntries([...byStatus].map(([status, group]) => [status, {
     description: group.map(code => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '),
-    content: { [PROBLEM_TYPE]: { schema: { $ref: 'Problem#' }, examples: Object.fromEntries(group.map(code => [code, { value: problemBody(code) }])) } }
+    content: {
+      [PROBLEM_TYPE]: {
+        schema: { $ref: 'Problem#' }, examples: Object.fromEntries(group.map(code => [code, { value: problemBody(code) }]))
+      }
+    }
   }]))
 }

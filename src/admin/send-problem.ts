@@ -44,7 +44,9 @@ export function answerErrors (app: FastifyInstance, log: EventLog): void {
     const known = isFastifyError(error) ? classify(error) : undefined
     if (known !== undefined) return sendProblem(reply, known.code, known.details)
     log.error('the admin API failed to answer', {
-      method: request.method, url: request.routeOptions.url ?? '', error: error instanceof Error ? error.stack ?? error.message : String(error)
+      method: request.method,
+      url: request.routeOptions.url ?? '',
+      error: error instanceof Error ? error.stack ?? error.message : String(error)
     })
     return sendProblem(reply, 'internal_error')
   })
@@ -65,7 +67,11 @@ export function answerClientError (error: Error & { readonly code?: string }, so
 }
 
 /** Sends a problem where there is no response to send it with, and closes the connection. */
-export function endWithProblem (socket: { end (text: string): unknown, destroySoon (): void }, code: ProblemCode, { fields = '', ...details }: ProblemDetails & { readonly fields?: string } = {}): void {
+export function endWithProblem (
+  socket: { end (text: string): unknown, destroySoon (): void },
+  code: ProblemCode,
+  { fields = '', ...details }: ProblemDetails & { readonly fields?: string } = {}
+): void {
   const body = problemBody(code, details)
   const text = printableJson(body)
   socket.end(`HTTP/1.1 ${body.status} ${STATUS_CODES[body.status] ?? ''}\r\n${fields}Content-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`)
@@ -78,12 +84,18 @@ interface Classified {
 }
 
 function classify (error: FastifyError): Classified | undefined {
-  if (error.validation !== undefined) return { code: 'invalid_request', details: validationDetails(error.validation, error.validationContext ?? 'body') }
+  if (error.validation !== undefined) {
+    return { code: 'invalid_request', details: validationDetails(error.validation, error.validationContext ?? 'body') }
+  }
   const code = FASTIFY_CODES[error.code]
-  if (code !== undefined) return { code, details: code === 'unsupported_media_type' ? { detail: 'send Content-Type: application/json' } : {} }
+  if (code !== undefined) {
+    return { code, details: code === 'unsupported_media_type' ? { detail: 'send Content-Type: application/json' } : {} }
+  }
   // secure-json-parse refuses __proto__ with a bare SyntaxError.
   if (error instanceof SyntaxError && error.statusCode === 400) return { code: 'malformed_body', details: {} }
-  return error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500 ? { code: 'bad_request', details: {} } : undefined
+  return error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
+    ? { code: 'bad_request', details: {} }
+    : undefined
 }
 
 function validationDetails (faults: readonly FastifySchemaValidationError[], context: string): ProblemDetails {
@@ -92,7 +104,9 @@ function validationDetails (faults: readonly FastifySchemaValidationError[], con
 
 function describeFault (fault: FastifySchemaValidationError, context: string): ProblemFault {
   const path = `${context}${fault.instancePath}`
-  const { additionalProperty, missingProperty, allowedValues }: { additionalProperty?: unknown, missingProperty?: unknown, allowedValues?: unknown } = fault.params
+  const { additionalProperty, missingProperty, allowedValues }: {
+    additionalProperty?: unknown, missingProperty?: unknown, allowedValues?: unknown
+  } = fault.params
   if (typeof additionalProperty === 'string') return { path: `${path}/${additionalProperty.slice(0, 80)}`, message: 'is not known here' }
   if (typeof missingProperty === 'string') return { path: `${path}/${missingProperty}`, message: 'is missing' }
   if (Array.isArray(allowedValues)) return { path, message: `has to be one of ${allowedValues.join(', ')}` }

@@ -131,9 +131,16 @@ export class TokenBook {
       const { name, role, file } = config
       const result = await readToken(file, this.#readFile)
       // Out of descriptors says nothing of the file: the token goes on as it was.
-      const known = 'kept' in result ? this.#tokens.find(token => token.name === name && token.role === role && token.file === file) : undefined
+      const known = 'kept' in result
+        ? this.#tokens.find(token => token.name === name && token.role === role && token.file === file)
+        : undefined
       const token = 'digest' in result ? { name, role, file, digest: result.digest } : known
-      readings.push({ config, token, fault: token === undefined && 'fault' in result ? result.fault : undefined, kept: known !== undefined })
+      readings.push({
+        config,
+        token,
+        fault: token === undefined && 'fault' in result ? result.fault : undefined,
+        kept: known !== undefined
+      })
     }
     return readings
   }
@@ -155,7 +162,9 @@ export class TokenBook {
 }
 
 /** Reads the token in a file. @returns what is wrong with it, or its digest; `kept`: a fault that is none of the file */
-export async function readToken (path: string, read: ReadFile = readWholeFile): Promise<{ readonly digest: Buffer } | { readonly fault: string, readonly kept?: true }> {
+export async function readToken (
+  path: string, read: ReadFile = readWholeFile
+): Promise<{ readonly digest: Buffer } | { readonly fault: string, readonly kept?: true }> {
   const file = await read(path, MAX_FILE_BYTES)
   if ('fault' in file) return { fault: explain(file.fault), ...(file.fault.kind === 'exhausted' ? { kept: true } : {}) }
   const text = file.bytes.toString('latin1')

@@ -34,5 +34,14 @@ function createAjv (): Ajv {
   // fastify wants its answer at once, so import() is too late. What require gives is the module that TypeScript knows.
   const { Ajv } = createRequire(import.meta.url)('ajv') as typeof AjvModule
   // The schemas are ours and the tests check them, so the schema of schemas is not loaded.
-  return new Ajv({ strict: true, meta: false, validateSchema: false, allErrors: true, removeAdditional: false, useDefaults: true, coerceTypes: false, strictTypes: false })
+  return new Ajv({
+    strict: true,
+    meta: false,
+    validateSchema: false,
+    allErrors: true,
+    removeAdditional: false,
+    useDefaults: true,
+    coerceTypes: false,
+    strictTypes: false
+  })
 }

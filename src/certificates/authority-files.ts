@@ -139,6 +139,8 @@ function namesOf (config: Config): readonly NamedFile[] {
   return [...first.values()]
 }
 
-function faultOf (file: string, { path, source, fault }: { readonly path: string, readonly source: string, readonly fault: string }): ConfigFault {
+function faultOf (
+  file: string, { path, source, fault }: { readonly path: string, readonly source: string, readonly fault: string }
+): ConfigFault {
   return { path, source, value: showPath(file), message: `names a file that ${fault}` }
 }

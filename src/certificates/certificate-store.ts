@@ -129,7 +129,9 @@ export async function checkCertificates (
 }
 
 function certificatesOf (listeners: readonly ListenerConfig[], clock: Clock): readonly ListenerCertificates[] {
-  return listeners.flatMap(({ name, tls }, index) => tls === undefined ? [] : [new ListenerCertificates({ name, tls }, index, () => clock.wallMs())])
+  return listeners.flatMap(({ name, tls }, index) => tls === undefined
+    ? []
+    : [new ListenerCertificates({ name, tls }, index, () => clock.wallMs())])
 }
 
 function readAll (

@@ -68,7 +68,9 @@ export class ListenerCertificates {
     for (const [place, { cert, key }] of certificates.entries()) {
       if (files.has(cert) || files.has(key)) this.#readPair(place, parseKeyPair(contentOf(cert), contentOf(key)), reading)
     }
-    if (clientCertificates !== undefined && files.has(clientCertificates.ca)) this.#readAuthorities(clientCertificates.ca, contentOf, reading)
+    if (clientCertificates !== undefined && files.has(clientCertificates.ca)) {
+      this.#readAuthorities(clientCertificates.ca, contentOf, reading)
+    }
     return reading
   }
 

@@ -41,7 +41,9 @@ export function parseArguments (args: readonly string[]): Arguments {
     case '--version':
     case 'version': return rest.length === 0 ? { command: 'version' } : wrong(`${first} takes no arguments`)
     case 'help': return parseHelp(rest)
-    case 'run': return rest.some(argument => argument === QUICK || argument.startsWith(`${QUICK}=`)) ? parseQuick(rest) : parseConfigCommand(first, rest)
+    case 'run': return rest.some(argument => argument === QUICK || argument.startsWith(`${QUICK}=`))
+      ? parseQuick(rest)
+      : parseConfigCommand(first, rest)
     case 'validate': return parseConfigCommand(first, rest)
     default: return wrong(`weir has no command ${JSON.stringify(first.slice(0, 80))}${suggestion(first)}`)
   }

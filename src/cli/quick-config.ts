@@ -35,7 +35,9 @@ export function quickConfig ({ split, port }: QuickOptions): ConfigText | { read
 }
 
 /** @throws RangeError with the remedy */
-function readVersion (text: string): { readonly name: string, readonly weight: number, readonly endpoints: { readonly static: readonly string[] } } {
+function readVersion (
+  text: string
+): { readonly name: string, readonly weight: number, readonly endpoints: { readonly static: readonly string[] } } {
   const match = /^([^=]+)=([^*]+)(?:\*(.+))?$/.exec(text)
   if (match === null) throw new RangeError(`${USAGE}; ${JSON.stringify(text.slice(0, 80))} is none`)
   const [, name = '', target = '', weightText = '1'] = match

@@ -56,7 +56,10 @@ export function checkAdmin (admin: AdminConfig): readonly Finding[] {
 
 /** The admin API, its port for probes and a listener can't share an address and port. */
 export function checkAdminApart (admin: AdminConfig, listeners: Config['listeners']): readonly Finding[] {
-  return [...checkApart(admin, ['admin'], listeners), ...(admin.probes === undefined ? [] : checkApart(admin.probes, ['admin', 'probes'], listeners))]
+  return [
+    ...checkApart(admin, ['admin'], listeners),
+    ...(admin.probes === undefined ? [] : checkApart(admin.probes, ['admin', 'probes'], listeners))
+  ]
 }
 
 function checkApart (bound: Bound, path: ConfigPath, listeners: Config['listeners']): readonly Finding[] {

@@ -31,7 +31,9 @@ type OnError = (source: number | readonly [number, number] | { readonly offset: 
 /** Those of the library's parseDocument. */
 export type YamlOptions = YamlModule.DocumentOptions & YamlModule.ParseOptions & YamlModule.SchemaOptions
 
-/** What is wrong with the beginning of a long text, if that is MAX_SYNTAX_FAULTS faults; undefined when it is fewer, or the text is short. */
+/**
+ * What is wrong with the beginning of a long text, if that is MAX_SYNTAX_FAULTS faults; undefined when it is fewer, or the text is short.
+ */
 export function faultsOfBeginning (yaml: Yaml, text: string, options: YamlOptions): readonly SyntaxFault[] | undefined {
   if (!isLong(text)) return undefined
   const half = BEGINNING_CHARACTERS / 2

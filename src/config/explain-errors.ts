@@ -151,7 +151,9 @@ function hint (value: unknown, schema: SchemaNode): string {
   const takesNumber = choices.some(({ type }) => type === 'integer' || type === 'number')
   if (typeof value === 'string') {
     const isNumber = /^-?[0-9]+(\.[0-9]+)?$/.test(value)
-    if (isNumber && takesNumber && !choices.some(({ type, pattern }) => type === 'string' && pattern !== undefined)) return ' (a number, without quotes)'
+    if (isNumber && takesNumber && !choices.some(({ type, pattern }) => type === 'string' && pattern !== undefined)) {
+      return ' (a number, without quotes)'
+    }
     const nearest = nearestName(value, choices.flatMap(choice => typeof choice.const === 'string' ? [choice.const] : []))
     return nearest === undefined ? '' : `. Did you mean \`${nearest}\`?`
   }

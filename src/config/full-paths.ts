@@ -11,7 +11,9 @@ export function withFullPaths (config: Config, directory: string): Config {
   const { kubernetes: { kubeconfig, ...kubernetes }, accessLog } = config
   return {
     ...config,
-    listeners: config.listeners.map(listener => listener.tls === undefined ? listener : { ...listener, tls: tlsInFull(listener.tls, full) }),
+    listeners: config.listeners.map(listener => listener.tls === undefined
+      ? listener
+      : { ...listener, tls: tlsInFull(listener.tls, full) }),
     routes: config.routes.map(route => ({ ...route, versions: route.versions.map(version => versionInFull(version, full)) })),
     admin: { ...config.admin, tokens: config.admin.tokens.map(token => ({ ...token, file: full(token.file) })) },
     state: { ...config.state, path: full(config.state.path) },

@@ -54,7 +54,9 @@ function checkFieldValue (value: string, path: ConfigPath): readonly Finding[] {
 function checkParameter ({ name, value }: { readonly name: string, readonly value?: string }, path: ConfigPath): readonly Finding[] {
   const findings: Finding[] = []
   if (UNSEEN_IN_QUERY_NAME.test(name)) findings.push(fault([...path, 'name'], unseen(name, 'the name of a parameter', '`&`, `=`, `#`')))
-  if (UNSEEN_IN_QUERY_VALUE.test(value ?? '')) findings.push(fault([...path, 'value'], unseen(value ?? '', 'the value of a parameter', '`&`, `#`')))
+  if (UNSEEN_IN_QUERY_VALUE.test(value ?? '')) {
+    findings.push(fault([...path, 'value'], unseen(value ?? '', 'the value of a parameter', '`&`, `#`')))
+  }
   return findings
 }
 
@@ -63,7 +65,9 @@ function unseen (text: string, what: string, signs: string): string {
 }
 
 /** Two values for one name: nothing has both. */
-function checkContradictions (conditions: ReadonlyArray<{ readonly name: string, readonly value?: string | undefined }>, path: ConfigPath): readonly Finding[] {
+function checkContradictions (
+  conditions: ReadonlyArray<{ readonly name: string, readonly value?: string | undefined }>, path: ConfigPath
+): readonly Finding[] {
   const values = new Map<string, string>()
   const findings: Finding[] = []
   for (const [index, { name, value }] of conditions.entries()) {

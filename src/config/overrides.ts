@@ -54,7 +54,9 @@ interface Sink {
   readonly faults: ConfigFault[]
 }
 
-function readEnvironment (options: readonly ConfigOption[], env: Readonly<Record<string, string | undefined>>, { byName, faults }: Sink): void {
+function readEnvironment (
+  options: readonly ConfigOption[], env: Readonly<Record<string, string | undefined>>, { byName, faults }: Sink
+): void {
   const known = new Map(options.map(option => [option.env, option]))
   for (const [name, text] of Object.entries(env)) {
     if (text === undefined || !name.startsWith('WEIR_') || OTHER_VARIABLES.includes(name) || isServiceVariable(name, text)) continue

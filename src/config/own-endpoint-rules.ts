@@ -23,7 +23,9 @@ export function ownPortsOf ({ listeners, admin }: Pick<Config, 'listeners' | 'ad
  * A fault for each static endpoint at which Weir itself would answer.
  * @param isBroken tells the paths with a fault, which are left alone
  */
-export function findOwnEndpoints (routes: Config['routes'], ownPorts: OwnPorts, isBroken: (path: ConfigPath) => boolean): readonly Finding[] {
+export function findOwnEndpoints (
+  routes: Config['routes'], ownPorts: OwnPorts, isBroken: (path: ConfigPath) => boolean
+): readonly Finding[] {
   const findings: Finding[] = []
   for (const [routeIndex, route] of routes.entries()) {
     if (isBroken(['routes', routeIndex])) continue

@@ -23,7 +23,8 @@ export function checkRules (config: Config, isBroken: (path: ConfigPath) => bool
   when([['clientIp']], () => checkCidrs(config.clientIp.trustedProxies, ['clientIp', 'trustedProxies']))
   when([['kubernetes']], () => checkCidrs(config.kubernetes.allowAddresses, ['kubernetes', 'allowAddresses']))
   for (const group of ['timeouts', 'drain'] as const) {
-    when([[group]], () => Object.entries(config[group]).flatMap(([name, text]) => checkDuration(text, [group, name], { mayBeZero: group === 'drain' })))
+    when([[group]], () => Object.entries(config[group])
+      .flatMap(([name, text]) => checkDuration(text, [group, name], { mayBeZero: group === 'drain' })))
   }
   if (Array.isArray(config.routes)) {
     const placed = config.routes.map((route, index) => ({ route, path: ['routes', index] }))

@@ -9,7 +9,18 @@
 import Type, { type Static } from 'typebox'
 import { DURATION_PATTERN } from '../core/duration.ts'
 import { MAX_WEIGHT, MIN_WEIGHT } from '../core/weight-bounds.ts'
-import { FIELD_NAME_PATTERN, HOST_AND_PORT_PATTERN, HOST_PATTERN, METHOD_PATTERN, NAME_PATTERN, NAMESPACE_PATTERN, PATH_PATTERN, PORT_NAME_PATTERN, SERVICE_PATTERN, UPGRADE_PATTERN } from './patterns.ts'
+import {
+  FIELD_NAME_PATTERN,
+  HOST_AND_PORT_PATTERN,
+  HOST_PATTERN,
+  METHOD_PATTERN,
+  NAME_PATTERN,
+  NAMESPACE_PATTERN,
+  PATH_PATTERN,
+  PORT_NAME_PATTERN,
+  SERVICE_PATTERN,
+  UPGRADE_PATTERN
+} from './patterns.ts'
 
 const strict = { additionalProperties: false } as const
 

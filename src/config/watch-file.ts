@@ -35,7 +35,9 @@ export function watchedFile (path: string): WatchedFile {
  * @throws ConfigError when the sources name no file
  */
 export function createConfigWatcher (
-  sources: ConfigSources, clock: Clock, handlers: Pick<ConfigWatcherOptions, 'digest' | 'onChange' | 'onError' | 'pollMs' | 'settleMs' | 'graceMs'>
+  sources: ConfigSources,
+  clock: Clock,
+  handlers: Omit<ConfigWatcherOptions, 'clock' | 'file' | 'resolve'>
 ): ConfigWatcher {
   return new ConfigWatcher({ ...handlers, clock, file: watchedFile(configFileOf(sources)), resolve: createConfigLoader(sources) })
 }

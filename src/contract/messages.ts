@@ -115,7 +115,8 @@ interface RecallMessage {
 }
 
 /** What a worker can be told by itself. */
-export type SingleMessage = RoutesMessage | SplitMessage | EndpointsMessage | EndpointChangeMessage | ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage | ExplainMessage | RecallMessage
+export type SingleMessage = RoutesMessage | SplitMessage | EndpointsMessage | EndpointChangeMessage | ChecksMessage | CertificatesMessage |
+  TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage | ExplainMessage | RecallMessage
 
 export type ControlMessage = SingleMessage | TogetherMessage
 
@@ -200,4 +201,5 @@ interface RecalledMessage {
   readonly answer: RecallAnswer
 }
 
-export type WorkerMessage = ExplainedMessage | RecalledMessage | AppliedMessage | ListeningMessage | IoMessage | ListenFailedMessage | DrainedMessage | AccessLogMessage | LogMessage | HealthMessage
+export type WorkerMessage = ExplainedMessage | RecalledMessage | AppliedMessage | ListeningMessage | IoMessage |
+  ListenFailedMessage | DrainedMessage | AccessLogMessage | LogMessage | HealthMessage

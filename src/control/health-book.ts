@@ -21,7 +21,9 @@ export interface VersionHealthSummary {
 }
 
 /** Of a version of which no worker has anything to say, as of most of thousands in a scrape. */
-const NOTHING_SAID: VersionHealthSummary = { panicWorkers: 0, endpoints: new Map(), unavailable: () => 0, used: endpoints => endpoints.length }
+const NOTHING_SAID: VersionHealthSummary = {
+  panicWorkers: 0, endpoints: new Map(), unavailable: () => 0, used: endpoints => endpoints.length
+}
 
 /** The threads' clocks are read at different moments. */
 const CLOCK_SLACK_MS = 200
@@ -81,7 +83,8 @@ export class HealthBook {
       endpoints: new Map([...byEndpoint].map(([endpoint, said]) => [endpoint, summarise(said, workers)])),
       unavailable (endpoints) {
         const keys = keysOf(endpoints)
-        return Math.max(0, ...reports.map(report => report.endpoints.filter(({ endpoint, available }) => !available && keys.has(endpoint)).length))
+        return Math.max(0, ...reports.map(report => report.endpoints.filter(({ endpoint, available }) => !available &&
+          keys.has(endpoint)).length))
       },
       used (endpoints) {
         const keys = keysOf(endpoints)
@@ -99,10 +102,14 @@ export class HealthBook {
     for (const [endpoint, ejection] of present) {
       if (isSame(earlier.get(endpoint), ejection)) continue
       const { sinceMs, untilMs, detail } = ejection
-      this.#log.warn('an endpoint was ejected', { route, version, endpoint, worker, detail, forMs: Math.round((untilMs ?? sinceMs) - sinceMs) })
+      this.#log.warn('an endpoint was ejected', {
+        route, version, endpoint, worker, detail, forMs: Math.round((untilMs ?? sinceMs) - sinceMs)
+      })
     }
     for (const [endpoint, ejection] of earlier) {
-      if (!present.has(endpoint) && this.#isOver(ejection)) this.#log.info('an endpoint is back from its ejection', { route, version, endpoint, worker })
+      if (!present.has(endpoint) && this.#isOver(ejection)) {
+        this.#log.info('an endpoint is back from its ejection', { route, version, endpoint, worker })
+      }
     }
   }
 
@@ -122,7 +129,11 @@ function usedBy ({ panic, endpoints: said }: HealthMessage, endpoints: ReadonlyS
   const reports = new Map(said.map(report => [report.endpoint, report]))
   const members = [...endpoints].map(endpoint => {
     const report = reports.get(endpoint)
-    return { health: { available: report?.available ?? true, checkFailing: report?.reasons.some(({ kind }) => kind === 'check-failed') ?? false } }
+    return {
+      health: {
+        available: report?.available ?? true, checkFailing: report?.reasons.some(({ kind }) => kind === 'check-failed') ?? false
+      }
+    }
   })
   return usableMembers(members, 0).members.length
 }

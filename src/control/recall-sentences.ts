@@ -16,7 +16,12 @@ export function recallSentences ({ id, worker, request }: Recollection): readonl
   const failure = error === '' ? '' : `, with the error ${error}${fault === '' ? '' : ` (${fault})`}`
   const came = `the request ${id} came to worker ${worker} at ${new Date(wallMs).toISOString()} and got ${status} after ${durationMs.toFixed(3)} ms${failure}`
   if (route === '') return [came, 'no route had taken it when it was answered']
-  return [came, `the route "${route}" took it`, ...keySentences(request), ...(version === '' ? ['no version was asked'] : versionSentences(request))]
+  return [
+    came,
+    `the route "${route}" took it`,
+    ...keySentences(request),
+    ...(version === '' ? ['no version was asked'] : versionSentences(request))
+  ]
 }
 
 function keySentences ({ keyKind, keyHash, epoch, now }: Recollection['request']): readonly string[] {
@@ -33,7 +38,9 @@ function weightsSentence (epoch: number, now: Choice | null): string {
   return `the lowest score decides, and the weights are still the same: ${scores.join(', ')} (epoch ${epoch})`
 }
 
-function versionSentences ({ version, endpoint, attempts, retried, fallbackFrom, failedOverFrom }: Recollection['request']): readonly string[] {
+function versionSentences (
+  { version, endpoint, attempts, retried, fallbackFrom, failedOverFrom }: Recollection['request']
+): readonly string[] {
   return [
     ...(fallbackFrom === '' ? [] : [`"${fallbackFrom}" was chosen and had no endpoint, so "${version}" was asked in its place (whenEmpty: fallback)`]),
     ...(failedOverFrom === '' ? [] : [`"${failedOverFrom}" was chosen and failed, so "${version}" was asked in its place (failover)`]),

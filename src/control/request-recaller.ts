@@ -60,7 +60,9 @@ function answerOf (asked: string, found: Recollection, route: RouteConfig | unde
     stickyKey: stickyKey(request, route),
     chosen: orNull(request.fallbackFrom) ?? orNull(request.failedOverFrom) ?? version,
     ...decision,
-    versions: (request.now?.versions ?? []).map(({ version: name, weight, score, used, panic }) => ({ name, weight, score: score ?? null, usedEndpoints: used, panic: panic ? 'all' : 'none' })),
+    versions: (request.now?.versions ?? []).map(({ version: name, weight, score, used, panic }) => ({
+      name, weight, score: score ?? null, usedEndpoints: used, panic: panic ? 'all' : 'none'
+    })),
     workers: [{ worker, epoch: Math.max(0, request.epoch), ...decision }],
     why: [...recallSentences(found)],
     request: {

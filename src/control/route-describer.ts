@@ -54,7 +54,9 @@ export class RouteDescriber {
     return {
       name: version.name,
       source: sourceStatus(discovery.statusOf(route.name, version.name), discovery.problemOf(route.name, version.name), version.endpoints),
-      endpoints: discovery.endpointsOf(route.name, version.name).map(endpoint => ({ ...endpoint, health: endpoints.get(endpointKey(endpoint)) ?? NOTHING_SAID })),
+      endpoints: discovery.endpointsOf(route.name, version.name).map(endpoint => ({
+        ...endpoint, health: endpoints.get(endpointKey(endpoint)) ?? NOTHING_SAID
+      })),
       availableEndpoints: usable.length - unavailable(usable),
       usedEndpoints: used(usable),
       panic: shareOf(panicWorkers, running),
@@ -62,13 +64,16 @@ export class RouteDescriber {
     }
   }
 
-  /** By version, the endpoints that requests go to, in the worker that uses the fewest; undefined when the configuration has no such route. */
+  /**
+   * By version, the endpoints that requests go to, in the worker that uses the fewest; undefined when the configuration has no such route.
+   */
   usedEndpoints (name: string): Readonly<Record<string, number>> | undefined {
     const { health, workers } = this.#deps
     const running = workers()
     const config = this.#deps.routes.route(name)
     if (config === undefined) return undefined
-    return Object.fromEntries(config.versions.map(version => [version.name, health.summary(name, version.name, running).used(this.#usable(name, version.name))]))
+    return Object.fromEntries(config.versions.map(version => [version.name, health.summary(name, version.name, running)
+      .used(this.#usable(name, version.name))]))
   }
 
   #usable (route: string, version: string): readonly Endpoint[] {
@@ -118,7 +123,9 @@ function nameOf (source: VersionConfig['endpoints']): { readonly name?: string }
   return { name: `${source.namespace ?? ''}${source.namespace === undefined ? '' : '/'}${source.service}:${source.port}` }
 }
 
-function sourceStatus (status: EndpointSourceStatus | undefined, problem: SourceProblem | undefined, source: VersionConfig['endpoints']): SourceStatus {
+function sourceStatus (
+  status: EndpointSourceStatus | undefined, problem: SourceProblem | undefined, source: VersionConfig['endpoints']
+): SourceStatus {
   const name = nameOf(source)
   if (status === undefined) return { kind: 'static', state: 'starting', ...name }
   const state = !status.synced ? 'starting' : status.lastError === undefined ? 'synced' : 'stale'
@@ -126,5 +133,7 @@ function sourceStatus (status: EndpointSourceStatus | undefined, problem: Source
   // The detail of a source that was not read yet has the error in it.
   const error = status.lastError === undefined || problem?.kind === 'unsynced' ? [] : [status.lastError]
   const detail = [...(problem === undefined ? [] : [problem.detail]), ...error, ...ignored].join('; ')
-  return { kind: status.kind, state, ...name, ...(problem === undefined ? {} : { problem: problem.kind }), ...(detail === '' ? {} : { detail }) }
+  return {
+    kind: status.kind, state, ...name, ...(problem === undefined ? {} : { problem: problem.kind }), ...(detail === '' ? {} : { detail })
+  }
 }

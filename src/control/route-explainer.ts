@@ -51,7 +51,9 @@ export class RouteExplainer {
 
   #answer (
     route: RouteConfig, query: ExplainQuery,
-    { matchedRoute, choices, silent }: { readonly matchedRoute: string | null, readonly choices: WorkerChoices, readonly silent: readonly number[] }
+    { matchedRoute, choices, silent }: {
+      readonly matchedRoute: string | null, readonly choices: WorkerChoices, readonly silent: readonly number[]
+    }
   ): ExplainAnswer {
     const key = stickyKey(route, query, choices[0]?.choice)
     const agreed = agreement(choices)
@@ -117,7 +119,11 @@ function agreement (choices: WorkerChoices): Pick<ExplainAnswer, 'chosen' | 'ver
     chosen: same(({ chosen }) => chosen) ?? null,
     version: same(({ version }) => version) ?? null,
     endpoint: same(({ endpoint }) => endpoint) ?? null,
-    outcome: choices.length === 0 ? 'unknown' : same(({ outcome, version }) => `${outcome} ${version}`) === undefined ? 'differs' : choices[0]?.choice.outcome ?? 'unknown'
+    outcome: choices.length === 0
+      ? 'unknown'
+      : same(({ outcome, version }) => `${outcome} ${version}`) === undefined
+        ? 'differs'
+        : choices[0]?.choice.outcome ?? 'unknown'
   }
 }
 

@@ -13,7 +13,17 @@ import { VersionMap } from '../core/version-map.ts'
 import { ConnectionLedger, createLedgerMemory } from '../downstream/connection-ledger.ts'
 import type { TlsMaterial } from '../contract/listener-spec.ts'
 import type { RouteSplit, SplitPublisher, SplitReceipt } from '../rollout/split-publisher.ts'
-import type { CertificatesMessage, ControlMessage, ChecksMessage, FailedCheck, HealthMessage, RoutesMessage, SingleMessage, TicketKeysMessage, WorkerMessage } from '../contract/messages.ts'
+import type {
+  CertificatesMessage,
+  ControlMessage,
+  ChecksMessage,
+  FailedCheck,
+  HealthMessage,
+  RoutesMessage,
+  SingleMessage,
+  TicketKeysMessage,
+  WorkerMessage
+} from '../contract/messages.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { Logger } from '../core/logger.ts'
 import { SplitReceipts } from './split-receipts.ts'
@@ -244,7 +254,9 @@ export class WorkerPool implements SplitPublisher {
 
   #spawn (id: number): void {
     const { page } = this.#deps.book.addWorker(id)
-    const thread = this.#deps.spawn({ workerId: id, page, ledger: this.#ledger, io: this.#shape.io, instance: this.#shape.instance ?? '' }, this.#deps.clock.nowMs(), {
+    const thread = this.#deps.spawn({
+      workerId: id, page, ledger: this.#ledger, io: this.#shape.io, instance: this.#shape.instance ?? ''
+    }, this.#deps.clock.nowMs(), {
       onMessage: (from, message) => { this.#onMessage(from, message) },
       onExit: (from, reason) => { this.#onExit(from, reason) }
     })

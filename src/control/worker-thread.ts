@@ -36,7 +36,9 @@ export class WorkerThread implements RunningWorker {
     this.id = data.workerId
     this.startedMs = startedMs
     const entry = new URL(import.meta.url.endsWith('.ts') ? '../worker/worker.ts' : '../worker/worker.js', import.meta.url)
-    this.#worker = new Worker(entry, { name: `weir-worker-${data.workerId}`, workerData: data, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB } })
+    this.#worker = new Worker(entry, {
+      name: `weir-worker-${data.workerId}`, workerData: data, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB }
+    })
     this.#worker.on('message', (message: WorkerMessage) => { events.onMessage(this, message) })
     this.#worker.on('error', error => { this.#failure = error instanceof Error ? error.stack ?? error.message : String(error) })
     this.#worker.on('exit', code => { events.onExit(this, this.#failure === '' ? `exit code ${code}` : this.#failure) })

@@ -35,12 +35,16 @@ export const Type = {
   number: (keywords: Keywords = {}): JsonSchema<number> => ({ type: 'number', ...keywords }),
   boolean: (keywords: Keywords = {}): JsonSchema<boolean> => ({ type: 'boolean', ...keywords }),
   /** One of a list of words. */
-  oneOf: <const V extends string>(values: readonly V[], keywords: Keywords = {}): JsonSchema<V> => ({ type: 'string', enum: values, ...keywords }),
+  oneOf: <const V extends string>(values: readonly V[], keywords: Keywords = {}): JsonSchema<V> => ({
+    type: 'string', enum: values, ...keywords
+  }),
   textOrNull: (description: string): JsonSchema<string | null> => ({ type: ['string', 'null'], description }),
   numberOrNull: (description: string): JsonSchema<number | null> => ({ type: ['number', 'null'], description }),
   list: <T>(items: JsonSchema<T>, keywords: Keywords = {}): JsonSchema<T[]> => ({ type: 'array', items, ...keywords }),
   /** An object with any keys. */
-  mapOf: <T>(values: JsonSchema<T>, keywords: Keywords = {}): JsonSchema<Record<string, T>> => ({ type: 'object', additionalProperties: values, ...keywords }),
+  mapOf: <T>(values: JsonSchema<T>, keywords: Keywords = {}): JsonSchema<Record<string, T>> => ({
+    type: 'object', additionalProperties: values, ...keywords
+  }),
   optional: <T>(schema: JsonSchema<T>): OptionalSchema<T> => ({ ...schema, [OPTIONAL]: true }),
   /** An object whose properties have to be there, but for the optional ones. */
   object: <P extends Properties>(properties: P, keywords: Keywords = {}): JsonSchema<ObjectOf<P>> => {

@@ -19,7 +19,9 @@ export function embeddedIpv4 (text: string): readonly EmbeddedIpv4[] {
   const words = ipv6Words(text)
   const at = (index: number): number => words[index] ?? 0
   const found: EmbeddedIpv4[] = []
-  if (at(0) === 0x64 && at(1) === 0xff9b && words.slice(2, 6).every(word => word === 0)) found.push({ form: 'NAT64', address: dotted(at(6), at(7)) })
+  if (at(0) === 0x64 && at(1) === 0xff9b && words.slice(2, 6).every(word => word === 0)) {
+    found.push({ form: 'NAT64', address: dotted(at(6), at(7)) })
+  }
   if (at(0) === 0x2002) found.push({ form: '6to4', address: dotted(at(1), at(2)) })
   if (at(0) === 0x2001 && at(1) === 0) {
     // The client's address is written with every bit turned over, so that no translator on the way touches it.

@@ -149,7 +149,9 @@ export class EndpointRegistry {
   }
 
   #exchangeSources (started: readonly Entry[], before: ReadonlyMap<string, Entry>): void {
-    for (const entry of started) entry.source.start(endpoints => { this.#receiveAll(entry, endpoints) }, change => { this.#receiveChange(entry, change) })
+    for (const entry of started) {
+      entry.source.start(endpoints => { this.#receiveAll(entry, endpoints) }, change => { this.#receiveChange(entry, change) })
+    }
     // After the start of the new ones, so that a namespace which both use is not given up in between.
     for (const entry of before.values()) {
       if (this.#entries.get(keyOf(entry.route, entry.version))?.source !== entry.source) entry.source.stop()
@@ -217,7 +219,14 @@ export class EndpointRegistry {
       return
     }
     const entry: Entry = {
-      route, version: version.name, origin, ...this.#sourceOf(version, plan), known: undefined, heard: false, everUsable: false, told: undefined
+      route,
+      version: version.name,
+      origin,
+      ...this.#sourceOf(version, plan),
+      known: undefined,
+      heard: false,
+      everUsable: false,
+      told: undefined
     }
     plan.entries.set(key, entry)
     plan.started.push(entry)
@@ -225,18 +234,27 @@ export class EndpointRegistry {
 
   #sourceOf ({ endpoints }: VersionConfig, plan: Plan): Pick<Entry, 'source' | 'slices'> {
     const { ipFamily = 'auto' } = this.#options
-    if (!('service' in endpoints)) return { source: this.#listed('static' in endpoints ? endpoints.static : [endpoints.dns]), slices: undefined }
+    if (!('service' in endpoints)) {
+      return { source: this.#listed('static' in endpoints ? endpoints.static : [endpoints.dns]), slices: undefined }
+    }
     const { service, port } = endpoints
     const namespace = endpoints.namespace ?? this.#options.namespace
     const slices = this.#slicesOf(namespace, plan)
-    return { source: new ServiceSource({ namespace: slices, namespaceName: namespace, service, port, allowed: this.#allowed, ownPorts: this.#ownPorts, ipFamily }), slices }
+    return {
+      source: new ServiceSource({
+        namespace: slices, namespaceName: namespace, service, port, allowed: this.#allowed, ownPorts: this.#ownPorts, ipFamily
+      }),
+      slices
+    }
   }
 
   /** A list without names has nothing that could change. */
   #listed (texts: readonly string[]): EndpointSource {
     const { clock, random } = this.#options
     if (!texts.some(text => parseTarget(text).isName)) return new StaticSource(texts, clock.wallMs())
-    return new NamedSource(texts, { lookUp: this.#lookUp, clock, random, allowed: this.#allowed, remembered: this.#remembered, ownPorts: this.#ownPorts })
+    return new NamedSource(texts, {
+      lookUp: this.#lookUp, clock, random, allowed: this.#allowed, remembered: this.#remembered, ownPorts: this.#ownPorts
+    })
   }
 
   #slicesOf (namespace: string | undefined, { namespaces }: Plan): NamespaceSlices {

@@ -129,7 +129,9 @@ export class ServiceEndpoints {
   ignored (): readonly IgnoredAddress[] {
     const ignored = new Map<string, string>()
     for (const slice of this.#slices.values()) for (const [address, reason] of slice.ignored) keepSmaller(ignored, address, reason)
-    return [...ignored].sort(([left], [right]) => compareText(left, right)).slice(0, MAX_IGNORED).map(([address, reason]) => ({ address, reason }))
+    return [...ignored].sort(([left], [right]) => compareText(left, right)).slice(0, MAX_IGNORED).map(([address, reason]) => ({
+      address, reason
+    }))
   }
 
   facts (): SliceFacts {

@@ -25,6 +25,14 @@ export class StaticSource implements EndpointSource {
   stop (): void {}
 
   status (): EndpointSourceStatus {
-    return { kind: 'static', synced: true, lastSyncWallMs: this.#sinceWallMs, restarts: 0, lastError: undefined, ignored: [], whyNone: 'the list of its endpoints is empty' }
+    return {
+      kind: 'static',
+      synced: true,
+      lastSyncWallMs: this.#sinceWallMs,
+      restarts: 0,
+      lastError: undefined,
+      ignored: [],
+      whyNone: 'the list of its endpoints is empty'
+    }
   }
 }

@@ -135,7 +135,9 @@ export class WatchedName {
   }
 }
 
-function explainUse ({ name, found, kept, ignored }: { readonly name: string, readonly found: number, readonly kept: number, readonly ignored: number }): string | undefined {
+function explainUse (
+  { name, found, kept, ignored }: { readonly name: string, readonly found: number, readonly kept: number, readonly ignored: number }
+): string | undefined {
   if (found > kept) return `the name "${name}" has ${found} addresses; ${kept} are used`
   return kept === 0 && ignored > 0 ? `the name "${name}" has no address that may be dialled; kubernetes.allowAddresses allows some` : undefined
 }

@@ -47,7 +47,9 @@ export class ClientReading {
 
   /** Says anew what is kept. To be called when that has changed, which is never so for a request that comes alone and whole. */
   recharge (): void {
-    this.account.set(this.ahead.memoryBytes + this.#buffer.memoryBytes + this.lent + (this.partial === null ? 0 : HEAD_OBJECT_BYTES + this.partial.memoryBytes) + this.#owed + (this.#stream?.ownBytes ?? 0))
+    const partialBytes = this.partial === null ? 0 : HEAD_OBJECT_BYTES + this.partial.memoryBytes
+    const streamBytes = this.#stream === null ? 0 : this.#stream.ownBytes
+    this.account.set(this.ahead.memoryBytes + this.#buffer.memoryBytes + this.lent + partialBytes + this.#owed + streamBytes)
   }
 
   /** A head has not come whole: keeps what there is. */

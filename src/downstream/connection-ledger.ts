@@ -135,7 +135,9 @@ export class ConnectionLedger {
 
   #sum (offset: number): number {
     let sum = 0
-    for (let worker = 0; worker < this.#workers; worker++) sum += Atomics.load(this.#counts, HEADER.length + worker * this.#regionLength + offset)
+    for (let worker = 0; worker < this.#workers; worker++) {
+      sum += Atomics.load(this.#counts, HEADER.length + worker * this.#regionLength + offset)
+    }
     return sum
   }
 }

@@ -76,7 +76,9 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
     this.#reading = new ClientReading(context)
     this.#writer = new ResponseWriter(this, context.date)
     this.#logins = new ClientLogins(() => { this.#endIdle() }, context.page)
-    this.#exchange = new Exchange(context, this, { origin: forwarding, logins: this.#logins, redirectPort: admission.listener.redirectPort })
+    this.#exchange = new Exchange(context, this, {
+      origin: forwarding, logins: this.#logins, redirectPort: admission.listener.redirectPort
+    })
   }
 
   /** Begins to serve the stream. */
@@ -418,7 +420,8 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
   sheddable (): Sheddable | undefined {
     const bytes = this.#reading.account.bytes + this.#exchange.memoryBytes
     if (bytes === 0) return undefined
-    const stuck = this.#reading.partial !== null || this.#reading.ahead.enough || this.#stream?.writePending === true || this.#exchange.bodyPaused
+    const stuck = this.#reading.partial !== null || this.#reading.ahead.enough || this.#stream?.writePending === true ||
+      this.#exchange.bodyPaused
     return { rank: stuck ? 1 : 2, bytes, movedMs: Math.max(this.#movedMs, this.#exchange.movedMs) }
   }
 

@@ -35,7 +35,13 @@ export class Forwarding implements RequestOrigin {
     this.#trustedProxies = trustedProxies
     this.#trusted = trustedProxies.has(client.address)
     this.#ownIp = resolveClientIp(client.address, undefined, trustedProxies)
-    this.#plain = { prefix: this.#prefix('HTTP/1.1', this.#ownIp, this.#scheme), requestId: NO_BYTES, forwardedHost: undefined, defaultHost: '', dropClaims: true }
+    this.#plain = {
+      prefix: this.#prefix('HTTP/1.1', this.#ownIp, this.#scheme),
+      requestId: NO_BYTES,
+      forwardedHost: undefined,
+      defaultHost: '',
+      dropClaims: true
+    }
   }
 
   get #scheme (): string { return this.#client.secure ? 'https' : 'http' }
@@ -69,10 +75,14 @@ export class Forwarding implements RequestOrigin {
     if (this.#trusted) return this.#trustedEdits(request, identity, { requestId, defaultHost })
     this.#plain.requestId = requestId
     this.#plain.defaultHost = defaultHost
-    return request.protocol === 'HTTP/1.1' ? this.#plain : { ...this.#plain, prefix: this.#prefix(request.protocol, identity.clientIp, this.#scheme) }
+    return request.protocol === 'HTTP/1.1'
+      ? this.#plain
+      : { ...this.#plain, prefix: this.#prefix(request.protocol, identity.clientIp, this.#scheme) }
   }
 
-  #trustedEdits (request: HttpRequest, identity: RequestIdentity, { requestId, defaultHost }: Pick<RequestEdits, 'requestId' | 'defaultHost'>): RequestEdits {
+  #trustedEdits (
+    request: HttpRequest, identity: RequestIdentity, { requestId, defaultHost }: Pick<RequestEdits, 'requestId' | 'defaultHost'>
+  ): RequestEdits {
     const before = request.header('x-forwarded-for')
     const forwardedFor = before === undefined || before === '' ? this.#client.address : `${before}, ${this.#client.address}`
     const host = request.header('x-forwarded-host')

@@ -15,7 +15,9 @@ export interface ListenerSettings {
 }
 
 /** The settings of a listener, from its configuration. */
-export function listenerSettings (config: Pick<ListenerSpec, 'name' | 'proxyProtocol' | 'redirectToHttps'>, index: number): ListenerSettings {
+export function listenerSettings (
+  config: Pick<ListenerSpec, 'name' | 'proxyProtocol' | 'redirectToHttps'>, index: number
+): ListenerSettings {
   return {
     name: config.name,
     index,

@@ -125,7 +125,9 @@ export class Listener {
 
   #serve (socket: net.Socket, admission: Admission, client: ClientFacts): void {
     const tls = this.#tls
-    if (tls === undefined) return this.#serveHttp(admission, client, handler => TcpStream.accept(socket, handler, this.#plane.sharedBuffer, this.#plane.io.tcp))
+    if (tls === undefined) {
+      return this.#serveHttp(admission, client, handler => TcpStream.accept(socket, handler, this.#plane.sharedBuffer, this.#plane.io.tcp))
+    }
     tls.accept(socket, client, {
       secured: (facts, open) => { this.#serveHttp(admission, facts, open) },
       failed: () => { admission.close() }

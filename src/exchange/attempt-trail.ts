@@ -33,10 +33,13 @@ export class AttemptTrail {
   }
 
   /**
-   * An endpoint that has not been tried; or at least not the one that has just failed, unless it has only closed a connection that it had kept.
+   * An endpoint that has not been tried; or at least not the one that has just failed, unless it has only closed a connection that it had
+   * kept.
    * @param last the endpoint of the attempt that has just failed
    */
-  another ({ pool }: VersionRuntime, keyHash: number, { last, stale }: { readonly last: EndpointPool | null, readonly stale: boolean }): EndpointPool | undefined {
+  another (
+    { pool }: VersionRuntime, keyHash: number, { last, stale }: { readonly last: EndpointPool | null, readonly stale: boolean }
+  ): EndpointPool | undefined {
     const endpoint = pool.pick(keyHash, this.#tried)
     if (endpoint !== undefined) return endpoint
     if (stale) return pool.pick(keyHash, NONE)

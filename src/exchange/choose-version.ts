@@ -14,7 +14,9 @@ const NOBODY: readonly string[] = []
  * Undefined when every version has weight 0. The version may be without endpoints. Counts a fallback.
  * @param facts takes down in whose place the version serves
  */
-export function chooseVersion (route: RouteRuntime, keyHash: number, facts: Pick<RequestFacts, 'fallbackFrom'>): VersionRuntime | undefined {
+export function chooseVersion (
+  route: RouteRuntime, keyHash: number, facts: Pick<RequestFacts, 'fallbackFrom'>
+): VersionRuntime | undefined {
   const chosen = route.versions[route.split.choose(keyHash)]
   if (chosen === undefined || chosen.pool.ready) return chosen
   const serving = standIn(route, chosen, keyHash)
@@ -61,7 +63,9 @@ export function nextChoice (route: RouteRuntime, keyHash: number, without: reado
   return firstOf(route, keyHash, route.readyVersions(false), without) ?? firstOf(route, keyHash, route.readyVersions(true), without)
 }
 
-function firstOf ({ versions, split }: RouteRuntime, keyHash: number, ready: Uint8Array, without: readonly string[]): VersionRuntime | undefined {
+function firstOf (
+  { versions, split }: RouteRuntime, keyHash: number, ready: Uint8Array, without: readonly string[]
+): VersionRuntime | undefined {
   if (without.length > 0) versions.forEach(({ name }, index) => { if (without.includes(name)) ready[index] = 0 })
   return versions[split.chooseAmong(keyHash, ready)]
 }

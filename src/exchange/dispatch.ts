@@ -1,6 +1,6 @@
 /**
- * The attempts of an exchange: which version and endpoint get the request, what comes after a failure, and the wait for an endpoint. It takes
- * the steps that nextStep() decides. Reused for each request of an exchange. Hot.
+ * The attempts of an exchange: which version and endpoint get the request, what comes after a failure, and the wait for an endpoint. It
+ * takes the steps that nextStep() decides. Reused for each request of an exchange. Hot.
  */
 import { ByteAccount } from '../net/byte-account.ts'
 import { proxyErrorRow, type ProxyErrorCode } from '../core/proxy-error.ts'
@@ -281,7 +281,9 @@ export class Dispatch implements HeldRequest {
     this.#trail.failOver(facts.attempts)
     const kept = this.#leave(failure)
     count(version.counters, SLOT.failovers, 1)
-    chargeVersion(version, { startMs: facts.startMs, nowMs: this.#context.readClock(), code, status: code === null ? status : proxyErrorRow(code).status })
+    chargeVersion(version, {
+      startMs: facts.startMs, nowMs: this.#context.readClock(), code, status: code === null ? status : proxyErrorRow(code).status
+    })
     facts.failedOverFrom = version.name
     facts.noteFailedAttempt(failure.reason)
     this.#move(helper.version)

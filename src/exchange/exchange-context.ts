@@ -48,6 +48,9 @@ export interface ExchangeContext {
   /** What the worker keeps for clients and endpoints. */
   readonly budget: ByteBudget
   readonly loops: LoopGuard
-  /** The head of a request that was sent and lies in `bytes[0, length)`; null when it is not whole. Valid until the next call. It costs a parse. */
+  /**
+   * The head of a request that was sent and lies in `bytes[0, length)`; null when it is not whole. Valid until the next call. It costs a
+   * parse.
+   */
   keptHead (bytes: Buffer, length: number): HttpRequest | null
 }

@@ -1,7 +1,7 @@
 /**
  * One request and its response: route, version, endpoint, attempts, and what goes both ways. It knows neither the client's protocol nor the
- * endpoint's: those are behind the ports Downstream and UpstreamCall. A connection that carries one request at a time has one object for all
- * of them, in turn. Hot.
+ * endpoint's: those are behind the ports Downstream and UpstreamCall. A connection that carries one request at a time has one object for
+ * all of them, in turn. Hot.
  */
 import { proxyErrorRow, type ProxyErrorCode } from '../core/proxy-error.ts'
 import type { FieldBlock } from '../http/field-block.ts'
@@ -127,7 +127,9 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
   #sendRequest (request: HttpRequest, piece: BodyPiece): void {
     const { facts } = this
     const { call } = this.#lease
-    const edits = this.#side.origin.edits(request, facts, this.#context.requestIds.bytes(facts.requestNumber), facts.route === null ? '' : facts.route.policy.defaultHost)
+    const edits = this.#side.origin.edits(
+      request, facts, this.#context.requestIds.bytes(facts.requestNumber), facts.route === null ? '' : facts.route.policy.defaultHost
+    )
     if (call === null) {
       const kept = keepRequest(request, edits, piece)
       this.#noteSent(kept)
@@ -370,7 +372,9 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
   #answerHere (request: HttpRequest): void {
     const { redirectPort } = this.#side
     if (request.maxForwards === 0 && !request.methodIs('OPTIONS')) return this.#fail('method_not_supported', 'TRACE')
-    const answer = request.maxForwards === 0 ? optionsAnswer() : redirectPort === undefined ? undefined : redirectAnswer(request, redirectPort)
+    const answer = request.maxForwards === 0
+      ? optionsAnswer()
+      : redirectPort === undefined ? undefined : redirectAnswer(request, redirectPort)
     if (answer === undefined) return this.#fail('malformed_request', 'there is no Host field')
     this.facts.status = answer.status
     this.#answer(answer, true)

@@ -49,7 +49,9 @@ function randomChoice (route: RouteRuntime): Choice {
   const filled = ready.length > 0 ? ready : weighted.filter(({ pool }) => !pool.empty)
   const possible = route.policy.whenEmpty === 'fallback' && filled.length > 0 ? filled : weighted
   const { versions, ...facts } = commonFacts(route, 0)
-  const common = { ...facts, versions: versions.map(version => ({ ...version, score: undefined })), keyKind: 'random', keyHash: null } as const
+  const common = {
+    ...facts, versions: versions.map(version => ({ ...version, score: undefined })), keyKind: 'random', keyHash: null
+  } as const
   const chosen = weighted.length === 1 ? weighted[0]?.name ?? null : null
   if (possible.length > 1) return { ...common, chosen, version: null, endpoint: null, outcome: 'undecided' }
   const [only] = possible
@@ -82,7 +84,9 @@ function poolFacts ({ pool }: VersionRuntime): Omit<VersionFacts, keyof VersionS
   }
 }
 
-function prospectOf (route: RouteRuntime, version: VersionRuntime | undefined, keyHash: number): Pick<Choice, 'version' | 'endpoint' | 'outcome'> {
+function prospectOf (
+  route: RouteRuntime, version: VersionRuntime | undefined, keyHash: number
+): Pick<Choice, 'version' | 'endpoint' | 'outcome'> {
   if (version === undefined) return { version: null, endpoint: null, outcome: 'no_endpoint' }
   const { open, endpoint } = version.pool.foretell(keyHash)
   if (open && !version.pool.empty) return { version: version.name, endpoint: endpoint?.key ?? null, outcome: 'attempt' }

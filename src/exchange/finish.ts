@@ -77,7 +77,9 @@ export function chargeVersion (version: VersionRuntime, { code, status, startMs,
   if (code !== null) count(version.counters, SLOT.errors + PROXY_ERROR_INDEX[code], 1)
 }
 
-function log (context: ExchangeContext, facts: RequestFacts, { durationMs, head }: { readonly durationMs: number, readonly head: HttpRequest | null }): void {
+function log (
+  context: ExchangeContext, facts: RequestFacts, { durationMs, head }: { readonly durationMs: number, readonly head: HttpRequest | null }
+): void {
   const { route } = facts
   context.accessLog.record({
     wallMs: context.clock.wallMs() - durationMs,

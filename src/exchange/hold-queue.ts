@@ -113,7 +113,8 @@ export class HoldQueue {
   }
 
   /**
-   * Lets those go on for which there is an endpoint now, in the order in which they came: some at once, the others in the turns that follow.
+   * Lets those go on for which there is an endpoint now, in the order in which they came: some at once, the others in the turns that
+   * follow.
    * @param only the version whose endpoints can be used again; empty when it may be any
    */
   flush (only = ''): void {

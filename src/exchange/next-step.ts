@@ -56,7 +56,9 @@ function mayRepeat (rule: RepeatRule, { retries }: StepPolicy, { attempts, faile
 }
 
 /** Failover asks for no budget: who configures it has a version that can carry both. */
-function mayFailOver ({ code, status, sent, idempotent, replayable }: FailedAttempt, { failoverOn, retries }: StepPolicy, { failedOver, helper }: StepFacts): boolean {
+function mayFailOver (
+  { code, status, sent, idempotent, replayable }: FailedAttempt, { failoverOn, retries }: StepPolicy, { failedOver, helper }: StepFacts
+): boolean {
   const reason = retryReason(code, status)
   if (failoverOn === null || reason === undefined || !failoverOn.has(reason) || failedOver || !helper) return false
   return replayable && (!sent || idempotent || !retries.idempotentOnly)
@@ -69,7 +71,8 @@ function mayFallBack ({ sent }: FailedAttempt, { whenEmpty }: StepPolicy, { fail
 
 /**
  * To wait costs an endpoint nothing, but what waits goes again. What was never sent is limited in time only. What was sent waits only for
- * want of endpoints, and needs the budget: at once, or, when the version is losing its endpoints and so nothing can be crushed, when it goes.
+ * want of endpoints, and needs the budget: at once, or, when the version is losing its endpoints and so nothing can be crushed, when it
+ * goes.
  */
 function mayWait ({ code, sent }: FailedAttempt, rule: RepeatRule, { whenEmpty, retries }: StepPolicy, facts: StepFacts): boolean {
   const { waning, another, budget, failedOver, sentAttempts, holdRoom } = facts

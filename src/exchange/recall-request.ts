@@ -12,5 +12,10 @@ export function recallRequest (context: ExchangeContext, id: string): RecallAnsw
   const facts = { remembered: recent.size, oldestWallMs: recent.size === 0 ? null : toWall(recent.oldestMs) }
   if (found === undefined) return { ...facts, request: null }
   const { startMs, ...request } = found
-  return { ...facts, request: { ...request, wallMs: toWall(startMs), now: explainKey(context, found.route, { kind: found.keyKind, hash: found.keyHash }) } }
+  return {
+    ...facts,
+    request: {
+      ...request, wallMs: toWall(startMs), now: explainKey(context, found.route, { kind: found.keyKind, hash: found.keyHash })
+    }
+  }
 }

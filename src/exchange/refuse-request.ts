@@ -8,7 +8,9 @@ import { count } from './finish.ts'
  * The limits that need no route, for a request that is in flight already.
  * @returns why it is refused; null when it is not
  */
-export function refuseRequest ({ inFlight, budget, loops, page, settings: { limits } }: ExchangeContext, request: HttpRequest): ProxyErrorCode | null {
+export function refuseRequest (
+  { inFlight, budget, loops, page, settings: { limits } }: ExchangeContext, request: HttpRequest
+): ProxyErrorCode | null {
   const { maxConcurrentRequests } = limits
   if (budget.used >= budget.refuseFrom) {
     count(page, WORKER.shedRequests, 1)

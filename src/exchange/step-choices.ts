@@ -52,7 +52,9 @@ export function stepChoices (route: RouteRuntime, failure: Failure, { keyHash, t
   // The endpoints may have gone since the version was chosen.
   const own = version.pool.ready || trail.failedOver ? version : versionFor(route, keyHash) ?? version
   const helper = route.failover === null || route.failover.to === version ? undefined : route.failover.to
-  const next = rule === 'never' || sent || route.policy.whenEmpty !== 'fallback' ? undefined : nextChoice(route, keyHash, trail.leftWith(version))
+  const next = rule === 'never' || sent || route.policy.whenEmpty !== 'fallback'
+    ? undefined
+    : nextChoice(route, keyHash, trail.leftWith(version))
   return {
     other: { version: own, endpoint: rule === 'never' ? undefined : trail.another(own, keyHash, { last, stale }) },
     helper: helper === undefined ? null : { version: helper, endpoint: helper.pool.pick(keyHash, NONE) },
@@ -68,7 +70,9 @@ export interface FactTerms {
   readonly hasBudget: boolean
 }
 
-export function stepFacts (route: RouteRuntime, failure: Failure, { other, helper, next }: StepChoices, { trail, attempts, hasBudget }: FactTerms): StepFacts {
+export function stepFacts (
+  route: RouteRuntime, failure: Failure, { other, helper, next }: StepChoices, { trail, attempts, hasBudget }: FactTerms
+): StepFacts {
   const { budget, hold } = route
   return {
     attempts: trail.counted(attempts),

@@ -45,7 +45,9 @@ export class OutlierEjection {
       this.#members.set(endpoint, { endpoint, requests, failures, returns })
       this.#nextDueMs = Math.min(this.#nextDueMs, endpoint.ejectedUntilMs)
     }
-    if (this.#policy.successRate !== null && this.#intervalEndsMs === Number.POSITIVE_INFINITY) this.#intervalEndsMs = nowMs + this.#policy.intervalMs
+    if (this.#policy.successRate !== null && this.#intervalEndsMs === Number.POSITIVE_INFINITY) {
+      this.#intervalEndsMs = nowMs + this.#policy.intervalMs
+    }
     this.#nextDueMs = Math.min(this.#nextDueMs, this.#intervalEndsMs)
   }
 
@@ -112,7 +114,8 @@ export class OutlierEjection {
       if (each !== endpoint && each.available) othersAvailable++
       if (each.ejected) ejected++
     }
-    return this.#members.has(endpoint) && othersAvailable > 0 && ejected < Math.max(1, Math.floor(this.#members.size * this.#policy.maxShare))
+    return this.#members.has(endpoint) && othersAvailable > 0 &&
+      ejected < Math.max(1, Math.floor(this.#members.size * this.#policy.maxShare))
   }
 
   #eject (endpoint: EndpointHealth, cause: Ejection['cause'], detail: string, nowMs: number): void {

@@ -18,7 +18,9 @@ export interface UsableMembers<Member> {
  * that fail an active check stay out, even if nothing is left, but ejections alone never leave nothing.
  * @param panicThreshold 0 to 1
  */
-export function usableMembers<Member extends { readonly health: Pick<EndpointHealth, 'available' | 'checkFailing'> }> (members: readonly Member[], panicThreshold: number): UsableMembers<Member> {
+export function usableMembers<Member extends { readonly health: Pick<EndpointHealth, 'available' | 'checkFailing'> }> (
+  members: readonly Member[], panicThreshold: number
+): UsableMembers<Member> {
   const available = members.filter(({ health }) => health.available)
   if (available.length === members.length) return { members, panic: false }
   if (available.length < members.length * panicThreshold) return { members, panic: true }

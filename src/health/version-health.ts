@@ -11,7 +11,9 @@ import type { HealthMember } from './usable-members.ts'
 import type { HealthPolicy } from '../contract/route-policy.ts'
 
 /** What happened, for the log and the metrics. Panic that begins or ends has the figures of that moment. */
-export type HealthEvent = EjectionEvent | { readonly kind: 'panic', readonly begins: boolean, readonly available: number, readonly members: number }
+export type HealthEvent = EjectionEvent | {
+  readonly kind: 'panic', readonly begins: boolean, readonly available: number, readonly members: number
+}
 
 /** The state of a member, for the admin API. Times are those of the worker's monotonic clock. */
 interface MemberStatus {
@@ -175,7 +177,12 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
       panic: this.#panic,
       members: members.map(member => {
         const { health } = member
-        return { endpoint: health.key, available: health.available, used: usable.has(member), reasons: [...health.reasons(), ...this.#slowStartOf(health)] }
+        return {
+          endpoint: health.key,
+          available: health.available,
+          used: usable.has(member),
+          reasons: [...health.reasons(), ...this.#slowStartOf(health)]
+        }
       })
     }
   }
@@ -186,7 +193,9 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
 
   #slowStartOf ({ readySinceMs }: EndpointHealth): readonly HealthReason[] {
     if (this.#slowStart.factor(readySinceMs, this.#recentMs) >= 1) return []
-    return [{ kind: 'slow-start', sinceMs: readySinceMs, untilMs: readySinceMs + this.#slowStart.windowMs, detail: 'joined the others and warms up' }]
+    return [{
+      kind: 'slow-start', sinceMs: readySinceMs, untilMs: readySinceMs + this.#slowStart.windowMs, detail: 'joined the others and warms up'
+    }]
   }
 
   #refresh (): void {

@@ -1,5 +1,6 @@
 /**
- * Expect (RFC 9110 section 10.1.1): a list, empty members of which mean nothing (section 5.6.1.2), with one expectation that anybody defines.
+ * Expect (RFC 9110 section 10.1.1): a list, empty members of which mean nothing (section 5.6.1.2), with one expectation that anybody
+ * defines.
  */
 import { tokenIs } from './connection-options.ts'
 

@@ -45,7 +45,8 @@ const NAMES: ReadonlyArray<readonly [string, number]> = [
   ['te', FIELD.te], ['upgrade', FIELD.upgrade], ['expect', FIELD.expect], ['x-forwarded-for', FIELD.xForwardedFor],
   ['x-forwarded-proto', FIELD.xForwardedProto], ['x-forwarded-host', FIELD.xForwardedHost], ['x-request-id', FIELD.xRequestId],
   ['date', FIELD.date], ['max-forwards', FIELD.maxForwards], ['trailer', FIELD.trailer], ['http2-settings', FIELD.http2Settings],
-  ['forwarded', FIELD.originClaim], ['x-real-ip', FIELD.originClaim], ['client-cert', FIELD.reserved], ['client-cert-chain', FIELD.reserved],
+  ['forwarded', FIELD.originClaim], ['x-real-ip', FIELD.originClaim],
+  ['client-cert', FIELD.reserved], ['client-cert-chain', FIELD.reserved],
   ['authorization', FIELD.credentials], ['proxy-authorization', FIELD.credentials],
   ['www-authenticate', FIELD.challenge], ['proxy-authenticate', FIELD.challenge], ['via', FIELD.via]
 ]

@@ -1,8 +1,8 @@
 /**
  * The bytes of a section of lines (a head, trailers) that comes in pieces, kept in one buffer that grows, and the word when
  * a parser should look at them. It makes progress by whole lines, so it is asked when the end of one has come; a line that
- * does not end is looked at again when the bytes have doubled, and when they are more than allowed of a first line, or at all. So all looks together
- * cost time in proportion to the bytes, however small the pieces, if each starts where the last whole line ended.
+ * does not end is looked at again when the bytes have doubled, and when they are more than allowed of a first line, or at all. So all looks
+ * together cost time in proportion to the bytes, however small the pieces, if each starts where the last whole line ended.
  */
 const LF = 0x0a
 const FIRST_BYTES = 512

@@ -8,7 +8,10 @@ const NINE = 0x39
 /** Stands for a digit. */
 const ANY_DIGIT = 0x23
 
-/** Do the bytes `buf[start, end)` look like the beginning of `shape`, in which `#` stands for a digit? What is behind the shape is not looked at. */
+/**
+ * Do the bytes `buf[start, end)` look like the beginning of `shape`, in which `#` stands for a digit? What is behind the shape is not
+ * looked at.
+ */
 export function fitsLineShape (buf: Uint8Array, start: number, end: number, shape: string): boolean {
   for (let index = 0; index < shape.length && start + index < end; index++) {
     const byte = buf[start + index] ?? 0

@@ -15,7 +15,9 @@ export class PartialHead {
 
   constructor (limits: RequestLimits, buf: Buffer, start: number, end: number) {
     this.#limits = limits
-    this.#lines = new LineCollector({ headroom: 0, tailroom: 0, maxBytes: limits.maxHeadBytes, maxFirstLineBytes: limits.maxUriBytes + METHOD_BYTES })
+    this.#lines = new LineCollector({
+      headroom: 0, tailroom: 0, maxBytes: limits.maxHeadBytes, maxFirstLineBytes: limits.maxUriBytes + METHOD_BYTES
+    })
     this.#lines.add(buf, start, end)
   }
 

@@ -391,7 +391,9 @@ export class RequestHead implements HttpRequest {
   eachField (visit: (name: string, value: string) => void): void {
     const { fields, hostLine } = this
     for (let line = 0; line < fields.count; line++) {
-      if (line !== hostLine && fields.ids[line] !== FIELD.contentLength && !fields.isDropped(line)) visit(fields.name(line), fields.value(line))
+      if (line !== hostLine && fields.ids[line] !== FIELD.contentLength && !fields.isDropped(line)) {
+        visit(fields.name(line), fields.value(line))
+      }
     }
   }
 

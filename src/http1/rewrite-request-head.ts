@@ -21,7 +21,8 @@ const SLACK_BYTES = 1_024
 
 /** An upper bound of what rewriteRequestHead writes. */
 export function rewrittenHeadBound (head: RequestHead, edits: RequestEdits): number {
-  return (head.end - head.start) + edits.prefix.length + edits.requestId.length + (edits.forwardedHost?.length ?? 0) + head.upgrade.length + SLACK_BYTES
+  const hostLength = edits.forwardedHost === undefined ? 0 : edits.forwardedHost.length
+  return (head.end - head.start) + edits.prefix.length + edits.requestId.length + hostLength + head.upgrade.length + SLACK_BYTES
 }
 
 /**

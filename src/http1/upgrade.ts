@@ -32,7 +32,9 @@ export function offeredUpgrade (head: SwitchingHead, hasBody: boolean, allowed: 
 }
 
 /** The protocol that a 101 switches to, if it is one of those offered and nothing about the head is odd; otherwise undefined. */
-export function acceptedUpgrade (head: SwitchingHead & { readonly chunked: boolean, readonly length: number }, offered: string): string | undefined {
+export function acceptedUpgrade (
+  head: SwitchingHead & { readonly chunked: boolean, readonly length: number }, offered: string
+): string | undefined {
   if (offered === '' || head.upgradeLine < 0 || (head.connection & CONNECTION.upgrade) === 0 || head.minor === 0) return undefined
   if (head.chunked || head.length > 0) return undefined
   const [accepted, ...more] = protocols(head)

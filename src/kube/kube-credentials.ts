@@ -68,7 +68,10 @@ export async function loadKubeCredentials (options: KubeCredentialsOptions): Pro
       const { token, cert, key } = await options.plugins.credential(plugin, signal)
       return {
         ...ready,
-        ...(token === undefined ? {} : { headers: { ...ready.headers as Record<string, string>, Authorization: `Bearer ${token.trim()}` } }), // an object, as made below
+        // The headers are an object, as made below.
+        ...(token === undefined
+          ? {}
+          : { headers: { ...ready.headers as Record<string, string>, Authorization: `Bearer ${token.trim()}` } }),
         ...(cert === undefined ? {} : { cert }),
         ...(key === undefined ? {} : { key })
       }

@@ -227,7 +227,9 @@ export class ListWatch<T> {
     const timeoutSeconds = Math.ceil(this.#tuning.watchTimeoutSeconds * (1 + random()))
     const guard = this.#guardSilence(attempt)
     try {
-      const events = api.watch({ collection, resourceVersion: this.#resourceVersion, timeoutSeconds, signal: attempt.signal, opened: () => { this.#watchOpened() } })
+      const events = api.watch({
+        collection, resourceVersion: this.#resourceVersion, timeoutSeconds, signal: attempt.signal, opened: () => { this.#watchOpened() }
+      })
       for await (const event of events) {
         this.#apply(event)
         this.#signOfLife()

@@ -36,7 +36,9 @@ export function bufferShare (facts: MemoryFacts, workers: number): number {
 }
 
 /** What to tell the operator when the workers may keep more than the memory limit leaves; undefined when they may not. */
-export function bufferWarning (maxBufferedBytes: number, facts: MemoryFacts, workers: number): Readonly<Record<string, string | number>> | undefined {
+export function bufferWarning (
+  maxBufferedBytes: number, facts: MemoryFacts, workers: number
+): Readonly<Record<string, string | number>> | undefined {
   const room = roomFor(facts.limitBytes, workers)
   if (!isLimited(facts) || maxBufferedBytes * workers <= room) return undefined
   return {

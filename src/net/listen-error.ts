@@ -43,7 +43,8 @@ function codeOf (error: unknown): string {
 
 function ownAddresses (address: string): string {
   const family = net.isIPv6(address) ? 'IPv6' : 'IPv4'
-  const own = Object.values(networkInterfaces()).flatMap(list => list ?? []).filter(entry => entry.family === family).map(entry => entry.address)
+  const own = Object.values(networkInterfaces()).flatMap(list => list ?? []).filter(entry => entry.family === family)
+    .map(entry => entry.address)
   const wildcard = family === 'IPv6' ? '::' : '0.0.0.0'
   return own.length === 0 ? `it has none of ${family}` : `it has ${own.slice(0, MAX_ADDRESSES).join(', ')}; ${wildcard} stands for all`
 }

@@ -36,7 +36,9 @@ export interface ConnectionLimits {
 }
 
 /** What to tell the operator when the configured limits can't be met; undefined when they can. */
-export function openFilesWarning ({ maxConnections, workers }: ConnectionLimits, limit: number): Readonly<Record<string, string | number>> | undefined {
+export function openFilesWarning (
+  { maxConnections, workers }: ConnectionLimits, limit: number
+): Readonly<Record<string, string | number>> | undefined {
   const share = descriptorShare(limit, workers)
   // A client that is served needs a connection to an endpoint too.
   const clients = Math.floor(share / 2)

@@ -13,6 +13,8 @@ const CIPHERS = [
 ].join(':')
 
 /** How a listener speaks TLS with a certificate. The control plane tries it with every new one before workers get it. */
-export function serverContextOptions ({ cert, key }: Pick<TlsCertificate, 'cert' | 'key'>, minVersion: '1.2' | '1.3'): SecureContextOptions {
+export function serverContextOptions (
+  { cert, key }: Pick<TlsCertificate, 'cert' | 'key'>, minVersion: '1.2' | '1.3'
+): SecureContextOptions {
   return { cert, key, minVersion: minVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2', ciphers: CIPHERS, honorCipherOrder: false }
 }

@@ -189,7 +189,8 @@ export class TcpStream implements ByteStream, ReadSource {
     const outcome = handle.writeBuffer(null, bytes)
     if (outcome === 0) return true
     if (typeof outcome === 'number') {
-      // The peer is gone. Had a part been taken, the rest would be pending. What was received before can still be read, and may be an answer.
+      // The peer is gone. Had a part been taken, the rest would be pending. What was received before can still be read, and may be an
+      // answer.
       this.writeRefused = true
       this.#failure ??= 'EPIPE'
       setImmediate(() => { setImmediate(() => { this.#socket.destroy() }) })

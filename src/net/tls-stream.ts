@@ -105,7 +105,9 @@ export class TlsStream implements ByteStream, ReadSource {
     // `host` is what the certificate has to name when there is no servername.
     const secure = tls.connect({ ...options, socket: transport, host: address })
     if (onSession !== undefined) secure.on('session', onSession)
-    const stream = new TlsStream({ secure, transport, record, io, endedInOrder: direct ? watchTlsEnd(secure, transport) : () => false }, handler, buffer)
+    const stream = new TlsStream({
+      secure, transport, record, io, endedInOrder: direct ? watchTlsEnd(secure, transport) : () => false
+    }, handler, buffer)
     secure.once('secureConnect', () => {
       stream.#secured = true
       if (direct) stream.#useHandle()

@@ -1,6 +1,6 @@
 /**
- * The trial of what TlsStream uses undocumented: two connections over loopback, one that ends with a close_notify and one that ends without.
- * They are made secure by a key that both sides know, so no certificate is needed. Loading this file loads node:tls.
+ * The trial of what TlsStream uses undocumented: two connections over loopback, one that ends with a close_notify and one that ends
+ * without. They are made secure by a key that both sides know, so no certificate is needed. Loading this file loads node:tls.
  */
 import { randomBytes } from 'node:crypto'
 import net from 'node:net'
@@ -60,7 +60,9 @@ async function converse ({ near, far }: Ends): Promise<string | undefined> {
   return near.received.equals(ANSWER) ? undefined : 'what was encrypted in two records is not what is read'
 }
 
-async function connect (server: net.Server, { address, port }: { readonly address: string, readonly port: number }, opened: TlsStream[]): Promise<Ends> {
+async function connect (
+  server: net.Server, { address, port }: { readonly address: string, readonly port: number }, opened: TlsStream[]
+): Promise<Ends> {
   const key = randomBytes(16)
   const near = new TrialReader<TlsStream>()
   const far = new TrialReader<TlsStream>()
@@ -82,7 +84,9 @@ async function connect (server: net.Server, { address, port }: { readonly addres
   })
   const options = { secureContext: pskContext(), rejectUnauthorized: false }
   Object.assign(options, { pskCallback: () => ({ psk: key, identity: 'weir' }), checkServerIdentity: () => undefined })
-  near.stream = TlsStream.connect({ address, port, record: createRecordBuffer(), io: 'direct', tls: options }, near, createReadBuffer(0, 4_096, 0), () => { connected = true })
+  near.stream = TlsStream.connect({
+    address, port, record: createRecordBuffer(), io: 'direct', tls: options
+  }, near, createReadBuffer(0, 4_096, 0), () => { connected = true })
   opened.push(near.stream)
   await near.until('a secure connection', () => connected && secured)
   return { near, far, transport: transport ?? new net.Socket() }

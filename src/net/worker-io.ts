@@ -52,7 +52,9 @@ export class WorkerIo implements StreamIo {
   get tls (): IoMode { return this.#tls }
 
   /** Decides on TCP. */
-  static async decide ({ choice, nodeVersion, tryTcp, ...deps }: IoDeps & { readonly choice: IoChoice, readonly nodeVersion: string, readonly tryTcp: Trial }): Promise<WorkerIo> {
+  static async decide (
+    { choice, nodeVersion, tryTcp, ...deps }: IoDeps & { readonly choice: IoChoice, readonly nodeVersion: string, readonly tryTcp: Trial }
+  ): Promise<WorkerIo> {
     const refusal = refusalOf(choice, nodeVersion)
     const fault = refusal === '' ? await tryTcp() : refusal
     const tcp = fault === undefined ? 'direct' : 'events'

@@ -215,7 +215,9 @@ export class TrafficControl {
     }
   }
 
-  async #attempt (name: string, command: TrafficCommand, meta: Omit<ChangeMeta, 'at'>, options: ChangeOptions): Promise<ChangeResult | 'conflict'> {
+  async #attempt (
+    name: string, command: TrafficCommand, meta: Omit<ChangeMeta, 'at'>, options: ChangeOptions
+  ): Promise<ChangeResult | 'conflict'> {
     const current = this.#state.routes.get(name)
     if (current === undefined) return refuse('unknown_route', `there is no route "${name}"`)
     if (options.ifEpoch !== undefined && !options.ifEpoch.includes(current.epoch)) {

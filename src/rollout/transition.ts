@@ -4,7 +4,9 @@
  */
 import { assertNever } from '../core/assert-never.ts'
 import { MAX_WEIGHT, MIN_WEIGHT } from '../core/weight-bounds.ts'
-import type { ChangeAction, ChangeMeta, ConfiguredRoute, Revision, RouteTraffic, TrafficCommand, TrafficState, Weights } from './traffic-state.ts'
+import type {
+  ChangeAction, ChangeMeta, ConfiguredRoute, Revision, RouteTraffic, TrafficCommand, TrafficState, Weights
+} from './traffic-state.ts'
 import { MAX_HISTORY, MAX_HISTORY_TOTAL, MIN_HISTORY, sameWeights, weightOf } from './traffic-state.ts'
 
 /** Why a command was refused. */
@@ -143,7 +145,15 @@ function requireTraffic (weights: Weights): Weighed {
 function firstSight (weights: Weights, epochFloor: number, at: string): RouteTraffic {
   const epoch = epochFloor + 1
   const first: Revision = {
-    revision: 1, epoch, actor: 'config', reason: 'the route is new in the configuration', source: 'config', action: 'config', before: {}, after: weights, at
+    revision: 1,
+    epoch,
+    actor: 'config',
+    reason: 'the route is new in the configuration',
+    source: 'config',
+    action: 'config',
+    before: {},
+    after: weights,
+    at
   }
   return { epoch, revision: 1, weights, fileWeights: weights, history: [first] }
 }

@@ -48,7 +48,10 @@ function timeoutsOf ({ timeouts, drain }: Config): DataPlaneOptions['timeoutsMs'
  * @param authoritiesOf the content of a file that a version names
  */
 export function routeSpecs (
-  routes: readonly RouteConfig[], common: CommonLimits, slotFor: (route: string, version: string) => number, authoritiesOf: (file: string) => Authorities
+  routes: readonly RouteConfig[],
+  common: CommonLimits,
+  slotFor: (route: string, version: string) => number,
+  authoritiesOf: (file: string) => Authorities
 ): readonly RouteSpec[] {
   return routes.map(route => ({
     name: route.name,
@@ -64,7 +67,9 @@ export function routeSpecs (
   }))
 }
 
-function upstreamTls ({ ca, serverName, verify }: NonNullable<VersionConfig['tls']>, authoritiesOf: (file: string) => Authorities): UpstreamTls {
+function upstreamTls (
+  { ca, serverName, verify }: NonNullable<VersionConfig['tls']>, authoritiesOf: (file: string) => Authorities
+): UpstreamTls {
   return {
     verify,
     ...(ca === undefined ? {} : { ca: authoritiesOf(ca) }),

@@ -60,7 +60,12 @@ function healthPolicy ({ health: { passive, panicThreshold }, slowStart }: Route
       maxShare: passive.maxEjectedShare,
       successRate: !passive.enabled || !successRate.enabled
         ? null
-        : { minEndpoints: successRate.minEndpoints, minRequests: successRate.minRequests, stdevFactor: successRate.stdevFactor, minDifference: successRate.minDifference }
+        : {
+            minEndpoints: successRate.minEndpoints,
+            minRequests: successRate.minRequests,
+            stdevFactor: successRate.stdevFactor,
+            minDifference: successRate.minDifference
+          }
     }
   }
 }

@@ -21,7 +21,9 @@ export class RouteConditions {
 
   constructor (match: RouteMatch) {
     this.#methods = [...match.methods ?? []]
-    this.#headers = (match.headers ?? []).map(({ name, value }) => ({ name: name.toLowerCase(), value: value === undefined ? undefined : wireText(value) }))
+    this.#headers = (match.headers ?? []).map(({ name, value }) => ({
+      name: name.toLowerCase(), value: value === undefined ? undefined : wireText(value)
+    }))
     this.#query = (match.query ?? []).map(({ name, value }) => ({ name, value }))
     this.count = (this.#methods.length > 0 ? 1 : 0) + this.#headers.length + this.#query.length
   }

@@ -30,7 +30,9 @@ export interface StartFindings {
  */
 export async function checkStart (config: Config, source: string): Promise<StartFindings> {
   const { checkCertificates } = await import('../certificates/certificate-store.ts')
-  const about = (path: string, file: string, message: string): ConfigFault => ({ path, source, value: showPath(file), message: `names a file that ${message}` })
+  const about = (path: string, file: string, message: string): ConfigFault => ({
+    path, source, value: showPath(file), message: `names a file that ${message}`
+  })
   const findings = [
     await checkCertificates(config.listeners, source, systemClock),
     { faults: await findAuthorityFaults(config, source), warnings: [] },

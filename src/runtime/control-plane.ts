@@ -113,7 +113,9 @@ export class ControlPlane {
     this.#health = new HealthBook(this.#throttled, clock)
     this.#pool = this.#createPool(config)
     this.#discovery = this.#createDiscovery(config)
-    this.#gate = new StartGate({ clock, log, waitMs: parseDurationMs(config.kubernetes.startTimeout), versions: () => this.#discovery.all() })
+    this.#gate = new StartGate({
+      clock, log, waitMs: parseDurationMs(config.kubernetes.startTimeout), versions: () => this.#discovery.all()
+    })
     this.#prober = createProber({
       clock,
       log: this.#throttled,
@@ -153,7 +155,9 @@ export class ControlPlane {
       health: this.#health,
       onRestart: () => { this.#metrics.workerRestarted() },
       onIo: mode => { this.#metrics.ioDecided(mode) }
-    }, { count, listeners: config.listeners, reusePort: count > 1, io: config.io, instance: instanceId() }, dataPlaneOptions(config, this.#bufferBytes(config, count)))
+    }, {
+      count, listeners: config.listeners, reusePort: count > 1, io: config.io, instance: instanceId()
+    }, dataPlaneOptions(config, this.#bufferBytes(config, count)))
   }
 
   /** What each of so many workers may keep for its clients and endpoints. */
@@ -242,7 +246,10 @@ export class ControlPlane {
     })
   }
 
-  /** Who takes over a configuration. Endpoints are told first, then splits, then routes, so that new routes are whole from their first request. */
+  /**
+   * Who takes over a configuration. Endpoints are told first, then splits, then routes, so that new routes are whole from their first
+   * request.
+   */
   #participants (traffic: TrafficControl): ReadonlyArray<Participant<Config>> {
     const { log, sources } = this.#deps
     return [
@@ -250,7 +257,12 @@ export class ControlPlane {
       { name: 'tokens', prepare: ({ admin }) => this.#tokens.prepare(admin.tokens) },
       { name: 'log level', prepare: config => log.prepare(config.log.level) },
       { name: 'discovery', prepare: ({ routes }) => this.#discovery.prepare(routes) },
-      { name: 'weights', prepare: ({ routes }) => traffic.prepare(routes.map(({ name, versions }) => ({ name, weights: Object.fromEntries(versions.map(version => [version.name, version.weight])) }))) },
+      {
+        name: 'weights',
+        prepare: ({ routes }) => traffic.prepare(routes.map(({ name, versions }) => ({
+          name, weights: Object.fromEntries(versions.map(version => [version.name, version.weight]))
+        })))
+      },
       { name: 'routes', prepare: config => this.#sender.prepare(config) }
     ]
   }
@@ -300,7 +312,9 @@ export class ControlPlane {
       details: name => describer.details(name),
       usedEndpoints: name => describer.usedEndpoints(name),
       drain: (route, version) => drains.status(route, version),
-      readiness: () => readinessOf({ stopping: this.#stopping, accepting: this.#pool.accepting, gateOpen: this.#gate.isOpen, discovery: this.#discovery }),
+      readiness: () => readinessOf({
+        stopping: this.#stopping, accepting: this.#pool.accepting, gateOpen: this.#gate.isOpen, discovery: this.#discovery
+      }),
       metrics: async () => ({ contentType: collector.contentType, body: scrape.read() }),
       explain: async query => await explainer.explain(query),
       explainRequest: async (route, requestId) => await recaller.explain(route, requestId)

@@ -15,7 +15,9 @@ import type { StateStore } from '../store/state-store.ts'
 /** @throws StoreError when the file can't be used */
 export async function openStore (state: Config['state'], clock: Clock, log: EventLog): Promise<StateStore<TrafficState>> {
   switch (state.store) {
-    case 'memory': return new MemoryStore<TrafficState>(EMPTY_TRAFFIC, error => { log.error('a watcher of the state store failed', { error: String(error) }) })
+    case 'memory': return new MemoryStore<TrafficState>(
+      EMPTY_TRAFFIC, error => { log.error('a watcher of the state store failed', { error: String(error) }) }
+    )
     case 'file': return await FileStore.open({ path: state.path, codec: createTrafficCodec(), clock, log })
     default: return assertNever(state.store)
   }

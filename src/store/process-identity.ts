@@ -14,7 +14,9 @@ export type ProcessIdentity =
 export async function identifyProcess (pid: number): Promise<ProcessIdentity> {
   if (!isAlive(pid)) return { alive: false }
   try {
-    const [stat, bootId] = await Promise.all([readFile(`/proc/${pid}/stat`, 'latin1'), readFile('/proc/sys/kernel/random/boot_id', 'latin1')])
+    const [stat, bootId] = await Promise.all(
+      [readFile(`/proc/${pid}/stat`, 'latin1'), readFile('/proc/sys/kernel/random/boot_id', 'latin1')]
+    )
     // proc_pid_stat(5): the name, in parentheses, may hold anything; the state is field 3, the start time field 22.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     if (fields[0] === 'Z' || fields[0] === 'X') return { alive: false }

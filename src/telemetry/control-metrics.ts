@@ -106,7 +106,9 @@ export class ControlMetrics {
     yield familyHead(name)
     for (const [labels, counts] of this.#checks) {
       let lines = ''
-      for (const result of ['pass', 'fail'] as const) if (counts[result] > 0) lines += sampleLine(name, `${labels},${labelText({ result })}`, counts[result])
+      for (const result of ['pass', 'fail'] as const) {
+        if (counts[result] > 0) lines += sampleLine(name, `${labels},${labelText({ result })}`, counts[result])
+      }
       yield lines
     }
   }

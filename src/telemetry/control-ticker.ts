@@ -24,7 +24,9 @@ export class ControlTicker {
   #ticks = 0
   #timer: TimerHandle | undefined
 
-  constructor (clock: Clock, book: CounterBook, shares: ObservedShares, readLoop: () => LoopReading = () => performance.eventLoopUtilization()) {
+  constructor (
+    clock: Clock, book: CounterBook, shares: ObservedShares, readLoop: () => LoopReading = () => performance.eventLoopUtilization()
+  ) {
     this.#clock = clock
     this.#sample = () => { shares.sample(book.requestCounts()) }
     this.#readLoop = readLoop

@@ -65,7 +65,9 @@ export const REFUSAL_REASONS = ['worker_limit', 'listener_limit', 'client_limit'
 export type RefusalReason = typeof REFUSAL_REASONS[number]
 
 /** Why Weir closes a client connection that is between requests, or has not come to its first one. */
-export const CLOSE_REASONS = ['first_byte_timeout', 'keep_alive_timeout', 'max_requests', 'proxy_header', 'tls_handshake', 'login_ended', 'memory'] as const
+export const CLOSE_REASONS = [
+  'first_byte_timeout', 'keep_alive_timeout', 'max_requests', 'proxy_header', 'tls_handshake', 'login_ended', 'memory'
+] as const
 export type CloseReason = typeof CLOSE_REASONS[number]
 
 const UNROUTED = 16 + REFUSAL_REASONS.length + CLOSE_REASONS.length

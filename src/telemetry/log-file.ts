@@ -29,7 +29,9 @@ export async function openLogFile (path: string): Promise<LogFile> {
  * @throws Error for a named pipe without a reader, and for what lines can't be appended to
  */
 async function openToAppend (path: string): Promise<FileHandle> {
-  const handle = await open(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK, 0o640).catch((error: unknown) => {
+  const handle = await open(
+    path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK, 0o640
+  ).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENXIO') throw new Error(`"${path}" ${NO_READER}`, { cause: error })
     throw error
   })

@@ -16,12 +16,16 @@ export interface WorkerState {
 export function * routeFamilies (routes: readonly RouteRow[], workers: readonly WorkerState[], shares: ObservedShares): Generator<string> {
   const workerLabels = workers.map(({ id }) => labelText({ worker: id }))
   yield * perRoute('weir_target_weight', routes, weightLines)
-  yield * perRoute('weir_observed_share', routes, (name, row) => versionLines(name, row, ({ name: version }) => shares.share(row.gauges.name, version)))
+  yield * perRoute(
+    'weir_observed_share', routes, (name, row) => versionLines(name, row, ({ name: version }) => shares.share(row.gauges.name, version))
+  )
   yield * perRoute('weir_endpoints', routes, endpointLines)
   yield * perRoute('weir_endpoints_available', routes, (name, row) => versionLines(name, row, ({ available }) => available))
   yield * perRoute('weir_panic', routes, (name, row) => versionLines(name, row, ({ panicWorkers }) => panicWorkers))
   yield * perRoute('weir_endpoint_source_problem', routes, problemLines)
-  yield * perRoute('weir_endpoint_source_age_seconds', routes, (name, row) => versionLines(name, row, ({ sourceAgeMs }) => sourceAgeMs === undefined ? undefined : sourceAgeMs / 1_000))
+  yield * perRoute('weir_endpoint_source_age_seconds', routes, (name, row) => versionLines(
+    name, row, ({ sourceAgeMs }) => sourceAgeMs === undefined ? undefined : sourceAgeMs / 1_000
+  ))
   yield * perRoute('weir_route_epoch', routes, (name, { labels, gauges }) => sampleLine(name, labels, gauges.epoch))
   yield * perRoute('weir_epoch_applied', routes, (name, row) => appliedLines(name, row, workers, workerLabels))
 }
@@ -32,7 +36,9 @@ function * perRoute (name: MetricName, routes: readonly RouteRow[], lines: (name
 }
 
 /** A line for each version of which there is a value. */
-function versionLines (name: MetricName, { gauges, versionLabels }: RouteRow, valueOf: (version: VersionGauges) => number | undefined): string {
+function versionLines (
+  name: MetricName, { gauges, versionLabels }: RouteRow, valueOf: (version: VersionGauges) => number | undefined
+): string {
   let text = ''
   for (const [index, version] of gauges.versions.entries()) {
     const value = valueOf(version)
@@ -50,7 +56,9 @@ function endpointLines (name: MetricName, { gauges, versionLabels }: RouteRow): 
   let text = ''
   for (const [index, { endpoints }] of gauges.versions.entries()) {
     const labels = versionLabels[index] ?? ''
-    for (const [condition, count] of Object.entries(countByCondition(endpoints))) text += sampleLine(name, `${labels},condition="${condition}"`, count)
+    for (const [condition, count] of Object.entries(
+      countByCondition(endpoints)
+    )) text += sampleLine(name, `${labels},condition="${condition}"`, count)
   }
   return text
 }
@@ -63,7 +71,9 @@ function problemLines (name: MetricName, { gauges, versionLabels }: RouteRow): s
   return text
 }
 
-function appliedLines (name: MetricName, { gauges, labels }: RouteRow, workers: readonly WorkerState[], workerLabels: readonly string[]): string {
+function appliedLines (
+  name: MetricName, { gauges, labels }: RouteRow, workers: readonly WorkerState[], workerLabels: readonly string[]
+): string {
   let text = ''
   for (const [index, worker] of workers.entries()) {
     const epoch = worker.appliedEpoch(gauges.name)

@@ -60,7 +60,8 @@ export class SharedScrape {
 
   #join (): Rendering {
     const latest = this.#latest
-    if (latest !== undefined && (latest.state === 'running' || (this.#kept.size >= MAX_KEPT && latest.state === 'done' && latest.readers > 0))) return latest
+    const isFull = this.#kept.size >= MAX_KEPT
+    if (latest !== undefined && (latest.state === 'running' || (isFull && latest.state === 'done' && latest.readers > 0))) return latest
     const rendering: Rendering = { chunks: [], state: 'running', error: undefined, readers: 0, waiting: new Set() }
     this.#latest = rendering
     this.#kept.add(rendering)

@@ -9,7 +9,10 @@ import { RETRY_REASONS } from '../contract/route-policy.ts'
 export interface VersionRow {
   /** The labels route and version, escaped. */
   readonly labels: string
-  /** Holds the sums over all workers, in the layout of a slot, from `start` on: thousands of arrays would be a burden on the garbage collector. */
+  /**
+   * Holds the sums over all workers, in the layout of a slot, from `start` on: thousands of arrays would be a burden on the garbage
+   * collector.
+   */
   readonly sums: Float64Array
   readonly start: number
 }
@@ -77,7 +80,9 @@ export function errorLines (name: MetricName, labels: string, counts: ArrayLike<
 function retryLines (row: VersionRow): string {
   let text = ''
   for (let index = 0; index < RETRY_LABELS.length; index++) {
-    text += sampleLine('weir_upstream_retries_total', joinLabels(row.labels, RETRY_LABELS[index] ?? ''), row.sums[row.start + SLOT.retries + index] ?? 0)
+    text += sampleLine(
+      'weir_upstream_retries_total', joinLabels(row.labels, RETRY_LABELS[index] ?? ''), row.sums[row.start + SLOT.retries + index] ?? 0
+    )
   }
   return text
 }

@@ -60,11 +60,14 @@ export function * workerFamilies (book: CounterBook, controlLoop: LoopState, wri
   for (const [name, reasons, values] of BY_REASON) {
     yield familyHead(name)
     for (const { id, counters } of workers) {
-      for (const [index, reason] of reasons.entries()) yield sampleLine(name, labelText({ worker: id, reason }), values(counters)[index] ?? 0)
+      for (const [index, reason] of reasons.entries()) {
+        yield sampleLine(name, labelText({ worker: id, reason }), values(counters)[index] ?? 0)
+      }
     }
   }
   yield familyHead('weir_access_log_dropped_total')
-  yield sampleLine('weir_access_log_dropped_total', labelText({ stage: 'worker' }), workers.reduce((sum, { counters }) => sum + counters.accessLogDropped, 0))
+  const dropped = workers.reduce((sum, { counters }) => sum + counters.accessLogDropped, 0)
+  yield sampleLine('weir_access_log_dropped_total', labelText({ stage: 'worker' }), dropped)
   yield sampleLine('weir_access_log_dropped_total', labelText({ stage: 'writer' }), writerDropped)
   for (const [name, value] of PER_THREAD) {
     yield familyHead(name)

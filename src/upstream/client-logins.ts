@@ -104,7 +104,9 @@ export class ClientLogins {
    * May the client's connection stay open behind the answer that begins on `connection`? Not when a login ends with it; and not when the
    * version has lost its weight: the client has to log in where it belongs.
    */
-  mayStay<Version extends LoginVersion> (connection: UpstreamCall | null, route: LoginRoute<Version> | null, version: Version | null): boolean {
+  mayStay<Version extends LoginVersion> (
+    connection: UpstreamCall | null, route: LoginRoute<Version> | null, version: Version | null
+  ): boolean {
     if (this.ended) return false
     if (connection?.login !== LOGIN.sent || !(connection instanceof UpstreamConnection)) return true
     if (!connection.keep) return false

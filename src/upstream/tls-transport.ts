@@ -73,7 +73,8 @@ export class TlsTransport implements Transport {
   }
 }
 
-type DialOptions = Pick<Parameters<typeof TlsStream.connect>[0]['tls'], 'secureContext' | 'rejectUnauthorized' | 'ALPNProtocols' | 'servername'>
+type DialOptions = Pick<Parameters<typeof TlsStream.connect>[0]['tls'], 'secureContext' | 'rejectUnauthorized' |
+  'ALPNProtocols' | 'servername'>
 
 /** Keeps the endpoint's latest session, so that the next handshake is a short one. */
 class TlsDialer implements Dialer {
@@ -101,7 +102,9 @@ class TlsDialer implements Dialer {
     const { address, port } = this.#target
     if (this.#clock.nowMs() - this.#sessionMs > SESSION_LIFE_MS) this.#session = undefined
     const session = this.#session === undefined ? {} : { session: this.#session }
-    const target = { address, port, record: this.#record, io: this.#io.tls, tls: { ...this.#options, ...session, onSession: this.#keepSession } }
+    const target = {
+      address, port, record: this.#record, io: this.#io.tls, tls: { ...this.#options, ...session, onSession: this.#keepSession }
+    }
     return TlsStream.connect(target, handler, buffer, onConnect)
   }
 

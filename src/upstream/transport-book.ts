@@ -56,7 +56,9 @@ export class TransportBook {
     const { tlsIdentity, TlsTransport } = this.#module
     const identity = tlsIdentity(tls)
     const context = this.#contextOf(tls, this.#module)
-    const transport = this.#known.get(identity) ?? this.#before.get(identity) ?? new TlsTransport(tls, context, { clock: this.#clock, io: this.#io })
+    const transport = this.#known.get(identity) ?? this.#before.get(identity) ?? new TlsTransport(tls, context, {
+      clock: this.#clock, io: this.#io
+    })
     this.#known.set(identity, transport)
     return transport
   }

@@ -159,7 +159,11 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
     this.#inRead = true
     this.#onRead(buf, from, end)
     // Of interim responses, and of a head in part, there are copies.
-    if (this.#phase === PHASE.head || this.#pace.resting || ((this.#phase === PHASE.body || this.#phase === PHASE.tunnel) && !this.#pace.paused && this.#buffers.tooLarge)) this.#returnLarge()
+    if (this.#phase === PHASE.head || this.#pace.resting) {
+      this.#returnLarge()
+    } else if (this.#phase === PHASE.body || this.#phase === PHASE.tunnel) {
+      if (!this.#pace.paused && this.#buffers.tooLarge) this.#returnLarge()
+    }
     this.#inRead = false
   }
 

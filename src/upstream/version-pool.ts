@@ -159,7 +159,8 @@ export class VersionPool {
 
   #endpointAllows (pool: EndpointPool): boolean {
     const breaker = this.#endpointBreaker
-    return breaker.allowsRequest(pool.inFlight) && (pool.calls.hasIdle || (this.#mayConnect && breaker.allowsConnection(pool.open, pool.connecting)))
+    return breaker.allowsRequest(pool.inFlight) &&
+      (pool.calls.hasIdle || (this.#mayConnect && breaker.allowsConnection(pool.open, pool.connecting)))
   }
 
   /** Takes the outcome of an attempt. */

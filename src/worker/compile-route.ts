@@ -40,7 +40,12 @@ export function compileRoute (spec: RouteSpec, material: RouteMaterial, knowledg
   const { health, circuitBreaker, failover } = spec.policy
   const versions = spec.versions.map(({ name, slot, tls }) => {
     const pool = new VersionPool(pools, createBalancer(spec.balancing, spec.affinity.level, random), {
-      transport: transports.of(tls), health, circuitBreaker, random, nowMs, onHealthEvent: event => { material.onHealthEvent(spec.name, name, event) }
+      transport: transports.of(tls),
+      health,
+      circuitBreaker,
+      random,
+      nowMs,
+      onHealthEvent: event => { material.onHealthEvent(spec.name, name, event) }
     })
     pool.update([...knowledge.endpoints.get(name)?.values() ?? []])
     const failing = knowledge.failing.get(name)

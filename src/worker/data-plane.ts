@@ -58,11 +58,17 @@ export class DataPlane implements DownstreamContext, UpstreamContext {
   readonly budget: ByteBudget
   /** Clients that have sent more than one turn serves. */
   readonly turns = new TurnQueue()
-  readonly buffers = new BufferPool({ headroom: RESPONSE_HEADROOM + FIRST_READ_BYTES, length: READ_BYTES, tailroom: READ_TAILROOM }, MAX_FREE_BUFFERS)
+  readonly buffers = new BufferPool({
+    headroom: RESPONSE_HEADROOM + FIRST_READ_BYTES, length: READ_BYTES, tailroom: READ_TAILROOM
+  }, MAX_FREE_BUFFERS)
+
   /** For bodies of requests, and what clients send through tunnels. */
   readonly bodyBuffers = new BufferPool({ headroom: RESPONSE_HEADROOM, length: BODY_READ_BYTES, tailroom: READ_TAILROOM }, MAX_FREE_BUFFERS)
   /** The same, when they come in small pieces. */
-  readonly smallBuffers = new BufferPool({ headroom: RESPONSE_HEADROOM, length: SMALL_READ_BYTES, tailroom: READ_TAILROOM }, MAX_FREE_BUFFERS)
+  readonly smallBuffers = new BufferPool({
+    headroom: RESPONSE_HEADROOM, length: SMALL_READ_BYTES, tailroom: READ_TAILROOM
+  }, MAX_FREE_BUFFERS)
+
   /** Where client connections read when no body is on its way. */
   readonly sharedBuffer: ReadBuffer = createReadBuffer(RESPONSE_HEADROOM, SHARED_READ_BYTES, READ_TAILROOM)
   readonly page: Float64Array

@@ -44,7 +44,15 @@ export class HealthReporter {
     if (this.#told.get(key) === text) return undefined
     if (text === undefined) this.#told.delete(key)
     else this.#told.set(key, text)
-    return { type: 'health', route, version, panic, endpoints: notable.map(({ endpoint, available, reasons }): EndpointHealthReport => ({ endpoint, available, reasons: reasons.map(reason => this.#inWallTime(reason)) })) }
+    return {
+      type: 'health',
+      route,
+      version,
+      panic,
+      endpoints: notable.map(({ endpoint, available, reasons }): EndpointHealthReport => ({
+        endpoint, available, reasons: reasons.map(reason => this.#inWallTime(reason))
+      }))
+    }
   }
 
   #inWallTime ({ kind, sinceMs, untilMs, detail }: HealthReason): HealthReasonReport {

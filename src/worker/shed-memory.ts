@@ -29,7 +29,9 @@ interface Candidate extends Sheddable {
 export function shedMemory (context: ShedContext, nowMs: number): void {
   const { budget } = context
   if (budget.used > budget.limit) close(context, budget.rest, () => true)
-  if (budget.used >= budget.refuseFrom) close(context, budget.relieved, ({ rank, movedMs }) => rank === 0 || (rank === 1 && nowMs - movedMs >= STUCK_MS))
+  if (budget.used >= budget.refuseFrom) {
+    close(context, budget.relieved, ({ rank, movedMs }) => rank === 0 || (rank === 1 && nowMs - movedMs >= STUCK_MS))
+  }
   budget.watch()
 }
 

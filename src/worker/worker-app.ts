@@ -168,7 +168,11 @@ export class WorkerApp {
     this.#paused.tick(nowMs, () => this.#plane.deadlines.snapshot())
     this.#routes.tick(nowMs)
     for (const news of this.#routes.healthNews()) this.#send(news)
-    for (const failure of this.#plane.failures.take()) this.#send({ type: 'log', level: 'warn', message: 'requests to an endpoint fail', fields: { ...failure } })
+    for (const failure of this.#plane.failures.take()) {
+      this.#send({
+        type: 'log', level: 'warn', message: 'requests to an endpoint fail', fields: { ...failure }
+      })
+    }
     const shortage = this.#memory.tick(nowMs)
     if (shortage !== undefined) this.#send({ type: 'log', level: 'warn', message: 'slow clients and endpoints take all the memory that there is for them', fields: shortage })
     this.#plane.accessLog.flush()

@@ -20,7 +20,9 @@ import type { EndpointPools } from '../upstream/endpoint-pools.ts'
 import { TransportBook } from '../upstream/transport-book.ts'
 import { compileRoute } from './compile-route.ts'
 import { HealthReporter } from './health-reporter.ts'
-import type { ChecksMessage, EndpointChangeMessage, EndpointsMessage, HealthMessage, RoutesMessage, SplitMessage } from '../contract/messages.ts'
+import type {
+  ChecksMessage, EndpointChangeMessage, EndpointsMessage, HealthMessage, RoutesMessage, SplitMessage
+} from '../contract/messages.ts'
 import type { RouteSpec } from '../contract/route-spec.ts'
 
 interface Weights {

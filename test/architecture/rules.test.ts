@@ -1,7 +1,7 @@
 import t from 'tap'
 import { readSourceFile } from './source-file.ts'
 import {
-  checkCycles, checkExportedNames, checkFileWords, checkFolderOrder, checkLength, checkModuleState, checkNames, checkPackages, checkSources, checkUnused
+  checkCycles, checkExportedNames, checkFileWords, checkFolderOrder, checkLength, checkModuleState, checkNames, checkPackages, checkSources, checkUnused, checkWidth
 } from './source-rules.ts'
 import { checkForeignNames, checkLockfile, checkReasons, listProjectFiles } from './tracked-files.ts'
 
@@ -133,6 +133,15 @@ t.test('a file over the limit is found, by its lines of code', async t => {
   t.match(faults(lines(401)), [/401 lines/])
   t.same(faults(`${'// why\n'.repeat(100)}/**\n * what\n */\n\n${lines(400)}`), [])
   t.match(faults(`${lines(398)}const a = \`\n\n\``), [/401 lines/], 'a template of three lines')
+})
+
+t.test('a line that is too wide is found, but not for a long text', async t => {
+  const faults = (text: string) => checkWidth(parse({ 'src/core/a.ts': text }))
+  const name = 'a'.repeat(126)
+  t.same(faults(`const b = ${name} + 1`), [])
+  t.same(faults(`\nconst b = ${name} + 'no'`), ['src/core/a.ts:2: is wider than 140 columns'])
+  t.same(faults(`// ${name.repeat(2)}`), ['src/core/a.ts:1: is wider than 140 columns'])
+  t.same(faults(`const b = '${name} in one piece'`), [])
 })
 
 t.test('state at the top of a module is found, state inside of functions is none', async t => {

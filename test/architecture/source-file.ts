@@ -22,6 +22,8 @@ export interface SourceFile {
   readonly path: string
   /** Lines with code on them. */
   readonly lines: number
+  /** Lines that are wider than 140 columns without a text on them that makes them so, comments included. */
+  readonly wide: readonly number[]
   readonly references: readonly ModuleReference[]
   /** The names that the file exports; a re-export counts by its outer name, `export *` as `*`. */
   readonly exports: readonly string[]
@@ -39,6 +41,7 @@ export function readSourceFile (filePath: string, text: string): SourceFile {
   return {
     path: filePath.split(path.sep).join('/'),
     lines: codeLines(tree),
+    wide: wideLines(tree),
     references: findReferences(tree, lineOf),
     exports: tree.statements.flatMap(exportedNames),
     classes: tree.statements.filter(statement => ts.isClassDeclaration(statement)).flatMap(exportedNames),
@@ -59,6 +62,23 @@ function codeLines (tree: ts.SourceFile): number {
   }
   visit(tree)
   return lines.size
+}
+
+const COLUMNS = 140
+/** From this length on a text may make its line too wide: it would not become more readable in pieces. */
+const LONG_TEXT = 40
+
+function wideLines (tree: ts.SourceFile): number[] {
+  const excused = new Set<number>()
+  const visit = (node: ts.Node): void => {
+    if ((ts.isStringLiteralLike(node) || ts.isTemplateExpression(node) || ts.isRegularExpressionLiteral(node)) && node.end - node.getStart(tree) >= LONG_TEXT) {
+      const last = tree.getLineAndCharacterOfPosition(node.end).line
+      for (let line = tree.getLineAndCharacterOfPosition(node.getStart(tree)).line; line <= last; line++) excused.add(line)
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(tree)
+  return tree.text.split('\n').flatMap((text, line) => text.length > COLUMNS && !excused.has(line) && !text.includes('://') ? [line + 1] : [])
 }
 
 function findReferences (tree: ts.SourceFile, lineOf: (node: ts.Node) => number): ModuleReference[] {

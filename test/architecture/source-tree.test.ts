@@ -3,7 +3,7 @@ import path from 'node:path'
 import t from 'tap'
 import { readSourceFile } from './source-file.ts'
 import {
-  checkCycles, checkExportedNames, checkFileWords, checkFolderOrder, checkLength, checkModuleState, checkNames, checkPackages, checkUnused, ENTRY_SCRIPTS, NAMED_FOR_THE_WHOLE
+  checkCycles, checkExportedNames, checkFileWords, checkFolderOrder, checkLength, checkModuleState, checkNames, checkPackages, checkUnused, checkWidth, ENTRY_SCRIPTS, NAMED_FOR_THE_WHOLE
 } from './source-rules.ts'
 import { checkForeignNames, checkLockfile, checkReasons, listProjectFiles, readTextFiles } from './tracked-files.ts'
 
@@ -56,6 +56,10 @@ t.test('the lists of exceptions name files that exist', async t => {
 
 t.test('no source file has more than 400 lines', async t => {
   t.same(checkLength(sources), [])
+})
+
+t.test('no line is wider than 140 columns', async t => {
+  t.same(checkWidth(sources), [])
 })
 
 t.test('modules hold no state', async t => {

@@ -90,7 +90,9 @@ function statusOf (deps: AdminDeps, route: string, version: string): VersionDrai
   throw new ProblemError('not_found', { detail: `the route has no such version; GET /v1/routes/${route} lists them` })
 }
 
-function describe ({ route, version, weight, workers, inFlight, tunnels, held, endpoints, safe, why }: VersionDrainStatus): Static<typeof AnswerSchema> {
+function describe (
+  { route, version, weight, workers, inFlight, tunnels, held, endpoints, safe, why }: VersionDrainStatus
+): Static<typeof AnswerSchema> {
   return {
     route,
     version,

@@ -69,7 +69,9 @@ export function explainResource (app: FastifyInstance, deps: AdminDeps): void {
   }, async request => {
     refuseBrokenText(request.url)
     const { params: { route }, query } = request
-    const answer = query.requestId === undefined ? await deps.explain(toExplainQuery(route, query)) : await deps.explainRequest(route, onlyRequestId(query))
+    const answer = query.requestId === undefined
+      ? await deps.explain(toExplainQuery(route, query))
+      : await deps.explainRequest(route, onlyRequestId(query))
     if (answer === undefined) throw unknownRoute()
     return answer
   })
@@ -87,7 +89,9 @@ function refuseBrokenText (url: string): void {
 /** @throws ProblemError when there is more than that: it would not be asked */
 function onlyRequestId ({ requestId = '', ...rest }: Static<typeof QuerySchema>): string {
   const { ip, method, host, path, header = [] } = rest
-  if (ip === undefined && (method ?? 'GET') === 'GET' && (host ?? '') === '' && (path ?? '/') === '/' && header.length === 0) return requestId
+  if (ip === undefined && (method ?? 'GET') === 'GET' && (host ?? '') === '' && (path ?? '/') === '/' && header.length === 0) {
+    return requestId
+  }
   throw new ProblemError('invalid_request', faultDetails([{ path: 'query/requestId', message: 'stands alone: the request is known by it' }]))
 }
 
@@ -108,6 +112,12 @@ function toExplainQuery (route: string, query: Static<typeof QuerySchema>): Expl
   }
   const [path = '/', ...rest] = (query.path ?? '/').split('?')
   return {
-    route, ip: ip.address, method: query.method ?? 'GET', host: (query.host ?? '').toLowerCase().replace(/:[0-9]*$/, ''), path, query: rest.join('?'), headers
+    route,
+    ip: ip.address,
+    method: query.method ?? 'GET',
+    host: (query.host ?? '').toLowerCase().replace(/:[0-9]*$/, ''),
+    path,
+    query: rest.join('?'),
+    headers
   }
 }

@@ -10,7 +10,9 @@ import { RouteParamsSchema, unknownRoute } from '../route-params.ts'
 const DEFAULT_LIMIT = 20
 
 const QuerySchema = Type.object({
-  limit: Type.optional(Type.integer({ minimum: 1, maximum: MAX_HISTORY, default: DEFAULT_LIMIT, description: 'How many revisions to return.' }))
+  limit: Type.optional(Type.integer({
+    minimum: 1, maximum: MAX_HISTORY, default: DEFAULT_LIMIT, description: 'How many revisions to return.'
+  }))
 }, { additionalProperties: false })
 
 const AnswerSchema = Type.object({
@@ -21,8 +23,28 @@ const AnswerSchema = Type.object({
 const EXAMPLE: Static<typeof AnswerSchema> = {
   route: 'hello',
   revisions: [
-    { revision: 2, epoch: 2, actor: 'ops', reason: 'canary looks good', source: 'api', action: 'weights', before: { stable: 90, canary: 10 }, after: { stable: 75, canary: 25 }, at: '2026-05-04T08:15:30.123Z' },
-    { revision: 1, epoch: 1, actor: 'config', reason: 'the route is new in the configuration', source: 'config', action: 'config', before: {}, after: { stable: 90, canary: 10 }, at: '2026-05-04T08:00:00.000Z' }
+    {
+      revision: 2,
+      epoch: 2,
+      actor: 'ops',
+      reason: 'canary looks good',
+      source: 'api',
+      action: 'weights',
+      before: { stable: 90, canary: 10 },
+      after: { stable: 75, canary: 25 },
+      at: '2026-05-04T08:15:30.123Z'
+    },
+    {
+      revision: 1,
+      epoch: 1,
+      actor: 'config',
+      reason: 'the route is new in the configuration',
+      source: 'config',
+      action: 'config',
+      before: {},
+      after: { stable: 90, canary: 10 },
+      at: '2026-05-04T08:00:00.000Z'
+    }
   ]
 }
 

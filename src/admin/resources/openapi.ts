@@ -11,7 +11,11 @@ export function openapiResource (app: FastifyInstance): void {
       tag: 'About',
       summary: 'This API as an OpenAPI 3.1 document',
       description: 'Generated from the code that answers.',
-      answers: { 200: { description: 'The document.', schema: Type.object({}, { additionalProperties: true }), example: { openapi: '3.1.0' } } },
+      answers: {
+        200: {
+          description: 'The document.', schema: Type.object({}, { additionalProperties: true }), example: { openapi: '3.1.0' }
+        }
+      },
       problems: []
     })
   }, async () => {

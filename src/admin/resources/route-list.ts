@@ -40,13 +40,17 @@ export function routeListResource (app: FastifyInstance, deps: AdminDeps): void 
   }, async (_request, reply) => reply.type('application/json; charset=utf-8').send(await answer.ask()))
 }
 
-/** The answer as bytes, once for all who have asked, and made route by route: to make 5,000 of them at once would hold everybody else up. */
+/**
+ * The answer as bytes, once for all who have asked, and made route by route: to make 5,000 of them at once would hold everybody else up.
+ */
 async function listRoutes ({ clock, traffic, usedEndpoints }: AdminDeps): Promise<Buffer> {
   const slices = new WorkSlices(clock, SLICE_MS)
   const pieces: Buffer[] = [Buffer.from('{"routes":[')]
   let text = ''
   for (const [name, { epoch, revision, weights }] of [...traffic.routes()]) {
-    const route: Static<typeof AnswerSchema>['routes'][number] = { name, epoch, revision, weights, readyEndpoints: usedEndpoints(name) ?? {} }
+    const route: Static<typeof AnswerSchema>['routes'][number] = {
+      name, epoch, revision, weights, readyEndpoints: usedEndpoints(name) ?? {}
+    }
     text += `${text === '' && pieces.length === 1 ? '' : ','}${printableJson(route)}`
     if (!slices.isOver) continue
     pieces.push(Buffer.from(text))

@@ -87,8 +87,29 @@ const EXAMPLE: RouteAnswer = {
   policies: { failover: { to: 'stable', on: ['connect', 'reset', 502, 503, 504] }, upgrades: ['websocket'] },
   match: { path: '/' },
   versions: [
-    { name: 'stable', weight: 75, targetShare: 0.75, observed: { requests: 7510, share: 0.751 }, source: { kind: 'kubernetes', state: 'synced', name: 'shop/hello-stable:http' }, availableEndpoints: 1, panic: 'none', endpoints: [{ address: '10.0.0.1', port: 8080, ready: true, serving: true, terminating: false, health: HEALTHY }, { address: '10.0.0.2', port: 8080, ready: true, serving: true, terminating: false, health: EJECTED }] },
-    { name: 'canary', weight: 25, targetShare: 0.25, observed: { requests: 2490, share: 0.249 }, source: { kind: 'static', state: 'synced' }, availableEndpoints: 1, panic: 'none', endpoints: [{ address: '10.0.0.9', port: 8080, ready: true, serving: true, terminating: false, health: HEALTHY }] }
+    {
+      name: 'stable',
+      weight: 75,
+      targetShare: 0.75,
+      observed: { requests: 7510, share: 0.751 },
+      source: { kind: 'kubernetes', state: 'synced', name: 'shop/hello-stable:http' },
+      availableEndpoints: 1,
+      panic: 'none',
+      endpoints: [
+        { address: '10.0.0.1', port: 8080, ready: true, serving: true, terminating: false, health: HEALTHY },
+        { address: '10.0.0.2', port: 8080, ready: true, serving: true, terminating: false, health: EJECTED }
+      ]
+    },
+    {
+      name: 'canary',
+      weight: 25,
+      targetShare: 0.25,
+      observed: { requests: 2490, share: 0.249 },
+      source: { kind: 'static', state: 'synced' },
+      availableEndpoints: 1,
+      panic: 'none',
+      endpoints: [{ address: '10.0.0.9', port: 8080, ready: true, serving: true, terminating: false, health: HEALTHY }]
+    }
   ]
 }
 
@@ -156,7 +177,9 @@ function describeVersion (version: VersionDetails, weights: Weights, total: numb
     },
     availableEndpoints,
     panic,
-    endpoints: endpoints.map(({ address, port, ready, serving, terminating, health }) => ({ address, port, ready, serving, terminating, health: describeHealth(health) }))
+    endpoints: endpoints.map(({ address, port, ready, serving, terminating, health }) => ({
+      address, port, ready, serving, terminating, health: describeHealth(health)
+    }))
   }
 }
 
