@@ -172,6 +172,17 @@ export class WeirProcess {
     this.#child.kill(signal)
   }
 
+  /** Sends a signal until there is this result: the second one is a wish of its own only a while after the first. */
+  async insist (signal: NodeJS.Signals, result: Promise<unknown>): Promise<void> {
+    let over = false
+    void result.finally(() => { over = true })
+    await eventually(async () => {
+      if (over) return true
+      this.kill(signal)
+      return undefined
+    })
+  }
+
   /** Resolves with the exit code; null after a signal that ended the process. */
   async end (): Promise<number | null> {
     await this.#ended

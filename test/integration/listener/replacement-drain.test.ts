@@ -12,6 +12,7 @@ import { CounterBook } from '../../../src/telemetry/counter-book.ts'
 import { planeOptions } from '../../helpers/data-plane.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { workerIo } from '../../helpers/test-io.ts'
+import { turns } from '../../helpers/turns.ts'
 
 t.test('a drain that comes while the listeners are being opened closes them before the worker says that it is drained', async t => {
   const { port1, port2 } = new MessageChannel()
@@ -30,7 +31,7 @@ t.test('a drain that comes while the listeners are being opened closes them befo
   send({ type: 'drain', timeoutMs: 5_000 })
   await drained
   // Nothing is opened afterwards either.
-  await new Promise(resolve => setTimeout(resolve, 50))
+  await turns()
   const socket = net.connect({ host: '127.0.0.1', port })
   const [error] = await once(socket, 'error').catch((reason: unknown) => [reason])
   t.match(error, { code: 'ECONNREFUSED' })

@@ -1,7 +1,6 @@
 /**
  * How Weir stops: drain.delay, and those who do not want to wait.
  */
-import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { connectClient } from '../../helpers/keep-alive-client.ts'
 import { startOrigins } from '../../helpers/origins.ts'
@@ -54,8 +53,7 @@ t.test('a second signal ends what is in flight: whoever has no answer yet gets a
   weir.kill('SIGTERM')
   await weir.untilLogged('weir is draining')
   t.equal((await weir.api('GET', '/healthz')).status, 200, 'the admin API is there until the end')
-  await wait(1_100)
-  weir.kill('SIGTERM')
+  await weir.insist('SIGTERM', answer)
   const { status, body } = await answer
   t.equal(status, 503)
   t.match(body, 'shutting_down')

@@ -1,7 +1,6 @@
 /**
  * WebSocket through a whole Weir: what it counts, what an idle tunnel costs, and what a shutdown does to it.
  */
-import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { WebSocketClient, webSocketOrigin } from '../../helpers/websocket-origin.ts'
 import { eventually, startWeir, type PlainConfig, type WeirProcess } from '../../helpers/weir-process.ts'
@@ -70,9 +69,9 @@ t.test('a shutdown leaves tunnels open until its time is over, then cuts them an
   t.same(await leaving.closing(), { code: 1000, reason: '' })
   t.equal(staying.closed, undefined)
   // A second signal ends the time, but not one that comes right behind the first.
-  await wait(1_100)
-  weir.kill('SIGTERM')
-  t.match(await staying.closing(), { code: 1006 })
+  const cut = staying.closing()
+  await weir.insist('SIGTERM', cut)
+  t.match(await cut, { code: 1006 })
   t.equal(await weir.end(), 0)
   t.match(weir.logged('connections were cut because the drain was over'), [{ connections: 1 }])
 })

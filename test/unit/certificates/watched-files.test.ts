@@ -23,11 +23,22 @@ async function overwrite (file: string, text: string): Promise<void> {
   await handle.close()
 }
 
+interface Times {
+  readonly pollMs?: number
+  readonly graceMs?: number
+}
+
 /** Files with these contents, watched. */
-async function watch (t: Test, contents: Readonly<Record<string, string>>, times: { readonly pollMs?: number, readonly graceMs?: number } = {}): Promise<Watch> {
+async function watch (t: Test, contents: Readonly<Record<string, string>>, times: Times = {}): Promise<Watch> {
   const directory = await mkdtemp(path.join(tmpdir(), 'weir-watched-'))
+  t.teardown(async () => { await rm(directory, { recursive: true }) })
+  for (const [name, text] of Object.entries(contents)) await writeFile(path.join(directory, name), text)
+  return await watchIn(t, directory, Object.keys(contents), times)
+}
+
+/** The files of these names, watched by one more. */
+async function watchIn (t: Test, directory: string, names: readonly string[], times: Times = {}): Promise<Watch> {
   const at = (name: string): string => path.join(directory, name)
-  for (const [name, text] of Object.entries(contents)) await writeFile(at(name), text)
   const told: string[][] = []
   let wake = (): void => {}
   const files = new WatchedFiles({
@@ -41,11 +52,8 @@ async function watch (t: Test, contents: Readonly<Record<string, string>>, times
       wake()
     }
   })
-  t.teardown(async () => {
-    files.stop()
-    await rm(directory, { recursive: true })
-  })
-  await files.add(Object.keys(contents).map(at))
+  t.teardown(() => { files.stop() })
+  await files.add(names.map(at))
   let seen = 0
   return {
     directory,
@@ -112,9 +120,10 @@ t.test('files of a mounted Secret change together', async t => {
 })
 
 t.test('a file that is gone for a moment is no news', async t => {
-  const { at, next, textOf, told } = await watch(t, { a: 'one', b: 'x' }, { graceMs: 600_000 })
+  const { directory, at, next, textOf, told } = await watch(t, { a: 'one', b: 'x' }, { graceMs: 600_000 })
+  const hasty = await watchIn(t, directory, ['a'], { graceMs: 0 })
   await rm(at('a'))
-  await new Promise(resolve => setTimeout(resolve, 15))
+  t.same(await hasty.next(), ['a'], 'it was gone for long enough to be seen')
   await writeFile(at('a'), 'one')
   await overwrite(at('b'), 'y')
   t.same(await next(), ['b'])
@@ -135,15 +144,16 @@ t.test('a file that stays away is news, and so is its return', async t => {
 })
 
 t.test('what is forgotten or stopped is not told of', async t => {
-  const { files, at, next, textOf, told } = await watch(t, { a: 'one', b: 'two' })
+  const { directory, files, at, next, textOf, told } = await watch(t, { a: 'one', b: 'two' })
   files.retain([at('b')])
   await overwrite(at('a'), 'four')
   await overwrite(at('b'), 'six')
   t.same(await next(), ['b'])
   t.equal(textOf('a'), 'not watched')
   files.stop()
+  const other = await watchIn(t, directory, ['b'])
   await writeFile(at('b'), 'five')
-  await new Promise(resolve => setTimeout(resolve, 60))
+  t.same(await other.next(), ['b'])
   t.equal(told.length, 1)
 })
 

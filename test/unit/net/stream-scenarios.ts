@@ -6,6 +6,7 @@ import { kernelSocket, portsOf } from '../../helpers/kernel-socket.ts'
 import { untilStalled } from '../../helpers/pump.ts'
 import type { RawPeer } from '../../helpers/raw-peer.ts'
 import type { StreamRecorder } from '../../helpers/stream-recorder.ts'
+import { turns } from '../../helpers/turns.ts'
 import { until } from '../../helpers/until.ts'
 
 /** A stream and who is at its other end. */
@@ -98,7 +99,7 @@ const reading: readonly StreamScenario[] = [
         await until(() => both.recorder.bytes.length > delivered)
         delivered = both.recorder.bytes.length
         if (round < 3) {
-          await new Promise(resolve => setTimeout(resolve, 20))
+          await turns()
           t.equal(both.recorder.bytes.length, delivered, 'a pause during a read holds back the rest')
         }
         t.ok((both.recorder.reads.at(-1)?.length ?? 0) <= 1_000)

@@ -9,6 +9,7 @@ import { untilStalled } from '../../helpers/pump.ts'
 import { RawPeer } from '../../helpers/raw-peer.ts'
 import { StreamRecorder } from '../../helpers/stream-recorder.ts'
 import { testIo } from '../../helpers/test-io.ts'
+import { turns } from '../../helpers/turns.ts'
 import { until } from '../../helpers/until.ts'
 import { buffer, STREAM_SCENARIOS, type StreamPair } from './stream-scenarios.ts'
 
@@ -126,7 +127,7 @@ function takingOver (): void {
       await until(() => both.recorder.bytes.length > delivered)
       delivered = both.recorder.bytes.length
       if (round < 5) {
-        await new Promise(resolve => setTimeout(resolve, 10))
+        await turns()
         t.equal(both.recorder.bytes.length, delivered)
       }
       both.stream.resume()

@@ -9,6 +9,7 @@ import { RawPeer } from '../../helpers/raw-peer.ts'
 import { StreamRecorder } from '../../helpers/stream-recorder.ts'
 import { kernelSocket, portsOf } from '../../helpers/kernel-socket.ts'
 import { testIo } from '../../helpers/test-io.ts'
+import { turns } from '../../helpers/turns.ts'
 import { until } from '../../helpers/until.ts'
 import { buffer, STREAM_SCENARIOS, type StreamPair } from './stream-scenarios.ts'
 
@@ -78,7 +79,7 @@ for (const side of ['accept', 'connect'] as const) {
     }
     both.peer.send(bytes)
     await until(() => kept.length === 1)
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await turns()
     t.ok(both.recorder.bytes.length < bytes.length)
     t.ok(kept[0]?.equals(both.buffer.memory))
     both.recorder.onRead = () => {}
