@@ -2,12 +2,11 @@ import { createRequire } from 'node:module'
 import type * as AjvModule from 'ajv'
 import type { Ajv, ErrorObject, ValidateFunction } from 'ajv'
 import type { FastifySchemaCompiler } from 'fastify'
-import { readParameters } from './read-parameters.ts'
 
 /**
  * Compiles schemas for requests. A body is taken as it is: unknown keys are errors and nothing is converted. Parameters
  * and query strings are text, so there, and only there, text becomes the number or the list that the schema asks for
- * (read-parameters.ts).
+ * (`readParameters`).
  *
  * A schema is compiled, and ajv loaded, when the first request comes that is checked against it: probes and scrapes are
  * not, so a sidecar that nobody steers does not pay 10 MiB for it. The schemas are ours; a test compiles them all.
@@ -44,4 +43,29 @@ function createAjv (): Ajv {
     coerceTypes: false,
     strictTypes: false
   })
+}
+
+/**
+ * Parameters come as text. A number is a number as people write one: `5`, and not `1e2`, `0x10`, ` 5`, `+5`, `05` or `5.0`, which
+ * another reader, such as a proxy that limits it, may take for something else.
+ */
+const WHOLE_NUMBER = /^(?:0|-?[1-9][0-9]{0,14})$/
+
+/**
+ * Turns text into what the schema asks for, in place: whole numbers, and a list where there is one value. Anything else stays
+ * as it is, for validation to refuse.
+ */
+function readParameters (schema: object, data: unknown): void {
+  const { properties }: { properties?: unknown } = schema
+  if (!isObject(properties) || !isObject(data)) return
+  for (const [name, value] of Object.entries(data)) {
+    const property = properties[name]
+    if (typeof value !== 'string' || !isObject(property)) continue
+    if (property['type'] === 'integer' && WHOLE_NUMBER.test(value)) data[name] = Number(value)
+    else if (property['type'] === 'array') data[name] = [value]
+  }
+}
+
+function isObject (value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
 }

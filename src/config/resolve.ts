@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import { ConfigError, MAX_FAULTS, type ConfigFault } from './config-error.ts'
-import { formatPath, valueAt, type ConfigPath } from './config-path.ts'
-import { findLiteralVariables } from './literal-variables.ts'
-import { variableHint } from './odd-keys.ts'
+import { formatPath, valueAt, type ConfigPath, isMapping } from './config-path.ts'
+import { variableHint, holdsVariable } from './odd-keys.ts'
 import { listConfigOptions, readOptionText, withOption } from './options.ts'
 import { readOverrides, type Overrides } from './overrides.ts'
 import { checkRules } from './rules.ts'
@@ -11,6 +10,7 @@ import { readConfigSchema } from './schema-node.ts'
 import { showValue } from './show-value.ts'
 import { createValidator } from './validator.ts'
 import { readYaml, type YamlSource } from './yaml-source.ts'
+import { warning, type Finding } from './finding.ts'
 
 /** What a configuration is made of. Flags win over the environment, and the environment over the file. */
 export interface ConfigInput {
@@ -105,4 +105,20 @@ function createBrokenTest (faultPaths: readonly ConfigPath[]): (path: ConfigPath
     if (around.has(JSON.stringify(path))) return true
     return [...path, null].some((_, length) => exact.has(JSON.stringify(path.slice(0, length))))
   }
+}
+
+/**
+ * Texts such as `/srv/${NAME}/key.pem` where any text is allowed. They mean what they say, which is hardly what was meant.
+ * @param bytes of the file: looking through a large configuration is not for free
+ */
+function findLiteralVariables (bytes: Uint8Array, value: unknown): readonly Finding[] {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes('${') ? collect(value, []) : []
+}
+
+function collect (value: unknown, path: ConfigPath): readonly Finding[] {
+  if (typeof value === 'string') {
+    return holdsVariable(value) ? [warning(path, 'is taken as it stands: variables are not filled in in the file; run it through `envsubst` first')] : []
+  }
+  if (Array.isArray(value)) return value.flatMap((entry: unknown, index) => collect(entry, [...path, index]))
+  return isMapping(value) ? Object.entries(value).flatMap(([key, entry]) => collect(entry, [...path, key])) : []
 }

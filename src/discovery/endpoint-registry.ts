@@ -9,13 +9,12 @@ import type { KubeError } from '../kube/kube-error.ts'
 import type { ListWatchStats, WatchRecovery } from '../kube/list-watch.ts'
 import { boundedLookup, createNameLookup, type NameLookup } from './name-lookup.ts'
 import type { EndpointSource, EndpointSourceStatus, SourceProblem, SourceProblemKind } from './endpoint-source.ts'
-import { KnownEndpoints } from './known-endpoints.ts'
+import { KnownEndpoints, usableEndpoints } from './usable-endpoints.ts'
 import { NamedSource } from './named-source.ts'
 import { NamespaceSlices, type SlicesContext } from './namespace-slices.ts'
 import type { IpFamilyChoice } from './one-per-pod.ts'
 import { ServiceSource } from './service-source.ts'
 import { StaticSource } from './static-source.ts'
-import { usableEndpoints } from './usable-endpoints.ts'
 
 export interface EndpointRegistryOptions extends Omit<SlicesContext, 'onFailure'> {
   /** The namespace of Services that name none; undefined for that of the credentials. */

@@ -4,6 +4,7 @@
  */
 import { type Endpoint, endpointKey } from '../core/endpoint.ts'
 import { type EndpointChange, EndpointSet } from '../core/endpoint-set.ts'
+import { sortEndpoints } from './service-endpoints.ts'
 
 export function usableEndpoints (endpoints: readonly Endpoint[]): readonly Endpoint[] {
   const ready = endpoints.filter(isReady)
@@ -91,4 +92,30 @@ function difference (before: ReadonlyMap<string, Endpoint>, after: ReadonlyMap<s
   const joined: Endpoint[] = []
   for (const [key, endpoint] of after) if (!before.has(key)) joined.push(endpoint)
   return { joined, left }
+}
+
+/** The endpoints of one version as last known, and the list that is shown of them. */
+export class KnownEndpoints {
+  readonly #set = new EndpointSet()
+  #list: readonly Endpoint[] | undefined
+
+  get size (): number { return this.#set.size }
+
+  /** As their source gave them, or, after changes, in the order of their keys. */
+  list (): readonly Endpoint[] {
+    this.#list ??= sortEndpoints(this.#set.values())
+    return this.#list
+  }
+
+  /** @returns what differs from those before */
+  replace (endpoints: readonly Endpoint[]): EndpointChange {
+    this.#list = endpoints
+    return this.#set.replace(endpoints)
+  }
+
+  /** @returns what of it is a change */
+  apply (change: EndpointChange): EndpointChange {
+    this.#list = undefined
+    return this.#set.apply(change)
+  }
 }

@@ -6,7 +6,6 @@
  * may be a client that guesses.
  */
 import { isIPv4, isIPv6 } from 'node:net'
-import { crc32c } from '../core/crc32c.ts'
 import { parseIp } from '../core/ip.ts'
 
 /** The longest header of version 2 that is taken, with its TLVs. The field for the length would allow 65,551. */
@@ -163,4 +162,23 @@ function isChecksumRight (header: Buffer, at: number): boolean {
   const before = crc32c(header.subarray(0, at))
   const zeros = crc32c(Buffer.alloc(CRC_BYTES), before)
   return crc32c(header.subarray(at + CRC_BYTES), zeros) === header.readUInt32BE(at)
+}
+
+/** The polynomial of Castagnoli, bits reversed (RFC 3720 section 12.1). */
+const POLYNOMIAL = 0x82f63b78
+
+const TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
+  let remainder = byte
+  for (let bit = 0; bit < 8; bit++) remainder = (remainder >>> 1) ^ ((remainder & 1) === 0 ? 0 : POLYNOMIAL)
+  return remainder
+})
+
+/**
+ * The CRC32C checksum of RFC 9260 appendix A, as an unsigned number.
+ * @param seed the checksum of the bytes before, when they come in parts
+ */
+export function crc32c (bytes: Uint8Array, seed = 0): number {
+  let remainder = ~seed
+  for (const byte of bytes) remainder = (remainder >>> 8) ^ (TABLE[(remainder ^ byte) & 0xff] ?? 0)
+  return ~remainder >>> 0
 }

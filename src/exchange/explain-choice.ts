@@ -7,7 +7,7 @@ import { StickyKey } from '../routing/sticky-key.ts'
 import { standIn, withoutEndpoint } from './choose-version.ts'
 import type { ExchangeContext } from './exchange-context.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
-import type { Choice, ChoiceAnswer, ChoiceQuestion, VersionFacts, VersionScore } from '../contract/questions.ts'
+import type { Choice, ChoiceAnswer, ChoiceQuestion, VersionFacts, VersionScore, RecallAnswer } from '../contract/questions.ts'
 
 const MAX_LEFT_OUT = 5
 
@@ -25,7 +25,7 @@ export function explainChoice (context: ExchangeContext, { route: name, ip, requ
 }
 
 /** What would become of a request with this key, whatever else it says. Null when there is no such route. */
-export function explainKey (context: ExchangeContext, routeName: string, key: StickyKey): Choice | null {
+function explainKey (context: ExchangeContext, routeName: string, key: StickyKey): Choice | null {
   const route = context.routes.get(routeName)
   if (route === undefined) return null
   return key.kind === 'random' ? randomChoice(route) : keyedChoice(route, key)
@@ -93,4 +93,23 @@ function prospectOf (
   const error = withoutEndpoint(route, version)
   if (error !== null) return { version: null, endpoint: null, outcome: error === 'circuit_open' ? 'circuit_open' : 'no_endpoint' }
   return { version: null, endpoint: null, outcome: route.hold.hasRoom(0) ? 'waits' : 'hold_full' }
+}
+
+/**
+ * What a worker can say of a request that is over, by its id. Cold.
+ */
+
+export function recallRequest (context: ExchangeContext, id: string): RecallAnswer {
+  const { recent, clock } = context
+  const toWall = (ms: number): number => ms + clock.wallMs() - clock.nowMs()
+  const found = recent.find(id)
+  const facts = { remembered: recent.size, oldestWallMs: recent.size === 0 ? null : toWall(recent.oldestMs) }
+  if (found === undefined) return { ...facts, request: null }
+  const { startMs, ...request } = found
+  return {
+    ...facts,
+    request: {
+      ...request, wallMs: toWall(startMs), now: explainKey(context, found.route, { kind: found.keyKind, hash: found.keyHash })
+    }
+  }
 }

@@ -4,11 +4,11 @@
 import { WORKER } from '../telemetry/counter-layout.ts'
 import type { ConnectionHome } from './connection-home.ts'
 import { LOGIN } from './login.ts'
-import { oneSegmentBytes } from './one-segment.ts'
 import type { CalledEndpoint, Dialer } from './transport.ts'
 import type { EndpointCalls } from './upstream-call.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
 import type { UpstreamContext } from './upstream-context.ts'
+import { isLoopback } from '../core/ip.ts'
 
 export class Http1Calls implements EndpointCalls, ConnectionHome<UpstreamConnection> {
   readonly endpoint: CalledEndpoint
@@ -102,4 +102,14 @@ export class Http1Calls implements EndpointCalls, ConnectionHome<UpstreamConnect
     const { page } = this.#context
     page[index] = (page[index] ?? 0) + change
   }
+}
+
+/** What is left of the smallest packet that every IPv6 path carries (RFC 8200 section 5), without headers and TCP options. */
+const SMALLEST_BYTES = 1_200
+/** The loopback interface has packets of 64 KiB; Linux keeps a segment to half of the window, which begins with as much. */
+const LOOPBACK_BYTES = 16_384
+
+/** How many bytes that are written at once reach an address in one piece: all of them, or none. */
+export function oneSegmentBytes (address: string): number {
+  return isLoopback(address) ? LOOPBACK_BYTES : SMALLEST_BYTES
 }

@@ -1,8 +1,7 @@
 /**
  * One worker of the data plane: listeners, routes, the tick that drives all deadlines, and the way out.
  */
-import { performance } from 'node:perf_hooks'
-import type { EventLoopUtilization } from 'node:perf_hooks'
+import { performance, type EventLoopUtilization } from 'node:perf_hooks'
 import type { MessagePort } from 'node:worker_threads'
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
@@ -10,12 +9,11 @@ import { Random } from '../core/random.ts'
 import type { WorkerIo } from '../net/worker-io.ts'
 import { ConnectionLedger } from '../downstream/connection-ledger.ts'
 import { DataPlane } from './data-plane.ts'
-import { explainChoice } from '../exchange/explain-choice.ts'
+import { explainChoice, recallRequest } from '../exchange/explain-choice.ts'
 import { Listener } from '../downstream/listener.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { PausedLook } from '../downstream/paused-look.ts'
 import { listenerSettings } from '../downstream/listener-settings.ts'
-import { recallRequest } from '../exchange/recall-request.ts'
 import type { ControlMessage, ListenMessage, WorkerMessage } from '../contract/messages.ts'
 import { WorkerRoutes } from './worker-routes.ts'
 import { WorkerTls } from './worker-tls.ts'

@@ -5,9 +5,8 @@ import { CidrSet } from '../../src/core/cidr-set.ts'
 import { type Endpoint, endpointKey } from '../../src/core/endpoint.ts'
 import { type EndpointChange, EndpointSet } from '../../src/core/endpoint-set.ts'
 import type { EndpointSlice } from '../../src/discovery/endpoint-slice.ts'
-import { KnownEndpoints } from '../../src/discovery/known-endpoints.ts'
+import { KnownEndpoints, UsableEndpoints, usableEndpoints } from '../../src/discovery/usable-endpoints.ts'
 import { ServiceEndpoints } from '../../src/discovery/service-endpoints.ts'
-import { UsableEndpoints, usableEndpoints } from '../../src/discovery/usable-endpoints.ts'
 
 const flags = { ready: fc.boolean(), serving: fc.boolean(), terminating: fc.boolean() }
 const endpoint: fc.Arbitrary<Endpoint> = fc.record({ address: fc.constantFrom('10.0.0.1', '10.0.0.2', 'fd00::1'), port: fc.constantFrom(80, 81), ...flags })

@@ -3,11 +3,25 @@ import { type Static, Type } from '../../core/json-schema.ts'
 import { MAX_HISTORY } from '../../rollout/traffic-state.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { describeOperation } from '../operation.ts'
-import { RevisionSchema } from '../revision-schema.ts'
-import type { RouteParams } from '../route-params.ts'
-import { RouteParamsSchema, unknownRoute } from '../route-params.ts'
+import { type RouteParams, RouteParamsSchema, unknownRoute } from '../route-params.ts'
+import { WeightsSchema } from '../weights-schema.ts'
 
 const DEFAULT_LIMIT = 20
+
+const WeightsThen = Type.mapOf(Type.number())
+
+/** One entry of a route's history. */
+const RevisionSchema = Type.object({
+  revision: Type.integer({ description: 'Counts the changes of the route from 1.' }),
+  epoch: Type.integer({ description: 'The epoch that the change brought.' }),
+  actor: Type.string({ description: 'The name of the token; `local` when the API is open; `config` for the configuration.' }),
+  reason: Type.string({ description: 'As given with the change; may be empty.' }),
+  source: Type.oneOf(['api', 'config', 'step', 'verdict']),
+  action: Type.oneOf(['weights', 'switch', 'undo', 'config']),
+  before: { ...WeightsThen, description: 'Empty in the revision that first saw the route.' },
+  after: WeightsSchema,
+  at: Type.string({ description: 'ISO 8601, UTC.' })
+}, { description: 'One entry of the history.' })
 
 const QuerySchema = Type.object({
   limit: Type.optional(Type.integer({

@@ -1,7 +1,7 @@
 /**
  * "Why did this request get the canary?": what the access log says, and what the client has to quote.
  */
-import { recallRequest } from '../../../src/exchange/recall-request.ts'
+import { recallRequest } from '../../../src/exchange/explain-choice.ts'
 import { closedPort } from '../../helpers/closed-port.ts'
 import { proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
 import { get } from '../../helpers/raw-client.ts'

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import t from 'tap'
-import { leavingClient } from '../../../src/admin/leaving-client.ts'
+import { leavingClient } from '../../../src/admin/drain-waiters.ts'
 
 class Response extends EventEmitter {
   destroyed = false

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { ResponseHead } from '../../../src/http1/response-head.ts'
-import { interimResponse } from '../../../src/http1/interim-response.ts'
+import { interimResponse } from '../../../src/http1/response-writer.ts'
 
 function interim (text: string): string {
   const bytes = Buffer.from(text, 'latin1')

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { crc32c } from '../../../src/core/crc32c.ts'
+import { crc32c } from '../../../src/downstream/proxy-header.ts'
 
 t.test('the examples of RFC 3720 section B.4', async t => {
   t.equal(crc32c(Buffer.alloc(32)), 0x8a9136aa)
