@@ -98,12 +98,12 @@ export class ConfigReloads {
   #go (): void {
     this.#running ??= this.#work().finally(() => {
       this.#running = undefined
-      if (this.#asked || this.#waiting.length > 0) this.#go()
+      if (!this.#stopped && (this.#asked || this.#waiting.length > 0)) this.#go()
     })
   }
 
   async #work (): Promise<void> {
-    if (this.#asked && !this.#stopped) {
+    if (this.#asked) {
       this.#asked = false
       await this.#reload()
     }
