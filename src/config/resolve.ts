@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { ConfigError, MAX_FAULTS, type ConfigFault } from './config-error.ts'
 import { formatPath, valueAt, type ConfigPath, isMapping } from './config-path.ts'
 import { variableHint, holdsVariable } from './odd-keys.ts'
+import { createLoadForNow } from './load-for-now.ts'
 import { listConfigOptions, readOptionText, withOption } from './options.ts'
 import { readOverrides, type Overrides } from './overrides.ts'
 import { checkRules } from './rules.ts'
@@ -39,13 +40,14 @@ export type ConfigResolver = (input: ConfigInput) => Promise<LoadedConfig>
 
 /** Reads the schema once, for any number of loads. */
 export function createConfigResolver (): ConfigResolver {
+  const loadForNow = createLoadForNow()
   const schema = readConfigSchema()
   const options = listConfigOptions(schema)
-  const validate = createValidator(schema)
+  const validate = createValidator(schema, loadForNow)
 
   return async input => {
     const overrides = readOverrides(options, input.env, input.args)
-    const yaml = await readYaml(input.bytes, input.fileName)
+    const yaml = await readYaml(input.bytes, input.fileName, loadForNow)
     if ('faults' in yaml) throw new ConfigError([...yaml.faults, ...overrides.faults])
     const value = applyOverrides(yaml.source.value, overrides)
     const describe = createDescriber(value, yaml.source, overrides)

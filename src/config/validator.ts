@@ -1,6 +1,6 @@
 import type { ErrorObject } from 'ajv'
 import { explainErrors, type SchemaFault } from './explain-errors.ts'
-import { loadForNow } from './load-for-now.ts'
+import type { LoadForNow } from './load-for-now.ts'
 import type { SchemaNode } from './schema-node.ts'
 
 /** Checks a value against the schema and gives all faults; without any, the value is a configuration. Fills in defaults in place. */
@@ -19,7 +19,7 @@ interface ConfigCheck {
 }
 
 /** A validator with the code that ajv compiled the schema to. @param schema that same schema, to explain faults with */
-export function createValidator (schema: SchemaNode): Validator {
+export function createValidator (schema: SchemaNode, loadForNow: LoadForNow): Validator {
   return value => {
     const { checkConfig } = loadForNow(CHECK) as ConfigCheck // the generator writes nothing else
     return checkConfig(value) ? [] : explainErrors(checkConfig.errors ?? [], { schema, value })

@@ -3,7 +3,7 @@ import type { Document, LineCounter, Node } from 'yaml'
 import { beginningOf, composeYaml, faultsOfBeginning, MAX_SYNTAX_FAULTS, type SyntaxFault, type YamlOptions } from './compose-yaml.ts'
 import type { ConfigFault } from './config-error.ts'
 import type { ConfigPath } from './config-path.ts'
-import { loadForNow } from './load-for-now.ts'
+import type { LoadForNow } from './load-for-now.ts'
 
 type Yaml = typeof YamlModule
 
@@ -39,7 +39,7 @@ const SCALAR_MARK = '\u001f'
  * would write: endless nesting, millions of tokens, aliases that multiply.
  * @param fileName what positions are reported in
  */
-export async function readYaml (bytes: Uint8Array, fileName: string): Promise<YamlResult> {
+export async function readYaml (bytes: Uint8Array, fileName: string, loadForNow: LoadForNow): Promise<YamlResult> {
   const text = decode(bytes)
   if (text === undefined) return refuse(fileName, 'is not text in UTF-8; is this the right file?')
   const yaml = loadForNow('yaml') as Yaml // its types are those of the package
