@@ -379,3 +379,21 @@ t.test('debug says what is sent to the workers, and what they say of it', async 
     { message: 'a worker applies the weights', fields: { route: 'hello', epoch: 1, worker: 0 } }
   ])
 })
+
+t.test('what is told together is one message for each worker, in its order, even when the telling ends in an error', async t => {
+  const { pool, worker } = await createOpenPool()
+  const before = worker(0).received.length
+  t.throws(() => {
+    pool.together(() => {
+      pool.sendEndpoints('hello', 'v1', [])
+      void pool.publish({ route: 'hello', epoch: 2, weights: { v1: 1 } }, 1_000)
+      pool.sendRoutes(OPTIONS, [ROUTE])
+      throw new Error('broken')
+    })
+  }, /broken/)
+  for (const index of [0, 1]) {
+    t.match(worker(index).received.slice(before), [{ type: 'together', messages: [{ type: 'endpoints' }, { type: 'split' }, { type: 'routes' }] }])
+  }
+  pool.sendEndpoints('hello', 'v1', [])
+  t.equal(worker(0).types.at(-1), 'endpoints', 'afterwards each is a message of its own')
+})

@@ -202,3 +202,19 @@ t.test('a malformed allowAddresses is refused at once', async t => {
     onFailure: () => {}
   }), RangeError)
 })
+
+t.test('a configuration that is given up leaves sources, endpoints and watches as they were', async t => {
+  const { registry, told, listed, open } = registryOf([sliceOf('web', '10.0.0.1')])
+  takeOverNow(registry.prepare([routeOf('r', kubernetes('stable', 'web'), fixed('canary', '10.0.0.9:80'))]))
+  await settled()
+  told.length = 0
+  const before = [registry.all(), registry.stats(), open.size, listed.length]
+  const change = registry.prepare([routeOf('r', kubernetes('stable', 'web', { namespace: 'lab' }), fixed('canary', '10.0.0.8:80'))])
+  change.commit()
+  await change.discard()
+  await settled()
+  t.strictSame([registry.all(), registry.stats(), open.size, listed.length], before)
+  t.strictSame(told, [])
+  await registry.stop()
+  t.equal(open.size, 0)
+})

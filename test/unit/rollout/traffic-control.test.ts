@@ -225,3 +225,59 @@ t.test('a listener that throws is logged and harms nobody', async t => {
   t.match(await control.change('hello', weights(1, 1), META), { ok: true })
   await control.close()
 })
+
+t.test('a configuration whose weights can\'t be stored changes nothing; at the start it is used all the same', async t => {
+  const inner = memory()
+  let broken = false
+  const store = storeWith(inner, async (version, value) => {
+    if (broken) throw new StoreError('no-space', 'writing the state file failed')
+    return await inner.compareAndSwap(version, value)
+  })
+  const { control, publisher } = await open(store)
+  await takeOver(control.prepare([HELLO]))
+  const before = [control.routes(), await store.read()]
+  broken = true
+  const change = control.prepare([{ name: 'hello', weights: { stable: 1, canary: 1 } }])
+  await t.rejects(takeOver(change), /its weights could not be stored: writing the state file failed/)
+  await change.discard()
+  broken = false
+  t.same([control.routes(), await store.read()], before)
+  t.equal(publisher.splits.length, 1)
+  t.match(await control.change('hello', weights(1, 1), META), { ok: true, traffic: { epoch: 2 } }, 'changes are made again')
+  await control.close()
+})
+
+t.test('a configuration that is given up after its weights were stored leaves them as they were', async t => {
+  const { control, publisher, store } = await open()
+  await takeOver(control.prepare([HELLO]))
+  const { value } = await store.read()
+  const change = control.prepare([{ name: 'other', weights: { a: 1 } }])
+  await change.persist?.()
+  change.commit()
+  t.equal(control.route('hello'), undefined)
+  await change.discard()
+  t.same(control.routes(), value.routes)
+  t.same((await store.read()).value, value)
+  t.equal(publisher.splits.length, 1, 'nothing was told')
+  await control.close()
+})
+
+t.test('a change of weights while a configuration is prepared stays, and one while it is stored waits for it', async t => {
+  const { control } = await open()
+  await takeOver(control.prepare([HELLO]))
+  const given = control.prepare([HELLO, { name: 'other', weights: { a: 1 } }])
+  t.match(await control.change('hello', weights(75, 25), META), { ok: true, traffic: { epoch: 2 } })
+  await given.discard()
+  t.match(control.route('hello'), { epoch: 2, weights: { stable: 75, canary: 25 } }, 'it stays when the configuration is given up')
+  const taken = control.prepare([HELLO, { name: 'other', weights: { a: 1 } }])
+  await taken.persist?.()
+  let made = false
+  const late = control.change('other', { type: 'weights', weights: { a: 2 } }, META).finally(() => { made = true })
+  await new Promise(setImmediate)
+  t.equal(made, false)
+  taken.commit()
+  taken.settle()
+  t.match(await late, { ok: true, traffic: { epoch: 2, weights: { a: 2 } } }, 'it finds the new route')
+  t.match(control.route('hello'), { epoch: 2, weights: { stable: 75, canary: 25 } })
+  await control.close()
+})

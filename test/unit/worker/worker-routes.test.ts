@@ -76,3 +76,18 @@ t.test('a version that the weights do not name has weight 0', async t => {
   const route = match(bench)
   t.same(Array.from({ length: 50 }, (_, key) => route?.split.choose(key * 7_919)).filter(index => index !== 0), [])
 })
+
+t.test('endpoints that change places in messages that belong together keep their pools', async t => {
+  const bench = setUp()
+  bench.endpoints('v1', [80])
+  bench.endpoints('v2', [81])
+  bench.route([{ weights: { v1: 1, v2: 1 } }])
+  const poolsOf = () => bench.plane.routes.get('test')?.versions.map(({ pool }) => pool.pick(0, []))
+  const [first, second] = poolsOf() ?? []
+  bench.routes.together(() => {
+    bench.endpoints('v1', [81])
+    bench.endpoints('v2', [80])
+  })
+  await new Promise(setImmediate)
+  t.same((poolsOf() ?? []).map(pool => [pool === second, pool === first]), [[true, false], [false, true]])
+})
