@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { pause, until } from '../harness/deadline.ts'
 import { freePort } from '../harness/free-port.ts'
 import { statusOf } from '../harness/http-exchange.ts'
+import { openFilesLimit } from '../../src/net/open-files.ts'
 import { startClients } from '../harness/keep-alive-clients.ts'
 import { loadGenerators, loadNote } from '../harness/load-generators.ts'
 import { markdownTable, shortNumber } from '../harness/markdown.ts'
@@ -27,7 +28,8 @@ const WARMUP = { path: READY_PATH, connections: 64, seconds: 2 }
 
 const starts = integerSetting('BENCH_STARTS', 10)
 const settleSeconds = integerSetting('BENCH_SETTLE', 5)
-const clientConnections = integerSetting('BENCH_IDLE_CLIENTS', 10_000)
+/** Weir keeps a descriptor to an endpoint free for each client, so it takes no more than half of what the system allows, less its reserve. */
+const clientConnections = integerSetting('BENCH_IDLE_CLIENTS', Math.min(10_000, Math.floor((openFilesLimit() - 256) / 2) - 8))
 const CLIENTS = clientConnections.toLocaleString('en-GB')
 
 interface StartRun {
