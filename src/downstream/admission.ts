@@ -11,26 +11,26 @@ import type { ListenerSettings } from './listener-settings.ts'
 export class Admission {
   /** The listener that accepted the connection. */
   readonly listener: ListenerSettings
-  readonly #plane: DownstreamContext
+  readonly #context: DownstreamContext
   readonly #ledger: ConnectionLedger
   #cells: ClientCells | undefined
   #open = true
 
   /** Use `open`. */
-  constructor (plane: DownstreamContext, ledger: ConnectionLedger, listener: ListenerSettings) {
-    this.#plane = plane
+  constructor (context: DownstreamContext, ledger: ConnectionLedger, listener: ListenerSettings) {
+    this.#context = context
     this.#ledger = ledger
     this.listener = listener
   }
 
   /** Takes a place in the worker and the listener; undefined when one of them is full, which is counted. */
-  static open (plane: DownstreamContext, ledger: ConnectionLedger, listener: ListenerSettings): Admission | undefined {
-    const { page, settings: { limits } } = plane
+  static open (context: DownstreamContext, ledger: ConnectionLedger, listener: ListenerSettings): Admission | undefined {
+    const { page, settings: { limits } } = context
     if (limits.maxConnections > 0 && (page[WORKER.connectionsOpen] ?? 0) >= limits.maxConnections) {
       count(page, REFUSED.worker_limit, 1)
       return undefined
     }
-    if (!hasDescriptors(plane)) {
+    if (!hasDescriptors(context)) {
       count(page, REFUSED.descriptors, 1)
       return undefined
     }
@@ -40,7 +40,7 @@ export class Admission {
     }
     count(page, WORKER.connectionsAccepted, 1)
     count(page, WORKER.connectionsOpen, 1)
-    return new Admission(plane, ledger, listener)
+    return new Admission(context, ledger, listener)
   }
 
   /**
@@ -48,7 +48,7 @@ export class Admission {
    * @returns false when the client has as many as it may, which is counted
    */
   enterClient (address: string): boolean {
-    const { page, settings: { limits: { maxConnectionsPerClient } }, trustedProxies } = this.#plane
+    const { page, settings: { limits: { maxConnectionsPerClient } }, trustedProxies } = this.#context
     if (maxConnectionsPerClient === 0 || trustedProxies.has(address)) return true
     this.#cells = this.#ledger.enterClient(address, maxConnectionsPerClient)
     if (this.#cells !== undefined) return true
@@ -60,7 +60,7 @@ export class Admission {
   close (): void {
     if (!this.#open) return
     this.#open = false
-    count(this.#plane.page, WORKER.connectionsOpen, -1)
+    count(this.#context.page, WORKER.connectionsOpen, -1)
     this.#ledger.leaveListener(this.listener.index)
     if (this.#cells !== undefined) this.#ledger.leaveClient(this.#cells)
   }

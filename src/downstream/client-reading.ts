@@ -11,23 +11,27 @@ import { socketKey } from '../net/socket-ends.ts'
 import { BodyBuffer, SMALL_READ_BYTES } from '../net/body-buffer.ts'
 import type { DownstreamContext } from './downstream-context.ts'
 import { PartialHead } from '../http1/partial-head.ts'
+import type { RequestHead } from '../http1/request-head.ts'
 import { SentAhead } from './sent-ahead.ts'
 
 /** What the objects of a connection take that has begun a head, besides its bytes: measured (`npm run bench:memory`). */
 const HEAD_OBJECT_BYTES = 8_192
 
 export class ClientReading {
+  /** The head that was read last, and where the bytes end that have come with it. */
+  head: RequestHead
+  headBytesEnd = 0
   /** A head that has not come whole yet. */
   partial: PartialHead | null = null
   /** What came ahead of its turn. */
   readonly ahead = new SentAhead()
-  /** The client's FIN has been seen, behind what has been read. */
+  /** The client's FIN has been seen, if only behind what has not been read yet. */
   endSeen = false
   /** What is kept for the client. */
   readonly account: ByteAccount
   /** Bytes of buffers that pending writes of the present request hold on to; given up by `settle`. */
   lent = 0
-  readonly #plane: DownstreamContext
+  readonly #context: DownstreamContext
   readonly #buffer: BodyBuffer
   #stream: ByteStream | null = null
   /** Whoever gets the bytes takes no more of them for now. */
@@ -39,10 +43,11 @@ export class ClientReading {
   /** Bytes that were written to the client, which has not taken them. */
   #owed = 0
 
-  constructor (plane: DownstreamContext) {
-    this.#plane = plane
-    this.account = new ByteAccount(plane.budget)
-    this.#buffer = new BodyBuffer(plane)
+  constructor (context: DownstreamContext) {
+    this.#context = context
+    this.head = context.requestHead
+    this.account = new ByteAccount(context.budget)
+    this.#buffer = new BodyBuffer(context)
   }
 
   /** Says anew what is kept. To be called when that has changed, which is never so for a request that comes alone and whole. */
@@ -52,16 +57,30 @@ export class ClientReading {
     this.account.set(this.ahead.memoryBytes + this.#buffer.memoryBytes + this.lent + partialBytes + this.#owed + streamBytes)
   }
 
-  /** A head has not come whole: keeps what there is. */
-  keepHead (buf: Buffer, start: number, end: number): void {
-    this.partial = new PartialHead(this.#plane.settings.limits, buf, start, end)
+  /**
+   * Parses on in what has come of a head. One that has come whole is parsed where it lies, and others are kept.
+   * @returns as RequestHead.parse does; then the head, complete or at fault, is `head`
+   */
+  readHead (buf: Buffer, start: number, end: number): number {
+    const { partial } = this
+    if (partial !== null) return this.#readPartial(partial, buf, start, end)
+    const head = this.head = this.#context.requestHead
+    this.headBytesEnd = end
+    head.reset(buf, start)
+    const outcome = head.parse(end)
+    if (outcome !== 0) return outcome
+    this.partial = new PartialHead(this.#context.settings.limits, buf, start, end)
     this.recharge()
+    return 0
   }
 
-  /** Adds to it. @returns as RequestHead.parse does; when that is not 0, it is kept no more */
-  addToHead (partial: PartialHead, buf: Buffer, start: number, end: number): number {
+  #readPartial (partial: PartialHead, buf: Buffer, start: number, end: number): number {
     const outcome = partial.add(buf, start, end)
-    if (outcome !== 0) this.partial = null
+    if (outcome !== 0) {
+      this.head = partial.head
+      this.headBytesEnd = partial.length
+      this.partial = null
+    }
     this.recharge()
     return outcome
   }
@@ -170,7 +189,7 @@ export class ClientReading {
   /** The body is complete: the next read may share. To be called from within a read. */
   endBody (pending: boolean): void {
     if (!this.#buffer.inUse) return
-    this.#stream?.readInto(this.#plane.sharedBuffer)
+    this.#stream?.readInto(this.#context.sharedBuffer)
     if (pending) this.lent += this.#buffer.memoryBytes
     this.#buffer.end(pending)
     this.recharge()
@@ -178,7 +197,7 @@ export class ClientReading {
 
   /** What is left of the body is of no use to anybody. */
   leaveBody (): void {
-    if (this.#buffer.inUse) this.#stream?.readInto(this.#plane.sharedBuffer)
+    if (this.#buffer.inUse) this.#stream?.readInto(this.#context.sharedBuffer)
     // A connection that ends in mid-body may leave a write behind.
     this.#buffer.end(true)
     this.settle()

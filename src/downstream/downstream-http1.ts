@@ -1,30 +1,28 @@
 /**
  * One client connection that speaks HTTP/1.1: bytes → request heads and bodies → exchange, answers in order. Hot.
  */
-import type { ByteStream, ByteStreamHandler } from '../net/byte-stream.ts'
-import type { FieldBlock } from '../http/field-block.ts'
-import type { HttpResponse } from '../http/http-response.ts'
-import type { OwnAnswer } from '../http/own-answer.ts'
-import type { ResponseFields } from '../http/response-fields.ts'
-import { ResponseWriter } from '../http1/response-writer.ts'
-import type { ResponseTarget } from '../http1/response-writer.ts'
-import { ClientLogins } from '../upstream/client-logins.ts'
-import type { Deadlined, Sheddable } from '../net/deadlines.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
-import type { TurnTaker } from '../net/turn-queue.ts'
-import { faultCode, faultText } from '../http1/parse-fault.ts'
-import type { RequestHead } from '../http1/request-head.ts'
-import { CLOSED } from '../telemetry/counter-layout.ts'
-import type { Admission } from './admission.ts'
-import { BodyReader } from '../http1/body-reader.ts'
-import { ClientReading } from './client-reading.ts'
-import type { DownstreamContext } from './downstream-context.ts'
 import type { ClientTunnel, Downstream } from '../exchange/downstream.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import { count } from '../exchange/finish.ts'
+import type { FieldBlock } from '../http/field-block.ts'
+import type { HttpResponse } from '../http/http-response.ts'
+import { bodyBytesOf, type OwnAnswer } from '../http/own-answer.ts'
+import type { ResponseFields } from '../http/response-fields.ts'
+import { BodyReader } from '../http1/body-reader.ts'
+import { faultCode, faultText } from '../http1/parse-fault.ts'
+import type { RequestHead } from '../http1/request-head.ts'
+import { ResponseWriter, type ResponseTarget } from '../http1/response-writer.ts'
+import type { ByteStream, ByteStreamHandler } from '../net/byte-stream.ts'
+import type { Deadlined, Sheddable } from '../net/deadlines.ts'
+import type { TurnTaker } from '../net/turn-queue.ts'
+import { CLOSED } from '../telemetry/counter-layout.ts'
+import { ClientLogins } from '../upstream/client-logins.ts'
+import type { Admission } from './admission.ts'
+import { ClientReading } from './client-reading.ts'
+import type { DownstreamContext } from './downstream-context.ts'
 import type { Forwarding } from './forwarding.ts'
 import { Linger } from './linger.ts'
-import type { PartialHead } from '../http1/partial-head.ts'
 import { refuse } from './refused-request.ts'
 
 const PHASE = { head: 0, body: 1, responding: 2, tunnel: 3, lingering: 4, closed: 5 } as const
@@ -131,25 +129,12 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
   }
 
   #onHeadBytes (buf: Buffer, start: number, end: number): void {
-    const { partial } = this.#reading
-    if (partial !== null) return this.#onPartialHead(partial, buf, start, end)
-    const head = this.#context.requestHead
-    head.reset(buf, start)
-    const outcome = head.parse(end)
-    if (outcome === 1) this.#onHead(head, end)
-    else if (outcome < 0) this.#refuse(faultCode(outcome), faultText(outcome), head)
-    else this.#keepPartial(buf, start, end)
-  }
-
-  #keepPartial (buf: Buffer, start: number, end: number): void {
-    this.#reading.keepHead(buf, start, end)
-    this.#waitFor(this.#context.settings.timeoutsMs.requestHead)
-  }
-
-  #onPartialHead (partial: PartialHead, buf: Buffer, start: number, end: number): void {
-    const outcome = this.#reading.addToHead(partial, buf, start, end)
-    if (outcome === 1) this.#onHead(partial.head, partial.length)
-    else if (outcome < 0) this.#refuse(faultCode(outcome), faultText(outcome), partial.head)
+    const reading = this.#reading
+    const begins = reading.partial === null
+    const outcome = reading.readHead(buf, start, end)
+    if (outcome === 1) this.#onHead(reading.head, reading.headBytesEnd)
+    else if (outcome < 0) this.#refuse(faultCode(outcome), faultText(outcome), reading.head)
+    else if (begins) this.#waitFor(this.#context.settings.timeoutsMs.requestHead)
   }
 
   /** The head is complete; `end` is the end of the bytes that are there. */
@@ -165,18 +150,15 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
     if (!body.last) this.#reading.beginBody()
     // What is waited for is the exchange's from now on; unless nobody may be there any more.
     this.deadlineMs = 0
-    if (this.#peerEnded || this.#reading.endSeen) this.#hurry()
+    if (this.#reading.endSeen) this.#hurry()
     this.#expects = head.expectsContinue
     this.#keepAlive = head.keepsAlive()
-    if (++this.#requests === this.#context.settings.limits.maxRequestsPerConnection) this.#reachLimit()
+    if (++this.#requests === this.#context.settings.limits.maxRequestsPerConnection) {
+      this.#keepAlive = false
+      count(this.#context.page, CLOSED.max_requests, 1)
+    }
     this.#writer.reset(head.minor, head.methodIs('HEAD'))
     this.#exchange.begin(head, { buf, start: head.end, end: body.end, last: body.last, trailers: body.trailers })
-  }
-
-  /** No more requests on this connection. */
-  #reachLimit (): void {
-    this.#keepAlive = false
-    count(this.#context.page, CLOSED.max_requests, 1)
   }
 
   #onBodyBytes (buf: Buffer, start: number, end: number): void {
@@ -207,10 +189,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
   tunnelBytes (bytes: Buffer): boolean { return this.write(bytes) }
   endTunnel (): void { this.#stream?.end() }
 
-  closeTunnel (): void {
-    this.#stream?.destroy()
-    this.#closed()
-  }
+  closeTunnel (): void { this.#destroy() }
 
   #onTunnelBytes (buf: Buffer, start: number, end: number): void {
     const piece = this.#reading.tunnelPiece(buf, start, end)
@@ -227,7 +206,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
   write (bytes: Buffer): boolean {
     const taken = this.#stream?.write(bytes) !== false
     if (!taken) this.#reading.recharge()
-    if (this.#peerEnded || this.#reading.endSeen) this.#mindEnd(taken)
+    if (this.#reading.endSeen) this.#mindEnd(taken)
     return taken
   }
 
@@ -258,14 +237,14 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
   answer (answer: OwnAnswer, fields: ResponseFields, mayStay: boolean): number {
     this.#keepAlive &&= mayStay && !this.#context.draining
     this.write(this.#writer.answerBytes(answer, fields, this.#keepAlive))
-    return answer.toHead ? 0 : Buffer.byteLength(answer.body)
+    return bodyBytesOf(answer)
   }
 
   pause (): void { this.#reading.pause() }
   resume (): void { this.#reading.unpause() }
 
   #waitFor (timeoutMs: number): void {
-    const maybeGone = (this.#peerEnded || this.#reading.endSeen) && this.#mayBeGone()
+    const maybeGone = this.#reading.endSeen && this.#mayBeGone()
     this.#movedMs = this.#context.recentMs
     this.deadlineMs = this.#movedMs + (maybeGone ? Math.min(timeoutMs, HALF_CLOSED_MS) : timeoutMs)
   }
@@ -278,7 +257,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
 
   /** As long as a write waits for the client, the client is there. */
   #mayBeGone (): boolean {
-    return (this.#peerEnded || this.#reading.endSeen) && this.#phase !== PHASE.tunnel && this.#stream?.writePending === false
+    return this.#reading.endSeen && this.#phase !== PHASE.tunnel && this.#stream?.writePending === false
   }
 
   ended (mayStay: boolean): void {
@@ -305,10 +284,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
   /** The answer is out and the connection is not kept: a FIN, and what still comes is read and dropped for a while. */
   #beginLinger (): void {
     this.#reading.drop()
-    if (this.#peerEnded) return this.#close()
-    this.#phase = PHASE.lingering
-    this.#stream?.end()
-    this.#goOnReading()
+    this.#close()
   }
 
   #goOnReading (): void {
@@ -338,7 +314,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
   }
 
   onEnd (): void {
-    this.#peerEnded = true
+    this.#peerEnded = this.#reading.endSeen = true
     switch (this.#phase) {
       case PHASE.head:
         if (this.#reading.ahead.empty) this.#destroyOrClose()
@@ -450,8 +426,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
   }
 
   #waitIdle (): void {
-    const { draining, settings: { timeoutsMs } } = this.#context
-    this.#waitFor(this.#stream?.writePending === true ? timeoutsMs.streamIdle : draining ? DRAIN_IDLE_MS : timeoutsMs.keepAliveIdle)
+    this.#waitForReader(this.#context.draining ? DRAIN_IDLE_MS : this.#context.settings.timeoutsMs.keepAliveIdle)
   }
 
   #destroy (): void {

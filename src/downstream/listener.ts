@@ -22,7 +22,7 @@ import type { TlsTerminator } from './tls-terminator.ts'
 const BACKLOG = 4_096
 
 export class Listener {
-  readonly #plane: DownstreamContext
+  readonly #context: DownstreamContext
   readonly #ledger: ConnectionLedger
   readonly #settings: ListenerSettings
   readonly #tls: TlsTerminator | undefined
@@ -30,8 +30,8 @@ export class Listener {
   #accepted = 0
 
   /** @param tls undefined on a listener without TLS */
-  constructor (plane: DownstreamContext, ledger: ConnectionLedger, settings: ListenerSettings, tls?: TlsTerminator) {
-    this.#plane = plane
+  constructor (context: DownstreamContext, ledger: ConnectionLedger, settings: ListenerSettings, tls?: TlsTerminator) {
+    this.#context = context
     this.#ledger = ledger
     this.#settings = settings
     this.#tls = tls
@@ -52,7 +52,7 @@ export class Listener {
       this.#server.listen({ host: address, port, reusePort, backlog: BACKLOG }, () => {
         this.#server.off('error', reject)
         // EMFILE and the like while accepting: the connection is lost, the listener is not.
-        this.#server.on('error', () => { count(this.#plane.page, REFUSED.system, 1) })
+        this.#server.on('error', () => { count(this.#context.page, REFUSED.system, 1) })
         resolve()
       })
     })
@@ -82,14 +82,14 @@ export class Listener {
   }
 
   async #endOfTurn (): Promise<void> {
-    await new Promise<void>(resolve => { this.#plane.afterReads(resolve) })
+    await new Promise<void>(resolve => { this.#context.afterReads(resolve) })
   }
 
   #accept (socket: net.Socket): void {
     this.#accepted++
     const peer = canonical(socket.remoteAddress)
     // Without a peer it was gone before it was accepted.
-    const admission = peer === undefined ? undefined : Admission.open(this.#plane, this.#ledger, this.#settings)
+    const admission = peer === undefined ? undefined : Admission.open(this.#context, this.#ledger, this.#settings)
     if (peer === undefined || admission === undefined) {
       socket.destroy()
       return
@@ -100,7 +100,7 @@ export class Listener {
 
   /** The peer is a load balancer that says who the client is. */
   #readProxyHeader (socket: net.Socket, admission: Admission, peer: string): void {
-    const stage = new ProxyHeaderStage(this.#plane, socket, {
+    const stage = new ProxyHeaderStage(this.#context, socket, {
       onHeader: source => {
         // Without a source the load balancer speaks for itself, and nobody limits its connections.
         if (source === undefined) this.#serve(socket, admission, clientAt(peer))
@@ -118,7 +118,7 @@ export class Listener {
 
   /** @param reason what the closing is counted as, if it is */
   #drop (socket: net.Socket, admission: Admission, reason: CloseReason | undefined): void {
-    if (reason !== undefined) count(this.#plane.page, CLOSED[reason], 1)
+    if (reason !== undefined) count(this.#context.page, CLOSED[reason], 1)
     socket.destroy()
     admission.close()
   }
@@ -126,7 +126,8 @@ export class Listener {
   #serve (socket: net.Socket, admission: Admission, client: ClientFacts): void {
     const tls = this.#tls
     if (tls === undefined) {
-      return this.#serveHttp(admission, client, handler => TcpStream.accept(socket, handler, this.#plane.sharedBuffer, this.#plane.io.tcp))
+      const { sharedBuffer, io } = this.#context
+      return this.#serveHttp(admission, client, handler => TcpStream.accept(socket, handler, sharedBuffer, io.tcp))
     }
     tls.accept(socket, client, {
       secured: (facts, open) => { this.#serveHttp(admission, facts, open) },
@@ -135,11 +136,11 @@ export class Listener {
   }
 
   #serveHttp (admission: Admission, client: ClientFacts, open: (handler: ByteStreamHandler) => ByteStream): void {
-    const plane = this.#plane
-    const connection = new DownstreamHttp1(plane, new Forwarding(client, plane.trustedProxies, plane.loops.name), admission)
+    const context = this.#context
+    const connection = new DownstreamHttp1(context, new Forwarding(client, context.trustedProxies, context.loops.name), admission)
     connection.start(open(connection))
     // It may have waited for its header or handshake.
-    if (plane.draining) connection.drain(false)
+    if (context.draining) connection.drain(false)
   }
 }
 

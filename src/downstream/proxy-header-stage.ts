@@ -27,25 +27,25 @@ export interface ProxyHeaderEvents {
 export class ProxyHeaderStage implements Deadlined {
   deadlineMs = 0
   deadlineIndex = -1
-  readonly #plane: DownstreamContext
+  readonly #context: DownstreamContext
   readonly #socket: net.Socket
   readonly #events: ProxyHeaderEvents
   /** A header that has not come whole: fewer than MAX_HEADER_BYTES. */
   #begun: Buffer | null = null
 
   /** @param socket paused and unread */
-  constructor (plane: DownstreamContext, socket: net.Socket, events: ProxyHeaderEvents) {
-    this.#plane = plane
+  constructor (context: DownstreamContext, socket: net.Socket, events: ProxyHeaderEvents) {
+    this.#context = context
     this.#socket = socket
     this.#events = events
   }
 
   /** Begins to read. One of the events follows, once. */
   start (): void {
-    const plane = this.#plane
+    const context = this.#context
     const socket = this.#socket
-    this.deadlineMs = plane.readClock() + plane.settings.timeoutsMs.firstByte
-    plane.deadlines.add(this)
+    this.deadlineMs = context.readClock() + context.settings.timeoutsMs.firstByte
+    context.deadlines.add(this)
     socket.on('readable', this.#onReadable)
     socket.on('end', this.#onGone)
     socket.on('error', this.#onGone)
@@ -85,19 +85,19 @@ export class ProxyHeaderStage implements Deadlined {
 
   onDeadline (): void {
     this.#leave()
-    if (this.#plane.draining) this.#events.onFailed(undefined)
+    if (this.#context.draining) this.#events.onFailed(undefined)
     else this.#events.onFailed(this.#begun === null ? 'first_byte_timeout' : 'proxy_header')
   }
 
   drain (): void {
-    this.deadlineMs = Math.min(this.deadlineMs, this.#plane.readClock() + DRAIN_HEADER_MS)
+    this.deadlineMs = Math.min(this.deadlineMs, this.#context.readClock() + DRAIN_HEADER_MS)
   }
 
   /** Lets go of the socket. */
   #leave (): void {
     const socket = this.#socket
     this.deadlineMs = 0
-    this.#plane.deadlines.remove(this)
+    this.#context.deadlines.remove(this)
     socket.off('readable', this.#onReadable)
     socket.off('end', this.#onGone)
     socket.off('error', this.#onGone)

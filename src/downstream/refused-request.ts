@@ -6,7 +6,7 @@ import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import type { ExchangeContext } from '../exchange/exchange-context.ts'
 import { finish } from '../exchange/finish.ts'
 import { RequestFacts } from '../exchange/request-facts.ts'
-import { failureAnswer } from '../http/own-answer.ts'
+import { bodyBytesOf, failureAnswer } from '../http/own-answer.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseWriter } from '../http1/response-writer.ts'
 import type { Forwarding } from './forwarding.ts'
@@ -28,7 +28,7 @@ export function refuse (context: ExchangeContext, writer: ResponseWriter, { code
   else forwarding.identifyPeer(facts)
   const answer = failureAnswer(code, fault, { accept: undefined, toHead: head.beginsAsHead })
   facts.fail(code, fault, proxyErrorRow(code).status)
-  facts.bytesOut = answer.toHead ? 0 : Buffer.byteLength(answer.body)
+  facts.bytesOut = bodyBytesOf(answer)
   writer.reset(1, answer.toHead)
   const bytes = writer.answerBytes(answer, context.responseFields.of(facts), false)
   finish(context, facts, NO_HEAD)

@@ -27,20 +27,20 @@ export class TlsHandshake implements Deadlined {
   /** What is known of the client without TLS. */
   readonly client: ClientFacts
   readonly events: HandshakeEvents
-  readonly #plane: DownstreamContext
+  readonly #context: DownstreamContext
   readonly #untilMs: number
   #over = false
 
-  constructor (plane: DownstreamContext, transport: net.Socket, client: ClientFacts, events: HandshakeEvents) {
-    this.#plane = plane
+  constructor (context: DownstreamContext, transport: net.Socket, client: ClientFacts, events: HandshakeEvents) {
+    this.#context = context
     this.transport = transport
     this.client = client
     this.events = events
-    const { firstByte, tlsHandshake } = plane.settings.timeoutsMs
-    const nowMs = plane.clock.nowMs()
+    const { firstByte, tlsHandshake } = context.settings.timeoutsMs
+    const nowMs = context.clock.nowMs()
     this.#untilMs = nowMs + tlsHandshake
     this.deadlineMs = nowMs + Math.min(firstByte, tlsHandshake)
-    plane.deadlines.add(this)
+    context.deadlines.add(this)
     // After 'error' comes 'close'.
     transport.on('error', () => {})
     transport.once('close', () => { if (this.end()) events.failed() })
@@ -50,21 +50,21 @@ export class TlsHandshake implements Deadlined {
   end (): boolean {
     if (this.#over) return false
     this.#over = true
-    this.#plane.deadlines.remove(this)
+    this.#context.deadlines.remove(this)
     return true
   }
 
   onDeadline (): void {
     const silent = this.transport.bytesRead === 0
-    if (!silent && this.#plane.clock.nowMs() < this.#untilMs) {
+    if (!silent && this.#context.clock.nowMs() < this.#untilMs) {
       this.deadlineMs = this.#untilMs
       return
     }
-    count(this.#plane.page, silent ? CLOSED.first_byte_timeout : CLOSED.tls_handshake, 1)
+    count(this.#context.page, silent ? CLOSED.first_byte_timeout : CLOSED.tls_handshake, 1)
     this.transport.destroy()
   }
 
   drain (): void {
-    this.deadlineMs = Math.min(this.deadlineMs, this.#plane.clock.nowMs() + DRAIN_HANDSHAKE_MS)
+    this.deadlineMs = Math.min(this.deadlineMs, this.#context.clock.nowMs() + DRAIN_HANDSHAKE_MS)
   }
 }

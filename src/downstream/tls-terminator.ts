@@ -26,7 +26,7 @@ const NEVER_MS = 2_147_483_647
 const SESSION_CONTEXT_LENGTH = 32
 
 export class TlsTerminator {
-  readonly #plane: DownstreamContext
+  readonly #context: DownstreamContext
   readonly #listener: string
   readonly #server: tls.Server
   readonly #record = createRecordBuffer()
@@ -42,8 +42,8 @@ export class TlsTerminator {
    * @param listener its name
    * @throws Error when a certificate can't be used
    */
-  constructor (plane: DownstreamContext, listener: string, material: TlsMaterial, ticketKeys: Uint8Array) {
-    this.#plane = plane
+  constructor (context: DownstreamContext, listener: string, material: TlsMaterial, ticketKeys: Uint8Array) {
+    this.#context = context
     this.#listener = listener
     this.#material = material
     this.#choice = new CertificateChoice(material.certificates)
@@ -122,14 +122,14 @@ export class TlsTerminator {
       done(null, context)
     } catch (error) {
       // The control plane has made the same context before.
-      this.#plane.reportDefect(error)
+      this.#context.reportDefect(error)
       done(error instanceof Error ? error : new Error(String(error)))
     }
   }
 
   /** Begins the handshake on an accepted connection. What was read of it already has to be back in its buffer. */
   accept (transport: net.Socket, client: ClientFacts, events: HandshakeEvents): void {
-    const handshake = new TlsHandshake(this.#plane, transport, client, events)
+    const handshake = new TlsHandshake(this.#context, transport, client, events)
     const key = peerKey(transport)
     this.#handshakes.set(key, handshake)
     transport.once('close', () => { if (this.#handshakes.get(key) === handshake) this.#handshakes.delete(key) })
@@ -150,12 +150,12 @@ export class TlsTerminator {
     secure.on('error', () => {})
     const subject = this.#subjectOf(secure)
     if (subject === null) {
-      count(this.#plane.page, CLOSED.tls_handshake, 1)
+      count(this.#context.page, CLOSED.tls_handshake, 1)
       secure.destroy()
       return
     }
     if (!handshake.end()) return
-    const { page, sharedBuffer, io } = this.#plane
+    const { page, sharedBuffer, io } = this.#context
     count(page, WORKER.tlsHandshakes, 1)
     if (secure.isSessionReused()) count(page, WORKER.tlsResumed, 1)
     const { transport, client, events } = handshake
@@ -177,14 +177,14 @@ export class TlsTerminator {
   }
 
   #isTimely ({ validFromDate, validToDate }: X509Certificate): boolean {
-    const now = this.#plane.clock.wallMs()
+    const now = this.#context.clock.wallMs()
     return validFromDate.getTime() <= now && now <= validToDate.getTime()
   }
 
   #onClientError (error: NodeJS.ErrnoException, secure: tls.TLSSocket): void {
     // A client that only went away is not counted: those are also port scans and health checks.
     const left = error.code === 'ECONNRESET' && !isRefusedCertificate(secure)
-    if (!left) count(this.#plane.page, CLOSED.tls_handshake, 1)
+    if (!left) count(this.#context.page, CLOSED.tls_handshake, 1)
     secure.destroy()
   }
 }

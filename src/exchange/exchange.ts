@@ -116,8 +116,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     facts.stickyKind = key.kind
     facts.keyHash = this.#terms.keyHash = key.hash
     if (request.asksUpgrade) this.#terms.offered = request.offers(policy.upgrades)
-    if (policy.maxBodyBytes > 0 && Math.max(request.length, facts.bytesIn) > policy.maxBodyBytes) return this.#fail('body_too_large', '')
-    const refused = this.#dispatch.begin(route)
+    const refused = this.#tooLarge(request.length) ? 'body_too_large' : this.#dispatch.begin(route)
     if (refused !== null) return this.#fail(refused, '')
     this.#waitOn()
     this.#sendRequest(request, piece)
@@ -176,14 +175,20 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     if (call === null) return
     const bytes = piece.end - piece.start
     facts.bytesIn += bytes
-    const maxBytes = facts.route === null ? 0 : facts.route.policy.maxBodyBytes
-    if (maxBytes > 0 && facts.bytesIn > maxBytes) return this.giveUp('body_too_large', '')
+    if (this.#tooLarge(0)) return this.giveUp('body_too_large', '')
     this.#pace.piece(bytes, piece.last)
     const taken = call.body(piece, this.#dispatch.replayBytes)
     // It may lie in other memory now.
     this.#noteSent(call.kept)
     this.#waitOn()
     if (!taken) this.#pauseBody()
+  }
+
+  /** Is the body larger than its route allows, as far as it has come or by what the head announces? */
+  #tooLarge (announced: number): boolean {
+    const { route, bytesIn } = this.facts
+    const maxBytes = route === null ? 0 : route.policy.maxBodyBytes
+    return maxBytes > 0 && (announced > maxBytes || bytesIn > maxBytes)
   }
 
   /** Is something of the request still on its way, so that its buffer can't be used again? */

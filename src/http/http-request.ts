@@ -18,6 +18,8 @@ export interface HttpRequest extends RequestView {
   readonly logsIn: boolean
   /** It asks for another protocol; which of them are an offer says `offers`. */
   readonly asksUpgrade: boolean
+  /** What `offers` has said: the endpoint is offered that. Empty before. */
+  readonly upgrade: string
   /** Somebody has passed it on before. */
   readonly hasVia: boolean
   /** Is the method this one? Methods are case-sensitive. */
@@ -27,8 +29,7 @@ export interface HttpRequest extends RequestView {
   /** Path and query as sent. Empty when the target is a host alone; `*` for the asterisk form. */
   resource (): string
   /**
-   * Of the protocols that the client offers those that are allowed, as a value of Upgrade; empty when there are none. They are what the
-   * endpoint is offered.
+   * Of the protocols that the client offers those that are allowed, as a value of Upgrade; empty when there are none.
    * @param allowed names in lower case
    */
   offers (allowed: ReadonlySet<string>): string

@@ -14,6 +14,11 @@ export interface OwnAnswer {
   readonly toHead: boolean
 }
 
+/** The bytes of its body that are sent. */
+export function bodyBytesOf ({ body, toHead }: OwnAnswer): number {
+  return toHead ? 0 : Buffer.byteLength(body)
+}
+
 /** What Allow says. Origins may allow more or less. */
 const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 

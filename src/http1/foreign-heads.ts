@@ -20,6 +20,7 @@ export function foreignRequestHead (request: HttpRequest, edits: RequestEdits, c
   if (chunked) lines.push('Transfer-Encoding: chunked')
   else if (request.length > 0) lines.push(`Content-Length: ${request.length}`)
   if (request.expectsContinue) lines.push('Expect: 100-continue')
+  if (request.upgrade !== '') lines.push(`Upgrade: ${request.upgrade}`, 'Connection: Upgrade')
   if (request.maxForwards > 0) lines.push(`Max-Forwards: ${request.maxForwards - 1}`)
   return Buffer.from(`${lines.join(LINE_END)}${LINE_END}${LINE_END}`, 'latin1')
 }

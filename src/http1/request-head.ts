@@ -58,6 +58,7 @@ export class RequestHead implements HttpRequest {
   lineEnd = 0
   /** 0 for HTTP/1.0, 1 for HTTP/1.1 and later minors. */
   minor = 1
+  protocol = 'HTTP/1.1'
   /** Bits of CONNECTION. */
   connection = 0
   /** The line of Host, or -1. */
@@ -97,7 +98,6 @@ export class RequestHead implements HttpRequest {
     this.fields = new FieldLines(limits.maxHeaderFields)
   }
 
-  get protocol (): string { return this.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1' }
   get asksUpgrade (): boolean { return this.upgradeLine >= 0 }
 
   /** Has it been read to its end, whatever was wrong with it? */
@@ -109,6 +109,7 @@ export class RequestHead implements HttpRequest {
     this.start = start
     this.end = start
     this.minor = 1
+    this.protocol = 'HTTP/1.1'
     this.connection = 0
     this.hostLine = -1
     this.length = -1
@@ -224,6 +225,7 @@ export class RequestHead implements HttpRequest {
     if (buf[pos + 8] !== CR || buf[pos + 9] !== LF) return buf[pos + 8] === LF ? FAULT.bad_line_end : FAULT.bad_version
     if (major !== 1) return FAULT.version_not_supported
     this.minor = minor === 0 ? 0 : 1
+    if (minor === 0) this.protocol = 'HTTP/1.0'
     this.lineEnd = pos + VERSION_LINE_BYTES
     return this.#checkTarget()
   }

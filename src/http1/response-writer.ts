@@ -89,10 +89,14 @@ export class ResponseWriter {
       additions += `Content-Length: ${response.length}\r\n`
     }
     if (response.status === UPGRADE_REQUIRED && response.upgradeLine >= 0) additions += 'Connection: Upgrade\r\n'
-    if (!kept) additions += 'Connection: close\r\n'
-    else if (this.#minor === 0) additions += 'Connection: keep-alive\r\n'
-    this.#headFrom = rewriteResponseHead(response, additions, fields.line)
+    this.#headFrom = rewriteResponseHead(response, additions + this.#connectionLine(kept), fields.line)
     return kept
+  }
+
+  /** What the client has to be told of its connection; empty when it takes it for granted. */
+  #connectionLine (keep: boolean): string {
+    if (!keep) return 'Connection: close\r\n'
+    return this.#minor === 0 ? 'Connection: keep-alive\r\n' : ''
   }
 
   /** A body of unknown length: in chunks, or for those that can't read them up to the end of the connection. */
@@ -111,9 +115,7 @@ export class ResponseWriter {
     if (response.length >= 0) additions += response.status === NO_CONTENT ? '' : `Content-Length: ${response.length}\r\n`
     else if (!bare && this.#endsByClose()) kept = false
     else if (!bare) additions += 'Transfer-Encoding: chunked\r\n'
-    if (!kept) additions += 'Connection: close\r\n'
-    else if (this.#minor === 0) additions += 'Connection: keep-alive\r\n'
-    this.#foreignHead = foreignResponseHead(response, name => fields.replaces(name), additions)
+    this.#foreignHead = foreignResponseHead(response, name => fields.replaces(name), additions + this.#connectionLine(kept))
     return kept
   }
 
@@ -182,9 +184,7 @@ export class ResponseWriter {
     const { status, body } = answer
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n${fields.line.toString('latin1')}${fields.text}Date: ${this.#date.now()}\r\n`
     for (const [name, value] of answer.fields) head += `${name}: ${value}\r\n`
-    head += `Content-Length: ${Buffer.byteLength(body)}\r\n`
-    if (!keep) head += 'Connection: close\r\n'
-    else if (this.#minor === 0) head += 'Connection: keep-alive\r\n'
+    head += `Content-Length: ${Buffer.byteLength(body)}\r\n${this.#connectionLine(keep)}`
     return Buffer.from(`${head}\r\n${answer.toHead ? '' : body}`, 'latin1')
   }
 }
@@ -197,15 +197,11 @@ function dropOwn ({ fields }: ResponseHead, own: ResponseFields): void {
   }
 }
 
-/**
- * A 1xx response as it goes on to the client: end-to-end fields kept, the rest out.
- */
-
 const SPACE = Buffer.from(' ', 'latin1')
 const LINE_END = Buffer.from('\r\n', 'latin1')
 
 /**
- * A copy of an interim head, with our own version in the status line.
+ * A copy of an interim head, with our own version in the status line: end-to-end fields kept, the rest out.
  * @param additions whole lines to add
  */
 export function interimResponse (head: ResponseHead, additions = ''): Buffer {

@@ -69,6 +69,7 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
   }
 
   get writePending (): boolean { return this.#stream.writePending }
+
   assign (events: CallEvents, terms: RequestTerms): void {
     this.#sink = events
     this.#terms = terms
@@ -130,9 +131,7 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
   }
 
   pause (): void { this.#pace.pause() }
-
   resume (): void { this.#pace.resume() }
-
   end (): void { this.#stream.end() }
 
   #onConnected (): void {

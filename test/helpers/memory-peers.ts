@@ -43,6 +43,7 @@ export class MemoryRequest implements HttpRequest {
   readonly logsIn = false
   readonly asksUpgrade: boolean
   readonly hasVia = false
+  upgrade = ''
   readonly #method: string
   readonly #path: string
   readonly #fields: Fields
@@ -64,10 +65,15 @@ export class MemoryRequest implements HttpRequest {
   query (): string { return '' }
   resource (): string { return this.#path }
   header (lowerName: string): string | undefined { return this.#fields[lowerName] }
-  offers (allowed: ReadonlySet<string>): string { return allowed.has(this.#fields['upgrade'] ?? '') ? this.#fields['upgrade'] ?? '' : '' }
+  offers (allowed: ReadonlySet<string>): string {
+    const asked = this.#fields['upgrade'] ?? ''
+    this.upgrade = allowed.has(asked) ? asked : ''
+    return this.upgrade
+  }
+
   viaNames (): Iterable<string> { return [] }
   eachField (visit: (name: string, value: string) => void): void {
-    for (const [name, value] of Object.entries(this.#fields)) if (name !== 'content-length') visit(name, value)
+    for (const [name, value] of Object.entries(this.#fields)) if (name !== 'content-length' && name !== 'upgrade') visit(name, value)
   }
 }
 

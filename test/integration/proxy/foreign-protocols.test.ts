@@ -102,3 +102,17 @@ proxyTest('two foreign requests of one client are at one origin at the same time
   t.equal(origin.connections.length, 2)
   for (const { exchange } of streams) exchange.retire()
 })
+
+proxyTest('a foreign request can switch protocols at an origin of HTTP/1.1', async (t, bench) => {
+  const origin = await bench.origin((_, connection) => {
+    connection.send('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello')
+  })
+  const client = stream(bench)
+  client.exchange.begin(new MemoryRequest('GET', '/', { upgrade: 'websocket' }), memoryPiece('', true))
+  await bench.until('the tunnel', () => client.log.length === 2)
+  const request = await (await origin.connection(0)).next()
+  t.same([valuesOf(request, 'upgrade'), valuesOf(request, 'connection')], [['websocket'], ['Upgrade']])
+  t.same(client.log, ['switch 101 websocket', 'tunnel hello'])
+  client.exchange.giveUp('shutting_down', '')
+  client.exchange.retire()
+})
