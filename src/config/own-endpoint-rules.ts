@@ -1,6 +1,7 @@
 /**
  * The rule that no endpoint leads back to Weir itself: requests to it would go round until something runs out.
  */
+import { isLocalName } from '../core/ip.ts'
 import { OwnPorts } from '../core/own-ports.ts'
 import { parseTarget, type Target } from '../core/socket-address.ts'
 import type { ConfigPath } from './config-path.ts'
@@ -47,7 +48,7 @@ function ownerOf (text: string, ownPorts: OwnPorts): string | undefined {
   const target = readable(text)
   if (target === undefined) return undefined
   // What other names mean is known when they have been looked up.
-  return ownPorts.at(target.isName ? (/(^|\.)localhost\.?$/.test(target.host) ? '127.0.0.1' : '') : target.host, target.port)
+  return ownPorts.at(target.isName ? (isLocalName(target.host) ? '127.0.0.1' : '') : target.host, target.port)
 }
 
 /** Undefined for what another rule refuses. */

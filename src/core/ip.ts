@@ -27,6 +27,11 @@ export function parseIp (text: string): IpAddress | undefined {
   return mapped === undefined ? { family: 'ipv6', address } : { family: 'ipv4', address: mapped }
 }
 
+/** Is this a name of the machine itself, `localhost` or one below it, in any case, with or without the last dot? (RFC 6761 section 6.3) */
+export function isLocalName (name: string): boolean {
+  return /(^|\.)localhost\.?$/i.test(name)
+}
+
 /** Is this an address of the machine itself: 127.0.0.0/8 or ::1? */
 export function isLoopback (text: string): boolean {
   const ip = parseIp(text)

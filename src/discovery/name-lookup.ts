@@ -2,6 +2,7 @@
  * Looks names up: the port, and what the operating system offers for it.
  */
 import { lookup, Resolver } from 'node:dns/promises'
+import { isLocalName } from '../core/ip.ts'
 import { readWholeFile } from '../core/read-whole-file.ts'
 import { searchNames } from './search-names.ts'
 
@@ -92,8 +93,8 @@ function codeOf (error: unknown): string {
 }
 
 async function isInHostsFile (name: string): Promise<boolean> {
+  if (isLocalName(name)) return true
   const wanted = name.toLowerCase().replace(/\.$/, '')
-  if (wanted === 'localhost' || wanted.endsWith('.localhost')) return true
   return (await readText(HOSTS_FILE)).split('\n').some(line => {
     const [, ...names] = (line.split('#')[0] ?? '').trim().split(/\s+/)
     return names.some(known => known.toLowerCase() === wanted)

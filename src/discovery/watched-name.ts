@@ -1,6 +1,6 @@
 import type { CidrSet } from '../core/cidr-set.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
-import { isLoopback, parseIp } from '../core/ip.ts'
+import { isLocalName, isLoopback, parseIp } from '../core/ip.ts'
 import type { OwnPorts } from '../core/own-ports.ts'
 import type { IgnoredAddress } from './endpoint-source.ts'
 import { type NameAddress, NameError, type NameLookup } from './name-lookup.ts'
@@ -116,13 +116,9 @@ export class WatchedName {
     return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failuresInRow++)
   }
 
-  /** `localhost` is this machine by its very name (RFC 6761 section 6.3), so whoever wrote it means loopback. */
+  /** Whoever wrote `localhost` means loopback. */
   #isOwnMachine (address: string): boolean {
-    return this.#isLocalhost && isLoopback(address)
-  }
-
-  get #isLocalhost (): boolean {
-    return /(^|\.)localhost\.?$/i.test(this.name)
+    return isLocalName(this.name) && isLoopback(address)
   }
 
   /**
@@ -131,7 +127,7 @@ export class WatchedName {
    */
   #chooseFamily (addresses: readonly NameAddress[]): readonly NameAddress[] {
     const four = addresses.filter(({ family }) => family === 'IPv4')
-    return four.length === 0 || this.#isLocalhost ? addresses : four
+    return four.length === 0 || isLocalName(this.name) ? addresses : four
   }
 }
 
