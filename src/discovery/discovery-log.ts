@@ -3,16 +3,13 @@
  * version have at most a line each way in ten seconds, and the last line says how things are.
  */
 import type { Clock } from '../core/clock.ts'
-import type { WatchFailure } from './endpoint-registry.ts'
+import { OWN_NAMESPACE, type WatchFailure } from './endpoint-registry.ts'
 import type { SourceProblem } from './endpoint-source.ts'
 import type { WatchRecovery } from '../kube/list-watch.ts'
 import type { Logger } from '../core/logger.ts'
 import { nameSome } from '../core/name-some.ts'
 
 const INTERVAL_MS = 10_000
-
-/** What logs and metrics call the namespace of the credentials. */
-export const OWN_NAMESPACE = '(own)'
 
 interface WatchState {
   readonly meanwhile: string

@@ -93,8 +93,8 @@ interface Plan {
   readonly namespaces: Map<string | undefined, NamespaceSlices>
 }
 
-/** What stats and logs call the namespace of the credentials. */
-const OWN_NAMESPACE = '(own)'
+/** What stats, logs and metrics call the namespace of the credentials. */
+export const OWN_NAMESPACE = '(own)'
 
 /**
  * The endpoints of every version of every route: starts, shares and stops their sources as the configuration changes.

@@ -7,6 +7,9 @@ import type { EndpointChange } from '../core/endpoint-set.ts'
 /** Gets all endpoints of the version, in a fixed order, each time they may have changed. The first call means: synced. */
 export type EndpointListener = (endpoints: readonly Endpoint[]) => void
 
+/** A source tells of so many addresses that it does not dial, at most. */
+export const MAX_IGNORED = 100
+
 /** An address that was found but will not be dialled. */
 export interface IgnoredAddress {
   readonly address: string
@@ -38,7 +41,7 @@ export interface EndpointSourceStatus {
   readonly restarts: number
   /** What keeps the source from being current, if anything does. */
   readonly lastError: string | undefined
-  /** At most 100 of them. */
+  /** At most MAX_IGNORED of them. */
   readonly ignored: readonly IgnoredAddress[]
   /** What the configuration asks for is not there. */
   readonly problem?: SourceProblem | undefined

@@ -2,11 +2,10 @@ import { endpointKey, type Endpoint } from '../core/endpoint.ts'
 import { parseTarget } from '../core/socket-address.ts'
 import type { OwnPorts } from '../core/own-ports.ts'
 import { ownReason } from './checked-slice.ts'
-import type { EndpointListener, EndpointSource, EndpointSourceStatus, IgnoredAddress } from './endpoint-source.ts'
+import {
+  MAX_IGNORED, type EndpointListener, type EndpointSource, type EndpointSourceStatus, type IgnoredAddress
+} from './endpoint-source.ts'
 import { WatchedName, type NameContext } from './watched-name.ts'
-
-/** Told of a source. */
-const MAX_IGNORED = 100
 
 interface Target {
   readonly port: number
@@ -76,7 +75,7 @@ export class NamedSource implements EndpointSource {
     return [...found.values()]
   }
 
-  /** Addresses at which Weir itself would answer; at most 100. */
+  /** Addresses at which Weir itself would answer; at most MAX_IGNORED. */
   #own (): readonly IgnoredAddress[] {
     const found: IgnoredAddress[] = []
     for (const { name, port } of this.#targets) {

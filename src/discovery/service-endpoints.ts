@@ -2,7 +2,7 @@ import { type Endpoint, endpointKey } from '../core/endpoint.ts'
 import type { EndpointChange } from '../core/endpoint-set.ts'
 import { checkSlice, type CheckedSlice, differentKeys, keepBetter, keepSmaller, portMatcher, type SliceSelection } from './checked-slice.ts'
 import type { EndpointSlice, SlicePort } from './endpoint-slice.ts'
-import type { IgnoredAddress } from './endpoint-source.ts'
+import { MAX_IGNORED, type IgnoredAddress } from './endpoint-source.ts'
 import { type FoundEndpoint, onePerPod } from './one-per-pod.ts'
 
 /** What the slices of a Service say beside their endpoints: enough to tell why there are none. */
@@ -16,7 +16,6 @@ export interface SliceFacts {
   readonly otherFamily: number
 }
 
-const MAX_IGNORED = 100
 const MAX_PORTS = 20
 
 /**

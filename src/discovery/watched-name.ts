@@ -2,7 +2,7 @@ import type { CidrSet } from '../core/cidr-set.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import { isLocalName, isLoopback, parseIp } from '../core/ip.ts'
 import type { OwnPorts } from '../core/own-ports.ts'
-import type { IgnoredAddress } from './endpoint-source.ts'
+import { MAX_IGNORED, type IgnoredAddress } from './endpoint-source.ts'
 import { type NameAddress, NameError, type NameLookup } from './name-lookup.ts'
 import { addressRefusal } from './refused-addresses.ts'
 
@@ -27,7 +27,6 @@ const MAX_RETRY_MS = 30_000
 /** A part by which every wait is shortened at random, so that many names are not asked for at once. */
 const JITTER = 0.2
 const MAX_ADDRESSES = 1_000
-const MAX_IGNORED = 100
 
 /**
  * The addresses of one name: looked up again when what was told has expired, and kept as they were last when it can't be.

@@ -5,12 +5,12 @@ import { ownPortsOf } from '../config/own-endpoint-rules.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { Random } from '../core/random.ts'
-import { EndpointRegistry, type EndpointRegistryOptions } from '../discovery/endpoint-registry.ts'
+import { EndpointRegistry, OWN_NAMESPACE, type EndpointRegistryOptions } from '../discovery/endpoint-registry.ts'
 import { CredentialPlugins } from '../kube/credential-plugin.ts'
 import { KubeClient } from '../kube/kube-client.ts'
 import { loadKubeCredentials } from '../kube/kube-credentials.ts'
 import type { Logger } from '../core/logger.ts'
-import { DiscoveryLog, OWN_NAMESPACE } from '../discovery/discovery-log.ts'
+import { DiscoveryLog } from '../discovery/discovery-log.ts'
 
 const RANDOM_RANGE = 2 ** 32
 
