@@ -89,11 +89,6 @@ export class TokenBook {
     }
   }
 
-  /** Reads the files. Call it at the start, so that faults are logged before the first request. */
-  async load (): Promise<void> {
-    await this.#refresh()
-  }
-
   /**
    * Finds who a token belongs to. The time it takes does not depend on how much of a token was guessed: digests of equal
    * length are compared in constant time, and all of them, always.

@@ -62,7 +62,7 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
   const traffic = await TrafficControl.open({ store, publisher, clock, log })
   await takeOver(traffic.prepare([{ name: 'hello', weights: { stable: 90, canary: 10 } }]))
   const tokens = new TokenBook(options.tokens ?? [], clock, log)
-  await tokens.load()
+  await takeOver(await tokens.prepare(options.tokens ?? []))
   const asked: ExplainQuery[] = []
   const missing: string[] = []
   const waiting: string[] = []

@@ -110,7 +110,7 @@ t.test('a new configuration brings its tokens at once', async t => {
   const [ops, look] = tokensIn(directory)
   if (ops === undefined || look === undefined) throw new Error('two tokens are configured')
   const book = new TokenBook([ops], new FakeClock(), new ListLog())
-  await book.load()
+  await takeOver(await book.prepare([ops]))
   t.match(await book.find(OPERATOR), { name: 'ops', role: 'operator' })
   t.equal(await book.find(VIEWER), undefined)
   await takeOver(await book.prepare([look]))
@@ -143,7 +143,7 @@ t.test('a token goes on while no descriptor is free to read its file again', asy
   const book = new TokenBook(tokensIn(directory), clock, log, async (file, maxBytes) => state.exhausted
     ? { fault: { kind: 'exhausted', phrase: 'cannot be read now', systemMessage: 'EMFILE: too many open files' } }
     : await readWholeFile(file, maxBytes))
-  await book.load()
+  await takeOver(await book.prepare(tokensIn(directory)))
   state.exhausted = true
   for (let second = 0; second < 5; second++) {
     clock.advance(1_000)
@@ -164,7 +164,7 @@ t.test('tokens of a configuration that is given up never work, and those of befo
   if (ops === undefined || look === undefined) throw new Error('two tokens are configured')
   const log = new ListLog()
   const book = new TokenBook([ops], new FakeClock(), log)
-  await book.load()
+  await takeOver(await book.prepare([ops]))
   const change = await book.prepare([look, { name: 'gone', role: 'viewer', file: join(directory, 'gone') }])
   t.equal(await book.find(VIEWER), undefined)
   change.commit()
