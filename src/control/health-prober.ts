@@ -85,12 +85,12 @@ export class HealthProber {
   /** Takes over a configuration. A version that was checked before keeps what is known of its endpoints. */
   configure (routes: readonly RouteConfig[], specs: readonly RouteSpec[]): void {
     const wanted = new Set<string>()
+    const specOf = new Map(specs.map(spec => [spec.name, spec]))
     for (const { name: route, health: { active }, versions } of routes) {
       if (active === undefined) continue
-      const spec = specs.find(({ name }) => name === route)
       for (const { name: version } of versions) {
         wanted.add(keyOf(route, version))
-        const tls = spec?.versions.find(({ name }) => name === version)?.tls
+        const tls = specOf.get(route)?.versions.find(({ name }) => name === version)?.tls
         this.#check(route, version, active, tls)
       }
     }
