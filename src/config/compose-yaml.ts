@@ -33,11 +33,14 @@ export type YamlOptions = YamlModule.DocumentOptions & YamlModule.ParseOptions &
 
 /**
  * What is wrong with the beginning of a long text, if that is MAX_SYNTAX_FAULTS faults; undefined when it is fewer, or the text is short.
+ * @param lines learns where lines begin
  */
-export function faultsOfBeginning (yaml: Yaml, text: string, options: YamlOptions): readonly SyntaxFault[] | undefined {
+export function faultsOfBeginning (
+  yaml: Yaml, text: string, options: YamlOptions, lines: LineCounter
+): readonly SyntaxFault[] | undefined {
   if (!isLong(text)) return undefined
   const half = BEGINNING_CHARACTERS / 2
-  const composed = compose(yaml, { text: beginningOf(text), countUntil: half }, options, new yaml.LineCounter())
+  const composed = compose(yaml, { text: beginningOf(text), countUntil: half }, options, lines)
   return 'faults' in composed && composed.faults.length === MAX_SYNTAX_FAULTS ? composed.faults : undefined
 }
 

@@ -46,8 +46,9 @@ export async function readYaml (bytes: Uint8Array, fileName: string, loadForNow:
   try {
     const excess = findExcess(yaml, beginningOf(text))
     if (excess !== undefined) return refuse(fileName, excess)
-    const early = faultsOfBeginning(yaml, text, OPTIONS)
-    if (early !== undefined) return { faults: early.map(fault => explainSyntax(fault, offset => positionIn(text, fileName, offset))) }
+    const lines = new yaml.LineCounter()
+    const early = faultsOfBeginning(yaml, text, OPTIONS, lines)
+    if (early !== undefined) return { faults: early.map(fault => explainSyntax(fault, offset => position(fileName, lines, offset))) }
     const whole = findExcess(yaml, text)
     return whole === undefined ? parse(yaml, text, fileName) : refuse(fileName, whole)
   } catch (error) {
@@ -129,11 +130,6 @@ function parse (yaml: Yaml, text: string, fileName: string): YamlResult {
 
 function explainSyntax ({ offset, message }: SyntaxFault, at: (offset: number) => string): ConfigFault {
   return { path: '', value: null, message, source: at(offset) }
-}
-
-function positionIn (text: string, fileName: string, offset: number): string {
-  const before = text.slice(0, offset).split('\n')
-  return `${fileName}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}`
 }
 
 function position (fileName: string, lines: LineCounter, offset: number): string {
