@@ -3,8 +3,10 @@
  */
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import type { EventLog, LogFields } from '../core/logger.ts'
+import { nameSome } from '../core/name-some.ts'
 import type { RouteBook } from '../routes/route-book.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
+import { unansweredRequests } from '../telemetry/version-counters.ts'
 
 export interface DrainReportDeps {
   readonly clock: Clock
@@ -14,7 +16,6 @@ export interface DrainReportDeps {
 }
 
 const EVERY_MS = 5_000
-const MAX_NAMED = 10
 
 export class DrainReport {
   readonly #deps: DrainReportDeps
@@ -48,15 +49,13 @@ export class DrainReport {
     for (const { route, version } of routes.versions()) {
       const counters = book.read(route, version)
       if (counters === undefined || counters.inFlight <= 0) continue
-      // A request that waits for an endpoint and a tunnel are in flight as well.
-      const requests = Math.max(0, counters.inFlight - counters.tunnels - counters.held)
+      const requests = unansweredRequests(counters)
       sum.requests += requests
       sum.waiting += counters.held
       sum.tunnels += counters.tunnels
       named.push(`${route}/${version}: ${requests} in flight, ${counters.held} waiting, ${counters.tunnels} tunnels`)
     }
     const connections = book.workerIds().reduce((count, id) => count + book.readWorker(id).connectionsOpen, 0)
-    const rest = named.length > MAX_NAMED ? `; and ${named.length - MAX_NAMED} more` : ''
-    return { connections, ...sum, ...(named.length === 0 ? {} : { versions: named.slice(0, MAX_NAMED).join('; ') + rest }) }
+    return { connections, ...sum, ...(named.length === 0 ? {} : { versions: nameSome(named, '; ') }) }
   }
 }

@@ -5,6 +5,7 @@ import type { RouteConfig } from '../config/schema.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import type { RouteBook } from '../routes/route-book.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
+import { unansweredRequests } from '../telemetry/version-counters.ts'
 
 export interface VersionDrainDeps {
   readonly routes: Pick<RouteBook, 'route' | 'version'>
@@ -13,6 +14,9 @@ export interface VersionDrainDeps {
   readonly workers: () => ReadonlyArray<{ readonly appliedEpoch: (route: string) => number | undefined }>
   readonly endpoints: (route: string, version: string) => readonly Endpoint[]
 }
+
+/** Of a version that the book does not know. */
+const NOTHING_COUNTED = { inFlight: 0, held: 0, tunnels: 0 }
 
 export class VersionDrain {
   readonly #deps: VersionDrainDeps
@@ -27,15 +31,13 @@ export class VersionDrain {
     const route = routes.route(routeName)
     const state = traffic(routeName)
     if (route === undefined || state === undefined || routes.version(routeName, version) === undefined) return undefined
-    const counters = book.read(routeName, version)
-    const tunnels = counters?.tunnels ?? 0
-    const held = counters?.held ?? 0
+    const counters = book.read(routeName, version) ?? NOTHING_COUNTED
+    const { held } = counters
     const facts = {
       weight: state.weights[version] ?? 0,
       workers: this.#applied(routeName, state.epoch),
-      // The counter has those that wait and those that have become tunnels as well.
-      inFlight: Math.max(0, (counters?.inFlight ?? 0) - tunnels - held),
-      tunnels,
+      inFlight: unansweredRequests(counters),
+      tunnels: counters.tunnels,
       helps: helpsOthers(route, version, state.weights)
     }
     const why = objections(facts)

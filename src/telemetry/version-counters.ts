@@ -8,6 +8,11 @@ export const CODE_CLASSES: readonly string[] = ['1xx', '2xx', '3xx', '4xx', '5xx
 /** What was counted for one version of one route, summed over the workers. Counters never go backwards. */
 export type VersionCounters = Readonly<ReturnType<typeof versionCounters>>
 
+/** Requests that endpoints have not answered to the end: in flight are those too that wait for an endpoint, and tunnels. */
+export function unansweredRequests ({ inFlight, held, tunnels }: Pick<VersionCounters, 'inFlight' | 'held' | 'tunnels'>): number {
+  return Math.max(0, inFlight - held - tunnels)
+}
+
 /** What was counted for one worker as a whole. Counters go on when a dead worker is replaced; the rest starts anew. */
 export type WorkerCounters = Readonly<ReturnType<typeof workerCounters>>
 
