@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { parseCidr } from '../core/cidr-set.ts'
-import { isLoopback, parseIp } from '../core/ip.ts'
+import { isLoopback, isWildcardFor, parseIp } from '../core/ip.ts'
 import type { ConfigPath } from './config-path.ts'
 import { fault, findDuplicates, findUnreadable, type Finding } from './finding.ts'
 import type { Config, ListenerConfig } from './schema.ts'
@@ -71,12 +71,10 @@ function checkAddress (path: ConfigPath, address: string): readonly Finding[] {
   return isIP(address) !== 0 ? [] : [fault(path, 'must be an IP address, such as 127.0.0.1, 0.0.0.0 or ::1; names are not looked up')]
 }
 
-/** Would the second find the port taken? A wildcard takes it on every address; `::` on those of IPv4 too. */
+/** Would the second find the port taken? */
 function overlaps (left: Bound, right: Bound): boolean {
   if (left.port !== right.port) return false
   const [leftIp, rightIp] = [parseIp(left.address), parseIp(right.address)]
   if (leftIp === undefined || rightIp === undefined) return false
-  if (leftIp.address === '::' || rightIp.address === '::') return true
-  if (leftIp.family !== rightIp.family) return false
-  return leftIp.address === rightIp.address || leftIp.address === '0.0.0.0' || rightIp.address === '0.0.0.0'
+  return leftIp.address === rightIp.address || isWildcardFor(leftIp, rightIp) || isWildcardFor(rightIp, leftIp)
 }

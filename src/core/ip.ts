@@ -27,7 +27,12 @@ export function parseIp (text: string): IpAddress | undefined {
   return mapped === undefined ? { family: 'ipv6', address } : { family: 'ipv4', address: mapped }
 }
 
-/** Is this a name of the machine itself, `localhost` or one below it, in any case, with or without the last dot? (RFC 6761 section 6.3) */
+/** Does who listens on the second get the connections to the first, whatever it is? `::` takes those of both families. */
+export function isWildcardFor (target: IpAddress, { address }: IpAddress): boolean {
+  return address === '::' || (address === '0.0.0.0' && target.family === 'ipv4')
+}
+
+/** Is this a name of the machine itself: `localhost`, or one below it? In any case, with or without the last dot (RFC 6761 section 6.3). */
 export function isLocalName (name: string): boolean {
   return /(^|\.)localhost\.?$/i.test(name)
 }

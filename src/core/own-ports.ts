@@ -2,7 +2,7 @@
  * The addresses and ports at which this Weir itself listens. An endpoint there would send a request round and round.
  */
 import { networkInterfaces } from 'node:os'
-import { isLoopback, parseIp, type IpAddress } from './ip.ts'
+import { isLoopback, isWildcardFor, parseIp, type IpAddress } from './ip.ts'
 
 /** One place where Weir listens. */
 export interface OwnPort {
@@ -44,7 +44,7 @@ export class OwnPorts {
     const ip = there === undefined ? undefined : parseIp(address)
     if (there === undefined || ip === undefined) return undefined
     const target = ip.address === '0.0.0.0' ? LOOPBACK_4 : ip.address === '::' ? LOOPBACK_6 : ip
-    return there.find(own => own.ip.address === target.address || (isOpenTo(own.ip, target) && this.#isHere(target)))?.name
+    return there.find(own => own.ip.address === target.address || (isWildcardFor(target, own.ip) && this.#isHere(target)))?.name
   }
 
   #isHere ({ address }: IpAddress): boolean {
@@ -55,8 +55,3 @@ export class OwnPorts {
 
 const LOOPBACK_4: IpAddress = { family: 'ipv4', address: '127.0.0.1' }
 const LOOPBACK_6: IpAddress = { family: 'ipv6', address: '::1' }
-
-/** `::` takes connections of both families. */
-function isOpenTo (own: IpAddress, target: IpAddress): boolean {
-  return own.address === '::' || (own.address === '0.0.0.0' && target.family === 'ipv4')
-}
