@@ -2,10 +2,9 @@
  * The authorities that versions name for the certificates of their endpoints: read before a configuration is used, watched
  * from then on, and kept as they were when a file goes bad.
  */
-import { ConfigError, type ConfigFault } from '../config/config-error.ts'
+import { ConfigError, fileFault, type ConfigFault } from '../config/config-error.ts'
 import { formatPath } from '../config/config-path.ts'
 import type { Config } from '../config/schema.ts'
-import { showPath } from '../config/show-value.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import type { PreparedChange } from '../core/prepared-change.ts'
@@ -50,7 +49,7 @@ export class AuthorityFiles {
       const content = contents.get(file)
       if (content === undefined) continue
       const authorities = parseAuthorities(content)
-      if ('fault' in authorities) faults.push(faultOf(file, { path, source, fault: authorities.fault }))
+      if ('fault' in authorities) faults.push(fileFault({ path, file, message: authorities.fault }, source))
       else this.#prepared.set(file, authorities)
     }
     if (faults.length === 0) return this.#change(new Set(named.map(({ file }) => file)))
@@ -116,7 +115,7 @@ export async function findAuthorityFaults (config: Config, source: string): Prom
   const faults: ConfigFault[] = []
   for (const { file, path } of namesOf(config)) {
     const authorities = parseAuthorities(await readSmallFile(file))
-    if ('fault' in authorities) faults.push(faultOf(file, { path, source, fault: authorities.fault }))
+    if ('fault' in authorities) faults.push(fileFault({ path, file, message: authorities.fault }, source))
   }
   return faults
 }
@@ -137,10 +136,4 @@ function namesOf (config: Config): readonly NamedFile[] {
     }
   }
   return [...first.values()]
-}
-
-function faultOf (
-  file: string, { path, source, fault }: { readonly path: string, readonly source: string, readonly fault: string }
-): ConfigFault {
-  return { path, source, value: showPath(file), message: `names a file that ${fault}` }
 }

@@ -3,13 +3,12 @@
  * good ones kept when they are wrong then. It also makes the keys of session tickets.
  */
 import { randomBytes } from 'node:crypto'
-import { ConfigError, type ConfigFault } from '../config/config-error.ts'
+import { ConfigError, fileFault, type ConfigFault } from '../config/config-error.ts'
 import type { ListenerConfig } from '../config/schema.ts'
-import { showPath } from '../config/show-value.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import type { TlsMaterial } from '../contract/listener-spec.ts'
 import type { Logger } from '../core/logger.ts'
-import { ListenerCertificates, type ContentOf, type FileFinding } from './listener-certificates.ts'
+import { ListenerCertificates, type ContentOf } from './listener-certificates.ts'
 import { readSmallFile } from './read-small-file.ts'
 import { WatchedFiles } from './watched-files.ts'
 
@@ -139,11 +138,7 @@ function readAll (
 ): { readonly faults: readonly ConfigFault[], readonly warnings: readonly ConfigFault[] } {
   const readings = listeners.map(listener => listener.read(files, contentOf))
   return {
-    faults: readings.flatMap(({ faults }) => faults.map(finding => toFault(finding, source))),
-    warnings: readings.flatMap(({ warnings }) => warnings.map(finding => toFault(finding, source)))
+    faults: readings.flatMap(({ faults }) => faults.map(finding => fileFault(finding, source))),
+    warnings: readings.flatMap(({ warnings }) => warnings.map(finding => fileFault(finding, source)))
   }
-}
-
-function toFault ({ path, file, message }: FileFinding, source: string): ConfigFault {
-  return { path, source, value: showPath(file), message: `names a file that ${message}` }
 }

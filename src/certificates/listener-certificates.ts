@@ -12,7 +12,7 @@ import { parseKeyPair, type KeyPair, type KeyPairFault } from './parse-key-pair.
 import type { FileContent } from './read-small-file.ts'
 
 /** What is wrong with a file, or odd about it. */
-export interface FileFinding {
+interface FileFinding {
   /** The option that names the file. */
   readonly path: string
   readonly file: string

@@ -1,3 +1,5 @@
+import { showPath } from './show-value.ts'
+
 /** One thing that is wrong with a configuration, or merely odd. */
 export interface ConfigFault {
   /** The option, such as `routes[0].versions[1].weight`; empty when the fault is not about one. */
@@ -51,4 +53,11 @@ export function formatFault (fault: ConfigFault): string {
   const option = fault.path === '' ? '' : ` ${fault.path}:`
   const given = fault.value === null || fault.message.startsWith(fault.value) ? '' : `; given: ${fault.value}`
   return `${fault.source}:${option} ${fault.message}${given}`
+}
+
+/** What is wrong, or odd, with a file that an option names. @param found its `message` goes on from the name of the file */
+export function fileFault (
+  { path, file, message }: { readonly path: string, readonly file: string, readonly message: string }, source: string
+): ConfigFault {
+  return { path, source, value: showPath(file), message: `names a file that ${message}` }
 }

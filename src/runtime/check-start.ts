@@ -5,9 +5,8 @@
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { readToken } from '../admin/token-book.ts'
-import type { ConfigFault } from '../config/config-error.ts'
+import { fileFault, type ConfigFault } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
-import { showPath } from '../config/show-value.ts'
 import { systemClock } from '../core/clock.ts'
 import { readWholeFile } from '../core/read-whole-file.ts'
 import { tryCreating } from '../net/try-creating.ts'
@@ -30,9 +29,7 @@ export interface StartFindings {
  */
 export async function checkStart (config: Config, source: string): Promise<StartFindings> {
   const { checkCertificates } = await import('../certificates/certificate-store.ts')
-  const about = (path: string, file: string, message: string): ConfigFault => ({
-    path, source, value: showPath(file), message: `names a file that ${message}`
-  })
+  const about: About = (path, file, message) => fileFault({ path, file, message }, source)
   const findings = [
     await checkCertificates(config.listeners, source, systemClock),
     { faults: await findAuthorityFaults(config, source), warnings: [] },
