@@ -27,7 +27,9 @@ await withSession(async session => {
   const head = beginResults('proxy')
   const generators = loadGenerators()
   const origin = await startOrigin(session, sizes)
-  const { running, records } = await startPeers(session, peers, { originPorts: origin.ports, clientConnections: connections + idleConnections })
+  const { running, records } = await startPeers(session, peers, {
+    originPorts: origin.ports, clientConnections: connections + idleConnections
+  })
   const runs: ProxyRun[] = []
   for (const kase of casesOf(generators)) {
     runs.push(...await measureInTurns(session, running, kase, { rounds, warmupSeconds, connections, seconds }))

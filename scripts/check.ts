@@ -3,7 +3,8 @@
  * They run at the same time, as many as there are cores; each shows what it has said when it is over. A step that fails does not stop the
  * others. Ends with 1 when any has failed. Each step ends with a line `check NAME: passed (1.2 s)` or `check NAME: failed (1.2 s)`.
  *
- * The linter keeps no cache: its rules on types look through a file into those that it imports, so a file that has not changed may be wrong today.
+ * The linter keeps no cache: its rules on types look through a file into those that it imports, so a file that has not changed may be wrong
+ * today.
  */
 import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'

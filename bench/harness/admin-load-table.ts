@@ -32,7 +32,10 @@ export function adminLoadChecks (runs: readonly AdminLoadRun[], { clients, route
 }
 
 export function adminLoadTable (runs: readonly AdminLoadRun[], { clients, routes }: AdminLoadPlan): string {
-  const head = ['asked for', 'took ms', 'MiB each', 'CPU of the main thread, ms', 'longest stall: main, ms', 'worker, ms', 'probes: p99 ms', 'others: p99 ms']
+  const head = [
+    'asked for', 'took ms', 'MiB each', 'CPU of the main thread, ms', 'longest stall: main, ms', 'worker, ms', 'probes: p99 ms',
+    'others: p99 ms'
+  ]
   const rows = runs.map(({ path, tookMs, bytes, mainMs, stalls, probes, load }) => [
     path === '' ? 'nothing' : `\`${path.replace(/\?.*/, '')}\``,
     ...(path === '' ? ['–', '–', '–'] : [shortNumber(tookMs), shortNumber(bytes / 2 ** 20), shortNumber(mainMs)]),

@@ -57,12 +57,20 @@ export interface AdminLoadRun {
 /** What is asked for. */
 const PATHS = ['/metrics', '/v1/routes', '/v1/routes/bench/explain?path=/64&ip=192.0.2.1']
 
-export async function measureAdminLoad (session: Session, origin: Origin, load: LoadGenerator, plan: AdminLoadPlan): Promise<readonly AdminLoadRun[]> {
+export async function measureAdminLoad (
+  session: Session, origin: Origin, load: LoadGenerator, plan: AdminLoadPlan
+): Promise<readonly AdminLoadRun[]> {
   const probesPort = await freePort()
   const stallsDirectory = newDirectory(session)
   const weir = await startWeir(
     { session, originPorts: origin.ports, listenPort: await freePort(), clientConnections: plan.connections, dir: newDirectory(session) },
-    { name: 'admin-load', workers: 1, probesPort, stallsDirectory, routes: ports => [...idleRoutes(plan.routes), benchRoute(ports, ['127.0.0.1'])] }
+    {
+      name: 'admin-load',
+      workers: 1,
+      probesPort,
+      stallsDirectory,
+      routes: ports => [...idleRoutes(plan.routes), benchRoute(ports, ['127.0.0.1'])]
+    }
   )
   const clients = startClients(session, weir, plan.clients)
   const measure = async (path: string, work: () => Promise<readonly Round[]>): Promise<AdminLoadRun> => {

@@ -56,7 +56,11 @@ export function crowdAddress (index: number): string {
  *
  * @param connect makes the client with this number, which calls `onSettled` once: when it has begun or has failed before
  */
-export function runCrowd ({ connections, intervalSeconds }: CrowdArguments, { connectingAtOnce, tickMs }: CrowdPace, connect: (index: number, onSettled: () => void) => CrowdClient): void {
+export function runCrowd (
+  { connections, intervalSeconds }: CrowdArguments,
+  { connectingAtOnce, tickMs }: CrowdPace,
+  connect: (index: number, onSettled: () => void) => CrowdClient
+): void {
   const clients: CrowdClient[] = []
   let settled = 0
 

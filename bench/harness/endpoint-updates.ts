@@ -43,7 +43,9 @@ export interface EndpointUpdatesRun {
   readonly peakMib: number
 }
 
-export async function measureEndpointUpdates (session: Session, origin: Origin, load: LoadGenerator, plan: EndpointUpdatesPlan): Promise<EndpointUpdatesRun> {
+export async function measureEndpointUpdates (
+  session: Session, origin: Origin, load: LoadGenerator, plan: EndpointUpdatesPlan
+): Promise<EndpointUpdatesRun> {
   const kubeconfig = join(newDirectory(session), 'kubeconfig')
   const slices = await startSlices(session, plan, kubeconfig)
   const weir = await startWeir({
@@ -53,7 +55,11 @@ export async function measureEndpointUpdates (session: Session, origin: Origin, 
   const pids = weir.pids()
   resetPeak(pids)
   const updates = plan.updatesPerSecond * plan.seconds
-  const startLoad = (): RunningLoad => load.startPaced(session, { port: weir.port, path: '/64', connections: plan.connections, seconds: plan.seconds * 4 + 30 }, plan.rate)
+  const startLoad = (): RunningLoad => load.startPaced(
+    session,
+    { port: weir.port, path: '/64', connections: plan.connections, seconds: plan.seconds * 4 + 30 },
+    plan.rate
+  )
   const phase = async (work: () => Promise<void>) => await underLoad(weir, startLoad, work)
   // The code of both paths is compiled before anything is measured.
   await phase(async () => { await slices.update(plan.updatesPerSecond * 5, plan.updatesPerSecond) })
@@ -62,7 +68,8 @@ export async function measureEndpointUpdates (session: Session, origin: Origin, 
   const peakMib = memoryOf(pids).peakKib / 1_024
   await weir.stop()
   await slices.stop()
-  const perUpdate = (micros: (phase: Phase) => number): number => (micros(busy) - micros(rest) * busy.report.requests / rest.report.requests) / 1_000 / updates
+  const perUpdate = (micros: (phase: Phase) => number): number =>
+    (micros(busy) - micros(rest) * busy.report.requests / rest.report.requests) / 1_000 / updates
   return {
     kind: 'endpoint-updates',
     endpoints: plan.slices * plan.perSlice,
@@ -103,7 +110,9 @@ interface RunningSlices {
 }
 
 async function startSlices (session: Session, plan: EndpointUpdatesPlan, kubeconfig: string): Promise<RunningSlices> {
-  const child: ChildProcess = session.children.start({ command: process.execPath, args: [PROGRAM, String(plan.slices), String(plan.perSlice), kubeconfig] })
+  const child: ChildProcess = session.children.start({
+    command: process.execPath, args: [PROGRAM, String(plan.slices), String(plan.perSlice), kubeconfig]
+  })
   if (child.stdout === null || child.stdin === null) throw new Error('the program has no pipes')
   const { stdin } = child
   const lines = createInterface({ input: child.stdout })

@@ -27,7 +27,9 @@ export function newConnections (kind: HandshakeKind): FullLoad {
 }
 
 async function runOne (session: Session, request: LoadRequest, kind: HandshakeKind): Promise<LoadReport> {
-  const args = ['s_time', '-connect', `127.0.0.1:${request.port}`, FLAGS[kind], '-tls1_3', '-time', String(request.seconds), '-www', request.path]
+  const args = [
+    's_time', '-connect', `127.0.0.1:${request.port}`, FLAGS[kind], '-tls1_3', '-time', String(request.seconds), '-www', request.path
+  ]
   const begin = performance.now()
   const text = await session.children.run({ command: 'openssl', args, cpu: session.cpus.load }, request.seconds * 1_000 + LOAD_MARGIN_MS)
   return readReport(text, kind, (performance.now() - begin) / 1_000)

@@ -13,7 +13,12 @@ const NGINX_LIMIT = 1.10
 /** At least so many times less CPU time than @fastify/http-proxy. */
 const FASTIFY_LIMIT = 3
 
-const SECTIONS: readonly { readonly title: string, readonly figure: RunFigure, readonly unit: string, readonly better: Figure['better'] }[] = [
+const SECTIONS: readonly {
+  readonly title: string
+  readonly figure: RunFigure
+  readonly unit: string
+  readonly better: Figure['better']
+}[] = [
   { title: 'CPU of the proxy, µs per request', figure: 'cpuMicrosPerRequest', unit: 'µs', better: 'lower' },
   { title: 'Requests per second', figure: 'requestsPerSecond', unit: '/s', better: 'higher' },
   { title: 'Latency p50, ms', figure: 'p50Ms', unit: 'ms', better: 'lower' },
@@ -87,7 +92,9 @@ function cpuRatio (runs: readonly ProxyRun[], name: string, [above, below]: read
   const lower = runSpread(runs, name, below, 'cpuMicrosPerRequest')
   if (upper === undefined || lower === undefined) return undefined
   const byRound = runs.filter(run => run.case === name && run.peer === above && run.valid).flatMap(run => {
-    const other = runs.find(candidate => candidate.case === name && candidate.peer === below && candidate.round === run.round && candidate.valid)
+    const other = runs.find(
+      candidate => candidate.case === name && candidate.peer === below && candidate.round === run.round && candidate.valid
+    )
     return other === undefined ? [] : [run.cpuMicrosPerRequest / other.cpuMicrosPerRequest]
   })
   return { ofMedians: upper.median / lower.median, lowest: Math.min(...byRound), highest: Math.max(...byRound) }
@@ -128,7 +135,8 @@ function missing (peers: readonly PeerRecord[]): string {
 
 function invalid (runs: readonly ProxyRun[]): string {
   const bad = runs.filter(run => !run.valid)
-  return bad.map(run => `Left out: ${run.peer}, ${run.case}, round ${run.round}: ${run.errors} errors in ${run.requests} requests.`).join('\n')
+  return bad.map(run => `Left out: ${run.peer}, ${run.case}, round ${run.round}: ${run.errors} errors in ${run.requests} requests.`)
+    .join('\n')
 }
 
 function caseNames (runs: readonly ProxyRun[]): readonly string[] {

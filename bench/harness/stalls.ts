@@ -25,7 +25,9 @@ export function stallWatchArguments (directory: string): readonly string[] {
 }
 
 /** Does the work, and tells the longest stalls meanwhile beside what came of it. */
-export async function withStalls<T> (directory: string, work: () => Promise<T>): Promise<{ readonly result: T, readonly stalls: LongestStalls }> {
+export async function withStalls<T> (
+  directory: string, work: () => Promise<T>
+): Promise<{ readonly result: T, readonly stalls: LongestStalls }> {
   // A line tells of the time before it, so that of an earlier work is to be written first.
   await pause(WRITTEN_MS)
   const sinceMs = Date.now()
@@ -38,5 +40,8 @@ function longestIn (directory: string, prefix: string, sinceMs: number): number 
   const files = readdirSync(directory).filter(name => name.startsWith(prefix))
   if (files.length === 0) throw new Error(`nothing was written of the thread ${prefix}`)
   const lines = files.flatMap(name => readFileSync(join(directory, name), 'utf8').trim().split('\n'))
-  return Math.max(0, ...lines.map(line => line.split(' ').map(Number)).filter(([atMs = 0]) => atMs > sinceMs).map(([, stallMs = 0]) => stallMs))
+  return Math.max(
+    0,
+    ...lines.map(line => line.split(' ').map(Number)).filter(([atMs = 0]) => atMs > sinceMs).map(([, stallMs = 0]) => stallMs)
+  )
 }

@@ -18,7 +18,9 @@ const ALL_PEERS: readonly Peer[] = [weirPeer, weirOnEvents, nginxPeer, haproxyPe
 export function chosenPeers (standard: readonly string[] = ALL_PEERS.map(peer => peer.name)): readonly Peer[] {
   return (listSetting('BENCH_PEERS') ?? standard).map(name => {
     const peer = ALL_PEERS.find(candidate => candidate.name === name)
-    if (peer === undefined) throw new RangeError(`BENCH_PEERS: no proxy "${name}"; known are ${ALL_PEERS.map(known => known.name).join(', ')}`)
+    if (peer === undefined) {
+      throw new RangeError(`BENCH_PEERS: no proxy "${name}"; known are ${ALL_PEERS.map(known => known.name).join(', ')}`)
+    }
     return peer
   })
 }
@@ -43,7 +45,10 @@ export async function startPeers (session: Session, peers: readonly Peer[], star
       continue
     }
     try {
-      running.push({ name: peer.name, running: await peer.start({ ...start, session, listenPort: await freePort(), dir: newDirectory(session) }) })
+      running.push({
+        name: peer.name,
+        running: await peer.start({ ...start, session, listenPort: await freePort(), dir: newDirectory(session) })
+      })
       records.push({ name: peer.name, version })
     } catch (error) {
       process.stderr.write(`${String(error)}\n`)

@@ -30,7 +30,9 @@ export interface WeirConfigOptions {
 }
 
 /** The text of a configuration: sticky by client IP, no access log, X-Forwarded-* and counters as always. */
-export function weirConfig ({ listenPort, adminPort, workers, io = 'auto', routes, certificate, timeouts, limits, kubeconfig, probesPort, redirectPort }: WeirConfigOptions): string {
+export function weirConfig ({
+  listenPort, adminPort, workers, io = 'auto', routes, certificate, timeouts, limits, kubeconfig, probesPort, redirectPort
+}: WeirConfigOptions): string {
   const tls = certificate === undefined
     ? {}
     : { tls: { certificates: [{ cert: certificate.cert, key: certificate.key }], minVersion: '1.3' } }
@@ -39,7 +41,11 @@ export function weirConfig ({ listenPort, adminPort, workers, io = 'auto', route
       { name: 'bench', address: '127.0.0.1', port: listenPort, ...tls },
       ...(redirectPort === undefined ? [] : [{ name: 'redirect', address: '127.0.0.1', port: redirectPort, redirectToHttps: {} }])
     ],
-    admin: { address: '127.0.0.1', port: adminPort, ...(probesPort === undefined ? {} : { probes: { address: '127.0.0.1', port: probesPort } }) },
+    admin: {
+      address: '127.0.0.1',
+      port: adminPort,
+      ...(probesPort === undefined ? {} : { probes: { address: '127.0.0.1', port: probesPort } })
+    },
     workers,
     io,
     state: { store: 'memory' },

@@ -84,7 +84,10 @@ export async function weirCommand (options: PeerStart, variant: WeirVariant): Pr
   const routes = variant.routes?.(options.originPorts) ?? [benchRoute(options.originPorts)]
   const { listenPort, certificate } = options
   const { workers, io = 'auto', timeouts = {}, limits = {}, kubeconfig, probesPort, redirectPort, stallsDirectory } = variant
-  writeFileSync(file, weirConfig({ listenPort, adminPort, workers, io, routes, certificate, timeouts, limits, kubeconfig, probesPort, redirectPort }))
+  writeFileSync(
+    file,
+    weirConfig({ listenPort, adminPort, workers, io, routes, certificate, timeouts, limits, kubeconfig, probesPort, redirectPort })
+  )
   const watch = stallsDirectory === undefined ? [] : stallWatchArguments(stallsDirectory)
   return { command: [process.execPath, ...watch, entry, 'run', '--config', file], adminPort }
 }

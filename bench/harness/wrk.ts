@@ -20,7 +20,10 @@ export const wrk: LoadGenerator = {
 
   async run (session, request) {
     const args = wrkArguments(request, request.connections, [])
-    return readReport(await session.children.run({ command: 'wrk', args, cpu: session.cpus.load }, request.seconds * 1_000 + LOAD_MARGIN_MS))
+    return readReport(await session.children.run(
+      { command: 'wrk', args, cpu: session.cpus.load },
+      request.seconds * 1_000 + LOAD_MARGIN_MS
+    ))
   },
 
   startPaced (session, request, rate) {

@@ -1,6 +1,6 @@
 /**
- * A flood, for `npm run bench:fair`. Arguments: what it is made of (bench/harness/flood.ts), the number of connections, Weir's port, and the
- * port where it is the origin of chunks. It prints a line when all clients have connected, and at the end of standard input the bytes a
+ * A flood, for `npm run bench:fair`. Arguments: what it is made of (bench/harness/flood.ts), the number of connections, Weir's port, and
+ * the port where it is the origin of chunks. It prints a line when all clients have connected, and at the end of standard input the bytes a
  * second that they have sent and read.
  */
 import { once } from 'node:events'

@@ -27,7 +27,10 @@ function messageFor (target: string): Buffer {
   switch (target) {
     case '/slow': return Buffer.from(request(target) + ahead.repeat(Math.ceil(AHEAD_BYTES / ahead.length)))
     case '/head': return Buffer.from(request('/64', `X-Fill: ${'x'.repeat(30_000)}`).trimEnd())
-    case '/upload': return Buffer.concat([Buffer.from(`PUT ${target} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Length: ${2 ** 40}\r\n\r\n`), Buffer.alloc(8_388_608)])
+    case '/upload': return Buffer.concat([
+      Buffer.from(`PUT ${target} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Length: ${2 ** 40}\r\n\r\n`),
+      Buffer.alloc(8_388_608)
+    ])
     case '/hints': return Buffer.from(request(target).repeat(8))
     default: return Buffer.from(request(target))
   }

@@ -184,7 +184,10 @@ function updatesTable ({ endpoints, updates, atRest, meanwhile, workerMs, mainMs
 function changesTable ({ load: report, changes: done }: ChangesRun): string {
   const row = (name: string, values: readonly number[]): readonly string[] =>
     [name, ...[0.5, 0.99, 1].map(q => shortNumber(quantile(values, q)))]
-  const rows = [row('applied by all workers', done.map(change => change.appliedMs)), row('PUT until its answer', done.map(change => change.httpMs))]
+  const rows = [
+    row('applied by all workers', done.map(change => change.appliedMs)),
+    row('PUT until its answer', done.map(change => change.httpMs))
+  ]
   const title = `**A weight change under ${shortNumber(report.requestsPerSecond)} requests/s** (p99 of those requests: ${shortNumber(report.p99Ms)} ms)`
   return `${title}\n\n${markdownTable(['ms', 'p50', 'p99', 'longest'], rows)}`
 }

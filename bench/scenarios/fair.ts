@@ -65,13 +65,20 @@ await withSession(async session => {
       redirectPort,
       routes: ports => [
         benchRoute(ports, ['127.0.0.1']),
-        { name: 'chunks', match: { hosts: ['chunks.test'] }, maxBodyBytes: 0, versions: [{ name: 'v', weight: 1, endpoints: { static: [`127.0.0.1:${chunkPort}`] } }] }
+        {
+          name: 'chunks',
+          match: { hosts: ['chunks.test'] },
+          maxBodyBytes: 0,
+          versions: [{ name: 'v', weight: 1, endpoints: { static: [`127.0.0.1:${chunkPort}`] } }]
+        }
       ]
     }
   )
   const runs = [await phase(session, weir, stallsDirectory)]
   for (const flood of FLOODS) {
-    runs.push(await phase(session, weir, stallsDirectory, { ...flood, chunkPort, port: flood.kind === 'redirect' ? redirectPort : weir.port }))
+    runs.push(await phase(session, weir, stallsDirectory, {
+      ...flood, chunkPort, port: flood.kind === 'redirect' ? redirectPort : weir.port
+    }))
   }
   await weir.stop()
   publish({
@@ -89,7 +96,14 @@ await withSession(async session => {
 })
 
 async function phase (
-  session: Session, weir: RunningWeir, stallsDirectory: string, flood?: { readonly kind: FloodKind, readonly name: string, readonly connections: number, readonly chunkPort: number, readonly port: number }
+  session: Session, weir: RunningWeir, stallsDirectory: string,
+  flood?: {
+    readonly kind: FloodKind
+    readonly name: string
+    readonly connections: number
+    readonly chunkPort: number
+    readonly port: number
+  }
 ): Promise<FairRun> {
   const flooding = flood === undefined ? undefined : await startFlood(session, flood)
   await pause(RAMP_MS)
@@ -118,7 +132,8 @@ function checks (runs: readonly FairRun[]): readonly Check[] {
 
 function table (runs: readonly FairRun[]): string {
   const rows = runs.map(run => [
-    nameOf(run), shortNumber(run.load.p50Ms), shortNumber(run.load.p99Ms), shortNumber(run.load.requestsPerSecond), shortNumber(run.stallMs), shortNumber(run.floodBytesPerSecond / 2 ** 20)
+    nameOf(run), shortNumber(run.load.p50Ms), shortNumber(run.load.p99Ms), shortNumber(run.load.requestsPerSecond),
+    shortNumber(run.stallMs), shortNumber(run.floodBytesPerSecond / 2 ** 20)
   ])
   return `**Latency of other clients beside a flood** (connections)\n\n${markdownTable(['beside', 'p50 ms', 'p99 ms', 'requests/s', 'longest stall ms', 'flood MiB/s'], rows)}`
 }

@@ -28,7 +28,9 @@ const WARMUP = { path: READY_PATH, connections: 64, seconds: 2 }
 
 const starts = integerSetting('BENCH_STARTS', 10)
 const settleSeconds = integerSetting('BENCH_SETTLE', 5)
-/** Weir keeps a descriptor to an endpoint free for each client, so it takes no more than half of what the system allows, less its reserve. */
+/**
+ * Weir keeps a descriptor to an endpoint free for each client, so it takes no more than half of what the system allows, less its reserve.
+ */
 const clientConnections = integerSetting('BENCH_IDLE_CLIENTS', Math.min(10_000, Math.floor((openFilesLimit() - 256) / 2) - 8))
 const CLIENTS = clientConnections.toLocaleString('en-GB')
 
@@ -69,7 +71,9 @@ await withSession(async session => {
   publish({
     ...head,
     finishedAt: new Date().toISOString(),
-    peers: asked.map(peer => ({ name: peer.name, version: peer.version(), ...peers.includes(peer) ? {} : { skipped: `not found: ${peer.remedy}` } })),
+    peers: asked.map(peer => ({
+      name: peer.name, version: peer.version(), ...peers.includes(peer) ? {} : { skipped: `not found: ${peer.remedy}` }
+    })),
     notes: [
       `One worker, one route with two static endpoints. ${loadNote([load])} Origin: ${origin.kind}.`,
       'Ready: from the start of the process to the first 200 of /readyz, asked every 2 ms.',
@@ -96,7 +100,8 @@ async function timedStart (session: Session, origin: Origin, pinned: boolean): P
   const begin = performance.now()
   const child = session.children.start({ command: program, args, cpu: cpus.proxy, logFile: join(options.dir, 'weir.log') })
   try {
-    await until('Weir /readyz', { timeoutMs: 10_000, everyMs: 2 }, async () => await statusOf(adminPort, '/readyz') === 200 ? true : undefined)
+    const isReady = async (): Promise<true | undefined> => await statusOf(adminPort, '/readyz') === 200 ? true : undefined
+    await until('Weir /readyz', { timeoutMs: 10_000, everyMs: 2 }, isReady)
     return { kind: 'start', pinned, readyMs: performance.now() - begin }
   } finally {
     await session.children.stop(child)

@@ -80,7 +80,9 @@ await withSession(async session => {
       `Others: ${ASKED} requests on new connections, one after the other, from when one was served again, which is ${SERVED_AGAIN_MS / 1_000} s after at the latest.`
     ],
     runs,
-    figures: STATES.map(state => ({ name: `${state.path}, added for each`, unit: 'KiB', value: addedKibEach(runs, state), better: 'lower' as const })),
+    figures: STATES.map(state => ({
+      name: `${state.path}, added for each`, unit: 'KiB', value: addedKibEach(runs, state), better: 'lower' as const
+    })),
     checks: checks(runs)
   }, table(runs))
 })
@@ -89,7 +91,12 @@ async function startStuckOrigin (session: Session): Promise<readonly [number, nu
   const [first, second] = await freePorts(2)
   if (first === undefined || second === undefined) throw new TypeError('freePorts(2) gives two ports')
   const program = fileURLToPath(new URL('../programs/stuck-origin.ts', import.meta.url))
-  session.children.start({ command: process.execPath, args: [program, String(first), String(second)], cpu: session.cpus.load, logFile: join(session.dir, 'origin.log') })
+  session.children.start({
+    command: process.execPath,
+    args: [program, String(first), String(second)],
+    cpu: session.cpus.load,
+    logFile: join(session.dir, 'origin.log')
+  })
   await until('the origin', { timeoutMs: 10_000, everyMs: 50 }, async () => {
     const statuses = [await statusOf(first, READY_PATH), await statusOf(second, READY_PATH)]
     return statuses.every(status => status === 200) ? true : undefined
@@ -97,7 +104,9 @@ async function startStuckOrigin (session: Session): Promise<readonly [number, nu
   return [first, second]
 }
 
-async function run (session: Session, originPorts: readonly [number, number], { path, clients, what }: State, limits: Readonly<Record<string, number>>): Promise<MemoryRun> {
+async function run (
+  session: Session, originPorts: readonly [number, number], { path, clients, what }: State, limits: Readonly<Record<string, number>>
+): Promise<MemoryRun> {
   const weir = await startWeir(
     { session, originPorts, listenPort: await freePort(), clientConnections: clients, dir: newDirectory(session) },
     { name: 'weir', workers: 1, timeouts: TIMEOUTS, limits }
@@ -105,7 +114,8 @@ async function run (session: Session, originPorts: readonly [number, number], { 
   await askOthers(weir)
   const stuck = await startStuckClients(session, { port: weir.port, path, connections: clients, intervalSeconds: 0 })
   await pause(SETTLE_MS)
-  await until('the others to be served', { timeoutMs: SERVED_AGAIN_MS, everyMs: 100 }, async () => await statusOf(weir.port, READY_PATH) === 200 ? true : undefined)
+  const isServed = async (): Promise<true | undefined> => await statusOf(weir.port, READY_PATH) === 200 ? true : undefined
+  await until('the others to be served', { timeoutMs: SERVED_AGAIN_MS, everyMs: 100 }, isServed)
   const others = await askOthers(weir)
   const { rssKib } = memoryOf(weir.pids())
   const scrape = (await exchange({ port: weir.adminPort, path: '/metrics' })).body.toString()
@@ -140,16 +150,18 @@ function gauge (scrape: string, name: string): number {
 
 function checks (runs: readonly MemoryRun[]): readonly Check[] {
   const limited = runs.filter(({ limitBytes }) => limitBytes === smallBudget)
+  const unanswered = runs.reduce((sum, { served, refused }) => sum + ASKED - served - refused, 0)
   return [
     ...STATES.map(state => atMost(state.what, addedKibEach(runs, state), state.limitKib, 'KiB')),
     atMost('bytes kept beyond the budget', Math.max(0, ...runs.map(({ bufferedBytes, limitBytes }) => bufferedBytes - limitBytes)), 0, ''),
-    atMost('others that were neither served nor refused', runs.reduce((sum, { served, refused }) => sum + ASKED - served - refused, 0), 0, ''),
+    atMost('others that were neither served nor refused', unanswered, 0, ''),
     atMost('resident memory with a small budget', Math.max(...limited.map(({ rssMib }) => rssMib)), 256, 'MiB')
   ]
 }
 
 function table (runs: readonly MemoryRun[]): string {
-  return markdownTable(['state', 'clients', 'MiB kept', 'of', 'MiB resident', 'ended', 'others served', 'refused', 'slowest, ms'], runs.map(each => [
+  const head = ['state', 'clients', 'MiB kept', 'of', 'MiB resident', 'ended', 'others served', 'refused', 'slowest, ms']
+  return markdownTable(head, runs.map(each => [
     STATES.find(({ path }) => path === each.path)?.what ?? each.path,
     each.clients.toLocaleString('en-GB'), shortNumber(each.bufferedBytes / MIB), shortNumber(each.limitBytes / MIB),
     shortNumber(each.rssMib), String(each.ended), `${each.served} of ${ASKED}`, String(each.refused), shortNumber(each.slowestMs)

@@ -75,7 +75,12 @@ await withSession(async session => {
     runs,
     figures: [
       { name: 'slow connection', unit: 'KiB', value: kib, better: 'lower' },
-      ...(['p50Ms', 'p99Ms'] as const).map(name => ({ name: `latency of others, ${name.slice(0, 3)}, with / without`, unit: '×', value: ratio(runs, name), better: 'lower' as const }))
+      ...(['p50Ms', 'p99Ms'] as const).map(name => ({
+        name: `latency of others, ${name.slice(0, 3)}, with / without`,
+        unit: '×',
+        value: ratio(runs, name),
+        better: 'lower' as const
+      }))
     ],
     checks: checks(runs, kib)
   }, table(runs, kib))

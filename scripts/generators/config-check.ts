@@ -24,7 +24,8 @@ export const configCheck: Generator = {
   path: 'src/config/config-check.cts',
   content () {
     // Compiled here and not from config/weir.schema.json: the first run after a change writes both.
-    const schema: object = JSON.parse(JSON.stringify(writtenSchema(), (key, value: unknown) => key === 'description' && typeof value === 'string' ? undefined : value))
+    const silent = (key: string, value: unknown): unknown => key === 'description' && typeof value === 'string' ? undefined : value
+    const schema: object = JSON.parse(JSON.stringify(writtenSchema(), silent))
     // `allErrors` because a user wants to know all faults at once; without `verbose` and `messages`, which explain-errors.ts
     // does not need and which would put the schema and a sentence into each error.
     const ajv = new Ajv({ allErrors: true, strict: true, useDefaults: true, messages: false, code: { source: true } })

@@ -28,7 +28,8 @@ export const configurationDoc: Generator = {
 
 function sectionsOf (schema: SchemaNode, title: string): readonly Section[] {
   const own = { title, description: schema.description ?? '', schema }
-  const inner = Object.entries(schema.properties ?? {}).flatMap(([key, child]) => nestedSections(child, title === '' ? key : `${title}.${key}`))
+  const titleOf = (key: string): string => title === '' ? key : `${title}.${key}`
+  const inner = Object.entries(schema.properties ?? {}).flatMap(([key, child]) => nestedSections(child, titleOf(key)))
   return [own, ...inner]
 }
 

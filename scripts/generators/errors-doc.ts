@@ -33,7 +33,14 @@ export const errorsDoc: Generator = {
   content () {
     const rows = PROXY_ERROR_CODES.map(code => {
       const row = proxyErrorRow(code)
-      return tableRow([`\`${code}\``, String(row.status), SOURCES[row.source], RETRIES[row.retry], row.blamesEndpoint ? 'yes' : 'no', row.closes ? 'yes' : 'no'])
+      return tableRow([
+        `\`${code}\``,
+        String(row.status),
+        SOURCES[row.source],
+        RETRIES[row.retry],
+        row.blamesEndpoint ? 'yes' : 'no',
+        row.closes ? 'yes' : 'no'
+      ])
     })
     const remedies = PROXY_ERROR_CODES.map(code => {
       const row = proxyErrorRow(code)

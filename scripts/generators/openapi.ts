@@ -37,7 +37,12 @@ export const openapi: Generator = {
     await app.register(swagger, {
       openapi: {
         openapi: '3.1.0',
-        info: { title: 'Weir admin API', version: '1', description: DESCRIPTION, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+        info: {
+          title: 'Weir admin API',
+          version: '1',
+          description: DESCRIPTION,
+          license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
+        },
         servers: [{ url: 'http://127.0.0.1:9901', description: 'The default address.' }],
         tags: [
           { name: 'Routes', description: 'What is there, and who gets what.' },
@@ -53,7 +58,9 @@ export const openapi: Generator = {
           }
         }
       },
-      refResolver: { buildLocalReference: (json, _base, _fragment, index) => typeof json['$id'] === 'string' ? json['$id'] : `def-${index}` }
+      refResolver: {
+        buildLocalReference: (json, _base, _fragment, index) => typeof json['$id'] === 'string' ? json['$id'] : `def-${index}`
+      }
     })
     registerResources(app, deps)
     await app.ready()

@@ -34,7 +34,11 @@ t.test('time and chance are found everywhere in src but in core', async t => {
     t.same(await rulesBroken('src/core/crafted.ts', text), [], `${rule} in src/core`)
     t.same(await rulesBroken('scripts/crafted.ts', text), [], `${rule} in scripts`)
   }
-  t.same(await rulesBroken('src/exchange/crafted.ts', 'export const at = (ms: number) => new Date(ms).toISOString()\n'), [], 'a date of a given time is allowed')
+  t.same(
+    await rulesBroken('src/exchange/crafted.ts', 'export const at = (ms: number) => new Date(ms).toISOString()\n'),
+    [],
+    'a date of a given time is allowed'
+  )
 })
 
 t.test('node:http is for the admin API and src/kube, the Kubernetes client for src/kube', async t => {

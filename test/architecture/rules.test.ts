@@ -1,7 +1,8 @@
 import t from 'tap'
 import { readSourceFile } from './source-file.ts'
 import {
-  checkCycles, checkExportedNames, checkFileWords, checkFolderOrder, checkLength, checkModuleState, checkNames, checkPackages, checkSources, checkUnused, checkWidth
+  checkCycles, checkExportedNames, checkFileWords, checkFolderOrder, checkLength, checkModuleState, checkNames, checkPackages, checkSources,
+  checkUnused, checkWidth
 } from './source-rules.ts'
 import { checkForeignNames, checkLockfile, checkReasons, listProjectFiles } from './tracked-files.ts'
 

@@ -71,14 +71,16 @@ const LONG_TEXT = 40
 function wideLines (tree: ts.SourceFile): number[] {
   const excused = new Set<number>()
   const visit = (node: ts.Node): void => {
-    if ((ts.isStringLiteralLike(node) || ts.isTemplateExpression(node) || ts.isRegularExpressionLiteral(node)) && node.end - node.getStart(tree) >= LONG_TEXT) {
+    const isText = ts.isStringLiteralLike(node) || ts.isTemplateExpression(node) || ts.isRegularExpressionLiteral(node)
+    if (isText && node.end - node.getStart(tree) >= LONG_TEXT) {
       const last = tree.getLineAndCharacterOfPosition(node.end).line
       for (let line = tree.getLineAndCharacterOfPosition(node.getStart(tree)).line; line <= last; line++) excused.add(line)
     }
     ts.forEachChild(node, visit)
   }
   visit(tree)
-  return tree.text.split('\n').flatMap((text, line) => text.length > COLUMNS && !excused.has(line) && !text.includes('://') ? [line + 1] : [])
+  const isWide = (text: string, line: number): boolean => text.length > COLUMNS && !excused.has(line) && !text.includes('://')
+  return tree.text.split('\n').flatMap((text, line) => isWide(text, line) ? [line + 1] : [])
 }
 
 function findReferences (tree: ts.SourceFile, lineOf: (node: ts.Node) => number): ModuleReference[] {

@@ -7,7 +7,8 @@ import { type SourceFile } from './source-file.ts'
 
 /** The folders of src in the order in which they may build on one another: a folder imports only folders before it. */
 export const FOLDER_ORDER = [
-  'core', 'contract', 'net', 'http', 'http1', 'config', 'telemetry', 'health', 'routing', 'balancing', 'kube', 'store', 'discovery', 'rollout',
+  'core', 'contract', 'net', 'http', 'http1', 'config', 'telemetry', 'health', 'routing', 'balancing', 'kube', 'store', 'discovery',
+  'rollout',
   'upstream', 'exchange', 'downstream', 'worker', 'certificates', 'routes', 'control', 'admin', 'console', 'cli', 'runtime'
 ] as const
 
@@ -195,7 +196,8 @@ const GENERATED: ReadonlySet<string> = new Set(['src/config/config-check.ts'])
 
 /** No line is wider than a screen, but for the sake of one long text. The linter looks at lines without any text. */
 export function checkWidth (files: readonly SourceFile[]): string[] {
-  return files.filter(file => !GENERATED.has(file.path)).flatMap(file => file.wide.map(line => `${file.path}:${line}: is wider than 140 columns`))
+  return files.filter(file => !GENERATED.has(file.path))
+    .flatMap(file => file.wide.map(line => `${file.path}:${line}: is wider than 140 columns`))
 }
 
 /** No file grows past the point where it should be two. */
@@ -205,7 +207,9 @@ export function checkLength (files: readonly SourceFile[]): string[] {
 
 /** Modules hold no state: two instances in one process, and tests in parallel, must not share anything. */
 export function checkModuleState (files: readonly SourceFile[]): string[] {
-  return files.flatMap(file => file.mutable.map(({ name, line, reason }) => `${file.path}:${line}: ${name} ${reason}; keep state in an object that is passed on`))
+  return files.flatMap(file => file.mutable.map(
+    ({ name, line, reason }) => `${file.path}:${line}: ${name} ${reason}; keep state in an object that is passed on`
+  ))
 }
 
 /** Every rule above. */

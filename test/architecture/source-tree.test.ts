@@ -3,7 +3,8 @@ import path from 'node:path'
 import t from 'tap'
 import { readSourceFile } from './source-file.ts'
 import {
-  checkCycles, checkExportedNames, checkFileWords, checkFolderOrder, checkLength, checkModuleState, checkNames, checkPackages, checkUnused, checkWidth, ENTRY_SCRIPTS, NAMED_FOR_THE_WHOLE
+  checkCycles, checkExportedNames, checkFileWords, checkFolderOrder, checkLength, checkModuleState, checkNames, checkPackages, checkUnused,
+  checkWidth, ENTRY_SCRIPTS, NAMED_FOR_THE_WHOLE
 } from './source-rules.ts'
 import { checkForeignNames, checkLockfile, checkReasons, listProjectFiles, readTextFiles } from './tracked-files.ts'
 

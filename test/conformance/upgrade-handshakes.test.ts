@@ -244,7 +244,10 @@ for (const [what, answer, closes] of [
     client.send(`${get('/tunnel', WEBSOCKET)}${get('/ahead')}`)
     const refusal = await client.answer()
     const upgrade = what.startsWith('426') ? [['websocket'], ['Upgrade']] : [[], []]
-    t.same([statusOf(refusal), refusal.body.toString(), valuesOf(refusal, 'upgrade'), valuesOf(refusal, 'connection')], [Number(/\d{3}/.exec(what)?.[0]), 'no', ...upgrade])
+    t.same(
+      [statusOf(refusal), refusal.body.toString(), valuesOf(refusal, 'upgrade'), valuesOf(refusal, 'connection')],
+      [Number(/\d{3}/.exec(what)?.[0]), 'no', ...upgrade]
+    )
     t.equal((await client.answer()).body.toString(), '/ahead')
     t.equal((await client.ask(get('/later'))).body.toString(), '/later')
     t.equal(origin.connections.length, closes ? 2 : 1)

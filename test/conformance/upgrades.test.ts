@@ -66,7 +66,12 @@ for (const [what, upgrades] of [['allows none', []], ['allows another', ['foo']]
 }
 
 // RFC 9110 section 15.5.22: a 426 has to name the protocols that would do.
-for (const [what, head, kept] of [['a 426', '426 Upgrade Required', true], ['a 403', '403 Forbidden', false], ['a 200', '200 OK', false], ['a 400', '400 Bad Request', false]] as const) {
+for (const [what, head, kept] of [
+  ['a 426', '426 Upgrade Required', true],
+  ['a 403', '403 Forbidden', false],
+  ['a 200', '200 OK', false],
+  ['a 400', '400 Bad Request', false]
+] as const) {
   proxyTest(`case 51: ${what} with its Upgrade to a handshake is plain HTTP, and the connection goes on`, async (t, bench) => {
     const origin = await bench.extraOrigin((_, connection) => { connection.send(ok('no', 'Upgrade: websocket\r\nConnection: Upgrade\r\n').replace('200 OK', head)) })
     bench.route([{ weights: { v1: 1 }, upgrades: [] }])
@@ -74,7 +79,10 @@ for (const [what, head, kept] of [['a 426', '426 Upgrade Required', true], ['a 4
     const client = await bench.client()
     for (let round = 0; round < 2; round++) {
       const answer = await client.ask(get('/ws', WEBSOCKET))
-      t.same([answer.startLine, answer.body.toString(), valuesOf(answer, 'upgrade'), valuesOf(answer, 'connection')], [`HTTP/1.1 ${head}`, 'no', kept ? ['websocket'] : [], kept ? ['Upgrade'] : []])
+      t.same(
+        [answer.startLine, answer.body.toString(), valuesOf(answer, 'upgrade'), valuesOf(answer, 'connection')],
+        [`HTTP/1.1 ${head}`, 'no', kept ? ['websocket'] : [], kept ? ['Upgrade'] : []]
+      )
     }
     t.same([origin.requests.length, origin.connections.length], [2, 1])
   })

@@ -76,7 +76,9 @@ function expectedUpstream ({ method, fields, target, minor }: { method: string, 
   if (forwardedHost !== undefined) added.push(['X-Forwarded-Host', forwardedHost])
   if (chunked) added.push(['Transfer-Encoding', 'chunked'])
   else if (lengthAsSent !== undefined && !canonicalLength) added.push(['Content-Length', String(length)])
-  if (minor === 1 && expectation === undefined && expectations.some(([, value]) => /100-continue/i.test(value))) added.push(['Expect', '100-continue'])
+  if (minor === 1 && expectation === undefined && expectations.some(([, value]) => /100-continue/i.test(value))) {
+    added.push(['Expect', '100-continue'])
+  }
   const forwards = countsDown ? Number(valueOf(fields, 'max-forwards') ?? 0) : 0
   if (forwards > 0) added.push(['Max-Forwards', String(forwards - 1)])
   const te = fields.filter(([name]) => name.toLowerCase() === 'te').flatMap(([, value]) => value.toLowerCase().split(',').map(member => member.trim()))

@@ -212,7 +212,8 @@ export const STRICTER: readonly KnownDifference[] = [
     name: 'a status line that is not one',
     in: 'response',
     why: 'RFC 9112 section 4 and RFC 9110 section 15: exactly three digits from 100 to 999, no control characters in the reason, nothing before the line.',
-    explains: (weir, _node, text) => weir.reason === 'bad_status_line' && !/^HTTP\/1\.\d [1-9]\d\d( [\t\x20-\x7e\x80-\xff]*)?\r\n/.test(text),
+    explains: (weir, _node, text) =>
+      weir.reason === 'bad_status_line' && !/^HTTP\/1\.\d [1-9]\d\d( [\t\x20-\x7e\x80-\xff]*)?\r\n/.test(text),
     example: 'HTTP/1.1 099 OK\r\nContent-Length: 0\r\n\r\n'
   }
 ]

@@ -73,10 +73,15 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
     tokens,
     traffic,
     details: route => route === 'hello' ? helloDetails() : undefined,
-    usedEndpoints: route => route === 'hello' ? Object.fromEntries(helloDetails().versions.map(version => [version.name, version.usedEndpoints])) : undefined,
+    usedEndpoints: route => route === 'hello'
+      ? Object.fromEntries(helloDetails().versions.map(version => [version.name, version.usedEndpoints]))
+      : undefined,
     drain: (route, version) => route === 'hello' && ['stable', 'canary'].includes(version) ? drainOf(version, left) : undefined,
     readiness: () => ({
-      ready: missing.length + waiting.length === 0, own: missing, waiting: waiting.length, ofVersions: () => waiting.map(version => `version "${version}" waits`)
+      ready: missing.length + waiting.length === 0,
+      own: missing,
+      waiting: waiting.length,
+      ofVersions: () => waiting.map(version => `version "${version}" waits`)
     }),
     metrics: options.metrics ?? (async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'weir_up 1\n' })),
     explain: async query => {

@@ -16,10 +16,15 @@ export const BATCHES = {
   cluster: ['test/cluster'],
   conformance: ['test/conformance'],
   edges: ['admin', 'config', 'listener', 'split', 'tls', 'tls-upstream'].map(folder => `test/integration/${folder}`),
-  machinery: ['admin', 'certificates', 'cli', 'control', 'core', 'deploy', 'downstream', 'exchange', 'net', 'runtime', 'telemetry', 'upstream', 'worker'].map(folder => `test/unit/${folder}`),
+  machinery: [
+    'admin', 'certificates', 'cli', 'control', 'core', 'deploy', 'downstream', 'exchange', 'net', 'runtime', 'telemetry', 'upstream',
+    'worker'
+  ].map(folder => `test/unit/${folder}`),
   properties: ['test/property'],
   proxy: ['test/integration/proxy'],
-  rules: ['balancing', 'config', 'discovery', 'docs', 'health', 'http', 'http1', 'kube', 'rollout', 'routes', 'routing', 'store'].map(folder => `test/unit/${folder}`),
+  rules: [
+    'balancing', 'config', 'discovery', 'docs', 'health', 'http', 'http1', 'kube', 'rollout', 'routes', 'routing', 'store'
+  ].map(folder => `test/unit/${folder}`),
   weir: ['test/integration/store', 'test/integration/weir']
 } as const satisfies Readonly<Record<string, readonly string[]>>
 

@@ -171,7 +171,12 @@ export class ProxyBench {
       options,
       segments: this.segments,
       routes: routes.map(({ name = 'test', match = {}, affinity = { by: 'none', level: 'version' }, balancing = 'least-request', whenEmpty = 'fallback', upgrades = ['websocket'], policy = {}, weights, tls }) => ({
-        name, match, affinity, balancing, policy: testPolicy({ whenEmpty, upgrades, ...policy }, options), versions: Object.keys(weights).map(version => this.#versionSpec(name, version, tls?.[version]))
+        name,
+        match,
+        affinity,
+        balancing,
+        policy: testPolicy({ whenEmpty, upgrades, ...policy }, options),
+        versions: Object.keys(weights).map(version => this.#versionSpec(name, version, tls?.[version]))
       }))
     })
   }
@@ -308,7 +313,17 @@ export class ProxyBench {
   /** Ends everything and sees to it that nothing is left. */
   async close (t: Test): Promise<void> {
     await this.end()
-    t.strictSame(this.left(), { inFlight: 0, connectionsOpen: 0, connectionsOfListener: 0, upstreamOpen: 0, upstreamIdle: 0, deadlines: 0, bufferedBytes: 0, endpointsInFlight: 0, versionsInFlight: 0 }, 'nothing is left')
+    t.strictSame(this.left(), {
+      inFlight: 0,
+      connectionsOpen: 0,
+      connectionsOfListener: 0,
+      upstreamOpen: 0,
+      upstreamIdle: 0,
+      deadlines: 0,
+      bufferedBytes: 0,
+      endpointsInFlight: 0,
+      versionsInFlight: 0
+    }, 'nothing is left')
   }
 }
 

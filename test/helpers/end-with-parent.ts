@@ -1,6 +1,7 @@
 /**
- * Loaded into Node processes that tests start (`node --import`): they end when the process that started them is gone. One that is killed, as
- * the test runner does at a time-out, has no teardown, and would leave whole Weirs behind that take ports and processors of the next run.
+ * Loaded into Node processes that tests start (`node --import`): they end when the process that started them is gone. One that is killed,
+ * as the test runner does at a time-out, has no teardown, and would leave whole Weirs behind that take ports and processors of the next
+ * run.
  */
 import { isMainThread } from 'node:worker_threads'
 

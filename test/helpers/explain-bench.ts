@@ -32,7 +32,12 @@ export class ExplainBench {
   constructor (routes: readonly RouteConfig[], workers = 1, limits: Parameters<typeof planeOptions>[0] = {}) {
     this.workers = Array.from({ length: workers }, () => new ProxyBench(limits, this.clock))
     for (const { routes: known, segments } of this.workers) {
-      known.applyRoutes({ type: 'routes', options: planeOptions(limits), routes: routeSpecs(routes, planeOptions(limits), () => 0, () => ({ pem: '', digest: '' })), segments })
+      known.applyRoutes({
+        type: 'routes',
+        options: planeOptions(limits),
+        routes: routeSpecs(routes, planeOptions(limits), () => 0, () => ({ pem: '', digest: '' })),
+        segments
+      })
     }
     for (const { name, versions } of routes) {
       this.split(Object.fromEntries(versions.map(version => [version.name, version.weight])), name)

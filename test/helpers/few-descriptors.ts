@@ -17,7 +17,9 @@ const TURNS = 50
 export function withFewDescriptors (file: string, few: number, tests: () => void): void {
   if (process.env[VARIABLE] === String(few)) return tests()
   t.test('in a process with few descriptors', { skip: process.platform === 'win32' ? 'no such limit' : false }, async t => {
-    const child = spawnSync('sh', ['-c', `ulimit -n ${few} && exec "$0" "$1"`, process.execPath, file], { encoding: 'utf8', env: childEnvironment({ [VARIABLE]: String(few) }) })
+    const child = spawnSync('sh', ['-c', `ulimit -n ${few} && exec "$0" "$1"`, process.execPath, file], {
+      encoding: 'utf8', env: childEnvironment({ [VARIABLE]: String(few) })
+    })
     t.equal(child.status, 0, child.stdout + child.stderr)
   })
 }

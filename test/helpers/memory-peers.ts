@@ -1,6 +1,6 @@
 /**
- * A client and an endpoint without sockets and without HTTP/1: the smallest implementations of the two ports of an exchange. The test is the
- * network between them.
+ * A client and an endpoint without sockets and without HTTP/1: the smallest implementations of the two ports of an exchange. The test is
+ * the network between them.
  */
 import { ClientLogins } from '../../src/upstream/client-logins.ts'
 import { EndpointPools } from '../../src/upstream/endpoint-pools.ts'
@@ -97,7 +97,13 @@ class MemoryResponse implements HttpResponse {
 export function memoryPiece (text: string, last: boolean, trailers?: string): BodyPiece {
   const buf = Buffer.alloc(text.length + 2 * PIECE_ROOM, '!')
   buf.write(text, PIECE_ROOM, 'latin1')
-  return { buf, start: PIECE_ROOM, end: PIECE_ROOM + text.length, last, trailers: trailers === undefined ? undefined : Buffer.from(trailers, 'latin1') }
+  return {
+    buf,
+    start: PIECE_ROOM,
+    end: PIECE_ROOM + text.length,
+    last,
+    trailers: trailers === undefined ? undefined : Buffer.from(trailers, 'latin1')
+  }
 }
 
 const ORIGIN: RequestOrigin = {
@@ -105,7 +111,13 @@ const ORIGIN: RequestOrigin = {
     identity.clientIp = '192.0.2.9'
     identity.requestId = ''
   },
-  edits: (_request, _identity, requestId, defaultHost): RequestEdits => ({ prefix: Buffer.from('Via: memory weir\r\nX-Request-Id: '), requestId, forwardedHost: undefined, defaultHost, dropClaims: true })
+  edits: (_request, _identity, requestId, defaultHost): RequestEdits => ({
+    prefix: Buffer.from('Via: memory weir\r\nX-Request-Id: '),
+    requestId,
+    forwardedHost: undefined,
+    defaultHost,
+    dropClaims: true
+  })
 }
 
 /** One stream of a client connection, with what it was told. */
@@ -336,11 +348,16 @@ export class MemoryPeers {
     const pool = new VersionPool(this.pools, createBalancer('round-robin', 'version', () => 0), {
       transport, health: spec.health, circuitBreaker: spec.circuitBreaker, random: () => 0, nowMs: () => plane.recentMs, onHealthEvent () {}
     })
-    pool.update(Array.from({ length: endpoints }, (_, index) => ({ address: '192.0.2.1', port: index + 1, ready: true, serving: true, terminating: false })))
+    pool.update(Array.from({ length: endpoints }, (_, index) => ({
+      address: '192.0.2.1', port: index + 1, ready: true, serving: true, terminating: false
+    })))
     const version = new VersionRuntime('v1', pool, this.counters)
-    const route = new RouteRuntime('memory', { stickyKey: compileStickyKey({ by: 'none', level: 'version' }, () => 0), policy: spec, failover: null },
+    const route = new RouteRuntime(
+      'memory',
+      { stickyKey: compileStickyKey({ by: 'none', level: 'version' }, () => 0), policy: spec, failover: null },
       { versions: [version], split: new Split('memory', ['v1'], [1]), epoch: 1 },
-      { hold: new HoldQueue(spec.hold, callback => { plane.afterReads(callback) }), budget: new RetryBudget(spec.retries.budget) })
+      { hold: new HoldQueue(spec.hold, callback => { plane.afterReads(callback) }), budget: new RetryBudget(spec.retries.budget) }
+    )
     plane.routes = new Map([['memory', route]])
     plane.table = new RouteTable([{ match: {}, payload: route }])
   }

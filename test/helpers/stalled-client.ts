@@ -11,7 +11,9 @@ export interface StalledClient {
 
 export function stalledClient (bench: ProxyBench): StalledClient {
   const stream = new StalledStream(bench.plane.sharedBuffer)
-  const connection = new DownstreamHttp1(bench.plane, new Forwarding({ address: '127.0.0.1', secure: false, certificateSubject: undefined }, bench.plane.trustedProxies, bench.plane.loops.name), bench.admit())
+  const { plane } = bench
+  const peer = { address: '127.0.0.1', secure: false, certificateSubject: undefined }
+  const connection = new DownstreamHttp1(plane, new Forwarding(peer, plane.trustedProxies, plane.loops.name), bench.admit())
   stream.attach(connection)
   connection.start(stream)
   return { stream, connection }

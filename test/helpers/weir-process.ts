@@ -75,7 +75,9 @@ export class WeirProcess {
     this.ports = ports
     this.directory = files.directory
     this.configFile = files.configFile
-    const child = spawn(process.execPath, [...endWithParent(), ...nodeArgs, MAIN, 'run', '--config', files.configFile, ...args], { cwd: files.directory, env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [...endWithParent(), ...nodeArgs, MAIN, 'run', '--config', files.configFile, ...args], {
+      cwd: files.directory, env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe']
+    })
     this.#child = child
     this.#ended = once(child, 'close')
     child.stdout.setEncoding('utf8').on('data', (text: string) => { this.stdout += text })
@@ -235,7 +237,9 @@ export interface Outcome {
 
 /** Runs `weir` with these arguments to its end; `launcher` is what Node starts, src/main.ts by default. */
 export async function runWeir (args: readonly string[], env: Readonly<Record<string, string>> = {}, launcher = MAIN, input = ''): Promise<Outcome> {
-  const child = spawn(process.execPath, [...endWithParent(), launcher, ...args], { env: childEnvironment(env), stdio: ['pipe', 'pipe', 'pipe'], timeout: PATIENCE_MS, killSignal: 'SIGKILL' })
+  const child = spawn(process.execPath, [...endWithParent(), launcher, ...args], {
+    env: childEnvironment(env), stdio: ['pipe', 'pipe', 'pipe'], timeout: PATIENCE_MS, killSignal: 'SIGKILL'
+  })
   // Most commands end without reading it.
   child.stdin.on('error', () => {}).end(input)
   let stdout = ''

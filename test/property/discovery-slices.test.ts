@@ -31,7 +31,10 @@ function objectOf (name: string, { service, endpoints, ports }: SliceContent, re
 
 t.test('the endpoints do not depend on the order of the slices, nor of the endpoints in them', async t => {
   fc.assert(fc.property(
-    fc.array(slice, { maxLength: 5 }).chain(slices => fc.tuple(fc.constant(slices), fc.shuffledSubarray(slices, { minLength: slices.length }))),
+    fc.array(slice, { maxLength: 5 }).chain(slices => fc.tuple(
+      fc.constant(slices),
+      fc.shuffledSubarray(slices, { minLength: slices.length })
+    )),
     ([slices, shuffled]) => {
       const expected = read(slices)
       t.strictSame(read(shuffled), expected)

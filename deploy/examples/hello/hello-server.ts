@@ -65,7 +65,14 @@ function answer (options: HelloOptions, request: http.IncomingMessage, response:
   const json = request.headers.accept?.includes('application/json') ?? false
   const text = failed ? `hello ${options.version} failed on purpose at ${from}\n` : `hello ${options.version} from ${from}\n`
   const body = json
-    ? JSON.stringify({ message: text.trim(), version: options.version, from, method: request.method, url: request.url, headers: request.headers }) + '\n'
+    ? JSON.stringify({
+      message: text.trim(),
+      version: options.version,
+      from,
+      method: request.method,
+      url: request.url,
+      headers: request.headers
+    }) + '\n'
     : healthCheck ? 'ok\n' : text
   response.writeHead(failed ? 500 : 200, {
     'content-type': json ? 'application/json' : 'text/plain; charset=utf-8',

@@ -58,7 +58,10 @@ export function originsAt ({ origins }: QuickstartPorts): readonly QuickstartOri
  */
 export function choosePorts (args: readonly string[], env: Readonly<Record<string, string | undefined>>): QuickstartChoice {
   const { tokens } = parseArgs({
-    args: [...args], strict: false, tokens: true, options: Object.fromEntries(OPTIONS.map(({ flag }) => [flag, { type: 'string' as const }]))
+    args: [...args],
+    strict: false,
+    tokens: true,
+    options: Object.fromEntries(OPTIONS.map(({ flag }) => [flag, { type: 'string' as const }]))
   })
   const own = new Set<number>()
   const given = new Map<string, string>()
@@ -83,7 +86,9 @@ export function choosePorts (args: readonly string[], env: Readonly<Record<strin
 
 function readPort (option: string, text: string, count: number): number {
   const last = LAST_PORT - count + 1
-  if (!/^[1-9][0-9]{0,4}$/.test(text) || Number(text) > last) throw new RangeError(`${option} needs a number from 1 to ${last}, not ${JSON.stringify(text.slice(0, 40))}`)
+  if (!/^[1-9][0-9]{0,4}$/.test(text) || Number(text) > last) {
+    throw new RangeError(`${option} needs a number from 1 to ${last}, not ${JSON.stringify(text.slice(0, 40))}`)
+  }
   return Number(text)
 }
 
@@ -101,7 +106,10 @@ export async function findBusyPorts (ports: readonly number[]): Promise<number[]
   return busy.flat()
 }
 
-/** What to tell the user about ports that can't be opened: which option chooses another, and a command that works now. Undefined when all can. */
+/**
+ * What to tell the user about ports that can't be opened: which option chooses another, and a command that works now. Undefined when all
+ * can.
+ */
 export async function explainBusyPorts (ports: QuickstartPorts): Promise<string | undefined> {
   const lines: string[] = []
   const chosen: string[] = []
@@ -109,8 +117,10 @@ export async function explainBusyPorts (ports: QuickstartPorts): Promise<string 
   const named = new Set(all(ports))
   for (const { key, flag, what, count } of OPTIONS) {
     const wanted = Array.from({ length: count }, (_, index) => ports[key] + index)
-    const faults = (await Promise.all(wanted.map(async port => ({ port, cause: await tryPort({ address: LOOPBACK, port }) })))).filter(({ cause }) => cause !== undefined)
-    lines.push(...faults.map(({ cause }) => `quickstart: ${what} can't be opened: ${cause instanceof Error ? cause.message : String(cause)}. --${flag} chooses another port.`))
+    const faults = (await Promise.all(wanted.map(async port => ({ port, cause: await tryPort({ address: LOOPBACK, port }) }))))
+      .filter(({ cause }) => cause !== undefined)
+    lines.push(...faults.map(({ cause }) =>
+      `quickstart: ${what} can't be opened: ${cause instanceof Error ? cause.message : String(cause)}. --${flag} chooses another port.`))
     if (faults.length > 0) {
       chosen.push(`--${flag} ${await findFree(ports[key], count, named) ?? 'PORT'}`)
     } else if (ports[key] !== DEFAULT_PORTS[key]) {

@@ -12,7 +12,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { HELLO_DEFAULTS, type HelloServer, startHelloServer } from './hello-server.ts'
-import { choosePorts, explainBusyPorts, needsOwnConfig, originsAt, ownFiles, withPorts, type QuickstartChoice, type QuickstartPorts } from './quickstart-ports.ts'
+import {
+  choosePorts, explainBusyPorts, needsOwnConfig, originsAt, ownFiles, withPorts, type QuickstartChoice, type QuickstartPorts
+} from './quickstart-ports.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../../..')
 const LOOPBACK = '127.0.0.1'

@@ -35,7 +35,9 @@ t.test('a viewer reads, an operator changes and is named in the history', async 
 t.test('what is not there is a 404 for who may read, a viewer too', async t => {
   const { app } = await adminFixture({ tokens: tokensIn(t.testdir({ ops: OPERATOR, look: VIEWER })) })
   for (const token of [VIEWER, OPERATOR]) {
-    for (const url of ['/nope', '/v1/nope', '/v1/routes/nope']) t.equal((await app.inject({ url, headers: bearer(token) })).statusCode, 404, url)
+    for (const url of ['/nope', '/v1/nope', '/v1/routes/nope']) {
+      t.equal((await app.inject({ url, headers: bearer(token) })).statusCode, 404, url)
+    }
   }
 })
 

@@ -156,8 +156,15 @@ t.test('a store that fails answers 503, and the weights stay', async t => {
 
 t.test('a reason has no characters that a terminal acts on, and may be in any language', async t => {
   const { app } = await adminFixture()
-  const put = async (reason: string) => (await app.inject({ method: 'PUT', url: '/v1/routes/hello/weights', headers: { host: 'localhost' }, payload: { weights: { stable: 1, canary: 1 }, reason } })).statusCode
-  for (const character of ['\u0000', '\n', '\u001b', '\u007f', '\u0085', '\u009b', '\u2028', '\u202e', '\u2066', '\u061c', '\u200b', '\ufeff', '\ud800']) {
+  const put = async (reason: string) => (await app.inject({
+    method: 'PUT',
+    url: '/v1/routes/hello/weights',
+    headers: { host: 'localhost' },
+    payload: { weights: { stable: 1, canary: 1 }, reason }
+  })).statusCode
+  for (const character of [
+    '\u0000', '\n', '\u001b', '\u007f', '\u0085', '\u009b', '\u2028', '\u202e', '\u2066', '\u061c', '\u200b', '\ufeff', '\ud800'
+  ]) {
     t.equal(await put(`a${character}b`), 400, character.charCodeAt(0).toString(16))
   }
   for (const reason of ['Grün ist besser', '日本語', '\u{1f469}\u200d\u{1f4bb}', 'می\u200cخواهم']) t.equal(await put(reason), 200, reason)
@@ -165,7 +172,12 @@ t.test('a reason has no characters that a terminal acts on, and may be in any la
 
 t.test('an answer echoes nothing that a terminal acts on', async t => {
   const { app } = await adminFixture()
-  const answer = await app.inject({ method: 'PUT', url: '/v1/routes/hello/weights', headers: { host: 'localhost' }, payload: { weights: { stable: 1, canary: 1 }, 'a\u0085\u202eb': 1 } })
+  const answer = await app.inject({
+    method: 'PUT',
+    url: '/v1/routes/hello/weights',
+    headers: { host: 'localhost' },
+    payload: { weights: { stable: 1, canary: 1 }, 'a\u0085\u202eb': 1 }
+  })
   t.equal(answer.statusCode, 400)
   t.notMatch(answer.body, /[\u0080-\u009f\u202e]/)
   t.match(answer.json(), { errors: [{ path: 'body/a\u0085\u202eb' }] })

@@ -27,7 +27,9 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) => O
 function faultsOf (path: string, method: string, status: number, mediaType: string, value: unknown): unknown {
   const ajv = new Ajv({ strict: false, allErrors: true })
   ajv.addSchema({ $id: 'doc', ...document })
-  const pointer = ['paths', path, method, 'responses', String(status), 'content', mediaType, 'schema'].map(part => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')
+  const pointer = ['paths', path, method, 'responses', String(status), 'content', mediaType, 'schema']
+    .map(part => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')))
+    .join('/')
   const validate = ajv.compile({ $ref: `doc#/${pointer}` })
   return validate(value) ? null : validate.errors
 }
@@ -66,7 +68,10 @@ t.test('every operation says what it does, who may use it, what it takes and wha
     t.equal(operation.security.length, path === '/healthz' || path === '/readyz' ? 0 : 1, what)
     t.same((operation.parameters ?? []).filter(({ description }) => description === undefined), [], what)
     t.equal(operation.requestBody === undefined, method === 'get', what)
-    t.ok(operation.requestBody === undefined || Object.values(operation.requestBody.content).every(body => body.example ?? body.examples), what)
+    t.ok(
+      operation.requestBody === undefined || Object.values(operation.requestBody.content).every(body => body.example ?? body.examples),
+      what
+    )
     t.ok('200' in operation.responses && '500' in operation.responses, what)
     t.equal('401' in operation.responses, operation.security.length > 0, what)
   }

@@ -32,7 +32,8 @@ async function openPorts (t: Test) {
   const ports = await freePorts(2)
   const [port = 0, probesPort = 0] = ports
   const address = '127.0.0.1'
-  const admin = await AdminPorts.open({ address, port, probes: { address, port: probesPort }, tokens: [] }, { ...fixture.deps, clock: systemClock })
+  const settings = { address, port, probes: { address, port: probesPort }, tokens: [] }
+  const admin = await AdminPorts.open(settings, { ...fixture.deps, clock: systemClock })
   t.teardown(async () => { await admin.close(Promise.resolve()) })
   const statuses = async () => {
     const clients = ports.map(at => new AdminClient(t, at).write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'))
@@ -72,7 +73,12 @@ withFewDescriptors(import.meta.filename, FEW, () => {
     const store = await FileStore.open({ path: file, codec: createTrafficCodec(), clock: new FakeClock(), log: new RecordingLogger() })
     const { app, log, traffic } = await adminFixture({ store })
     t.teardown(async () => { await store.close() })
-    const put = async (canary: number) => await app.inject({ method: 'PUT', url: '/v1/routes/hello/weights', headers: { host: 'localhost:9901' }, payload: { weights: { stable: 100 - canary, canary } } })
+    const put = async (canary: number) => await app.inject({
+      method: 'PUT',
+      url: '/v1/routes/hello/weights',
+      headers: { host: 'localhost:9901' },
+      payload: { weights: { stable: 100 - canary, canary } }
+    })
     t.equal((await put(20)).statusCode, 200)
     let refused = 0
     for (let free = 0; free <= 3; free++) {
@@ -163,5 +169,8 @@ t.test('an error of accepting is one line in the log and not the end', async t =
   t.equal(servers.size, ports.length)
   for (const server of servers) server.emit('error', Object.assign(new Error('accept ENFILE'), { code: 'ENFILE', syscall: 'accept' }))
   t.same(await statuses(), [200, 200])
-  t.match(log.at('warn'), [{ fields: { option: 'admin.port', error: 'ENFILE' } }, { fields: { option: 'admin.probes.port', error: 'ENFILE' } }])
+  t.match(log.at('warn'), [
+    { fields: { option: 'admin.port', error: 'ENFILE' } },
+    { fields: { option: 'admin.probes.port', error: 'ENFILE' } }
+  ])
 })

@@ -127,7 +127,13 @@ t.test('explain hands over the request as routing sees one', async t => {
   const answer = await app.inject({ url: `/v1/routes/hello/explain?${query}`, headers })
   t.match(answer.json(), { matches: true, stickyKey: { kind: 'header', value: '42, 43' }, version: 'canary' })
   t.same(asked, [{
-    route: 'hello', ip: '203.0.113.9', method: 'POST', host: 'hello.example.com', path: '/a', query: 'b=c?d', headers: new Map([['x-user', '42, 43'], ['cookie', 'a=b; sid=1'], ['user-agent', 'one'], ['x-city', 'Köln 日']])
+    route: 'hello',
+    ip: '203.0.113.9',
+    method: 'POST',
+    host: 'hello.example.com',
+    path: '/a',
+    query: 'b=c?d',
+    headers: new Map([['x-user', '42, 43'], ['cookie', 'a=b; sid=1'], ['user-agent', 'one'], ['x-city', 'Köln 日']])
   }])
   await app.inject({ url: '/v1/routes/hello/explain?ip=::1&host=[::1]:80', headers })
   t.same(asked[1], { route: 'hello', ip: '::1', method: 'GET', host: '[::1]', path: '/', query: '', headers: new Map() })
@@ -139,7 +145,9 @@ t.test('explain takes the id of a request that is over, and nothing besides', as
   t.match(await of('requestId=0123456789abcdef'), { version: 'canary', why: ['because of 0123456789abcdef'] })
   t.match(await of('requestId=forgotten'), { status: 404, code: 'unknown_request', detail: 'nobody remembers it' })
   t.match(await of('requestId=abc', 'nope'), { status: 404, code: 'unknown_route' })
-  for (const more of ['ip=::1', 'path=/x', 'header=a:b', 'method=POST', 'host=a']) t.match(await of(`requestId=abc&${more}`), { code: 'invalid_request', errors: [{ path: 'query/requestId' }] }, more)
+  for (const more of ['ip=::1', 'path=/x', 'header=a:b', 'method=POST', 'host=a']) {
+    t.match(await of(`requestId=abc&${more}`), { code: 'invalid_request', errors: [{ path: 'query/requestId' }] }, more)
+  }
   t.match(await of('requestId=%20'), { code: 'invalid_request', errors: [{ path: 'query/requestId' }] })
   t.same(asked, [])
 })

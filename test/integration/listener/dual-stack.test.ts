@@ -38,7 +38,9 @@ proxyTest('an IPv4 client of a dual-stack listener is the IPv4 client', async (t
 }, LOGGED)
 
 proxyTest('a trusted proxy\'s own address is appended as the IPv4 address that it is', async (t, bench) => {
-  t.same(await exits(bench, get('/', 'X-Forwarded-For: 203.0.113.9\r\n')), { forwardedFor: ['203.0.113.9, 127.0.0.1'], clientIp: '203.0.113.9' })
+  t.same(await exits(bench, get('/', 'X-Forwarded-For: 203.0.113.9\r\n')), {
+    forwardedFor: ['203.0.113.9, 127.0.0.1'], clientIp: '203.0.113.9'
+  })
 }, TRUSTED)
 
 proxyTest('a trusted proxy that names no client is the IPv4 client', async (t, bench) => {
@@ -46,9 +48,13 @@ proxyTest('a trusted proxy that names no client is the IPv4 client', async (t, b
 }, TRUSTED)
 
 proxyTest('a load balancer that speaks the PROXY protocol for itself is the IPv4 client', async (t, bench) => {
-  t.same(await exits(bench, `PROXY UNKNOWN\r\n${get()}`, { proxyProtocol: { from: ['127.0.0.1'] } }), { forwardedFor: ['127.0.0.1'], clientIp: '127.0.0.1' })
+  t.same(await exits(bench, `PROXY UNKNOWN\r\n${get()}`, { proxyProtocol: { from: ['127.0.0.1'] } }), {
+    forwardedFor: ['127.0.0.1'], clientIp: '127.0.0.1'
+  })
 }, LOGGED)
 
 proxyTest('an IPv4 client that a PROXY header names as an IPv6 one is the IPv4 client', async (t, bench) => {
-  t.same(await exits(bench, `PROXY TCP6 ::ffff:203.0.113.9 ::1 1 2\r\n${get()}`, { proxyProtocol: { from: ['127.0.0.1'] } }), { forwardedFor: ['203.0.113.9'], clientIp: '203.0.113.9' })
+  t.same(await exits(bench, `PROXY TCP6 ::ffff:203.0.113.9 ::1 1 2\r\n${get()}`, { proxyProtocol: { from: ['127.0.0.1'] } }), {
+    forwardedFor: ['203.0.113.9'], clientIp: '203.0.113.9'
+  })
 }, LOGGED)

@@ -19,7 +19,11 @@ t.test('a drain that comes while the listeners are being opened closes them befo
   t.teardown(() => { port2.close() })
   const options = planeOptions()
   const { page } = new CounterBook(systemClock).addWorker(0)
-  const app = new WorkerApp({ port: port1, clock: systemClock, io: workerIo() }, { workerId: 0, page, ledger: createLedgerMemory(1, 1, new Random()), io: 'auto', instance: '' }, options)
+  const app = new WorkerApp(
+    { port: port1, clock: systemClock, io: workerIo() },
+    { workerId: 0, page, ledger: createLedgerMemory(1, 1, new Random()), io: 'auto', instance: '' },
+    options
+  )
   app.start()
   const drained = new Promise<void>(resolve => {
     port2.on('message', (message: WorkerMessage) => { if (message.type === 'drained') resolve() })

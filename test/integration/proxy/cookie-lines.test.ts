@@ -5,7 +5,10 @@ import { valuesOf } from '../../helpers/raw-http.ts'
 import { ok } from '../../helpers/raw-origin.ts'
 
 proxyTest('a client keeps its version by its cookie, in whatever lines its cookies come', async (t, bench) => {
-  const origins = [await bench.extraOrigin((_, connection) => { connection.send(ok('v1')) }), await bench.extraOrigin((_, connection) => { connection.send(ok('v2')) })]
+  const origins = [
+    await bench.extraOrigin((_, connection) => { connection.send(ok('v1')) }),
+    await bench.extraOrigin((_, connection) => { connection.send(ok('v2')) })
+  ]
   bench.route([{ affinity: { by: 'cookie', cookie: 'sid', level: 'version' }, weights: { v1: 1, v2: 1 } }])
   for (const [index, origin] of origins.entries()) bench.endpoints(`v${index + 1}`, [origin.port])
   const client = await bench.client()
@@ -16,7 +19,8 @@ proxyTest('a client keeps its version by its cookie, in whatever lines its cooki
     for (let visit = 0; visit < 4; visit++) {
       const ga = `_ga=GA1.1.${user}.${visit}`
       for (const lines of [
-        `Cookie: sid=${user}\r\nCookie: ${ga}\r\n`, `Cookie: ${ga}\r\ncookie: sid=${user}\r\n`, `Cookie: ${ga}\r\nX: y\r\nCookie: b=1; sid=${user}\r\nCookie: c=2\r\n`
+        `Cookie: sid=${user}\r\nCookie: ${ga}\r\n`, `Cookie: ${ga}\r\ncookie: sid=${user}\r\n`,
+        `Cookie: ${ga}\r\nX: y\r\nCookie: b=1; sid=${user}\r\nCookie: c=2\r\n`
       ]) t.equal((await client.ask(get('/', lines))).body.toString(), first, lines)
     }
   }
@@ -30,7 +34,10 @@ proxyTest('the lines go on as they came', async (t, bench) => {
 })
 
 proxyTest('a client with two lines of a header that is no list is known by the first', async (t, bench) => {
-  const origins = [await bench.extraOrigin((_, connection) => { connection.send(ok('v1')) }), await bench.extraOrigin((_, connection) => { connection.send(ok('v2')) })]
+  const origins = [
+    await bench.extraOrigin((_, connection) => { connection.send(ok('v1')) }),
+    await bench.extraOrigin((_, connection) => { connection.send(ok('v2')) })
+  ]
   bench.route([{ affinity: { by: 'header', header: 'Authorization', level: 'version' }, weights: { v1: 1, v2: 1 } }])
   for (const [index, origin] of origins.entries()) bench.endpoints(`v${index + 1}`, [origin.port])
   const client = await bench.client()

@@ -17,7 +17,9 @@ proxyTest('each endpoint and reason is told once in a tick, in order, with what 
   for (const [name, port] of Object.entries(ports)) bench.endpoints('v1', [port], name)
   const client = await bench.client()
   for (let round = 0; round < 3; round++) {
-    for (const [name, status] of [['dead', 502], ['resets', 502], ['refuses', 503]] as const) t.equal(statusOf(await client.ask(get(`/${name}`))), status)
+    for (const [name, status] of [['dead', 502], ['resets', 502], ['refuses', 503]] as const) {
+      t.equal(statusOf(await client.ask(get(`/${name}`))), status)
+    }
   }
   t.match(bench.plane.failures.take(), [
     { route: 'dead', version: 'v1', endpoint: `127.0.0.1:${dead}`, reason: 'upstream_connect_failed', detail: /ECONNREFUSED/ },
@@ -38,6 +40,8 @@ proxyTest('a request that another endpoint has served tells of the one that fail
 })
 
 proxyTest('a bounded number of kinds is kept', async (t, bench) => {
-  for (let port = 1; port <= 100; port++) bench.plane.failures.note({ route: null, version: null, attemptFault: '' }, `10.0.0.1:${port}`, 'upstream_reset')
+  for (let port = 1; port <= 100; port++) {
+    bench.plane.failures.note({ route: null, version: null, attemptFault: '' }, `10.0.0.1:${port}`, 'upstream_reset')
+  }
   t.equal(bench.plane.failures.take().length, 64)
 })

@@ -251,11 +251,26 @@ proxyTest('a request without Host gets the configured one, and only that', async
   const origin = await bench.origin(answerOk)
   bench.route([{ weights: { v1: 1 }, policy: { defaultHost: 'shop.example:8443' } }])
   bench.endpoints('v1', [origin.port])
-  for (const request of ['GET / HTTP/1.0\r\n\r\n', 'GET / HTTP/1.0\r\nHost: own.example\r\n\r\n', 'GET http://absolute.example/ HTTP/1.0\r\n\r\n', get()]) {
+  for (const request of [
+    'GET / HTTP/1.0\r\n\r\n',
+    'GET / HTTP/1.0\r\nHost: own.example\r\n\r\n',
+    'GET http://absolute.example/ HTTP/1.0\r\n\r\n',
+    get()
+  ]) {
     await (await bench.client()).ask(request)
   }
-  t.same(origin.requests.map(request => valuesOf(request, 'host')), [['shop.example:8443'], ['own.example'], ['absolute.example'], ['example.test']])
-  t.same(origin.requests.map(request => valuesOf(request, 'x-forwarded-host')), [[], ['own.example'], ['absolute.example'], ['example.test']])
+  t.same(origin.requests.map(request => valuesOf(request, 'host')), [
+    ['shop.example:8443'],
+    ['own.example'],
+    ['absolute.example'],
+    ['example.test']
+  ])
+  t.same(origin.requests.map(request => valuesOf(request, 'x-forwarded-host')), [
+    [],
+    ['own.example'],
+    ['absolute.example'],
+    ['example.test']
+  ])
 })
 
 for (const trusted of [false, true]) {

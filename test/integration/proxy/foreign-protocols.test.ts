@@ -34,7 +34,10 @@ proxyTest('a foreign answer of known length reaches a client of HTTP/1.1, and it
   answerWith({ 'content-length': '5', x: 'y' }, ['hel', 'lo'])(call)
   const answer = await client.answer()
   t.match(answer, { startLine: 'HTTP/1.1 200 OK' })
-  t.same([valuesOf(answer, 'x'), valuesOf(answer, 'content-length'), valuesOf(answer, 'date').length, answer.body.toString()], [['y'], ['5'], 1, 'hello'])
+  t.same(
+    [valuesOf(answer, 'x'), valuesOf(answer, 'content-length'), valuesOf(answer, 'date').length, answer.body.toString()],
+    [['y'], ['5'], 1, 'hello']
+  )
   t.equal(client.closed, false)
 })
 
@@ -71,7 +74,10 @@ for (const [what, fields, pieces] of [
     const origin = await bench.origin((_, connection) => { connection.send(ok('yes')) })
     const client = stream(bench)
     const hasBody = pieces.length > 1
-    client.exchange.begin(new MemoryRequest(hasBody ? 'POST' : 'GET', '/a?b', { ...fields, 'x-real-ip': '1.2.3.4', accept: 'x' }), memoryPiece(pieces[0], !hasBody))
+    client.exchange.begin(
+      new MemoryRequest(hasBody ? 'POST' : 'GET', '/a?b', { ...fields, 'x-real-ip': '1.2.3.4', accept: 'x' }),
+      memoryPiece(pieces[0], !hasBody)
+    )
     for (const [index, piece] of pieces.slice(1).entries()) {
       await bench.until('the body', () => !client.paused)
       client.exchange.requestBody(memoryPiece(piece, index === pieces.length - 2))
@@ -80,8 +86,14 @@ for (const [what, fields, pieces] of [
     const connection = await origin.connection(0)
     const request = await connection.next()
     t.equal(request.startLine, `${hasBody ? 'POST' : 'GET'} /a?b HTTP/1.1`)
-    t.same([valuesOf(request, 'host'), valuesOf(request, 'accept'), valuesOf(request, 'x-real-ip'), valuesOf(request, 'via')], [['memory.test'], ['x'], [], ['memory weir']])
-    t.same([valuesOf(request, 'content-length'), valuesOf(request, 'transfer-encoding')], ['content-length' in fields ? ['5'] : [], hasBody && !('content-length' in fields) ? ['chunked'] : []])
+    t.same(
+      [valuesOf(request, 'host'), valuesOf(request, 'accept'), valuesOf(request, 'x-real-ip'), valuesOf(request, 'via')],
+      [['memory.test'], ['x'], [], ['memory weir']]
+    )
+    t.same(
+      [valuesOf(request, 'content-length'), valuesOf(request, 'transfer-encoding')],
+      ['content-length' in fields ? ['5'] : [], hasBody && !('content-length' in fields) ? ['chunked'] : []]
+    )
     t.equal(request.body.toString(), hasBody ? 'hello' : '')
     t.match(client.log, [/^head 200/, 'end yes', 'ended'])
     client.exchange.retire()

@@ -115,9 +115,12 @@ proxyTest('what a trusted proxy says and can\'t mean is replaced', async (t, ben
 }, TRUSTED)
 
 for (const [claimed, kept] of [
-  ['X-Forwarded-Proto: https, http\r\n', 'https'], ['X-Forwarded-Proto: HTTPS,http,http\r\n', 'https'], ['X-Forwarded-Proto: https\r\nx-forwarded-proto: http\r\n', 'https'],
-  ['X-Forwarded-Proto: http, https\r\n', 'http'], ['X-Forwarded-Proto: , https ,\r\n', 'https'], ['X-Forwarded-Proto: gopher, https\r\n', 'https'],
-  ['X-Forwarded-Proto: wss\r\n', 'wss'], ['X-Forwarded-Proto: WS, http\r\n', 'ws'], ['X-Forwarded-Proto:\r\nX-Forwarded-Proto: https\r\n', 'https'],
+  ['X-Forwarded-Proto: https, http\r\n', 'https'], ['X-Forwarded-Proto: HTTPS,http,http\r\n', 'https'],
+  ['X-Forwarded-Proto: https\r\nx-forwarded-proto: http\r\n', 'https'],
+  ['X-Forwarded-Proto: http, https\r\n', 'http'], ['X-Forwarded-Proto: , https ,\r\n', 'https'],
+  ['X-Forwarded-Proto: gopher, https\r\n', 'https'],
+  ['X-Forwarded-Proto: wss\r\n', 'wss'], ['X-Forwarded-Proto: WS, http\r\n', 'ws'],
+  ['X-Forwarded-Proto:\r\nX-Forwarded-Proto: https\r\n', 'https'],
   ['X-Forwarded-Proto: ,\r\n', 'http'], ['X-Forwarded-Proto: httpsx\r\n', 'http']
 ] as const) {
   proxyTest(`of ${JSON.stringify(claimed)} from a trusted proxy the client's own scheme is kept`, async (t, bench) => {
@@ -144,5 +147,9 @@ proxyTest('a peer whose trust is taken away is not believed any more, on a conne
   bench.route([{ weights: { v1: 1 } }], planeOptions(TRUSTED))
   await client.ask(get('/', claim))
   const seen = origin.requests.map(request => [valuesOf(request, 'x-forwarded-for').join(), valuesOf(request, 'x-real-ip').length])
-  t.same(seen, [['192.0.2.7, 127.0.0.1', 1], ['127.0.0.1', 0], ['192.0.2.7, 127.0.0.1', 1]], 'and is believed again when it is trusted again')
+  t.same(
+    seen,
+    [['192.0.2.7, 127.0.0.1', 1], ['127.0.0.1', 0], ['192.0.2.7, 127.0.0.1', 1]],
+    'and is believed again when it is trusted again'
+  )
 }, TRUSTED)

@@ -294,6 +294,17 @@ timedProxyTest('an endpoint that joins others gets a growing share', async (t, b
 })
 
 t.test('the policy is that of the configuration', async t => {
-  t.match(testPolicy().health, { panicThreshold: 0.5, ejection: { consecutiveFailures: THRESHOLD, baseMs: 10_000, maxMs: 300_000, maxShare: 0.5, successRate: { minEndpoints: 3, minRequests: 100 } } })
-  t.match(testPolicy({ health: { ...ROUTE_DEFAULTS.health, passive: { ...passive, enabled: false } } }).health, { ejection: { consecutiveFailures: 0, successRate: null } })
+  t.match(testPolicy().health, {
+    panicThreshold: 0.5,
+    ejection: {
+      consecutiveFailures: THRESHOLD,
+      baseMs: 10_000,
+      maxMs: 300_000,
+      maxShare: 0.5,
+      successRate: { minEndpoints: 3, minRequests: 100 }
+    }
+  })
+  t.match(testPolicy({ health: { ...ROUTE_DEFAULTS.health, passive: { ...passive, enabled: false } } }).health, {
+    ejection: { consecutiveFailures: 0, successRate: null }
+  })
 })

@@ -27,9 +27,16 @@ interface State {
 const BIG = Buffer.alloc(400_000, 'big')
 
 const STATES: Readonly<Record<string, State>> = {
-  'a slow request with 128 KiB sent behind it': { kib: 42, leastKib: 32, send: ({ stream }) => { stream.receive(Buffer.from(get('/slow') + AHEAD)) } },
+  'a slow request with 128 KiB sent behind it': {
+    kib: 42, leastKib: 32, send: ({ stream }) => { stream.receive(Buffer.from(get('/slow') + AHEAD)) }
+  },
   'a head that does not end': { kib: 25, leastKib: 23, send: ({ stream }) => { stream.receive(Buffer.from(PARTIAL_HEAD)) } },
-  'a large answer that is not read': { kib: 158, leastKib: 26, origin: connection => { connection.send(ok(BIG)) }, send: ({ stream }) => { stream.receive(Buffer.from(get('/big'))) } },
+  'a large answer that is not read': {
+    kib: 158,
+    leastKib: 26,
+    origin: connection => { connection.send(ok(BIG)) },
+    send: ({ stream }) => { stream.receive(Buffer.from(get('/big'))) }
+  },
   'interim responses that are not read': {
     kib: 158,
     leastKib: 40,

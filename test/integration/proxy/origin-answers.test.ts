@@ -8,7 +8,9 @@ const says = (head: string): OriginHandler => (_, connection) => { connection.se
 
 for (const value of ['keep-alive; timeout=5', 'keep-alive timeout=5', ';', 'X-Secret, keep-alive; max=3']) {
   proxyTest(`Connection: ${value}: the answer is passed on without what it names, and the connection is not used again`, async (t, bench) => {
-    const origin = await bench.origin(says(`HTTP/1.1 200 OK\r\nConnection: ${value}\r\nX-Secret: of the hop${value.startsWith('X') ? '' : ' that nobody named'}`))
+    const origin = await bench.origin(
+      says(`HTTP/1.1 200 OK\r\nConnection: ${value}\r\nX-Secret: of the hop${value.startsWith('X') ? '' : ' that nobody named'}`)
+    )
     const client = await bench.client()
     for (let round = 0; round < 2; round++) {
       const answer = await client.ask(get())
@@ -35,7 +37,10 @@ proxyTest('426 keeps its Upgrade, which says to what, with a Connection that nam
   const client = await bench.client()
   for (let round = 0; round < 2; round++) {
     const answer = await client.ask(get())
-    t.same([statusOf(answer), valuesOf(answer, 'upgrade'), valuesOf(answer, 'connection'), valuesOf(answer, 'x-hop')], [426, ['websocket'], ['Upgrade'], []])
+    t.same(
+      [statusOf(answer), valuesOf(answer, 'upgrade'), valuesOf(answer, 'connection'), valuesOf(answer, 'x-hop')],
+      [426, ['websocket'], ['Upgrade'], []]
+    )
   }
 })
 
@@ -45,7 +50,13 @@ proxyTest('any other answer loses it', async (t, bench) => {
   t.same([valuesOf(answer, 'upgrade'), valuesOf(answer, 'connection')], [[], []])
 })
 
-for (const [value, keptMs] of [['timeout=5', 4_000], ['max=100, Timeout=3', 2_000], ['timeout=60', 30_000], ['timeout', 30_000], ['timeout=x', 30_000]] as const) {
+for (const [value, keptMs] of [
+  ['timeout=5', 4_000],
+  ['max=100, Timeout=3', 2_000],
+  ['timeout=60', 30_000],
+  ['timeout', 30_000],
+  ['timeout=x', 30_000]
+] as const) {
   timedProxyTest(`Keep-Alive: ${value}: an idle connection is used for ${keptMs} ms at most`, async (t, bench, advance) => {
     const origin = await bench.origin((_, connection) => { connection.send(ok('ok', `Keep-Alive: ${value}\r\n`)) })
     const client = await bench.client()

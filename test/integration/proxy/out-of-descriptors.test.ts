@@ -18,7 +18,10 @@ withFewDescriptors(import.meta.filename, FEW, () => {
     t.match(answer.body.toString(), /connections_exhausted/)
     taken.free()
     t.equal(bench.errors('connections_exhausted'), 1)
-    t.strictSame([bench.version().upstreamConnects, bench.version().retries.reduce((sum, count) => sum + count, 0), origin.connections.length], [1, 0, 0])
+    t.strictSame(
+      [bench.version().upstreamConnects, bench.version().retries.reduce((sum, count) => sum + count, 0), origin.connections.length],
+      [1, 0, 0]
+    )
     t.equal(statusOf(await client.ask(get('/'))), 200, 'the endpoint is still used, and so is the connection')
   })
 

@@ -10,7 +10,9 @@ const STREAM_IDLE_MS = 10_000
 const timeoutsMs = { streamIdle: STREAM_IDLE_MS, requestBody: 60_000, upstreamResponse: 60_000, tunnelIdle: 600_000 }
 
 /** A request whose answer has begun and is not taken, with the connection that it came from. */
-async function untakenAnswer (bench: ProxyBench, request: string, answer: string): Promise<StalledClient & { readonly upstream: OriginConnection }> {
+async function untakenAnswer (
+  bench: ProxyBench, request: string, answer: string
+): Promise<StalledClient & { readonly upstream: OriginConnection }> {
   const origin = await bench.origin()
   const client = stalledClient(bench)
   client.stream.receive(Buffer.from(request))

@@ -27,7 +27,15 @@ proxyTest('an answer that is a fallback says in whose place, by which key and ep
   const client = await bench.client()
   const answer = await client.ask(get())
   const [line] = await lines(bench, 1)
-  t.match(line, { status: 200, version: 'stable', fallbackFrom: 'canary', failedOverFrom: null, epoch: 1, stickyKey: 'client-ip', keyHash: /^[0-9a-f]{8}$/ })
+  t.match(line, {
+    status: 200,
+    version: 'stable',
+    fallbackFrom: 'canary',
+    failedOverFrom: null,
+    epoch: 1,
+    stickyKey: 'client-ip',
+    keyHash: /^[0-9a-f]{8}$/
+  })
   t.same(valuesOf(answer, 'x-weir-version'), ['stable'])
   bench.endpoints('canary', [stable.port])
   bench.split({ stable: 0, canary: 1 })
@@ -42,7 +50,11 @@ proxyTest('the reasons of all attempts are told, also when failover follows', as
   bench.endpoints('canary', [await closedPort()])
   t.equal(statusOf(await (await bench.client()).ask(get())), 200)
   t.match(await lines(bench, 1), [{ attempts: 2, retried: 'connect', failedOverFrom: 'canary', keyHash: null }])
-  t.same([bench.version('canary').failovers, bench.version('canary').retries], [1, [0, 0, 0, 0, 0]], 'it counts as a failover, not as a retry')
+  t.same(
+    [bench.version('canary').failovers, bench.version('canary').retries],
+    [1, [0, 0, 0, 0, 0]],
+    'it counts as a failover, not as a retry'
+  )
 }, LOGGED)
 
 proxyTest('answers of Weir\'s own name the client, carry an id and count their bytes', async (t, bench) => {
@@ -57,13 +69,19 @@ proxyTest('answers of Weir\'s own name the client, carry an id and count their b
     const before = bench.logLines.length
     const answer = await (await bench.client()).ask(request)
     t.same([statusOf(answer), valuesOf(answer, 'x-request-id')], [status, ['given-by-the-proxy']])
-    t.match((await lines(bench, before + 1))[before], { status, clientIp: '203.0.113.7', requestId: 'given-by-the-proxy', bytesOut: answer.body.length })
+    t.match((await lines(bench, before + 1))[before], {
+      status, clientIp: '203.0.113.7', requestId: 'given-by-the-proxy', bytesOut: answer.body.length
+    })
   }
   const client = await bench.client()
   await client.ask(get('/missing', fields))
   const garbage = await client.ask('GET / HTTP/1.1\r\nX-Forwarded-For: 198.51.100.1\r\n: \r\n\r\n')
   const line = (await lines(bench, 6))[5]
-  t.match(line, { status: 400, clientIp: '127.0.0.1', requestId: OWN_ID, bytesOut: garbage.body.length }, 'of half a head nobody is believed, nor the request before')
+  t.match(
+    line,
+    { status: 400, clientIp: '127.0.0.1', requestId: OWN_ID, bytesOut: garbage.body.length },
+    'of half a head nobody is believed, nor the request before'
+  )
   t.same(valuesOf(garbage, 'x-request-id'), [line?.['requestId']])
 }, BEHIND)
 
@@ -92,7 +110,9 @@ proxyTest('the client gets the id that the origin and the log have, and what the
 }, LOGGED)
 
 proxyTest('without the fields, what the origin says passes', async (t, bench) => {
-  await bench.origin((_, connection) => { connection.send('HTTP/1.1 200 OK\r\nX-Request-Id: mine\r\nX-Weir-Version: inner\r\nContent-Length: 0\r\n\r\n') })
+  await bench.origin((_, connection) => {
+    connection.send('HTTP/1.1 200 OK\r\nX-Request-Id: mine\r\nX-Weir-Version: inner\r\nContent-Length: 0\r\n\r\n')
+  })
   const answer = await (await bench.client()).ask(get())
   t.same([valuesOf(answer, 'x-request-id'), valuesOf(answer, 'x-weir-version')], [['mine'], ['inner']])
   const own = await (await bench.client()).ask('BAD\r\n\r\n')
@@ -101,8 +121,11 @@ proxyTest('without the fields, what the origin says passes', async (t, bench) =>
 
 proxyTest('a chunked answer in pieces, an interim one and a tunnel are what they were', async (t, bench) => {
   await bench.origin((request, connection) => {
-    if (valuesOf(request, 'upgrade').length > 0) connection.send('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
-    else connection.send('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n')
+    if (valuesOf(request, 'upgrade').length > 0) {
+      connection.send('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    } else {
+      connection.send('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n')
+    }
   })
   const client = await bench.client()
   client.expect('GET')
@@ -120,7 +143,11 @@ proxyTest('a chunked answer in pieces, an interim one and a tunnel are what they
 
 proxyTest('the worker remembers a request by its id, Weir\'s own or that of a proxy', async (t, bench) => {
   const stable = await bench.extraOrigin(named('stable'))
-  bench.route([{ weights: { stable: 0, canary: 1 }, ...CLIENT_IP, policy: { ...NO_EJECTION, failover: { to: 'stable', on: ['connect'] } } }])
+  bench.route([{
+    weights: { stable: 0, canary: 1 },
+    ...CLIENT_IP,
+    policy: { ...NO_EJECTION, failover: { to: 'stable', on: ['connect'] } }
+  }])
   bench.endpoints('stable', [stable.port])
   bench.endpoints('canary', [await closedPort()])
   const client = await bench.client()
@@ -130,7 +157,16 @@ proxyTest('the worker remembers a request by its id, Weir\'s own or that of a pr
   const { request, remembered } = recallRequest(bench.plane, own)
   t.equal(remembered, 2)
   t.match(request, {
-    route: 'test', version: 'stable', endpoint: `127.0.0.1:${stable.port}`, status: 200, attempts: 2, retried: 'connect', failedOverFrom: 'canary', epoch: 1, keyKind: 'client-ip', now: { epoch: 2, chosen: 'stable' }
+    route: 'test',
+    version: 'stable',
+    endpoint: `127.0.0.1:${stable.port}`,
+    status: 200,
+    attempts: 2,
+    retried: 'connect',
+    failedOverFrom: 'canary',
+    epoch: 1,
+    keyKind: 'client-ip',
+    now: { epoch: 2, chosen: 'stable' }
   })
   t.ok(Math.abs((request?.wallMs ?? 0) - Date.now()) < 60_000)
   t.equal(recallRequest(bench.plane, '0'.repeat(32)).request, null)

@@ -14,7 +14,10 @@ async function mostWaiting ({ plane }: ProxyBench, over: () => boolean): Promise
   return most
 }
 
-for (const [what, chunk, chunks, inTurns] of [['of one byte', '1\r\nx\r\n', 100_000, true], ['of a kibibyte', `400\r\n${'x'.repeat(1_024)}\r\n`, 1_000, false]] as const) {
+for (const [what, chunk, chunks, inTurns] of [
+  ['of one byte', '1\r\nx\r\n', 100_000, true],
+  ['of a kibibyte', `400\r\n${'x'.repeat(1_024)}\r\n`, 1_000, false]
+] as const) {
   proxyTest(`an answer in chunks ${what} is ${inTurns ? '' : 'not '}read in turns, and arrives whole`, async (t, bench) => {
     await bench.origin((_, connection) => { connection.send(`${HEAD}${chunk.repeat(chunks)}0\r\n\r\n`) })
     const client = await bench.client()

@@ -124,7 +124,9 @@ t.test('a lock of another host whose time is in the future is taken over, unless
   touch = async () => {}
   await lay()
   looks = 0
-  const lock = await FileLock.acquire(path, { ...hasty, after: (delayMs, look) => delayMs >= 3_000 ? { cancel: () => {} } : hasty.after(delayMs, look) })
+  const lock = await FileLock.acquire(path, {
+    ...hasty, after: (delayMs, look) => delayMs >= 3_000 ? { cancel: () => {} } : hasty.after(delayMs, look)
+  })
   t.equal(looks, 12, 'two heartbeats long')
   await lock.release()
 })

@@ -201,7 +201,9 @@ t.test('a path that can\'t be a state file is refused at the start', async t => 
 t.test('a symbolic link to a file of somebody else is refused, and the file stays', { skip: process.platform === 'win32' }, async t => {
   const directory = t.testdir({ precious: 'not ours' })
   await files.symlink(join(directory, 'precious'), join(directory, 'state.json'))
-  await t.rejects(FileStore.open({ path: join(directory, 'state.json'), codec: textCodec, clock: new FakeClock(), log: new ListLog() }), { code: 'io', message: /symbolic link to .*precious.*nothing was changed/ })
+  await t.rejects(FileStore.open({ path: join(directory, 'state.json'), codec: textCodec, clock: new FakeClock(), log: new ListLog() }), {
+    code: 'io', message: /symbolic link to .*precious.*nothing was changed/
+  })
   t.equal(await files.readFile(join(directory, 'precious'), 'utf8'), 'not ours')
   t.same((await files.readdir(directory)).sort(), ['precious', 'state.json'])
 })

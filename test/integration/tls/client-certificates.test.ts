@@ -105,7 +105,11 @@ for (const version of VERSIONS) {
 
   t.test(`${version}: a session does not outlive the certificate that it was made with`, async t => {
     let laterMs = 0
-    const clock: Clock = { nowMs: () => systemClock.nowMs(), wallMs: () => systemClock.wallMs() + laterMs, after: (delayMs, callback) => systemClock.after(delayMs, callback) }
+    const clock: Clock = {
+      nowMs: () => systemClock.nowMs(),
+      wallMs: () => systemClock.wallMs() + laterMs,
+      after: (delayMs, callback) => systemClock.after(delayMs, callback)
+    }
     const bench = await ProxyBench.start({ tls: required }, clock)
     try {
       await echo(bench)

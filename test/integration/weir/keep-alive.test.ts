@@ -10,7 +10,10 @@ import { startWeir } from '../../helpers/weir-process.ts'
 const IDLE_MS = 600
 const TRIES = 10
 
-/** A client that has asked again a while after an answer that took longer than a connection may be idle; undefined when the machine can't show it. */
+/**
+ * A client that has asked again a while after an answer that took longer than a connection may be idle; undefined when the machine can't
+ * show it.
+ */
 async function keptAfterSlowAnswer (t: Test, port: number): Promise<KeepAliveClient | undefined> {
   for (let tries = 1; tries <= TRIES; tries++) {
     const client = await connectClient({ port })

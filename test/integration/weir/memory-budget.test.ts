@@ -36,14 +36,27 @@ t.test('clients that take more than there is are ended, others are served, and m
     return status === 200 ? true : undefined
   }
   t.ok(await eventually(served), 'when those have gone that are stuck')
-  await weir.replaceConfig(JSON.stringify({ ...config, listeners: [{ name: 'web', address: '127.0.0.1', port: weir.ports.web }], admin: { port: weir.ports.admin }, limits: { maxBufferedBytes: 2 * LIMIT } }))
+  await weir.replaceConfig(JSON.stringify({
+    ...config,
+    listeners: [{ name: 'web', address: '127.0.0.1', port: weir.ports.web }],
+    admin: { port: weir.ports.admin },
+    limits: { maxBufferedBytes: 2 * LIMIT }
+  }))
   await weir.untilLogged('the configuration was reloaded')
-  t.ok(await eventually(async () => await weir.metric('weir_buffered_bytes_limit', { worker: '0' }) === 2 * LIMIT ? true : undefined), 'a reload changes it')
+  t.ok(
+    await eventually(async () => await weir.metric('weir_buffered_bytes_limit', { worker: '0' }) === 2 * LIMIT ? true : undefined),
+    'a reload changes it'
+  )
 })
 
 t.test('by default it follows from the memory that there is', async t => {
   const [hello] = await startOrigins(t, ['hello'])
-  const weir = await startWeir(t, { config: () => ({ workers: 2, routes: [{ name: 'hello', versions: [{ name: 'v1', weight: 1, endpoints: { static: [hello.endpoint] } }] }] }) })
+  const weir = await startWeir(t, {
+    config: () => ({
+      workers: 2,
+      routes: [{ name: 'hello', versions: [{ name: 'v1', weight: 1, endpoints: { static: [hello.endpoint] } }] }]
+    })
+  })
   const each = Number(weir.logged('weir is running')[0]?.['maxBufferedBytes'])
   t.ok(each >= 16 * LIMIT)
   t.ok(await eventually(async () => await weir.metric('weir_buffered_bytes_limit', { worker: '1' }) === each ? true : undefined))

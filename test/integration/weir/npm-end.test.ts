@@ -22,11 +22,15 @@ t.test('Weir ends when npm is killed, and the shell between lives on', { skip: p
   const directory = await temporaryDirectory(t)
   const [web = 0, admin = 0] = await freePorts(2)
   const config = path.join(directory, 'weir.yaml')
-  await writeFile(config, JSON.stringify(complete({ workers: 1, routes: [], state: { store: 'file', path: path.join(directory, 'state.json') } }, { web, admin, more: [] })))
+  await writeFile(config, JSON.stringify(
+    complete({ workers: 1, routes: [], state: { store: 'file', path: path.join(directory, 'state.json') } }, { web, admin, more: [] })
+  ))
   const npmFile = path.join(directory, 'npm-cli.js')
   await writeFile(npmFile, NPM)
   await writeFile(path.join(directory, 'package.json'), '{"type":"module"}')
-  const npm: ChildProcess = spawn(process.execPath, [...endWithParent(), npmFile, process.execPath, MAIN, config], { env: childEnvironment({ npm_execpath: npmFile }), stdio: ['ignore', 'ignore', 'pipe'] })
+  const npm: ChildProcess = spawn(process.execPath, [...endWithParent(), npmFile, process.execPath, MAIN, config], {
+    env: childEnvironment({ npm_execpath: npmFile }), stdio: ['ignore', 'ignore', 'pipe']
+  })
   let log = ''
   npm.stderr?.setEncoding('utf8').on('data', (text: string) => { log += text })
   await eventually(async () => log.includes('weir is running') ? true : undefined)

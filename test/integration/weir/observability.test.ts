@@ -99,7 +99,9 @@ t.test('explain says of any request why it went where it went, by the id that it
     const { body } = await weir.api('GET', `/v1/routes/hello/explain?requestId=${id}`)
     t.match(body, { outcome: 'past', request: { id, status, at: /^\d{4}-.*Z$/ } }, id)
   }
-  t.match((await weir.api('GET', '/v1/routes/hello/explain?requestId=never-seen')).body, { code: 'unknown_request', detail: /worker 0 remembers \d+.*worker 1 remembers/ })
+  t.match((await weir.api('GET', '/v1/routes/hello/explain?requestId=never-seen')).body, {
+    code: 'unknown_request', detail: /worker 0 remembers \d+.*worker 1 remembers/
+  })
   t.equal(await weir.stop(), 0)
 })
 

@@ -19,7 +19,16 @@ t.test('the log says which weights have changed, from what to what, and who did 
   const weir = await startWeir(t, { config: () => ({ workers: 1, routes }) })
   await weir.setWeights('hello', { v1: 50, v2: 50 })
   const line = await weir.untilLogged('the weights of a route have changed', weir.log.findIndex(({ actor }) => actor === 'local'))
-  t.match(line, { level: 'info', route: 'hello', from: 'v1=75 v2=25', to: 'v1=50 v2=50', actor: 'local', source: 'api', reason: 'a test', action: 'weights' })
+  t.match(line, {
+    level: 'info',
+    route: 'hello',
+    from: 'v1=75 v2=25',
+    to: 'v1=50 v2=50',
+    actor: 'local',
+    source: 'api',
+    reason: 'a test',
+    action: 'weights'
+  })
   t.equal(await weir.stop(), 0)
 })
 
@@ -50,7 +59,9 @@ t.test('SIGUSR1 reopens the access log and opens no port for a debugger, SIGUSR2
     return await linesOf(file) > 0 ? true : undefined
   })
   weir.kill('SIGUSR2')
-  t.match(await weir.untilLogged('the signal is ignored: the configuration is read again when its file changes, SIGTERM stops'), { signal: 'SIGUSR2' })
+  t.match(await weir.untilLogged('the signal is ignored: the configuration is read again when its file changes, SIGTERM stops'), {
+    signal: 'SIGUSR2'
+  })
   t.equal((await getOnce({ port: weir.ports.web })).status, 200)
   t.notMatch(weir.stderr, /[Dd]ebugger/)
   t.equal(await weir.stop(), 0)

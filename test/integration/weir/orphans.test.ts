@@ -21,7 +21,9 @@ const TEST = `
   })`
 
 t.test('Weir ends when the test that has started it is killed', async t => {
-  const test = spawn(process.execPath, [...endWithParent(), '--input-type=module', '--eval', TEST], { env: childEnvironment(), stdio: ['ignore', 'ignore', 'pipe'] })
+  const test = spawn(process.execPath, [...endWithParent(), '--input-type=module', '--eval', TEST], {
+    env: childEnvironment(), stdio: ['ignore', 'ignore', 'pipe']
+  })
   const gone = once(test, 'exit')
   t.teardown(async () => {
     test.kill('SIGKILL')

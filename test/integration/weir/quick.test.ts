@@ -24,13 +24,25 @@ function start (t: Test, args: readonly string[]): { readonly child: ChildProces
 
 t.test('weir run --quick splits between programs that are named by localhost', async t => {
   const [web = 0, admin = 0] = await freePorts(2)
-  const { child, out } = start(t, ['run', '--quick', `stable=localhost:${portOf(one)}*50,canary=localhost:${portOf(two)}*50`, '--port', `${web}`, '--admin-port', `${admin}`, '--workers', '1'])
+  const { child, out } = start(t, [
+    'run',
+    '--quick',
+    `stable=localhost:${portOf(one)}*50,canary=localhost:${portOf(two)}*50`,
+    '--port',
+    `${web}`,
+    '--admin-port',
+    `${admin}`,
+    '--workers',
+    '1'
+  ])
   await eventually(async () => out().includes('Weir is ready.') ? true : undefined)
   t.match(out(), `curl http://127.0.0.1:${web}/`)
   t.match(out(), '-d \'{"weights":{"stable":1,"canary":1}}\'')
   t.match((await getOnce({ port: web })).body, /^(one|two)$/)
   for (const [name, body] of [['stable', 'one'], ['canary', 'two']] as const) {
-    const switched = await fetch(`http://127.0.0.1:${admin}/v1/routes/quick/switch?wait=all`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ to: name }) })
+    const switched = await fetch(`http://127.0.0.1:${admin}/v1/routes/quick/switch?wait=all`, {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ to: name })
+    })
     t.equal(switched.status, 200)
     t.equal((await getOnce({ port: web })).body, body)
   }
@@ -48,7 +60,11 @@ t.test('a port that is taken: the option that chooses another, with exit code 1'
   const web = await runWeir([...split, '--port', portOf(one), '--admin-port', `${free}`])
   t.match(web, { code: 1, stdout: '', stderr: /EADDRINUSE.*stop it, or choose another --port, such as \d+, which is free/ })
   const admin = await runWeir([...split, '--port', `${free}`, '--admin-port', portOf(one)])
-  t.match(admin, { code: 1, stdout: '', stderr: /EADDRINUSE.*choose another admin\.port \(--admin-port, WEIR_ADMIN_PORT\), such as \d+, which is free/ })
+  t.match(admin, {
+    code: 1,
+    stdout: '',
+    stderr: /EADDRINUSE.*choose another admin\.port \(--admin-port, WEIR_ADMIN_PORT\), such as \d+, which is free/
+  })
 })
 
 t.test('what is wrong with --quick is said in one line, with exit code 2', async t => {
@@ -78,7 +94,9 @@ t.test('a name of the file is looked up, shown as a source, and what it gives is
     })
   })
   await eventually(async () => (await getOnce({ port: weir.ports.web }, '/named')).status === 200 ? true : undefined)
-  t.match((await weir.api('GET', '/v1/routes/named')).body, { versions: [{ source: { kind: 'dns', state: 'synced', name: `localhost:${portOf(one)}` } }] })
+  t.match((await weir.api('GET', '/v1/routes/named')).body, {
+    versions: [{ source: { kind: 'dns', state: 'synced', name: `localhost:${portOf(one)}` } }]
+  })
   t.equal((await getOnce({ port: weir.ports.web }, '/missing')).status, 503)
   const { body } = await weir.api('GET', '/v1/routes/missing')
   t.match(body, { versions: [{ source: { kind: 'dns', detail: /nothing\.invalid/ } }] })

@@ -68,7 +68,9 @@ t.test('it starts on the ports that are chosen, says where, splits, and Ctrl-C e
   t.match(stdout, 'Weir is ready.')
   t.match(stdout, `http://127.0.0.1:${ports.proxy}/`)
 
-  const answers = await Promise.all(Array.from({ length: CLIENTS }, async (_, index) => await getOnce({ port: ports.proxy, from: `127.0.0.${2 + index}` })))
+  const answers = await Promise.all(Array.from({ length: CLIENTS }, async (_, index) => await getOnce({
+    port: ports.proxy, from: `127.0.0.${2 + index}`
+  })))
   t.same(new Set(answers.map(({ status }) => status)), new Set([200]))
   t.same(new Set(answers.map(({ body }) => body.split(' ').slice(0, 2).join(' '))), new Set(['hello 1.0.0', 'hello 2.0.0']))
 

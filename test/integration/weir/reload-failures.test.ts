@@ -25,7 +25,9 @@ const RELOADED = 'the configuration was reloaded'
 const STEPS = ['prepare', 'prepared', 'persist', 'persisted', 'commit', 'committed'] as const
 
 /** Makes one step of one part throw: before it does anything, or after it has done all. */
-function failing (own: ReadonlyArray<Participant<Config>>, fails: (part: string, step: typeof STEPS[number]) => void): ReadonlyArray<Participant<Config>> {
+function failing (
+  own: ReadonlyArray<Participant<Config>>, fails: (part: string, step: typeof STEPS[number]) => void
+): ReadonlyArray<Participant<Config>> {
   return own.map(({ name, prepare }) => ({
     name,
     prepare: async config => {
@@ -82,8 +84,18 @@ t.test('whatever fails in a reload, everything is as it was; then it succeeds', 
             { name: 'canary', weight: 0, endpoints: { static: [second.endpoint] } }
           ]
         },
-        { name: 'far', match: { path: '/far' }, versions: [{ name: 'v', weight: 1, endpoints: { service: 'web', port: 'http', namespace: isNew ? 'lab' : 'shop' } }] },
-        ...(isNew ? [{ name: 'new', match: { path: '/new' }, versions: [{ name: 'v', weight: 1, endpoints: { static: [second.endpoint] }, tls: { ca: certificateFile('ca') } }] }] : [])
+        {
+          name: 'far',
+          match: { path: '/far' },
+          versions: [{ name: 'v', weight: 1, endpoints: { service: 'web', port: 'http', namespace: isNew ? 'lab' : 'shop' } }]
+        },
+        ...(isNew
+          ? [{
+              name: 'new',
+              match: { path: '/new' },
+              versions: [{ name: 'v', weight: 1, endpoints: { static: [second.endpoint] }, tls: { ca: certificateFile('ca') } }]
+            }]
+          : [])
       ]
     })
   }
@@ -112,7 +124,8 @@ t.test('whatever fails in a reload, everything is as it was; then it succeeds', 
     await plane.stop({ delay: async () => {}, insisted: Promise.resolve() })
   })
   await plane.start()
-  const ask = async (resource: string, token: string): Promise<Response> => await fetch(`http://127.0.0.1:${admin}${resource}`, { headers: { authorization: `Bearer ${token}` } })
+  const ask = async (resource: string, token: string): Promise<Response> =>
+    await fetch(`http://127.0.0.1:${admin}${resource}`, { headers: { authorization: `Bearer ${token}` } })
   const bodyAt = async (where: string): Promise<string> => (await getOnce({ port: web }, where)).body
 
   const picture = async (): Promise<unknown> => {

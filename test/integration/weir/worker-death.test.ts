@@ -30,7 +30,10 @@ t.test('one of two workers is killed under open connections', async t => {
   pool.sendEndpoints('hello', 'v1', [{ address: '127.0.0.1', port: hello.port, ready: true, serving: true, terminating: false }])
   t.match(await published(1), { workers: 2, applied: 2 })
   const options = dataPlaneOptions(config, 268_435_456)
-  pool.sendRoutes(options, routeSpecs(config.routes, options, (route, version) => book.slotFor(route, version), file => ({ digest: file, pem: '' })))
+  pool.sendRoutes(
+    options,
+    routeSpecs(config.routes, options, (route, version) => book.slotFor(route, version), file => ({ digest: file, pem: '' }))
+  )
   await pool.listen()
 
   const clients = await connectMany(port)

@@ -34,7 +34,9 @@ const { value: configLike } = fc.letrec<{ value: unknown, leaf: unknown, mapping
 const SOUND = { listeners: [{ name: 'web', port: 8080 }], routes: [{ name: 'r', versions: [{ name: 'v', weight: 1, endpoints: { static: ['127.0.0.1:1'] } }] }] }
 
 t.test('any bytes give a configuration or a ConfigError', async t => {
-  await t.resolves(fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async bytes => { await outcome(bytes) }), { numRuns: 300 }))
+  await t.resolves(fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async bytes => {
+    await outcome(bytes)
+  }), { numRuns: 300 }))
 })
 
 t.test('any text made of what YAML is made of gives a configuration or a ConfigError', async t => {
@@ -55,8 +57,15 @@ t.test('any values in the place of any option give a configuration or a ConfigEr
 
 t.test('any environment and arguments give a configuration or a ConfigError', async t => {
   const bytes = Buffer.from(stringify(SOUND))
-  const env = fc.dictionary(fc.oneof(fc.constantFrom(...options.map(option => option.env)), fc.string().map(name => `WEIR_${name}`)), fc.string(), { noNullPrototype: true })
-  const args = fc.array(fc.oneof(fc.constantFrom(...options.map(option => option.flag)), fc.string(), fc.string().map(text => `--${text}`)), { maxLength: 5 })
+  const env = fc.dictionary(
+    fc.oneof(fc.constantFrom(...options.map(option => option.env)), fc.string().map(name => `WEIR_${name}`)),
+    fc.string(),
+    { noNullPrototype: true }
+  )
+  const args = fc.array(
+    fc.oneof(fc.constantFrom(...options.map(option => option.flag)), fc.string(), fc.string().map(text => `--${text}`)),
+    { maxLength: 5 }
+  )
   await t.resolves(fc.assert(fc.asyncProperty(env, args, async (env, args) => { await outcome(bytes, env, args) }), { numRuns: 300 }))
 })
 
@@ -78,7 +87,11 @@ t.test('the nearest name is one of those known, and a known name is nearest to i
 })
 
 t.test('one slip of the finger still finds the name', async t => {
-  const slip = fc.record({ name: fc.constantFrom(...options.map(option => option.flag)), at: fc.nat(), kind: fc.constantFrom('drop', 'double', 'swap', 'case') })
+  const slip = fc.record({
+    name: fc.constantFrom(...options.map(option => option.flag)),
+    at: fc.nat(),
+    kind: fc.constantFrom('drop', 'double', 'swap', 'case')
+  })
   t.doesNotThrow(() => fc.assert(fc.property(slip, ({ name, at, kind }) => {
     const index = 2 + at % (name.length - 3)
     const [before, here, next, after] = [name.slice(0, index), name[index] ?? '', name[index + 1] ?? '', name.slice(index + 2)]

@@ -66,7 +66,12 @@ t.test('directives, document ends and values without end', async t => {
   for (const text of ['%YAML 9.9\n'.repeat(300_000), '%TAG ! x\n'.repeat(300_000), '...\n'.repeat(300_000)]) {
     t.match((await refusal(text)).message, /has more than 20 directives and document ends/)
   }
-  for (const text of [`a: "${'x '.repeat(200_000)}"`, `"${'\n'.repeat(300_000)}"`, 'a\n'.repeat(300_000), `a: |\n${'  b\n'.repeat(100_000)}`]) {
+  for (const text of [
+    `a: "${'x '.repeat(200_000)}"`,
+    `"${'\n'.repeat(300_000)}"`,
+    'a\n'.repeat(300_000),
+    `a: |\n${'  b\n'.repeat(100_000)}`
+  ]) {
     t.match((await refusal(text)).message, /has a value of more than 262144 characters/)
   }
 })
@@ -74,7 +79,12 @@ t.test('directives, document ends and values without end', async t => {
 t.test('a long file whose beginning leaves brackets and quotes open is fine', async t => {
   const comment = `# ${'x'.repeat(98)}\n`
   for (const lead of [comment.repeat(3_000), `${comment.repeat(1_200)}${comment.repeat(5_000)}`]) {
-    await t.resolves(resolve({ bytes: Buffer.from(`{ listeners: [{ name: web,\n${lead} port: 8080 }],\n${lead} routes: [] }`), fileName: 'f', env: {}, args: [] }))
+    await t.resolves(resolve({
+      bytes: Buffer.from(`{ listeners: [{ name: web,\n${lead} port: 8080 }],\n${lead} routes: [] }`),
+      fileName: 'f',
+      env: {},
+      args: []
+    }))
   }
 })
 

@@ -20,7 +20,12 @@ function setUp () {
   const clock = new FakeClock()
   const log = new ListLog()
   const results: string[] = []
-  const begun: Array<{ readonly name: string, readonly wanted: () => boolean, readonly end: (done: boolean) => void, readonly fail: (error: Error) => void }> = []
+  const begun: Array<{
+    readonly name: string
+    readonly wanted: () => boolean
+    readonly end: (done: boolean) => void
+    readonly fail: (error: Error) => void
+  }> = []
   const newest = { name: '1s' }
   const reloads = new ConfigReloads(START, {
     clock,
@@ -171,7 +176,10 @@ t.test('what needs a restart stays as it was, and says so', async t => {
     clock: new FakeClock(),
     log,
     metrics: { configReloaded: () => {} },
-    newest: () => ({ config: { ...other, workers: 7, io: 'events', accessLog: { ...other.accessLog, mode: 'on', path: '/elsewhere' } }, warnings: [] }),
+    newest: () => ({
+      config: { ...other, workers: 7, io: 'events', accessLog: { ...other.accessLog, mode: 'on', path: '/elsewhere' } },
+      warnings: []
+    }),
     reload: {
       run: async config => {
         seen.push(config)

@@ -18,7 +18,9 @@ function ejected (endpoint: string, sinceMs: number, detail = 'because'): Endpoi
 
 const trial = (endpoint: string): EndpointHealthReport => ({ endpoint, available: true, reasons: [{ kind: 'trial', sinceMs: START_MS, untilMs: null, detail: 'one at a time' }] })
 const message = (endpoints: readonly EndpointHealthReport[], panic = false, version = 'v1'): HealthMessage => ({ type: 'health', route: 'hello', version, panic, endpoints })
-const named = (...keys: string[]) => keys.map(key => ({ address: key.slice(0, -2), port: Number(key.slice(-1)), ready: true, serving: true, terminating: false }))
+const named = (...keys: string[]) => keys.map(key => ({
+  address: key.slice(0, -2), port: Number(key.slice(-1)), ready: true, serving: true, terminating: false
+}))
 const messages = (log: RecordingLogger) => log.lines.map(({ level, message: text, fields }) => [level, text, fields['endpoint'] ?? fields['worker']])
 
 t.test('what workers say is summed up: how many, since the first, until the last', async t => {

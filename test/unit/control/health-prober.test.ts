@@ -54,7 +54,14 @@ function setUp (active: Active | null = ACTIVE) {
     })
   })
   const configure = (config: Active | undefined, tls?: RouteSpec['versions'][number]['tls']): void => {
-    const spec: RouteSpec = { name: 'hello', match: {}, affinity: ROUTE_DEFAULTS.affinity, balancing: 'least-request', policy: testPolicy(), versions: [{ name: 'v1', slot: 0, ...(tls === undefined ? {} : { tls }) }] }
+    const spec: RouteSpec = {
+      name: 'hello',
+      match: {},
+      affinity: ROUTE_DEFAULTS.affinity,
+      balancing: 'least-request',
+      policy: testPolicy(),
+      versions: [{ name: 'v1', slot: 0, ...(tls === undefined ? {} : { tls }) }]
+    }
     prober.configure([routeWith(config)], [spec])
   }
   configure(active ?? undefined)

@@ -19,7 +19,14 @@ import type { WorkerData } from '../../../src/contract/worker-data.ts'
 
 const { config } = await loadConfig({ file: 'test/fixtures/config/valid-minimal.yaml', env: {}, args: [] })
 const OPTIONS = dataPlaneOptions(config, 268_435_456)
-const ROUTE: RouteSpec = { name: 'hello', match: {}, affinity: { by: 'client-ip', level: 'version' }, balancing: 'least-request', policy: testPolicy(), versions: [{ name: 'v1', slot: 0 }] }
+const ROUTE: RouteSpec = {
+  name: 'hello',
+  match: {},
+  affinity: { by: 'client-ip', level: 'version' },
+  balancing: 'least-request',
+  policy: testPolicy(),
+  versions: [{ name: 'v1', slot: 0 }]
+}
 const ENDPOINT: Endpoint = { address: '192.0.2.1', port: 80, ready: true, serving: true, terminating: false }
 
 /** A thread that does nothing but remember what it was told. */
@@ -392,7 +399,9 @@ t.test('what is told together is one message for each worker, in its order, even
     })
   }, /broken/)
   for (const index of [0, 1]) {
-    t.match(worker(index).received.slice(before), [{ type: 'together', messages: [{ type: 'endpoints' }, { type: 'split' }, { type: 'routes' }] }])
+    t.match(worker(index).received.slice(before), [{
+      type: 'together', messages: [{ type: 'endpoints' }, { type: 'split' }, { type: 'routes' }]
+    }])
   }
   pool.sendEndpoints('hello', 'v1', [])
   t.equal(worker(0).types.at(-1), 'endpoints', 'afterwards each is a message of its own')

@@ -32,7 +32,10 @@ t.test('the route of the overlay points at the Services of the sample, by the na
     t.ok(listAt(service, 'spec.ports').some(port => at(port, 'name') === endpoints.port), name)
     const pod = at(findObject(objects, 'Deployment', endpoints.service), 'spec.template')
     t.same(at(service, 'spec.selector'), at(pod, 'metadata.labels'), 'the Service selects its own pods only')
-    const env = Object.fromEntries(listAt(pod, 'spec.containers.0.env').map(variable => [at(variable, 'name'), String(at(variable, 'value'))]))
+    const env = Object.fromEntries(listAt(pod, 'spec.containers.0.env').map(variable => [
+      at(variable, 'name'),
+      String(at(variable, 'value'))
+    ]))
     t.same(readHelloOptions([], env), { ...HELLO_DEFAULTS, version: name === 'stable' ? '1.0.0' : '2.0.0', address: '0.0.0.0', port: 8080 })
     t.equal(at(pod, 'spec.containers.0.ports.0.containerPort'), 8080)
   }

@@ -38,7 +38,10 @@ t.test('the binding joins this Role to the ServiceAccount of the pods', async t 
 })
 
 t.test('every pod meets the restricted pod security standard', async t => {
-  const deployments = [deployment, ...['stable', 'canary'].map(name => findObject(readManifests(`examples/hello/${name}.yaml`), 'Deployment', `hello-${name}`))]
+  const deployments = [
+    deployment,
+    ...['stable', 'canary'].map(name => findObject(readManifests(`examples/hello/${name}.yaml`), 'Deployment', `hello-${name}`))
+  ]
   for (const each of deployments) {
     const spec = at(each, 'spec.template.spec')
     t.match(at(spec, 'securityContext'), { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } })
@@ -63,7 +66,9 @@ t.test('what the process, its buffers and its idle clients take fits into the me
   for (const file of CONFIGS) {
     const { config: { workers, limits } } = await configOf(file)
     const { maxConnections } = limits
-    if (workers === 'auto' || maxConnections === 'auto') throw new TypeError(`${file}: what follows from the node does not fit into a limit`)
+    if (workers === 'auto' || maxConnections === 'auto') {
+      throw new TypeError(`${file}: what follows from the node does not fit into a limit`)
+    }
     const each = limits.maxBufferedBytes ?? bufferShare(facts, workers)
     t.equal(bufferWarning(each, facts, workers), undefined)
     t.ok(each >= 64 * MIB, `${each} bytes for each worker`)
@@ -114,7 +119,9 @@ t.test('the network lets clients reach the proxy, the kubelet the probes, and on
 })
 
 t.test('the files that the configuration names are mounted, and only state can be written', async t => {
-  const mounts = listAt(container, 'volumeMounts').map(mount => ({ path: at(mount, 'mountPath'), readOnly: at(mount, 'readOnly') === true, subPath: at(mount, 'subPath') }))
+  const mounts = listAt(container, 'volumeMounts').map(mount => ({
+    path: at(mount, 'mountPath'), readOnly: at(mount, 'readOnly') === true, subPath: at(mount, 'subPath')
+  }))
   const mountOf = (file: string) => mounts.find(mount => path.posix.dirname(file) === mount.path)
   for (const file of CONFIGS) {
     const { config } = await configOf(file)

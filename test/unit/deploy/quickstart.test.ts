@@ -41,9 +41,16 @@ t.test('the quickstart starts the origins that config/weir.yaml names, and asks 
 t.test('a port that another program has: what it is for, the option that chooses another, and a command that works', async t => {
   const held = await heldPort(t)
   t.same(await findBusyPorts([held]), [held])
-  for (const [key, flag, what] of [['proxy', 'port', 'the proxy'], ['admin', 'admin-port', 'the admin API'], ['origins', 'origin-port', 'an origin']] as const) {
+  for (const [key, flag, what] of [
+    ['proxy', 'port', 'the proxy'],
+    ['admin', 'admin-port', 'the admin API'],
+    ['origins', 'origin-port', 'an origin']
+  ] as const) {
     const text = await explainBusyPorts({ ...DEFAULT_PORTS, [key]: held })
-    t.match(text, `quickstart: ${what} can't be opened: listen EADDRINUSE: address already in use 127.0.0.1:${held}. --${flag} chooses another port.`)
+    t.match(
+      text,
+      `quickstart: ${what} can't be opened: listen EADDRINUSE: address already in use 127.0.0.1:${held}. --${flag} chooses another port.`
+    )
     const command = /npm start -- (.*)$/.exec(text ?? '')?.[1] ?? ''
     const { ports } = choosePorts(command.split(' '), {})
     t.equal(await explainBusyPorts(ports), undefined, command)
@@ -95,5 +102,8 @@ t.test('the introduction names the addresses and the commands to try', async t =
     'hello 1.0.0 on 127.0.0.1:9001', 'hello 2.0.0 on 127.0.0.1:9004', '/v1/routes/hello/weights', '--interface 127.0.0.$i'
   ]) t.ok(text.includes(part), part)
   t.same(JSON.parse(/-d '(.*)'/.exec(text)?.[1] ?? ''), { weights: { stable: 50, canary: 50 }, reason: 'first try' })
-  t.match(introduction({ proxy: 8081, admin: 9902, origins: 9101 }), /127\.0\.0\.1:8081\/[^]*127\.0\.0\.1:9902\/v1\/routes\/hello\n[^]*127\.0\.0\.1:9104\n/)
+  t.match(
+    introduction({ proxy: 8081, admin: 9902, origins: 9101 }),
+    /127\.0\.0\.1:8081\/[^]*127\.0\.0\.1:9902\/v1\/routes\/hello\n[^]*127\.0\.0\.1:9104\n/
+  )
 })

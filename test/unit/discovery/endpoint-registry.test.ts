@@ -34,7 +34,10 @@ async function settled (): Promise<void> {
 }
 
 /** A registry over an API that lists `items` in every namespace and whose watches say nothing. */
-function registryOf (items: readonly unknown[] = [], { namespace, broken = false, lookUp }: { readonly namespace?: string, readonly broken?: boolean, readonly lookUp?: NameLookup } = {}) {
+function registryOf (
+  items: readonly unknown[] = [],
+  { namespace, broken = false, lookUp }: { readonly namespace?: string, readonly broken?: boolean, readonly lookUp?: NameLookup } = {}
+) {
   const told: string[] = []
   const listed: KubeCollection[] = []
   const open = new Set<KubeCollection>()
@@ -59,7 +62,9 @@ function registryOf (items: readonly unknown[] = [], { namespace, broken = false
     allowAddresses: [],
     ...(lookUp === undefined ? {} : { lookUp }),
     onEndpoints: (route, version, endpoints) => { told.push(`${route}/${version} ${endpoints.map(endpointKey).join()}`) },
-    onEndpointChange: (route, version, { set, gone }) => { told.push(`${route}/${version} ${set.map(endpoint => `+${endpointKey(endpoint)}`).join()} ${gone.map(key => `-${key}`).join()}`) },
+    onEndpointChange: (route, version, { set, gone }) => {
+      told.push(`${route}/${version} ${set.map(endpoint => `+${endpointKey(endpoint)}`).join()} ${gone.map(key => `-${key}`).join()}`)
+    },
     onSynced: () => { told.push('synced') },
     onProblem: (route, version, problem) => { told.push(`${route}/${version} ${problem?.kind ?? 'is well'}`) },
     onFailure: ({ namespace: failed, error }) => { told.push(`${failed ?? 'own'} failed: ${error.message}`) }
@@ -118,7 +123,12 @@ t.test('an update leaves what did not change alone and tells only what did', asy
   takeOverNow(registry.prepare([routeOf('r', kubernetes('stable', 'web'), fixed('canary', '10.0.0.9:80'))]))
   await settled()
   told.length = 0
-  takeOverNow(registry.prepare([routeOf('r', { ...kubernetes('stable', 'web'), weight: 99 }, fixed('canary', '10.0.0.8:80'), kubernetes('next', 'web2'))]))
+  takeOverNow(registry.prepare([routeOf(
+    'r',
+    { ...kubernetes('stable', 'web'), weight: 99 },
+    fixed('canary', '10.0.0.8:80'),
+    kubernetes('next', 'web2')
+  )]))
   await settled()
   t.strictSame(told, ['r/canary 10.0.0.8:80', 'r/next 10.0.0.2:80'])
   t.equal(listed.length, 1, 'the watch of the namespace goes on')

@@ -33,7 +33,9 @@ t.test('no such name, a name without addresses, and a server that fails are told
 
 t.test('the domains to search come first, as for every other program: a Service is not a stranger of the same name', async t => {
   const server = await DnsServer.start(t)
-  const directory = t.testdir({ 'resolv.conf': 'nameserver 10.96.0.10\nsearch shop.svc.cluster.local svc.cluster.local.\noptions ndots:5 edns0\n' })
+  const directory = t.testdir({
+    'resolv.conf': 'nameserver 10.96.0.10\nsearch shop.svc.cluster.local svc.cluster.local.\noptions ndots:5 edns0\n'
+  })
   const lookUp = createNameLookup({ servers: [server.address], resolverFile: `${directory}/resolv.conf` })
   server.answers.set('shop.dev', [{ address: '203.0.113.9', ttlS: 60 }])
   server.answers.set('shop.dev.svc.cluster.local', [{ address: '10.0.0.7', ttlS: 5 }])

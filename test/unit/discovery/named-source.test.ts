@@ -183,7 +183,11 @@ t.test('only a few lookups are under way at a time, in their order', async t => 
 })
 
 t.test('a name that leads to a listener of Weir\'s own: the address is left out at that port, and said', async t => {
-  const { source, told, zone, begin } = start(['app:8080', 'app:8081', '10.0.0.9:8080'], [], [{ name: 'listeners[0]', address: '0.0.0.0', port: 8080 }])
+  const { source, told, zone, begin } = start(
+    ['app:8080', 'app:8081', '10.0.0.9:8080'],
+    [],
+    [{ name: 'listeners[0]', address: '0.0.0.0', port: 8080 }]
+  )
   zone.answer = () => [a('192.0.2.7')]
   await begin()
   t.same(told.at(-1), ['192.0.2.7:8081', '10.0.0.9:8080'])

@@ -10,7 +10,8 @@ t.test('addresses of pods are not refused', async t => {
     t.equal(addressRefusal(address, 'IPv4', NONE), undefined, address)
   }
   for (const address of ['fd00::2', '2001:db8::1', '64:ff9b::a00:1', 'fec0::1', '::1:0:0:1',
-    'fd00:ec2:0:1::254', 'fd20:ce::253', 'fd00:42::41', 'fd00:c1::a9fe:a9fd', '2002:a00:1::1', '2001:0:a00:1::5ff:fffe', '2001:1::7f00:1', 'fd00::5efe:a00:1', 'fd00::5eff:7f00:1', '64:ff9b:0:1::7f00:1', '64:ff9b:2::1']) {
+    'fd00:ec2:0:1::254', 'fd20:ce::253', 'fd00:42::41', 'fd00:c1::a9fe:a9fd', '2002:a00:1::1', '2001:0:a00:1::5ff:fffe', '2001:1::7f00:1',
+    'fd00::5efe:a00:1', 'fd00::5eff:7f00:1', '64:ff9b:0:1::7f00:1', '64:ff9b:2::1']) {
     t.equal(addressRefusal(address, 'IPv6', NONE), undefined, address)
   }
 })
@@ -32,7 +33,10 @@ t.test('addresses that lead elsewhere are refused', async t => {
 
 t.test('metadata services of clouds are refused beyond link-local addresses', async t => {
   for (const address of ['100.100.100.200', '168.63.129.16', '192.0.0.192']) t.equal(addressRefusal(address, 'IPv4', NONE), 'metadata service', address)
-  for (const address of ['fd00:ec2::254', 'fd00:0ec2:0:0:0:0:0:0254', 'FD00:EC2::23', 'fd00:ec2::0.0.2.84', 'fd20:ce::254', 'fd20:00ce::254', 'fd00:42::42', 'fd00:c1::a9fe:a9fe', 'FD00:C1:0::169.254.169.254']) {
+  for (const address of [
+    'fd00:ec2::254', 'fd00:0ec2:0:0:0:0:0:0254', 'FD00:EC2::23', 'fd00:ec2::0.0.2.84', 'fd20:ce::254', 'fd20:00ce::254', 'fd00:42::42',
+    'fd00:c1::a9fe:a9fe', 'FD00:C1:0::169.254.169.254'
+  ]) {
     t.equal(addressRefusal(address, 'IPv6', NONE), 'metadata service', address)
   }
 })

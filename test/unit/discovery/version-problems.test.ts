@@ -122,7 +122,11 @@ t.test('what was told once is not told again, and its end is told', async t => {
   await emit('MODIFIED', sliceOf(null, null))
   await emit('MODIFIED', READY)
   await emit('DELETED', READY)
-  t.strictSame(told.map(each => each?.kind), ['no-slices', 'no-endpoints', undefined, 'no-slices'], 'scaled to zero is nothing wrong, deleted is')
+  t.strictSame(
+    told.map(each => each?.kind),
+    ['no-slices', 'no-endpoints', undefined, 'no-slices'],
+    'scaled to zero is nothing wrong, deleted is'
+  )
   await registry.stop()
 })
 

@@ -24,10 +24,16 @@ t.test('the table of folders is src, in the order that the imports keep', async 
 
 t.test('the tables of messages have every message', async t => {
   const messages = readFileSync(path.join(SRC, 'contract/messages.ts'), 'utf8')
-  const interfaces = new Map([...messages.matchAll(/interface (\w+Message) \{[^}]*?readonly type: '([a-z-]+)'/g)].map(match => [match[1] ?? '', match[2] ?? '']))
+  const interfaces = new Map([...messages.matchAll(/interface (\w+Message) \{[^}]*?readonly type: '([a-z-]+)'/g)].map(match => [
+    match[1] ?? '',
+    match[2] ?? ''
+  ]))
   const membersOf = (union: string): string[] => {
     const [members = ''] = (messages.split(`export type ${union} = `)[1] ?? '').split('\n\n')
-    return members.trim().split(/ \|\s+/).flatMap(name => new RegExp(`^export type ${name} =`, 'm').test(messages) ? membersOf(name) : interfaces.get(name) ?? name).sort()
+    return members.trim()
+      .split(/ \|\s+/)
+      .flatMap(name => new RegExp(`^export type ${name} =`, 'm').test(messages) ? membersOf(name) : interfaces.get(name) ?? name)
+      .sort()
   }
   const documented = (heading: string): string[] => tableRows(page, heading).flatMap(([names = '']) => names.replaceAll('`', '').split(', ')).sort()
   t.same(documented('to a worker'), membersOf('ControlMessage'))

@@ -16,7 +16,8 @@ import { parseExposition } from '../../helpers/exposition-parser.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { listPages, readPage } from './page.ts'
 
-const expressions = listPages().flatMap(page => [...readPage(page).matchAll(/```promql\n([^`]*)```/g)].map(match => (match[1] ?? '').trim()))
+const expressions = listPages()
+  .flatMap(page => [...readPage(page).matchAll(/```promql\n([^`]*)```/g)].map(match => (match[1] ?? '').trim()))
 const INSTANCES = ['weir-0:9901', 'weir-1:9901']
 /** Counters grow for two hours, a sample a minute. */
 const MINUTES = 120
@@ -58,7 +59,8 @@ async function exposition (): Promise<string> {
 
 /** The series of both instances as promtool wants them: what counts grows, the rest stays as it is. */
 function seriesOf (text: string): ReadonlyArray<{ readonly series: string, readonly values: string }> {
-  return [...parseExposition(text).values()].flatMap(({ type, samples }) => samples.flatMap(({ name, labels, value }) => INSTANCES.map(instance => ({
+  const families = [...parseExposition(text).values()]
+  return families.flatMap(({ type, samples }) => samples.flatMap(({ name, labels, value }) => INSTANCES.map(instance => ({
     series: `${name}{${labelText({ ...labels, job: 'weir', instance })}}`,
     values: type === 'gauge' ? `${value}x${MINUTES}` : `0+1x${MINUTES}`
   }))))
@@ -70,11 +72,18 @@ async function evaluate (directory: string): Promise<{ readonly found: ReadonlyM
   await writeFile(file, JSON.stringify({
     rule_files: [],
     evaluation_interval: '1m',
-    tests: [{ interval: '1m', input_series: seriesOf(await exposition()), promql_expr_test: expressions.map(expr => ({ expr, eval_time: `${MINUTES}m`, exp_samples: [] })) }]
+    tests: [{
+      interval: '1m',
+      input_series: seriesOf(await exposition()),
+      promql_expr_test: expressions.map(expr => ({ expr, eval_time: `${MINUTES}m`, exp_samples: [] }))
+    }]
   }))
   const { stdout, stderr } = spawnSync('promtool', ['test', 'rules', file], { encoding: 'utf8', env: childEnvironment() })
   const said = stdout + stderr
-  const found = said.split(/^ *expr: /m).slice(1).map((block): [string, string] => [String(JSON.parse(/^"(?:[^"\\]|\\.)*"/.exec(block)?.[0] ?? '""')), block])
+  const found = said.split(/^ *expr: /m).slice(1).map((block): [string, string] => [
+    String(JSON.parse(/^"(?:[^"\\]|\\.)*"/.exec(block)?.[0] ?? '""')),
+    block
+  ])
   return { found: new Map(found), said }
 }
 

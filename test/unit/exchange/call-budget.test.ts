@@ -25,14 +25,18 @@ t.test(`a warm GET calls no more than ${BUDGET} functions of src`, async t => {
     await session.post('Profiler.takePreciseCoverage')
     for (let count = 0; count < REQUESTS; count++) await client.ask(REQUEST)
     const { result } = await session.post('Profiler.takePreciseCoverage')
-    const called = result.filter(({ url }) => url.includes('/src/')).flatMap(({ url, functions }) => functions.map(({ functionName, ranges }) => ({
+    const ours = result.filter(({ url }) => url.includes('/src/'))
+    const called = ours.flatMap(({ url, functions }) => functions.map(({ functionName, ranges }) => ({
       name: `${url.slice(url.lastIndexOf('/src/') + 1)} ${functionName}`, calls: (ranges[0]?.count ?? 0) / REQUESTS
     })))
     // What is called less than once in two requests is the ticks and the start, not the request.
     const perRequest = called.filter(({ calls }) => calls >= 0.5)
     const total = perRequest.reduce((sum, { calls }) => sum + Math.floor(calls + 0.1), 0)
     t.ok(total > 100, `${total} calls were seen`)
-    t.ok(total <= BUDGET, `${total} calls: ${total <= BUDGET ? 'within the budget' : perRequest.map(({ name, calls }) => `${calls} ${name}`).sort().join('\n')}`)
+    t.ok(
+      total <= BUDGET,
+      `${total} calls: ${total <= BUDGET ? 'within the budget' : perRequest.map(({ name, calls }) => `${calls} ${name}`).sort().join('\n')}`
+    )
   } finally {
     await session.post('Profiler.stopPreciseCoverage').catch(() => {})
     session.disconnect()

@@ -26,7 +26,9 @@ t.test('a request goes to an endpoint when that is ready, and its answer to the 
   call.last('lo')
   t.same(call.log, ['begin GET /a .', 'send', 'release'])
   t.same(stream.log, ['head 200 x=y', 'body hel', 'end lo', 'ended'])
-  t.match(stream.exchange.facts, { status: 200, bytesOut: 5, attempts: 1, protocol: 'HTTP/memory', clientIp: '192.0.2.9', connectMs: 1, error: null })
+  t.match(stream.exchange.facts, {
+    status: 200, bytesOut: 5, attempts: 1, protocol: 'HTTP/memory', clientIp: '192.0.2.9', connectMs: 1, error: null
+  })
   isOver(t, peers)
 })
 
@@ -56,7 +58,10 @@ t.test('two requests of one client connection are in flight at the same time, an
 })
 
 t.test('one of two requests that fails takes the other one nowhere', async t => {
-  const peers = new MemoryPeers({ ...NO_EJECTION, retries: { attempts: 1, on: [], perTryTimeout: '0s', idempotentOnly: true, bufferBytes: 0, budget: { share: 0, minimum: 0 } } })
+  const peers = new MemoryPeers({
+    ...NO_EJECTION,
+    retries: { attempts: 1, on: [], perTryTimeout: '0s', idempotentOnly: true, bufferBytes: 0, budget: { share: 0, minimum: 0 } }
+  })
   const [first, second] = peers.streams(2) as [MemoryDownstream, MemoryDownstream]
   for (const { exchange } of [first, second]) exchange.begin(GET, NOTHING)
   for (const call of peers.calls) call.open()
@@ -130,7 +135,10 @@ t.test('an attempt that has failed is repeated at the other endpoint, from what 
   peers.call(0).fail('upstream_reset')
   t.equal(peers.calls.length, 2)
   t.not(peers.call(1).key, peers.call(0).key)
-  t.equal(peers.call(1).kept.out.toString('latin1', 0, peers.call(1).kept.outLength), peers.call(0).kept.out.toString('latin1', 0, peers.call(0).kept.outLength))
+  t.equal(
+    peers.call(1).kept.out.toString('latin1', 0, peers.call(1).kept.outLength),
+    peers.call(0).kept.out.toString('latin1', 0, peers.call(0).kept.outLength)
+  )
   peers.call(1).open()
   peers.call(1).answer(200, 'yes')
   t.same(peers.call(1).log, ['repeat', 'send', 'release'])
@@ -227,7 +235,9 @@ const ENDINGS = {
 for (const [who, end] of Object.entries(ENDINGS)) {
   for (const [index, [when]] of STEPS.entries()) {
     t.test(`${who} ${when}: the exchange is over once, and nothing is left`, async t => {
-      const peers = new MemoryPeers({ retries: { attempts: 1, on: [], perTryTimeout: '0s', idempotentOnly: true, bufferBytes: 0, budget: { share: 0, minimum: 0 } } })
+      const peers = new MemoryPeers({
+        retries: { attempts: 1, on: [], perTryTimeout: '0s', idempotentOnly: true, bufferBytes: 0, budget: { share: 0, minimum: 0 } }
+      })
       const { stream } = peers
       for (const [, step] of STEPS.slice(0, index + 1)) step(peers, stream)
       const before = stream.log.length

@@ -91,7 +91,9 @@ const everyCase = [RESET, STALE, POST, REFUSED, UNAVAILABLE, TIMEOUT].flatMap(fa
   everyFacts.map(facts => ({ failed, policy, facts, step: nextStep(failed, policy, facts) }))))
 
 t.test('what was sent is sent again without a budget only by failover, or because a kept-alive connection ended under it', async t => {
-  const again = everyCase.filter(({ failed, facts, step }) => failed.sent && facts.budget === 'never' && step !== 'respond' && step !== 'fail')
+  const again = everyCase.filter(
+    ({ failed, facts, step }) => failed.sent && facts.budget === 'never' && step !== 'respond' && step !== 'fail'
+  )
   t.ok(again.length > 0)
   t.same(again.filter(({ failed, policy, step }) => step !== 'fail over' && repeatRule(failed, policy.retries) !== 'always'), [])
 })

@@ -25,7 +25,9 @@ function overdue ({ plane }: ProxyBench): void {
 }
 
 /** A tunnel between a client in the hands of the test and an origin. */
-async function open (bench: ProxyBench, origin: RawOrigin, sentAhead = ''): Promise<StalledClient & { readonly endpoint: OriginConnection }> {
+async function open (
+  bench: ProxyBench, origin: RawOrigin, sentAhead = ''
+): Promise<StalledClient & { readonly endpoint: OriginConnection }> {
   const client = stalledClient(bench)
   client.stream.receive(Buffer.from(get('/', WEBSOCKET) + sentAhead))
   const endpoint = await origin.connection(origin.connections.length)

@@ -126,7 +126,9 @@ function feed (stream: StalledStream, pieces: number): number {
 
 proxyTest('a piece of a request that waits for its origin keeps its buffer, the last one too', async (t, bench) => {
   const origin = await bench.origin()
-  const begin = async (pieces: number, index: number): Promise<{ readonly stream: StalledStream, readonly connection: DownstreamHttp1 }> => {
+  const begin = async (
+    pieces: number, index: number
+  ): Promise<{ readonly stream: StalledStream, readonly connection: DownstreamHttp1 }> => {
     const both = stalledClient(bench)
     both.stream.receive(Buffer.from(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${pieces * PIECE_BYTES}\r\n\r\n`))
     const slow = await origin.connection(index)

@@ -28,8 +28,29 @@ t.test('an id that was given twice is the latest, and no id is found by the numb
 t.test('what was out of the ordinary is remembered with it', async t => {
   const ids = new RequestIds()
   const recent = new RecentRequests(ids, 2)
-  recent.add(record({ requestNumber: 1, error: 'upstream_reset', fault: 'why', retried: 'connect', fallbackFrom: 'canary', stickyKind: 'cookie', keyHash: -5, epoch: 7, attempts: 2 }), 1.5)
-  t.match(recent.find(ids.text(1)), { error: 'upstream_reset', fault: 'why', retried: 'connect', fallbackFrom: 'canary', keyKind: 'cookie', keyHash: -5, epoch: 7, attempts: 2, durationMs: 1.5, endpoint: '10.0.0.1:80' })
+  recent.add(record({
+    requestNumber: 1,
+    error: 'upstream_reset',
+    fault: 'why',
+    retried: 'connect',
+    fallbackFrom: 'canary',
+    stickyKind: 'cookie',
+    keyHash: -5,
+    epoch: 7,
+    attempts: 2
+  }), 1.5)
+  t.match(recent.find(ids.text(1)), {
+    error: 'upstream_reset',
+    fault: 'why',
+    retried: 'connect',
+    fallbackFrom: 'canary',
+    keyKind: 'cookie',
+    keyHash: -5,
+    epoch: 7,
+    attempts: 2,
+    durationMs: 1.5,
+    endpoint: '10.0.0.1:80'
+  })
 })
 
 t.test('to take a request down allocates nothing', async t => {

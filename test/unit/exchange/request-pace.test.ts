@@ -64,7 +64,9 @@ t.test('a body that is complete is not paused', async t => {
 })
 
 t.test('a sender that meets each deadline has kept to the rate, and one that keeps to the rate meets each', async t => {
-  t.doesNotThrow(() => fc.assert(fc.property(fc.array(fc.record({ waitMs: fc.integer({ min: 1, max: SILENCE_MS }), bytes: fc.integer({ min: 1, max: 5_000 }) }), { maxLength: 40 }), pieces => {
+  t.doesNotThrow(() => fc.assert(fc.property(fc.array(fc.record({
+    waitMs: fc.integer({ min: 1, max: SILENCE_MS }), bytes: fc.integer({ min: 1, max: 5_000 })
+  }), { maxLength: 40 }), pieces => {
     const { pace, add } = paceWith(0)
     let nowMs = 1_000_000
     let total = 0

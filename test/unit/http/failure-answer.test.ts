@@ -33,10 +33,15 @@ for (const code of PROXY_ERROR_CODES) {
     const json = read(answer(code, { fault: 'what exactly' }))
     t.match(json.startLine, new RegExp(`^HTTP/1\\.1 ${status} [A-Z]`))
     const told = source === 'downstream'
-    t.strictSame(JSON.parse(json.body.toString()), { type: 'about:blank', title, status, code, ...(told ? { detail: 'what exactly' } : {}) })
+    t.strictSame(JSON.parse(json.body.toString()), {
+      type: 'about:blank', title, status, code, ...(told ? { detail: 'what exactly' } : {})
+    })
     t.strictSame(JSON.parse(read(answer(code)).body.toString()), { type: 'about:blank', title, status, code })
     t.equal(read(answer(code, { text: true })).body.toString(), `${title} (${code})\n`)
-    t.equal(read(answer(code, { text: true, fault: 'what exactly' })).body.toString(), told ? `${title}: what exactly (${code})\n` : `${title} (${code})\n`)
+    t.equal(
+      read(answer(code, { text: true, fault: 'what exactly' })).body.toString(),
+      told ? `${title}: what exactly (${code})\n` : `${title} (${code})\n`
+    )
   })
 }
 

@@ -1,5 +1,7 @@
 import t from 'tap'
-import { CHUNK_HEADROOM, chunkEnd, chunkStart, chunkStartBytes, LAST_CHUNK, lastChunk, lastChunkWith, READ_TAILROOM } from '../../../src/http1/chunk-framing.ts'
+import {
+  CHUNK_HEADROOM, chunkEnd, chunkStart, chunkStartBytes, LAST_CHUNK, lastChunk, lastChunkWith, READ_TAILROOM
+} from '../../../src/http1/chunk-framing.ts'
 import { latin1 } from '../../helpers/http1-message.ts'
 
 t.test('the size line is written right before the data, its end right behind', async t => {

@@ -20,7 +20,9 @@ t.test('Cookie lines are joined as cookies are', async t => {
 })
 
 t.test('of a field that is no list the first line counts', async t => {
-  for (const name of ['Authorization', 'User-Agent', 'Content-Type', 'Referer', 'If-Modified-Since', 'Range', 'Origin']) t.equal(joined(name, 'one', 'two'), 'one', name)
+  for (const name of ['Authorization', 'User-Agent', 'Content-Type', 'Referer', 'If-Modified-Since', 'Range', 'Origin']) {
+    t.equal(joined(name, 'one', 'two'), 'one', name)
+  }
 })
 
 t.test('a field that is not there has no value', async t => {

@@ -10,7 +10,13 @@ function forwarded (fields: string): string {
   head.reset(bytes, 0)
   t.equal(head.parse(bytes.length), 1)
   const out = Buffer.alloc(4096)
-  const additions = { prefix: Buffer.from('Via: 1.1 weir\r\nX-Request-Id: '), requestId: Buffer.from('1'), forwardedHost: undefined, defaultHost: '', dropClaims: false }
+  const additions = {
+    prefix: Buffer.from('Via: 1.1 weir\r\nX-Request-Id: '),
+    requestId: Buffer.from('1'),
+    forwardedHost: undefined,
+    defaultHost: '',
+    dropClaims: false
+  }
   return out.toString('latin1', 0, rewriteRequestHead(head, additions, out, 0))
 }
 

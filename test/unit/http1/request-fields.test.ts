@@ -166,7 +166,9 @@ t.test('Expect: only 100-continue, which HTTP/1.0 does not have', async t => {
   t.equal(head.expectsContinue, true)
   t.same(dropped, [])
   t.same(parseOld('Expect: 100-continue').dropped, ['Expect'])
-  for (const value of ['200-ok', '100-continue, x', 'x, 100-continue', '100-continu', '100-continue;a', '100-continue 100-continue', '"100-continue"']) {
+  for (const value of [
+    '200-ok', '100-continue, x', 'x, 100-continue', '100-continu', '100-continue;a', '100-continue 100-continue', '"100-continue"'
+  ]) {
     t.equal(parse(`Expect: ${value}`).fault, 'unknown_expectation', value)
   }
 })
@@ -180,7 +182,11 @@ t.test('Expect is a list: empty members mean nothing, and what is repeated is pa
     const { head, dropped } = parse(`Expect: ${value}`)
     t.same([head.expectsContinue, head.rewriteExpect, dropped], [true, true, ['Expect']], value)
   }
-  for (const lines of [['Expect: 100-continue', 'Expect: 100-continue'], ['Expect:', 'Expect: 100-continue'], ['Expect: 100-continue', 'Expect: ,']]) {
+  for (const lines of [
+    ['Expect: 100-continue', 'Expect: 100-continue'],
+    ['Expect:', 'Expect: 100-continue'],
+    ['Expect: 100-continue', 'Expect: ,']
+  ]) {
     const { head, dropped } = parse(...lines)
     t.same([head.expectsContinue, head.rewriteExpect, dropped], [true, false, ['Expect']], lines.join())
   }

@@ -30,7 +30,10 @@ t.test('additions go between the status line and the fields', async t => {
 })
 
 t.test('a line that comes as bytes goes before the others', async t => {
-  t.equal(rewrite(t, 'HTTP/1.1 200\r\nConnection: close\r\nX: 1\r\n\r\n', 'A: b\r\n', 'L: m\r\n'), 'HTTP/1.1 200 \r\nL: m\r\nA: b\r\nX: 1\r\n\r\n')
+  t.equal(
+    rewrite(t, 'HTTP/1.1 200\r\nConnection: close\r\nX: 1\r\n\r\n', 'A: b\r\n', 'L: m\r\n'),
+    'HTTP/1.1 200 \r\nL: m\r\nA: b\r\nX: 1\r\n\r\n'
+  )
 })
 
 t.test('more than there is room for is a defect, and nothing is written', async t => {

@@ -23,7 +23,8 @@ function response (fields: string, version = '1.1'): ResponseHead {
 }
 
 t.test('what is offered: the allowed ones among the protocols, in order, each once, as the client spells it', async t => {
-  const offered = (value: string): string => request(`Connection: Upgrade\r\n${value.split('|').map(line => `Upgrade:${line}\r\n`).join('')}`).offers(ALLOWED)
+  const offered = (value: string): string =>
+    request(`Connection: Upgrade\r\n${value.split('|').map(line => `Upgrade:${line}\r\n`).join('')}`).offers(ALLOWED)
   t.equal(offered('websocket'), 'websocket')
   t.equal(offered(' WebSocket\t'), 'WebSocket')
   t.equal(offered('h2c, websocket, bar'), 'websocket')
@@ -43,7 +44,11 @@ t.test('what is no offer: no Upgrade, not named by Connection, HTTP/1.0, a body,
   t.equal(request('Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n').offers(ALLOWED), '')
   t.equal(request('Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n').offers(ALLOWED), '')
   t.equal(request('Connection: Upgrade\r\nUpgrade: websocket\r\n').offers(new Set()), '')
-  t.equal(request('Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n').offers(ALLOWED), 'websocket', 'an empty body is none')
+  t.equal(
+    request('Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n').offers(ALLOWED),
+    'websocket',
+    'an empty body is none'
+  )
   t.equal(request('Connection: Upgrade\r\nUpgrade: websocket\r\n', '1.2').offers(ALLOWED), 'websocket')
 })
 

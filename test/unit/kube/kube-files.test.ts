@@ -12,7 +12,8 @@ import { childEnvironment } from '../../helpers/child-environment.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
 async function refusal (kubeconfig: string): Promise<string> {
-  return await loadKubeCredentials({ kubeconfig, plugins: new CredentialPlugins(new FakeClock()) }).then(() => 'accepted', (error: unknown) => error instanceof Error ? error.message : String(error))
+  const loading = loadKubeCredentials({ kubeconfig, plugins: new CredentialPlugins(new FakeClock()) })
+  return await loading.then(() => 'accepted', (error: unknown) => error instanceof Error ? error.message : String(error))
 }
 
 /** A directory with a named pipe, a directory, and a kubeconfig whose cluster and user have something more. */
@@ -47,7 +48,8 @@ t.test('what it names: authorities, certificate, key, token', async t => {
   const { refusalWith } = await files(t)
   t.equal(await refusalWith({}), 'accepted')
   for (const more of [
-    { cluster: { 'certificate-authority': 'pipe' } }, { user: { 'client-certificate': 'pipe' } }, { user: { 'client-key': './pipe' } }, { cluster: { 'certificate-authority': 'dir' } }
+    { cluster: { 'certificate-authority': 'pipe' } }, { user: { 'client-certificate': 'pipe' } }, { user: { 'client-key': './pipe' } },
+    { cluster: { 'certificate-authority': 'dir' } }
   ]) t.match(await refusalWith(more), /can't read a file that the kubeconfig names: .*(pipe|dir) is not a regular file/)
   t.match(await refusalWith({ cluster: { 'certificate-authority': 'gone' } }), /gone does not exist/)
 })

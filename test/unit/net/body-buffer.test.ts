@@ -25,8 +25,16 @@ class WatchedPool extends BufferPool {
   }
 }
 
-function setUp (): { readonly pools: { readonly smallBuffers: WatchedPool, readonly bodyBuffers: WatchedPool, budget: { used: number, largeBelow: number } }, readonly body: BodyBuffer, readonly out: () => readonly [small: number, large: number] } {
-  const pools = { smallBuffers: new WatchedPool(SMALL_READ_BYTES), bodyBuffers: new WatchedPool(LARGE_BYTES), budget: { used: 0, largeBelow: 1 } }
+function setUp (): {
+  readonly pools: { readonly smallBuffers: WatchedPool, readonly bodyBuffers: WatchedPool, budget: { used: number, largeBelow: number } }
+  readonly body: BodyBuffer
+  readonly out: () => readonly [small: number, large: number]
+} {
+  const pools = {
+    smallBuffers: new WatchedPool(SMALL_READ_BYTES),
+    bodyBuffers: new WatchedPool(LARGE_BYTES),
+    budget: { used: 0, largeBelow: 1 }
+  }
   return { pools, body: new BodyBuffer(pools), out: () => [pools.smallBuffers.out.size, pools.bodyBuffers.out.size] }
 }
 

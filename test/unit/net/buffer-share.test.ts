@@ -14,7 +14,11 @@ t.test('workers share half of what the process leaves of the memory limit', asyn
     // A limit that is more than there is, is none.
     [32_768, 16, 2, 256], [HUGE / MIB, 16, 2, 256]
   ] as const) {
-    t.equal(bufferShare({ limitBytes: limitMib * MIB, machineBytes: machineGib * GIB }, workers), mib * MIB, `${limitMib} MiB of ${machineGib} GiB, ${workers} workers`)
+    t.equal(
+      bufferShare({ limitBytes: limitMib * MIB, machineBytes: machineGib * GIB }, workers),
+      mib * MIB,
+      `${limitMib} MiB of ${machineGib} GiB, ${workers} workers`
+    )
   }
 })
 
@@ -22,7 +26,13 @@ t.test('a value that the memory limit does not leave is told, with what it leave
   const facts = { limitBytes: 512 * MIB, machineBytes: 16 * GIB }
   t.equal(bufferWarning(bufferShare(facts, 2), facts, 2), undefined)
   t.equal(bufferWarning(188 * MIB, facts, 2), undefined)
-  t.match(bufferWarning(189 * MIB, facts, 2), { memoryLimit: 512 * MIB, workers: 2, maxBufferedBytes: 189 * MIB, roomPerWorker: 188 * MIB, remedy: /limits\.maxBufferedBytes/ })
+  t.match(bufferWarning(189 * MIB, facts, 2), {
+    memoryLimit: 512 * MIB,
+    workers: 2,
+    maxBufferedBytes: 189 * MIB,
+    roomPerWorker: 188 * MIB,
+    remedy: /limits\.maxBufferedBytes/
+  })
   t.match(bufferWarning(16 * MIB, { ...facts, limitBytes: 64 * MIB }, 1), { roomPerWorker: 0 }, 'the least is too much for the smallest')
   t.equal(bufferWarning(GIB, { ...facts, limitBytes: 0 }, 2), undefined, 'without a limit there is nothing to say')
 })

@@ -19,7 +19,13 @@ t.test('workers share what is not reserved for the rest of Weir', async t => {
 t.test('limits that descriptors can not meet are told, with what can be met and the remedy', async t => {
   t.equal(openFilesWarning({ maxConnections: 60_000, workers: 4 }, 1_048_576), undefined)
   t.equal(openFilesWarning({ maxConnections: 60_000, workers: 4 }, Infinity), undefined)
-  t.match(openFilesWarning({ maxConnections: 60_000, workers: 2 }, 20_256), { openFiles: 20_256, workers: 2, maxConnections: 60_000, clientsPerWorker: 5_000, remedy: /ulimit -n.*limits\.maxConnections/ })
+  t.match(openFilesWarning({ maxConnections: 60_000, workers: 2 }, 20_256), {
+    openFiles: 20_256,
+    workers: 2,
+    maxConnections: 60_000,
+    clientsPerWorker: 5_000,
+    remedy: /ulimit -n.*limits\.maxConnections/
+  })
   t.match(openFilesWarning({ maxConnections: 0, workers: 2 }, 20_256), { maxConnections: 'no limit' })
 })
 

@@ -49,7 +49,12 @@ t.test('hosts are compared without case; IPv6 literals too', async t => {
 })
 
 t.test('an IPv6 literal is the same host in every spelling', async t => {
-  const routes = table({ long: { hosts: ['[0:0:0:0:0:0:0:1]'] }, odd: { hosts: ['[FD00::0:1]'] }, mapped: { hosts: ['[::ffff:10.0.0.1]'] }, any: {} })
+  const routes = table({
+    long: { hosts: ['[0:0:0:0:0:0:0:1]'] },
+    odd: { hosts: ['[FD00::0:1]'] },
+    mapped: { hosts: ['[::ffff:10.0.0.1]'] },
+    any: {}
+  })
   for (const host of ['[::1]', '[0:0::1]', '[0:0:0:0:0:0:0:1]']) t.equal(matched(routes, { host }), 'long', host)
   for (const host of ['[fd00::1]', '[FD00:0::1]']) t.equal(matched(routes, { host }), 'odd', host)
   for (const host of ['[::ffff:10.0.0.1]', '[::ffff:a00:1]']) t.equal(matched(routes, { host }), 'mapped', host)

@@ -6,12 +6,21 @@ const ENV = { npm_execpath: '/usr/lib/node_modules/npm/bin/npm-cli.js' }
 
 /** npm (10) → a shell (20) → the quickstart (30) → Weir, under somebody's shell (5). */
 function family (): { readonly alive: Set<number>, readonly table: ProcessTable, parent: number } {
-  const tree = new Map([[30, { parent: 20, command: 'node\0quickstart.ts\0' }], [20, { parent: 10, command: 'sh\0-c\0node quickstart.ts\0' }], [10, { parent: 5, command: 'npm start\0\0' }], [5, { parent: 1, command: 'bash\0' }]])
+  const tree = new Map([
+    [30, { parent: 20, command: 'node\0quickstart.ts\0' }],
+    [20, { parent: 10, command: 'sh\0-c\0node quickstart.ts\0' }],
+    [10, { parent: 5, command: 'npm start\0\0' }],
+    [5, { parent: 1, command: 'bash\0' }]
+  ])
   const alive = new Set(tree.keys())
   const state = {
     alive,
     parent: 30,
-    table: { parent: () => state.parent, lookUp: (pid: number) => alive.has(pid) ? tree.get(pid) : undefined, isAlive: (pid: number) => alive.has(pid) }
+    table: {
+      parent: () => state.parent,
+      lookUp: (pid: number) => alive.has(pid) ? tree.get(pid) : undefined,
+      isAlive: (pid: number) => alive.has(pid)
+    }
   }
   return state
 }

@@ -28,7 +28,9 @@ t.test('one that somebody reads is written to', async t => {
   const path = join(t.testdir({}), 'pipe')
   execFileSync('mkfifo', [path], { env: childEnvironment() })
   // Opened for both, so that neither side waits for the other.
-  const reader = spawn('sh', ['-c', 'exec 3<>"$0"; echo open; head -n 1 <&3', path], { env: childEnvironment(), stdio: ['ignore', 'pipe', 'inherit'] })
+  const reader = spawn('sh', ['-c', 'exec 3<>"$0"; echo open; head -n 1 <&3', path], {
+    env: childEnvironment(), stdio: ['ignore', 'pipe', 'inherit']
+  })
   let out = ''
   reader.stdout.setEncoding('utf8').on('data', (text: string) => { out += text })
   await once(reader.stdout, 'data')

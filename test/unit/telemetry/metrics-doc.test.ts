@@ -29,7 +29,9 @@ t.test('the queries name only metrics and labels that exist', t => {
   for (const query of queries) {
     const names = query.match(/\b(weir|process|nodejs)_[a-z_]+/g) ?? []
     t.ok(names.length > 0, query)
-    for (const name of names) t.ok(METRIC_NAMES.some(known => name === known || (metricRow(known).type === 'histogram' && name === `${known}_bucket`)), name)
+    for (const name of names) {
+      t.ok(METRIC_NAMES.some(known => name === known || (metricRow(known).type === 'histogram' && name === `${known}_bucket`)), name)
+    }
     for (const [, list = ''] of query.matchAll(/\b(?:by|on) \(([^)]*)\)/g)) {
       for (const label of list.split(', ')) t.ok(labels.has(label), label)
     }

@@ -216,7 +216,13 @@ t.test('process metrics are plausible and do not add up over scrapes', { skip: p
 t.test('1,000 routes with 3 versions are scraped whole, in bounded chunks', async t => {
   const names = Array.from({ length: 1000 }, (_, index) => `route-${index}`)
   const versions = ['stable', 'canary', 'next']
-  const routes = names.map((name, epoch) => ({ name, epoch, versions: versions.map(version => ({ name: version, weight: 1, endpoints: [endpoint({}), endpoint({})], available: 2, panicWorkers: 0 })) }))
+  const routes = names.map((name, epoch) => ({
+    name,
+    epoch,
+    versions: versions.map(version => ({
+      name: version, weight: 1, endpoints: [endpoint({}), endpoint({})], available: 2, panicWorkers: 0
+    }))
+  }))
   const from = { ...sources(), clock: systemClock, routes: () => routes }
   from.book.retain(names.flatMap(route => versions.map(version => ({ route, version }))))
   from.book.addWorker(0)

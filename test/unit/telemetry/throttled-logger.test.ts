@@ -54,16 +54,21 @@ t.test('a storm of messages that are all different is bounded too', t => {
   t.end()
 })
 
-const texts = (recorded: RecordingLogger) => recorded.lines.map(({ message, fields }) => `${message} ${fields['endpoint'] ?? ''} ${fields['reason'] ?? ''}${fields['repeated'] === undefined ? '' : ` x${fields['repeated']}`}`)
+const texts = (recorded: RecordingLogger) => recorded.lines.map(({ message, fields }) =>
+  `${message} ${fields['endpoint'] ?? ''} ${fields['reason'] ?? ''}${fields['repeated'] === undefined ? '' : ` x${fields['repeated']}`}`)
 
 t.test('what happens to one endpoint does not stand for another, nor one reason for another', async t => {
   const { clock, recorded, logger } = setUp()
   for (let round = 0; round < 3; round++) {
-    for (const endpoint of ['a:1', 'b:1']) for (const reason of ['refused', 'reset']) logger.warn('It fails', { endpoint, reason, worker: round })
+    for (const endpoint of ['a:1', 'b:1']) {
+      for (const reason of ['refused', 'reset']) logger.warn('It fails', { endpoint, reason, worker: round })
+    }
   }
   t.strictSame(texts(recorded), ['It fails a:1 refused', 'It fails a:1 reset', 'It fails b:1 refused', 'It fails b:1 reset'])
   clock.advance(10_000)
-  t.strictSame(texts(recorded).slice(4), ['It fails a:1 refused x2', 'It fails a:1 reset x2', 'It fails b:1 refused x2', 'It fails b:1 reset x2'])
+  t.strictSame(texts(recorded).slice(4), [
+    'It fails a:1 refused x2', 'It fails a:1 reset x2', 'It fails b:1 refused x2', 'It fails b:1 reset x2'
+  ])
   t.equal(recorded.lines.at(-1)?.fields['worker'], 2, 'which worker says it makes no other kind')
 })
 
@@ -80,7 +85,14 @@ t.test('what is said of one endpoint is in order', async t => {
 t.test('a version, a namespace and a listener are subjects too', async t => {
   const { recorded, logger } = setUp()
   for (let round = 0; round < 2; round++) {
-    for (const fields of [{ route: 'r', version: 'v1' }, { route: 'r', version: 'v2' }, { route: 's', version: 'v1' }, { namespace: 'n' }, { namespace: 'm' }, { listener: 'l' }]) logger.warn('odd', fields)
+    for (const fields of [
+      { route: 'r', version: 'v1' },
+      { route: 'r', version: 'v2' },
+      { route: 's', version: 'v1' },
+      { namespace: 'n' },
+      { namespace: 'm' },
+      { listener: 'l' }
+    ]) logger.warn('odd', fields)
   }
   t.equal(recorded.lines.length, 6)
 })

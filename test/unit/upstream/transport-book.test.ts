@@ -59,7 +59,9 @@ t.test('a connection that could not be opened for want of descriptors or ports i
     const { calls } = new EndpointPool({ address: '127.0.0.1', port: 1 }, transport, new ProxyBench({}, new FakeClock()).plane)
     if (!(calls instanceof Http1Calls)) throw new Error('all are HTTP/1.1')
     const { dialer } = calls
-    for (const reason of ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']) t.equal(dialer.failed(reason), 'connections_exhausted', reason)
+    for (const reason of ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']) {
+      t.equal(dialer.failed(reason), 'connections_exhausted', reason)
+    }
     t.equal(dialer.failed('ECONNREFUSED'), 'upstream_connect_failed')
   }
 })

@@ -36,8 +36,19 @@ function setUp (members: ReadonlyArray<readonly [bytes: number, facts: Partial<S
   const budget = new ByteBudget(1_000, () => {})
   const kept = members.map(([bytes, facts]) => new Kept(budget, bytes, facts))
   const defects: unknown[] = []
-  const context = { budget, deadlines: { snapshot: () => kept }, page: new Float64Array(WORKER_LENGTH), reportDefect: (error: unknown) => { defects.push(error) } }
-  return { context, budget, defects, closed: () => kept.flatMap(({ closed }, index) => closed ? [index] : []), count: () => context.page[WORKER.shedConnections] }
+  const context = {
+    budget,
+    deadlines: { snapshot: () => kept },
+    page: new Float64Array(WORKER_LENGTH),
+    reportDefect: (error: unknown) => { defects.push(error) }
+  }
+  return {
+    context,
+    budget,
+    defects,
+    closed: () => kept.flatMap(({ closed }, index) => closed ? [index] : []),
+    count: () => context.page[WORKER.shedConnections]
+  }
 }
 
 t.test('beyond the limit the idle go first, then those that wait, then the largest, until it is enough', async t => {
@@ -59,7 +70,12 @@ t.test('one that can not be closed without a defect does not keep the others', a
 
 t.test('while requests are refused, only the idle and the stuck go', async t => {
   const still = { movedMs: NOW_MS - STUCK_MS }
-  const { context, closed, budget } = setUp([[300, { ...still }], [200, { rank: 1, movedMs: NOW_MS - STUCK_MS + 1 }], [200, { rank: 1, ...still }], [100, { rank: 0 }]])
+  const { context, closed, budget } = setUp([
+    [300, { ...still }],
+    [200, { rank: 1, movedMs: NOW_MS - STUCK_MS + 1 }],
+    [200, { rank: 1, ...still }],
+    [100, { rank: 0 }]
+  ])
   shedMemory(context, NOW_MS)
   t.same(closed(), [2, 3])
   t.equal(budget.used, 500)
@@ -77,6 +93,12 @@ t.test('a worker looks once a second, tells its bytes, and says what was shed si
   t.equal(watch.tick(7_000)?.['closedConnections'], 1)
   t.same([closed(), budget.used], [[0], 400])
   context.page[WORKER.shedRequests] = 3
-  t.match(watch.tick(7_100), { refusedRequests: 3, closedConnections: 0, bufferedBytes: 400, maxBufferedBytes: 1_000, remedy: /limits\.maxBufferedBytes/ })
+  t.match(watch.tick(7_100), {
+    refusedRequests: 3,
+    closedConnections: 0,
+    bufferedBytes: 400,
+    maxBufferedBytes: 1_000,
+    remedy: /limits\.maxBufferedBytes/
+  })
   t.equal(watch.tick(7_200), undefined)
 })

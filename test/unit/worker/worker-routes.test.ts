@@ -50,7 +50,19 @@ t.test('an older split does not come back with the next reload', async t => {
   bench.route([{ weights: { v1: 1, v2: 0 } }])
   bench.routes.applySplit({ type: 'split', route: 'test', epoch: 10, weights: { v1: 0, v2: 1 } })
   bench.routes.applySplit({ type: 'split', route: 'test', epoch: 9, weights: { v1: 1, v2: 0 } })
-  bench.routes.applyRoutes({ type: 'routes', options: planeOptions(), segments: bench.segments, routes: [{ name: 'test', match: {}, affinity: { by: 'none', level: 'version' }, balancing: 'least-request', policy: testPolicy(), versions: [{ name: 'v1', slot: 0 }, { name: 'v2', slot: 1 }] }] })
+  bench.routes.applyRoutes({
+    type: 'routes',
+    options: planeOptions(),
+    segments: bench.segments,
+    routes: [{
+      name: 'test',
+      match: {},
+      affinity: { by: 'none', level: 'version' },
+      balancing: 'least-request',
+      policy: testPolicy(),
+      versions: [{ name: 'v1', slot: 0 }, { name: 'v2', slot: 1 }]
+    }]
+  })
   t.equal(match(bench)?.epoch, 10)
   t.equal(match(bench)?.split.choose(0), 1)
 })
@@ -62,7 +74,19 @@ t.test('what is said of routes and versions that nobody knows does no harm, and 
   bench.endpoints('v1', [80], 'unknown')
   bench.split({ v1: 5 }, 'unknown')
   bench.route([{ weights: { v1: 1 } }])
-  bench.routes.applyRoutes({ type: 'routes', options: planeOptions(), segments: bench.segments, routes: [{ name: 'unknown', match: {}, affinity: { by: 'none', level: 'version' }, balancing: 'least-request', policy: testPolicy(), versions: [{ name: 'v1', slot: 0 }] }] })
+  bench.routes.applyRoutes({
+    type: 'routes',
+    options: planeOptions(),
+    segments: bench.segments,
+    routes: [{
+      name: 'unknown',
+      match: {},
+      affinity: { by: 'none', level: 'version' },
+      balancing: 'least-request',
+      policy: testPolicy(),
+      versions: [{ name: 'v1', slot: 0 }]
+    }]
+  })
   const route = match(bench)
   t.equal(route?.name, 'unknown')
   t.equal(route?.versions[0]?.pool.empty, true)
