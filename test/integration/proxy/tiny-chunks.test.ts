@@ -36,10 +36,12 @@ proxyTest('an endpoint or a client that leaves amid such an answer leaves nothin
     const client = await bench.client()
     client.send(get('/'))
     // A turn is too short to be seen from a timer.
-    t.ok(await mostWaiting(bench, () => bench.plane.turns.size > 0) > 0)
+    await mostWaiting(bench, () => bench.plane.turns.size > 0)
+    t.equal(bench.plane.inFlight, 1, 'the answer is under way')
     if (leaves === 'client') client.reset()
     else origin.connections.at(-1)?.reset()
     await bench.until('the end', () => bench.left()['connectionsOpen'] === 0)
     await bench.until('the turns', () => bench.plane.turns.size === 0)
+    t.equal(bench.plane.inFlight, 0)
   }
 })

@@ -5,14 +5,23 @@ import { createConnection, type Socket } from 'node:net'
 import t from 'tap'
 import { connectClient } from '../../helpers/keep-alive-client.ts'
 import { startOrigins } from '../../helpers/origins.ts'
-import { eventually, startWeir } from '../../helpers/weir-process.ts'
+import { eventually, startWeir, type WeirProcess } from '../../helpers/weir-process.ts'
 
 const LIMIT = 1_048_576
 const HEADS = 200
 
+/** @throws Error when the limit of a worker does not come to be this */
+async function limitOf (weir: WeirProcess, worker: number, bytes: number): Promise<void> {
+  await eventually(async () => await weir.metric('weir_buffered_bytes_limit', { worker: String(worker) }) === bytes ? true : undefined)
+}
+
+function configFor (endpoint: string, workers: number) {
+  return { workers, routes: [{ name: 'hello', versions: [{ name: 'v1', weight: 1, endpoints: { static: [endpoint] } }] }] }
+}
+
 t.test('clients that take more than there is are ended, others are served, and metrics and log say so', async t => {
   const [hello] = await startOrigins(t, ['hello'])
-  const config = { workers: 1, routes: [{ name: 'hello', versions: [{ name: 'v1', weight: 1, endpoints: { static: [hello.endpoint] } }] }] }
+  const config = configFor(hello.endpoint, 1)
   const weir = await startWeir(t, { config: () => ({ ...config, limits: { maxBufferedBytes: LIMIT } }) })
   t.match(weir.logged('weir is running')[0], { maxBufferedBytes: LIMIT })
 
@@ -35,7 +44,7 @@ t.test('clients that take more than there is are ended, others are served, and m
     client.close()
     return status === 200 ? true : undefined
   }
-  t.ok(await eventually(served), 'when those have gone that are stuck')
+  await t.resolves(eventually(served), 'others are served when those have gone that are stuck')
   await weir.replaceConfig(JSON.stringify({
     ...config,
     listeners: [{ name: 'web', address: '127.0.0.1', port: weir.ports.web }],
@@ -43,21 +52,13 @@ t.test('clients that take more than there is are ended, others are served, and m
     limits: { maxBufferedBytes: 2 * LIMIT }
   }))
   await weir.untilLogged('the configuration was reloaded')
-  t.ok(
-    await eventually(async () => await weir.metric('weir_buffered_bytes_limit', { worker: '0' }) === 2 * LIMIT ? true : undefined),
-    'a reload changes it'
-  )
+  await t.resolves(limitOf(weir, 0, 2 * LIMIT), 'a reload changes it')
 })
 
 t.test('by default it follows from the memory that there is', async t => {
   const [hello] = await startOrigins(t, ['hello'])
-  const weir = await startWeir(t, {
-    config: () => ({
-      workers: 2,
-      routes: [{ name: 'hello', versions: [{ name: 'v1', weight: 1, endpoints: { static: [hello.endpoint] } }] }]
-    })
-  })
+  const weir = await startWeir(t, { config: () => configFor(hello.endpoint, 2) })
   const each = Number(weir.logged('weir is running')[0]?.['maxBufferedBytes'])
   t.ok(each >= 16 * LIMIT)
-  t.ok(await eventually(async () => await weir.metric('weir_buffered_bytes_limit', { worker: '1' }) === each ? true : undefined))
+  await t.resolves(limitOf(weir, 1, each), 'the last worker has what the start has told')
 })

@@ -145,17 +145,21 @@ t.test('whatever fails in a reload, everything is as it was; then it succeeds', 
   }
   await until(() => server.watchCount === 1)
   const before = await picture()
-  const reload = async (content: string, message: string): Promise<void> => {
+  const reload = async (content: string, message: string): Promise<Readonly<Record<string, unknown>> | undefined> => {
     const from = lines.length
+    const told = () => lines.slice(from).find(line => line['message'] === message)
     await writeFile(file, content)
-    await until(() => lines.slice(from).some(line => line['message'] === message))
+    await until(() => told() !== undefined)
+    return told()
   }
 
+  t.same(parts, ['authorities', 'tokens', 'log level', 'discovery', 'weights', 'routes'])
   for (const part of parts) {
     for (const step of STEPS) {
       Object.assign(fault, { part, step })
       // Other content each time: a file that is wrong is told once.
-      await reload(`${configOf('after')}\n# ${part} ${step}`, REFUSED)
+      const line = await reload(`${configOf('after')}\n# ${part} ${step}`, REFUSED)
+      t.match(line, { error: `${part} ${step} for a test` }, 'it is this that has failed')
       t.same(await picture(), before, `${part} ${step}`)
     }
   }
@@ -169,5 +173,5 @@ t.test('whatever fails in a reload, everything is as it was; then it succeeds', 
   await reload(`${configOf('after')}\n# nothing fails`, RELOADED)
   t.equal((await ask('/v1/routes', TOKENS.after)).status, 200)
   await until(() => server.requests.some(({ path: watched }) => watched.includes('/lab/')))
-  t.ok(await eventually(async () => await bodyAt('/') === 'canary' ? true : undefined), 'the endpoints have changed places')
+  await t.resolves(eventually(async () => await bodyAt('/') === 'canary' ? true : undefined), 'the endpoints have changed places')
 })

@@ -48,7 +48,12 @@ function setUp () {
     newest.name = name
     reloads.ask()
   }
-  return { clock, log, results, begun, reloads, nth, ask, inForce: () => reloads.config.timeouts.firstByte }
+  /** Fails one, and waits for the next try to be planned. */
+  const failNth = async (index: number): Promise<void> => {
+    (await nth(index)).fail(new Error('no space'))
+    await until(() => clock.pending === 1)
+  }
+  return { clock, log, results, begun, reloads, nth, failNth, ask, inForce: () => reloads.config.timeouts.firstByte }
 }
 
 t.test('one that comes during another waits, and of several the newest wins', async t => {
@@ -122,11 +127,10 @@ t.test('the end waits for one that stores and swaps', async t => {
 })
 
 t.test('one that fails is logged and counted once, and tried again until it succeeds', async t => {
-  const { clock, log, results, nth, ask, inForce } = setUp()
+  const { clock, log, results, nth, failNth, ask, inForce } = setUp()
   ask('1s')
   for (const index of [0, 1]) {
-    ;(await nth(index)).fail(new Error('no space'))
-    await until(() => clock.pending === 1)
+    await failNth(index)
     t.equal(inForce(), START.timeouts.firstByte)
     clock.advance(10_000)
   }
@@ -140,14 +144,12 @@ t.test('one that fails is logged and counted once, and tried again until it succ
 })
 
 t.test('news takes the place of the next try, and its own failure is told', async t => {
-  const { clock, log, results, nth, ask } = setUp()
+  const { clock, log, results, failNth, ask } = setUp()
   ask('1s')
-  ;(await nth(0)).fail(new Error('no space'))
-  await until(() => clock.pending === 1)
+  await failNth(0)
   ask('2s')
   t.equal(clock.pending, 0)
-  ;(await nth(1)).fail(new Error('no space'))
-  await until(() => clock.pending === 1)
+  await failNth(1)
   t.equal(log.at('error').length, 2)
   t.same(results, ['failure', 'failure'])
 })
@@ -155,15 +157,13 @@ t.test('news takes the place of the next try, and its own failure is told', asyn
 t.test('a file that is wrong, and the end, end the tries', async t => {
   const wrong = setUp()
   wrong.ask('1s')
-  ;(await wrong.nth(0)).fail(new Error('no space'))
-  await until(() => wrong.clock.pending === 1)
+  await wrong.failNth(0)
   wrong.reloads.refuse(new ConfigError([{ path: 'routes', value: null, message: 'is wrong', source: 'f' }]))
   t.equal(wrong.clock.pending, 0)
   t.same(wrong.results, ['failure', 'failure'])
   const ended = setUp()
   ended.ask('1s')
-  ;(await ended.nth(0)).fail(new Error('no space'))
-  await until(() => ended.clock.pending === 1)
+  await ended.failNth(0)
   await ended.reloads.stop()
   t.equal(ended.clock.pending, 0)
 })
