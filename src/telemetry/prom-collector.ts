@@ -13,8 +13,6 @@ import { workerFamilies, type LoopState } from './worker-families.ts'
 
 /** Characters handed out at a time. */
 const CHUNK_LENGTH = 128 * 1024
-/** A scrape works so long at a time, and then everything else has its turn: with thousands of routes it takes seconds. */
-const SLICE_MS = 5
 /** Versions whose sums share an array. */
 const BLOCK_ROWS = 256
 
@@ -46,11 +44,11 @@ export class PromCollector {
     registerProcessMetrics(sources.control.registry)
   }
 
-  /** The exposition in chunks of whole lines. The event loop gets its turn after SLICE_MS of work, whatever has come of it. */
+  /** The exposition in chunks of whole lines. In slices of work, whatever has come of them: with thousands of routes it takes seconds. */
   async * chunks (): AsyncGenerator<string> {
     const { clock, control } = this.#sources
     let chunk = await control.registry.metrics()
-    const slices = new WorkSlices(clock, SLICE_MS)
+    const slices = new WorkSlices(clock)
     for (const piece of this.#pieces()) {
       chunk += piece
       if (chunk.length >= CHUNK_LENGTH) {

@@ -17,9 +17,6 @@ const AnswerSchema = Type.object({
   }), { description: 'In the order of the configuration.' })
 })
 
-/** It works so long at a time, and then everything else has its turn. */
-const SLICE_MS = 5
-
 const EXAMPLE: Static<typeof AnswerSchema> = {
   routes: [{ name: 'hello', epoch: 3, revision: 3, weights: { stable: 75, canary: 25 }, readyEndpoints: { stable: 2, canary: 2 } }]
 }
@@ -44,7 +41,7 @@ export function routeListResource (app: FastifyInstance, deps: AdminDeps): void 
  * The answer as bytes, once for all who have asked, and made route by route: to make 5,000 of them at once would hold everybody else up.
  */
 async function listRoutes ({ clock, traffic, usedEndpoints }: AdminDeps): Promise<Buffer> {
-  const slices = new WorkSlices(clock, SLICE_MS)
+  const slices = new WorkSlices(clock)
   const pieces: Buffer[] = [Buffer.from('{"routes":[')]
   let text = ''
   for (const [name, { epoch, revision, weights }] of [...traffic.routes()]) {

@@ -4,7 +4,7 @@ import { FakeClock } from '../../helpers/fake-clock.ts'
 
 t.test('a slice is over by time, not by count, and the next one begins in another turn', async t => {
   const clock = new FakeClock()
-  const slices = new WorkSlices(clock, 5)
+  const slices = new WorkSlices(clock)
   for (let count = 0; count < 1_000; count++) t.notOk(slices.isOver)
   clock.advance(4)
   t.notOk(slices.isOver)
