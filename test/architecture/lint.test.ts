@@ -88,3 +88,10 @@ t.test('files, functions, parameter lists and branching have their limits', asyn
   t.same(await rulesBroken('src/http1/crafted.ts', branches(15)), [], 'parsers may branch more')
   t.same(await rulesBroken('src/http1/crafted.ts', branches(30)), ['complexity'], 'but not without end')
 })
+
+t.test('a line that is too wide is found in src and in what stands around it', async t => {
+  const wide = `export const ${'a'.repeat(130)} = 1\n`
+  for (const folder of ['src/core', 'bench', 'scripts', 'deploy']) {
+    t.same(await rulesBroken(`${folder}/crafted.ts`, wide), ['@stylistic/max-len'], folder)
+  }
+})
