@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import type { Clock, TimerHandle } from '../core/clock.ts'
+import { parseProcessStat, type ProcessStat } from '../core/process-stat.ts'
 
 /** What has to be known of other processes. */
 export interface ProcessTable {
@@ -63,23 +64,20 @@ const systemTable: ProcessTable = {
   parent: () => process.ppid,
   lookUp (pid) {
     try {
-      return { parent: Number(statOf(pid)[1]), command: readFileSync(`/proc/${pid}/cmdline`, 'latin1') }
+      return { parent: statOf(pid).parent, command: readFileSync(`/proc/${pid}/cmdline`, 'latin1') }
     } catch {
       return undefined
     }
   },
   isAlive (pid) {
     try {
-      // One that nobody has taken note of is dead all the same.
-      return !['Z', 'X'].includes(statOf(pid)[0] ?? '')
+      return !statOf(pid).dead
     } catch {
       return false
     }
   }
 }
 
-/** proc_pid_stat(5): what stands behind the name, which may hold anything; the state and the parent first. */
-function statOf (pid: number): readonly string[] {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+function statOf (pid: number): ProcessStat {
+  return parseProcessStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
 }

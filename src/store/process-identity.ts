@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { parseProcessStat } from '../core/process-stat.ts'
 import { errorCode } from './store-error.ts'
 
 /** What is known of a process id: `gone`, or alive, with what tells this process from a later one of the same id. */
@@ -17,10 +18,8 @@ export async function identifyProcess (pid: number): Promise<ProcessIdentity> {
     const [stat, bootId] = await Promise.all(
       [readFile(`/proc/${pid}/stat`, 'latin1'), readFile('/proc/sys/kernel/random/boot_id', 'latin1')]
     )
-    // proc_pid_stat(5): the name, in parentheses, may hold anything; the state is field 3, the start time field 22.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    if (fields[0] === 'Z' || fields[0] === 'X') return { alive: false }
-    return { alive: true, started: `${bootId.trim()}/${fields[19] ?? ''}` }
+    const { dead, startTime } = parseProcessStat(stat)
+    return dead ? { alive: false } : { alive: true, started: `${bootId.trim()}/${startTime}` }
   } catch {
     return { alive: true, started: pid === process.pid ? `origin/${performance.timeOrigin}` : null }
   }
