@@ -3,7 +3,7 @@
  *
  * The pool remembers the latest of everything it was told, so that a replacement gets the whole state before it listens.
  */
-import type { ListenerSpec } from '../contract/listener-spec.ts'
+import type { ListenerSpec, TlsMaterial } from '../contract/listener-spec.ts'
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Endpoint } from '../core/endpoint.ts'
@@ -11,7 +11,6 @@ import { type EndpointChange, EndpointSet } from '../core/endpoint-set.ts'
 import { Random } from '../core/random.ts'
 import { VersionMap } from '../core/version-map.ts'
 import { ConnectionLedger, createLedgerMemory } from '../downstream/connection-ledger.ts'
-import type { TlsMaterial } from '../contract/listener-spec.ts'
 import type { RouteSplit, SplitPublisher, SplitReceipt } from '../rollout/split-publisher.ts'
 import type {
   CertificatesMessage,

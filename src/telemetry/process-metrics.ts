@@ -1,5 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { Counter, Gauge, type Registry } from 'prom-client'
+import { openFilesLimit } from '../net/open-files.ts'
 import { METRICS, type MetricName } from './metric-catalogue.ts'
 
 /**
@@ -36,7 +37,7 @@ function counter (registry: Registry, name: MetricName, read: () => number): voi
   })
 }
 
-function gauge (registry: Registry, name: MetricName, read: () => number | Promise<number | undefined>): void {
+function gauge (registry: Registry, name: MetricName, read: () => number | undefined | Promise<number | undefined>): void {
   const metric: Gauge = new Gauge({
     name,
     help: METRICS[name].help,
@@ -58,11 +59,7 @@ async function openFileDescriptors (): Promise<number | undefined> {
   }
 }
 
-async function maxFileDescriptors (): Promise<number | undefined> {
-  try {
-    const soft = /^Max open files +([0-9]+) /m.exec(await readFile('/proc/self/limits', 'utf8'))?.[1]
-    return soft === undefined ? undefined : Number(soft)
-  } catch {
-    return undefined
-  }
+function maxFileDescriptors (): number | undefined {
+  const limit = openFilesLimit()
+  return limit === Infinity ? undefined : limit
 }
