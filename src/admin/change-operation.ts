@@ -105,9 +105,6 @@ export async function answerChange (
   }
   const { epoch, revision, weights } = result.traffic
   void reply.header('etag', epochTag(epoch))
-  if (result.changed) {
-    deps.log.info('weights changed', { route, epoch, actor: meta.actor, reason: meta.reason, action: change.command.type })
-  }
   const answer = { route, epoch, revision, changed: result.changed, weights }
   if (request.query.wait !== 'all') return answer
   const { workers, applied, tookMs } = await result.published

@@ -86,7 +86,7 @@ t.test(`a worker of two is ended ${DEATHS} times under load`, async t => {
   t.equal(load.sent, load.answered + load.failures.length)
   executedOnce(t, load, journal)
   t.equal(await weir.metric('weir_worker_restarts_total'), DEATHS)
-  t.match(weir.logged('a worker died and is replaced')[0], { level: 'error', worker: 0 })
+  t.match(await weir.untilLogged('a worker died and is replaced'), { level: 'error', worker: 0 })
   t.comment(`${load.summary(await weir.metric('weir_upstream_retries_total'))}; ${load.broken} connections broke; replacements served after ${tookMs.map(Math.round).join(', ')} ms`)
   t.equal(await weir.stop(), 0)
 })

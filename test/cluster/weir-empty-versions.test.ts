@@ -15,7 +15,9 @@ t.test('a Service that is not there, the wrong port and pods that never came are
     t.equal(await weir.metric('weir_endpoint_source_problem', { route, problem }), 1, route)
   }
   t.match(await readinessReasons(weir), [/route "gone": no EndpointSlice/, new RegExp(`route "port": .* no TCP port 80; there is ${port} \\(http\\)`), /route "idle": Service "idle" has no pods/])
-  await weir.untilLogged('the version has no endpoints to use')
+  for (const route of Object.keys(kinds)) {
+    await weir.untilLine(line => line.message === 'the version has no endpoints to use' && line['route'] === route, `that "${route}" is empty`)
+  }
   t.strictSame(weir.logged('the version has no endpoints to use').map(({ route, problem }) => [route, problem]), Object.entries(kinds), 'once each')
   t.ok(await weir.metric('weir_endpoint_source_age_seconds', { route: 'fine' }) < 60)
   server.patchSlice({ name: 'idle-a', endpoints: ['127.0.0.1'], ports: [{ name: 'http', protocol: 'TCP', port }] })

@@ -179,7 +179,7 @@ t.test('ready only after the first list; without an endpoint 503', async t => {
   const weir = await startFollowing(t, server)
   const { body } = await weir.untilReadiness(503)
   t.match(body, { reasons: [/"stable" of route "hello"/, /"canary" of route "hello"/] })
-  t.ok(weir.log.some(line => /forbidden/i.test(JSON.stringify(line))), 'the log names the permission that is missing')
+  t.ok(await weir.untilLine(line => /forbidden/i.test(JSON.stringify(line)), 'the permission that is missing'))
   server.forbidden = false
   await weir.untilReadiness(200)
   const client = await connectClient({ port: weir.ports.web })

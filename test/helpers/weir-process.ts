@@ -116,11 +116,20 @@ export class WeirProcess {
    * @throws Error when the process ends without it, or takes too long
    */
   async untilLogged (message: string, from = 0): Promise<LogLine> {
+    return await this.untilLine(line => line.message === message, `"${message}"`, from)
+  }
+
+  /**
+   * The first line that is meant, from the `from`-th line of the log on, as soon as it is there: what Weir logs before it answers arrives
+   * on another way than the answer, and may be read after it.
+   * @throws Error when the process ends without it, or takes too long
+   */
+  async untilLine (meant: (line: LogLine) => boolean, name: string, from = 0): Promise<LogLine> {
     const deadline = AbortSignal.timeout(PATIENCE_MS)
     for (;;) {
-      const [line] = this.logged(message, from)
+      const line = this.log.slice(from).find(meant)
       if (line !== undefined) return line
-      if (!this.running || deadline.aborted) throw new Error(`"${message}" was not logged: ${this.stderr}${JSON.stringify(this.log)}`)
+      if (!this.running || deadline.aborted) throw new Error(`${name} was not logged: ${this.stderr}${JSON.stringify(this.log)}`)
       await new Promise<void>(resolve => {
         const done = (): void => {
           this.#waiting.delete(done)

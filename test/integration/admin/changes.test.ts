@@ -1,4 +1,5 @@
 import t from 'tap'
+import { logTraffic } from '../../../src/control/log-traffic.ts'
 import { EMPTY_TRAFFIC } from '../../../src/rollout/traffic-state.ts'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
 import { StoreError } from '../../../src/store/store-error.ts'
@@ -10,13 +11,15 @@ const half = { weights: { stable: 50, canary: 50 } }
 
 t.test('PUT weights changes the split, stores it, publishes it and answers with the new epoch', async t => {
   const { app, publisher, traffic, log } = await adminFixture()
+  logTraffic(traffic, log)
   const answer = await app.inject({ ...PUT, payload: { ...half, reason: 'looks good' } })
   t.equal(answer.statusCode, 200)
   t.equal(answer.headers.etag, '"2"')
   t.same(answer.json(), { route: 'hello', epoch: 2, revision: 2, changed: true, weights: { stable: 50, canary: 50 } })
   t.same(publisher.splits.at(-1), { route: 'hello', epoch: 2, weights: { stable: 50, canary: 50 } })
   t.match(traffic.route('hello')?.history.at(-1), { actor: 'local', reason: 'looks good', source: 'api', action: 'weights' })
-  t.match(log.at('info'), [{ message: 'weights changed', fields: { actor: 'local', epoch: 2 } }])
+  t.match(log.at('info'), [{ message: 'the weights of a route have changed', fields: { actor: 'local', epoch: 2 } }])
+  t.equal(log.at('info').length, 1, 'told once')
 })
 
 t.test('the same PUT again changes nothing', async t => {

@@ -75,7 +75,7 @@ t.test('a reload to a CA file that can\'t be used is refused, and to one that ca
   const [named, plain] = [await origin(t, 'named'), await RawOrigin.start((_, connection) => { connection.send(ok('plain')) })]
   t.teardown(async () => { await plain.close() })
   const weir = await startWeir(t, { config: () => configOf(named.port, { verify: false }, plain.port) })
-  t.match(weir.logged('the configuration is odd'), [{ fault: /routes\[0\]\.versions\[0\]\.tls\.verify: checks no certificate/ }])
+  t.match(await weir.untilLogged('the configuration is odd'), { fault: /routes\[0\]\.versions\[0\]\.tls\.verify: checks no certificate/ })
   t.match(await getOnce({ port: weir.ports.web }, '/'), { status: 200, body: 'named' })
   t.match(await getOnce({ port: weir.ports.web }, '/plain'), { status: 200, body: 'plain' })
   const missing = path.join(weir.directory, 'missing.pem')

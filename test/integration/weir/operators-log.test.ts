@@ -18,8 +18,9 @@ const routes = [{ name: 'hello', affinity: { by: 'none' }, versions }]
 t.test('the log says which weights have changed, from what to what, and who did it', async t => {
   const weir = await startWeir(t, { config: () => ({ workers: 1, routes }) })
   await weir.setWeights('hello', { v1: 50, v2: 50 })
-  const line = await weir.untilLogged('the weights of a route have changed', weir.log.findIndex(({ actor }) => actor === 'local'))
+  const line = await weir.untilLine(({ actor }) => actor === 'local', 'the change')
   t.match(line, {
+    message: 'the weights of a route have changed',
     level: 'info',
     route: 'hello',
     from: 'v1=75 v2=25',

@@ -50,7 +50,7 @@ t.test('a corrupt state file is moved aside, and Weir starts with the weights of
   const aside = (await readdir(directory)).filter(name => name.startsWith('state.json') && name.includes('corrupt'))
   t.equal(aside.length, 1)
   t.equal(await readFile(path.join(directory, aside[0] ?? ''), 'utf8'), '{"format":1,"routes":[{"na', 'for whoever wants to look into it')
-  t.ok(weir.log.some(line => (line.level === 'error' || line.level === 'warn') && JSON.stringify(line).includes('state.json')), 'the log says so')
+  t.ok(await weir.untilLine(line => ['error', 'warn'].includes(line.level) && JSON.stringify(line).includes('state.json'), 'the corrupt file'))
   t.equal((await weir.setWeights('hello', { stable: 1, canary: 1 })).status, 200)
   t.equal(await weir.stop(), 0)
   t.match(JSON.parse(await readFile(state, 'utf8')), {}, 'the new file is whole')

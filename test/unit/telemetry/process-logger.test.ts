@@ -94,7 +94,7 @@ t.test('standard error that nobody reads neither blocks the process nor keeps it
 t.test('nothing that a terminal acts on reaches the line, and it reads back as it was', t => {
   const { logger, lines, raw } = setUp('info')
   const reason = 'a\u0085b\u009b31mc\u202ed\u2028e'
-  logger.info('weights changed', { reason })
+  logger.info('the weights of a route have changed', { reason })
   t.notMatch(raw[0], /[\u0080-\u009f\u2028\u202e]/)
   t.equal(lines()[0]?.['reason'], reason)
   t.end()
