@@ -175,7 +175,7 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
   }
 
   switchTo (head: HttpResponse, protocol: string, tunnel: ClientTunnel): void {
-    this.write(this.#writer.interimBytes(head, `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n`))
+    this.#writeCopy(this.#writer.interimBytes(head, `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n`))
     const sentAhead = this.#reading.ahead.take()
     this.#reading.ahead.done()
     this.#tunnel = tunnel
@@ -214,10 +214,11 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
 
   get takesInterim (): boolean { return this.#writer.takesInterim }
 
-  interim (head: HttpResponse): boolean {
-    const bytes = this.#writer.interimBytes(head)
+  interim (head: HttpResponse): boolean { return this.#writeCopy(this.#writer.interimBytes(head)) }
+
+  /** Writes bytes that lie in no connection's buffer. */
+  #writeCopy (bytes: Buffer): boolean {
     const taken = this.write(bytes)
-    // They lie in no connection's buffer.
     if (!taken) this.#reading.owe(bytes.length)
     return taken
   }

@@ -5,7 +5,10 @@
  * together cost time in proportion to the bytes, however small the pieces, if each starts where the last whole line ended.
  */
 const LF = 0x0a
+const NOTHING = Buffer.alloc(0)
 const FIRST_BYTES = 512
+/** What begins with so much is what came behind something else: little is added to it. */
+const MUCH_BYTES = 16_384
 
 export interface CollectorLayout {
   /** Room that is left free before the first byte. */
@@ -20,7 +23,7 @@ export interface CollectorLayout {
 
 export class LineCollector {
   /** The bytes are at `buf[layout.headroom, end)`. An add() may move them to another buffer. */
-  buf: Buffer
+  buf = NOTHING
   end: number
   readonly #layout: CollectorLayout
   /** Without the end of a line, nothing is worth a look before the bytes are so many. */
@@ -29,7 +32,6 @@ export class LineCollector {
   constructor (layout: CollectorLayout) {
     this.#layout = layout
     this.end = layout.headroom
-    this.buf = Buffer.allocUnsafeSlow(layout.headroom + FIRST_BYTES + layout.tailroom)
   }
 
   /** Bytes of memory that it takes. */
@@ -44,8 +46,9 @@ export class LineCollector {
     const before = this.end
     const length = before - headroom + end - start
     if (this.buf.length < headroom + length + tailroom) {
-      const larger = Buffer.allocUnsafeSlow(headroom + length * 2 + tailroom)
-      this.buf.copy(larger, headroom, headroom, before)
+      const room = before === headroom && length >= MUCH_BYTES ? length : length * 2
+      const larger = Buffer.allocUnsafeSlow(headroom + Math.max(room, FIRST_BYTES) + tailroom)
+      if (before > headroom) this.buf.copy(larger, headroom, headroom, before)
       this.buf = larger
     }
     piece.copy(this.buf, before, start, end)

@@ -41,4 +41,7 @@ export class PartialResponse {
     if (head.fields.buf !== lines.buf) head.rebase(lines.buf, RESPONSE_HEADROOM)
     return head.parseOn(lines.end)
   }
+
+  /** Parses on in what is there. @returns as ResponseHead.parseOn does */
+  parse (): number { return this.head.parseOn(this.#lines.end) }
 }

@@ -39,7 +39,8 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
   readonly #buffers: ResponseBuffers
   readonly #pace: ReadPace
   #inRead = false
-  readonly #flushCarried = (): void => { this.#onCarriedAlone() }
+  readonly #flushCarried = (): void => { this.#guard(false) }
+  readonly #goOnInPartial = (): void => { this.#guard(true) }
   #sink: CallEvents | null = null
   #phase: number = PHASE.connecting
   #tunnel: TunnelEvents | null = null
@@ -50,6 +51,10 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
   #inOnePiece = false
   /** The endpoint has closed: did it receive the request? */
   #doubt: TimerHandle | null = null
+  /**
+   * What has come of a response and is not told yet: a head in part, or what waits behind an interim response until that has been taken.
+   * Then, until a pending write is done, where the first piece of the body lies.
+   */
   #partial: PartialResponse | null = null
   readonly #startedMs: number
   #idleMs = 0
@@ -131,7 +136,31 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
   }
 
   pause (): void { this.#pace.pause() }
-  resume (): void { this.#pace.resume() }
+
+  resume (): void {
+    if (this.#partial === null) this.#pace.resume()
+    else this.#context.afterReads(this.#goOnInPartial)
+  }
+
+  /** What waits for the end of a turn is in no read that would catch what it throws. */
+  #guard (wanted: boolean): void {
+    try {
+      if (wanted) this.#onMoreWanted()
+      else this.#onCarriedAlone()
+    } catch (error) {
+      this.onDefect(error)
+    }
+  }
+
+  /** Whoever gets the bytes wants more, of which there are some already. */
+  #onMoreWanted (): void {
+    const partial = this.#partial
+    if (this.#phase === PHASE.closed) return
+    this.#pace.resume()
+    if (this.#phase === PHASE.head && this.#sink !== null && partial !== null) this.#onParsed(partial.head, partial.parse(), partial.end)
+    else this.#keepPartial(null)
+  }
+
   end (): void { this.#stream.end() }
 
   #onConnected (): void {
@@ -157,8 +186,8 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
     const from = start - this.#buffers.takeCarried()
     this.#inRead = true
     this.#onRead(buf, from, end)
-    // Of interim responses, and of a head in part, there are copies.
-    if (this.#phase === PHASE.head || this.#pace.resting) {
+    // Of interim responses, and of what came in part, there are copies.
+    if (this.#phase === PHASE.head || this.#partial !== null || this.#pace.resting) {
       this.#returnLarge()
     } else if (this.#phase === PHASE.body || this.#phase === PHASE.tunnel) {
       if (!this.#pace.paused && this.#buffers.tooLarge) this.#returnLarge()
@@ -191,10 +220,16 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
   }
 
   #onHead (buf: Buffer, start: number, end: number): void {
-    let partial = this.#partial
+    const partial = this.#partial
     const head = partial === null ? this.#context.responseHead : partial.head
-    let outcome = partial === null ? head.parse(buf, start, end) : partial.add(buf, start, end)
-    const to = partial === null ? end : partial.end
+    const outcome = partial === null ? head.parse(buf, start, end) : partial.add(buf, start, end)
+    this.#onParsed(head, outcome, partial === null ? end : partial.end)
+  }
+
+  /** A head was parsed in bytes that end at `to`, with this outcome. */
+  #onParsed (head: ResponseHead, parsed: number, to: number): void {
+    let partial = this.#partial
+    let outcome = parsed
     while (outcome > 0 && head.status < 200) {
       if (head.status === 101) return this.#upgrade(head, to)
       if (head.offersLogin) this.login ||= LOGIN.offered
@@ -202,15 +237,18 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
       this.#sink?.onInterim(head)
       if (this.#sink === null) return
       partial = null
-      outcome = head.parse(head.fields.buf, head.end, to)
+      const { buf } = head.fields
+      head.reset(buf, head.end)
+      // Copies of all that came in one read would be kept otherwise.
+      outcome = this.#pace.paused ? 0 : head.parseOn(to)
     }
     if (outcome < 0) return this.#fail('upstream_malformed', faultText(outcome))
-    if (outcome > 0) {
-      this.#partial = null
-      if (partial !== null) this.recharge()
-      return this.#beginBody(head, to)
-    }
-    this.#partial = partial ?? (head.start === to ? null : new PartialResponse(head, to))
+    if (outcome > 0) return this.#beginBody(head, to)
+    this.#keepPartial(partial ?? (head.start === to ? null : new PartialResponse(head, to)))
+  }
+
+  #keepPartial (partial: PartialResponse | null): void {
+    this.#partial = partial
     this.recharge()
   }
 
@@ -219,12 +257,12 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
     const protocol = acceptedUpgrade(head, this.#terms.offered)
     if (protocol === undefined || sink === null) return this.#fail('upstream_malformed', faultText(FAULT.unrequested_upgrade))
     const { end: from, fields: { buf } } = head
-    this.#partial = null
     this.#phase = PHASE.tunnel
     this.#tunnel = sink.onSwitch(head, protocol)
     this.home.tunnelChanged(this, true)
     this.#sink = null
     if (from < to) this.#onTunnel(buf, from, to)
+    if (this.#partial !== null && !this.#pace.paused) this.#keepPartial(null)
   }
 
   #onTunnel (buf: Buffer, start: number, end: number): void {
@@ -246,6 +284,7 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
     head.bodyFraming = framing
     this.#sink?.onHead(head)
     if (this.#sink !== null) this.#onBody(buf, bodyStart, to)
+    if (this.#partial !== null && !(this.#phase === PHASE.body && this.#pace.paused)) this.#keepPartial(null)
   }
 
   #onBody (buf: Buffer, start: number, end: number): void {
@@ -286,8 +325,9 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
     if (this.#pace.paused) this.#pace.resume()
   }
 
-  /** The buffer that was read into last still belongs to a pending write: it is left to it. @returns its bytes */
+  /** The memory where the last piece lies still belongs to a pending write: it is left to it. @returns its bytes */
   #abandonBuffer (): number {
+    if (this.#partial !== null) return this.#partial.memoryBytes
     const { length } = this.#buffers.current.memory
     // The stream can change buffers during a read only: without one, the connection is not used again.
     if (this.#inRead) this.#readInto(this.#buffers.abandon())

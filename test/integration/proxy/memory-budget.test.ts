@@ -38,7 +38,7 @@ const STATES: Readonly<Record<string, State>> = {
     send: ({ stream }) => { stream.receive(Buffer.from(get('/big'))) }
   },
   'interim responses that are not read': {
-    kib: 158,
+    kib: 110,
     leastKib: 40,
     origin: connection => { connection.send(`HTTP/1.1 103 Early Hints\r\nLink: <${'x'.repeat(4_000)}>\r\n\r\n`.repeat(20)) },
     send: ({ stream }) => { stream.receive(Buffer.from(get('/hints'))) }
@@ -214,6 +214,42 @@ proxyTest('the end of an answer is charged until its client has taken it, though
   const before = bench.plane.budget.used
   stream.take()
   t.ok(before - bench.plane.budget.used >= 8 * KIB, `${before - bench.plane.budget.used} bytes`)
+  connection.onClose()
+})
+
+const LONG_FIELD = `X-Fill: ${'x'.repeat(12_000)}\r\n`
+const COPIES = {
+  'an interim response': [get(), `HTTP/1.1 103 Early Hints\r\n${LONG_FIELD}\r\n`],
+  'the head of a switch': [get('/', WEBSOCKET), switching().replace(/(?<=\r\n)(?=\r\n$)/, LONG_FIELD)]
+} as const
+
+for (const [what, [request, response]] of Object.entries(COPIES)) {
+  proxyTest(`${what} is charged until its client has taken it`, async (t, bench) => {
+    await bench.origin((_, connection) => { connection.send(response) })
+    const { stream, connection } = stalledClient(bench)
+    stream.receive(Buffer.from(request))
+    await bench.until('the response', () => stream.stalledBytes > LONG_FIELD.length)
+    const before = bench.plane.budget.used
+    stream.take()
+    t.ok(before - bench.plane.budget.used >= LONG_FIELD.length, `${before - bench.plane.budget.used} bytes`)
+    connection.onClose()
+  })
+}
+
+proxyTest('of all that waits behind an interim response there is one copy, until its client has taken it', async (t, bench) => {
+  const hint = `HTTP/1.1 103 Early Hints\r\n${LONG_FIELD}\r\n`
+  await bench.origin((_, connection) => { connection.send(hint.repeat(5) + ok('end')) })
+  const { stream, connection } = stalledClient(bench)
+  stream.receive(Buffer.from(get()))
+  await bench.until('an interim response', () => stream.stalledBytes > 0)
+  await bench.settle()
+  t.ok(stream.stalledBytes < 2 * hint.length, `${stream.stalledBytes} bytes wait in the kernel's place`)
+  t.ok(bench.plane.budget.used < 5.5 * hint.length + 24 * KIB, `${bench.plane.budget.used} bytes`)
+  for (let taken = 1; taken <= 6; taken++) {
+    await bench.until(`response ${taken}`, () => stream.stalledBytes > 0)
+    stream.take()
+  }
+  t.match(Buffer.concat(stream.taken).toString().replaceAll(hint, '.'), /^\.{5}HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nend$/)
   connection.onClose()
 })
 
