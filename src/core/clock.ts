@@ -1,6 +1,8 @@
 /**
  * Time as a port, so that everything that waits or compares times can be tested with a clock that the test moves.
  */
+// The global of the same name is an accessor, which costs a quarter of what it takes to read the clock.
+import { performance } from 'node:perf_hooks'
 
 /** Something that can be cancelled once. */
 export interface TimerHandle {
