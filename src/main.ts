@@ -1,10 +1,10 @@
 /**
- * The entry of the `weir` command: arguments → run, validate, help or version.
+ * The entry of the `weir` command: arguments → run, validate, wait, help or version.
  */
 import { printable } from './core/printable.ts'
 import { parseArguments } from './cli/arguments.ts'
 import { assertNever } from './core/assert-never.ts'
-import { systemClock } from './core/clock.ts'
+import { foregroundClock, systemClock } from './core/clock.ts'
 import { LogSignals } from './runtime/log-signals.ts'
 import { StopSignals } from './runtime/stop-signals.ts'
 
@@ -22,6 +22,11 @@ async function main (args: readonly string[]): Promise<number> {
     case 'validate': {
       const { validate } = await import('./runtime/validate.ts')
       return await validate({ file: parsed.configFile, env: process.env, args: parsed.flags }, { offline: parsed.offline === true })
+    }
+    case 'wait': {
+      const [{ waitFor }, { look }] = await Promise.all([import('./cli/wait.ts'), import('./cli/wait-look.ts')])
+      const line = (stream: NodeJS.WriteStream) => (text: string): void => { stream.write(`${text}\n`) }
+      return await waitFor(parsed.request, { clock: foregroundClock, look, out: line(process.stdout), complain: line(process.stderr) })
     }
     case 'help': {
       const { helpText } = await import('./cli/help-text.ts')

@@ -1,6 +1,7 @@
 import type { ConfigText } from '../config/load.ts'
 import { nearestName } from '../config/nearest-name.ts'
 import { DEFAULT_QUICK_PORT, quickConfig } from './quick-config.ts'
+import { parseWait, type WaitRequest } from './wait-arguments.ts'
 
 /** What the arguments of `weir` ask for. */
 export type Arguments =
@@ -15,17 +16,20 @@ export type Arguments =
     /** The other arguments, untouched: options of the configuration as `--name value` or `--name=value`. */
     readonly flags: readonly string[]
   }
+  | { readonly command: 'wait', readonly request: WaitRequest }
   | { readonly command: 'help', readonly topic: HelpTopic }
   | { readonly command: 'version' }
   /** The arguments make no sense; `message` says why, in one line, with the remedy. */
   | { readonly command: 'wrong', readonly message: string }
 
-export type HelpTopic = 'weir' | 'run' | 'validate'
+const TOPICS = ['run', 'validate', 'wait'] as const
+
+export type HelpTopic = 'weir' | typeof TOPICS[number]
 
 const QUICK = '--quick'
 const PORT = '--port'
 const OFFLINE = '--offline'
-const COMMANDS = ['run', 'validate', 'help', 'version'] as const
+const COMMANDS = [...TOPICS, 'help', 'version'] as const
 
 /**
  * Reads the arguments of the command line.
@@ -45,14 +49,22 @@ export function parseArguments (args: readonly string[]): Arguments {
       ? parseQuick(rest)
       : parseConfigCommand(first, rest)
     case 'validate': return parseConfigCommand(first, rest)
+    case 'wait': return parseWaitCommand(rest)
     default: return wrong(`weir has no command ${JSON.stringify(first.slice(0, 80))}${suggestion(first)}`)
   }
 }
 
 function parseHelp ([topic, ...rest]: readonly string[]): Arguments {
-  if (rest.length > 0) return wrong('help takes one topic: run or validate')
+  if (rest.length > 0) return wrong(`help takes one topic: ${TOPICS.join(', ')}`)
   if (topic === undefined) return { command: 'help', topic: 'weir' }
-  return topic === 'run' || topic === 'validate' ? { command: 'help', topic } : wrong(`there is no help for ${JSON.stringify(topic.slice(0, 80))}`)
+  const known = TOPICS.find(name => name === topic)
+  return known === undefined ? wrong(`there is no help for ${JSON.stringify(topic.slice(0, 80))}`) : { command: 'help', topic: known }
+}
+
+function parseWaitCommand (args: readonly string[]): Arguments {
+  if (args.some(isHelp)) return { command: 'help', topic: 'wait' }
+  const request = parseWait(args)
+  return 'fault' in request ? wrong(request.fault) : { command: 'wait', request }
 }
 
 function parseConfigCommand (command: 'run' | 'validate', args: readonly string[]): Arguments {
@@ -136,5 +148,5 @@ function suggestion (given: string): string {
 }
 
 function wrong (message: string): Arguments {
-  return { command: 'wrong', message: `${message}. Try: weir --help` }
+  return { command: 'wrong', message: `${message}${message.endsWith('?') ? '' : '.'} Try: weir --help` }
 }

@@ -9,6 +9,7 @@ Usage:
   weir run --quick 'stable=localhost:3000*90,canary=localhost:3001*10' [--port 8080]
                                         split between programs of this machine, without a file
   weir validate FILE [flags]            check a configuration and exit
+  weir wait --tcp db:5432 [flags]       wait until something is there: weir help wait
   weir help run                         list the flags
   weir --help                           print this text
   weir --version                        print the version
@@ -16,7 +17,7 @@ Usage:
 The file may also be named by WEIR_CONFIG. Every option of the configuration that is a single value can be given by a
 flag or an environment variable: flags win over the environment, which wins over the file.
 
-Exit codes: 0 all is well, 1 the configuration is wrong or Weir failed, 2 the arguments are wrong: an unknown command or
+Exit codes: 0 all is well, 1 the configuration is wrong, Weir failed or waited in vain, 2 the arguments are wrong: an unknown command or
 flag, a flag with a wrong value, no configuration named.
 
 Relative paths, on the command line as in the file, begin at the directory in which Weir is started.
@@ -46,6 +47,24 @@ right, the state and the access log have to be writable. Ports are not tried.
       Leaves those files alone: they may be only where Weir will run.
 `
 
+const WAIT = `Usage: weir wait CONDITION... [--timeout 5m] [--quiet]
+
+Waits until each CONDITION holds, one after the other, looks four times a second, and says once a second what it waits for:
+for init containers and scripts. Exits with 0, with 1 when the time is over, with 2 when the arguments are wrong.
+
+  --tcp HOST:PORT     something accepts connections there
+  --http URL          a GET is answered with a status from 200 to 399
+  --dns NAME          the name has an address
+  --route R --version V [--endpoints N]
+                      the version of the route has N endpoints (1) that requests go to, as the admin API of a running Weir says
+  --admin URL         where that is; http://127.0.0.1:9901
+  --token-file FILE   the token that it wants
+  --timeout DURATION  the longest time for all of it, such as 30s or 5m; 0s looks once
+  --quiet, -q         print nothing but what was missing at the end
+
+--tcp, --http and --dns may be given several times.
+`
+
 /**
  * The help of a topic.
  * @param options what can be given by flags
@@ -54,6 +73,7 @@ export function helpText (topic: HelpTopic, options: readonly ConfigOption[]): s
   switch (topic) {
     case 'weir': return WEIR
     case 'run': return `${RUN}\n${describeFlags(options)}`
+    case 'wait': return WAIT
     case 'validate': return `${VALIDATE}\n${describeFlags(options)}`
     default: return assertNever(topic)
   }

@@ -6,6 +6,7 @@ import type { LoadedConfig } from '../config/resolve.ts'
 import { findRestartOnlyChanges, keepRestartOnly } from '../config/restart-only.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
+import { errorText } from '../core/error-text.ts'
 import type { EventLog } from '../core/logger.ts'
 import type { Reload } from './reload.ts'
 
@@ -115,7 +116,7 @@ export class ConfigReloads {
     try {
       work()
     } catch (error) {
-      this.#deps.log.error('what has changed beside the configuration could not be put in force', { error: messageOf(error) })
+      this.#deps.log.error('what has changed beside the configuration could not be put in force', { error: errorText(error) })
     }
   }
 
@@ -133,7 +134,7 @@ export class ConfigReloads {
       if (needRestart.length > 0) log.warn('some changes of the configuration take effect at the next start', { options: needRestart.join(', ') })
       log.info('the configuration was reloaded', { routes: config.routes.length })
     } catch (error) {
-      this.#failed(messageOf(error))
+      this.#failed(errorText(error))
     } finally {
       this.#decided = false
     }
@@ -154,8 +155,4 @@ export class ConfigReloads {
     // Unless there is news already, or Weir ends.
     if (!this.#stopped && !this.#asked) this.#retry = clock.after(RETRY_MS, () => { this.#askAgain() })
   }
-}
-
-function messageOf (error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -28,3 +28,12 @@ export const systemClock: Clock = {
     return { cancel: () => { clearTimeout(timer) } }
   }
 }
+
+/** The same for a command that does nothing but wait: its timers keep the process alive. */
+export const foregroundClock: Clock = {
+  ...systemClock,
+  after (delayMs, callback) {
+    const timer = setTimeout(callback, delayMs)
+    return { cancel: () => { clearTimeout(timer) } }
+  }
+}

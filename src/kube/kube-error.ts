@@ -2,6 +2,7 @@
  * What can go wrong between Weir and the Kubernetes API. Every one of them is worth another try: the API server that
  * says 401, 403 or 404 while it starts is the same one that says 200 a second later.
  */
+import { errorText } from '../core/error-text.ts'
 
 /**
  * - `credentials`: no usable credentials, or the credential plugin failed
@@ -39,18 +40,15 @@ export class KubeError extends Error {
   /** Any thrown thing as a KubeError; what has no kind of its own is taken for a network failure. */
   static from (thrown: unknown): KubeError {
     if (thrown instanceof KubeError) return thrown
-    const message = thrown instanceof Error ? describe(thrown) : String(thrown)
+    const message = thrown instanceof Error ? describe(thrown) : errorText(thrown)
     return new KubeError('network', message, { cause: thrown })
   }
 }
 
-/** An AggregateError of Node (several addresses tried) has an empty message: its parts tell the story. */
 function describe (error: Error): string {
-  if (error instanceof AggregateError && error.message === '') {
-    return error.errors.map((part: unknown) => part instanceof Error ? part.message : String(part)).join('; ')
-  }
   // Node's words for a connection that ends too soon do not say whose end it was.
   if (error.message === 'aborted') return 'the connection was closed in mid-answer, by the API server or something before it'
   if (error.message === 'socket hang up') return 'the connection was closed without an answer, by the API server or something before it'
-  return error.message === '' ? error.name : error.message
+  const text = errorText(error)
+  return text === '' ? error.name : text
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import { errorText } from '../core/error-text.ts'
 import type { EventLog } from '../core/logger.ts'
 import type { PreparedChange } from '../core/prepared-change.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
@@ -182,8 +183,8 @@ export class TrafficControl {
     try {
       return await this.#storeStateOf(routes)
     } catch (error) {
-      if (this.#configured !== undefined) throw new Error(`its weights could not be stored: ${messageOf(error)}`, { cause: error })
-      this.#deps.log.error('the weights of the configuration could not be stored; they are used all the same', { error: messageOf(error) })
+      if (this.#configured !== undefined) throw new Error(`its weights could not be stored: ${errorText(error)}`, { cause: error })
+      this.#deps.log.error('the weights of the configuration could not be stored; they are used all the same', { error: errorText(error) })
       return { state: this.#stateOf(routes, this.#stored.value), overwritten: undefined }
     }
   }
@@ -211,7 +212,7 @@ export class TrafficControl {
       }
       if (this.#stored.value !== before.stored.value) this.#adopt(this.#configuredState(this.#stored.value))
     } catch (error) {
-      this.#deps.log.error('the weights of a configuration that is not used stay in the state store until the next change', { error: messageOf(error) })
+      this.#deps.log.error('the weights of a configuration that is not used stay in the state store until the next change', { error: errorText(error) })
     }
   }
 
@@ -244,7 +245,7 @@ export class TrafficControl {
       }
       this.#stored = { value: next, version: swapped.version }
     } catch (error) {
-      this.#deps.log.error('a change of weights could not be stored and was not made', { error: messageOf(error) })
+      this.#deps.log.error('a change of weights could not be stored and was not made', { error: errorText(error) })
       return refuse('store_failed', error instanceof StoreError ? storeAdvice(error) : 'the state store failed; the log says more')
     }
     this.#state = next
@@ -259,7 +260,7 @@ export class TrafficControl {
       this.#stored = newest
       this.#adopt(this.#configuredState(newest.value))
     }).catch((error: unknown) => {
-      this.#deps.log.error('the state store could not be followed', { error: messageOf(error) })
+      this.#deps.log.error('the state store could not be followed', { error: errorText(error) })
     })
   }
 
@@ -302,7 +303,7 @@ export class TrafficControl {
       }
       return receipt
     } catch (error) {
-      this.#deps.log.error('a split could not be published', { route, epoch, error: messageOf(error) })
+      this.#deps.log.error('a split could not be published', { route, epoch, error: errorText(error) })
       return { workers: 0, applied: 0, tookMs: 0 }
     }
   }
@@ -310,10 +311,6 @@ export class TrafficControl {
 
 function refuse (code: ChangeErrorCode, message: string, epoch?: number): ChangeResult {
   return { ok: false, error: epoch === undefined ? { code, message } : { code, message, epoch } }
-}
-
-function messageOf (error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 /** What a client of the API may know of a failed store: no paths. */
