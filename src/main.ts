@@ -5,8 +5,7 @@ import { printable } from './core/printable.ts'
 import { parseArguments } from './cli/arguments.ts'
 import { assertNever } from './core/assert-never.ts'
 import { foregroundClock, systemClock } from './core/clock.ts'
-import { LogSignals } from './runtime/log-signals.ts'
-import { StopSignals } from './runtime/stop-signals.ts'
+import { LogSignals, StopSignals } from './runtime/signals.ts'
 
 /** @returns the exit code: 0 all is well, 1 failure, 2 wrong arguments */
 async function main (args: readonly string[]): Promise<number> {

@@ -1,8 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { describeAllowed } from '../../src/config/describe-allowed.ts'
-import { listConfigOptions } from '../../src/config/options.ts'
+import { describeAllowed, listConfigOptions, type SchemaNode } from '../../src/config/options.ts'
 import { ConfigSchema } from '../../src/config/schema.ts'
-import type { SchemaNode } from '../../src/config/schema-node.ts'
 import type { Generator } from './generator.ts'
 import { tableRow, withMarkedSection } from './marked-section.ts'
 

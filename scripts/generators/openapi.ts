@@ -1,8 +1,7 @@
 import swagger from '@fastify/swagger'
-import { createAdminServer } from '../../src/admin/admin-server.ts'
+import { createAdminServer, registerResources } from '../../src/admin/admin-server.ts'
 import type { AdminDeps } from '../../src/admin/admin-deps.ts'
 import { systemClock } from '../../src/core/clock.ts'
-import { registerResources } from '../../src/admin/register-resources.ts'
 import { TokenBook } from '../../src/admin/token-book.ts'
 import type { Generator } from './generator.ts'
 

@@ -3,9 +3,9 @@ import type { TrafficControl } from '../rollout/traffic-control.ts'
 import type { EventLog } from '../core/logger.ts'
 import type { ExplainAnswer, ExplainQuery } from '../control/explain-answer.ts'
 import type { TokenBook } from './token-book.ts'
-import type { RouteDetails } from '../control/route-details.ts'
+import type { RouteDetails } from '../control/route-describer.ts'
 import type { VersionDrainStatus } from '../control/version-drain.ts'
-import type { Readiness } from '../control/readiness-facts.ts'
+import type { Readiness } from '../control/start-gate.ts'
 
 /** What the admin API needs of the rest of Weir. */
 export interface AdminDeps {

@@ -2,16 +2,14 @@
  * The ports of the admin API: its own, and the one for probes where the configuration has it.
  */
 import { once } from 'node:events'
+import type { Server } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { AdminDeps } from './admin-deps.ts'
-import { closeAdminApp, closeProbeServer } from './close-admin-app.ts'
-import type { createProbeServer } from './probe-server.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { explainListenError, type WantedPort } from '../net/listen-error.ts'
 
 type AdminConfig = Config['admin']
-type Server = ReturnType<typeof createProbeServer>
 
 export class AdminPorts {
   readonly #clock: Clock
@@ -28,7 +26,7 @@ export class AdminPorts {
   /** @throws Error naming the port that can't be opened; then none is open */
   static async open (config: AdminConfig, deps: AdminDeps): Promise<AdminPorts> {
     // Half of what the main thread loads, so it is loaded only now.
-    const [api, prober] = await Promise.all([import('./app.ts'), import('./probe-server.ts')])
+    const [api, prober] = await Promise.all([import('./admin-server.ts'), import('./probe-server.ts')])
     const app = api.createAdminApp(deps)
     const { address, port, probes } = config
     await opening('the admin API', { address, port, option: 'admin.port (--admin-port, WEIR_ADMIN_PORT)' }, async () => { await app.listen({ host: address, port }) })
@@ -69,5 +67,41 @@ async function opening (what: string, at: WantedPort, open: () => Promise<void>)
     await open()
   } catch (cause) {
     throw new Error(`${what} can't be opened on ${at.address} port ${at.port}: ${await explainListenError(cause, at)}`, { cause })
+  }
+}
+
+/** What has not got its answer so long after the end of the API is not waited for. */
+const GRACE_MS = 1_000
+
+/**
+ * Closes the admin API: requests in hand may be answered for a second, then every connection is cut. Without that, one that
+ * has sent half a request would hold up the exit for as long as it may be silent.
+ * @param insisted resolves when nothing is to be waited for
+ */
+export async function closeAdminApp (app: FastifyInstance, clock: Clock, insisted: Promise<void>): Promise<void> {
+  await closeWithGrace(app.server, async () => { await app.close() }, { clock, insisted })
+}
+
+/** The same for the port for probes. */
+export async function closeProbeServer (server: Server, clock: Clock, insisted: Promise<void>): Promise<void> {
+  if (!server.listening) return
+  await closeWithGrace(server, async () => {
+    await new Promise(resolve => {
+      server.close(resolve)
+      server.closeIdleConnections()
+    })
+  }, { clock, insisted })
+}
+
+async function closeWithGrace (
+  server: Server, close: () => Promise<void>, { clock, insisted }: { readonly clock: Clock, readonly insisted: Promise<void> }
+): Promise<void> {
+  const cut = (): void => { server.closeAllConnections() }
+  const timer = clock.after(GRACE_MS, cut)
+  void insisted.then(cut)
+  try {
+    await close()
+  } finally {
+    timer.cancel()
   }
 }

@@ -1,12 +1,20 @@
 import { fastify, type FastifyInstance } from 'fastify'
 import type { Clock } from '../core/clock.ts'
 import type { EventLog } from '../core/logger.ts'
-import { guardFraming } from './guard-framing.ts'
+import { guardFraming, guardMethods, refuseConnect } from './guard-requests.ts'
 import { paceConnections, READ_AHEAD_BYTES, type PaceLimits } from './pace-connections.ts'
-import { printableJson } from './printable-json.ts'
-import { refuseConnect } from './refuse-connect.ts'
-import { answerClientError, answerErrors, answerFrameworkError, sendProblem } from './send-problem.ts'
+import { answerClientError, answerErrors, answerFrameworkError, printableJson, sendProblem } from './send-problem.ts'
 import { createValidatorCompiler } from './validator-compiler.ts'
+import type { AdminDeps } from './admin-deps.ts'
+import { guardAccess } from './guard-access.ts'
+import { ProblemSchema } from './problem.ts'
+import { aboutResources } from './resources/about.ts'
+import { explainResource } from './resources/explain.ts'
+import { historyResource } from './resources/history.ts'
+import { routeResource } from './resources/route.ts'
+import { routeListResource } from './resources/route-list.ts'
+import { changeResources } from './resources/changes.ts'
+import { drainResource } from './resources/drain.ts'
 
 /** What clients of the admin API may take. */
 export interface AdminLimits extends PaceLimits {
@@ -73,5 +81,30 @@ export function createAdminServer (
   app.addHook('onSend', async (_request, reply) => {
     void reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
   })
+  return app
+}
+
+/** Puts every resource of the API on a server, behind the checks of who may use it. */
+export function registerResources (app: FastifyInstance, deps: AdminDeps): void {
+  app.addSchema(ProblemSchema)
+  guardAccess(app, deps.tokens)
+  const refuseOtherMethods = guardMethods(app)
+  aboutResources(app, deps)
+  routeListResource(app, deps)
+  routeResource(app, deps)
+  changeResources(app, deps)
+  historyResource(app, deps)
+  explainResource(app, deps)
+  drainResource(app, deps)
+  refuseOtherMethods()
+}
+
+/**
+ * The admin API, ready to listen. The caller listens on the configured address and closes it.
+ * It does not read the token files: the reload of the start does, so that faults are logged before the first request.
+ */
+export function createAdminApp (deps: AdminDeps, limits: AdminLimits = ADMIN_LIMITS): FastifyInstance {
+  const app = createAdminServer(deps, limits)
+  registerResources(app, deps)
   return app
 }

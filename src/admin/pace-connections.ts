@@ -1,9 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../core/clock.ts'
-import { ConnectionRoom } from './connection-room.ts'
+import { ConnectionRoom, RequestTurns } from './connection-room.ts'
 import { PacedConnection } from './paced-connection.ts'
-import { RequestTurns } from './request-turns.ts'
 
 export interface PaceLimits {
   /** A newcomer beyond it takes the place of an idle connection, or is closed at once. */

@@ -1,23 +1,41 @@
 /**
  * The port for probes: `/healthz` and `/readyz` as the admin API has them, and nothing else. It has places and turns of its own,
- * so nothing that clients of the admin API do is in the way of a probe.
+ * so nothing that clients of the admin API do is in the way of a probe. What /readyz says is the same on both ports.
  */
 import type * as NodeHttp from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Readiness } from '../control/start-gate.ts'
 import type { Clock } from '../core/clock.ts'
 import { paceConnections, READ_AHEAD_BYTES } from './pace-connections.ts'
 import { PROBLEM_TYPE, problemBody, type ProblemCode } from './problem.ts'
-import { readinessForAll } from './readiness-answer.ts'
-import { refuseConnect } from './refuse-connect.ts'
+import { refuseConnect } from './guard-requests.ts'
 import { answerClientError } from './send-problem.ts'
-import type { Readiness } from '../control/readiness-facts.ts'
+
+interface ReadinessAnswer {
+  readonly ready: boolean
+  readonly reasons: string[]
+}
+
+/** For everybody: without a name of the configuration. */
+export function readinessForAll ({ ready, own, waiting }: Readiness): ReadinessAnswer {
+  return { ready, reasons: waiting === 0 ? [...own] : [...own, howManyWait(waiting)] }
+}
+
+/** For those who may read routes. */
+export function readinessWithNames ({ ready, own, ofVersions }: Readiness): ReadinessAnswer {
+  return { ready, reasons: [...own, ...ofVersions()] }
+}
+
+function howManyWait (count: number): string {
+  return count === 1 ? '1 version has not had its first list of endpoints' : `${count} versions have not had their first list of endpoints`
+}
 
 /** A probe comes on a connection of its own, asks at once and leaves. */
 const LIMITS = { maxConnections: 64, maxConnectionsPerPeer: 16, unprovenPerWindow: 10 }
 const HEADER_BYTES = 8_192
 const TIMEOUT_MS = 5_000
 
-export interface ProbeDeps {
+interface ProbeDeps {
   readonly clock: Clock
   readonly readiness: () => Readiness
 }

@@ -1,9 +1,10 @@
 /**
- * Errors of the admin API: RFC 9457 problem details, one table of codes.
+ * Errors of the admin API: RFC 9457 problem details, one table of codes, the error that carries one, and their schema.
  */
+import { Type } from '../core/json-schema.ts'
 
 /** One row: the status and the title, which is the same for every occurrence. */
-export interface ProblemRow {
+interface ProblemRow {
   readonly status: number
   readonly title: string
 }
@@ -52,7 +53,7 @@ export interface ProblemFault {
 }
 
 /** The body of an error response. */
-export interface Problem {
+interface Problem {
   /** `urn:weir:problem:<code>` */
   readonly type: string
   readonly title: string
@@ -80,3 +81,30 @@ export const PROBLEM_TYPE = 'application/problem+json'
 export function problemBody (code: ProblemCode, details: ProblemDetails = {}): Problem {
   return { type: `urn:weir:problem:${code}`, title: PROBLEMS[code].title, status: PROBLEMS[code].status, code, ...details }
 }
+
+/** Thrown by a handler or a hook; the error handler answers with the problem. */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError'
+  readonly code: ProblemCode
+  readonly details: ProblemDetails
+
+  constructor (code: ProblemCode, details: ProblemDetails = {}) {
+    super(details.detail ?? PROBLEMS[code].title)
+    this.code = code
+    this.details = details
+  }
+}
+
+/** The body of every error response, for the OpenAPI document. */
+export const ProblemSchema = Type.object({
+  type: Type.string({ description: '`urn:weir:problem:<code>`' }),
+  title: Type.string({ description: 'The same for every occurrence of a code.' }),
+  status: Type.integer(),
+  code: Type.oneOf(Object.keys(PROBLEMS), { description: 'What a program should match on.' }),
+  detail: Type.optional(Type.string({ description: 'What is wrong this time, and what helps.' })),
+  errors: Type.optional(Type.list(Type.object({
+    path: Type.string({ description: 'Where: `body/weights/canary`, `query/limit`.' }),
+    message: Type.string()
+  }), { description: 'Every fault of a request that is not what the resource expects.' })),
+  epoch: Type.optional(Type.integer({ description: 'The epoch of the route, where the problem is about it.' }))
+}, { $id: 'Problem', title: 'Problem', description: 'Problem details (RFC 9457).' })

@@ -2,15 +2,20 @@
  * The one place where an error of the admin API becomes a response. Messages of foreign errors are never sent: they may
  * hold paths, and the log has them.
  */
-import type { FastifyError, FastifyInstance, FastifyReply, FastifySchemaValidationError } from 'fastify'
 import type { Socket } from 'node:net'
-import { Unanswered } from '../control/unanswered.ts'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifySchemaValidationError } from 'fastify'
+import { printable } from '../core/printable.ts'
+import { Unanswered } from '../control/worker-questions.ts'
 import { STATUS_CODES } from '../http/status-text.ts'
 import type { EventLog } from '../core/logger.ts'
-import type { ProblemCode, ProblemDetails, ProblemFault } from './problem.ts'
-import { printableJson } from './printable-json.ts'
-import { faultDetails, PROBLEM_TYPE, problemBody } from './problem.ts'
-import { ProblemError } from './problem-error.ts'
+import {
+  faultDetails, PROBLEM_TYPE, problemBody, ProblemError, type ProblemCode, type ProblemDetails, type ProblemFault
+} from './problem.ts'
+
+/** What the API sends: JSON without a character that a terminal would act on, such as in the reasons of an older history. */
+export function printableJson (value: unknown): string {
+  return printable(JSON.stringify(value))
+}
 
 const MAX_FAULTS = 20
 

@@ -3,14 +3,13 @@
  * from then on, and kept as they were when a file goes bad.
  */
 import { ConfigError, fileFault, type ConfigFault } from '../config/config-error.ts'
-import { formatPath } from '../config/config-path.ts'
+import { formatPath } from '../config/finding.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import type { PreparedChange } from '../core/prepared-change.ts'
-import { parseAuthorities } from './parse-authorities.ts'
-import { readSmallFile } from './read-small-file.ts'
-import { WatchedFiles } from './watched-files.ts'
+import { parseAuthorities } from './parse-pem.ts'
+import { readSmallFile, WatchedFiles } from './watched-files.ts'
 import type { Authorities } from '../contract/route-spec.ts'
 
 export interface AuthorityFilesOptions {

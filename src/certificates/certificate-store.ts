@@ -9,8 +9,7 @@ import type { Clock, TimerHandle } from '../core/clock.ts'
 import type { TlsMaterial } from '../contract/listener-spec.ts'
 import type { Logger } from '../core/logger.ts'
 import { ListenerCertificates, type ContentOf } from './listener-certificates.ts'
-import { readSmallFile } from './read-small-file.ts'
-import { WatchedFiles } from './watched-files.ts'
+import { readSmallFile, WatchedFiles } from './watched-files.ts'
 
 /** Forward secrecy of TLS 1.2 sessions that were resumed by ticket begins when the keys are gone. */
 const TICKET_KEYS_LIFE_MS = 86_400_000

@@ -3,13 +3,12 @@
  * node:tls, so it is loaded only where a listener speaks TLS.
  */
 import tls from 'node:tls'
-import { formatPath } from '../config/config-path.ts'
+import { formatPath } from '../config/finding.ts'
 import type { ListenerTlsConfig } from '../config/schema.ts'
 import { serverContextOptions } from '../net/server-context.ts'
 import type { TlsMaterial } from '../contract/listener-spec.ts'
-import { parseAuthorities } from './parse-authorities.ts'
-import { parseKeyPair, type KeyPair, type KeyPairFault } from './parse-key-pair.ts'
-import type { FileContent } from './read-small-file.ts'
+import { parseAuthorities, parseKeyPair, type KeyPair, type KeyPairFault } from './parse-pem.ts'
+import type { FileContent } from './watched-files.ts'
 
 /** What is wrong with a file, or odd about it. */
 interface FileFinding {

@@ -1,12 +1,31 @@
 /**
  * Files that are read again when they change: certificates, keys, authorities. It knows nothing of what is in them.
  */
-import { watchedFile } from '../config/watch-file.ts'
+import { readWholeFile } from '../core/read-whole-file.ts'
+import { watchedFile } from '../config/watch.ts'
 import type { Clock } from '../core/clock.ts'
 import { LookSchedule } from '../net/look-schedule.ts'
-import { readSmallFile, type FileContent } from './read-small-file.ts'
 
-export interface WatchedFilesOptions {
+/** What a file holds, or why that can't be told: a phrase that goes on from the name of the file. */
+export type FileContent = { readonly bytes: Buffer } | {
+  readonly fault: string
+  /** No descriptor was free, which says nothing of the file. */
+  readonly exhausted?: true
+}
+
+/** Certificates, keys and bundles of authorities are smaller by far: the one of Mozilla has 250 KiB. */
+const MAX_FILE_BYTES = 1_048_576
+
+/** Reads a regular file of at most MAX_FILE_BYTES. Never throws, never waits for a pipe. */
+export async function readSmallFile (path: string): Promise<FileContent> {
+  const file = await readWholeFile(path, MAX_FILE_BYTES)
+  if ('bytes' in file) return file
+  const { kind, phrase } = file.fault
+  if (kind === 'exhausted') return { fault: phrase, exhausted: true }
+  return { fault: kind === 'missing' ? `${phrase}; is the volume mounted, and the path right?` : phrase }
+}
+
+interface WatchedFilesOptions {
   readonly clock: Clock
   /** Files with new content that stands still; `contentOf` gives it. A file that can't be read any more is new content too. */
   readonly onChange: (paths: ReadonlySet<string>) => void

@@ -1,9 +1,34 @@
+/**
+ * Keys that people bring along from other tools. Weir knows none of them, and says what to do instead.
+ */
 import type { ErrorObject } from 'ajv'
-import { formatPath, isMapping, valueAt, type ConfigPath } from './config-path.ts'
-import { describeAllowed } from './describe-allowed.ts'
+import { formatPath, isMapping, valueAt, type ConfigPath } from './finding.ts'
+import { describeAllowed, type SchemaNode } from './options.ts'
 import { nearestName } from './nearest-name.ts'
-import { explainOddKey } from './odd-keys.ts'
-import type { SchemaNode } from './schema-node.ts'
+
+/** What to tell a person who wrote a key that is no option; undefined for an ordinary one, which is a mistyped name. */
+function explainOddKey (key: string): string | undefined {
+  if (key === '<<') {
+    return 'is a merge key, which YAML 1.2 no longer has: write the options out, or share one whole value with an anchor and an alias (`health: &h {…}`, then `health: *h`)'
+  }
+  if (key === '$schema') return 'is no option: editors read the schema from a comment, `# yaml-language-server: $schema=./weir.schema.json`'
+  if (/^x-/i.test(key)) return 'is no option, and there are no `x-` extensions: put the anchor where the value is used first'
+  return undefined
+}
+
+/** Text such as `${PORT}`, `$(PORT)` or `$PORT`: somebody expects that a variable is filled in. */
+const VARIABLE = /\$(\{[A-Za-z_][^}]*\}|\([A-Za-z_]\w*\)|[A-Z_][A-Z0-9_]*$)/
+
+/** Ends a message about a value in which a variable should have been filled in; empty for any other value. */
+export function variableHint (value: unknown): string {
+  if (typeof value !== 'string' || !VARIABLE.test(value)) return ''
+  return '. Variables are not filled in in the file: give the option by its WEIR_… variable or flag, or run the file through `envsubst` first'
+}
+
+/** `${NAME}` where any text is allowed: it would be taken as it stands. */
+export function holdsVariable (text: string): boolean {
+  return /\$\{[A-Za-z_]\w*\}/.test(text)
+}
 
 /** One thing that the schema does not allow. */
 export interface SchemaFault {
@@ -24,7 +49,7 @@ interface UnionGroup {
 }
 
 /** What was validated, and with what. */
-export interface Validated {
+interface Validated {
   readonly schema: SchemaNode
   readonly value: unknown
 }

@@ -1,10 +1,10 @@
+import { isAbsolute, resolve } from 'node:path'
+import { readWholeFile, type FileFault } from '../core/read-whole-file.ts'
 import { COMMAND_LINE, ConfigError } from './config-error.ts'
-import { withFullPaths } from './full-paths.ts'
+import type { Config, ListenerConfig, VersionConfig } from './schema.ts'
 import { listConfigOptions } from './options.ts'
 import { readOverrides } from './overrides.ts'
-import { readConfigFile } from './read-config-file.ts'
 import { createConfigResolver, type ConfigInput, type LoadedConfig } from './resolve.ts'
-import type { Config } from './schema.ts'
 
 /** A configuration that is in no file: it can't change. */
 export interface ConfigText {
@@ -37,7 +37,7 @@ export function configFileOf ({ file, text, env, args }: ConfigSources): string 
 }
 
 /** Makes a configuration of the bytes of the file. @throws ConfigError with every fault that could be found */
-export type ConfigLoader = (bytes: Uint8Array) => Promise<LoadedConfig>
+type ConfigLoader = (bytes: Uint8Array) => Promise<LoadedConfig>
 
 /**
  * What makes configurations of the contents that a file has over time.
@@ -61,4 +61,91 @@ export async function loadConfig (sources: ConfigSources): Promise<LoadedConfig>
   const file = configFileOf(sources)
   const bytes = sources.text?.bytes ?? await readConfigFile(file)
   return await createConfigLoader(sources)(bytes)
+}
+
+/** More than ten thousand routes need. A Kubernetes ConfigMap holds 1 MiB. */
+export const MAX_CONFIG_BYTES = 8 * 1024 * 1024
+
+/**
+ * Reads a configuration file whole.
+ * @throws ConfigError when there is no such file, it can't be read, is not a regular file or has more than MAX_CONFIG_BYTES
+ */
+export async function readConfigFile (file: string): Promise<Uint8Array> {
+  const content = await readWholeFile(file, MAX_CONFIG_BYTES)
+  if ('bytes' in content) return content.bytes
+  const message = explainFile(content.fault, isAbsolute(file) ? '' : ` (looked for at ${resolve(file)})`)
+  throw new ConfigError([{ path: '', value: null, message, source: file }], 0, content.fault.kind === 'exhausted')
+}
+
+/** @param inFull tells where a relative path leads */
+function explainFile ({ kind, phrase }: FileFault, inFull: string): string {
+  switch (kind) {
+    case 'missing': return `${phrase}${inFull}; give the path of a configuration with --config FILE or WEIR_CONFIG`
+    case 'directory': return 'is a directory; name the file in it'
+    default: return phrase
+  }
+}
+
+/**
+ * The configuration with every path of a file in full, so that logs, faults and the API say which file is meant wherever
+ * they name one.
+ * @param directory where relative paths begin: the one in which Weir was started, as on a command line
+ */
+export function withFullPaths (config: Config, directory: string): Config {
+  const full = (file: string): string => resolve(directory, file)
+  const { kubernetes: { kubeconfig, ...kubernetes }, accessLog } = config
+  return {
+    ...config,
+    listeners: config.listeners.map(listener => listener.tls === undefined
+      ? listener
+      : { ...listener, tls: tlsInFull(listener.tls, full) }),
+    routes: config.routes.map(route => ({ ...route, versions: route.versions.map(version => versionInFull(version, full)) })),
+    admin: { ...config.admin, tokens: config.admin.tokens.map(token => ({ ...token, file: full(token.file) })) },
+    state: { ...config.state, path: full(config.state.path) },
+    kubernetes: kubeconfig === undefined ? kubernetes : { ...kubernetes, kubeconfig: full(kubeconfig) },
+    // `-` is no file.
+    accessLog: accessLog.path === '-' ? accessLog : { ...accessLog, path: full(accessLog.path) }
+  }
+}
+
+type Full = (file: string) => string
+
+function tlsInFull (tls: NonNullable<ListenerConfig['tls']>, full: Full): NonNullable<ListenerConfig['tls']> {
+  const { clientCertificates } = tls
+  return {
+    ...tls,
+    certificates: tls.certificates.map(({ cert, key }) => ({ cert: full(cert), key: full(key) })),
+    ...(clientCertificates === undefined ? {} : { clientCertificates: { ...clientCertificates, ca: full(clientCertificates.ca) } })
+  }
+}
+
+function versionInFull (version: VersionConfig, full: Full): VersionConfig {
+  const { tls } = version
+  return tls?.ca === undefined ? version : { ...version, tls: { ...tls, ca: full(tls.ca) } }
+}
+
+const NAME = 'standard input'
+
+/**
+ * Reads a configuration from standard input, to its end.
+ * @throws ConfigError when it can't be read or has more than MAX_CONFIG_BYTES
+ */
+export async function readStandardInput (input: AsyncIterable<unknown> = process.stdin): Promise<ConfigText> {
+  const pieces: Uint8Array[] = []
+  let length = 0
+  try {
+    for await (const piece of input) {
+      if (!(piece instanceof Uint8Array)) continue
+      length += piece.length
+      if (length > MAX_CONFIG_BYTES) throw stdinFault(`has more than ${MAX_CONFIG_BYTES} bytes`)
+      pieces.push(piece)
+    }
+  } catch (error) {
+    throw error instanceof ConfigError ? error : stdinFault(`can't be read: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  return { bytes: Buffer.concat(pieces), name: NAME }
+}
+
+function stdinFault (message: string): ConfigError {
+  return new ConfigError([{ path: '', value: null, message, source: NAME }])
 }

@@ -1,6 +1,70 @@
-import type { ConfigPath } from './config-path.ts'
-import { describeAllowed } from './describe-allowed.ts'
-import { readConfigSchema, type SchemaNode } from './schema-node.ts'
+import { readFileSync } from 'node:fs'
+import { PATTERN_TEXTS } from './patterns.ts'
+import type { ConfigPath } from './finding.ts'
+
+/** The part of JSON Schema that the configuration's schema uses, for code that walks it. */
+export interface SchemaNode {
+  readonly type?: string
+  readonly description?: string
+  readonly default?: unknown
+  readonly const?: unknown
+  readonly pattern?: string
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly minLength?: number
+  readonly maxLength?: number
+  readonly minItems?: number
+  readonly maxItems?: number
+  readonly properties?: Readonly<Record<string, SchemaNode>>
+  readonly required?: readonly string[]
+  readonly items?: SchemaNode
+  readonly anyOf?: readonly SchemaNode[]
+}
+
+/**
+ * The configuration's schema as generated from schema.ts. Reading it costs less than a millisecond; importing TypeBox to
+ * build it again would cost 20 MiB.
+ */
+export function readConfigSchema (): SchemaNode {
+  const text = readFileSync(new URL('../../config/weir.schema.json', import.meta.url), 'utf8')
+  // Our own generated file: `npm run check` proves that it is what schema.ts declares.
+  return JSON.parse(text) as SchemaNode
+}
+
+/** What a value has to be, as the end of "must be …": `a whole number from 1 to 65535`. */
+export function describeAllowed (schema: SchemaNode): string {
+  if (schema.anyOf !== undefined) return describeUnion(schema.anyOf)
+  if (schema.const !== undefined) return `\`${String(schema.const)}\``
+  switch (schema.type) {
+    case 'integer': return `a whole number${describeRange(schema)}`
+    case 'number': return `a number${describeRange(schema)}`
+    case 'boolean': return '`true` or `false`'
+    case 'string': return describeText(schema)
+    case 'array': return 'a list'
+    default: return 'a mapping of options'
+  }
+}
+
+function describeUnion (choices: readonly SchemaNode[]): string {
+  if (choices.every(choice => choice.type === 'object')) {
+    const keys = choices.map(choice => (choice.required ?? []).map(key => `\`${key}\``).join(' and '))
+    return `a mapping with either ${keys.join(', or ')}`
+  }
+  const texts = choices.map(describeAllowed)
+  return texts.length < 2 ? texts.join() : `${texts.slice(0, -1).join(', ')} or ${texts.at(-1) ?? ''}`
+}
+
+function describeRange ({ minimum, maximum }: SchemaNode): string {
+  if (minimum !== undefined && maximum !== undefined) return ` from ${minimum} to ${maximum}`
+  if (minimum !== undefined) return ` of at least ${minimum}`
+  return maximum === undefined ? '' : ` of at most ${maximum}`
+}
+
+function describeText ({ pattern, minLength, maxLength }: SchemaNode): string {
+  if (pattern !== undefined) return PATTERN_TEXTS.get(pattern) ?? `text that matches ${pattern}`
+  if (maxLength !== undefined) return `text of up to ${maxLength} characters`
+  return minLength === undefined ? 'text' : 'text that is not empty'
+}
 
 /** An option that can also be given by an environment variable and a flag. */
 export interface ConfigOption {

@@ -1,7 +1,6 @@
-import { COMMAND_LINE, FLAG, type ConfigFault } from './config-error.ts'
+import { COMMAND_LINE, FLAG, showValue, type ConfigFault } from './config-error.ts'
 import { nearestName } from './nearest-name.ts'
 import type { ConfigOption } from './options.ts'
-import { showValue } from './show-value.ts'
 
 /** An option given outside of the file. */
 interface Override {

@@ -1,17 +1,58 @@
 import { createHash } from 'node:crypto'
-import { ConfigError, MAX_FAULTS, type ConfigFault } from './config-error.ts'
-import { formatPath, valueAt, type ConfigPath, isMapping } from './config-path.ts'
-import { variableHint, holdsVariable } from './odd-keys.ts'
-import { createLoadForNow } from './load-for-now.ts'
-import { listConfigOptions, readOptionText, withOption } from './options.ts'
+import { createRequire } from 'node:module'
+import type { ErrorObject } from 'ajv'
+import { explainErrors, holdsVariable, variableHint, type SchemaFault } from './explain-errors.ts'
+import { listConfigOptions, readConfigSchema, readOptionText, withOption, type SchemaNode } from './options.ts'
+import { ConfigError, MAX_FAULTS, showValue, type ConfigFault } from './config-error.ts'
+import { formatPath, isMapping, valueAt, warning, type ConfigPath, type Finding } from './finding.ts'
 import { readOverrides, type Overrides } from './overrides.ts'
 import { checkRules } from './rules.ts'
 import type { Config } from './schema.ts'
-import { readConfigSchema } from './schema-node.ts'
-import { showValue } from './show-value.ts'
-import { createValidator } from './validator.ts'
-import { readYaml, type YamlSource } from './yaml-source.ts'
-import { warning, type Finding } from './finding.ts'
+import { readYaml, type LoadForNow, type YamlSource } from './yaml-source.ts'
+
+/**
+ * Makes what loads CommonJS packages for its caller alone: Node forgets them, so that their memory is free when the caller has done with
+ * them. For what is needed once in a long time. One that the garbage collector has not taken yet is used again, so a row of loads costs
+ * one. The same package loaded twice is two, whose classes are not the same.
+ */
+export function createLoadForNow (): LoadForNow {
+  const known = new Map<string, WeakRef<object>>()
+  return name => {
+    const still = known.get(name)?.deref()
+    if (still !== undefined) return still
+    // One of its own: it keeps what it has loaded.
+    const require = createRequire(import.meta.url)
+    const before = new Set(Object.keys(require.cache))
+    const loaded: unknown = require(name)
+    for (const file of Object.keys(require.cache)) if (!before.has(file)) Reflect.deleteProperty(require.cache, file)
+    if (typeof loaded !== 'object' || loaded === null) throw new TypeError(`${name} does not export an object`)
+    known.set(name, new WeakRef(loaded))
+    return loaded
+  }
+}
+
+/** Checks a value against the schema and gives all faults; without any, the value is a configuration. Fills in defaults in place. */
+type Validator = (value: unknown) => readonly SchemaFault[]
+
+/** What `npm run generate` makes of the schema: half a megabyte of code, which is needed at the start and at each reload only. */
+const CHECK = import.meta.url.endsWith('.ts') ? './config-check.cts' : './config-check.cjs'
+
+interface ConfigCheck {
+  /** Is it a configuration? Fills in defaults in place. */
+  readonly checkConfig: {
+    (value: unknown): boolean
+    /** The faults of the latest call. */
+    readonly errors?: readonly ErrorObject[] | null
+  }
+}
+
+/** A validator with the code that ajv compiled the schema to. @param schema that same schema, to explain faults with */
+function createValidator (schema: SchemaNode, loadForNow: LoadForNow): Validator {
+  return value => {
+    const { checkConfig } = loadForNow(CHECK) as ConfigCheck // the generator writes nothing else
+    return checkConfig(value) ? [] : explainErrors(checkConfig.errors ?? [], { schema, value })
+  }
+}
 
 /** What a configuration is made of. Flags win over the environment, and the environment over the file. */
 export interface ConfigInput {
@@ -36,7 +77,7 @@ export interface LoadedConfig {
  * Turns the bytes of a file, the environment and flags into a configuration.
  * @throws ConfigError with every fault that could be found
  */
-export type ConfigResolver = (input: ConfigInput) => Promise<LoadedConfig>
+type ConfigResolver = (input: ConfigInput) => Promise<LoadedConfig>
 
 /** Reads the schema once, for any number of loads. */
 export function createConfigResolver (): ConfigResolver {

@@ -1,11 +1,160 @@
-import { checkAdmin, checkAdminApart, checkCidrs, checkListeners } from './address-rules.ts'
-import { isMapping, type ConfigPath } from './config-path.ts'
-import { checkDuration } from './duration-rules.ts'
-import { findDuplicates, type Finding } from './finding.ts'
-import { findOwnEndpoints, ownPortsOf } from './own-endpoint-rules.ts'
-import { findShadowedRoutes } from './shadowed-routes.ts'
-import { checkRoute } from './route-rules.ts'
-import type { Config } from './schema.ts'
+import { isIP } from 'node:net'
+import { parseDurationMs } from '../core/duration.ts'
+import { fault, findDuplicates, findUnreadable, isMapping, warning, type ConfigPath, type Finding } from './finding.ts'
+import type { AffinityConfig, Config, RouteConfig, VersionConfig } from './schema.ts'
+import { endpointKey } from '../core/endpoint.ts'
+import { parseTarget, type Target } from '../core/socket-address.ts'
+import { MAX_WEIGHT, MIN_WEIGHT } from '../core/weight-bounds.ts'
+import { checkHost, checkMatch, findShadowedRoutes } from './match-rules.ts'
+import { checkAdmin, checkAdminApart, checkCidrs, checkListeners, findOwnEndpoints, ownPortsOf } from './address-rules.ts'
+
+/** Longer than anyone waits for a request, and well below what a timer can count: 2^31 ms. */
+const MAX_DURATION_MS = 7 * 24 * 3_600_000
+
+/**
+ * The bounds of a duration.
+ * @param rule `mayBeZero`: no time at all makes sense too
+ */
+function checkDuration (
+  text: string, path: ConfigPath, { mayBeZero = false }: { readonly mayBeZero?: boolean } = {}
+): readonly Finding[] {
+  const milliseconds = parseDurationMs(text)
+  if (milliseconds > MAX_DURATION_MS) return [fault(path, 'must be at most 168h')]
+  return milliseconds === 0 && !mayBeZero ? [fault(path, 'must be longer than 0; every wait needs an end, and some time')] : []
+}
+
+/**
+ * The rules of how a route treats its requests and its endpoints.
+ * @param isBroken tells the paths in or around which the schema found a fault; rules leave those alone
+ */
+function checkPolicy (route: RouteConfig, path: ConfigPath, isBroken: (path: ConfigPath) => boolean): readonly Finding[] {
+  const when = (below: ConfigPath, rule: (path: ConfigPath) => readonly Finding[]): readonly Finding[] =>
+    isBroken([...path, ...below]) ? [] : rule([...path, ...below])
+  const zero = { mayBeZero: true }
+  return [
+    ...when(['hold', 'maxAge'], at => checkDuration(route.hold.maxAge, at)),
+    ...when(['retries', 'perTryTimeout'], at => checkDuration(route.retries.perTryTimeout, at, zero)),
+    ...when(['slowStart', 'window'], at => checkDuration(route.slowStart.window, at, zero)),
+    ...when(['timeouts'], at => Object.entries(route.timeouts ?? {}).flatMap(([name, text]) => checkDuration(text, [...at, name]))),
+    ...when(['health', 'passive'], at => checkPassive(route.health.passive, at)),
+    ...when(['health', 'active'], at => checkActive(route.health.active, at)),
+    ...(isBroken([...path, 'versions']) ? [] : when(['failover'], at => checkFailover(route, at)))
+  ]
+}
+
+function checkPassive ({ interval, baseEjection, maxEjection }: RouteConfig['health']['passive'], path: ConfigPath): readonly Finding[] {
+  const findings = [
+    ...checkDuration(interval, [...path, 'interval']),
+    ...checkDuration(baseEjection, [...path, 'baseEjection']),
+    ...checkDuration(maxEjection, [...path, 'maxEjection'])
+  ]
+  if (findings.length > 0 || parseDurationMs(maxEjection) >= parseDurationMs(baseEjection)) return findings
+  return [fault([...path, 'maxEjection'], `is shorter than \`baseEjection\`, which is ${baseEjection}: the first ejection would be too long already`)]
+}
+
+function checkActive (active: RouteConfig['health']['active'], path: ConfigPath): readonly Finding[] {
+  if (active === undefined) return []
+  const unsendable = /[^!-"$-~]/.test(active.path)
+  return [
+    ...(unsendable ? [fault([...path, 'path'], `can't be sent: a path has no space, \`#\` or character past ASCII; write ${encodeURI(active.path.toWellFormed()).replaceAll('#', '%23')}`)] : []),
+    ...checkDuration(active.interval, [...path, 'interval']),
+    ...checkDuration(active.timeout, [...path, 'timeout'])
+  ]
+}
+
+function checkFailover ({ failover, versions }: RouteConfig, path: ConfigPath): readonly Finding[] {
+  if (failover === undefined) return []
+  const to = [...path, 'to']
+  if (!versions.some(({ name }) => name === failover.to)) {
+    return [fault(to, `is no version of the route; it has ${versions.map(({ name }) => `"${name}"`).join(', ')}`)]
+  }
+  return versions.length > 1 ? [] : [warning(to, 'is the only version of the route: there is no other one that it could help')]
+}
+
+/**
+ * The rules inside one route.
+ * @param isBroken tells the paths in or around which the schema found a fault; rules leave those alone
+ */
+function checkRoute (route: RouteConfig, path: ConfigPath, isBroken: (path: ConfigPath) => boolean): readonly Finding[] {
+  const when = (below: ConfigPath, rule: (path: ConfigPath) => readonly Finding[]): readonly Finding[] =>
+    isBroken([...path, ...below]) ? [] : rule([...path, ...below])
+  const versions = Array.isArray(route.versions) ? route.versions : []
+  return [
+    ...when(['match'], at => checkMatch(route.match ?? {}, at)),
+    ...when(['affinity'], at => checkAffinity(route.affinity, at)),
+    ...when(['versions'], at => checkVersions(versions, at)),
+    ...checkPolicy(route, path, isBroken),
+    ...versions.flatMap((version, index) => when(['versions', index, 'weight'], at => checkWeight(version.weight, at))),
+    ...versions.flatMap((version, index) => when(['versions', index, 'endpoints'], at => checkEndpoints(version, at))),
+    ...versions.flatMap((version, index) => when(['versions', index, 'tls'], at => checkTls(version.tls, at)))
+  ]
+}
+
+function checkVersions (versions: readonly VersionConfig[], path: ConfigPath): readonly Finding[] {
+  const findings = findDuplicates(versions.map(version => version.name), index => [...path, index, 'name'], first =>
+    `is the same as ${first}; the versions of a route need different names`)
+  if (versions.some(version => version.weight > 0)) return findings
+  return [...findings, warning(path, 'have no weight above 0: the route answers 503 until one is set')]
+}
+
+/** The bounds that the admin API has for a weight. */
+function checkWeight (weight: number, path: ConfigPath): readonly Finding[] {
+  if (weight === 0 || weight >= MIN_WEIGHT) return []
+  return [fault(path, `must be 0 or a number from ${MIN_WEIGHT.toFixed(6)} to ${MAX_WEIGHT}; only the proportions count, so multiply all of them`)]
+}
+
+function checkAffinity (affinity: AffinityConfig, path: ConfigPath): readonly Finding[] {
+  const findings: Finding[] = []
+  for (const key of ['header', 'cookie'] as const) {
+    const isGiven = affinity[key] !== undefined
+    if (affinity.by === key && !isGiven) findings.push(fault([...path, key], `is missing: \`by: ${key}\` needs the name of the ${key}`))
+    if (affinity.by !== key && isGiven) findings.push(fault([...path, key], `is not used: with it, write \`by: ${key}\``))
+  }
+  if (affinity.by === 'none' && affinity.level === 'endpoint') {
+    findings.push(warning([...path, 'level'], 'has no effect with `by: none`: nothing recognises a client'))
+  }
+  return findings
+}
+
+function checkEndpoints ({ endpoints, weight }: VersionConfig, path: ConfigPath): readonly Finding[] {
+  if ('static' in endpoints) return checkStatic(endpoints.static, weight, [...path, 'static'])
+  if ('dns' in endpoints) return checkName(endpoints.dns, [...path, 'dns'])
+  const isQuotedNumber = typeof endpoints.port === 'string' && /^[0-9]+$/.test(endpoints.port)
+  return isQuotedNumber ? [fault([...path, 'port'], 'is text, and the name of a port has a letter; for the number remove the quotes')] : []
+}
+
+function checkTls (tls: VersionConfig['tls'], path: ConfigPath): readonly Finding[] {
+  if (tls === undefined) return []
+  return [
+    ...(tls.serverName === undefined ? [] : checkServerName(tls.serverName, [...path, 'serverName'])),
+    ...(tls.verify ? [] : [warning([...path, 'verify'], 'checks no certificate: anybody in between can read and change everything; name the authority with `ca` instead')])
+  ]
+}
+
+/** RFC 6066 section 3: SNI carries a host name, never an address. */
+function checkServerName (name: string, path: ConfigPath): readonly Finding[] {
+  if (name.includes('*')) return [fault(path, 'is a pattern; write the one name that the certificates of the endpoints have')]
+  if (isIP(name) !== 0 || name.startsWith('[')) return [fault(path, 'is an IP address; leave it out, and the certificate has to name the address of the endpoint')]
+  return checkHost(name, path)
+}
+
+function keyOf ({ host, port }: Target): string {
+  return endpointKey({ address: host, port })
+}
+
+function checkName (text: string, path: ConfigPath): readonly Finding[] {
+  const unreadable = findUnreadable(path, () => parseTarget(text))
+  if (unreadable.length > 0) return unreadable
+  return parseTarget(text).isName ? [] : [fault(path, 'is an address, of which nothing has to be looked up: write it into `static`')]
+}
+
+function checkStatic (addresses: readonly string[], weight: number, path: ConfigPath): readonly Finding[] {
+  if (addresses.length === 0 && weight > 0) return [warning(path, 'is empty, and the version has a weight: its clients go where `whenEmpty` says')]
+  const unreadable = addresses.flatMap((address, index) => findUnreadable([...path, index], () => parseTarget(address)))
+  if (unreadable.length > 0) return unreadable
+  return findDuplicates(addresses.map(address => keyOf(parseTarget(address))), index => [...path, index], first =>
+    `is the same endpoint as ${first}; name it once, weights belong to versions`)
+}
 
 /**
  * The rules that a schema can't say: what has to fit together across options.

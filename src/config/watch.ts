@@ -1,10 +1,13 @@
+import { watch, type FSWatcher } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { LookSchedule } from '../net/look-schedule.ts'
 import { ConfigError } from './config-error.ts'
 import { digestOf, type LoadedConfig } from './resolve.ts'
+import { configFileOf, createConfigLoader, readConfigFile, type ConfigSources } from './load.ts'
 
 /** The file as the watcher sees it. */
-export interface WatchedFile {
+interface WatchedFile {
   /**
    * The bytes of the file.
    * @throws ConfigError when it can't be read
@@ -14,7 +17,7 @@ export interface WatchedFile {
   subscribe (onHint: () => void): () => void
 }
 
-export interface ConfigWatcherOptions {
+interface ConfigWatcherOptions {
   readonly file: WatchedFile
   readonly clock: Clock
   /** Makes a configuration of bytes. @throws ConfigError */
@@ -132,4 +135,41 @@ function asConfigError (error: unknown): ConfigError {
   if (error instanceof ConfigError) return error
   const message = `cannot be loaded: ${error instanceof Error ? error.message : String(error)}`
   return new ConfigError([{ path: '', value: null, message, source: 'configuration' }])
+}
+
+/** The link that the kubelet swaps when a mounted ConfigMap changes; the files beside it lead through it. */
+const CONFIG_MAP_LINK = '..data'
+
+/** A file on disk. Its directory is watched, because a file that is renamed over keeps no watch. */
+export function watchedFile (path: string): WatchedFile {
+  return {
+    read: async () => await readConfigFile(path),
+    subscribe (onHint) {
+      const directory = dirname(path)
+      const names = new Set([basename(path), CONFIG_MAP_LINK])
+      let watcher: FSWatcher | null = null
+      try {
+        watcher = watch(directory, { persistent: false }, (_, name) => {
+          if (name === null || names.has(name)) onHint()
+        })
+        // Without events (the directory is gone, the system has no watches left) the poll still finds every change.
+        watcher.on('error', () => { watcher?.close() })
+      } catch {
+        onHint()
+      }
+      return () => { watcher?.close() }
+    }
+  }
+}
+
+/**
+ * A watcher of the file that a configuration was loaded from. The environment and flags are applied to each new content.
+ * @throws ConfigError when the sources name no file
+ */
+export function createConfigWatcher (
+  sources: ConfigSources,
+  clock: Clock,
+  handlers: Omit<ConfigWatcherOptions, 'clock' | 'file' | 'resolve'>
+): ConfigWatcher {
+  return new ConfigWatcher({ ...handlers, clock, file: watchedFile(configFileOf(sources)), resolve: createConfigLoader(sources) })
 }

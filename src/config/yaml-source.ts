@@ -2,8 +2,7 @@ import type * as YamlModule from 'yaml'
 import type { Document, LineCounter, Node } from 'yaml'
 import { beginningOf, composeYaml, faultsOfBeginning, MAX_SYNTAX_FAULTS, type SyntaxFault, type YamlOptions } from './compose-yaml.ts'
 import type { ConfigFault } from './config-error.ts'
-import type { ConfigPath } from './config-path.ts'
-import type { LoadForNow } from './load-for-now.ts'
+import type { ConfigPath } from './finding.ts'
 
 type Yaml = typeof YamlModule
 
@@ -13,6 +12,9 @@ export interface YamlSource {
   /** `file:line:column` of the value at a path, of its key, or of the nearest thing around it that is there. */
   locate (path: ConfigPath, what: 'value' | 'key'): string
 }
+
+/** @returns what the package exports; the caller knows its type */
+export type LoadForNow = (name: string) => object
 
 export type YamlResult = { readonly source: YamlSource } | { readonly faults: readonly ConfigFault[] }
 

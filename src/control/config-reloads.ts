@@ -1,16 +1,17 @@
 /**
  * When reloads happen: one at a time, with the newest configuration that there is, and never when Weir is on its way out.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { formatFault, type ConfigError } from '../config/config-error.ts'
 import type { LoadedConfig } from '../config/resolve.ts'
-import { findRestartOnlyChanges, keepRestartOnly } from '../config/restart-only.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import { errorText } from '../core/error-text.ts'
 import type { EventLog } from '../core/logger.ts'
 import type { Reload } from './reload.ts'
+import { formatPath, valueAt, type ConfigPath } from '../config/finding.ts'
 
-export interface ConfigReloadsDeps {
+interface ConfigReloadsDeps {
   readonly clock: Clock
   readonly log: EventLog
   readonly metrics: { configReloaded (result: 'success' | 'failure'): void }
@@ -155,4 +156,26 @@ export class ConfigReloads {
     // Unless there is news already, or Weir ends.
     if (!this.#stopped && !this.#asked) this.#retry = clock.after(RETRY_MS, () => { this.#askAgain() })
   }
+}
+
+/** What is bound or opened once. Everything else takes effect with a reload. */
+export const RESTART_ONLY: readonly ConfigPath[] = [
+  ['listeners'], ['workers'], ['io'], ['admin', 'address'], ['admin', 'port'], ['admin', 'probes'],
+  ['state'], ['kubernetes'], ['accessLog', 'path']
+]
+
+/** The options that differ between two configurations and take effect only at the next start. */
+export function findRestartOnlyChanges (before: Config, after: Config): readonly string[] {
+  return RESTART_ONLY.filter(path => !isDeepStrictEqual(valueAt(before, path), valueAt(after, path))).map(formatPath)
+}
+
+/**
+ * A configuration as it can be put in force without a restart: what was opened at the start stays as it is, and so do the options that say
+ * so.
+ */
+function keepRestartOnly (before: Config, after: Config): Config {
+  const { listeners, workers, io, state, kubernetes } = before
+  const { address, port, probes } = before.admin
+  const admin = { tokens: after.admin.tokens, address, port, ...(probes === undefined ? {} : { probes }) }
+  return { ...after, listeners, workers, io, state, kubernetes, admin, accessLog: { ...after.accessLog, path: before.accessLog.path } }
 }

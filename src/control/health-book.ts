@@ -6,7 +6,28 @@ import { type Endpoint, endpointKey } from '../core/endpoint.ts'
 import { usableMembers } from '../health/usable-members.ts'
 import type { EndpointHealthReport, HealthMessage, HealthReasonReport } from '../contract/messages.ts'
 import type { Logger } from '../core/logger.ts'
-import type { EndpointHealthSummary, HealthReasonSummary, WorkerShare } from './route-details.ts'
+
+/** How many of the workers. */
+export type WorkerShare = 'all' | 'some' | 'none'
+
+/** Something that keeps requests from an endpoint, in so many workers. Times in milliseconds since the Unix epoch. */
+interface HealthReasonSummary {
+  readonly kind: 'ejected' | 'check-failed' | 'trial' | 'slow-start'
+  readonly workers: number
+  /** The earliest over the workers. */
+  readonly sinceMs: number
+  /** The latest; null when it waits for an event. */
+  readonly untilMs: number | null
+  readonly detail: string
+}
+
+/** What the workers have found out about an endpoint. */
+export interface EndpointHealthSummary {
+  /** The workers in which it is neither ejected nor failing its active check. */
+  readonly available: WorkerShare
+  /** One for each kind; empty when nothing keeps requests away. */
+  readonly reasons: readonly HealthReasonSummary[]
+}
 
 /** The health of the endpoints of one version over all workers. */
 export interface VersionHealthSummary {

@@ -5,33 +5,22 @@
 import type { RouteConfig } from '../config/schema.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import { parseDurationMs } from '../core/duration.ts'
-import type { Endpoint } from '../core/endpoint.ts'
-import { endpointKey } from '../core/endpoint.ts'
+import { endpointKey, type Endpoint } from '../core/endpoint.ts'
 import type { EndpointChange } from '../core/endpoint-set.ts'
 import { UsableEndpoints, type UsableChange } from '../discovery/usable-endpoints.ts'
-import { ActiveCheck } from '../health/active-check.ts'
-import type { ActiveCheckPolicy, ProbeResult } from '../health/active-check.ts'
+import { ActiveCheck, type ActiveCheckPolicy, type ProbeResult } from '../health/active-check.ts'
 import type { FailedCheck } from '../contract/messages.ts'
 import type { Logger } from '../core/logger.ts'
 import type { RouteSpec, UpstreamTls } from '../contract/route-spec.ts'
-
-/** What a probe needs to know. */
-export interface ProbeTarget {
-  readonly address: string
-  readonly port: number
-  readonly path: string
-  /** The Host of the request. */
-  readonly host: string
-  /** Plain TCP without it. */
-  readonly tls?: UpstreamTls
-}
+import type { HttpProbe, ProbeTarget } from './http-probe.ts'
+import { Random } from '../core/random.ts'
 
 /**
  * Asks an endpoint once. It never throws, and leaves nothing open when it resolves; soon after `signal` is aborted it does.
  */
 type Probe = (target: ProbeTarget, signal: AbortSignal) => Promise<ProbeResult>
 
-export interface HealthProberDeps {
+interface HealthProberDeps {
   readonly clock: Clock
   readonly log: Logger
   /** 32 random bits. */
@@ -226,4 +215,18 @@ function failingOf ({ endpoints }: CheckedVersion): ReadonlyArray<{ readonly end
 /** Names hold no space. */
 function keyOf (route: string, version: string): string {
   return `${route} ${version}`
+}
+
+/** The prober of the running program. Its HTTP client is loaded with the first probe: a Weir without active checks does without it. */
+export function createProber (deps: Omit<HealthProberDeps, 'probe' | 'random'>): HealthProber {
+  const random = new Random()
+  let loading: Promise<HttpProbe> | undefined
+  return new HealthProber({
+    ...deps,
+    random: () => random.nextInt32(),
+    probe: async (target, signal) => {
+      loading ??= import('./http-probe.ts').then(({ HttpProbe }) => new HttpProbe())
+      return await (await loading).run(target, signal)
+    }
+  })
 }

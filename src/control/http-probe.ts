@@ -9,8 +9,18 @@ import { endpointKey } from '../core/endpoint.ts'
 import { isLocalShortage } from '../net/local-shortage.ts'
 import type { ProbeResult } from '../health/active-check.ts'
 import { createClientContext } from '../upstream/tls-transport.ts'
-import type { ProbeTarget } from './health-prober.ts'
-import type { Authorities } from '../contract/route-spec.ts'
+import type { Authorities, UpstreamTls } from '../contract/route-spec.ts'
+
+/** What a probe needs to know. */
+export interface ProbeTarget {
+  readonly address: string
+  readonly port: number
+  readonly path: string
+  /** The Host of the request. */
+  readonly host: string
+  /** Plain TCP without it. */
+  readonly tls?: UpstreamTls
+}
 
 /** More of an answer is not waited for: what has come so far is enough. */
 const MAX_BODY_BYTES = 65_536

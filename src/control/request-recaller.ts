@@ -5,12 +5,9 @@ import type { ExplainAnswer } from './explain-answer.ts'
 import type { RouteConfig } from '../config/schema.ts'
 import type { RouteBook } from '../routes/route-book.ts'
 import { keyHashText } from '../routing/key-hash-text.ts'
-import { recallSentences } from './recall-sentences.ts'
-import type { Recollection } from './recall-sentences.ts'
-import { ANSWER_MS } from './worker-questions.ts'
-import type { WorkerAnswers } from './worker-questions.ts'
+import { recallSentences, type Recollection } from './explain-sentences.ts'
+import { ANSWER_MS, Unanswered, type WorkerAnswers } from './worker-questions.ts'
 import type { RecallAnswer, RecalledRequest } from '../contract/questions.ts'
-import { Unanswered } from './unanswered.ts'
 
 export interface RecallSources {
   readonly routes: Pick<RouteBook, 'route'>

@@ -2,19 +2,52 @@
  * What the control plane can say of a route: for the admin API and for /metrics.
  */
 import type { RouteConfig, VersionConfig } from '../config/schema.ts'
+import { endpointKey, type Endpoint } from '../core/endpoint.ts'
+import { shareOf, type EndpointHealthSummary, type HealthBook, type WorkerShare } from './health-book.ts'
+import type { EndpointSourceStatus, SourceProblem, SourceProblemKind } from '../discovery/endpoint-source.ts'
 import type { Clock } from '../core/clock.ts'
-import { type Endpoint, endpointKey } from '../core/endpoint.ts'
 import type { EndpointRegistry } from '../discovery/endpoint-registry.ts'
-import type { EndpointSourceStatus, SourceProblem } from '../discovery/endpoint-source.ts'
 import { usableEndpoints } from '../discovery/usable-endpoints.ts'
 import type { RouteBook } from '../routes/route-book.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { ObservedShares } from '../telemetry/observed-share.ts'
-import type { RouteGauges } from '../telemetry/route-row.ts'
-import { shareOf, type HealthBook } from './health-book.ts'
-import type { EndpointHealthSummary, RouteDetails, SourceStatus, VersionDetails } from './route-details.ts'
+import type { RouteGauges } from '../telemetry/route-families.ts'
 
-export interface RouteDescriberDeps {
+/** Where the endpoints of a version come from, and how well that works. */
+interface SourceStatus {
+  readonly kind: 'static' | 'dns' | 'kubernetes'
+  /** `starting`: nothing was heard yet; `stale`: the last known endpoints are used while the source can't be reached. */
+  readonly state: 'starting' | 'synced' | 'stale'
+  /** `namespace/service:port` for Kubernetes. */
+  readonly name?: string
+  /** What keeps the version from having endpoints to use, as far as the source can tell. */
+  readonly problem?: SourceProblemKind
+  /** What is wrong, for people. */
+  readonly detail?: string
+}
+
+/** What the control plane knows of a version beside its weight. */
+export interface VersionDetails {
+  readonly name: string
+  readonly source: SourceStatus
+  readonly endpoints: ReadonlyArray<Endpoint & { readonly health: EndpointHealthSummary }>
+  /** Endpoints that may get requests and are available: as the worker sees it that finds the fewest. */
+  readonly availableEndpoints: number
+  /** Endpoints that requests go to: the available ones, or more when too few are; in the worker that uses the fewest. */
+  readonly usedEndpoints: number
+  /** The workers that use all endpoints because too few are available. */
+  readonly panic: WorkerShare
+  /** What the workers counted since they started: requests, and their share of the route's requests from 0 to 1. */
+  readonly observed?: { readonly requests: number, readonly share: number }
+}
+
+/** What the control plane knows of a route beside its traffic state. */
+export interface RouteDetails {
+  readonly config: RouteConfig
+  readonly versions: readonly VersionDetails[]
+}
+
+interface RouteDescriberDeps {
   readonly routes: Pick<RouteBook, 'all' | 'route'>
   readonly discovery: Pick<EndpointRegistry, 'endpointsOf' | 'statusOf' | 'problemOf'>
   readonly clock: Clock

@@ -6,12 +6,10 @@ import type { RouteConfig } from '../config/schema.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import type { RouteBook } from '../routes/route-book.ts'
 import { keyHashText } from '../routing/key-hash-text.ts'
-import { choiceSentences, keySentence } from './choice-sentences.ts'
+import { choiceSentences, keySentence } from './explain-sentences.ts'
 import { shareOf } from './health-book.ts'
-import { ANSWER_MS } from './worker-questions.ts'
-import type { WorkerAnswers } from './worker-questions.ts'
+import { ANSWER_MS, Unanswered, type WorkerAnswers } from './worker-questions.ts'
 import type { Choice, ChoiceAnswer, ChoiceQuestion } from '../contract/questions.ts'
-import { Unanswered } from './unanswered.ts'
 
 /** What an explanation needs. */
 export interface ExplainSources {

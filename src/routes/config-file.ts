@@ -1,16 +1,27 @@
 /**
  * The configuration file as a source of routes, and of the options beside them.
  */
+import type { RouteConfig } from '../config/schema.ts'
 import type { ConfigError } from '../config/config-error.ts'
 import type { ConfigSources } from '../config/load.ts'
 import type { LoadedConfig } from '../config/resolve.ts'
-import type { RouteConfig } from '../config/schema.ts'
-import { createConfigWatcher } from '../config/watch-file.ts'
-import type { ConfigWatcher } from '../config/watch.ts'
+import { createConfigWatcher, type ConfigWatcher } from '../config/watch.ts'
 import type { Clock } from '../core/clock.ts'
-import type { RouteSource } from './route-source.ts'
 
-export interface ConfigFileOptions {
+/** Where routes come from. */
+export interface RouteSource {
+  /** The routes that it had last, all of them and without fault, in the order in which they are tried. */
+  routes (): readonly RouteConfig[]
+  /**
+   * Watches from now on. To be called once.
+   * @param onNews told when it has others
+   */
+  start (onNews: () => void): void
+  /** Ends watching: `onNews` is not called again. */
+  stop (): void
+}
+
+interface ConfigFileOptions {
   readonly clock: Clock
   readonly sources: ConfigSources
   /** The file is wrong now, or gone; what was loaded last stays. */

@@ -1,7 +1,7 @@
 /**
  * Where endpoints come from, with what is logged and counted about it.
  */
-import { ownPortsOf } from '../config/own-endpoint-rules.ts'
+import { ownPortsOf } from '../config/address-rules.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { Random } from '../core/random.ts'

@@ -8,10 +8,9 @@ import type { ConfigSources } from '../config/load.ts'
 import { systemClock } from '../core/clock.ts'
 import { ProcessLogger } from '../telemetry/process-logger.ts'
 import { ControlPlane } from './control-plane.ts'
-import type { LogSignals } from './log-signals.ts'
+import type { LogSignals, StopSignals } from './signals.ts'
 import { watchNpm } from './npm-watch.ts'
 import { releaseMemory } from '../core/release-memory.ts'
-import type { StopSignals } from './stop-signals.ts'
 
 /** When nothing of the start is going on any more, after it. */
 const SETTLED_MS = 1_000

@@ -3,8 +3,7 @@
  */
 import { printable } from '../core/printable.ts'
 import { ConfigError, formatFault } from '../config/config-error.ts'
-import { configFileOf, loadConfig, type ConfigSources } from '../config/load.ts'
-import { readStandardInput } from '../config/read-standard-input.ts'
+import { configFileOf, loadConfig, readStandardInput, type ConfigSources } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { StartFindings } from './check-start.ts'
 

@@ -1,5 +1,57 @@
-import type { AccessEntry } from './access-entry.ts'
-import { jsonText } from './json-text.ts'
+/**
+ * What the access log says of one request. Texts that do not apply are empty, numbers that do not apply are -1; both are
+ * written as null. One object may be filled again for every request: the log keeps nothing of it.
+ */
+export interface AccessEntry {
+  /** When the header of the request was whole, in milliseconds since the Unix epoch. */
+  readonly wallMs: number
+  /** Empty when no route matched. */
+  readonly route: string
+  /** Empty when no version was chosen. */
+  readonly version: string
+  /** The endpoint's key, such as `10.0.0.1:80`; empty when none was tried. */
+  readonly endpoint: string
+  readonly method: string
+  readonly host: string
+  /** The path without the query, which may carry secrets. */
+  readonly path: string
+  /** `HTTP/1.1` or `HTTP/1.0`. */
+  readonly protocol: string
+  /** The status sent, or 499 when the client had gone. */
+  readonly status: number
+  /** A code of PROXY_ERRORS; empty when nothing failed. */
+  readonly error: string
+  /** What exactly was wrong, such as the fault that the parser found. */
+  readonly fault: string
+  /** What the client was recognised by: `client-ip`, `header`, `cookie` or `random`. */
+  readonly stickyKey: string
+  /** The hash of the sticky key, eight hexadecimal digits; empty when the version was drawn at random. */
+  readonly keyHash: string
+  /** The epoch of the weights that the version was drawn by. */
+  readonly epoch: number
+  /** Every request has one: that of a trusted proxy, or Weir's own. */
+  readonly requestId: string
+  readonly clientIp: string
+  /** Body bytes from the client. */
+  readonly bytesIn: number
+  /** Body bytes to the client. */
+  readonly bytesOut: number
+  readonly durationMs: number
+  /** Time to open the connection to the endpoint; -1 on a kept-alive one. */
+  readonly connectMs: number
+  /** Time from the request's start to the first byte of the endpoint's response. */
+  readonly firstByteMs: number
+  /** Attempts made, the first included. */
+  readonly attempts: number
+  /** The last attempt went out on a kept-alive connection. */
+  readonly reused: boolean
+  /** Why attempts before the last one failed, in order: `connect`, `reset` or a status, with commas between. */
+  readonly retried: string
+  /** The version that was chosen and had no endpoint, when another one was asked in its place. */
+  readonly fallbackFrom: string
+  /** The version that was chosen and failed, when another one has answered in its place. */
+  readonly failedOverFrom: string
+}
 
 /** The longest text of a field, in characters; the rest is cut. Together they bound the length of a line. */
 const LIMIT = { name: 64, short: 32, requestId: 128, fault: 256, host: 255, path: 1024 } as const
@@ -61,4 +113,38 @@ function milliseconds (value: number): string {
 function isCut (entry: AccessEntry): boolean {
   return entry.path.length > LIMIT.path || entry.host.length > LIMIT.host || entry.requestId.length > LIMIT.requestId ||
     entry.fault.length > LIMIT.fault || entry.method.length > LIMIT.short
+}
+
+/** Anything but printable ASCII without the quotation mark and the backslash. */
+const NEEDS_ESCAPE = /[^ !#-[\]-~]/
+
+const SHORT_ESCAPES: Readonly<Record<number, string>> = {
+  0x08: '\\b', 0x09: '\\t', 0x0a: '\\n', 0x0c: '\\f', 0x0d: '\\r', 0x22: '\\"', 0x5c: '\\\\'
+}
+
+const REPLACEMENT_CHARACTER = 0xfffd
+
+/**
+ * A text as a JSON string (RFC 8259), quotation marks included, in ASCII only: whatever bytes a client sent, the result is
+ * valid in every encoding, on one line, and harmless to a terminal. Lone surrogates become U+FFFD, since many readers
+ * refuse them even when escaped.
+ */
+export function jsonText (text: string): string {
+  return NEEDS_ESCAPE.test(text) ? escaped(text) : `"${text}"`
+}
+
+function escaped (text: string): string {
+  let result = '"'
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0
+    if (code >= 0x20 && code < 0x7f && code !== 0x22 && code !== 0x5c) result += character
+    else if (code > 0xffff) result += unicodeEscape(character.charCodeAt(0)) + unicodeEscape(character.charCodeAt(1))
+    else if (code >= 0xd800 && code <= 0xdfff) result += unicodeEscape(REPLACEMENT_CHARACTER)
+    else result += SHORT_ESCAPES[code] ?? unicodeEscape(code)
+  }
+  return result + '"'
+}
+
+function unicodeEscape (code: number): string {
+  return `\\u${code.toString(16).padStart(4, '0')}`
 }

@@ -1,6 +1,5 @@
 import { WORKER } from './counter-layout.ts'
-import type { AccessEntry } from './access-entry.ts'
-import { AccessLineFormat } from './access-line.ts'
+import { AccessLineFormat, type AccessEntry } from './access-line.ts'
 
 /** Lines are handed over in batches of this size at most. */
 const BATCH_BYTES = 64 * 1024

@@ -1,13 +1,11 @@
 import type { Clock } from '../core/clock.ts'
 import { WorkSlices } from '../net/work-slices.ts'
-import type { ControlMetrics } from './control-metrics.ts'
+import { registerProcessMetrics, type ControlMetrics } from './control-metrics.ts'
 import type { CounterBook } from './counter-book.ts'
 import { SLOT_LENGTH } from './counter-layout.ts'
 import { EXPOSITION_CONTENT_TYPE } from './exposition.ts'
 import type { ObservedShares } from './observed-share.ts'
-import { registerProcessMetrics } from './process-metrics.ts'
-import { routeFamilies, type WorkerState } from './route-families.ts'
-import { RouteRow, type RouteGauges } from './route-row.ts'
+import { routeFamilies, routeRow, type RouteGauges, type RouteRow, type WorkerState } from './route-families.ts'
 import { versionFamilies, type VersionRow } from './version-families.ts'
 import { workerFamilies, type LoopState } from './worker-families.ts'
 
@@ -76,7 +74,7 @@ export class PromCollector {
     let sums = new Float64Array()
     let start = 0
     for (const route of routes()) {
-      const row = new RouteRow(route)
+      const row = routeRow(route)
       states.push(row)
       for (const [index, { name }] of route.versions.entries()) {
         if (start === sums.length) {

@@ -1,4 +1,4 @@
-import type { AccessEntry } from '../../src/telemetry/access-entry.ts'
+import type { AccessEntry } from '../../src/telemetry/access-line.ts'
 
 /** A request that went well, with what the test wants different. */
 export function accessEntry (different: Partial<AccessEntry> = {}): AccessEntry {

@@ -1,6 +1,6 @@
 import type { RouteConfig } from '../../src/config/schema.ts'
 import type { RoutePolicy } from '../../src/contract/route-policy.ts'
-import { routePolicy, type CommonLimits } from '../../src/routes/configured-policy.ts'
+import { routePolicy, type CommonLimits } from '../../src/routes/configured-options.ts'
 
 /** A route with the defaults of every policy. */
 export const ROUTE_DEFAULTS = {

@@ -1,8 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { AccessEntry } from '../../src/telemetry/access-entry.ts'
-import { AccessLineFormat, MAX_LINE_BYTES } from '../../src/telemetry/access-line.ts'
-import { jsonText } from '../../src/telemetry/json-text.ts'
+import { AccessLineFormat, jsonText, MAX_LINE_BYTES, type AccessEntry } from '../../src/telemetry/access-line.ts'
 import { accessEntry } from '../helpers/access-entry.ts'
 
 const TEXTS = ['route', 'version', 'endpoint', 'method', 'host', 'path', 'protocol', 'error', 'fault', 'stickyKey', 'requestId', 'clientIp'] as const

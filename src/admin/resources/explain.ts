@@ -5,11 +5,8 @@ import { parseIp } from '../../core/ip.ts'
 import { lineSeparator } from '../../http1/line-separator.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { type ExplainAnswer, ExplainAnswerSchema, type ExplainQuery } from '../../control/explain-answer.ts'
-import { describeOperation } from '../operation.ts'
-import { faultDetails } from '../problem.ts'
-import { ProblemError } from '../problem-error.ts'
-import type { RouteParams } from '../route-params.ts'
-import { RouteParamsSchema, unknownRoute } from '../route-params.ts'
+import { describeOperation, RouteParamsSchema, unknownRoute, type RouteParams } from '../operation.ts'
+import { faultDetails, ProblemError } from '../problem.ts'
 
 /** `name:value`; the value as RFC 9110 section 5.5 allows it, any character past ASCII among it. */
 const HEADER_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}:[^\\u0000-\\u0008\\u000a-\\u001f\\u007f]{0,4096}$"

@@ -2,9 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from '../../core/json-schema.ts'
 import { MAX_HISTORY } from '../../rollout/traffic-state.ts'
 import type { AdminDeps } from '../admin-deps.ts'
-import { describeOperation } from '../operation.ts'
-import { type RouteParams, RouteParamsSchema, unknownRoute } from '../route-params.ts'
-import { WeightsSchema } from '../weights-schema.ts'
+import { describeOperation, RouteParamsSchema, unknownRoute, WeightsSchema, type RouteParams } from '../operation.ts'
 
 const DEFAULT_LIMIT = 20
 

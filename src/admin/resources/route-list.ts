@@ -2,10 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from '../../core/json-schema.ts'
 import { WorkSlices } from '../../net/work-slices.ts'
 import type { AdminDeps } from '../admin-deps.ts'
-import { describeOperation } from '../operation.ts'
-import { printableJson } from '../printable-json.ts'
+import { describeOperation, WeightsSchema } from '../operation.ts'
+import { printableJson } from '../send-problem.ts'
 import { SharedAnswer } from '../shared-answer.ts'
-import { WeightsSchema } from '../weights-schema.ts'
 
 const AnswerSchema = Type.object({
   routes: Type.list(Type.object({

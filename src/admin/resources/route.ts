@@ -3,12 +3,9 @@ import { type Static, Type } from '../../core/json-schema.ts'
 import type { RouteTraffic, Weights } from '../../rollout/traffic-state.ts'
 import { weightOf } from '../../rollout/traffic-state.ts'
 import type { AdminDeps } from '../admin-deps.ts'
-import { epochTag } from '../if-match.ts'
-import { describeOperation } from '../operation.ts'
-import type { RouteParams } from '../route-params.ts'
-import { RouteParamsSchema, unknownRoute } from '../route-params.ts'
-import { WeightsSchema } from '../weights-schema.ts'
-import type { EndpointHealthSummary, RouteDetails, VersionDetails } from '../../control/route-details.ts'
+import { describeOperation, epochTag, RouteParamsSchema, unknownRoute, WeightsSchema, type RouteParams } from '../operation.ts'
+import type { EndpointHealthSummary } from '../../control/health-book.ts'
+import type { RouteDetails, VersionDetails } from '../../control/route-describer.ts'
 
 const EndpointSchema = Type.object({
   address: Type.string(),

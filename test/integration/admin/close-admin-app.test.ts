@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import t, { type Test } from 'tap'
-import { closeAdminApp } from '../../../src/admin/close-admin-app.ts'
+import { closeAdminApp } from '../../../src/admin/admin-ports.ts'
 import { adminFixture } from '../../helpers/admin-fixture.ts'
 
 /** The API with one connection that has sent half a head. */

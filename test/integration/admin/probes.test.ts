@@ -4,7 +4,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { closeProbeServer } from '../../../src/admin/close-admin-app.ts'
+import { closeProbeServer } from '../../../src/admin/admin-ports.ts'
 import { createProbeServer } from '../../../src/admin/probe-server.ts'
 import { systemClock } from '../../../src/core/clock.ts'
 import { AdminClient } from '../../helpers/listen-admin.ts'

@@ -8,12 +8,11 @@ import { errorsDoc } from '../../../scripts/generators/errors-doc.ts'
 import { DURATION_PATTERN } from '../../../src/core/duration.ts'
 import { PROXY_ERROR_CODES } from '../../../src/core/proxy-error.ts'
 import { ConfigError } from '../../../src/config/config-error.ts'
-import { formatPath } from '../../../src/config/config-path.ts'
-import { listConfigOptions } from '../../../src/config/options.ts'
+import { formatPath } from '../../../src/config/finding.ts'
+import { listConfigOptions, readConfigSchema, type SchemaNode } from '../../../src/config/options.ts'
 import { PATTERN_TEXTS } from '../../../src/config/patterns.ts'
 import { createConfigResolver } from '../../../src/config/resolve.ts'
-import { RESTART_ONLY } from '../../../src/config/restart-only.ts'
-import { readConfigSchema, type SchemaNode } from '../../../src/config/schema-node.ts'
+import { RESTART_ONLY } from '../../../src/control/config-reloads.ts'
 
 const ROOT = new URL('../../../', import.meta.url)
 

@@ -3,8 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { chmod, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError } from '../../../src/config/config-error.ts'
-import { loadConfig } from '../../../src/config/load.ts'
-import { MAX_CONFIG_BYTES } from '../../../src/config/read-config-file.ts'
+import { loadConfig, MAX_CONFIG_BYTES } from '../../../src/config/load.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
 
 async function refusal (file: string | undefined, env: Readonly<Record<string, string>> = {}): Promise<string> {

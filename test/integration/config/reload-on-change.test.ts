@@ -6,7 +6,7 @@ import { systemClock } from '../../../src/core/clock.ts'
 import type { ConfigError } from '../../../src/config/config-error.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import type { LoadedConfig } from '../../../src/config/resolve.ts'
-import { createConfigWatcher } from '../../../src/config/watch-file.ts'
+import { createConfigWatcher } from '../../../src/config/watch.ts'
 
 const withPort = (port: number): string => `listeners: [{ name: web, port: ${port} }]\nroutes: []\n`
 

@@ -3,8 +3,7 @@
  */
 import { Buffer } from 'node:buffer'
 import t, { type Test } from 'tap'
-import type { ProbeTarget } from '../../../src/control/health-prober.ts'
-import { HttpProbe } from '../../../src/control/http-probe.ts'
+import { HttpProbe, type ProbeTarget } from '../../../src/control/http-probe.ts'
 import { fullBacklog } from '../../helpers/full-backlog.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { ok, RawOrigin, type OriginHandler } from '../../helpers/raw-origin.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { epochTag, parseIfMatch } from '../../../src/admin/if-match.ts'
+import { epochTag, parseIfMatch } from '../../../src/admin/operation.ts'
 
 const CASES: readonly (readonly [string | undefined, object])[] = [
   [undefined, { kind: 'any' }],

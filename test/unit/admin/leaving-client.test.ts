@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import t from 'tap'
-import { leavingClient } from '../../../src/admin/drain-waiters.ts'
+import { leavingClient } from '../../../src/admin/resources/drain.ts'
 
 class Response extends EventEmitter {
   destroyed = false

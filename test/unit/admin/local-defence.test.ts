@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type LocalRequest, localDefence } from '../../../src/admin/local-defence.ts'
+import { type LocalRequest, localDefence } from '../../../src/admin/guard-access.ts'
 
 const get: LocalRequest = { method: 'GET', peer: '127.0.0.1', host: 'localhost:9901', origin: undefined, fetchSite: undefined }
 const put: LocalRequest = { ...get, method: 'PUT' }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { countBlanks, MessageCutter } from '../../../src/admin/message-cutter.ts'
+import { countBlanks, MessageCutter } from '../../../src/admin/paced-connection.ts'
 
 /** Cuts bytes that arrive in pieces of a length; `on` is told of each part and may begin a body. */
 function cut (text: string, length: number, on: (part: string, cutter: MessageCutter) => void = () => {}): readonly string[] {

@@ -1,7 +1,6 @@
 import t from 'tap'
 import type { AdminDeps } from '../../../src/admin/admin-deps.ts'
-import { createAdminServer } from '../../../src/admin/admin-server.ts'
-import { registerResources } from '../../../src/admin/register-resources.ts'
+import { createAdminServer, registerResources } from '../../../src/admin/admin-server.ts'
 import { TokenBook } from '../../../src/admin/token-book.ts'
 import { createValidatorCompiler } from '../../../src/admin/validator-compiler.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'

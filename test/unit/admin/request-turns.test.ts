@@ -1,5 +1,5 @@
 import t from 'tap'
-import { RequestTurns } from '../../../src/admin/request-turns.ts'
+import { RequestTurns } from '../../../src/admin/connection-room.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
 t.test('so many go in ten milliseconds, the others in the order in which they came', async t => {

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { ProblemError } from '../../../src/admin/problem-error.ts'
-import { readWaitTimeout } from '../../../src/admin/wait-timeout.ts'
+import { ProblemError } from '../../../src/admin/problem.ts'
+import { readWaitTimeout } from '../../../src/admin/operation.ts'
 
 t.test('a time up to the longest one is taken', async t => {
   t.same(['0ms', '250ms', '30s'].map(text => readWaitTimeout(text, 30)), [0, 250, 30_000])

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
-import { parseAuthorities } from '../../../src/certificates/parse-authorities.ts'
+import { parseAuthorities } from '../../../src/certificates/parse-pem.ts'
 
 const pem = async (name: string): Promise<string> => await readFile(new URL(`../../fixtures/tls/upstream-${name}.pem`, import.meta.url), 'utf8')
 const parse = (text: string): ReturnType<typeof parseAuthorities> => parseAuthorities({ bytes: Buffer.from(text) })

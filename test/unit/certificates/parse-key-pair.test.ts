@@ -1,6 +1,6 @@
 import t from 'tap'
-import { parseKeyPair } from '../../../src/certificates/parse-key-pair.ts'
-import type { FileContent } from '../../../src/certificates/read-small-file.ts'
+import { parseKeyPair } from '../../../src/certificates/parse-pem.ts'
+import type { FileContent } from '../../../src/certificates/watched-files.ts'
 import { tlsPem } from '../../helpers/listener-certificates.ts'
 
 const file = (text: string): FileContent => ({ bytes: Buffer.from(text) })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { withFullPaths } from '../../../src/config/full-paths.ts'
+import { withFullPaths } from '../../../src/config/load.ts'
 import { createConfigResolver } from '../../../src/config/resolve.ts'
 
 const TEXT = `

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
-import { createLoadForNow } from '../../../src/config/load-for-now.ts'
+import { createLoadForNow } from '../../../src/config/resolve.ts'
 import { eventually } from '../../helpers/weir-process.ts'
 
 setFlagsFromString('--expose-gc')

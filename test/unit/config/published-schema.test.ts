@@ -5,7 +5,7 @@ import t from 'tap'
 import { glob, readFile } from 'node:fs/promises'
 import { Ajv } from 'ajv'
 import { isMap, parseDocument } from 'yaml'
-import { readConfigSchema, type SchemaNode } from '../../../src/config/schema-node.ts'
+import { readConfigSchema, type SchemaNode } from '../../../src/config/options.ts'
 
 const ROOT = new URL('../../../', import.meta.url)
 const SHIPPED = ['config/**/*.yaml', 'deploy/**/weir.yaml', 'test/fixtures/config/valid-*.yaml', '*.md', 'docs/**/*.md', 'deploy/*.md']

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { VersionEndpoints } from '../../../src/discovery/endpoint-registry.ts'
-import { readinessOf } from '../../../src/control/readiness-facts.ts'
+import { readinessOf } from '../../../src/control/start-gate.ts'
 
 const NOTHING_WRONG = { stopping: false, accepting: true, gateOpen: true }
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import t from 'tap'
-import { StopSignals } from '../../../src/runtime/stop-signals.ts'
+import { StopSignals } from '../../../src/runtime/signals.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
 function setUp () {

@@ -1,6 +1,10 @@
 /**
- * The signals that ask Weir to stop. SIGTERM comes from an orchestrator, SIGQUIT from those that were set up
- * for nginx, where it is the patient one, SIGINT from a terminal; a second one insists. Unheard, each would end the process at once.
+ * The signals that Weir hears. Unheard, each would end the process at once, but for SIGUSR1, which would make Node open a port for
+ * a debugger.
+ *
+ * SIGTERM comes from an orchestrator, SIGQUIT from those that were set up for nginx, where it is the patient one, SIGINT from a terminal; a
+ * second one insists. SIGHUP and, as nginx has it, SIGUSR1 reopen the logs. SIGUSR2, with which other proxies start a new executable or
+ * reload, does nothing: the configuration is read again by itself.
  */
 import type { Clock } from '../core/clock.ts'
 
@@ -13,7 +17,7 @@ export interface StopPatience {
 }
 
 /** Where signals come from: the process. */
-export interface SignalSource {
+interface SignalSource {
   on (signal: 'SIGTERM' | 'SIGQUIT' | 'SIGINT', listener: () => void): unknown
 }
 
@@ -59,5 +63,27 @@ export class StopSignals implements StopPatience {
     const timer = this.#clock.after(ms, over.resolve)
     await Promise.race([over.promise, this.#inHaste.promise])
     timer.cancel()
+  }
+}
+
+/** Where signals come from: the process. */
+interface LogSignalSource {
+  on (signal: 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2', listener: () => void): unknown
+}
+
+export class LogSignals {
+  #onReopen: (() => void) | undefined
+  #onIgnored: ((signal: string) => void) | undefined
+
+  constructor (source: LogSignalSource) {
+    source.on('SIGHUP', () => { this.#onReopen?.() })
+    source.on('SIGUSR1', () => { this.#onReopen?.() })
+    source.on('SIGUSR2', () => { this.#onIgnored?.('SIGUSR2') })
+  }
+
+  /** Sets what follows from them; until then nothing does. */
+  handle (onReopen: () => void, onIgnored: (signal: string) => void): void {
+    this.#onReopen = onReopen
+    this.#onIgnored = onIgnored
   }
 }

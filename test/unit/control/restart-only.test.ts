@@ -1,5 +1,5 @@
 import t from 'tap'
-import { findRestartOnlyChanges } from '../../../src/config/restart-only.ts'
+import { findRestartOnlyChanges } from '../../../src/control/config-reloads.ts'
 import { createConfigResolver } from '../../../src/config/resolve.ts'
 
 const resolve = createConfigResolver()

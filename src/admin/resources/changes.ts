@@ -1,19 +1,18 @@
 /**
- * What all changes of weights have in common: If-Match, waiting for the workers, and the answer.
+ * The changes of a route's weights: what all of them have in common (If-Match, waiting for the workers, the answer), and each.
  */
-import type { FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
-import { type Static, Type } from '../core/json-schema.ts'
-import { DURATION_PATTERN } from '../core/duration.ts'
-import type { ChangeOptions } from '../rollout/traffic-control.ts'
-import type { TrafficCommand } from '../rollout/traffic-state.ts'
-import type { AdminDeps } from './admin-deps.ts'
-import { epochTag, parseIfMatch } from './if-match.ts'
-import { describeOperation, type Answer, type Operation } from './operation.ts'
-import type { ProblemCode } from './problem.ts'
-import { ProblemError } from './problem-error.ts'
-import { RouteParamsSchema } from './route-params.ts'
-import { readWaitTimeout } from './wait-timeout.ts'
-import { WeightsSchema } from './weights-schema.ts'
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
+import { Type, type Static } from '../../core/json-schema.ts'
+import { DURATION_PATTERN } from '../../core/duration.ts'
+import type { ChangeOptions } from '../../rollout/traffic-control.ts'
+import type { TrafficCommand } from '../../rollout/traffic-state.ts'
+import type { AdminDeps } from '../admin-deps.ts'
+import {
+  describeOperation, epochTag, parseIfMatch, readWaitTimeout, RouteParamsSchema, WeightsSchema, type Answer, type Operation,
+  type RouteParams
+} from '../operation.ts'
+import { ProblemError, type ProblemCode } from '../problem.ts'
+import { NAME_PATTERN } from '../../config/patterns.ts'
 
 /** The longest that a client may wait for the workers, in seconds. */
 const MAX_WAIT_S = 30
@@ -31,7 +30,7 @@ const ChangeHeadersSchema = Type.object({
 const REASON_PATTERN = '^(?:[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}]|[\\u200c\\u200d])*$'
 
 /** The reason of a change: one line for the history. */
-export const ReasonSchema = Type.optional(Type.string({
+const ReasonSchema = Type.optional(Type.string({
   maxLength: 500, pattern: REASON_PATTERN, default: '', description: 'Why, in one line, for the history.'
 }))
 
@@ -51,7 +50,7 @@ const ChangeAnswerSchema = Type.object({
 
 type ChangeAnswer = Static<typeof ChangeAnswerSchema>
 
-export type ChangeQuery = Static<typeof ChangeQuerySchema>
+type ChangeQuery = Static<typeof ChangeQuerySchema>
 
 const CHANGE_ANSWER: Answer = {
   description: 'The change is stored, and survives a crash of Weir.',
@@ -76,7 +75,7 @@ const CHANGE_PROBLEMS: readonly ProblemCode[] = [
  * The fastify schema of a change: what is its own, and what all have in common.
  * @param change its `problems` are those that only this change has
  */
-export function describeChange (
+function describeChange (
   { problems, ...change }: Pick<Operation, 'operationId' | 'summary' | 'description' | 'problems'> & Required<Pick<Operation, 'body'>>
 ): FastifySchema {
   return describeOperation({
@@ -91,7 +90,7 @@ export function describeChange (
 }
 
 /** Makes a change as the request's headers, query and reason ask for it, and answers. */
-export async function answerChange (
+async function answerChange (
   deps: AdminDeps, request: FastifyRequest<{ Params: { route: string }, Querystring: ChangeQuery }>, reply: FastifyReply,
   change: { readonly command: TrafficCommand, readonly reason: string | undefined }
 ): Promise<ChangeAnswer> {
@@ -118,4 +117,82 @@ function changeOptions (request: FastifyRequest<{ Querystring: ChangeQuery }>): 
   }
   const publishTimeoutMs = readWaitTimeout(request.query.timeout ?? '5s', MAX_WAIT_S)
   return condition.kind === 'epochs' ? { ifEpoch: condition.epochs, publishTimeoutMs } : { publishTimeoutMs }
+}
+
+/** What changes a route. */
+export function changeResources (app: FastifyInstance, deps: AdminDeps): void {
+  setWeights(app, deps)
+  switchVersion(app, deps)
+  undoChange(app, deps)
+}
+
+const WeightsBody = Type.object({ weights: WeightsSchema, reason: ReasonSchema }, {
+  additionalProperties: false, examples: [{ weights: { stable: 75, canary: 25 }, reason: 'canary looks good' }]
+})
+
+/** PUT /v1/routes/{route}/weights */
+function setWeights (app: FastifyInstance, deps: AdminDeps): void {
+  app.put<{ Params: RouteParams, Querystring: ChangeQuery, Body: Static<typeof WeightsBody> }>('/v1/routes/:route/weights', {
+    config: { access: 'operator' },
+    schema: describeChange({
+      operationId: 'setWeights',
+      summary: 'Set the weights of a route',
+      description: 'Every version of the route has to be named; 0 takes a version out. At least one weight has to be above 0. ' +
+        'The weights win over those of the configuration until the configuration\'s own weights for the route change.',
+      body: WeightsBody,
+      problems: ['unknown_version', 'missing_version', 'invalid_weight']
+    })
+  }, (request, reply) => answerChange(deps, request, reply, {
+    command: { type: 'weights', weights: request.body.weights }, reason: request.body.reason
+  }))
+}
+
+const SwitchBody = Type.object({
+  to: Type.string({ pattern: NAME_PATTERN, description: 'The version that gets all traffic.' }),
+  reason: ReasonSchema
+}, { additionalProperties: false, examples: [{ to: 'green', reason: 'release 2.0.0' }] })
+
+/** POST /v1/routes/{route}/switch */
+function switchVersion (app: FastifyInstance, deps: AdminDeps): void {
+  app.post<{ Params: RouteParams, Querystring: ChangeQuery, Body: Static<typeof SwitchBody> }>('/v1/routes/:route/switch', {
+    config: { access: 'operator' },
+    schema: describeChange({
+      operationId: 'switchVersion',
+      summary: 'Send all traffic of a route to one version',
+      description: 'Blue/green: the version gets weight 100 and every other one 0. Requests in flight are finished where they are.',
+      body: SwitchBody,
+      problems: ['unknown_version']
+    })
+  }, (request, reply) => answerChange(deps, request, reply, {
+    command: { type: 'switch', to: request.body.to }, reason: request.body.reason
+  }))
+}
+
+const UndoBody = Type.object({
+  revision: Type.optional(Type.integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'The revision whose weights to return to. Without it, the weights before the latest change.' })),
+  reason: ReasonSchema
+}, { additionalProperties: false, examples: [{ reason: 'errors on canary' }, { revision: 3 }] })
+
+/** POST /v1/routes/{route}/undo */
+function undoChange (app: FastifyInstance, deps: AdminDeps): void {
+  app.post<{ Params: RouteParams, Querystring: ChangeQuery, Body: Static<typeof UndoBody> | undefined }>('/v1/routes/:route/undo', {
+    config: { access: 'operator' },
+    schema: describeChange({
+      operationId: 'undoChange',
+      summary: 'Return to earlier weights',
+      description: 'Without a revision: the weights before the latest change, whatever made it; a second undo undoes the first. ' +
+        'With a revision: the weights that it brought. An undo is a change itself and gets a revision of its own. The body may be left out.',
+      body: UndoBody,
+      problems: ['unknown_revision', 'nothing_to_undo', 'versions_changed']
+    }),
+    preValidation: async request => {
+      // A request without a body has the type null here; it asks for the plain undo.
+      request.body ??= {}
+    }
+  }, (request, reply) => {
+    const revision = request.body?.revision
+    return answerChange(deps, request, reply, {
+      command: revision === undefined ? { type: 'undo' } : { type: 'undo', revision }, reason: request.body?.reason
+    })
+  })
 }

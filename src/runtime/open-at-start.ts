@@ -1,0 +1,61 @@
+/**
+ * What a start opens: the store that the configuration asks for, the certificates of its listeners, and each port once, to try it.
+ */
+import type { Config } from '../config/schema.ts'
+import { assertNever } from '../core/assert-never.ts'
+import type { Clock } from '../core/clock.ts'
+import { createTrafficCodec } from '../rollout/traffic-codec.ts'
+import { EMPTY_TRAFFIC, type TrafficState } from '../rollout/traffic-state.ts'
+import type { EventLog } from '../core/logger.ts'
+import { FileStore } from '../store/file-store.ts'
+import { MemoryStore } from '../store/memory-store.ts'
+import type { StateStore } from '../store/state-store.ts'
+import { formatFault } from '../config/config-error.ts'
+import type { CertificateStore, CertificateStoreOptions } from '../certificates/certificate-store.ts'
+import type { ListenerSpec } from '../contract/listener-spec.ts'
+import { explainListenError, tryPort } from '../net/listen-error.ts'
+
+/** @throws StoreError when the file can't be used */
+export async function openStore (state: Config['state'], clock: Clock, log: EventLog): Promise<StateStore<TrafficState>> {
+  switch (state.store) {
+    case 'memory': return new MemoryStore<TrafficState>(
+      EMPTY_TRAFFIC, error => { log.error('a watcher of the state store failed', { error: String(error) }) }
+    )
+    case 'file': return await FileStore.open({ path: state.path, codec: createTrafficCodec(), clock, log })
+    default: return assertNever(state.store)
+  }
+}
+
+/**
+ * Reads the certificates of the listeners, and watches them from then on. What that needs is loaded only if there are any.
+ * @param source the file of the configuration, for faults
+ * @returns undefined when no listener speaks TLS
+ * @throws ConfigError when a file can't be used
+ */
+export async function openCertificates (options: CertificateStoreOptions, source: string): Promise<CertificateStore | undefined> {
+  if (options.listeners.every(({ tls }) => tls === undefined)) return undefined
+  const { CertificateStore } = await import('../certificates/certificate-store.ts')
+  const store = new CertificateStore(options)
+  try {
+    for (const fault of await store.load(source)) options.log.warn('the configuration is odd', { fault: formatFault(fault) })
+    return store
+  } catch (error) {
+    store.stop()
+    throw error
+  }
+}
+
+/**
+ * Workers share their ports with SO_REUSEPORT, so the kernel would let a second Weir share them too, unnoticed. Opening
+ * each listener once without sharing finds out before.
+ * @param portOption what chooses the port of a listener, where that is no file
+ * @throws Error naming the listener that can't be opened, and what helps
+ */
+export async function probeListeners (listeners: readonly ListenerSpec[], portOption?: string): Promise<void> {
+  for (const [index, { name, address, port }] of listeners.entries()) {
+    const cause = await tryPort({ address, port })
+    if (cause === undefined) continue
+    const reason = await explainListenError(cause, { address, port, option: portOption ?? `port of listeners[${index}]` })
+    throw new Error(`the listener "${name}" can't be opened on ${address} port ${port}: ${reason}`, { cause })
+  }
+}
