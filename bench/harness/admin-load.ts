@@ -55,7 +55,7 @@ export interface AdminLoadRun {
 }
 
 /** What is asked for. */
-const PATHS = ['/metrics', '/v1/routes', '/v1/routes/bench/explain?path=/64&ip=192.0.2.1']
+const PATHS = ['/metrics', '/v1/routes', '/v1/routes/bench/history?limit=100', '/v1/routes/bench/explain?path=/64&ip=192.0.2.1']
 
 export async function measureAdminLoad (
   session: Session, origin: Origin, load: LoadGenerator, plan: AdminLoadPlan

@@ -15,6 +15,10 @@ export interface LongestStalls {
   readonly main: number
   /** Of all workers. */
   readonly worker: number
+  /** The most CPU time of the main thread in a turn of its event loop. */
+  readonly mainCpu: number
+  /** The same of all workers. */
+  readonly workerCpu: number
 }
 
 /** The arguments with which Node loads the watch, which writes to this directory. */
@@ -33,15 +37,16 @@ export async function withStalls<T> (
   const sinceMs = Date.now()
   const result = await work()
   await pause(WRITTEN_MS)
-  return { result, stalls: { main: longestIn(directory, 'main', sinceMs), worker: longestIn(directory, 'worker-', sinceMs) } }
+  const main = longestIn(directory, 'main', sinceMs)
+  const worker = longestIn(directory, 'worker-', sinceMs)
+  return { result, stalls: { main: main.stallMs, worker: worker.stallMs, mainCpu: main.cpuMs, workerCpu: worker.cpuMs } }
 }
 
-function longestIn (directory: string, prefix: string, sinceMs: number): number {
+function longestIn (directory: string, prefix: string, sinceMs: number): { readonly stallMs: number, readonly cpuMs: number } {
   const files = readdirSync(directory).filter(name => name.startsWith(prefix))
   if (files.length === 0) throw new Error(`nothing was written of the thread ${prefix}`)
   const lines = files.flatMap(name => readFileSync(join(directory, name), 'utf8').trim().split('\n'))
-  return Math.max(
-    0,
-    ...lines.map(line => line.split(' ').map(Number)).filter(([atMs = 0]) => atMs > sinceMs).map(([, stallMs = 0]) => stallMs)
-  )
+    .map(line => line.split(' ').map(Number))
+    .filter(([atMs = 0]) => atMs > sinceMs)
+  return { stallMs: Math.max(0, ...lines.map(([, stallMs = 0]) => stallMs)), cpuMs: Math.max(0, ...lines.map(([,, cpuMs = 0]) => cpuMs)) }
 }

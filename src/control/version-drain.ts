@@ -6,6 +6,7 @@ import type { RouteConfig } from '../config/schema.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import type { RouteBook } from '../routes/route-book.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
+import { SLOT, SLOT_LENGTH } from '../telemetry/counter-layout.ts'
 import { unansweredRequests } from '../telemetry/version-counters.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import type { EventLog, LogFields } from '../core/logger.ts'
@@ -99,7 +100,7 @@ interface DrainReportDeps {
   readonly clock: Clock
   readonly log: EventLog
   readonly routes: Pick<RouteBook, 'versions'>
-  readonly book: Pick<CounterBook, 'read' | 'readWorker' | 'workerIds'>
+  readonly book: Pick<CounterBook, 'readInto' | 'readWorker' | 'workerIds'>
 }
 
 const EVERY_MS = 5_000
@@ -133,14 +134,19 @@ export class DrainReport {
     const { book, routes } = this.#deps
     const sum = { requests: 0, waiting: 0, tunnels: 0 }
     const named: string[] = []
+    // One for all: there may be thousands of versions, and the admin API is answered meanwhile.
+    const slot = new Float64Array(SLOT_LENGTH)
     for (const { route, version } of routes.versions()) {
-      const counters = book.read(route, version)
-      if (counters === undefined || counters.inFlight <= 0) continue
-      const requests = unansweredRequests(counters)
+      book.readInto(route, version, slot)
+      const inFlight = slot[SLOT.inFlight] ?? 0
+      if (inFlight <= 0) continue
+      const held = slot[SLOT.held] ?? 0
+      const tunnels = slot[SLOT.tunnels] ?? 0
+      const requests = unansweredRequests({ inFlight, held, tunnels })
       sum.requests += requests
-      sum.waiting += counters.held
-      sum.tunnels += counters.tunnels
-      named.push(`${route}/${version}: ${requests} in flight, ${counters.held} waiting, ${counters.tunnels} tunnels`)
+      sum.waiting += held
+      sum.tunnels += tunnels
+      named.push(`${route}/${version}: ${requests} in flight, ${held} waiting, ${tunnels} tunnels`)
     }
     const connections = book.workerIds().reduce((count, id) => count + book.readWorker(id).connectionsOpen, 0)
     return { connections, ...sum, ...(named.length === 0 ? {} : { versions: nameSome(named, '; ') }) }

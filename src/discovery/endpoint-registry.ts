@@ -110,6 +110,8 @@ export class EndpointRegistry {
   readonly #remembered = new Map<string, readonly string[]>()
   #entries: ReadonlyMap<string, Entry> = new Map()
   #namespaces = new Map<string | undefined, NamespaceSlices>()
+  /** How many versions have had no list at all. A number, because it is asked for with each of thousands of first lists. */
+  #waiting = 0
   #told = false
 
   /** @throws RangeError for a malformed entry of allowAddresses */
@@ -136,15 +138,18 @@ export class EndpointRegistry {
       commit: () => {
         // As it is known now: it may have changed since the plan was made.
         for (const entry of plan.started) entry.known = before.entries.get(keyOf(entry.route, entry.version))?.known
-        this.#entries = plan.entries
-        this.#namespaces = plan.namespaces
+        this.#use(plan.entries, plan.namespaces)
       },
       settle: () => { this.#exchangeSources(plan.started, before.entries) },
-      discard: () => {
-        this.#entries = before.entries
-        this.#namespaces = before.namespaces
-      }
+      discard: () => { this.#use(before.entries, before.namespaces) }
     }
+  }
+
+  #use (entries: ReadonlyMap<string, Entry>, namespaces: Map<string | undefined, NamespaceSlices>): void {
+    this.#entries = entries
+    this.#namespaces = namespaces
+    this.#waiting = 0
+    for (const { known } of entries.values()) if (known === undefined) this.#waiting++
   }
 
   #exchangeSources (started: readonly Entry[], before: ReadonlyMap<string, Entry>): void {
@@ -186,14 +191,12 @@ export class EndpointRegistry {
 
   /** Every version has had a first list, be it from its present source or the one before. */
   isSynced (): boolean {
-    return [...this.#entries.values()].every(({ known }) => known !== undefined)
+    return this.#waiting === 0
   }
 
   /** How many versions have had no list at all. */
   waiting (): number {
-    let count = 0
-    for (const { known } of this.#entries.values()) if (known === undefined) count++
-    return count
+    return this.#waiting
   }
 
   stats (): EndpointRegistryStats {
@@ -279,6 +282,7 @@ export class EndpointRegistry {
   #receiveAll (entry: Entry, endpoints: readonly Endpoint[]): void {
     const { route, version, heard } = entry
     const isFirst = entry.known === undefined
+    if (isFirst && this.#entries.get(keyOf(route, version)) === entry) this.#waiting--
     entry.known ??= new KnownEndpoints()
     const change = entry.known.replace(endpoints)
     // What a source says first is said whole: nothing that was known of another can stay behind.

@@ -28,7 +28,7 @@ export class ControlTicker {
     clock: Clock, book: CounterBook, shares: ObservedShares, readLoop: () => LoopReading = () => performance.eventLoopUtilization()
   ) {
     this.#clock = clock
-    this.#sample = () => { shares.sample(book.requestCounts()) }
+    this.#sample = () => { void shares.sample(book.requestCounts()) }
     this.#readLoop = readLoop
     this.#lastReading = readLoop()
   }

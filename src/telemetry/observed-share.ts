@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { VersionMap, type VersionRef } from '../core/version-map.ts'
+import { WorkSlices } from '../net/work-slices.ts'
 
 /** The window that `weir_observed_share` speaks of. */
 const SHARE_WINDOW_MS = 30_000
@@ -27,6 +28,7 @@ export class ObservedShares {
   readonly #clock: Clock
   readonly #windowMs: number
   #samples: Sample[] = []
+  #sampling = false
   #shares = new VersionMap<number>()
 
   constructor (clock: Clock, windowMs = SHARE_WINDOW_MS) {
@@ -34,17 +36,26 @@ export class ObservedShares {
     this.#windowMs = windowMs
   }
 
-  /** Takes the present counts of all versions. Versions that are not among them are forgotten. */
-  sample (counts: Iterable<RequestCount>): void {
+  /**
+   * Takes the present counts of all versions, in slices of work: with thousands of versions it takes long. Versions that are not among
+   * them are forgotten. Resolves when the shares are those of the sample.
+   */
+  async sample (counts: Iterable<RequestCount>): Promise<void> {
     const atMs = this.#clock.nowMs()
     const last = this.#samples.at(-1)
-    if (last !== undefined && atMs - last.atMs < this.#windowMs / SAMPLES_PER_WINDOW) return
+    if (this.#sampling || (last !== undefined && atMs - last.atMs < this.#windowMs / SAMPLES_PER_WINDOW)) return
+    this.#sampling = true
+    const slices = new WorkSlices(this.#clock)
     const present = new VersionMap<number>()
-    for (const { route, version, requests } of counts) present.set(route, version, requests)
+    for (const { route, version, requests } of counts) {
+      present.set(route, version, requests)
+      if (slices.isOver) await slices.rest()
+    }
     this.#samples.push({ atMs, counts: present })
     const baseline = this.#samples.findLastIndex(sample => sample.atMs <= atMs - this.#windowMs)
     if (baseline > 0) this.#samples = this.#samples.slice(baseline)
-    this.#shares = this.#divide(present)
+    this.#shares = await this.#divide(present, slices)
+    this.#sampling = false
   }
 
   /** The share from 0 to 1; undefined when the route had no request in the window or the version is not known. */
@@ -52,9 +63,10 @@ export class ObservedShares {
     return this.#shares.get(route, version)
   }
 
-  #divide (present: VersionMap<number>): VersionMap<number> {
+  async #divide (present: VersionMap<number>, slices: WorkSlices): Promise<VersionMap<number>> {
     const shares = new VersionMap<number>()
     for (const route of present.routes()) {
+      if (slices.isOver) await slices.rest()
       const deltas = [...present.versionsOf(route)].map(([version, count]) => ({ version, delta: this.#delta({ route, version }, count) }))
       const total = deltas.reduce((sum, { delta }) => sum + delta, 0)
       if (total === 0) continue

@@ -48,13 +48,13 @@ t.test('what is exposed is the catalogue: names, types, help and labels', async 
   const { book, clock, control, shares } = from
   const slot = book.slotFor('hello', 'stable')
   const page = new Float64Array(book.addWorker(0).page)
-  shares.sample(book.requestCounts())
+  await shares.sample(book.requestCounts())
   const view = slotView(book.segmentsOf(0), slot)
   view[SLOT.errors] = 1
   view[SLOT.requestsByClass] = 1
   page[WORKER.unroutedErrors] = 1
   clock.advance(5_000)
-  shares.sample(book.requestCounts())
+  await shares.sample(book.requestCounts())
   control.configReloaded('success')
   control.certificateExpires('web', '/etc/weir/tls/tls.crt', Date.UTC(2126, 0, 1))
   control.watchRestarted('default', 'gone')
