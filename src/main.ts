@@ -1,7 +1,7 @@
 /**
  * The entry of the `weir` command: arguments → run, validate, wait, help or version.
  */
-import { printable } from './core/printable.ts'
+import { printable } from './core/logger.ts'
 import { parseArguments } from './cli/arguments.ts'
 import { assertNever } from './core/assert-never.ts'
 import { foregroundClock, systemClock } from './core/clock.ts'

@@ -3,7 +3,7 @@
  */
 import type { RouteConfig } from '../../src/config/schema.ts'
 import type { Certificate } from './certificate.ts'
-import type { IoChoice } from '../../src/contract/worker-data.ts'
+import type { IoChoice } from '../../src/contract/data-plane-options.ts'
 
 /** A route as a file states it; what is left out gets its default. */
 export type WrittenRoute = Pick<RouteConfig, 'name' | 'versions'> & Partial<RouteConfig>

@@ -6,7 +6,7 @@ import { describeBuild, PROJECT_ROOT } from './machine.ts'
 import { startProgram, type Peer, type PeerStart, type RunningPeer } from './peer.ts'
 import { stallWatchArguments } from './stalls.ts'
 import { benchRoute, weirConfig, type WrittenRoute } from './weir-config.ts'
-import type { IoChoice } from '../../src/contract/worker-data.ts'
+import type { IoChoice } from '../../src/contract/data-plane-options.ts'
 
 export interface WeirVariant {
   readonly name: string

@@ -2,7 +2,7 @@
  * Who may have a connection, and whose request is next. Every peer has a share of the connections, and a newcomer takes the
  * place of somebody who wants nothing: so however many connections are left lying open, a probe gets its own.
  */
-import { parseIp } from '../core/ip.ts'
+import { parseIp } from '../core/socket-address.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 
 /** A connection as far as its place is concerned. */

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { tellProven } from './pace-connections.ts'
 import { ProblemError, type ProblemCode } from './problem.ts'
 import type { Role, TokenBook, TokenHolder } from './token-book.ts'
-import { isLoopback } from '../core/ip.ts'
+import { isLoopback } from '../core/socket-address.ts'
 
 /** Who may use a resource: everybody, or the holder of a token with this role. */
 type Access = 'public' | Role

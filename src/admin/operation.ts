@@ -5,7 +5,7 @@ import type { FastifySchema } from 'fastify'
 import { Type, type JsonSchema, type Static } from '../core/json-schema.ts'
 import { faultDetails, PROBLEM_TYPE, problemBody, ProblemError, PROBLEMS, type ProblemCode } from './problem.ts'
 import { NAME_PATTERN } from '../config/patterns.ts'
-import { MAX_WEIGHT } from '../core/weight-bounds.ts'
+import { MAX_WEIGHT } from '../contract/route-spec.ts'
 import { parseDurationMs } from '../core/duration.ts'
 
 /** One operation of the API: how its request is checked, and everything that its documentation says. */

@@ -4,10 +4,9 @@
  */
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifySchemaValidationError } from 'fastify'
-import { printable } from '../core/printable.ts'
+import { type EventLog, printable } from '../core/logger.ts'
 import { Unanswered } from '../control/worker-questions.ts'
-import { STATUS_CODES } from '../http/status-text.ts'
-import type { EventLog } from '../core/logger.ts'
+import { STATUS_CODES } from '../http/http-response.ts'
 import {
   faultDetails, PROBLEM_TYPE, problemBody, ProblemError, type ProblemCode, type ProblemDetails, type ProblemFault
 } from './problem.ts'

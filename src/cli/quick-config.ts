@@ -5,7 +5,7 @@ import type { ConfigText } from '../config/load.ts'
 import { NAME_PATTERN, PATTERN_TEXTS } from '../config/patterns.ts'
 import type { Config } from '../config/schema.ts'
 import { parseTarget } from '../core/socket-address.ts'
-import { MAX_WEIGHT, MIN_WEIGHT } from '../core/weight-bounds.ts'
+import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
 
 /** What stands behind --quick and --port. */
 export interface QuickOptions {

@@ -2,7 +2,7 @@
  * `weir wait`: for init containers and scripts that may go on only when something else is there.
  */
 import type { Clock } from '../core/clock.ts'
-import { printable } from '../core/printable.ts'
+import { printable } from '../core/logger.ts'
 import { conditionText, type WaitCondition, type WaitRequest } from './wait-arguments.ts'
 import type { Look } from './wait-look.ts'
 

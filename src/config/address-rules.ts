@@ -3,11 +3,10 @@
  */
 import { isIP } from 'node:net'
 import { parseCidr } from '../core/cidr-set.ts'
-import { isLocalName, isLoopback, isWildcardFor, parseIp } from '../core/ip.ts'
+import { isLocalName, isLoopback, isWildcardFor, parseIp, parseTarget, type Target } from '../core/socket-address.ts'
 import { fault, findDuplicates, findUnreadable, type ConfigPath, type Finding } from './finding.ts'
 import type { Config, ListenerConfig } from './schema.ts'
 import { OwnPorts } from '../core/own-ports.ts'
-import { parseTarget, type Target } from '../core/socket-address.ts'
 
 type AdminConfig = Config['admin']
 type Bound = Pick<Config['listeners'][number], 'address' | 'port'>

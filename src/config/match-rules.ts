@@ -1,7 +1,6 @@
-import { parseHostPort } from '../core/socket-address.ts'
+import { oneHostSpelling, parseHostPort } from '../core/socket-address.ts'
 import { fault, findUnreadable, warning, type ConfigPath, type Finding } from './finding.ts'
 import type { MatchConfig, RouteConfig } from './schema.ts'
-import { oneHostSpelling } from '../core/host-spelling.ts'
 
 /** RFC 1035 section 2.3.4: a label has 1 to 63 octets. */
 export function checkHost (host: string, path: ConfigPath): readonly Finding[] {

@@ -4,7 +4,7 @@ import { fault, findDuplicates, findUnreadable, isMapping, warning, type ConfigP
 import type { AffinityConfig, Config, RouteConfig, VersionConfig } from './schema.ts'
 import { endpointKey } from '../core/endpoint.ts'
 import { parseTarget, type Target } from '../core/socket-address.ts'
-import { MAX_WEIGHT, MIN_WEIGHT } from '../core/weight-bounds.ts'
+import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
 import { checkHost, checkMatch, findShadowedRoutes } from './match-rules.ts'
 import { checkAdmin, checkAdminApart, checkCidrs, checkListeners, findOwnEndpoints, ownPortsOf } from './address-rules.ts'
 

@@ -8,7 +8,7 @@
  */
 import Type, { type Static } from 'typebox'
 import { DURATION_PATTERN } from '../core/duration.ts'
-import { MAX_WEIGHT, MIN_WEIGHT } from '../core/weight-bounds.ts'
+import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
 import {
   FIELD_NAME_PATTERN,
   HOST_AND_PORT_PATTERN,

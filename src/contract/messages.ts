@@ -1,14 +1,12 @@
 /**
  * What the control plane and a worker say to each other. All of it is plain data that structured clone can carry.
  */
-import type { Endpoint } from '../core/endpoint.ts'
-import type { EndpointChange } from '../core/endpoint-set.ts'
+import type { Endpoint, EndpointChange } from '../core/endpoint.ts'
 import type { ListenerSpec, TlsMaterial } from './listener-spec.ts'
 import type { HealthReasonKind } from './route-policy.ts'
 import type { RouteSpec } from './route-spec.ts'
-import type { DataPlaneOptions } from './data-plane-options.ts'
+import type { DataPlaneOptions, IoMode } from './data-plane-options.ts'
 import type { ChoiceAnswer, ChoiceQuestion, RecallAnswer } from './questions.ts'
-import type { IoMode } from './worker-data.ts'
 
 /** Replaces the options and all routes. Rare: at the start and after a reload. */
 export interface RoutesMessage {

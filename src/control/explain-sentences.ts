@@ -5,7 +5,7 @@ import type { ExplainAnswer } from './explain-answer.ts'
 import type { RouteConfig } from '../config/schema.ts'
 import { assertNever } from '../core/assert-never.ts'
 import type { Choice, RecalledRequest, VersionFacts } from '../contract/questions.ts'
-import { keyHashText } from '../routing/key-hash-text.ts'
+import { keyHashText } from '../routing/sticky-key.ts'
 
 /** What the client is recognised by. */
 export function keySentence ({ kind, name, value, missing }: ExplainAnswer['stickyKey']): string {

@@ -3,7 +3,7 @@
  */
 import type { Clock } from '../core/clock.ts'
 import { type Endpoint, endpointKey } from '../core/endpoint.ts'
-import { usableMembers } from '../health/usable-members.ts'
+import { usableMembers } from '../health/version-health.ts'
 import type { EndpointHealthReport, HealthMessage, HealthReasonReport } from '../contract/messages.ts'
 import type { Logger } from '../core/logger.ts'
 

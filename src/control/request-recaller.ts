@@ -4,7 +4,7 @@
 import type { ExplainAnswer } from './explain-answer.ts'
 import type { RouteConfig } from '../config/schema.ts'
 import type { RouteBook } from '../routes/route-book.ts'
-import { keyHashText } from '../routing/key-hash-text.ts'
+import { keyHashText } from '../routing/sticky-key.ts'
 import { recallSentences, type Recollection } from './explain-sentences.ts'
 import { ANSWER_MS, Unanswered, type WorkerAnswers } from './worker-questions.ts'
 import type { RecallAnswer, RecalledRequest } from '../contract/questions.ts'

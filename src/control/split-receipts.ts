@@ -2,7 +2,7 @@
  * Who waits for which epoch to be applied by all workers.
  */
 import type { Clock, TimerHandle } from '../core/clock.ts'
-import type { RouteSplit, SplitReceipt } from '../rollout/split-publisher.ts'
+import type { RouteSplit, SplitReceipt } from '../rollout/traffic-state.ts'
 
 interface Waiter {
   readonly epoch: number

@@ -3,8 +3,7 @@
  */
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import type { EndpointRegistry, VersionEndpoints } from '../discovery/endpoint-registry.ts'
-import type { Logger } from '../core/logger.ts'
-import { nameSome } from '../core/name-some.ts'
+import { type Logger, nameSome } from '../core/logger.ts'
 
 interface StartGateOptions {
   readonly clock: Clock

@@ -9,8 +9,7 @@ import type { CounterBook } from '../telemetry/counter-book.ts'
 import { SLOT, SLOT_LENGTH } from '../telemetry/counter-layout.ts'
 import { unansweredRequests } from '../telemetry/version-counters.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
-import type { EventLog, LogFields } from '../core/logger.ts'
-import { nameSome } from '../core/name-some.ts'
+import { type EventLog, type LogFields, nameSome } from '../core/logger.ts'
 
 interface VersionDrainDeps {
   readonly routes: Pick<RouteBook, 'route' | 'version'>

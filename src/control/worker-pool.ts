@@ -6,12 +6,11 @@
 import type { ListenerSpec, TlsMaterial } from '../contract/listener-spec.ts'
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/clock.ts'
-import type { Endpoint } from '../core/endpoint.ts'
-import { type EndpointChange, EndpointSet } from '../core/endpoint-set.ts'
+import { type Endpoint, type EndpointChange, EndpointSet } from '../core/endpoint.ts'
 import { Random } from '../core/random.ts'
 import { VersionMap } from '../core/version-map.ts'
 import { ConnectionLedger, createLedgerMemory } from '../downstream/connection-ledger.ts'
-import type { RouteSplit, SplitPublisher, SplitReceipt } from '../rollout/split-publisher.ts'
+import type { RouteSplit, SplitPublisher, SplitReceipt } from '../rollout/traffic-state.ts'
 import type {
   CertificatesMessage,
   ControlMessage,
@@ -30,9 +29,8 @@ import { WorkerQuestions } from './worker-questions.ts'
 import type { WorkerAnswers } from './worker-questions.ts'
 import type { RunningWorker, WorkerThreadEvents } from './worker-thread.ts'
 import type { RouteSpec } from '../contract/route-spec.ts'
-import type { DataPlaneOptions } from '../contract/data-plane-options.ts'
+import type { DataPlaneOptions, IoChoice, IoMode, WorkerData } from '../contract/data-plane-options.ts'
 import type { ChoiceAnswer, ChoiceQuestion, RecallAnswer } from '../contract/questions.ts'
-import type { IoChoice, IoMode, WorkerData } from '../contract/worker-data.ts'
 
 export interface WorkerPoolDeps {
   readonly clock: Clock

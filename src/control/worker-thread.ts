@@ -3,7 +3,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import type { ControlMessage, WorkerMessage } from '../contract/messages.ts'
-import type { WorkerData } from '../contract/worker-data.ts'
+import type { WorkerData } from '../contract/data-plane-options.ts'
 
 export interface WorkerThreadEvents {
   onMessage (thread: RunningWorker, message: WorkerMessage): void

@@ -1,5 +1,5 @@
 import { BlockList } from 'node:net'
-import { parseIp } from './ip.ts'
+import { parseIp } from './socket-address.ts'
 
 /** The bits of an IPv6 address before the IPv4 address that it maps (RFC 4291 section 2.5.5.2). */
 const MAPPED_PREFIX_BITS = 96

@@ -2,7 +2,7 @@
  * The addresses and ports at which this Weir itself listens. An endpoint there would send a request round and round.
  */
 import { networkInterfaces } from 'node:os'
-import { isLoopback, isWildcardFor, parseIp, type IpAddress } from './ip.ts'
+import { type IpAddress, isLoopback, isWildcardFor, parseIp } from './socket-address.ts'
 
 /** One place where Weir listens. */
 export interface OwnPort {

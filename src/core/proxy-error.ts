@@ -4,7 +4,16 @@
  * A failure is classified once, at the place where the facts are known, by naming a code of this table. Everything that
  * follows (the response, the retry decision, metrics, the access log, docs/errors.md) reads the row.
  */
-import { indexByName } from './index-by-name.ts'
+
+/**
+ * The index of each name, as numbers in a row.
+ * @param names each once
+ * @param first the index of the first one
+ */
+export function indexByName<Name extends string | number> (names: readonly Name[], first = 0): Readonly<Record<Name, number>> {
+  // Object.fromEntries types its result by any string.
+  return Object.fromEntries(names.map((name, index) => [name, first + index])) as Record<Name, number>
+}
 
 /** Who caused the failure. `downstream` is the client, `upstream` an endpoint, `weir` this proxy or its configuration. */
 export type ErrorSource = 'downstream' | 'upstream' | 'weir'
@@ -13,7 +22,7 @@ export type ErrorSource = 'downstream' | 'upstream' | 'weir'
  * When another attempt may be made: `never`; `unsent` = no byte of the request reached an endpoint, so any method may be
  * repeated; `idempotent` = something may have been sent, so only idempotent methods may (RFC 9110 section 9.2.2); `listed` = as
  * `idempotent`, and only if the route lists the status of the row under `retries.on`, which calls an `unsent` one `connect`
- * and an `idempotent` one `reset`. src/exchange/attempts.ts has the whole rule.
+ * and an `idempotent` one `reset`. src/exchange/next-step.ts has the whole rule.
  */
 type RetryRule = 'never' | 'unsent' | 'idempotent' | 'listed'
 

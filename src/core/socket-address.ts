@@ -1,8 +1,54 @@
-import { isIP, isIPv6 } from 'node:net'
-import { parseIp } from './ip.ts'
+/**
+ * Addresses as text: IP addresses in one spelling, hosts, and what is written `host:port`.
+ */
+import { isIP, isIPv6, SocketAddress as NodeAddress } from 'node:net'
+
+/**
+ * IP addresses as text: one spelling for one address.
+ */
+
+/** An IP address without a zone. */
+export interface IpAddress {
+  readonly family: 'ipv4' | 'ipv6'
+  /** Dotted decimal, or the short form of RFC 5952. */
+  readonly address: string
+}
+
+/** RFC 4291 section 2.5.5.2: how an IPv4 peer looks on a dual-stack socket. */
+const IPV4_MAPPED = /^::ffff:(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})$/
+
+/**
+ * Reads an IP address literal. An IPv4-mapped IPv6 address becomes the IPv4 address; a zone (`%eth0`) is dropped.
+ * @returns undefined when the text is not an IP address
+ */
+export function parseIp (text: string): IpAddress | undefined {
+  const version = isIP(text)
+  if (version === 4) return { family: 'ipv4', address: text }
+  if (version !== 6) return undefined
+  const zoneAt = text.indexOf('%')
+  const address = new NodeAddress({ family: 'ipv6', address: zoneAt === -1 ? text : text.slice(0, zoneAt) }).address
+  const mapped = IPV4_MAPPED.exec(address)?.[1]
+  return mapped === undefined ? { family: 'ipv6', address } : { family: 'ipv4', address: mapped }
+}
+
+/** Does who listens on the second get the connections to the first, whatever it is? `::` takes those of both families. */
+export function isWildcardFor (target: IpAddress, { address }: IpAddress): boolean {
+  return address === '::' || (address === '0.0.0.0' && target.family === 'ipv4')
+}
+
+/** Is this a name of the machine itself: `localhost`, or one below it? In any case, with or without the last dot (RFC 6761 section 6.3). */
+export function isLocalName (name: string): boolean {
+  return /(^|\.)localhost\.?$/i.test(name)
+}
+
+/** Is this an address of the machine itself: 127.0.0.0/8 or ::1? */
+export function isLoopback (text: string): boolean {
+  const ip = parseIp(text)
+  return ip !== undefined && (ip.family === 'ipv4' ? ip.address.startsWith('127.') : ip.address === '::1')
+}
 
 /** An IP address and a TCP port. */
-export interface SocketAddress {
+interface SocketAddress {
   /** Without brackets, in the one spelling of `parseIp`. */
   readonly address: string
   readonly port: number
@@ -70,4 +116,15 @@ function explainHost (text: string, host: string, bracketed: boolean): string {
   if (host.includes('%')) return `"${text}" has a zone (%): zones are not supported`
   if (bracketed) return `"${text}" has no IPv6 address in its brackets`
   return `"${text}" has "${host}" where an IP address or a name has to be, such as 127.0.0.1:9001 or app:9001`
+}
+
+/**
+ * An IPv6 literal in the one spelling of RFC 5952, which is how browsers send it: `[FD00:0::1]` is `[fd00::1]`. Any other host as it is.
+ * @param host in lower case, without a port
+ */
+export function oneHostSpelling (host: string): string {
+  if (!host.startsWith('[') || !host.endsWith(']')) return host
+  const ip = parseIp(host.slice(1, -1))
+  if (ip === undefined) return host
+  return ip.family === 'ipv6' ? `[${ip.address}]` : `[::ffff:${ip.address}]`
 }

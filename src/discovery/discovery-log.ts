@@ -6,8 +6,7 @@ import type { Clock } from '../core/clock.ts'
 import { OWN_NAMESPACE, type WatchFailure } from './endpoint-registry.ts'
 import type { SourceProblem } from './endpoint-source.ts'
 import type { WatchRecovery } from '../kube/list-watch.ts'
-import type { Logger } from '../core/logger.ts'
-import { nameSome } from '../core/name-some.ts'
+import { type Logger, nameSome } from '../core/logger.ts'
 
 const INTERVAL_MS = 10_000
 

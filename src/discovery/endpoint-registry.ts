@@ -2,19 +2,19 @@ import type { RouteConfig, VersionConfig } from '../config/schema.ts'
 import { CidrSet } from '../core/cidr-set.ts'
 import { OwnPorts } from '../core/own-ports.ts'
 import { parseTarget } from '../core/socket-address.ts'
-import type { Endpoint } from '../core/endpoint.ts'
-import { type EndpointChange, isNoChange } from '../core/endpoint-set.ts'
+import { type Endpoint, type EndpointChange, isNoChange } from '../core/endpoint.ts'
 import type { PreparedChange } from '../core/prepared-change.ts'
-import type { KubeError } from '../kube/kube-error.ts'
+import type { KubeError } from '../kube/kube-api.ts'
 import type { ListWatchStats, WatchRecovery } from '../kube/list-watch.ts'
 import { boundedLookup, createNameLookup, type NameLookup } from './name-lookup.ts'
-import type { EndpointSource, EndpointSourceStatus, SourceProblem, SourceProblemKind } from './endpoint-source.ts'
+import {
+  type EndpointSource, type EndpointSourceStatus, type SourceProblem, type SourceProblemKind, StaticSource
+} from './endpoint-source.ts'
 import { KnownEndpoints, usableEndpoints } from './usable-endpoints.ts'
 import { NamedSource } from './named-source.ts'
 import { NamespaceSlices, type SlicesContext } from './namespace-slices.ts'
-import type { IpFamilyChoice } from './one-per-pod.ts'
+import type { IpFamilyChoice } from './checked-slice.ts'
 import { ServiceSource } from './service-source.ts'
-import { StaticSource } from './static-source.ts'
 
 export interface EndpointRegistryOptions extends Omit<SlicesContext, 'onFailure'> {
   /** The namespace of Services that name none; undefined for that of the credentials. */

@@ -1,6 +1,5 @@
 import type { Clock, TimerHandle } from '../core/clock.ts'
-import type { KubeApi } from '../kube/kube-api.ts'
-import type { KubeError } from '../kube/kube-error.ts'
+import type { KubeApi, KubeError } from '../kube/kube-api.ts'
 import { ListWatch, type ListWatchStats, type ListWatchTuning, type WatchRecovery } from '../kube/list-watch.ts'
 import { type EndpointSlice, readEndpointSlice } from './endpoint-slice.ts'
 

@@ -1,9 +1,9 @@
-import { type Endpoint, endpointKey } from '../core/endpoint.ts'
-import type { EndpointChange } from '../core/endpoint-set.ts'
-import { checkSlice, type CheckedSlice, differentKeys, keepBetter, keepSmaller, portMatcher, type SliceSelection } from './checked-slice.ts'
+import { type Endpoint, type EndpointChange, endpointKey } from '../core/endpoint.ts'
+import {
+  type CheckedSlice, checkSlice, differentKeys, type FoundEndpoint, keepBetter, keepSmaller, onePerPod, portMatcher, type SliceSelection
+} from './checked-slice.ts'
 import type { EndpointSlice, SlicePort } from './endpoint-slice.ts'
 import { MAX_IGNORED, type IgnoredAddress } from './endpoint-source.ts'
-import { type FoundEndpoint, onePerPod } from './one-per-pod.ts'
 
 /** What the slices of a Service say beside their endpoints: enough to tell why there are none. */
 export interface SliceFacts {

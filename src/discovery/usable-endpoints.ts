@@ -2,8 +2,7 @@
  * The endpoints that may get new requests: the ready ones; if none is ready, those that are terminating but still
  * serve; else none. (KEP-1669, as kube-proxy does.)
  */
-import { type Endpoint, endpointKey } from '../core/endpoint.ts'
-import { type EndpointChange, EndpointSet } from '../core/endpoint-set.ts'
+import { type Endpoint, type EndpointChange, endpointKey, EndpointSet } from '../core/endpoint.ts'
 import { sortEndpoints } from './service-endpoints.ts'
 
 export function usableEndpoints (endpoints: readonly Endpoint[]): readonly Endpoint[] {

@@ -1,6 +1,6 @@
 import type { CidrSet } from '../core/cidr-set.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
-import { isLocalName, isLoopback, parseIp } from '../core/ip.ts'
+import { isLocalName, isLoopback, parseIp } from '../core/socket-address.ts'
 import type { OwnPorts } from '../core/own-ports.ts'
 import { MAX_IGNORED, type IgnoredAddress } from './endpoint-source.ts'
 import { type NameAddress, NameError, type NameLookup } from './name-lookup.ts'

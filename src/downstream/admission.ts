@@ -4,9 +4,8 @@
  */
 import { REFUSED, WORKER } from '../telemetry/counter-layout.ts'
 import type { ClientCells, ConnectionLedger } from './connection-ledger.ts'
-import type { DownstreamContext } from './downstream-context.ts'
+import type { DownstreamContext, ListenerSettings } from './downstream-context.ts'
 import { count } from '../exchange/finish.ts'
-import type { ListenerSettings } from './listener-settings.ts'
 
 export class Admission {
   /** The listener that accepted the connection. */

@@ -5,14 +5,64 @@
  * used up during the call is copied out of it. A body is read into a buffer of the connection's own. What is kept for the client
  * is charged here.
  */
-import { ByteAccount } from '../net/byte-account.ts'
+import { ByteAccount } from '../net/byte-budget.ts'
 import type { ByteStream, ReadBuffer } from '../net/byte-stream.ts'
 import { socketKey } from '../net/socket-ends.ts'
-import { BodyBuffer, SMALL_READ_BYTES } from '../net/body-buffer.ts'
+import { BodyBuffer, SMALL_READ_BYTES } from '../net/buffer-pool.ts'
 import type { DownstreamContext } from './downstream-context.ts'
-import { PartialHead } from '../http1/partial-head.ts'
+import { PartialHead } from '../http1/line-collector.ts'
 import type { RequestHead } from '../http1/request-head.ts'
-import { SentAhead } from './sent-ahead.ts'
+
+/**
+ * What a client has sent ahead of its turn: the bytes of its next requests, copied.
+ */
+
+/** Bytes of requests sent ahead from which on the client is not read; a read more may come. */
+const MAX_PIPELINED_BYTES = 4_096
+
+class SentAhead {
+  #bytes: Buffer | null = null
+  /** The bytes that are being worked off: what is left of them needs no copy. */
+  #working: Buffer | null = null
+
+  /** Is there nothing? */
+  get empty (): boolean { return this.#bytes === null }
+
+  /** Is it more than is wanted for now? */
+  get enough (): boolean { return this.#bytes !== null && this.#bytes.length >= MAX_PIPELINED_BYTES }
+
+  /** Bytes of memory that it takes, with what has been worked off of the same copy. */
+  get memoryBytes (): number { return this.#bytes === null ? 0 : this.#bytes.buffer.byteLength }
+
+  /** Adds `buf[start, end)`. */
+  add (buf: Buffer, start: number, end: number): void {
+    const before = this.#bytes
+    if (before === null && buf === this.#working) {
+      this.#bytes = buf.subarray(start, end)
+      return
+    }
+    // Memory of its own: a share of the pool of small Buffers would keep all of it from being freed.
+    const length = before === null ? 0 : before.length
+    const bytes = Buffer.allocUnsafeSlow(length + end - start)
+    before?.copy(bytes)
+    buf.copy(bytes, length, start, end)
+    this.#bytes = bytes
+  }
+
+  /** Takes all of it out, to be worked off: one request is, and the rest of the same buffer may be added again. */
+  take (): Buffer | null {
+    const bytes = this.#bytes
+    this.#bytes = null
+    this.#working = bytes
+    return bytes
+  }
+
+  /** What was taken is worked off. */
+  done (): void { this.#working = null }
+
+  /** Forgets it. */
+  drop (): void { this.#bytes = null }
+}
 
 /** What the objects of a connection take that has begun a head, besides its bytes: measured (`npm run bench:memory`). */
 const HEAD_OBJECT_BYTES = 8_192
@@ -219,5 +269,32 @@ export class ClientReading {
   #change (next: ReadBuffer): void {
     this.#stream?.readInto(next)
     this.recharge()
+  }
+}
+
+/**
+ * How long a client is read that still sends what is of no use any more: the rest of a request whose answer is out. To close at
+ * once would send a reset, which can destroy the answer on its way. Whoever sends gets time, however much it is; but not for
+ * ever, and not for doing nothing.
+ */
+
+/** Altogether. */
+const LINGER_MS = 30_000
+/** Without a byte. */
+const LINGER_SILENCE_MS = 5_000
+/** Without a byte while the worker drains; the end of the drain bounds the rest. */
+const DRAIN_SILENCE_MS = 2_000
+
+export class Linger {
+  #untilMs = 0
+
+  /** The answer is out. */
+  begin (nowMs: number): void {
+    this.#untilMs = nowMs + LINGER_MS
+  }
+
+  /** How long the next byte may take. */
+  timeMs (nowMs: number, draining: boolean): number {
+    return Math.max(1, Math.min(this.#untilMs - nowMs, draining ? DRAIN_SILENCE_MS : LINGER_SILENCE_MS))
   }
 }

@@ -4,10 +4,10 @@
  * Nobody may write these into a request but a trusted proxy: from any other peer they are replaced, not appended to.
  */
 import type { CidrSet } from '../core/cidr-set.ts'
-import type { RequestIdentity, RequestOrigin } from '../exchange/request-origin.ts'
+import type { RequestIdentity, RequestOrigin } from '../exchange/request-facts.ts'
 import type { HttpRequest, RequestEdits } from '../http/http-request.ts'
 import { resolveClientIp } from '../routing/client-ip.ts'
-import type { ClientFacts } from './client-facts.ts'
+import type { ClientFacts } from './downstream-context.ts'
 
 /** What a request id from a trusted proxy may look like; anything else is replaced. */
 const REQUEST_ID = /^[A-Za-z0-9+/=_.:-]{1,128}$/

@@ -3,7 +3,7 @@
  * somebody else: its request would go on for as long as that takes.
  */
 import type { Clock } from '../core/clock.ts'
-import { endedConnections } from '../net/ended-connections.ts'
+import { endedConnections } from '../net/socket-ends.ts'
 
 /** Who may have to be looked at. */
 export interface Looked {

@@ -6,7 +6,7 @@
  * may be a client that guesses.
  */
 import { isIPv4, isIPv6 } from 'node:net'
-import { parseIp } from '../core/ip.ts'
+import { parseIp } from '../core/socket-address.ts'
 
 /** The longest header of version 2 that is taken, with its TLVs. The field for the length would allow 65,551. */
 export const MAX_HEADER_BYTES = 4_096

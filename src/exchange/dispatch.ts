@@ -2,25 +2,22 @@
  * The attempts of an exchange: which version and endpoint get the request, what comes after a failure, and the wait for an endpoint. It
  * takes the steps that nextStep() decides. Reused for each request of an exchange. Hot.
  */
-import { ByteAccount } from '../net/byte-account.ts'
+import { ByteAccount } from '../net/byte-budget.ts'
 import { proxyErrorRow, type ProxyErrorCode } from '../core/proxy-error.ts'
+import type { KeptRequest } from '../http/http-request.ts'
 import { RETRIES, SLOT } from '../telemetry/counter-layout.ts'
 import { isOnce, type ClientLogins, type Login } from '../upstream/client-logins.ts'
 import type { EndpointPool } from '../upstream/endpoint-pools.ts'
 import type { CallEvents, UpstreamCall } from '../upstream/upstream-call.ts'
-import type { KeptRequest } from '../http1/request-writer.ts'
 import type { AttemptLease } from './attempt-lease.ts'
-import { AttemptTrail } from './attempt-trail.ts'
-import { repeatRule, retryReason, type FailedAttempt } from './attempts.ts'
+import { AttemptTrail, decideStep, type DispatchTerms, type Failure, type Place, stepChoices, stepFacts } from './step-choices.ts'
+import { type FailedAttempt, repeatRule, retryReason, type StepFacts } from './next-step.ts'
 import { chooseVersion, fallbackFrom, versionFor, withoutEndpoint } from './choose-version.ts'
-import type { DispatchTerms } from './dispatch-terms.ts'
 import type { ExchangeContext } from './exchange-context.ts'
 import { chargeVersion, count } from './finish.ts'
 import type { HeldRequest, HoldQueue } from './hold-queue.ts'
-import type { StepFacts } from './next-step.ts'
 import type { RequestFacts } from './request-facts.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
-import { decideStep, stepChoices, stepFacts, type Failure, type Place } from './step-choices.ts'
 
 const NONE: readonly EndpointPool[] = []
 

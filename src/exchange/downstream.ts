@@ -6,10 +6,9 @@
  * switch; and `ended`. Instead of what is missing it may say `abort`.
  */
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
-import type { FieldBlock } from '../http/field-block.ts'
-import type { HttpResponse } from '../http/http-response.ts'
+import type { FieldBlock } from '../http/http-request.ts'
+import type { HttpResponse, ResponseFields } from '../http/http-response.ts'
 import type { OwnAnswer } from '../http/own-answer.ts'
-import type { ResponseFields } from '../http/response-fields.ts'
 
 export interface Downstream {
   /** The client knows of interim responses. */

@@ -5,17 +5,16 @@
 import type { DataPlaneSettings } from '../contract/data-plane-options.ts'
 import type { CidrSet } from '../core/cidr-set.ts'
 import type { Clock } from '../core/clock.ts'
-import type { HttpDate } from '../http/http-date.ts'
-import type { HttpRequest } from '../http/http-request.ts'
+import type { HttpDate, ResponseFields } from '../http/http-response.ts'
+import type { BodyPiece, HttpRequest, KeptRequest, RequestEdits } from '../http/http-request.ts'
 import type { RequestIds } from '../http/request-ids.ts'
-import type { ResponseFields } from '../http/response-fields.ts'
 import type { ByteBudget } from '../net/byte-budget.ts'
 import type { Deadlines } from '../net/deadlines.ts'
 import type { RouteTable } from '../routing/route-table.ts'
 import type { StickyKey } from '../routing/sticky-key.ts'
 import type { AccessLog } from '../telemetry/access-log.ts'
 import type { LoopGuard } from './loop-guard.ts'
-import type { AttemptFailures } from './attempt-failures.ts'
+import type { AttemptFailures } from './attempt-lease.ts'
 import type { RecentRequests } from './recent-requests.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 
@@ -48,6 +47,8 @@ export interface ExchangeContext {
   /** What the worker keeps for clients and endpoints. */
   readonly budget: ByteBudget
   readonly loops: LoopGuard
+  /** Keeps a request for which there is no call yet, and what has come of its body. */
+  keepRequest (request: HttpRequest, edits: RequestEdits, piece: BodyPiece): KeptRequest
   /**
    * The head of a request that was sent and lies in `bytes[0, length)`; null when it is not whole. Valid until the next call. It costs a
    * parse.

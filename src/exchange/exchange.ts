@@ -4,30 +4,22 @@
  * all of them, in turn. Hot.
  */
 import { proxyErrorRow, type ProxyErrorCode } from '../core/proxy-error.ts'
-import type { FieldBlock } from '../http/field-block.ts'
-import type { BodyPiece, HttpRequest } from '../http/http-request.ts'
+import type { BodyPiece, FieldBlock, HttpRequest, KeptRequest } from '../http/http-request.ts'
 import type { HttpResponse } from '../http/http-response.ts'
 import { failureAnswer, optionsAnswer, redirectAnswer } from '../http/own-answer.ts'
 import type { OwnAnswer } from '../http/own-answer.ts'
-import type { KeptRequest } from '../http1/request-writer.ts'
 import type { Deadlined } from '../net/deadlines.ts'
-import { keepRequest } from '../upstream/keep-request.ts'
 import type { ClientLogins } from '../upstream/client-logins.ts'
-import { LOGIN } from '../upstream/login.ts'
-import type { TunnelEvents, UpstreamCall } from '../upstream/upstream-call.ts'
+import { LOGIN, type TunnelEvents, type UpstreamCall } from '../upstream/upstream-call.ts'
 import { AttemptLease } from './attempt-lease.ts'
 import { Dispatch } from './dispatch.ts'
 import type { DispatchEvents } from './dispatch.ts'
-import { DispatchTerms } from './dispatch-terms.ts'
+import { DispatchTerms } from './step-choices.ts'
 import type { Downstream } from './downstream.ts'
 import type { ExchangeContext } from './exchange-context.ts'
-import { ExchangeWaits, WAIT } from './exchange-waits.ts'
-import { finish } from './finish.ts'
-import type { HeadSource } from './finish.ts'
-import { refuseRequest } from './refuse-request.ts'
-import { RequestFacts } from './request-facts.ts'
-import type { RequestOrigin } from './request-origin.ts'
-import { RequestPace } from './request-pace.ts'
+import { ExchangeWaits, RequestPace, WAIT } from './exchange-waits.ts'
+import { finish, type HeadSource, refuseRequest } from './finish.ts'
+import { RequestFacts, type RequestOrigin } from './request-facts.ts'
 import { Tunnel } from './tunnel.ts'
 
 const FIRST_GATEWAY_STATUS = 502
@@ -130,7 +122,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
       request, facts, this.#context.requestIds.bytes(facts.requestNumber), facts.route === null ? '' : facts.route.policy.defaultHost
     )
     if (call === null) {
-      const kept = keepRequest(request, edits, piece)
+      const kept = this.#context.keepRequest(request, edits, piece)
       this.#noteSent(kept)
       const refused = this.#dispatch.hold(kept)
       if (refused !== null) this.#fail(refused, '')

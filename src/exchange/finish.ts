@@ -1,9 +1,8 @@
 /**
  * The end of every request, exactly once: counters, what is remembered, and the access log.
  */
-import { PROXY_ERROR_INDEX } from '../core/proxy-error.ts'
-import type { ProxyErrorCode } from '../core/proxy-error.ts'
-import { keyHashText } from '../routing/key-hash-text.ts'
+import { PROXY_ERROR_INDEX, type ProxyErrorCode } from '../core/proxy-error.ts'
+import { keyHashText } from '../routing/sticky-key.ts'
 import { LATENCY_BOUNDS_S, SLOT, WORKER } from '../telemetry/counter-layout.ts'
 import type { HttpRequest } from '../http/http-request.ts'
 import type { ExchangeContext } from './exchange-context.ts'
@@ -64,7 +63,7 @@ function countOutcome (counters: Float64Array, status: number, seconds: number):
 }
 
 /** What a version has made of a request that another version answers in its place. */
-export interface Charge {
+interface Charge {
   readonly code: ProxyErrorCode | null
   readonly status: number
   readonly startMs: number
@@ -109,4 +108,20 @@ function log (
     fallbackFrom: facts.fallbackFrom,
     failedOverFrom: facts.failedOverFrom
   })
+}
+
+/**
+ * The limits that need no route, for a request that is in flight already.
+ * @returns why it is refused; null when it is not
+ */
+export function refuseRequest (
+  { inFlight, budget, loops, page, settings: { limits } }: ExchangeContext, request: HttpRequest
+): ProxyErrorCode | null {
+  const { maxConcurrentRequests } = limits
+  if (budget.used >= budget.refuseFrom) {
+    count(page, WORKER.shedRequests, 1)
+    return 'memory_exhausted'
+  }
+  if (maxConcurrentRequests > 0 && inFlight > maxConcurrentRequests) return 'overloaded'
+  return request.hasVia && loops.hasGoneRound(request, limits.maxPasses) ? 'loop_detected' : null
 }

@@ -1,16 +1,90 @@
 /**
- * Where a request whose attempt has failed could go, and the facts from which the next step follows.
+ * What the attempts of a request have come to, where it could go when one has failed, and the facts from which the next step follows.
  */
 import { SLOT } from '../telemetry/counter-layout.ts'
 import type { EndpointPool } from '../upstream/endpoint-pools.ts'
-import type { UpstreamCall } from '../upstream/upstream-call.ts'
-import type { AttemptTrail } from './attempt-trail.ts'
-import type { FailedAttempt, RepeatRule } from './attempts.ts'
+import type { RequestTerms, UpstreamCall } from '../upstream/upstream-call.ts'
+import { type FailedAttempt, isIdempotent, type NextStep, nextStep, type RepeatRule, type StepFacts, type StepPolicy } from './next-step.ts'
 import { nextChoice, versionFor } from './choose-version.ts'
 import { count } from './finish.ts'
-import { nextStep, type NextStep, type StepFacts, type StepPolicy } from './next-step.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
 import type { RetryReason } from '../contract/route-policy.ts'
+import type { HttpRequest } from '../http/http-request.ts'
+
+/**
+ * What the attempts of one request have come to so far: where it need not be sent again, and what counts for the limit. Reused for each
+ * request of a client connection.
+ */
+
+const NONE: readonly EndpointPool[] = []
+
+export class AttemptTrail {
+  /** Another version helps out. */
+  failedOver = false
+  /** Attempts that have sent something and failed. */
+  sent = 0
+  /** Endpoints of the present version that have failed, in order. */
+  readonly #tried: EndpointPool[] = []
+  /** Versions that the request has been taken from, because it could not be sent to any endpoint of theirs. */
+  readonly #left: string[] = []
+  /** Attempts that do not count for the limit: they sent nothing before the request waited, or another version failed. */
+  #uncounted = 0
+
+  reset (): void {
+    this.failedOver = false
+    this.sent = this.#uncounted = this.#tried.length = this.#left.length = 0
+  }
+
+  /** Of so many attempts, those that count for the limit. */
+  counted (attempts: number): number { return attempts - this.#uncounted }
+
+  /** An attempt at this endpoint has failed. */
+  note (endpoint: EndpointPool): void {
+    if (!this.#tried.includes(endpoint)) this.#tried.push(endpoint)
+  }
+
+  /**
+   * An endpoint that has not been tried; or at least not the one that has just failed, unless it has only closed a connection that it had
+   * kept.
+   * @param last the endpoint of the attempt that has just failed
+   */
+  another (
+    { pool }: VersionRuntime, keyHash: number, { last, stale }: { readonly last: EndpointPool | null, readonly stale: boolean }
+  ): EndpointPool | undefined {
+    const endpoint = pool.pick(keyHash, this.#tried)
+    if (endpoint !== undefined) return endpoint
+    if (stale) return pool.pick(keyHash, NONE)
+    return this.#tried.length < 2 ? undefined : pool.pick(keyHash, this.#tried.filter(tried => tried === last))
+  }
+
+  /** The versions that are no choice any more, with this one. */
+  leftWith ({ name }: VersionRuntime): readonly string[] { return [...this.#left, name] }
+
+  /** The request waits, after so many attempts: what it goes to afterwards is new. Those that have sent something count on. */
+  waits (attempts: number): void {
+    this.#uncounted = attempts - this.sent
+  }
+
+  /** It goes on after it has waited. */
+  goesOn (): void {
+    this.#tried.length = 0
+  }
+
+  /** It goes to its next choice, after so many attempts at the version that it leaves. */
+  leave ({ name }: VersionRuntime, attempts: number): void {
+    this.#left.push(name)
+    this.#tried.length = 0
+    this.#uncounted = attempts
+  }
+
+  /** It goes to the version that helps out. */
+  failOver (attempts: number): void {
+    this.failedOver = true
+    this.sent = 0
+    this.#tried.length = 0
+    this.#uncounted = attempts
+  }
+}
 
 /** An attempt that has failed, with what it was made of. */
 export interface Failure extends FailedAttempt {
@@ -28,7 +102,7 @@ export interface Place {
   readonly endpoint: EndpointPool | undefined
 }
 
-export interface StepChoices {
+interface StepChoices {
   /** Another endpoint of the version that the request belongs to now. */
   readonly other: Place
   /** The version that helps out; null when there is none. */
@@ -38,14 +112,12 @@ export interface StepChoices {
 }
 
 /** Of the request, what its choices depend on. */
-export interface ChoiceTerms {
+interface ChoiceTerms {
   readonly keyHash: number
   readonly trail: AttemptTrail
   /** The endpoint of the attempt. */
   readonly last: EndpointPool | null
 }
-
-const NONE: readonly EndpointPool[] = []
 
 export function stepChoices (route: RouteRuntime, failure: Failure, { keyHash, trail, last }: ChoiceTerms): StepChoices {
   const { rule, version, sent, stale } = failure
@@ -63,7 +135,7 @@ export function stepChoices (route: RouteRuntime, failure: Failure, { keyHash, t
 }
 
 /** Of the request, what the facts depend on besides its choices. */
-export interface FactTerms {
+interface FactTerms {
   readonly trail: AttemptTrail
   readonly attempts: number
   /** It has taken a retry out of the budget already. */
@@ -94,4 +166,26 @@ export function decideStep ({ policy, failover }: RouteRuntime, failure: Failure
   const refused = facts.budget !== 'left' && nextStep(failure, terms, { ...facts, budget: 'left' }) !== step
   if (refused) count(failure.version.counters, SLOT.retriesRefused, 1)
   return step
+}
+
+/**
+ * What stays the same over all attempts of a request.
+ */
+
+export class DispatchTerms implements RequestTerms {
+  keyHash = 0
+  idempotent = false
+  toHead = false
+  offered = ''
+  logsIn = false
+
+  /** Another request begins. */
+  begin (head: HttpRequest): void {
+    const isGet = head.methodIs('GET')
+    this.toHead = !isGet && head.methodIs('HEAD')
+    // A step of a login is not repeated, so it is not sent to a connection that is known to be closed.
+    this.idempotent = (isGet || isIdempotent(head)) && !head.logsIn
+    this.offered = ''
+    this.logsIn = head.logsIn
+  }
 }

@@ -8,7 +8,7 @@ import type { TunnelEvents, UpstreamCall } from '../upstream/upstream-call.ts'
 import type { ClientTunnel, Downstream } from './downstream.ts'
 import type { ExchangeContext } from './exchange-context.ts'
 import { count } from './finish.ts'
-import { OwedSince } from './owed-since.ts'
+import { OwedSince } from './exchange-waits.ts'
 import type { RequestFacts } from './request-facts.ts'
 
 /** The two sides that a tunnel joins. */

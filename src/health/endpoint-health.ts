@@ -1,4 +1,32 @@
-import { ALWAYS_READY } from './slow-start.ts'
+/**
+ * The health of one endpoint in one worker: what keeps requests from it, what its outcomes mean, and how it comes back slowly.
+ */
+import { type ProxyErrorCode, proxyErrorRow } from '../core/proxy-error.ts'
+import type { SlowStartPolicy } from '../contract/route-policy.ts'
+
+/** `sinceMs` of an endpoint that never was new: it was there when its version was. */
+export const ALWAYS_READY = Number.NEGATIVE_INFINITY
+
+/** How much of its share an endpoint gets while it warms up: from the minimum to all of it, in a straight line over the window. */
+export class SlowStart {
+  readonly windowMs: number
+  readonly #minShare: number
+
+  constructor (policy: SlowStartPolicy) {
+    this.windowMs = policy.windowMs
+    this.#minShare = policy.minShare
+  }
+
+  /**
+   * @param sinceMs when the endpoint became ready; ALWAYS_READY has no slow start
+   * @returns 0 to 1: the probability with which a request that was meant for the endpoint should stay there
+   */
+  factor (sinceMs: number, nowMs: number): number {
+    const age = nowMs - sinceMs
+    if (this.windowMs === 0 || age >= this.windowMs) return 1
+    return age <= 0 ? this.#minShare : this.#minShare + (1 - this.#minShare) * (age / this.windowMs)
+  }
+}
 
 /** Why an endpoint was ejected, and for how long. Times are those of the worker's monotonic clock. */
 export interface Ejection {
@@ -171,5 +199,27 @@ export class EndpointHealth {
   #changed (): void {
     this.#available = this.#ejection === null && this.#failedCheck() === undefined
     for (const watcher of this.#watchers) watcher.onHealthChange()
+  }
+}
+
+/** What a failure is called in reasons and logs: the code of the error, or the status that the endpoint sent. */
+export type FailureCause = ProxyErrorCode | 'status_502' | 'status_503' | 'status_504'
+
+/** What an attempt says about its endpoint; `none` is nothing, neither good nor bad. */
+export type EndpointOutcome = 'success' | 'none' | FailureCause
+
+/**
+ * Classifies an attempt that is over. A failure is what the table of errors blames on the endpoint, or an answer of 502, 503 or 504:
+ * that the endpoint cannot serve. A 500 is the application's answer and says that the endpoint works.
+ * @param error the attempt's error; null when the answer was relayed to its end
+ * @param status the status of the endpoint's answer
+ */
+export function outcomeOf (error: ProxyErrorCode | null, status: number): EndpointOutcome {
+  if (error !== null) return proxyErrorRow(error).blamesEndpoint ? error : 'none'
+  switch (status) {
+    case 502: return 'status_502'
+    case 503: return 'status_503'
+    case 504: return 'status_504'
+    default: return 'success'
   }
 }

@@ -1,8 +1,28 @@
 /**
- * A request as an exchange gets it, in whatever version of HTTP it has come.
+ * A request as an exchange gets it, in whatever version of HTTP it has come, and as routing sees it.
  */
-import type { FieldBlock } from './field-block.ts'
-import type { RequestView } from './request-view.ts'
+
+/**
+ * What routing may ask of a request. The HTTP/1 head parser implements it over bytes; tests implement it over plain values.
+ */
+export interface RequestView {
+  /** The method as sent. */
+  method (): string
+  /** The host without port, in lower case; empty when the request has none. IPv6 literals keep their brackets. */
+  host (): string
+  /** The path as sent: from the first `/` of the target to `?` or the end. `*` for the asterisk form. */
+  path (): string
+  /** The query as sent, without `?`; empty when there is none. */
+  query (): string
+  /** The value of a field, a character for each byte; several lines are joined as the field's rule says. `lowerName` is in lower case. */
+  header (lowerName: string): string | undefined
+}
+
+/**
+ * Fields as lines, `name: value` and CR LF each (RFC 9110 section 5, RFC 9112 section 5): how Weir keeps fields that it adds, and trailers.
+ * A version of HTTP that writes fields otherwise reads them out of it.
+ */
+export type FieldBlock = Buffer
 
 /** The head. It is valid during the call that brings it. */
 export interface HttpRequest extends RequestView {
@@ -64,6 +84,20 @@ export interface BodyPiece {
   readonly last: boolean
   /** The trailers, with the last piece. */
   readonly trailers: FieldBlock | undefined
+}
+
+/**
+ * A request as far as it has been sent, kept so that it can be sent again or wait for an endpoint. It lies in the notation of HTTP/1.1,
+ * in whatever version it has come and will go: who waits has no endpoint yet, and so no protocol. An exchange passes it on unread.
+ */
+export interface KeptRequest {
+  readonly out: Buffer
+  /** The bytes of `out` that are the request's. */
+  readonly outLength: number
+  /** Of these, the bytes of the head. */
+  readonly headLength: number
+  /** Its body is in chunks. */
+  readonly chunked: boolean
 }
 
 /** More bytes than the framing around a piece takes, trailers not counted. */

@@ -5,16 +5,134 @@
  * one piece. Sizes are hexadecimal digits and nothing else; lines end in CR LF; extensions are checked and dropped; trailers
  * are kept apart. Every byte of the framing is looked at once, and the framing of a chunk is bounded.
  */
-import { HEX_VALUE } from './char-table.ts'
-import { EXTENSION_END, EXTENSION_INVALID, EXTENSION_START, nextExtensionState } from './chunk-extension.ts'
+import { HEX_VALUE, TOKEN_CHAR, VALUE_CHAR } from './char-table.ts'
 import { FAULT } from './parse-fault.ts'
-import { TrailerSection } from './trailer-section.ts'
+import { FIELD } from './field-id.ts'
+import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
+import { LineCollector } from './line-collector.ts'
+
+/**
+ * The syntax of chunk extensions (RFC 9112 section 7.1.1), one byte after the other: `*( ";" name [ "=" ( token / quoted-string ) ] )`.
+ *
+ * Nobody acts on them and they are not passed on, but two readers have to see the same end of the line. White space is taken
+ * around `;` and `=`, as section 7.1.1 allows, but not between the size and the first `;`.
+ */
 
 const HTAB = 0x09
 const LF = 0x0a
 const CR = 0x0d
 const SP = 0x20
+const QUOTE = 0x22
 const SEMICOLON = 0x3b
+const EQUALS = 0x3d
+const BACKSLASH = 0x5c
+
+const EXTENSION = { beforeName: 0, name: 1, afterName: 2, beforeValue: 3, token: 4, quoted: 5, escaped: 6, afterValue: 7 } as const
+
+/** The state right behind a semicolon. */
+const EXTENSION_START: number = EXTENSION.beforeName
+/** The CR that ends the line of the chunk size. */
+const EXTENSION_END = -1
+/** A byte that no chunk extension has here. */
+const EXTENSION_INVALID = -2
+
+/** @returns the next state, EXTENSION_END or EXTENSION_INVALID */
+function nextExtensionState (state: number, byte: number): number {
+  switch (state) {
+    case EXTENSION.quoted:
+      if (byte === QUOTE) return EXTENSION.afterValue
+      if (byte === BACKSLASH) return EXTENSION.escaped
+      return VALUE_CHAR[byte] === 1 ? EXTENSION.quoted : EXTENSION_INVALID
+    case EXTENSION.escaped: return VALUE_CHAR[byte] === 1 ? EXTENSION.quoted : EXTENSION_INVALID
+    case EXTENSION.beforeName:
+      if (isWhiteSpace(byte)) return EXTENSION.beforeName
+      return TOKEN_CHAR[byte] === 1 ? EXTENSION.name : EXTENSION_INVALID
+    case EXTENSION.beforeValue:
+      if (isWhiteSpace(byte)) return EXTENSION.beforeValue
+      if (byte === QUOTE) return EXTENSION.quoted
+      return TOKEN_CHAR[byte] === 1 ? EXTENSION.token : EXTENSION_INVALID
+    case EXTENSION.name:
+      if (TOKEN_CHAR[byte] === 1) return EXTENSION.name
+      return afterWord(byte, EXTENSION.afterName)
+    case EXTENSION.token:
+      if (TOKEN_CHAR[byte] === 1) return EXTENSION.token
+      return afterWord(byte, EXTENSION.afterValue)
+    default: return afterWord(byte, state)
+  }
+}
+
+/** A name or a value is complete; `state` says which. Only a name may be followed by an equals sign. */
+function afterWord (byte: number, state: number): number {
+  if (byte === SEMICOLON) return EXTENSION.beforeName
+  if (byte === CR) return EXTENSION_END
+  if (byte === EQUALS && state === EXTENSION.afterName) return EXTENSION.beforeValue
+  return isWhiteSpace(byte) ? state : EXTENSION_INVALID
+}
+
+function isWhiteSpace (byte: number): boolean {
+  return byte === SP || byte === HTAB
+}
+
+/**
+ * The trailer section of a chunked body (RFC 9112 section 7.1.2), which may come in pieces: checked as fields are, and kept
+ * apart from the body, without those that would matter to framing, routing or identity.
+ */
+
+const MAX_TRAILER_BYTES = 16_384
+const MAX_TRAILER_FIELDS = 64
+
+export class TrailerSection {
+  /** Has its empty line come? */
+  done = false
+  /** Once it is done: the lines to pass on, each with CR LF; undefined when there are none. */
+  kept: Buffer | undefined
+  readonly #lines = new LineCollector({ headroom: 0, tailroom: 0, maxBytes: MAX_TRAILER_BYTES })
+  readonly #fields = new FieldLines(MAX_TRAILER_FIELDS)
+
+  /**
+   * Takes `buf[start, end)`, up to the end of the section.
+   * @returns how many of the bytes are the section's, or the negative number of a fault
+   */
+  add (buf: Buffer, start: number, end: number): number {
+    const lines = this.#lines
+    const fields = this.#fields
+    const before = lines.end
+    // One byte too many is enough to refuse them; what follows the section is not copied.
+    const isNews = lines.add(buf, start, Math.min(end, start + MAX_TRAILER_BYTES + 1 - before))
+    if (!isNews) return end - start
+    if (fields.buf !== lines.buf) fields.rebase(lines.buf, 0)
+    for (;;) {
+      const outcome = fields.parseLine(lines.end)
+      if (outcome === SECTION_END) break
+      if (outcome < 0) return outcome === FAULT.too_many_fields ? FAULT.trailers_too_large : FAULT.bad_trailer
+      if (outcome === LINE_INCOMPLETE) return lines.end > MAX_TRAILER_BYTES ? FAULT.trailers_too_large : end - start
+    }
+    if (fields.next > MAX_TRAILER_BYTES) return FAULT.trailers_too_large
+    this.done = true
+    this.kept = keepTrailers(fields)
+    return fields.next - before
+  }
+}
+
+/**
+ * RFC 9110 section 6.5.1: what frames, routes, authenticates, steers or makes conditional is not allowed in trailers and is
+ * left out; the fields of FIELD too. Odd characters are dashes, as origins fold names.
+ */
+const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
+  'age', 'authorization', 'cache-control', 'content-encoding', 'content-location', 'content-range', 'content-type', 'cookie',
+  'expires', 'forwarded', 'if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since', 'location', 'pragma',
+  'proxy-authenticate', 'proxy-authorization', 'range', 'retry-after', 'set-cookie', 'vary', 'via', 'www-authenticate'
+])
+
+function keepTrailers (lines: FieldLines): Buffer | undefined {
+  const kept: Buffer[] = []
+  for (let line = 0; line < lines.count; line++) {
+    const name = lines.buf.toString('latin1', lines.nameStart(line), lines.nameEnd(line)).toLowerCase().replaceAll(/[^0-9a-z]/g, '-')
+    if (lines.ids[line] !== FIELD.other || FORBIDDEN_TRAILERS.has(name)) continue
+    kept.push(lines.buf.subarray(lines.nameStart(line), lines.lineEnd(line)))
+  }
+  return kept.length === 0 ? undefined : Buffer.concat(kept)
+}
 
 /** 13 digits stay below 2^53. */
 const MAX_SIZE_DIGITS = 13

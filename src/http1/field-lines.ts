@@ -6,8 +6,29 @@
  */
 import { LOWER, TOKEN_CHAR, VALUE_CHAR } from './char-table.ts'
 import { FIELD, fieldId } from './field-id.ts'
-import { lineSeparator } from './line-separator.ts'
 import { FAULT } from './parse-fault.ts'
+
+/**
+ * How several lines of one field are read as one value (RFC 9110 section 5.3).
+ */
+
+/** Fields of requests that are no lists. Of several lines the first counts, as for most origins. */
+const SINGLE: ReadonlySet<string> = new Set([
+  'access-control-request-method', 'authorization', 'content-length', 'content-location', 'content-range', 'content-type', 'date', 'dnt',
+  'from', 'host', 'if-modified-since', 'if-range', 'if-unmodified-since', 'last-modified', 'max-forwards', 'origin', 'proxy-authorization',
+  'range', 'referer', 'sec-fetch-dest', 'sec-fetch-mode', 'sec-fetch-site', 'sec-fetch-user', 'sec-gpc', 'sec-websocket-key',
+  'upgrade-insecure-requests', 'user-agent', 'x-real-ip', 'x-request-id'
+])
+
+/**
+ * What stands between the values of two lines of a field. The lines of Cookie, one for each cookie as fronts that speak HTTP/2 send them,
+ * are joined as RFC 9113 section 8.2.3 says. A field that nobody has defined here is taken for a list.
+ * @returns undefined when the field is no list: its first line is its value
+ */
+export function lineSeparator (lowerName: string): string | undefined {
+  if (lowerName === 'cookie') return '; '
+  return SINGLE.has(lowerName) ? undefined : ', '
+}
 
 const STRIDE = 5
 /** Lines that there is room for at first. */
@@ -253,4 +274,27 @@ export class FieldLines {
 function nameFault (first: number, stopped: number): number {
   if (first === SP || first === HTAB) return FAULT.folded_field
   return stopped === LF ? FAULT.bad_line_end : FAULT.bad_field_name
+}
+
+/**
+ * The beginning of a line that is not complete yet, held against what it has to look like. Garbage is refused at once, even if
+ * its line never ends.
+ */
+
+const ZERO = 0x30
+const NINE = 0x39
+/** Stands for a digit. */
+const ANY_DIGIT = 0x23
+
+/**
+ * Do the bytes `buf[start, end)` look like the beginning of `shape`, in which `#` stands for a digit? What is behind the shape is not
+ * looked at.
+ */
+export function fitsLineShape (buf: Uint8Array, start: number, end: number, shape: string): boolean {
+  for (let index = 0; index < shape.length && start + index < end; index++) {
+    const byte = buf[start + index] ?? 0
+    const expected = shape.charCodeAt(index)
+    if (expected === ANY_DIGIT ? byte < ZERO || byte > NINE : byte !== expected) return false
+  }
+  return true
 }

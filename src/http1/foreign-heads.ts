@@ -2,8 +2,7 @@
  * Heads of messages that have come in another version of HTTP, written as HTTP/1.1 has them. Those of its own are rewritten in place.
  */
 import type { HttpRequest, RequestEdits } from '../http/http-request.ts'
-import type { HttpResponse } from '../http/http-response.ts'
-import { STATUS_CODES } from '../http/status-text.ts'
+import { type HttpResponse, STATUS_CODES } from '../http/http-response.ts'
 import { FIELD, fieldId } from './field-id.ts'
 
 const LINE_END = '\r\n'

@@ -9,18 +9,12 @@
  */
 import type { HttpRequest } from '../http/http-request.ts'
 import { TARGET_CHAR, TOKEN_CHAR } from './char-table.ts'
-import { CONNECTION } from './connection-options.ts'
-import { expectsOnlyContinue } from './expects-only-continue.ts'
+import { CONNECTION, offeredUpgrade, usesLoginScheme } from './connection-options.ts'
+import { expectsOnlyContinue, hostFault, hostOf, readMaxForwards, schemeBytes, viaNames } from './request-head-fields.ts'
 import { FIELD, isProtectedInRequest } from './field-id.ts'
-import { FieldLines, LINE_INCOMPLETE, LINE_PARSED, SECTION_END } from './field-lines.ts'
-import { readConnection, readContentLength, readTransferEncoding } from './framed-head.ts'
-import { hostFault, hostOf, schemeBytes } from './host.ts'
-import { fitsLineShape } from './line-shape.ts'
-import { usesLoginScheme } from './login-schemes.ts'
-import { readMaxForwards } from './max-forwards.ts'
+import { FieldLines, fitsLineShape, LINE_INCOMPLETE, LINE_PARSED, SECTION_END } from './field-lines.ts'
+import { readConnection, readContentLength, readTransferEncoding } from './message-length.ts'
 import { FAULT } from './parse-fault.ts'
-import { offeredUpgrade } from './upgrade.ts'
-import { viaNames } from './via-members.ts'
 
 const LF = 0x0a
 const CR = 0x0d

@@ -2,25 +2,47 @@
  * Writes a request as an endpoint gets it: the head and the first piece of the body into one buffer, where they stay for another attempt;
  * then the rest as it comes, framed as the endpoint can read it. Hot.
  */
-import type { BodyPiece, HttpRequest, RequestEdits } from '../http/http-request.ts'
-import { PIECE_ROOM } from '../http/http-request.ts'
-import { appendChunk, framePiece } from './body-chunks.ts'
+import { type BodyPiece, type HttpRequest, type KeptRequest, PIECE_ROOM, type RequestEdits } from '../http/http-request.ts'
 import { foreignRequestHead } from './foreign-heads.ts'
 import { BODY, RequestHead } from './request-head.ts'
 import { rewriteRequestHead, rewrittenHeadBound } from './rewrite-request-head.ts'
+import { chunkEnd, chunkStart, lastChunk, lastChunkWith } from './chunk-framing.ts'
 
-/** A request in the notation of HTTP/1.1, as far as it has been sent, kept so that it can be sent again. */
-export interface KeptRequest {
-  out: Buffer
-  outLength: number
-  /** The bytes of the head, at the beginning of `out`. */
-  headLength: number
-  /** Its body is in chunks. */
-  chunked: boolean
+/**
+ * A piece of a request's body as a chunk (RFC 9112 section 7.1), on its way to an endpoint.
+ */
+
+/** Copies a piece to `out` as a chunk; returns the position behind. */
+function appendChunk (piece: BodyPiece, out: Buffer, at: number): number {
+  let pos = at
+  const length = piece.end - piece.start
+  if (length > 0) {
+    pos += out.write(`${length.toString(16)}\r\n`, pos, 'latin1')
+    piece.buf.copy(out, pos, piece.start, piece.end)
+    pos = chunkEnd(out, pos + length)
+  }
+  if (!piece.last) return pos
+  if (piece.trailers === undefined) return lastChunk(out, pos)
+  return pos + lastChunkWith(piece.trailers).copy(out, pos)
 }
 
+/** Frames a piece as a chunk in its own buffer. */
+function framePiece (piece: BodyPiece): Buffer {
+  let from = piece.start
+  let to = piece.end
+  if (to > from) {
+    from = chunkStart(piece.buf, piece.start, piece.end)
+    to = chunkEnd(piece.buf, piece.end)
+  }
+  if (!piece.last) return piece.buf.subarray(from, to)
+  if (piece.trailers === undefined) return piece.buf.subarray(from, lastChunk(piece.buf, to))
+  return Buffer.concat([piece.buf.subarray(from, to), lastChunkWith(piece.trailers)])
+}
+
+type Writable<T> = { -readonly [Field in keyof T]: T[Field] }
+
 /** Where a request can be written. */
-export interface RequestStore extends KeptRequest {
+export interface RequestStore extends Writable<KeptRequest> {
   /** Makes `out` at least so large, keeping nothing. */
   reserveOut (bytes: number): void
 }
@@ -63,7 +85,7 @@ export function pieceBytes ({ chunked }: KeptRequest, piece: BodyPiece): Buffer 
  * @param maxBytes the most that is kept of a request
  * @returns false when that is too much: then the request can't be sent again, and of what was sent only the head is kept, to be looked at
  */
-export function keepBytes (kept: KeptRequest, bytes: Buffer, maxBytes: number): boolean {
+export function keepBytes (kept: Writable<KeptRequest>, bytes: Buffer, maxBytes: number): boolean {
   const length = kept.outLength + bytes.length
   if (length > maxBytes) {
     keepHeadOnly(kept)
@@ -79,11 +101,32 @@ export function keepBytes (kept: KeptRequest, bytes: Buffer, maxBytes: number): 
   return true
 }
 
-function keepHeadOnly (kept: KeptRequest): void {
+function keepHeadOnly (kept: Writable<KeptRequest>): void {
   const { out, headLength } = kept
   kept.outLength = headLength
   if (out.length < 2 * headLength) return
   const head = Buffer.allocUnsafeSlow(headLength)
   out.copy(head, 0, 0, headLength)
   kept.out = head
+}
+
+const FIRST_BYTES = 2_048
+
+/** Keeps a request for which there is no call yet, and what has come of its body. */
+export function keepRequest (request: HttpRequest, edits: RequestEdits, piece: BodyPiece): KeptRequest {
+  const store = new OutBuffer()
+  writeRequest(store, request, edits, piece)
+  return store
+}
+
+class OutBuffer implements RequestStore {
+  out: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
+  outLength = 0
+  headLength = 0
+  chunked = false
+
+  reserveOut (bytes: number): void {
+    if (this.out.length < bytes) this.out = Buffer.allocUnsafeSlow(bytes)
+    this.outLength = 0
+  }
 }

@@ -7,13 +7,10 @@
  */
 import type { HttpResponse } from '../http/http-response.ts'
 import { VALUE_CHAR } from './char-table.ts'
-import { CONNECTION } from './connection-options.ts'
+import { CONNECTION, keepAliveSeconds, offersLoginScheme } from './connection-options.ts'
 import { FIELD } from './field-id.ts'
-import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
-import { readConnection, readContentLength, readTransferEncoding } from './framed-head.ts'
-import { keepAliveSeconds } from './keep-alive.ts'
-import { fitsLineShape } from './line-shape.ts'
-import { offersLoginScheme } from './login-schemes.ts'
+import { FieldLines, fitsLineShape, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
+import { readConnection, readContentLength, readTransferEncoding } from './message-length.ts'
 import { FAULT } from './parse-fault.ts'
 import { BODY } from './request-head.ts'
 

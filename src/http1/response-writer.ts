@@ -2,12 +2,9 @@
  * Writes responses to a client of HTTP/1: the head rewritten right before the body that came with it, the body framed as the client can
  * read it, head and first piece in one write. Hot.
  */
-import type { FieldBlock } from '../http/field-block.ts'
-import type { HttpDate } from '../http/http-date.ts'
-import type { HttpResponse } from '../http/http-response.ts'
+import type { FieldBlock } from '../http/http-request.ts'
+import { type HttpDate, type HttpResponse, type ResponseFields, STATUS_CODES } from '../http/http-response.ts'
 import type { OwnAnswer } from '../http/own-answer.ts'
-import type { ResponseFields } from '../http/response-fields.ts'
-import { STATUS_CODES } from '../http/status-text.ts'
 import { chunkEnd, chunkStart, chunkStartBytes, LAST_CHUNK, lastChunk, lastChunkWith } from './chunk-framing.ts'
 import { FIELD } from './field-id.ts'
 import { foreignResponseHead } from './foreign-heads.ts'

@@ -4,8 +4,7 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import type { Clock } from '../core/clock.ts'
-import { KubeError } from './kube-error.ts'
-import { asList, asObject, asText } from './untrusted-json.ts'
+import { asList, asObject, asText, KubeError } from './kube-api.ts'
 
 export interface PluginLimits {
   /** From the start of the program to its answer. Below the 30 s of a list, so that the log names the program and not the API server. */

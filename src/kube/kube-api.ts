@@ -1,6 +1,7 @@
 /**
  * The part of the Kubernetes API that Weir needs, as a port: what follows a collection does not know how it is reached.
  */
+import { errorText } from '../core/error-text.ts'
 
 /** A collection of objects in one namespace. */
 export interface KubeCollection {
@@ -61,4 +62,78 @@ export interface KubeApi {
    * @throws KubeError, from the iteration, for any other end, an abort of the signal included
    */
   watch (request: KubeWatchRequest): AsyncIterable<KubeWatchEvent>
+}
+
+/**
+ * Reading JSON that nobody has checked: each function gives the value if it has the type asked for, else undefined.
+ */
+
+export type UntrustedObject = Readonly<Record<string, unknown>>
+
+export function asObject (value: unknown): UntrustedObject | undefined {
+  // A checked cast: after these tests every property of the value may be read as unknown.
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as UntrustedObject : undefined
+}
+
+export function asText (value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+/** A list, where Kubernetes writes null for an empty one. */
+export function asList (value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+/**
+ * What can go wrong between Weir and the Kubernetes API. Every one of them is worth another try: the API server that
+ * says 401, 403 or 404 while it starts is the same one that says 200 a second later.
+ */
+
+/**
+ * - `credentials`: no usable credentials, or the credential plugin failed
+ * - `network`: no connection, or it broke in mid-answer
+ * - `timeout`: no answer in time
+ * - `silent`: a watch gave neither an event nor a bookmark for too long
+ * - `status`: the server refused with an HTTP status
+ * - `gone`: 410, the resourceVersion or continue token is too old
+ * - `malformed`: the answer is not what the API promises
+ * - `too-large`: a line, a page or a collection beyond the bounds of Weir's memory
+ */
+type KubeErrorKind = 'credentials' | 'network' | 'timeout' | 'silent' | 'status' | 'gone' | 'malformed' | 'too-large'
+
+/** What is known of a failure beside its message. */
+interface KubeErrorDetail {
+  readonly status?: number | undefined
+  /** The server's wish, from Retry-After. */
+  readonly retryAfterMs?: number | undefined
+  readonly cause?: unknown
+}
+
+export class KubeError extends Error {
+  readonly kind: KubeErrorKind
+  readonly status: number | undefined
+  readonly retryAfterMs: number | undefined
+
+  constructor (kind: KubeErrorKind, message: string, detail: KubeErrorDetail = {}) {
+    super(message, { cause: detail.cause })
+    this.name = 'KubeError'
+    this.kind = kind
+    this.status = detail.status
+    this.retryAfterMs = detail.retryAfterMs
+  }
+
+  /** Any thrown thing as a KubeError; what has no kind of its own is taken for a network failure. */
+  static from (thrown: unknown): KubeError {
+    if (thrown instanceof KubeError) return thrown
+    const message = thrown instanceof Error ? describe(thrown) : errorText(thrown)
+    return new KubeError('network', message, { cause: thrown })
+  }
+}
+
+function describe (error: Error): string {
+  // Node's words for a connection that ends too soon do not say whose end it was.
+  if (error.message === 'aborted') return 'the connection was closed in mid-answer, by the API server or something before it'
+  if (error.message === 'socket hang up') return 'the connection was closed without an answer, by the API server or something before it'
+  const text = errorText(error)
+  return text === '' ? error.name : text
 }

@@ -1,8 +1,17 @@
 import type { Clock, TimerHandle } from '../core/clock.ts'
-import { backoffMs } from '../core/backoff.ts'
-import type { KubeApi, KubeCollection, KubeListPage, KubeWatchEvent } from './kube-api.ts'
-import { KubeError } from './kube-error.ts'
-import { asObject, asText } from './untrusted-json.ts'
+import { asObject, asText, type KubeApi, type KubeCollection, KubeError, type KubeListPage, type KubeWatchEvent } from './kube-api.ts'
+
+/**
+ * Exponential back-off with jitter: half of the time is fixed, half is drawn, so that clients of a server that came back
+ * do not all return at once.
+ * @param attempt the number of failures in a row, from 1
+ * @param random uniform in [0, 1)
+ * @returns milliseconds, at most `maxMs`
+ */
+export function backoffMs (attempt: number, bounds: { readonly baseMs: number, readonly maxMs: number }, random: () => number): number {
+  const full = Math.min(bounds.maxMs, bounds.baseMs * 2 ** Math.min(attempt - 1, 30))
+  return full / 2 + random() * full / 2
+}
 
 /** When to retry, when to doubt, how much to keep. Times in milliseconds. */
 export interface ListWatchTuning {
@@ -54,7 +63,7 @@ export interface WatchRecovery {
   readonly afterMs: number
 }
 
-export interface ListWatchOptions<T> {
+interface ListWatchOptions<T> {
   readonly api: KubeApi
   readonly collection: KubeCollection
   /** What is kept of an object. Gets anything the server sends; must not throw. */

@@ -1,5 +1,5 @@
 /**
- * How many descriptors the process may have (RLIMIT_NOFILE), and how they are shared out.
+ * How many descriptors the process may have (RLIMIT_NOFILE), how they are shared out, and how their end shows.
  */
 import { readFileSync } from 'node:fs'
 
@@ -30,7 +30,7 @@ export function descriptorShare (limit: number, workers: number): number {
 const FEW_CLIENTS = 1_000
 
 /** The limits on connections, as far as they are met by descriptors. */
-export interface ConnectionLimits {
+interface ConnectionLimits {
   readonly maxConnections: 'auto' | number
   readonly workers: number
 }
@@ -52,4 +52,15 @@ export function openFilesWarning (
     clientsPerWorker: clients,
     remedy: 'raise the limit of open files (ulimit -n, LimitNOFILE, or that of the container runtime), or lower limits.maxConnections'
   }
+}
+
+/**
+ * Errors of the system that say that this process or machine has no room for another connection: descriptors (of the process,
+ * of the system), memory, or ports to connect from. They say nothing of whoever was to be connected to.
+ */
+const SHORTAGES: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'])
+
+/** Is an error code one of them? */
+export function isLocalShortage (code: unknown): boolean {
+  return typeof code === 'string' && SHORTAGES.has(code)
 }

@@ -8,10 +8,9 @@
  * `events` the same class works on 'data' events and socket.write(), and knows of no such reset.
  */
 import net from 'node:net'
-import type { ByteStream, ByteStreamHandler, ReadBuffer } from './byte-stream.ts'
-import { ReadFeed, type ReadSource } from './read-feed.ts'
+import { type ByteStream, type ByteStreamHandler, type ReadBuffer, ReadFeed, type ReadSource } from './byte-stream.ts'
 import { endsOf, type SocketEnds } from './socket-ends.ts'
-import type { IoMode } from '../contract/worker-data.ts'
+import type { IoMode } from '../contract/data-plane-options.ts'
 
 /** What libuv's stream handle offers in Node 26. */
 interface StreamHandle {

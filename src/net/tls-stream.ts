@@ -11,12 +11,10 @@
  */
 import net from 'node:net'
 import tls from 'node:tls'
-import type { ByteStream, ByteStreamHandler, ReadBuffer } from './byte-stream.ts'
-import { ReadFeed, type ReadSource } from './read-feed.ts'
-import { watchTlsEnd } from './tls-end.ts'
+import { type ByteStream, type ByteStreamHandler, type ReadBuffer, ReadFeed, type ReadSource } from './byte-stream.ts'
+import { isResetBelow, readDirectly, type TlsHandle, tlsHandleOf, unsentBytes, watchTlsEnd } from './tls-handle.ts'
 import { endsOf, type SocketEnds } from './socket-ends.ts'
-import { isResetBelow, readDirectly, tlsHandleOf, unsentBytes, type TlsHandle } from './tls-handle.ts'
-import type { IoMode } from '../contract/worker-data.ts'
+import type { IoMode } from '../contract/data-plane-options.ts'
 
 /** Bytes written that the kernel has not taken, from which on a write says false. */
 const MAX_QUEUED_BYTES = 65_536

@@ -1,9 +1,64 @@
 /** The trial of what TcpStream uses undocumented: a connection over loopback, taken over, read, written and reset. A millisecond. */
 import net from 'node:net'
-import { createReadBuffer, type ReadBuffer } from './byte-stream.ts'
-import { openTrialServer } from './trial-server.ts'
+import { type ByteStream, type ByteStreamHandler, createReadBuffer, type ReadBuffer } from './byte-stream.ts'
 import { TcpStream } from './tcp-stream.ts'
-import { TrialReader } from './trial-reader.ts'
+
+/** One end of a connection that is tried out: it keeps what it reads. */
+
+/** Only a trial that fails takes so long. */
+const LIMIT_MS = 5_000
+
+export class TrialReader<Stream extends ByteStream> implements ByteStreamHandler {
+  stream: Stream | undefined
+  received: Buffer = Buffer.alloc(0)
+  ended = false
+  /** Why the connection has gone; '' for no reason. */
+  closed: string | undefined
+  readonly #limitMs: number
+  #defect: Error | undefined
+
+  /** @param limitMs how long it waits for anything, in milliseconds */
+  constructor (limitMs = LIMIT_MS) {
+    this.#limitMs = limitMs
+  }
+
+  onBytes (memory: Buffer, start: number, end: number): void {
+    this.received = Buffer.concat([this.received, memory.subarray(start, end)])
+  }
+
+  onEnd (): void { this.ended = true }
+  onClose (error: string | undefined): void { this.closed = error ?? '' }
+  onDrain (): void {}
+  onDefect (error: unknown): void { this.#defect = error instanceof Error ? error : new Error(String(error)) }
+
+  /**
+   * Looks once in each turn of the event loop.
+   * @param what goes into the error
+   * @throws Error when the connection goes meanwhile, the stream throws, or it takes too long
+   */
+  async until (what: string, condition: () => boolean): Promise<void> {
+    const deadlineMs = performance.now() + this.#limitMs
+    while (!condition()) {
+      if (this.#defect !== undefined) throw this.#defect
+      if (this.closed !== undefined) throw new Error(`the connection has gone before ${what}: ${this.closed}`)
+      if (performance.now() > deadlineMs) throw new Error(`${what} does not come`)
+      await new Promise<void>(resolve => { setImmediate(resolve) })
+    }
+  }
+}
+
+const LOOPBACK = '127.0.0.1'
+
+/** A server for connections that are tried out. Close it. @throws the system's error when loopback can't be listened on */
+export async function openTrialServer (): Promise<{ readonly server: net.Server, readonly address: string, readonly port: number }> {
+  const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, LOOPBACK, resolve)
+  })
+  const address = server.address()
+  return { server, address: LOOPBACK, port: typeof address === 'object' && address !== null ? address.port : 0 }
+}
 
 const BUFFER_BYTES = 64
 /** More than a buffer, so that it is read in turns. */

@@ -7,8 +7,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import { createReadBuffer } from './byte-stream.ts'
 import { createRecordBuffer, TlsStream } from './tls-stream.ts'
-import { TrialReader } from './trial-reader.ts'
-import { openTrialServer } from './trial-server.ts'
+import { openTrialServer, TrialReader } from './try-tcp.ts'
 
 const QUESTION = Buffer.from('question')
 /** Two records. */

@@ -4,7 +4,7 @@
  * Both behave the same, and `direct` costs far less. What is not documented may change with any release of Node, so a worker tries at its
  * start what it is about to use, on real connections, instead of trusting a range of versions; what does not do as expected is not used.
  */
-import type { IoChoice, IoMode } from '../contract/worker-data.ts'
+import type { IoChoice, IoMode } from '../contract/data-plane-options.ts'
 
 /** Which way streams take. */
 export interface StreamIo {

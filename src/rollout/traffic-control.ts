@@ -3,12 +3,11 @@ import { errorText } from '../core/error-text.ts'
 import type { EventLog } from '../core/logger.ts'
 import type { PreparedChange } from '../core/prepared-change.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
-import type { StateStore, Versioned } from '../store/state-store.ts'
-import { StoreError } from '../store/store-error.ts'
-import { Watchers } from '../core/watchers.ts'
-import type { ChangeMeta, ConfiguredRoute, Revision, RouteTraffic, TrafficCommand, TrafficState } from './traffic-state.ts'
-import { EMPTY_TRAFFIC, sameWeights } from './traffic-state.ts'
-import type { SplitPublisher, SplitReceipt } from './split-publisher.ts'
+import { type StateStore, StoreError, type Versioned, Watchers } from '../store/state-store.ts'
+import {
+  type ChangeMeta, type ConfiguredRoute, EMPTY_TRAFFIC, type Revision, type RouteTraffic, sameWeights, type SplitPublisher,
+  type SplitReceipt, type TrafficCommand, type TrafficState
+} from './traffic-state.ts'
 import type { TransitionErrorCode } from './transition.ts'
 import { applyConfig, changeRoute, withRoute } from './transition.ts'
 

@@ -3,7 +3,7 @@
  * and can be tested without a store or a worker.
  */
 import { assertNever } from '../core/assert-never.ts'
-import { MAX_WEIGHT, MIN_WEIGHT } from '../core/weight-bounds.ts'
+import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
 import type {
   ChangeAction, ChangeMeta, ConfiguredRoute, Revision, RouteTraffic, TrafficCommand, TrafficState, Weights
 } from './traffic-state.ts'

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { CidrSet } from '../core/cidr-set.ts'
-import { parseIp } from '../core/ip.ts'
+import { parseIp } from '../core/socket-address.ts'
 
 /** Only so much of the end of X-Forwarded-For is read, and only so many proxies are passed: the header is the client's to fill. */
 const MAX_READ_CHARACTERS = 2048

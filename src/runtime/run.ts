@@ -1,7 +1,7 @@
 /**
  * `weir run`: from the arguments to the exit code.
  */
-import { printable } from '../core/printable.ts'
+import { printable } from '../core/logger.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { loadConfig } from '../config/load.ts'
 import type { ConfigSources } from '../config/load.ts'

@@ -1,7 +1,7 @@
 /**
  * `weir validate`: checks a configuration as `weir run` would.
  */
-import { printable } from '../core/printable.ts'
+import { printable } from '../core/logger.ts'
 import { ConfigError, formatFault } from '../config/config-error.ts'
 import { configFileOf, loadConfig, readStandardInput, type ConfigSources } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'

@@ -1,6 +1,4 @@
-import type { StateStore, SwapResult, Versioned } from './state-store.ts'
-import { StoreError } from './store-error.ts'
-import { Watchers } from '../core/watchers.ts'
+import { type StateStore, StoreError, type SwapResult, type Versioned, Watchers } from './state-store.ts'
 
 /** Keeps the value in memory: it is gone when the process ends. */
 export class MemoryStore<T> implements StateStore<T> {

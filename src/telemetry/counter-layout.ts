@@ -5,8 +5,7 @@
  * Doubles are written whole on 64-bit machines and count exactly up to 2^53, so no atomics are needed. A segment holds
  * SLOTS_PER_SEGMENT slots; a slot counts for one version of one route.
  */
-import { indexByName } from '../core/index-by-name.ts'
-import { PROXY_ERROR_CODES } from '../core/proxy-error.ts'
+import { indexByName, PROXY_ERROR_CODES } from '../core/proxy-error.ts'
 import { RETRY_REASONS, type RetryReason } from '../contract/route-policy.ts'
 
 /** Upper bounds of the latency buckets in seconds; the last bucket, without bound, follows them. */

@@ -1,7 +1,6 @@
 import { pino, stdTimeFunctions, type DestinationStream, type Logger as PinoLogger } from 'pino'
 import type { PreparedChange } from '../core/prepared-change.ts'
-import { printable } from '../core/printable.ts'
-import type { LogFields, Logger, LogLevel } from '../core/logger.ts'
+import { type LogFields, type Logger, type LogLevel, printable } from '../core/logger.ts'
 
 /** Bytes waiting for a reader of standard error; more are lost rather than kept. */
 const MAX_WAITING_BYTES = 1024 * 1024

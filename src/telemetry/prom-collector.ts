@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { WorkSlices } from '../net/work-slices.ts'
+import { WorkSlices } from '../net/turns.ts'
 import { registerProcessMetrics, type ControlMetrics } from './control-metrics.ts'
 import type { CounterBook } from './counter-book.ts'
 import { SLOT_LENGTH } from './counter-layout.ts'

@@ -1,7 +1,7 @@
 /**
  * One rendering for all who ask for it at the same time.
  */
-import { AfterTurn } from '../net/after-turn.ts'
+import { AfterTurn } from '../net/turns.ts'
 
 /** A rendering with ten thousand versions has tens of MiB, and a slow reader keeps it. */
 const MAX_KEPT = 2

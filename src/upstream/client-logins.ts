@@ -7,12 +7,10 @@
  */
 import type { Split } from '../routing/split.ts'
 import { CLOSED } from '../telemetry/counter-layout.ts'
-import type { ConnectionHome } from './connection-home.ts'
+import type { ConnectionHome, Dialer } from './transport.ts'
 import type { EndpointPool } from './endpoint-pools.ts'
 import { Http1Calls } from './http1-calls.ts'
-import { LOGIN } from './login.ts'
-import type { Dialer } from './transport.ts'
-import type { UpstreamCall } from './upstream-call.ts'
+import { LOGIN, type UpstreamCall } from './upstream-call.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
 import type { VersionPool } from './version-pool.ts'
 

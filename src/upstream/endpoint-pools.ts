@@ -3,9 +3,8 @@
  * here and survives every swap of routes and every update of endpoints.
  */
 import { endpointKey } from '../core/endpoint.ts'
-import { PlainTransport } from './plain-transport.ts'
 import type { DialTarget, Transport } from './transport.ts'
-import type { UpstreamContext } from './upstream-context.ts'
+import type { AfterReads } from './upstream-context.ts'
 import type { Candidate } from '../balancing/balancer.ts'
 import { hashString } from '../core/hash.ts'
 import { EndpointHealth } from '../health/endpoint-health.ts'
@@ -15,7 +14,6 @@ import type { EndpointCalls } from './upstream-call.ts'
  * One endpoint as a worker uses it: how it does, what it has in flight, and the calls to it. It lives as long as any version of any route
  * names the address and reaches it in the same way, whatever is reloaded meanwhile.
  */
-
 export class EndpointPool implements Candidate {
   /** `address:port`, as in logs. Endpoints that are reached in different ways may have the same. */
   readonly key: string
@@ -34,7 +32,7 @@ export class EndpointPool implements Candidate {
   eligible = true
   readonly calls: EndpointCalls
 
-  constructor (target: DialTarget, transport: Transport, context: UpstreamContext) {
+  constructor (target: DialTarget, transport: Transport) {
     const key = endpointKey(target)
     this.key = key
     this.transport = transport
@@ -42,7 +40,7 @@ export class EndpointPool implements Candidate {
     this.port = target.port
     this.hash = hashString(key)
     this.health = new EndpointHealth(key)
-    this.calls = transport.callsTo(this, context)
+    this.calls = transport.callsTo(this)
   }
 }
 
@@ -54,20 +52,18 @@ interface Entry {
 export class EndpointPools {
   /** Never are connections shared by versions that do not trust the same peers. */
   readonly #entries = new Map<string, Entry>()
-  readonly #context: UpstreamContext
-  readonly #plain: Transport
+  readonly #context: AfterReads
 
-  constructor (context: UpstreamContext) {
+  constructor (context: AfterReads) {
     this.#context = context
-    this.#plain = new PlainTransport(context.io)
   }
 
   /** The pool of an endpoint, for one more user. */
-  acquire (endpoint: DialTarget, transport: Transport = this.#plain): EndpointPool {
+  acquire (endpoint: DialTarget, transport: Transport): EndpointPool {
     const key = entryKey(endpoint, transport)
     let entry = this.#entries.get(key)
     if (entry === undefined) {
-      entry = { pool: new EndpointPool(endpoint, transport, this.#context), users: 0 }
+      entry = { pool: new EndpointPool(endpoint, transport), users: 0 }
       this.#entries.set(key, entry)
     }
     entry.users++

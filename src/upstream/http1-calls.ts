@@ -2,13 +2,11 @@
  * The connections of HTTP/1.1 to one endpoint: one call at a time each, and where they rest in between.
  */
 import { WORKER } from '../telemetry/counter-layout.ts'
-import type { ConnectionHome } from './connection-home.ts'
-import { LOGIN } from './login.ts'
-import type { CalledEndpoint, Dialer } from './transport.ts'
-import type { EndpointCalls } from './upstream-call.ts'
+import type { CalledEndpoint, ConnectionHome, Dialer } from './transport.ts'
+import { type EndpointCalls, LOGIN } from './upstream-call.ts'
 import { UpstreamConnection } from './upstream-connection.ts'
 import type { UpstreamContext } from './upstream-context.ts'
-import { isLoopback } from '../core/ip.ts'
+import { isLoopback } from '../core/socket-address.ts'
 
 export class Http1Calls implements EndpointCalls, ConnectionHome<UpstreamConnection> {
   readonly endpoint: CalledEndpoint

@@ -3,7 +3,7 @@
  * else, which takes long to decode, one read in each turn, so that everybody else has theirs. Hot.
  */
 import type { ByteStream } from '../net/byte-stream.ts'
-import type { TurnQueue, TurnTaker } from '../net/turn-queue.ts'
+import type { TurnQueue, TurnTaker } from '../net/turns.ts'
 
 /** A read of fewer bytes takes no time worth a turn. */
 const SHORT_READ_BYTES = 4_096

@@ -6,7 +6,7 @@ import { createReadBuffer } from '../net/byte-stream.ts'
 import type { BufferPool } from '../net/buffer-pool.ts'
 import type { ByteBudget } from '../net/byte-budget.ts'
 import type { ReadBuffer } from '../net/byte-stream.ts'
-import { RESPONSE_HEADROOM } from '../http1/response-additions.ts'
+import { RESPONSE_HEADROOM } from '../http1/rewrite-response-head.ts'
 import { FIRST_READ_BYTES } from './upstream-context.ts'
 import { READ_TAILROOM } from '../http1/chunk-framing.ts'
 

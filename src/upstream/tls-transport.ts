@@ -3,10 +3,8 @@
  */
 import tls from 'node:tls'
 import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../net/byte-stream.ts'
-import type { Clock } from '../core/clock.ts'
-import { isLocalShortage } from '../net/local-shortage.ts'
+import { isLocalShortage } from '../net/open-files.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
-import type { StreamIo } from '../net/worker-io.ts'
 import { createRecordBuffer, TlsStream } from '../net/tls-stream.ts'
 import { Http1Calls } from './http1-calls.ts'
 import type { CalledEndpoint, Dialer, DialTarget, Transport } from './transport.ts'
@@ -36,40 +34,34 @@ export function tlsIdentity ({ ca, serverName, verify }: UpstreamTls): string {
   return JSON.stringify([ca?.digest ?? null, serverName ?? null, verify])
 }
 
-/** What all transports of a worker share. */
-export interface TlsSurroundings {
-  readonly clock: Clock
-  readonly io: StreamIo
-}
-
 export class TlsTransport implements Transport {
   readonly identity: string
   readonly #settings: UpstreamTls
-  readonly #context: tls.SecureContext
-  readonly #surroundings: TlsSurroundings
+  readonly #secureContext: tls.SecureContext
+  readonly #context: UpstreamContext
   readonly #record = createRecordBuffer()
 
-  /** @param context made of the authorities of `settings`; many transports may share one */
-  constructor (settings: UpstreamTls, context: tls.SecureContext, surroundings: TlsSurroundings) {
+  /** @param secureContext made of the authorities of `settings`; many transports may share one */
+  constructor (settings: UpstreamTls, secureContext: tls.SecureContext, context: UpstreamContext) {
     this.identity = tlsIdentity(settings)
     this.#settings = settings
+    this.#secureContext = secureContext
     this.#context = context
-    this.#surroundings = surroundings
   }
 
-  callsTo (endpoint: CalledEndpoint, context: UpstreamContext): Http1Calls {
-    return new Http1Calls(endpoint, this.dialerTo(endpoint), context)
+  callsTo (endpoint: CalledEndpoint): Http1Calls {
+    return new Http1Calls(endpoint, this.dialerTo(endpoint), this.#context)
   }
 
   dialerTo (target: DialTarget): Dialer {
     const { serverName, verify } = this.#settings
     return new TlsDialer(target, {
-      secureContext: this.#context,
+      secureContext: this.#secureContext,
       rejectUnauthorized: verify,
       ALPNProtocols: ['http/1.1'],
       // RFC 6066 section 3: an address is not sent by SNI.
       ...(serverName === undefined ? {} : { servername: serverName })
-    }, this.#surroundings, this.#record)
+    }, this.#context, this.#record)
   }
 }
 
@@ -80,30 +72,29 @@ type DialOptions = Pick<Parameters<typeof TlsStream.connect>[0]['tls'], 'secureC
 class TlsDialer implements Dialer {
   readonly #target: DialTarget
   readonly #options: DialOptions
-  readonly #clock: Clock
-  readonly #io: StreamIo
+  readonly #context: UpstreamContext
   readonly #record: Buffer
   #session: Buffer | undefined
   #sessionMs = 0
   readonly #keepSession = (session: Buffer): void => {
     this.#session = session
-    this.#sessionMs = this.#clock.nowMs()
+    this.#sessionMs = this.#context.clock.nowMs()
   }
 
-  constructor (target: DialTarget, options: DialOptions, { clock, io }: TlsSurroundings, record: Buffer) {
+  constructor (target: DialTarget, options: DialOptions, context: UpstreamContext, record: Buffer) {
     this.#target = target
     this.#options = options
-    this.#clock = clock
-    this.#io = io
+    this.#context = context
     this.#record = record
   }
 
   dial (handler: ByteStreamHandler, buffer: ReadBuffer, onConnect: () => void): ByteStream {
     const { address, port } = this.#target
-    if (this.#clock.nowMs() - this.#sessionMs > SESSION_LIFE_MS) this.#session = undefined
+    const { clock, io } = this.#context
+    if (clock.nowMs() - this.#sessionMs > SESSION_LIFE_MS) this.#session = undefined
     const session = this.#session === undefined ? {} : { session: this.#session }
     const target = {
-      address, port, record: this.#record, io: this.#io.tls, tls: { ...this.#options, ...session, onSession: this.#keepSession }
+      address, port, record: this.#record, io: io.tls, tls: { ...this.#options, ...session, onSession: this.#keepSession }
     }
     return TlsStream.connect(target, handler, buffer, onConnect)
   }

@@ -2,16 +2,44 @@
  * The transports of a worker: one for all versions that reach their endpoints in the same way.
  */
 import type { SecureContext } from 'node:tls'
-import type { Clock } from '../core/clock.ts'
 import type { WorkerIo } from '../net/worker-io.ts'
-import { PlainTransport } from './plain-transport.ts'
 import type * as TlsModule from './tls-transport.ts'
-import type { Transport } from './transport.ts'
+import type { CalledEndpoint, Dialer, DialTarget, Transport } from './transport.ts'
 import type { UpstreamTls } from '../contract/route-spec.ts'
+import { isLocalShortage } from '../net/open-files.ts'
+import { TcpStream } from '../net/tcp-stream.ts'
+import { Http1Calls } from './http1-calls.ts'
+import type { UpstreamContext } from './upstream-context.ts'
+
+/** TCP without anything above it. */
+export class PlainTransport implements Transport {
+  readonly identity = ''
+  readonly #context: UpstreamContext
+
+  constructor (context: UpstreamContext) {
+    this.#context = context
+  }
+
+  callsTo (endpoint: CalledEndpoint): Http1Calls {
+    return new Http1Calls(endpoint, this.dialerTo(endpoint), this.#context)
+  }
+
+  dialerTo ({ address, port }: DialTarget): Dialer {
+    const target = { address, port, io: this.#context.io.tcp }
+    return {
+      dial: (handler, buffer, onConnect) => TcpStream.connect(target, handler, buffer, onConnect),
+      failed: reason => isLocalShortage(reason) ? 'connections_exhausted' : 'upstream_connect_failed'
+    }
+  }
+}
+
+/** What the transports of a worker share. */
+interface TransportContext extends UpstreamContext {
+  readonly io: WorkerIo
+}
 
 export class TransportBook {
-  readonly #clock: Clock
-  readonly #io: WorkerIo
+  readonly #context: TransportContext
   readonly #plain: Transport
   /** Loaded when a version needs it: a worker without TLS does without 2 MiB. */
   #module: typeof TlsModule | undefined
@@ -22,10 +50,9 @@ export class TransportBook {
   #contexts = new Map<string, SecureContext>()
   #contextsBefore = new Map<string, SecureContext>()
 
-  constructor (clock: Clock, io: WorkerIo) {
-    this.#clock = clock
-    this.#io = io
-    this.#plain = new PlainTransport(io)
+  constructor (context: TransportContext) {
+    this.#context = context
+    this.#plain = new PlainTransport(context)
   }
 
   /** May `of` be asked for TLS? */
@@ -33,7 +60,7 @@ export class TransportBook {
 
   /** Loads what TLS needs, and decides how it is used. */
   async load (): Promise<void> {
-    await this.#io.decideTls()
+    await this.#context.io.decideTls()
     this.#module = await import('./tls-transport.ts')
   }
 
@@ -56,9 +83,7 @@ export class TransportBook {
     const { tlsIdentity, TlsTransport } = this.#module
     const identity = tlsIdentity(tls)
     const context = this.#contextOf(tls, this.#module)
-    const transport = this.#known.get(identity) ?? this.#before.get(identity) ?? new TlsTransport(tls, context, {
-      clock: this.#clock, io: this.#io
-    })
+    const transport = this.#known.get(identity) ?? this.#before.get(identity) ?? new TlsTransport(tls, context, this.#context)
     this.#known.set(identity, transport)
     return transport
   }

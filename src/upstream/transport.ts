@@ -4,7 +4,6 @@
 import type { ByteStream, ByteStreamHandler, ReadBuffer } from '../net/byte-stream.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import type { EndpointCalls } from './upstream-call.ts'
-import type { UpstreamContext } from './upstream-context.ts'
 
 /** Where to connect to. */
 export interface DialTarget {
@@ -34,5 +33,27 @@ export interface Transport {
   /** Connections are shared only by versions with equal ones: they trust the same peers for the same reasons. */
   readonly identity: string
   /** The calls to an endpoint; asked once for each. */
-  callsTo (endpoint: CalledEndpoint, context: UpstreamContext): EndpointCalls
+  callsTo (endpoint: CalledEndpoint): EndpointCalls
+}
+
+/**
+ * The endpoint as its connections know it: how to open them, and where they rest between requests.
+ */
+
+export interface ConnectionHome<Connection> {
+  /** `address:port`, as in logs. */
+  readonly key: string
+  readonly dialer: Dialer
+  /** A request of so many bytes arrives in one piece, or not at all. */
+  readonly segmentBytes: number
+  /** A connection is being opened; it is no longer; it is gone. */
+  opening (): void
+  opened (): void
+  closed (): void
+  /** A connection has become a tunnel, or a tunnel has ended. */
+  tunnelChanged (connection: Connection, open: boolean): void
+  /** Keeps an idle connection, until its deadline; false when there is no place for it. */
+  park (connection: Connection): boolean
+  /** Forgets an idle connection that has ended. */
+  unpark (connection: Connection): void
 }

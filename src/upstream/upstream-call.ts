@@ -5,10 +5,8 @@
  * `repeat`. It ends with `release` behind a whole answer, with `cancel`, or by itself, with onFailed. An object may serve one call after
  * the other.
  */
-import type { FieldBlock } from '../http/field-block.ts'
-import type { BodyPiece, HttpRequest, RequestEdits } from '../http/http-request.ts'
+import type { BodyPiece, FieldBlock, HttpRequest, KeptRequest, RequestEdits } from '../http/http-request.ts'
 import type { HttpResponse } from '../http/http-response.ts'
-import type { KeptRequest } from '../http1/request-writer.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 
 /** What a call has to know of the request, over all attempts the same. */
@@ -138,3 +136,15 @@ export interface EndpointCalls {
   /** Nobody names the endpoint any more: idle connections end now, those in use after their answer, tunnels after a while. */
   retire (): void
 }
+
+/**
+ * What is known of a login on a connection to an endpoint, by schemes that log in the connection: NTLM, Negotiate. Such a connection is
+ * never pooled.
+ */
+export const LOGIN = {
+  none: 0,
+  /** The endpoint has asked for one. */
+  offered: 1,
+  /** A client has sent credentials: the connection may be logged in, or be on the way to it. */
+  sent: 2
+} as const

@@ -7,7 +7,7 @@ import type { Deadlines } from '../net/deadlines.ts'
 import type { StreamIo } from '../net/worker-io.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Clock } from '../core/clock.ts'
-import type { TurnQueue } from '../net/turn-queue.ts'
+import type { TurnQueue } from '../net/turns.ts'
 
 /**
  * Bytes that a read into a connection's own buffer may bring. Enough for most responses; those that fill it go on in a

@@ -1,20 +1,45 @@
 /**
  * The endpoints of one version of one route, and the choice among them: health, limits, then the balancer.
  */
-import type { Balancer } from '../balancing/balancer.ts'
-import { Rendezvous } from '../balancing/rendezvous.ts'
-import type { Endpoint } from '../core/endpoint.ts'
-import type { EndpointChange } from '../core/endpoint-set.ts'
+import { type Balancer, Rendezvous } from '../balancing/balancer.ts'
+import type { Endpoint, EndpointChange } from '../core/endpoint.ts'
 import { combineHashes } from '../core/hash.ts'
-import { UsableEndpoints, type UsableChange } from '../discovery/usable-endpoints.ts'
-import { CircuitBreaker } from '../health/circuit-breaker.ts'
-import type { CheckVerdict } from '../health/endpoint-health.ts'
-import type { EndpointOutcome } from '../health/endpoint-outcome.ts'
-import { VersionHealth, type HealthEvent, type VersionHealthStatus } from '../health/version-health.ts'
+import { type UsableChange, UsableEndpoints } from '../discovery/usable-endpoints.ts'
+import type { CheckVerdict, EndpointOutcome } from '../health/endpoint-health.ts'
+import { type HealthEvent, VersionHealth, type VersionHealthStatus } from '../health/version-health.ts'
 import type { EndpointPool, EndpointPools } from './endpoint-pools.ts'
 import type { Transport } from './transport.ts'
 import type { EndpointCalls } from './upstream-call.ts'
 import type { BreakerLimits, HealthPolicy } from '../contract/route-policy.ts'
+
+const UNLIMITED = 0x7fff_ffff
+
+/**
+ * Bounds what one worker asks of something at the same time. A version has two: one is asked with the figures of the
+ * whole version, the other with those of the endpoint that was picked. It keeps no figures itself, so that nothing can drift; asking
+ * is one comparison of whole numbers.
+ */
+export class CircuitBreaker {
+  readonly #connections: number
+  readonly #pending: number
+  readonly #requests: number
+
+  constructor (limits: BreakerLimits) {
+    this.#connections = limits.connections === 0 ? UNLIMITED : limits.connections
+    this.#pending = limits.pending === 0 ? UNLIMITED : limits.pending
+    this.#requests = limits.requests === 0 ? UNLIMITED : limits.requests
+  }
+
+  /** May another connection be opened beside the `open` ones, for a request that waits beside the `waiting` ones? */
+  allowsConnection (open: number, waiting: number): boolean {
+    return open < this.#connections && waiting < this.#pending
+  }
+
+  /** May another request begin beside those in flight? */
+  allowsRequest (inFlight: number): boolean {
+    return inFlight < this.#requests
+  }
+}
 
 export interface VersionPoolOptions {
   readonly transport: Transport
@@ -27,7 +52,7 @@ export interface VersionPoolOptions {
 }
 
 /** What is known beforehand of the pick for a request. */
-export interface Prospect {
+interface Prospect {
   /** A limit of the circuit breaker does not keep the request out. */
   readonly open: boolean
   /** The endpoint, where it is certain. */

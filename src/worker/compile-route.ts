@@ -1,8 +1,8 @@
 /**
  * Turns what the control plane says of a route into what requests read.
  */
-import { createBalancer } from '../balancing/create-balancer.ts'
-import type { EndpointSet } from '../core/endpoint-set.ts'
+import { createBalancer } from '../balancing/balancer.ts'
+import type { EndpointSet } from '../core/endpoint.ts'
 import type { CheckVerdict } from '../health/endpoint-health.ts'
 import type { HealthEvent } from '../health/version-health.ts'
 import { type RouteState, RouteRuntime, VersionRuntime } from '../exchange/route-runtime.ts'

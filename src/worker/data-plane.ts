@@ -1,8 +1,8 @@
 /**
  * What all connections and exchanges of a worker share, and what their contexts say of it.
  */
-import { AfterTurn } from '../net/after-turn.ts'
-import { BufferPool } from '../net/buffer-pool.ts'
+import { AfterTurn, TurnQueue } from '../net/turns.ts'
+import { BODY_READ_BYTES, BufferPool, SMALL_READ_BYTES } from '../net/buffer-pool.ts'
 import { ByteBudget } from '../net/byte-budget.ts'
 import { createReadBuffer } from '../net/byte-stream.ts'
 import type { ReadBuffer } from '../net/byte-stream.ts'
@@ -10,28 +10,26 @@ import { CidrSet } from '../core/cidr-set.ts'
 import type { Clock } from '../core/clock.ts'
 import { Deadlines } from '../net/deadlines.ts'
 import type { WorkerIo } from '../net/worker-io.ts'
-import { TurnQueue } from '../net/turn-queue.ts'
-import type { HttpRequest } from '../http/http-request.ts'
+import type { BodyPiece, HttpRequest, KeptRequest, RequestEdits } from '../http/http-request.ts'
 import { RequestHead } from '../http1/request-head.ts'
+import { keepRequest } from '../http1/request-writer.ts'
 import { ResponseHead } from '../http1/response-head.ts'
-import { RESPONSE_HEADROOM } from '../http1/response-additions.ts'
+import { RESPONSE_HEADROOM } from '../http1/rewrite-response-head.ts'
 import { RouteTable } from '../routing/route-table.ts'
 import { StickyKey } from '../routing/sticky-key.ts'
 import type { AccessLog } from '../telemetry/access-log.ts'
 import { FIRST_READ_BYTES, READ_BYTES } from '../upstream/upstream-context.ts'
 import type { UpstreamContext } from '../upstream/upstream-context.ts'
 import type { DownstreamContext } from '../downstream/downstream-context.ts'
-import { AttemptFailures } from '../exchange/attempt-failures.ts'
-import { BODY_READ_BYTES, SMALL_READ_BYTES } from '../net/body-buffer.ts'
-import { HttpDate } from '../http/http-date.ts'
+import { AttemptFailures } from '../exchange/attempt-lease.ts'
+import { HttpDate, ResponseFields } from '../http/http-response.ts'
 import { LoopGuard } from '../exchange/loop-guard.ts'
 import { RecentRequests } from '../exchange/recent-requests.ts'
 import { RequestIds } from '../http/request-ids.ts'
-import { ResponseFields } from '../http/response-fields.ts'
 import type { RouteRuntime } from '../exchange/route-runtime.ts'
 import type { DataPlaneSettings } from '../contract/data-plane-options.ts'
 import { READ_TAILROOM } from '../http1/chunk-framing.ts'
-import { shedMemory } from './shed-memory.ts'
+import { shedMemory } from './memory-watch.ts'
 
 /** What one read may bring between bodies: what can't be used up at once has to be kept. */
 const SHARED_READ_BYTES = 16_384
@@ -141,6 +139,10 @@ export class DataPlane implements DownstreamContext, UpstreamContext {
     this.#keptHead = keptHeadFor(settings)
     this.responseHead = new ResponseHead(settings.limits)
     this.responseFields = new ResponseFields(settings.responseFields, this.requestIds)
+  }
+
+  keepRequest (request: HttpRequest, edits: RequestEdits, piece: BodyPiece): KeptRequest {
+    return keepRequest(request, edits, piece)
   }
 
   keptHead (bytes: Buffer, length: number): HttpRequest | null {

@@ -1,19 +1,19 @@
 /**
  * One worker of the data plane: listeners, routes, the tick that drives all deadlines, and the way out.
  */
-import { performance, type EventLoopUtilization } from 'node:perf_hooks'
+import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 import type { MessagePort } from 'node:worker_threads'
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import { Random } from '../core/random.ts'
-import type { WorkerIo } from '../net/worker-io.ts'
+import { isChecked, type WorkerIo } from '../net/worker-io.ts'
 import { ConnectionLedger } from '../downstream/connection-ledger.ts'
 import { DataPlane } from './data-plane.ts'
 import { explainChoice, recallRequest } from '../exchange/explain-choice.ts'
 import { Listener } from '../downstream/listener.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { PausedLook } from '../downstream/paused-look.ts'
-import { listenerSettings } from '../downstream/listener-settings.ts'
+import { listenerSettings } from '../downstream/downstream-context.ts'
 import type { ControlMessage, ListenMessage, WorkerMessage } from '../contract/messages.ts'
 import { WorkerRoutes } from './worker-routes.ts'
 import { WorkerTls } from './worker-tls.ts'
@@ -23,8 +23,7 @@ import { LoopLag } from '../telemetry/loop-lag.ts'
 import { EndpointPools } from '../upstream/endpoint-pools.ts'
 import { descriptorShare, openFilesLimit } from '../net/open-files.ts'
 import { releaseMemory } from '../core/release-memory.ts'
-import type { DataPlaneOptions } from '../contract/data-plane-options.ts'
-import type { WorkerData } from '../contract/worker-data.ts'
+import type { DataPlaneOptions, IoMode, WorkerData } from '../contract/data-plane-options.ts'
 
 /** Deadlines are met to this precision. */
 const TICK_MS = 100
@@ -33,7 +32,7 @@ const RELEASE_AFTER_TICKS = 15
 const RANDOM_RANGE = 2 ** 32
 
 /** What a worker has before its first message. */
-export interface WorkerSurroundings {
+interface WorkerSurroundings {
   readonly port: MessagePort
   readonly clock: Clock
   readonly io: WorkerIo
@@ -236,4 +235,24 @@ export class WorkerApp {
 function usesTls (message: ControlMessage): boolean {
   if (message.type === 'together') return message.messages.some(usesTls)
   return message.type === 'routes' && message.routes.some(({ versions }) => versions.some(({ tls }) => tls !== undefined))
+}
+
+/** A decision of a worker, see src/net/worker-io.ts. */
+interface IoDecision {
+  readonly part: 'TCP' | 'TLS'
+  readonly mode: IoMode
+  /** Why it is not direct. */
+  readonly reason: string
+  readonly nodeVersion: string
+}
+
+/** What the control plane is told of a decision: the mode, and a line for the log unless all is as it was checked. */
+export function tellIo ({ part, mode, reason, nodeVersion }: IoDecision): readonly WorkerMessage[] {
+  const told: WorkerMessage = { type: 'io', mode }
+  if (mode === 'events') {
+    const remedy = 'nothing fails, but requests cost far more CPU (docs/architecture.md, Undocumented parts of Node); run a Node release that was checked'
+    return [told, { type: 'log', level: 'warn', message: `${part} connections work on events of Node's streams, not on their handles`, fields: { reason, node: nodeVersion, remedy } }]
+  }
+  if (isChecked(nodeVersion)) return [told]
+  return [told, { type: 'log', level: 'info', message: `${part} connections work on handles of a Node release that was not checked with them; the trial at the start has passed`, fields: { node: nodeVersion } }]
 }

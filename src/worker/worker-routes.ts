@@ -4,7 +4,7 @@
  * Weights and endpoints may come before the routes they belong to. So a reload can send them first, and the new routes are
  * whole from their first request on.
  */
-import { EndpointSet } from '../core/endpoint-set.ts'
+import { EndpointSet } from '../core/endpoint.ts'
 import type { Random } from '../core/random.ts'
 import { VersionMap } from '../core/version-map.ts'
 import type { CheckVerdict } from '../health/endpoint-health.ts'
@@ -48,7 +48,7 @@ export class WorkerRoutes {
     this.#plane = plane
     this.#pools = pools
     this.#random = random
-    this.transports = new TransportBook(plane.clock, plane.io)
+    this.transports = new TransportBook(plane)
     this.#reporter = new HealthReporter(plane.clock)
   }
 

@@ -10,9 +10,8 @@ import { systemClock } from '../core/clock.ts'
 import { WorkerIo } from '../net/worker-io.ts'
 import { tryTcp } from '../net/try-tcp.ts'
 import type { RoutesMessage } from '../contract/messages.ts'
-import { tellIo } from './tell-io.ts'
-import { WorkerApp } from './worker-app.ts'
-import type { WorkerData } from '../contract/worker-data.ts'
+import { tellIo, WorkerApp } from './worker-app.ts'
+import type { WorkerData } from '../contract/data-plane-options.ts'
 
 if (parentPort === null) throw new Error('worker.ts is the entry of a worker thread and can\'t be run by itself')
 

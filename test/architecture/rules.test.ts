@@ -38,6 +38,15 @@ t.test('every kind of mention of a later folder is found', async t => {
   }
 })
 
+t.test('an exchange that knows a version of HTTP is found, be it by a type', async t => {
+  for (const path of ['src/exchange/attempt.ts', 'src/upstream/upstream-call.ts', 'src/upstream/transport.ts']) {
+    const tree = parse({ [path]: "import type { Head } from '../http1/head.ts'\n", 'src/http1/head.ts': 'export type Head = string\n' })
+    t.match(checkFolderOrder(tree), [/imports src\/http1\/head\.ts, which it has to know nothing of$/], path)
+  }
+  const codec = { 'src/upstream/calls.ts': "import type { Head } from '../http1/head.ts'\n", 'src/http1/head.ts': 'export type Head = string\n' }
+  t.same(checkFolderOrder(parse(codec)), [], 'what implements a port may')
+})
+
 t.test('a mention in a comment or a string is no import', async t => {
   const tree = parse({ 'src/core/clock.ts': "// import { route } from '../routing/route.ts'\nexport const clock = \"import x from '../routing/route.ts'\"\n" })
   t.same(checkFolderOrder(tree), [])
@@ -96,6 +105,7 @@ t.test('names that do not fit are found', async t => {
   t.match(faults('src/core/sticky-key.ts', 'export class Key {}'), [/not named for any of its exports \(Key\)/])
   t.match(faults('src/core/sticky-key.ts', 'export function affinity () {}'), [/not named for any of its exports \(affinity\)/])
   t.match(faults('src/core/sticky-key.ts', 'export class Affinity {}'), [/not named for any of its exports \(Affinity\)/])
+  t.same(faults('src/core/sticky-key.ts', 'export interface StickyKey {}\nexport class Affinity {}'), [], 'the port beside what implements it')
   t.match(faults('src/core/sticky-key.ts', 'class StickyKey {}'), [/not named for any of its exports \(none\)/])
   t.match(faults('src/core/StickyKey.ts', 'export class StickyKey {}'), [/kebab-case/])
   t.match(faults('src/core/clock.ts', 'export default class Clock {}\nexport const clock = 1'), [/default export/])

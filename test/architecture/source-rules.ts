@@ -12,6 +12,16 @@ export const FOLDER_ORDER = [
   'upstream', 'exchange', 'downstream', 'worker', 'certificates', 'routes', 'control', 'admin', 'console', 'cli', 'runtime'
 ] as const
 
+/**
+ * What a folder or a file may not import although it comes earlier, types included: the exchange and the port to the endpoints know no
+ * version of HTTP.
+ */
+const KEPT_APART: ReadonlyMap<string, string> = new Map([
+  ['src/exchange/', 'http1'],
+  ['src/upstream/upstream-call.ts', 'http1'],
+  ['src/upstream/transport.ts', 'http1']
+])
+
 /** The one file outside of the folders. It may import any of them. */
 const ENTRY = 'src/main.ts'
 
@@ -24,6 +34,7 @@ const EMPTY_NAMES = new Set(['utils', 'util', 'helpers', 'helper', 'common', 'mi
 export const NAMED_FOR_THE_WHOLE: ReadonlyMap<string, string> = new Map([
   ['src/config/address-rules.ts', 'the rules about where listeners and the admin API listen'],
   ['src/contract/messages.ts', 'all messages between the control plane and a worker'],
+  ['src/http1/request-head-fields.ts', 'the fields that a request head is judged by, besides those of its framing'],
   ['src/telemetry/counter-layout.ts', 'the index tables of the shared counters']
 ])
 
@@ -68,6 +79,8 @@ function faultOfReference (file: SourceFile, target: string, known: ReadonlySet<
   if (!target.endsWith('.ts') && !target.endsWith('.json')) return `imports ${target} without the extension .ts`
   const from = folderOf(file.path)
   const to = folderOf(target)
+  const apart = [...KEPT_APART].some(([start, folder]) => file.path.startsWith(start) && folder === to)
+  if (apart) return `imports ${target}, which it has to know nothing of`
   if (from === undefined || from === to || rankOf(to) < rankOf(from)) return undefined
   return `${from} imports ${target}, but ${to} comes after ${from} in the order of folders`
 }
@@ -134,8 +147,9 @@ function wayTo (cameFrom: ReadonlyMap<string, string>, start: string, end: strin
 }
 
 /**
- * A file is named for what it exports. With a class, all words of the name are in the name of that class; a file of
- * functions or tables shares at least one word with one of them. The class of an error that they throw is beside them.
+ * A file is named for what it exports. With a class, all words of the name are in the name of that class, or of something else that the
+ * file exports; a file of functions or tables shares at least one word with one of them. The class of an error that they throw is beside
+ * them.
  */
 export function checkNames (files: readonly SourceFile[]): string[] {
   return files.flatMap(file => {
@@ -148,9 +162,8 @@ export function checkNames (files: readonly SourceFile[]): string[] {
     if (file.exports.includes('default') || file.exports.includes('*')) faults.push('has a default export or `export *`; export by name')
     const others = file.exports.filter(name => !name.endsWith('Error'))
     const classes = file.classes.filter(name => !name.endsWith('Error') || others.length === 0)
-    const candidates = classes.length > 0 ? classes : file.exports
-    if (!isExempt(file.path) && !candidates.some(name => namedFor(stem, name, classes.length > 0))) {
-      faults.push(`is not named for any of its exports (${candidates.join(', ') || 'none'})`)
+    if (!isExempt(file.path) && !(classes.length > 0 ? others.concat(classes) : file.exports).some(name => namedFor(stem, name, classes.length > 0))) {
+      faults.push(`is not named for any of its exports (${file.exports.join(', ') || 'none'})`)
     }
     return faults.map(fault => `${file.path}: ${fault}`)
   })

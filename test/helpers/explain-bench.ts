@@ -74,7 +74,8 @@ export class ExplainBench {
   eject (worker: number, version: string, endpoint: string, route = 'hello'): void {
     const pool = this.workers[worker]?.plane.routes.get(route)?.versions.find(({ name }) => name === version)?.pool
     const [address = '', port = ''] = endpoint.split(':')
-    const target = this.workers[worker]?.pools.acquire({ address, port: Number(port) })
+    const bench = this.workers[worker]
+    const target = bench?.pools.acquire({ address, port: Number(port) }, bench.routes.transports.of(undefined))
     if (pool === undefined || target === undefined) throw new Error(`worker ${worker} has no ${route} ${version}`)
     for (let failures = 0; failures < 5; failures++) pool.report(target, 'upstream_reset', this.clock.nowMs())
   }

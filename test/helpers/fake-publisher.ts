@@ -1,4 +1,4 @@
-import type { RouteSplit, SplitPublisher, SplitReceipt } from '../../src/rollout/split-publisher.ts'
+import type { RouteSplit, SplitPublisher, SplitReceipt } from '../../src/rollout/traffic-state.ts'
 
 /** A data plane of `workers` workers of which `applied` answer. */
 export class FakePublisher implements SplitPublisher {

@@ -4,23 +4,22 @@
  */
 import { ClientLogins } from '../../src/upstream/client-logins.ts'
 import { EndpointPools } from '../../src/upstream/endpoint-pools.ts'
-import type { CallEvents, EndpointCalls, RequestTerms, TunnelEvents, UpstreamCall } from '../../src/upstream/upstream-call.ts'
+import {
+  type CallEvents, type EndpointCalls, LOGIN, type RequestTerms, type TunnelEvents, type UpstreamCall
+} from '../../src/upstream/upstream-call.ts'
 import type { CalledEndpoint, Transport } from '../../src/upstream/transport.ts'
 import { Exchange } from '../../src/exchange/exchange.ts'
 import type { ClientTunnel, Downstream } from '../../src/exchange/downstream.ts'
 import type { ExchangeContext } from '../../src/exchange/exchange-context.ts'
-import type { RequestOrigin } from '../../src/exchange/request-origin.ts'
+import type { RequestOrigin } from '../../src/exchange/request-facts.ts'
 import type { ProxyErrorCode } from '../../src/core/proxy-error.ts'
-import type { FieldBlock } from '../../src/http/field-block.ts'
-import { PIECE_ROOM, type BodyPiece, type HttpRequest, type RequestEdits } from '../../src/http/http-request.ts'
-import type { HttpResponse } from '../../src/http/http-response.ts'
+import { type BodyPiece, type FieldBlock, type HttpRequest, type KeptRequest, PIECE_ROOM, type RequestEdits } from '../../src/http/http-request.ts'
+import type { HttpResponse, ResponseFields } from '../../src/http/http-response.ts'
 import type { OwnAnswer } from '../../src/http/own-answer.ts'
-import type { ResponseFields } from '../../src/http/response-fields.ts'
-import type { KeptRequest } from '../../src/http1/request-writer.ts'
-import { keepRequest } from '../../src/upstream/keep-request.ts'
-import { LOGIN } from '../../src/upstream/login.ts'
 import { FakeClock } from './fake-clock.ts'
-import { ProxyBench, type TestRoute } from './data-plane.ts'
+import type { RouteConfig } from '../../src/config/schema.ts'
+import type { AfterReads } from '../../src/upstream/upstream-context.ts'
+import { MemoryContext } from './memory-context.ts'
 import { testPolicy } from './route-defaults.ts'
 import { RouteRuntime, VersionRuntime } from '../../src/exchange/route-runtime.ts'
 import { HoldQueue } from '../../src/exchange/hold-queue.ts'
@@ -28,7 +27,7 @@ import { RetryBudget } from '../../src/health/retry-budget.ts'
 import { RouteTable } from '../../src/routing/route-table.ts'
 import { Split } from '../../src/routing/split.ts'
 import { compileStickyKey } from '../../src/routing/sticky-key.ts'
-import { createBalancer } from '../../src/balancing/create-balancer.ts'
+import { createBalancer } from '../../src/balancing/balancer.ts'
 import { VersionPool } from '../../src/upstream/version-pool.ts'
 import { SLOT_LENGTH } from '../../src/telemetry/counter-layout.ts'
 
@@ -202,8 +201,12 @@ export class MemoryCall implements UpstreamCall {
   terms: RequestTerms | null = null
   tunnelEvents: TunnelEvents | null = null
   readonly key: string
+  readonly #keep: ExchangeContext['keepRequest']
 
-  constructor (key: string) { this.key = key }
+  constructor (key: string, keep: ExchangeContext['keepRequest']) {
+    this.key = key
+    this.#keep = keep
+  }
 
   assign (events: CallEvents, terms: RequestTerms): void {
     this.events = events
@@ -211,7 +214,7 @@ export class MemoryCall implements UpstreamCall {
   }
 
   begin (request: HttpRequest, edits: RequestEdits, piece: BodyPiece): KeptRequest {
-    this.kept = keepRequest(request, edits, piece)
+    this.kept = this.#keep(request, edits, piece)
     this.log.push(`begin ${request.method()} ${request.path()} ${text(piece)}`.trimEnd())
     return this.kept
   }
@@ -315,29 +318,35 @@ function text ({ buf, start, end, last, trailers }: BodyPiece): string {
   return `${buf.toString('latin1', start, end)}${last ? '.' : ''}${fields}`
 }
 
+/** What peers need of what exchanges share: they put a route of their own into it. */
+interface MemoryPeersContext extends ExchangeContext, AfterReads {
+  routes: ReadonlyMap<string, RouteRuntime>
+  table: RouteTable<RouteRuntime>
+}
+
 /** A route with two endpoints that are reached by no protocol, and clients that speak none. */
 export class MemoryPeers {
-  readonly clock = new FakeClock()
-  readonly bench: ProxyBench
+  readonly clock: FakeClock
+  readonly context: MemoryPeersContext
   /** In the order in which they were made. */
   readonly calls: MemoryCall[] = []
   readonly pools: EndpointPools
   readonly counters = new Float64Array(SLOT_LENGTH)
   readonly #downstreams: MemoryDownstream[] = []
 
-  /** @param bench whose routes are replaced by this one; one without sockets by default */
-  constructor (policy: TestRoute['policy'] = {}, endpoints = 2, bench?: ProxyBench) {
-    this.bench = bench ?? new ProxyBench({}, this.clock)
-    const { plane } = this.bench
-    this.pools = new EndpointPools(plane)
-    const { calls } = this
+  /** @param context whose routes are replaced by this one; it has no sockets and no codec by default */
+  constructor (policy: Partial<RouteConfig> = {}, endpoints = 2, context?: MemoryPeersContext) {
+    this.clock = new FakeClock()
+    this.context = context ?? new MemoryContext(this.clock)
+    const { calls, context: shared } = this
+    this.pools = new EndpointPools(shared)
     const transport: Transport = {
       identity: 'memory',
       callsTo: ({ key }: CalledEndpoint): EndpointCalls => ({
         hasIdle: false,
         takeIdle: () => null,
         open () {
-          const call = new MemoryCall(key)
+          const call = new MemoryCall(key, (...request) => shared.keepRequest(...request))
           calls.push(call)
           return call
         },
@@ -346,7 +355,7 @@ export class MemoryPeers {
     }
     const spec = testPolicy(policy)
     const pool = new VersionPool(this.pools, createBalancer('round-robin', 'version', () => 0), {
-      transport, health: spec.health, circuitBreaker: spec.circuitBreaker, random: () => 0, nowMs: () => plane.recentMs, onHealthEvent () {}
+      transport, health: spec.health, circuitBreaker: spec.circuitBreaker, random: () => 0, nowMs: () => shared.recentMs, onHealthEvent () {}
     })
     pool.update(Array.from({ length: endpoints }, (_, index) => ({
       address: '192.0.2.1', port: index + 1, ready: true, serving: true, terminating: false
@@ -356,16 +365,16 @@ export class MemoryPeers {
       'memory',
       { stickyKey: compileStickyKey({ by: 'none', level: 'version' }, () => 0), policy: spec, failover: null },
       { versions: [version], split: new Split('memory', ['v1'], [1]), epoch: 1 },
-      { hold: new HoldQueue(spec.hold, callback => { plane.afterReads(callback) }), budget: new RetryBudget(spec.retries.budget) }
+      { hold: new HoldQueue(spec.hold, callback => { shared.afterReads(callback) }), budget: new RetryBudget(spec.retries.budget) }
     )
-    plane.routes = new Map([['memory', route]])
-    plane.table = new RouteTable([{ match: {}, payload: route }])
+    shared.routes = new Map([['memory', route]])
+    shared.table = new RouteTable([{ match: {}, payload: route }])
   }
 
   /** Streams of one client connection. */
   streams (count: number): readonly MemoryDownstream[] {
-    const logins = new ClientLogins(() => {}, this.bench.page)
-    const streams = Array.from({ length: count }, () => new MemoryDownstream(this.bench.plane, logins))
+    const logins = new ClientLogins(() => {}, this.context.page)
+    const streams = Array.from({ length: count }, () => new MemoryDownstream(this.context, logins))
     this.#downstreams.push(...streams)
     return streams
   }
@@ -385,14 +394,14 @@ export class MemoryPeers {
   /** Moves the time on and calls what is due. */
   advance (ms: number): void {
     this.clock.advance(ms)
-    this.bench.plane.deadlines.sweep(this.bench.plane.readClock())
+    this.context.deadlines.sweep(this.context.readClock())
   }
 
   /** What is in use now; all are 0 when every exchange is over. */
   left (): Readonly<Record<string, number>> {
     for (const { exchange } of this.#downstreams) if (!exchange.active) exchange.retire()
-    const { plane } = this.bench
-    return { inFlight: plane.inFlight, deadlines: plane.deadlines.size, buffered: plane.budget.used }
+    const { inFlight, deadlines, budget } = this.context
+    return { inFlight, deadlines: deadlines.size, buffered: budget.used }
   }
 }
 

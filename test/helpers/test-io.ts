@@ -1,5 +1,5 @@
 import { WorkerIo } from '../../src/net/worker-io.ts'
-import type { IoMode } from '../../src/contract/worker-data.ts'
+import type { IoMode } from '../../src/contract/data-plane-options.ts'
 
 /** Which way streams take in the tests of this process: the files `*-data-events.test.ts` set it before anything else. */
 const VARIABLE = 'TEST_IO'

@@ -3,8 +3,7 @@ import { WorkerPool, type WorkerPoolShape } from '../../src/control/worker-pool.
 import { WorkerThread } from '../../src/control/worker-thread.ts'
 import { CounterBook } from '../../src/telemetry/counter-book.ts'
 import { RecordingLogger } from './recording-logger.ts'
-import type { DataPlaneOptions } from '../../src/contract/data-plane-options.ts'
-import type { IoMode } from '../../src/contract/worker-data.ts'
+import type { DataPlaneOptions, IoMode } from '../../src/contract/data-plane-options.ts'
 
 /** Workers in threads of their own, as Weir runs them, on the clock of the system, with what they count and log. */
 export class ThreadPool {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { certificateSubject } from '../../src/downstream/certificate-subject.ts'
+import { certificateSubject } from '../../src/downstream/certificate-choice.ts'
 import { certificateWith, OID, STRING_TAG, type Attribute, type Subject } from '../helpers/certificate-der.ts'
 
 const utf8 = (type: readonly number[], value: string): Attribute => ({ type, tag: STRING_TAG.utf8, value: Buffer.from(value) })

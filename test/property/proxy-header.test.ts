@@ -1,6 +1,6 @@
 import t from 'tap'
 import fc from 'fast-check'
-import { parseIp } from '../../src/core/ip.ts'
+import { parseIp } from '../../src/core/socket-address.ts'
 import { MAX_HEADER_BYTES, readProxyHeader, type ProxyHeader } from '../../src/downstream/proxy-header.ts'
 import { binaryHeader, ipv4Addresses, ipv6Addresses, SIGNATURE, tlv, withChecksum } from '../helpers/proxy-header-bytes.ts'
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from '../../core/json-schema.ts'
-import { WorkSlices } from '../../net/work-slices.ts'
+import { WorkSlices } from '../../net/turns.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { describeOperation, WeightsSchema } from '../operation.ts'
 import { printableJson } from '../send-problem.ts'

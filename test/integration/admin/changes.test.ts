@@ -2,7 +2,7 @@ import t from 'tap'
 import { logTraffic } from '../../../src/control/log-traffic.ts'
 import { EMPTY_TRAFFIC } from '../../../src/rollout/traffic-state.ts'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
-import { StoreError } from '../../../src/store/store-error.ts'
+import { StoreError } from '../../../src/store/state-store.ts'
 import { adminFixture } from '../../helpers/admin-fixture.ts'
 
 const host = { host: 'localhost' }

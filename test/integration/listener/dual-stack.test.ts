@@ -1,7 +1,7 @@
 /** A client has one address, however the kernel spells it: a socket that listens on `::` names IPv4 peers `::ffff:192.0.2.1`. */
 import { proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
 import { Listener } from '../../../src/downstream/listener.ts'
-import { listenerSettings } from '../../../src/downstream/listener-settings.ts'
+import { listenerSettings } from '../../../src/downstream/downstream-context.ts'
 import type { ListenerConfig } from '../../../src/config/schema.ts'
 import { get, RawClient } from '../../helpers/raw-client.ts'
 import { valuesOf } from '../../helpers/raw-http.ts'

@@ -8,7 +8,7 @@ import { ok } from '../../helpers/raw-origin.ts'
 
 /** A client of HTTP/1.1 whose requests go to endpoints in memory. */
 async function ask (bench: ProxyBench, request: string, method = 'GET') {
-  const peers = new MemoryPeers({}, 2, bench)
+  const peers = new MemoryPeers({}, 2, bench.plane)
   const client = await bench.client()
   client.expect(method)
   client.send(request)

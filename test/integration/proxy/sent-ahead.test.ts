@@ -1,5 +1,5 @@
 /** What one client sends ahead is worked off in turns, so that others do not wait for it. */
-import { PORTIONS_PER_TURN } from '../../../src/net/turn-queue.ts'
+import { PORTIONS_PER_TURN } from '../../../src/net/turns.ts'
 import { WORKER } from '../../../src/telemetry/counter-layout.ts'
 import { proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
 import { stalledClient } from '../../helpers/stalled-client.ts'

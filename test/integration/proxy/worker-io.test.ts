@@ -1,6 +1,6 @@
 /** What a real worker thread decides of the way that its streams take, and whom it tells. */
 import t, { type Test } from 'tap'
-import { tellIo } from '../../../src/worker/tell-io.ts'
+import { tellIo } from '../../../src/worker/worker-app.ts'
 import { planeOptions } from '../../helpers/data-plane.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { get, RawClient } from '../../helpers/raw-client.ts'

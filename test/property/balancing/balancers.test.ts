@@ -1,7 +1,6 @@
 import t from 'tap'
 import fc from 'fast-check'
-import type { Balancer, Candidate } from '../../../src/balancing/balancer.ts'
-import { createBalancer } from '../../../src/balancing/create-balancer.ts'
+import { type Balancer, type Candidate, createBalancer } from '../../../src/balancing/balancer.ts'
 import { hashString, mix32 } from '../../../src/core/hash.ts'
 import { Random } from '../../../src/core/random.ts'
 

@@ -1,7 +1,6 @@
 import t from 'tap'
 import fc from 'fast-check'
-import type { Candidate } from '../../../src/balancing/balancer.ts'
-import { Rendezvous } from '../../../src/balancing/rendezvous.ts'
+import { type Candidate, Rendezvous } from '../../../src/balancing/balancer.ts'
 import { hashString } from '../../../src/core/hash.ts'
 import { Split } from '../../../src/routing/split.ts'
 

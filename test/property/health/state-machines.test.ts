@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import t from 'tap'
 import { Random } from '../../../src/core/random.ts'
 import { ActiveCheck } from '../../../src/health/active-check.ts'
-import { CircuitBreaker } from '../../../src/health/circuit-breaker.ts'
+import { CircuitBreaker } from '../../../src/upstream/version-pool.ts'
 import { RetryBudget } from '../../../src/health/retry-budget.ts'
-import { SlowStart } from '../../../src/health/slow-start.ts'
-import { worstRate, type RateSample } from '../../../src/health/success-rate.ts'
+import { SlowStart } from '../../../src/health/endpoint-health.ts'
+import { type RateSample, worstRate } from '../../../src/health/outlier-ejection.ts'
 
 t.test('a budget is never overdrawn, and never refuses what it has', async t => {
   const operation = fc.record({ take: fc.boolean(), active: fc.nat({ max: 500 }) })

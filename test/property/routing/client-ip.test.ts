@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import t from 'tap'
 import fc from 'fast-check'
 import { CidrSet } from '../../../src/core/cidr-set.ts'
-import { parseIp } from '../../../src/core/ip.ts'
+import { parseIp } from '../../../src/core/socket-address.ts'
 import { resolveClientIp } from '../../../src/routing/client-ip.ts'
 import { IpKey } from '../../../src/routing/ip-key.ts'
 

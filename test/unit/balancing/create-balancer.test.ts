@@ -1,8 +1,5 @@
 import t from 'tap'
-import { createBalancer } from '../../../src/balancing/create-balancer.ts'
-import { LeastRequest } from '../../../src/balancing/least-request.ts'
-import { Rendezvous } from '../../../src/balancing/rendezvous.ts'
-import { RoundRobin } from '../../../src/balancing/round-robin.ts'
+import { createBalancer, LeastRequest, Rendezvous, RoundRobin } from '../../../src/balancing/balancer.ts'
 
 t.test('each name makes its balancer', async t => {
   t.ok(createBalancer('least-request', 'version', () => 0) instanceof LeastRequest)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { LeastRequest } from '../../../src/balancing/least-request.ts'
+import { LeastRequest } from '../../../src/balancing/balancer.ts'
 
 const candidates = (...inFlight: number[]) => inFlight.map((inFlight, hash) => ({ inFlight, hash, eligible: inFlight >= 0 }))
 /** Draws in the order given, each as the share of 2^32 that it stands for. */

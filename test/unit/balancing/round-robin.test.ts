@@ -1,5 +1,5 @@
 import t from 'tap'
-import { RoundRobin } from '../../../src/balancing/round-robin.ts'
+import { RoundRobin } from '../../../src/balancing/balancer.ts'
 
 const candidates = (...eligible: boolean[]) => eligible.map((eligible, hash) => ({ inFlight: 0, hash, eligible }))
 const picks = (balancer: RoundRobin, list: ReturnType<typeof candidates>, times: number) => Array.from({ length: times }, () => balancer.pick(list, 0))

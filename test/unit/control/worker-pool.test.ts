@@ -15,7 +15,7 @@ import { FakeClock } from '../../helpers/fake-clock.ts'
 import { RecordingLogger } from '../../helpers/recording-logger.ts'
 import { testPolicy } from '../../helpers/route-defaults.ts'
 import type { RouteSpec } from '../../../src/contract/route-spec.ts'
-import type { WorkerData } from '../../../src/contract/worker-data.ts'
+import type { WorkerData } from '../../../src/contract/data-plane-options.ts'
 
 const { config } = await loadConfig({ file: 'test/fixtures/config/valid-minimal.yaml', env: {}, args: [] })
 const OPTIONS = dataPlaneOptions(config, 268_435_456)

@@ -1,6 +1,5 @@
 import t from 'tap'
-import type { Endpoint } from '../../../src/core/endpoint.ts'
-import { EndpointSet, isNoChange } from '../../../src/core/endpoint-set.ts'
+import { type Endpoint, EndpointSet, isNoChange } from '../../../src/core/endpoint.ts'
 
 const at = (port: number, ready = true): Endpoint => ({ address: '10.0.0.1', port, ready, serving: ready, terminating: false })
 

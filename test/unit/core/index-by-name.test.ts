@@ -1,5 +1,5 @@
 import t from 'tap'
-import { indexByName } from '../../../src/core/index-by-name.ts'
+import { indexByName } from '../../../src/core/proxy-error.ts'
 
 t.test('the names are numbered in their order', async t => {
   t.strictSame(indexByName(['b', 'a', 502]), { b: 0, a: 1, 502: 2 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { printable } from '../../../src/core/printable.ts'
+import { printable } from '../../../src/core/logger.ts'
 
 const UNPRINTABLE = [
   '\u0000', '\u001b', '\r', '\u007f', '\u0085', '\u009b', '\u2028', '\u2029', '\u202e', '\u2066', '\u061c', '\u200b', '\ufeff', '\u{e0001}',

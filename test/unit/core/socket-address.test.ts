@@ -1,6 +1,5 @@
 import t from 'tap'
-import { isLoopback, parseIp } from '../../../src/core/ip.ts'
-import { parseHostPort, parseTarget } from '../../../src/core/socket-address.ts'
+import { isLoopback, parseHostPort, parseIp, parseTarget } from '../../../src/core/socket-address.ts'
 
 t.test('an address and port, in one spelling', async t => {
   t.same(parseHostPort('127.0.0.1:80'), { address: '127.0.0.1', port: 80 })

@@ -3,7 +3,7 @@ import path from 'node:path'
 import t from 'tap'
 import { loadConfig } from '../../../src/config/load.ts'
 import { parseDurationMs } from '../../../src/core/duration.ts'
-import { bufferShare, bufferWarning } from '../../../src/net/buffer-share.ts'
+import { bufferShare, bufferWarning } from '../../../src/net/byte-budget.ts'
 import { at, DEPLOY, findObject, listAt, readManifests } from './manifests.ts'
 
 const [deployment] = readManifests('base/deployment.yaml')

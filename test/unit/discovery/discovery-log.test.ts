@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { WatchFailure } from '../../../src/discovery/endpoint-registry.ts'
-import { KubeError } from '../../../src/kube/kube-error.ts'
+import { KubeError } from '../../../src/kube/kube-api.ts'
 import { DiscoveryLog } from '../../../src/discovery/discovery-log.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { RecordingLogger } from '../../helpers/recording-logger.ts'

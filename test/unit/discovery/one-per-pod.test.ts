@@ -3,7 +3,7 @@ import { CidrSet } from '../../../src/core/cidr-set.ts'
 import { endpointKey } from '../../../src/core/endpoint.ts'
 import { readEndpointSlice } from '../../../src/discovery/endpoint-slice.ts'
 import { endpointsOfSlices } from '../../helpers/endpoints-of-slices.ts'
-import type { IpFamilyChoice } from '../../../src/discovery/one-per-pod.ts'
+import type { IpFamilyChoice } from '../../../src/discovery/checked-slice.ts'
 
 /** A slice whose endpoints are `pod=address`, or an address that names no pod. */
 function sliceOf (addressType: 'IPv4' | 'IPv6', ...endpoints: readonly string[]) {

@@ -6,7 +6,7 @@ import { type Endpoint, endpointKey } from '../../../src/core/endpoint.ts'
 import { readEndpointSlice } from '../../../src/discovery/endpoint-slice.ts'
 import { endpointsOfSlices } from '../../helpers/endpoints-of-slices.ts'
 import { usableEndpoints } from '../../../src/discovery/usable-endpoints.ts'
-import { jsonLines } from '../../../src/kube/json-lines.ts'
+import { jsonLines } from '../../../src/kube/kube-client.ts'
 
 interface Recording {
   readonly chunks?: readonly { readonly line: string }[]

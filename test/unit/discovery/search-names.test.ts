@@ -1,5 +1,5 @@
 import t from 'tap'
-import { searchNames } from '../../../src/discovery/search-names.ts'
+import { searchNames } from '../../../src/discovery/name-lookup.ts'
 
 t.test('names with fewer dots than ndots are searched for first', async t => {
   const pod = 'search ns.svc.cluster.local svc.cluster.local\nnameserver 10.0.0.10\noptions timeout:1 ndots:2\n'

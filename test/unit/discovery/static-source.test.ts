@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Endpoint } from '../../../src/core/endpoint.ts'
-import { StaticSource } from '../../../src/discovery/static-source.ts'
+import { StaticSource } from '../../../src/discovery/endpoint-source.ts'
 
 t.test('tells its endpoints at once, each once, all ready', async t => {
   const told: (readonly Endpoint[])[] = []

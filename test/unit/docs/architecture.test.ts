@@ -42,7 +42,7 @@ t.test('the tables of messages have every message', async t => {
 
 t.test('handles of sockets are used in the files only that the page names', async t => {
   const users = sourcesIn('.').filter(name => /'_handle'|\._handle\b/.test(readFileSync(path.join(SRC, name), 'utf8')))
-  const named = ['tcp-stream.ts', 'tls-end.ts', 'tls-handle.ts']
+  const named = ['tcp-stream.ts', 'tls-handle.ts']
   t.same(users.sort(), named.map(name => path.join('net', name)))
   for (const name of named) t.ok(codeSpans(page).includes(`src/net/${name}`), name)
 })

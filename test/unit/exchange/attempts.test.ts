@@ -1,6 +1,6 @@
 import t from 'tap'
 import { PROXY_ERROR_CODES, proxyErrorRow, type ProxyErrorCode } from '../../../src/core/proxy-error.ts'
-import { isIdempotent, repeatRule, retryReason, type FailedAttempt, type RepeatRule } from '../../../src/exchange/attempts.ts'
+import { type FailedAttempt, isIdempotent, type RepeatRule, repeatRule, retryReason } from '../../../src/exchange/next-step.ts'
 import { RequestHead } from '../../../src/http1/request-head.ts'
 import { RETRY_REASONS, type RetryPolicy, type RetryReason } from '../../../src/contract/route-policy.ts'
 

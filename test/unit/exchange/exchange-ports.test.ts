@@ -2,8 +2,8 @@
 import t, { type Test } from 'tap'
 import { SLOT } from '../../../src/telemetry/counter-layout.ts'
 import type { BodyPiece } from '../../../src/http/http-request.ts'
-import { ProxyBench } from '../../helpers/data-plane.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
+import { MemoryContext } from '../../helpers/memory-context.ts'
 import { memoryPiece, MemoryPeers, MemoryRequest, type MemoryCall, type MemoryDownstream } from '../../helpers/memory-peers.ts'
 import { NO_EJECTION, retries } from '../../helpers/two-endpoints.ts'
 
@@ -59,13 +59,13 @@ t.test('two requests of one client connection are in flight at the same time, an
   first.exchange.begin(new MemoryRequest('POST', '/first'), memoryPiece('one', false))
   second.exchange.begin(new MemoryRequest('GET', '/second'), NOTHING)
   const [one, two] = [peers.call(0), peers.call(1)]
-  t.equal(peers.bench.plane.inFlight, 2)
+  t.equal(peers.context.inFlight, 2)
   one.open()
   two.open()
   two.head(200)
   first.exchange.requestBody(memoryPiece('more', true))
   two.last('second')
-  t.equal(peers.bench.plane.inFlight, 1)
+  t.equal(peers.context.inFlight, 1)
   t.same(second.log, ['head 200', 'end second', 'ended'])
   // The deadline of the one that is over does not end the other one, and its own does.
   peers.advance(29_000)
@@ -186,7 +186,7 @@ t.test('a switch makes a tunnel, whose bytes, ends and back-pressure go through 
   t.equal(call.terms?.offered, 'websocket')
   call.open()
   call.switchTo('websocket')
-  t.equal(peers.bench.plane.inFlight, 0, 'a tunnel is no request in flight')
+  t.equal(peers.context.inFlight, 0, 'a tunnel is no request in flight')
   t.equal(stream.tunnel?.onClientBytes(Buffer.from('ping')), true)
   call.tunnelEvents?.onTunnelBytes(Buffer.from('xpongx'), 1, 5)
   stream.taking = false
@@ -273,7 +273,7 @@ t.test('a request for which there is no endpoint waits, and goes when there is o
 })
 
 t.test('limits that need no route answer before anything is chosen', async t => {
-  const peers = new MemoryPeers({}, 2, new ProxyBench({ limits: { maxConcurrentRequests: 1 } }, new FakeClock()))
+  const peers = new MemoryPeers({}, 2, new MemoryContext(new FakeClock(), { maxConcurrentRequests: 1 }))
   const [first, second] = pair(peers)
   first.exchange.begin(GET, NOTHING)
   second.exchange.begin(GET, NOTHING)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { RequestHead } from '../../../src/http1/request-head.ts'
-import { viaNames } from '../../../src/http1/via-members.ts'
+import { viaNames } from '../../../src/http1/request-head-fields.ts'
 import { LoopGuard } from '../../../src/exchange/loop-guard.ts'
 
 function headOf (...lines: readonly string[]): RequestHead {

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { proxyErrorRow } from '../../../src/core/proxy-error.ts'
-import { repeatRule, type FailedAttempt } from '../../../src/exchange/attempts.ts'
-import { nextStep, type NextStep, type StepFacts, type StepPolicy } from '../../../src/exchange/next-step.ts'
+import {
+  type FailedAttempt, type NextStep, nextStep, repeatRule, type StepFacts, type StepPolicy
+} from '../../../src/exchange/next-step.ts'
 import type { RetryReason } from '../../../src/contract/route-policy.ts'
 
 const RETRIES: StepPolicy['retries'] = { attempts: 3, on: new Set<RetryReason>(['connect', 'reset', 503]), idempotentOnly: true }

@@ -1,7 +1,7 @@
 /** How long the next piece of a request's body may take. */
 import fc from 'fast-check'
 import t from 'tap'
-import { RequestPace } from '../../../src/exchange/request-pace.ts'
+import { RequestPace } from '../../../src/exchange/exchange-waits.ts'
 
 const SILENCE_MS = 30_000
 const RATE = 100

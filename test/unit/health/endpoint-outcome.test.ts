@@ -1,6 +1,6 @@
 import t from 'tap'
 import { PROXY_ERROR_CODES, PROXY_ERRORS } from '../../../src/core/proxy-error.ts'
-import { outcomeOf } from '../../../src/health/endpoint-outcome.ts'
+import { outcomeOf } from '../../../src/health/endpoint-health.ts'
 
 t.test('answers that say "I cannot serve" are failures, all others are not', async t => {
   for (const status of [200, 204, 301, 404, 429, 500, 501, 505, 599]) t.equal(outcomeOf(null, status), 'success', String(status))

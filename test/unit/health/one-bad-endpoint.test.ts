@@ -2,11 +2,10 @@
  * One endpoint of five goes bad and gets well again, in a simulated second after second of traffic: what the parts do together.
  */
 import t from 'tap'
-import { createBalancer } from '../../../src/balancing/create-balancer.ts'
+import { createBalancer } from '../../../src/balancing/balancer.ts'
 import type { RouteConfig } from '../../../src/config/schema.ts'
 import { Random } from '../../../src/core/random.ts'
-import { EndpointHealth } from '../../../src/health/endpoint-health.ts'
-import type { EndpointOutcome } from '../../../src/health/endpoint-outcome.ts'
+import { EndpointHealth, type EndpointOutcome } from '../../../src/health/endpoint-health.ts'
 import { VersionHealth } from '../../../src/health/version-health.ts'
 import { ejectionPolicy, healthPolicy, SUCCESS_RATE } from '../../helpers/health-policy.ts'
 import { memberSetter } from '../../helpers/set-members.ts'

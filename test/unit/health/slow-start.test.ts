@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ALWAYS_READY, SlowStart } from '../../../src/health/slow-start.ts'
+import { ALWAYS_READY, SlowStart } from '../../../src/health/endpoint-health.ts'
 
 t.test('grows in a straight line from the minimum to all of the share', async t => {
   const slowStart = new SlowStart({ windowMs: 10_000, minShare: 0.1 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { worstRate } from '../../../src/health/success-rate.ts'
+import { worstRate } from '../../../src/health/outlier-ejection.ts'
 import { SUCCESS_RATE } from '../../helpers/health-policy.ts'
 
 /** Samples of 200 requests each, from the number of failures. */

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { EndpointHealth } from '../../../src/health/endpoint-health.ts'
-import { usableMembers } from '../../../src/health/usable-members.ts'
+import { usableMembers } from '../../../src/health/version-health.ts'
 
 const ejection = { cause: 'consecutive-failures', sinceMs: 0, untilMs: 10, detail: '' } as const
 

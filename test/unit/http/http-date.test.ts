@@ -1,5 +1,5 @@
 import t from 'tap'
-import { HttpDate } from '../../../src/http/http-date.ts'
+import { HttpDate } from '../../../src/http/http-response.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
 t.test('the date is that of the second', async t => {

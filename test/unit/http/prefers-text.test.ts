@@ -1,5 +1,5 @@
 import t from 'tap'
-import { prefersText } from '../../../src/http/prefers-text.ts'
+import { prefersText } from '../../../src/http/own-answer.ts'
 
 for (const [accept, text] of [
   [undefined, false],

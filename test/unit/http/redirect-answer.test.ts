@@ -1,9 +1,8 @@
 import t from 'tap'
 import { RequestHead } from '../../../src/http1/request-head.ts'
-import { HttpDate } from '../../../src/http/http-date.ts'
+import { HttpDate, ResponseFields } from '../../../src/http/http-response.ts'
 import { redirectAnswer } from '../../../src/http/own-answer.ts'
 import { RequestIds } from '../../../src/http/request-ids.ts'
-import { ResponseFields } from '../../../src/http/response-fields.ts'
 import { ResponseWriter } from '../../../src/http1/response-writer.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 

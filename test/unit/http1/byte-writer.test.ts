@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ByteWriter } from '../../../src/http1/byte-writer.ts'
+import { ByteWriter } from '../../../src/http1/rewrite-request-head.ts'
 
 t.test('bytes are written one after the other, whatever their number', async t => {
   const source = Buffer.from('0123456789abcdef'.repeat(10), 'latin1')

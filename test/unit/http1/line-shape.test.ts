@@ -1,5 +1,5 @@
 import t from 'tap'
-import { fitsLineShape } from '../../../src/http1/line-shape.ts'
+import { fitsLineShape } from '../../../src/http1/field-lines.ts'
 
 const SHAPE = 'HTTP/1.# ###'
 const fits = (text: string): boolean => fitsLineShape(Buffer.from(`..${text}`, 'latin1'), 2, 2 + text.length, SHAPE)

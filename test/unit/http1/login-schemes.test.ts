@@ -1,5 +1,5 @@
 import t from 'tap'
-import { offersLoginScheme, usesLoginScheme } from '../../../src/http1/login-schemes.ts'
+import { offersLoginScheme, usesLoginScheme } from '../../../src/http1/connection-options.ts'
 
 const among = (value: string, judge: typeof usesLoginScheme): boolean => judge(Buffer.from(`xx${value}xx`, 'latin1'), 2, 2 + value.length)
 

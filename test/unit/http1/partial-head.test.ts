@@ -1,6 +1,6 @@
 import t from 'tap'
 import { faultName } from '../../../src/http1/parse-fault.ts'
-import { PartialHead } from '../../../src/http1/partial-head.ts'
+import { PartialHead } from '../../../src/http1/line-collector.ts'
 
 const LIMITS = { maxHeadBytes: 200, maxHeaderFields: 8, maxUriBytes: 50 }
 

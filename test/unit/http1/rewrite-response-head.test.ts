@@ -1,8 +1,7 @@
 import t from 'tap'
 import type { Test } from 'tap'
 import { ResponseHead } from '../../../src/http1/response-head.ts'
-import { MAX_ADDED_BYTES, RESPONSE_HEADROOM } from '../../../src/http1/response-additions.ts'
-import { rewriteResponseHead } from '../../../src/http1/rewrite-response-head.ts'
+import { MAX_ADDED_BYTES, RESPONSE_HEADROOM, rewriteResponseHead } from '../../../src/http1/rewrite-response-head.ts'
 import { latin1 } from '../../helpers/http1-message.ts'
 import { WIDE_LIMITS } from '../../helpers/weir-http1-reader.ts'
 

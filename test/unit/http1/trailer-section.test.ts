@@ -1,8 +1,7 @@
 import t, { type Test } from 'tap'
-import { ChunkedDecoder } from '../../../src/http1/chunked-decoder.ts'
+import { ChunkedDecoder, TrailerSection } from '../../../src/http1/chunked-decoder.ts'
 import { FieldLines, LINE_INCOMPLETE } from '../../../src/http1/field-lines.ts'
 import { faultName } from '../../../src/http1/parse-fault.ts'
-import { TrailerSection } from '../../../src/http1/trailer-section.ts'
 import { latin1 } from '../../helpers/http1-message.ts'
 
 const MAX_BYTES = 16_384

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { RequestHead } from '../../../src/http1/request-head.ts'
 import { ResponseHead } from '../../../src/http1/response-head.ts'
-import { acceptedUpgrade } from '../../../src/http1/upgrade.ts'
+import { acceptedUpgrade } from '../../../src/http1/connection-options.ts'
 import { latin1 } from '../../helpers/http1-message.ts'
 import { WIDE_LIMITS } from '../../helpers/weir-http1-reader.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { jsonLines } from '../../../src/kube/json-lines.ts'
-import { KubeError } from '../../../src/kube/kube-error.ts'
+import { jsonLines } from '../../../src/kube/kube-client.ts'
+import { KubeError } from '../../../src/kube/kube-api.ts'
 
 async function read (chunks: readonly Uint8Array[], maxLineBytes = 1_000): Promise<unknown[]> {
   const stream = (async function * () { yield * chunks })()

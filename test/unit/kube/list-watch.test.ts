@@ -1,6 +1,7 @@
 import t from 'tap'
-import type { KubeApi, KubeListPage, KubeListRequest, KubeWatchEvent, KubeWatchRequest } from '../../../src/kube/kube-api.ts'
-import { KubeError } from '../../../src/kube/kube-error.ts'
+import {
+  type KubeApi, KubeError, type KubeListPage, type KubeListRequest, type KubeWatchEvent, type KubeWatchRequest
+} from '../../../src/kube/kube-api.ts'
 import { DEFAULT_LIST_WATCH_TUNING, ListWatch, type ListWatchTuning } from '../../../src/kube/list-watch.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 

@@ -1,6 +1,5 @@
 import t from 'tap'
-import type { KubeApi } from '../../../src/kube/kube-api.ts'
-import { KubeError } from '../../../src/kube/kube-error.ts'
+import { type KubeApi, KubeError } from '../../../src/kube/kube-api.ts'
 import { ListWatch } from '../../../src/kube/list-watch.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 

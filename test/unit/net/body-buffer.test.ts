@@ -1,7 +1,6 @@
 import t from 'tap'
-import { BufferPool } from '../../../src/net/buffer-pool.ts'
+import { BodyBuffer, BufferPool, SMALL_READ_BYTES } from '../../../src/net/buffer-pool.ts'
 import type { ReadBuffer } from '../../../src/net/byte-stream.ts'
-import { BodyBuffer, SMALL_READ_BYTES } from '../../../src/net/body-buffer.ts'
 
 const LARGE_BYTES = 65_536
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { bufferShare, bufferWarning, memoryFacts } from '../../../src/net/buffer-share.ts'
+import { bufferShare, bufferWarning, memoryFacts } from '../../../src/net/byte-budget.ts'
 
 const MIB = 1_048_576
 const GIB = 1_024 * MIB

@@ -1,6 +1,5 @@
 import t from 'tap'
-import { ByteAccount } from '../../../src/net/byte-account.ts'
-import { ByteBudget } from '../../../src/net/byte-budget.ts'
+import { ByteAccount, ByteBudget } from '../../../src/net/byte-budget.ts'
 
 t.test('accounts say what they keep, and the budget has the sum', async t => {
   const budget = new ByteBudget(1_000, () => {})

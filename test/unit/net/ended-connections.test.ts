@@ -1,8 +1,7 @@
 import { endianness } from 'node:os'
 import net from 'node:net'
 import t from 'tap'
-import { endedConnections } from '../../../src/net/ended-connections.ts'
-import { endsOf, socketKey } from '../../../src/net/socket-ends.ts'
+import { endedConnections, endsOf, socketKey } from '../../../src/net/socket-ends.ts'
 
 t.test('connections are called as the kernel prints them', { skip: endianness() === 'LE' ? false : 'numbers of another order' }, async t => {
   t.equal(socketKey({ localPort: 8080, remoteAddress: '127.0.0.1', remotePort: 255 }), '1F90 0100007F 00FF')

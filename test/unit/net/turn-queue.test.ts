@@ -1,5 +1,5 @@
 import t from 'tap'
-import { PORTIONS_PER_TURN, TurnQueue, type TurnTaker } from '../../../src/net/turn-queue.ts'
+import { PORTIONS_PER_TURN, TurnQueue, type TurnTaker } from '../../../src/net/turns.ts'
 
 async function turn (): Promise<void> {
   await new Promise<void>(resolve => { setImmediate(resolve) })

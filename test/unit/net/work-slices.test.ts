@@ -1,5 +1,5 @@
 import t from 'tap'
-import { WorkSlices } from '../../../src/net/work-slices.ts'
+import { WorkSlices } from '../../../src/net/turns.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
 t.test('a slice is over by time, not by count, and the next one begins in another turn', async t => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { CHECKED_NODE_VERSIONS, isChecked, WorkerIo } from '../../../src/net/worker-io.ts'
-import type { IoChoice } from '../../../src/contract/worker-data.ts'
+import type { IoChoice } from '../../../src/contract/data-plane-options.ts'
 
 interface World {
   readonly choice?: IoChoice

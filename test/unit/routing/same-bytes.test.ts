@@ -2,7 +2,7 @@
 import t from 'tap'
 import { RequestHead } from '../../../src/http1/request-head.ts'
 import { PlainRequest } from '../../../src/routing/plain-request.ts'
-import type { RequestView } from '../../../src/http/request-view.ts'
+import type { RequestView } from '../../../src/http/http-request.ts'
 import { RouteTable } from '../../../src/routing/route-table.ts'
 import { compileStickyKey, StickyKey } from '../../../src/routing/sticky-key.ts'
 

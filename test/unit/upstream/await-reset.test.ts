@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createReadBuffer } from '../../../src/net/byte-stream.ts'
-import { awaitReset } from '../../../src/upstream/await-reset.ts'
+import { awaitReset } from '../../../src/upstream/connection-facts.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { StalledStream } from '../../helpers/stalled-stream.ts'
 

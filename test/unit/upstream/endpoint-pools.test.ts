@@ -1,19 +1,15 @@
 import t from 'tap'
-import { createBalancer } from '../../../src/balancing/create-balancer.ts'
+import { createBalancer } from '../../../src/balancing/balancer.ts'
 import type { Endpoint } from '../../../src/core/endpoint.ts'
-import { PlainTransport } from '../../../src/upstream/plain-transport.ts'
 import type { Transport } from '../../../src/upstream/transport.ts'
 import { VersionPool, type VersionPoolOptions } from '../../../src/upstream/version-pool.ts'
 import { ProxyBench } from '../../helpers/data-plane.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { testPolicy } from '../../helpers/route-defaults.ts'
-import { workerIo } from '../../helpers/test-io.ts'
-
-const plainTransport = new PlainTransport(workerIo())
 
 const endpoint = (port: number, conditions: Partial<Endpoint> = {}): Endpoint => ({ address: '127.0.0.1', port, ready: true, serving: true, terminating: false, ...conditions })
 
-function poolOptions (transport: Transport = plainTransport): VersionPoolOptions {
+function poolOptions (transport: Transport): VersionPoolOptions {
   const { health, circuitBreaker } = testPolicy()
   return { transport, health, circuitBreaker, random: () => 0, nowMs: () => 0, onHealthEvent: () => {} }
 }
@@ -23,23 +19,24 @@ async function endOfTurn (): Promise<void> {
 }
 
 function setUp () {
-  const { pools } = new ProxyBench({}, new FakeClock())
-  return { pools, version: () => new VersionPool(pools, createBalancer('round-robin', 'version', () => 0), poolOptions()) }
+  const { pools, routes } = new ProxyBench({}, new FakeClock())
+  const transport = routes.transports.of(undefined)
+  return { pools, transport, version: () => new VersionPool(pools, createBalancer('round-robin', 'version', () => 0), poolOptions(transport)) }
 }
 
 t.test('one endpoint has one pool, whoever names it', async t => {
-  const { pools, version } = setUp()
+  const { pools, transport, version } = setUp()
   const [first, second] = [version(), version()]
   first.update([endpoint(1)])
   second.update([endpoint(1), endpoint(2)])
   const shared = first.pick(0, [])
   t.ok([second.pick(0, []), second.pick(0, [])].includes(shared))
-  const again = pools.acquire(endpoint(1))
+  const again = pools.acquire(endpoint(1), transport)
   t.equal(again, shared)
 })
 
 t.test('a pool lives until its last user has gone', async t => {
-  const { pools, version } = setUp()
+  const { pools, transport, version } = setUp()
   const [first, second] = [version(), version()]
   first.update([endpoint(1)])
   second.update([endpoint(1)])
@@ -48,7 +45,7 @@ t.test('a pool lives until its last user has gone', async t => {
   t.equal(second.pick(0, []), pool)
   second.close()
   await endOfTurn()
-  t.not(pools.acquire(endpoint(1)), pool, 'it was forgotten')
+  t.not(pools.acquire(endpoint(1), transport), pool, 'it was forgotten')
 })
 
 t.test('endpoints that change places between versions in one turn, as a reload has them do, keep their pools', async t => {
@@ -116,14 +113,14 @@ t.test('IPv6 endpoints are known by their bracketed name', async t => {
 })
 
 t.test('an endpoint that is reached in another way has a pool of its own, under the same name', async t => {
-  const { pools } = new ProxyBench({}, new FakeClock())
-  const other: Transport = { identity: 'other', callsTo: (endpoint, context) => plainTransport.callsTo(endpoint, context) }
-  const [plain, secure] = [pools.acquire(endpoint(1)), pools.acquire(endpoint(1), other)]
+  const { pools, transport } = setUp()
+  const other: Transport = { identity: 'other', callsTo: endpoint => transport.callsTo(endpoint) }
+  const [plain, secure] = [pools.acquire(endpoint(1), transport), pools.acquire(endpoint(1), other)]
   t.not(plain, secure)
   t.same([plain.key, secure.key, plain.hash], ['127.0.0.1:1', '127.0.0.1:1', secure.hash])
   t.equal(pools.acquire(endpoint(1), { ...other }), secure)
   pools.release(plain)
   await endOfTurn()
-  t.not(pools.acquire(endpoint(1)), plain, 'it was forgotten')
+  t.not(pools.acquire(endpoint(1), transport), plain, 'it was forgotten')
   t.equal(pools.acquire(endpoint(1), other), secure, 'the other one was not')
 })

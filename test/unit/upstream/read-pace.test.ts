@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { ByteStream } from '../../../src/net/byte-stream.ts'
-import { PORTIONS_PER_TURN, TurnQueue } from '../../../src/net/turn-queue.ts'
+import { PORTIONS_PER_TURN, TurnQueue } from '../../../src/net/turns.ts'
 import { ReadPace } from '../../../src/upstream/read-pace.ts'
 
 /** A stream as far as it is paused and resumed. */

@@ -1,23 +1,20 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { RESPONSE_HEADROOM } from '../../../src/http1/response-additions.ts'
+import { RESPONSE_HEADROOM } from '../../../src/http1/rewrite-response-head.ts'
 import { systemClock } from '../../../src/core/clock.ts'
 import { createReadBuffer } from '../../../src/net/byte-stream.ts'
 import { interimResponse } from '../../../src/http1/response-writer.ts'
 import type { HttpResponse } from '../../../src/http/http-response.ts'
 import { ResponseHead } from '../../../src/http1/response-head.ts'
 import type { CallEvents } from '../../../src/upstream/upstream-call.ts'
-import { PlainTransport } from '../../../src/upstream/plain-transport.ts'
+import { PlainTransport } from '../../../src/upstream/transport-book.ts'
 import type { Dialer } from '../../../src/upstream/transport.ts'
 import { UpstreamConnection } from '../../../src/upstream/upstream-connection.ts'
 import { ProxyBench } from '../../helpers/data-plane.ts'
 import { latin1 } from '../../helpers/http1-message.ts'
 import { RawOrigin } from '../../helpers/raw-origin.ts'
 import { fieldsOf } from '../../helpers/weir-http1-reader.ts'
-import { workerIo } from '../../helpers/test-io.ts'
 import { READ_TAILROOM } from '../../../src/http1/chunk-framing.ts'
-
-const plainTransport = new PlainTransport(workerIo())
 
 /** An answer with every kind of part: interim heads with and without fields, a head, chunks, extensions and trailers. */
 const CHUNKED = latin1('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\nHTTP/1.1 100\r\n\r\nHTTP/1.0 102 P\r\n\r\n' +
@@ -81,7 +78,7 @@ class Endpoint {
   readonly #context = new ProxyBench({}, systemClock).plane
   #connection: UpstreamConnection | null = null
 
-  constructor (port: number) { this.dialer = plainTransport.dialerTo({ address: '127.0.0.1', port }) }
+  constructor (port: number) { this.dialer = new PlainTransport(this.#context).dialerTo({ address: '127.0.0.1', port }) }
 
   opening (): void {}
   opened (): void {}

@@ -5,17 +5,16 @@ import { ProxyBench } from '../../helpers/data-plane.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { TransportBook } from '../../../src/upstream/transport-book.ts'
 import { authorities, NAMED } from '../../helpers/upstream-certificates.ts'
-import { workerIo } from '../../helpers/test-io.ts'
 import type { UpstreamTls } from '../../../src/contract/route-spec.ts'
 
 async function setUp (): Promise<TransportBook> {
-  const transports = new TransportBook(new FakeClock(), workerIo())
+  const transports = new TransportBook(new ProxyBench({}, new FakeClock()).plane)
   await transports.load()
   return transports
 }
 
 t.test('TLS has to be loaded, plain TCP does not', async t => {
-  const transports = new TransportBook(new FakeClock(), workerIo())
+  const transports = new TransportBook(new ProxyBench({}, new FakeClock()).plane)
   t.equal(transports.of(undefined).identity, '')
   t.equal(transports.loaded, false)
   t.throws(() => transports.of(NAMED), /not loaded/)
@@ -56,7 +55,7 @@ t.test('what is still asked for survives a renewal, and nothing else', async t =
 t.test('a connection that could not be opened for want of descriptors or ports is nobody else\'s fault', async t => {
   const transports = await setUp()
   for (const transport of [transports.of(undefined), transports.of(NAMED)]) {
-    const { calls } = new EndpointPool({ address: '127.0.0.1', port: 1 }, transport, new ProxyBench({}, new FakeClock()).plane)
+    const { calls } = new EndpointPool({ address: '127.0.0.1', port: 1 }, transport)
     if (!(calls instanceof Http1Calls)) throw new Error('all are HTTP/1.1')
     const { dialer } = calls
     for (const reason of ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']) {

@@ -1,16 +1,12 @@
 import { getHeapStatistics } from 'node:v8'
 import t from 'tap'
 import type { RouteConfig } from '../../../src/config/schema.ts'
-import { createBalancer } from '../../../src/balancing/create-balancer.ts'
+import { createBalancer } from '../../../src/balancing/balancer.ts'
 import { Random } from '../../../src/core/random.ts'
-import { PlainTransport } from '../../../src/upstream/plain-transport.ts'
 import { VersionPool } from '../../../src/upstream/version-pool.ts'
 import { ProxyBench } from '../../helpers/data-plane.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { testPolicy, ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
-import { workerIo } from '../../helpers/test-io.ts'
-
-const plainTransport = new PlainTransport(workerIo())
 
 const endpoint = (port: number) => ({ address: '127.0.0.1', port, ready: true, serving: true, terminating: false })
 const PORTS = [1, 2, 3, 4, 5]
@@ -18,12 +14,12 @@ const NONE: readonly [] = []
 
 function setUp (policy: Partial<RouteConfig> = {}, balancing: RouteConfig['balancing'] = 'least-request', ports: readonly number[] = PORTS) {
   const clock = new FakeClock()
-  const { pools } = new ProxyBench({}, clock)
+  const { pools, routes } = new ProxyBench({}, clock)
   const random = new Random(5)
   const { health, circuitBreaker } = testPolicy(policy)
   const draw = () => random.nextInt32()
   const pool = new VersionPool(pools, createBalancer(balancing, 'version', draw), {
-    transport: plainTransport, health, circuitBreaker, random: draw, nowMs: () => clock.nowMs(), onHealthEvent: () => {}
+    transport: routes.transports.of(undefined), health, circuitBreaker, random: draw, nowMs: () => clock.nowMs(), onHealthEvent: () => {}
   })
   pool.update(ports.map(endpoint))
   const pick = (keyHash = 0) => {

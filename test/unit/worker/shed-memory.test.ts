@@ -1,9 +1,7 @@
 import t from 'tap'
-import { ByteAccount } from '../../../src/net/byte-account.ts'
-import { ByteBudget } from '../../../src/net/byte-budget.ts'
+import { ByteAccount, ByteBudget } from '../../../src/net/byte-budget.ts'
 import type { Deadlined, Sheddable } from '../../../src/net/deadlines.ts'
-import { MemoryWatch } from '../../../src/worker/memory-watch.ts'
-import { shedMemory, STUCK_MS } from '../../../src/worker/shed-memory.ts'
+import { MemoryWatch, shedMemory, STUCK_MS } from '../../../src/worker/memory-watch.ts'
 import { WORKER, WORKER_LENGTH } from '../../../src/telemetry/counter-layout.ts'
 
 const NOW_MS = 100_000

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { CircuitBreaker } from '../../../src/health/circuit-breaker.ts'
+import { CircuitBreaker } from '../../../src/upstream/version-pool.ts'
 
 t.test('lets in as many as the limit', async t => {
   const breaker = new CircuitBreaker({ connections: 2, pending: 1, requests: 3 })

@@ -1,14 +1,38 @@
 /**
- * Connection, and the two fields that say where a body ends (RFC 9112 section 6), as requests and responses read them alike.
- * Of the two, each may come once and in one form; what is passed on is canonical.
+ * Connection, and the two fields that say where a body ends (RFC 9112 section 6), as requests and responses read them alike. Of the two,
+ * each may come once and in one form; what is passed on is canonical.
  */
 import { connectionOptions, tokenIs } from './connection-options.ts'
-import { contentLength, isCanonicalLength } from './content-length.ts'
 import type { FieldLines } from './field-lines.ts'
 import { FAULT } from './parse-fault.ts'
 
+/**
+ * The value of Content-Length (RFC 9110 section 8.6): digits and nothing else, and a number that is counted exactly.
+ */
+
+const ZERO = 0x30
+const NINE = 0x39
+
+/** @returns the length, or the number of a fault */
+export function contentLength (buf: Uint8Array, start: number, end: number): number {
+  if (end === start) return FAULT.bad_content_length
+  let length = 0
+  for (let pos = start; pos < end; pos++) {
+    const byte = buf[pos] ?? 0
+    if (byte < ZERO || byte > NINE) return FAULT.bad_content_length
+    length = length * 10 + (byte - ZERO)
+    if (length > Number.MAX_SAFE_INTEGER) return FAULT.bad_content_length
+  }
+  return length
+}
+
+/** Is the value written the one canonical way, without leading zeros? */
+export function isCanonicalLength (buf: Uint8Array, start: number, end: number): boolean {
+  return end - start === 1 || buf[start] !== ZERO
+}
+
 /** A head whose framing is being read. */
-export interface FramedHead {
+interface FramedHead {
   readonly fields: FieldLines
   /** What all Connection lines say: bits of CONNECTION. */
   connection: number
