@@ -28,7 +28,7 @@ t.test('the bytes are kept in order, with room before and behind, while the buff
     t.ok(collector.buf.length >= collector.end + LAYOUT.tailroom)
   }
   t.equal(collector.buf.toString('latin1', LAYOUT.headroom, collector.end), text)
-  t.equal(buffers, 1, 'it doubles')
+  t.equal(buffers, 2, 'one for the first bytes, and one that is twice as large')
 })
 
 t.test('a look is due when a line has ended', async t => {
