@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { VersionMap, type VersionRef } from '../core/version-map.ts'
-import { WorkSlices } from '../net/work-slices.ts'
+import { WorkSlices } from '../net/turns.ts'
 
 /** The window that `weir_observed_share` speaks of. */
 const SHARE_WINDOW_MS = 30_000
