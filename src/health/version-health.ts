@@ -101,8 +101,7 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
       if (!health.watched) health.becameReady(before.length === 0 ? ALWAYS_READY : nowMs)
       health.watch(this)
     }
-    const staying = without(before, left)
-    this.#members = joined.length === 0 ? staying : [...staying, ...joined]
+    this.#members = exchanged(before, joined, left)
     for (const { health } of left) this.#letGo(health)
     for (const { health } of joined) this.#applyFailingTo(health)
     this.#ejection.changeMembers(joined.map(({ health }) => health), left.map(({ health }) => health), nowMs)
@@ -240,10 +239,17 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
   }
 }
 
-/** The members that stay. Mostly few go, and those few are compared sooner than looked up. */
-function without<Member> (members: readonly Member[], leaving: readonly Member[]): readonly Member[] {
-  if (leaving.length === 0) return members
-  if (leaving.length <= 4) return members.filter(member => !leaving.includes(member))
-  const set = new Set(leaving)
-  return members.filter(member => !set.has(member))
+/** A version of thousands changes by a few: so many are looked up and moved by the engine, and no closure is called for each that stays. */
+const FEW = 4
+
+/** The members without those that left, and those that joined behind them. */
+function exchanged<Member> (before: readonly Member[], joined: readonly Member[], left: readonly Member[]): readonly Member[] {
+  if (joined.length > FEW || left.length > FEW) {
+    const leaving = new Set(left)
+    return [...before.filter(member => !leaving.has(member)), ...joined]
+  }
+  const after = before.slice()
+  for (const member of left) after.splice(after.indexOf(member), 1)
+  after.push(...joined)
+  return after
 }
