@@ -24,7 +24,25 @@ function fail (message) {
   process.exitCode = 1
 }
 
+/**
+ * Until the program hears signals itself, which takes it a while to load, nothing is there that has to be drained: it ends in peace. Unheard,
+ * a signal would end it as a failure, or as PID 1 be lost.
+ */
+function hearSignals () {
+  ;['SIGTERM', 'SIGQUIT', 'SIGINT'].forEach(function (signal) {
+    process.on(signal, function () {
+      if (process.listenerCount(signal) > 1) return
+      process.stderr.write('weir: ' + signal + ' came before weir was started\n')
+      process.exit(0)
+    })
+  })
+  ;['SIGHUP', 'SIGUSR1', 'SIGUSR2'].forEach(function (signal) {
+    process.on(signal, function () {})
+  })
+}
+
 function start () {
+  if (process.argv[2] === 'run') hearSignals()
   if (Number(process.versions.node.split('.')[0]) < MINIMUM_NODE) {
     fail('Node ' + MINIMUM_NODE + ' or newer is needed and this is Node ' + process.versions.node +
       '; install a newer Node, or in a checkout of Weir use `npx weir` or `npm start`, which bring their own.')

@@ -1,8 +1,10 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { copyFileSync } from 'node:fs'
 import path from 'node:path'
 import t, { type Test } from 'tap'
 import { childEnvironment } from '../../helpers/child-environment.ts'
+import { endWithParent } from '../../helpers/end-with-parent.ts'
 
 const LAUNCHER = path.resolve(import.meta.dirname, '../../../bin/weir.cjs')
 
@@ -45,4 +47,38 @@ t.test('an error of the program is passed on', async t => {
   const { status, stderr } = launch(t, { dist: { 'main.js': 'throw new RangeError("no such thing")' } })
   t.equal(status, 1)
   t.match(stderr, /RangeError: no such thing\n +at /)
+})
+
+const NEVER_LOADED = 'console.log("loading"); await new Promise(resolve => setInterval(resolve, 2 ** 30))'
+
+/** Sends signals, one after the other, to a launcher whose program has begun to load. */
+async function signalled (t: Test, main: string, { command = 'run', signals }: { readonly command?: string, readonly signals: readonly NodeJS.Signals[] }) {
+  const folder = t.testdir({ bin: {}, 'package.json': '{ "type": "module" }', dist: { 'main.js': main } })
+  const launcher = path.join(folder, 'bin/weir.cjs')
+  copyFileSync(LAUNCHER, launcher)
+  const child = spawn(process.execPath, [...endWithParent(), launcher, command], { cwd: folder, env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = once(child, 'close')
+  let stderr = ''
+  child.stderr.on('data', (bytes: Buffer) => { stderr += bytes.toString() })
+  await once(child.stdout, 'data')
+  for (const signal of signals) child.kill(signal)
+  const [code, by]: unknown[] = await ended
+  return { code, by, stderr }
+}
+
+for (const signal of ['SIGTERM', 'SIGQUIT', 'SIGINT'] as const) {
+  t.test(`${signal} before the program hears it ends it in peace`, async t => {
+    t.same(await signalled(t, NEVER_LOADED, { signals: ['SIGHUP', 'SIGUSR1', 'SIGUSR2', signal] }), {
+      code: 0, by: null, stderr: `weir: ${signal} came before weir was started\n`
+    })
+  })
+}
+
+t.test('a program that hears signals is asked by them, and by nobody else', async t => {
+  const hears = `process.on('SIGTERM', () => { process.exit(7) }); ${NEVER_LOADED}`
+  t.same(await signalled(t, hears, { signals: ['SIGTERM'] }), { code: 7, by: null, stderr: '' })
+})
+
+t.test('other commands are ended by signals as any program is', async t => {
+  t.same(await signalled(t, NEVER_LOADED, { command: 'validate', signals: ['SIGTERM'] }), { code: null, by: 'SIGTERM', stderr: '' })
 })
