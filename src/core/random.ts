@@ -13,10 +13,10 @@ export class Random {
   /** @param seed the same seed gives the same sequence; without one the generator starts from the system's entropy. */
   constructor (seed?: number) {
     if (seed === undefined) {
-      const entropy = crypto.getRandomValues(new Int32Array(3))
-      this.#a = entropy[0] ?? 0
-      this.#b = entropy[1] ?? 0
-      this.#c = entropy[2] ?? 0
+      // V8 has seeded its own generator from the system's entropy. For `crypto` Node would load all of Web Crypto, in each thread.
+      this.#a = Math.random() * 2 ** 32 | 0
+      this.#b = Math.random() * 2 ** 32 | 0
+      this.#c = Math.random() * 2 ** 32 | 0
     } else {
       this.#a = 0
       this.#b = seed | 0

@@ -1,9 +1,22 @@
 import { readdir } from 'node:fs/promises'
-import { Counter, Gauge, Registry } from 'prom-client'
+import { createRequire } from 'node:module'
+import type * as PromClient from 'prom-client'
+import type { Counter, Gauge, Registry } from 'prom-client'
 import type { Clock } from '../core/clock.ts'
 import { familyHead, labelText, sampleLine } from './exposition.ts'
 import { METRICS, type MetricName } from './metric-catalogue.ts'
 import { openFilesLimit } from '../net/open-files.ts'
+
+/**
+ * The parts of prom-client that are used, by their files: its index loads a push gateway, summaries and a cluster's registry as
+ * well, and for them https, zlib and more of Node, which nobody uses. What require gives is what the types of the index say.
+ */
+const load = createRequire(import.meta.url)
+const prom = {
+  Counter: load('prom-client/lib/counter.js') as typeof PromClient.Counter,
+  Gauge: load('prom-client/lib/gauge.js') as typeof PromClient.Gauge,
+  Registry: load('prom-client/lib/registry.js') as typeof PromClient.Registry
+} as const
 
 const REASON_PATTERN = /^[a-z0-9_-]{1,32}$/
 
@@ -14,7 +27,7 @@ interface CheckCounts {
 
 /** What the control plane itself counts: rare events, so plain prom-client metrics. */
 export class ControlMetrics {
-  readonly registry = new Registry()
+  readonly registry: Registry = new prom.Registry()
   readonly #clock: Clock
   readonly #reloads: Counter
   readonly #reloadOk: Gauge
@@ -121,11 +134,11 @@ export class ControlMetrics {
   }
 
   #counter (name: MetricName): Counter {
-    return new Counter({ name, help: METRICS[name].help, labelNames: METRICS[name].labels, registers: [this.registry] })
+    return new prom.Counter({ name, help: METRICS[name].help, labelNames: METRICS[name].labels, registers: [this.registry] })
   }
 
   #gauge (name: MetricName): Gauge {
-    return new Gauge({ name, help: METRICS[name].help, labelNames: METRICS[name].labels, registers: [this.registry] })
+    return new prom.Gauge({ name, help: METRICS[name].help, labelNames: METRICS[name].labels, registers: [this.registry] })
   }
 }
 
@@ -152,7 +165,7 @@ export function registerProcessMetrics (registry: Registry): void {
 }
 
 function counter (registry: Registry, name: MetricName, read: () => number): void {
-  const metric: Counter = new Counter({
+  const metric: Counter = new prom.Counter({
     name,
     help: METRICS[name].help,
     registers: [registry],
@@ -164,7 +177,7 @@ function counter (registry: Registry, name: MetricName, read: () => number): voi
 }
 
 function gauge (registry: Registry, name: MetricName, read: () => number | undefined | Promise<number | undefined>): void {
-  const metric: Gauge = new Gauge({
+  const metric: Gauge = new prom.Gauge({
     name,
     help: METRICS[name].help,
     registers: [registry],

@@ -8,13 +8,15 @@ import t from 'tap'
 
 const run = promisify(execFile)
 
-/** Every module that a process has loaded after these imports: URLs, and the names of Node's own. */
-async function loadedBy (files: readonly string[]): Promise<readonly string[]> {
+/** Every module that a process has loaded after these imports, and after `use` of what the last one exports: URLs, and the names of Node's own. */
+async function loadedBy (files: readonly string[], use = ''): Promise<readonly string[]> {
   const script = `
     import { registerHooks } from 'node:module'
     const urls = []
     registerHooks({ load (url, context, next) { urls.push(url); return next(url, context) } })
-    for (const file of ${JSON.stringify(files)}) await import(new URL(file, ${JSON.stringify(new URL('../../../src/', import.meta.url).href)}))
+    let exported
+    for (const file of ${JSON.stringify(files)}) exported = await import(new URL(file, ${JSON.stringify(new URL('../../../src/', import.meta.url).href)}))
+    ${use}
     console.log(JSON.stringify([...urls, ...process.moduleLoadList]))
     process.exit()`
   const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { env: {} })
@@ -24,12 +26,14 @@ async function loadedBy (files: readonly string[]): Promise<readonly string[]> {
 
 const among = (loaded: readonly string[], part: RegExp): readonly string[] => loaded.filter(name => part.test(name))
 
-t.test('the control plane loads neither ajv, nor TypeBox, nor the Kubernetes library, nor fetch', async t => {
-  const loaded = await loadedBy(['runtime/run.ts', 'admin/app.ts'])
+t.test('the control plane loads neither ajv, nor TypeBox, nor the Kubernetes library, nor fetch, nor what it leaves of prom-client', async t => {
+  const loaded = await loadedBy(['runtime/run.ts', 'admin/admin-server.ts'])
   t.ok(among(loaded, /node_modules\/fastify\//).length > 0, 'modules of packages are seen')
   t.ok(among(loaded, /^NativeModule http$/).length > 0, 'modules of Node are seen')
   t.same(among(loaded, /node_modules\/(ajv|typebox|@kubernetes)\//), [])
   t.same(among(loaded, /undici/), [], 'import of node:http loads it; require, and import of types, do not')
+  t.ok(among(loaded, /prom-client\/lib\/counter\.js$/).length > 0, 'what is used of prom-client is seen')
+  t.same(among(loaded, /prom-client\/(index|lib\/(pushgateway|summary|cluster|defaultMetrics))\.js$/), [], 'its index loads the rest')
 })
 
 t.test('a worker loads no package at all, and no http of Node', async t => {
@@ -37,4 +41,10 @@ t.test('a worker loads no package at all, and no http of Node', async t => {
   t.ok(among(loaded, /src\/downstream\/listener\.ts$/).length > 0, 'modules of Weir are seen')
   t.same(among(loaded, /node_modules\//), [])
   t.same(among(loaded, /^NativeModule (http|https|http2|tls)$/), [])
+})
+
+t.test('a generator of random numbers is seeded without Web Crypto', async t => {
+  const loaded = await loadedBy(['core/random.ts'], 'new exported.Random()')
+  t.ok(among(loaded, /src\/core\/random\.ts$/).length > 0, 'modules of Weir are seen')
+  t.same(among(loaded, /webcrypto/), [], 'a look at the global `crypto` loads it')
 })
