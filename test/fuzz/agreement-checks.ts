@@ -22,7 +22,7 @@ export const agreementChecks: readonly FuzzCheck[] = [
     assertComplete(readRequest(bytes).verdict, bytes)
     assertAgreement(readAsRequest, bytes)
   }),
-  defineCheck('any bytes are read as a request as Node reads them, or more strictly', 30_000, anyRequestBytes, bytes => {
+  defineCheck('any bytes are read as a request as Node reads them, or more strictly', 18_000, anyRequestBytes, bytes => {
     assertAgreement(readAsRequest, bytes)
   }),
   defineCheck('a valid response is taken, and read as Node reads it', 3_000, validResponse, bytes => {

@@ -12,7 +12,7 @@ import { statusOf, valuesOf, type RawMessage } from '../helpers/raw-http.ts'
 import { ok, type OriginConnection } from '../helpers/raw-origin.ts'
 
 /** Runs that would begin later than this are left out, but for the first ones: few mean nothing. */
-const TIME_LIMIT_MS = 8_000
+const TIME_LIMIT_MS = 4_000
 const RUNS = 150
 const FEWEST_RUNS = 6
 /** A message comes in no more pieces than this. */

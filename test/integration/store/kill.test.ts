@@ -23,7 +23,8 @@ class Writer {
   #heard: Message[] = []
 
   constructor (path: string) {
-    this.child = fork(WRITER, [path], { env: childEnvironment(), stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    // Not what the test runner makes Node load into tests: that costs more than the writer.
+    this.child = fork(WRITER, [path], { execArgv: [], env: childEnvironment(), stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     this.#exited = once(this.child, 'exit')
     // The other side is a script of ours.
     this.child.on('message', (message: Message) => { this.#heard.push(message) })

@@ -1,3 +1,3 @@
 import { runBatch } from '../helpers/batches.ts'
 
-await runBatch('weir')
+await runBatch('a-whole-weir')
