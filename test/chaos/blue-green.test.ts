@@ -25,6 +25,6 @@ t.test(`${SWITCHES} switches between blue and green lose nothing`, async t => {
   nothingFailed(t, load)
   executedOnce(t, load, journal)
   t.ok((load.byBody.get('blue') ?? 0) > 100 && (load.byBody.get('green') ?? 0) > 100, 'both have served')
-  t.equal(await weir.metric('weir_requests_total', { code_class: '2xx' }), load.sent)
+  t.equal(await weir.untilMetric('weir_requests_total', load.sent, { code_class: '2xx' }), load.sent)
   t.comment(`${load.summary(await weir.metric('weir_upstream_retries_total'))}; ${SWITCHES} switches`)
 })

@@ -42,10 +42,13 @@ async function spread (weir: WeirProcess, load: PacedLoad): Promise<ReadonlyMap<
 
 t.test(`a worker of two is ended ${DEATHS} times under load`, async t => {
   const { pods, journal } = await startPods(t, ['pod-1', 'pod-2'])
+  const startingMs = performance.now()
   const weir = await startWeir(t, {
     nodeArgs: ['--import', path.resolve(import.meta.dirname, '../helpers/chaos-worker-killer.ts')],
     config: () => ({ workers: WORKERS.length, routes: [{ name: 'hello', versions: [versionOf('v1', 1, pods)] }] })
   })
+  // A thread needs less than a whole Weir with all of its threads: that tells how busy the machine is.
+  const mostMs = Math.max(REPLACED_MS, performance.now() - startingMs)
   const load = new PacedLoad({ port: weir.ports.web, ...CHAOS_LOAD, posts: 0.3 })
   await load.more(100)
   let expected = 0
@@ -61,7 +64,7 @@ t.test(`a worker of two is ended ${DEATHS} times under load`, async t => {
     const { worker, way } = await weir.untilLogged('the test ends a worker', from)
     const victim = String(worker).replace('weir-worker-', '')
     // The log tells of it once in ten seconds only.
-    await eventually(async () => await weir.metric('weir_worker_restarts_total') > death ? true : undefined)
+    await weir.untilMetric('weir_worker_restarts_total', sum => sum > death)
     // The dead one accepts no more: whatever is counted from now on is its successor's.
     const accepted = (await connectionsOf(weir)).get(victim)?.accepted ?? 0
     await eventually(async () => {
@@ -70,8 +73,10 @@ t.test(`a worker of two is ended ${DEATHS} times under load`, async t => {
       return ((await connectionsOf(weir)).get(victim)?.accepted ?? 0) > accepted ? true : undefined
     })
     tookMs.push(performance.now() - beganMs)
-    await load.more(CHAOS_LOAD.clients * 3)
     const open = before.get(victim)?.open ?? 0
+    // Each client notices it when it asks next.
+    await eventually(async () => load.broken - broken >= open ? true : undefined)
+    await load.more(CHAOS_LOAD.clients * 3)
     expected += open
     t.equal(load.broken - broken, open, `${way}: the ${open} connections of the worker broke, and no other`)
     t.ok(load.failures.length - failed <= open, `${way}: at most one request was lost with each`)
@@ -80,12 +85,12 @@ t.test(`a worker of two is ended ${DEATHS} times under load`, async t => {
 
   // A machine that runs other tests as well keeps the new thread waiting: now and then it does not.
   const judgedMs = scaled(Math.min(...tookMs), Math.max(...tookMs))
-  t.ok(judgedMs < REPLACED_MS, `a replacement served after ${Math.round(judgedMs)} ms`)
+  t.ok(judgedMs < mostMs, `a replacement served after ${Math.round(judgedMs)} ms`)
   t.same(load.failures.filter(({ status, method }) => status !== 0 || method === 'CONNECT'), [], 'nobody got an error for an answer, and every client could connect')
   t.equal(load.broken, expected)
   t.equal(load.sent, load.answered + load.failures.length)
   executedOnce(t, load, journal)
-  t.equal(await weir.metric('weir_worker_restarts_total'), DEATHS)
+  t.equal(await weir.untilMetric('weir_worker_restarts_total', DEATHS), DEATHS)
   t.match(await weir.untilLogged('a worker died and is replaced'), { level: 'error', worker: 0 })
   t.comment(`${load.summary(await weir.metric('weir_upstream_retries_total'))}; ${load.broken} connections broke; replacements served after ${tookMs.map(Math.round).join(', ')} ms`)
   t.equal(await weir.stop(), 0)

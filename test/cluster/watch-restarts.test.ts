@@ -178,7 +178,7 @@ t.test('an idle watch with bookmarks is left alone', async t => {
   const server = await started(t, { bookmarkEveryMs: 10 })
   const follower = await follow(t, server, { tuning: { silenceMs: 100 } })
   await server.until(() => server.watchCount === 1)
-  // Twice the silence that it does not bear. A hundred bookmarks come in each.
+  // Time is what it is about: twice the silence that it does not bear. A hundred bookmarks come in each.
   await new Promise(resolve => setTimeout(resolve, 2_000))
   t.equal(server.requests.length, 2, 'one list, one watch')
   t.strictSame(follower.failures, [])

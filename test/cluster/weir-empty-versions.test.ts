@@ -12,7 +12,7 @@ t.test('a Service that is not there, the wrong port and pods that never came are
   const kinds = { gone: 'no-slices', port: 'no-port', idle: 'no-endpoints' }
   for (const [route, problem] of Object.entries(kinds)) {
     t.match((await weir.api('GET', `/v1/routes/${route}`)).body, { versions: [{ source: { state: 'synced', problem, detail: /./ } }] })
-    t.equal(await weir.metric('weir_endpoint_source_problem', { route, problem }), 1, route)
+    t.equal(await weir.untilMetric('weir_endpoint_source_problem', 1, { route, problem }), 1, route)
   }
   t.match(await readinessReasons(weir), [/route "gone": no EndpointSlice/, new RegExp(`route "port": .* no TCP port 80; there is ${port} \\(http\\)`), /route "idle": Service "idle" has no pods/])
   for (const route of Object.keys(kinds)) {
@@ -22,7 +22,7 @@ t.test('a Service that is not there, the wrong port and pods that never came are
   t.ok(await weir.metric('weir_endpoint_source_age_seconds', { route: 'fine' }) < 60)
   server.patchSlice({ name: 'idle-a', endpoints: ['127.0.0.1'], ports: [{ name: 'http', protocol: 'TCP', port }] })
   t.match(await weir.untilLogged('the version has endpoints now'), { route: 'idle' })
-  t.equal(await weir.metric('weir_endpoint_source_problem', { route: 'idle' }), 0)
+  t.equal(await weir.untilMetric('weir_endpoint_source_problem', 0, { route: 'idle' }), 0)
   t.equal(await weir.stop(), 0)
 })
 
@@ -34,7 +34,7 @@ t.test('each pod of a dual-stack Service counts once, by the address that the co
   server.createSlice({ name: 'dual-6', service: 'dual', addressType: 'IPv6', endpoints: [{ ...pod, addresses: ['fd00::1'] }], ports })
   const weir = await start([routeTo('dual', 'dual')], { ipFamily: 'IPv6' })
   await weir.untilReadiness(200)
-  t.equal(await weir.metric('weir_endpoints', { route: 'dual', condition: 'total' }), 1)
+  t.equal(await weir.untilMetric('weir_endpoints', 1, { route: 'dual', condition: 'total' }), 1)
   t.match((await weir.api('GET', '/v1/routes/dual')).body, { versions: [{ endpoints: [{ address: 'fd00::1' }] }] })
   t.equal(await weir.stop(), 0)
 })

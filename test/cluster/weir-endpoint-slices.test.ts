@@ -116,15 +116,16 @@ t.test('pods that come, go and terminate under traffic, an API server that is aw
   })
 
   await t.test('a pod that terminates gets no new request while others are ready, and finishes what it has', async t => {
-    const slow = await connectClient({ port: weir.ports.web })
     const answers: Promise<{ readonly status: number, readonly body: string }>[] = []
     // Until one of them is with the pod that goes.
-    while (one.inFlight < 1 || answers.length < 4) {
-      const client = answers.length === 0 ? slow : await connectClient({ port: weir.ports.web })
-      answers.push(client.begin('/slow?ms=700').whole)
+    while (one.held < 1 || answers.length < 4) {
+      const client = await connectClient({ port: weir.ports.web })
+      answers.push(client.begin('/held').whole)
+      await eventually(async () => one.held + two.held === answers.length ? true : undefined)
     }
     server.patchSlice(sliceOf(one, 'stable', { ready: false, terminating: true }))
     await traffic.until([two])
+    for (const origin of [one, two]) origin.answerHeld()
     for (const answer of await Promise.all(answers)) t.equal(answer.status, 200)
     t.ok((await Promise.all(answers)).some(({ body }) => body === 'one'), 'one of the slow answers comes from the pod that terminates')
     const before = one.requests
@@ -156,13 +157,14 @@ t.test('pods that come, go and terminate under traffic, an API server that is aw
       const { body } = await weir.api('GET', '/v1/routes/hello')
       return JSON.stringify(body).includes('"stale"') ? true : undefined
     })
-    t.ok(await weir.metric('weir_watch_restarts_total') >= 1)
+    t.ok(await weir.untilMetric('weir_watch_restarts_total', sum => sum >= 1) >= 1)
     // Meanwhile, unseen:
     server.createSlice(sliceOf(one, 'stable'))
     server.patchSlice(sliceOf(three, 'stable', { ready: false, terminating: true }))
     await server.startAgain()
     await traffic.until([one])
-    t.match((await weir.api('GET', '/v1/routes/hello')).body, { versions: [{ source: { state: 'synced' } }, {}] })
+    const synced = async () => JSON.stringify((await weir.api('GET', '/v1/routes/hello')).body).includes('"stale"') ? undefined : true
+    t.ok(await eventually(synced), 'nothing is stale any more')
   })
 
   await traffic.stop()
@@ -185,12 +187,12 @@ t.test('ready only after the first list; without an endpoint 503', async t => {
   const client = await connectClient({ port: weir.ports.web })
   t.match(await client.get(), { status: 503, body: /no_endpoint/ }, 'ready, and empty')
   server.createSlice(sliceOf(one, 'canary'))
-  await eventually(async () => (await weir.metric('weir_endpoints', { version: 'canary', condition: 'ready' })) === 1 ? true : undefined)
+  await weir.untilMetric('weir_endpoints', 1, { version: 'canary', condition: 'ready' })
   t.match(await client.get(), { status: 503, body: /no_endpoint/ }, 'a version without weight is nobody\'s fallback')
   t.equal((await weir.setWeights('hello', { stable: 1, canary: 1 })).status, 200)
   const answers = await Promise.all(Array.from({ length: 30 }, async (_, index) => await getOnce({ port: weir.ports.web, from: `127.3.0.${1 + index}` })))
   t.same(new Set(answers.map(({ body }) => body)), new Set(['one']), 'one with weight takes the clients of an empty one')
-  const fallbacks = await weir.metric('weir_fallbacks_total', { version: 'canary' })
+  const fallbacks = await weir.untilMetric('weir_fallbacks_total', sum => sum > 0, { version: 'canary' })
   t.ok(fallbacks > 0 && fallbacks < 30, `${fallbacks} of 30 fell back`)
   client.close()
   t.equal(await weir.stop(), 0)

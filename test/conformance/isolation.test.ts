@@ -5,6 +5,7 @@ import { askAfter, echoTarget, targetOf } from '../helpers/observe-request.ts'
 import { get, post } from '../helpers/raw-client.ts'
 import { statusOf } from '../helpers/raw-http.ts'
 import { ok } from '../helpers/raw-origin.ts'
+import { turns } from '../helpers/turns.ts'
 
 const EVIL = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'
 
@@ -118,10 +119,10 @@ for (const [what, request, answer] of [
 for (const pipelined of [false, true]) {
   proxyTest(`case 46: every one of a thousand questions gets its own answer, ${pipelined ? 'sent ahead' : 'one after the other'}`, async (t, bench) => {
     const origin = await bench.origin((request, connection) => {
-      const wait = Number(targetOf(request).split('-')[1]) % 4
+      const wait = Number(targetOf(request).split('-')[1]) % 4 * 20
       const answer = ok(Buffer.concat([Buffer.from(targetOf(request)), request.body]))
       if (wait === 0) connection.send(answer)
-      else setTimeout(() => { void connection.sendPieces([answer.slice(0, 30), answer.slice(30)]) }, wait)
+      else void turns(wait).then(async () => { await connection.sendPieces([answer.slice(0, 30), answer.slice(30)]) })
     })
     const mixed: string[] = []
     await Promise.all(Array.from({ length: 40 }, async (_, number) => {

@@ -119,13 +119,17 @@ export class PacedLoad {
   slowestMs = 0
   /** Connections that have ended without having said so before. */
   broken = 0
-  /** From now on nothing listens: a connection that is refused is the end of its client. */
+  /** From now on nothing may listen: a connection that is refused is the end of its client. */
   refusalEnds = false
+  /** When a connection was refused for the first time since then, by the clock of the wall. */
+  refusedAt = Number.POSITIVE_INFINITY
   readonly #options: LoadOptions
   readonly #running: Promise<unknown>
   #stopped = false
   /** Clients that use a connection from before open another one. */
   #renewals = 0
+  /** The paths of requests that have not come to an end. */
+  readonly #open = new Set<string>()
 
   constructor (options: LoadOptions) {
     this.#options = options
@@ -149,7 +153,10 @@ export class PacedLoad {
         renewals = this.#renewals
         const opened: Connection | string = await Connection.open(port)
         this.connects++
-        if (typeof opened === 'string' && this.refusalEnds) return
+        if (typeof opened === 'string' && this.refusalEnds) {
+          this.refusedAt = Math.min(this.refusedAt, Date.now())
+          return
+        }
         if (typeof opened === 'string') this.#failed({ method: 'CONNECT', path: '', status: 0, what: opened, beganMs: dueMs })
         connection = typeof opened === 'string' ? undefined : opened
       }
@@ -163,7 +170,9 @@ export class PacedLoad {
     const path = `/${this.sent++}`
     const fields = method === 'POST' ? 'Content-Length: 4\r\n\r\nbody' : '\r\n'
     const beganMs = performance.now()
+    this.#open.add(path)
     const reply = await connection.ask(`${method} ${path} HTTP/1.1\r\nHost: hello.test\r\n${fields}`)
+    this.#open.delete(path)
     this.slowestMs = Math.max(this.slowestMs, performance.now() - beganMs)
     if (typeof reply === 'string') return this.#failed({ method, path, status: 0, what: reply, beganMs })
     if (reply.status !== 200) return this.#failed({ method, path, status: reply.status, what: reply.body, beganMs })
@@ -190,6 +199,12 @@ export class PacedLoad {
   async over (count: number): Promise<void> {
     const target = this.answered + this.failures.length + count
     await this.#until(target, () => this.answered + this.failures.length)
+  }
+
+  /** Resolves when each request that is under way now has come to an end, whatever it was. */
+  async turnover (): Promise<void> {
+    const before = [...this.#open]
+    await this.#until(before.length, () => before.filter(path => !this.#open.has(path)).length)
   }
 
   async #until (target: number, count: () => number): Promise<void> {

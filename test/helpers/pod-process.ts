@@ -67,7 +67,10 @@ process.on('SIGTERM', () => {
   if (spec.lateMs === 0) close()
   else setTimeout(close, spec.lateMs)
 })
-process.on('message', (message: PodBehaviour) => { behaviour = message })
+process.on('message', (message: PodBehaviour) => {
+  behaviour = message
+  process.send?.(message)
+})
 process.on('disconnect', () => { process.exit(0) })
 server.listen({ port: spec.port, host: spec.address, backlog: 1_024 }, () => {
   process.send?.('listening')

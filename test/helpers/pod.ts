@@ -37,8 +37,11 @@ export class Pod {
 
   get endpoint (): string { return `${this.spec.address}:${this.spec.port}` }
 
-  behave (behaviour: PodBehaviour): void {
+  /** Resolves when it does. */
+  async behave (behaviour: PodBehaviour): Promise<void> {
+    const done = once(this.#child, 'message')
     this.#child.send(behaviour)
+    await done
   }
 
   /** Resolves when the process is gone. */

@@ -164,6 +164,20 @@ export class WeirProcess {
     return sumOf(await this.metrics(), name, labels)
   }
 
+  /**
+   * That sum as soon as it is this number, or one that is meant: a worker counts a request a moment after its client has the answer, and
+   * the other worker may be later still.
+   * @throws Error that names the last sum when that takes too long
+   */
+  async untilMetric (name: string, meant: number | ((sum: number) => boolean), labels: Readonly<Record<string, string>> = {}): Promise<number> {
+    let sum = Number.NaN
+    const isMeant = typeof meant === 'number' ? (value: number) => value === meant : meant
+    return await eventually(async () => {
+      sum = await this.metric(name, labels)
+      return isMeant(sum) ? sum : undefined
+    }).catch((error: unknown) => { throw new Error(`${name} ${JSON.stringify(labels)} was ${sum} and never ${meant.toString()}`, { cause: error }) })
+  }
+
   /** Resolves when /readyz gives this status. */
   async untilReadiness (status: number): Promise<ApiAnswer> {
     return await eventually(async () => {

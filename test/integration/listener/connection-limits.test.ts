@@ -6,7 +6,7 @@ import { startOrigins } from '../../helpers/origins.ts'
 import { get, type RawClient, RawClient as Client } from '../../helpers/raw-client.ts'
 import { statusOf } from '../../helpers/raw-http.ts'
 import { ok, type OriginHandler } from '../../helpers/raw-origin.ts'
-import { complete, eventually, type PlainConfig, startWeir, type WeirProcess } from '../../helpers/weir-process.ts'
+import { complete, type PlainConfig, startWeir } from '../../helpers/weir-process.ts'
 
 const answerOk: OriginHandler = (_, connection) => { connection.send(ok()) }
 const PROXIED = { proxyProtocol: { from: ['127.0.0.1'] } }
@@ -147,8 +147,8 @@ t.test('the limits hold over all workers of a process, and their metrics tell', 
     const answers = await Promise.all(opened.map(async client => await client.ask(get()).catch(() => undefined)))
     return answers.filter(answer => answer !== undefined && statusOf(answer) === 200).length
   }
-  const inAll = async (reason: RefusalReason): Promise<number> => await weir.metric('weir_connections_refused_total', { reason })
-  const untilOpen = async (weir: WeirProcess, count: number): Promise<void> => { await eventually(async () => await weir.metric('weir_connections_open') === count ? true : undefined) }
+  const refusedInAll = async (count: number, reason: RefusalReason): Promise<number> =>
+    await weir.untilMetric('weir_connections_refused_total', count, { reason })
 
   // One after the other: at the limit two that come at once may both be refused.
   const served = async (count: number, localAddress: string): Promise<number> => {
@@ -157,18 +157,18 @@ t.test('the limits hold over all workers of a process, and their metrics tell', 
     return sum
   }
   t.equal(await served(20, '127.0.0.1'), 5)
-  t.equal(await inAll('client_limit'), 15)
+  t.equal(await refusedInAll(15, 'client_limit'), 15)
   t.equal(await served(10, '127.0.0.2'), 3)
-  t.equal(await inAll('listener_limit'), 7)
-  t.equal(await weir.metric('weir_connections_open'), 8)
+  t.equal(await refusedInAll(7, 'listener_limit'), 7)
+  t.equal(await weir.untilMetric('weir_connections_open', 8), 8)
   const spread = (await weir.metrics()).get('weir_connections_accepted_total')?.samples.map(({ value }) => value) ?? []
   t.equal(spread.filter(value => value > 0).length, 2, 'both workers have accepted')
 
   for (const client of clients.splice(0)) client.destroy()
-  await untilOpen(weir, 0)
+  await weir.untilMetric('weir_connections_open', 0)
   t.ok(await open(30, '127.0.0.3') <= 5, 'at once, never more')
   for (const client of clients.splice(0)) client.destroy()
-  await untilOpen(weir, 0)
+  await weir.untilMetric('weir_connections_open', 0)
   t.equal(await served(6, '127.0.0.3'), 5, 'every place has been given back')
 
   const from = weir.log.length

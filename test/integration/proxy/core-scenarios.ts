@@ -8,6 +8,7 @@ import type { RawPeer } from '../../helpers/raw-peer.ts'
 import { statusOf, valuesOf } from '../../helpers/raw-http.ts'
 import { ok, type OriginHandler } from '../../helpers/raw-origin.ts'
 import { requestInFlight } from '../../helpers/request-in-flight.ts'
+import { turns } from '../../helpers/turns.ts'
 
 const MIB = 1_048_576
 /** More than the kernel's buffers of both connections and Weir's own can hold. */
@@ -260,7 +261,7 @@ function largeBodies (): void {
       if (direction === 'down') connection.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
       const stalls = setInterval(() => {
         reader.socket.pause()
-        setTimeout(() => { reader.socket.resume() }, 4)
+        void turns().then(() => { reader.socket.resume() })
       }, 10)
       const framed = Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')])
       await pump(writer, framed, (MORE_THAN_BUFFERS / piece.length) * framed.length)
@@ -305,7 +306,7 @@ function sharing (): void {
     const origin = await bench.origin((request, connection) => {
       // Now and then the origin stops reading, so that pieces wait for it.
       connection.socket.pause()
-      setTimeout(() => { connection.socket.resume() }, 3)
+      void turns().then(() => { connection.socket.resume() })
       connection.send(ok(sha256(request.body)))
     })
     const client = await bench.client()

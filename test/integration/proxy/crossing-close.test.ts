@@ -2,7 +2,6 @@
  * A request that crosses the close of its connection. A FIN and a reset behind it say that it was not received; anything less
  * says nothing, and a request that can't be repeated is lost.
  */
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
 import { kernelSocket, portsOf } from '../../helpers/kernel-socket.ts'
@@ -12,11 +11,9 @@ import { ok, type OriginConnection } from '../../helpers/raw-origin.ts'
 import { accessLines, named, retries, retriesOf } from '../../helpers/two-endpoints.ts'
 
 const LOGGED = { accessLog: { mode: 'on', sampleRate: 1 } } as const
-/** Longer than Weir looks for a reset. */
-const AFTERWARDS_MS = 200
 
-/** What the endpoint does with a request that it has or has not read. */
-type Close = (connection: OriginConnection) => Promise<void>
+/** What the endpoint does with a request that it has or has not read; the client's answer tells that Weir looks for a reset no more. */
+type Close = (connection: OriginConnection, answered: Promise<unknown>) => Promise<void>
 
 const closes: Readonly<Record<'finThenReset' | 'fin' | 'reset' | 'lateReset', Close>> = {
   finThenReset: async connection => {
@@ -25,9 +22,9 @@ const closes: Readonly<Record<'finThenReset' | 'fin' | 'reset' | 'lateReset', Cl
   },
   fin: finish,
   reset: async connection => { connection.reset() },
-  lateReset: async connection => {
+  lateReset: async (connection, answered) => {
     await finish(connection)
-    await wait(AFTERWARDS_MS)
+    await answered
     connection.reset()
   }
 }
@@ -71,7 +68,7 @@ async function cross (t: Test, bench: ProxyBench, { request, reads, close, polic
   else await bench.until('the request to lie unread', () => (kernelSocket(portsOf(connection.socket))?.unread ?? 0) > 0)
   t.equal(closing.requests.length, reads ? 2 : 1)
   bench.endpoints('v1', [good.port])
-  await close(connection)
+  await close(connection, asked)
   const answer = await asked
   return { status: statusOf(answer), body: answer.body.toString(), good }
 }

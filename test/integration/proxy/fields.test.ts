@@ -177,7 +177,7 @@ proxyTest('Date is added to a response that has none, and left alone in one that
   const client = await bench.client()
   const [added = ''] = valuesOf(await client.ask(get()), 'date')
   t.match(added, /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/)
-  t.ok(Math.abs(Date.parse(added) - Date.now()) < 5_000)
+  t.ok(Math.abs(Date.parse(added) - Date.now()) < 60_000)
   fields = 'date: Thu, 01 Jan 2026 00:00:00 GMT\r\n'
   t.same(valuesOf(await client.ask(get()), 'date'), ['Thu, 01 Jan 2026 00:00:00 GMT'])
 })

@@ -9,6 +9,7 @@ import { freePort } from '../../helpers/free-port.ts'
 import { ok, RawOrigin, type OriginHandler } from '../../helpers/raw-origin.ts'
 import { valuesOf } from '../../helpers/raw-http.ts'
 import { ADDRESSED, NAMED, originTls } from '../../helpers/upstream-certificates.ts'
+import { turns } from '../../helpers/turns.ts'
 
 const { signal: patient } = new AbortController()
 const probe = new HttpProbe()
@@ -88,7 +89,8 @@ t.test('a probe that is aborted while it connects leaves nothing behind', async 
   t.teardown(close)
   const controller = new AbortController()
   const result = probe.run(targetAt(port), controller.signal)
-  setTimeout(() => { controller.abort() }, 20)
+  await turns()
+  controller.abort()
   t.match(await result, { passed: false })
 })
 

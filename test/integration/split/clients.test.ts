@@ -5,7 +5,7 @@
 import t, { type Test } from 'tap'
 import { connectClient, type KeepAliveClient } from '../../helpers/keep-alive-client.ts'
 import { startOrigins } from '../../helpers/origins.ts'
-import { startWeir, sumOf, type WeirProcess } from '../../helpers/weir-process.ts'
+import { startWeir, type WeirProcess } from '../../helpers/weir-process.ts'
 
 const CLIENTS = 1_000
 /** Requests at a time. All connections stay open, but a client that waits for too many others measures only this machine. */
@@ -149,10 +149,11 @@ t.test('over 10,000 requests of 1,000 clients: shares, stickiness, and a change 
   t.ok(Math.abs(moved.length / CLIENTS - 0.25) <= TOLERANCE, `${moved.length} moved`)
   t.same(moves.filter(({ before, after, during }) => before === after && during.some(version => version !== before)), [], 'who does not move is not touched by the change')
 
+  for (const { name, requests } of [stable, canary]) {
+    t.equal(await weir.untilMetric('weir_requests_total', requests, { version: name, code_class: '2xx' }), requests)
+  }
+  t.equal(await weir.untilMetric('weir_requests_in_flight', 0), 0)
   const metrics = await weir.metrics()
-  t.equal(sumOf(metrics, 'weir_requests_total', { version: 'stable', code_class: '2xx' }), stable.requests)
-  t.equal(sumOf(metrics, 'weir_requests_total', { version: 'canary', code_class: '2xx' }), canary.requests)
-  t.equal(sumOf(metrics, 'weir_requests_in_flight'), 0)
   const accepted = metrics.get('weir_connections_accepted_total')?.samples ?? []
   t.equal(accepted.length, 2)
   for (const { labels, value } of accepted) t.ok(value > CLIENTS / 4, `worker ${labels['worker'] ?? ''} serves ${value} of ${CLIENTS} connections`)

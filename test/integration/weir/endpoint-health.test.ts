@@ -95,11 +95,10 @@ t.test('an endpoint that fails its active check gets nothing from any worker, un
   t.match(await shown(weir), { availableEndpoints: 1, panic: 'none' })
   t.same(new Set(await ask(weir, 40)), new Set([200]))
   t.match(await weir.untilLogged('an endpoint fails its active check'), { level: 'warn', endpoint: sick.endpoint, route: 'hello', version: 'v1', detail: 'status 500' })
-  t.equal(await weir.metric('weir_endpoints_available', { route: 'hello', version: 'v1' }), 1)
+  t.equal(await weir.untilMetric('weir_endpoints_available', 1, { route: 'hello', version: 'v1' }), 1)
   t.match((await weir.api('GET', '/v1/routes')).body, { routes: [{ readyEndpoints: { v1: 1 } }] })
   t.match((await weir.api('GET', '/v1/routes/hello/explain?ip=127.0.0.1')).body, { version: 'v1', endpoint: good.endpoint, outcome: 'attempt', workers: [{ worker: 0 }, { worker: 1 }] })
-  t.ok(await weir.metric('weir_health_checks_total', { result: 'fail' }) >= 2)
-  t.ok(await weir.metric('weir_health_checks_total', { result: 'pass' }) >= 2)
+  for (const result of ['fail', 'pass']) t.ok(await weir.untilMetric('weir_health_checks_total', sum => sum >= 2, { result }) >= 2, result)
 
   good.probeStatus = 503
   await untilAvailable(weir, good, 'none')
@@ -135,7 +134,7 @@ t.test('an ejection is shown with its reason and its times, logged and counted, 
   t.match(ejected, { workers: 2, since: ISO, until: ISO, detail: /status_503/ })
   t.ok(Date.parse(String(ejected?.['until'])) > Date.parse(String(ejected?.['since'])))
   t.match(await weir.untilLogged('an endpoint was ejected'), { level: 'warn', endpoint: bad.endpoint, route: 'hello', version: 'v1' })
-  t.ok(await weir.metric('weir_ejections_total', { version: 'v1' }) >= 2, 'by each worker')
+  t.ok(await weir.untilMetric('weir_ejections_total', sum => sum >= 2, { version: 'v1' }) >= 2, 'by each worker')
   t.equal(await weir.metric('weir_panic'), 0)
   bad.status = 200
   await untilAvailable(weir, bad, 'all')

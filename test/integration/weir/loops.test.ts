@@ -26,8 +26,8 @@ t.test('a request that comes back is answered with 508 after one round, whicheve
   const weir = await weirBefore(relay.port, [{ name: 'web', address: '127.0.0.1', port: web }])
   t.teardown(async () => { await relay.close() })
   for (let round = 0; round < 10; round++) t.equal((await getOnce({ port: web })).status, 508)
-  t.equal(await weir.metric('weir_requests_total', { code_class: '5xx' }), 10)
-  t.equal(await weir.metric('weir_unrouted_errors_total', { code: 'loop_detected' }), 10, 'one round for each request')
+  t.equal(await weir.untilMetric('weir_requests_total', 10, { code_class: '5xx' }), 10)
+  t.equal(await weir.untilMetric('weir_unrouted_errors_total', 10, { code: 'loop_detected' }), 10, 'one round for each request')
 })
 
 t.test('an edge before a sidecar is no loop', async t => {

@@ -12,7 +12,7 @@ const HEADS = 200
 
 /** @throws Error when the limit of a worker does not come to be this */
 async function limitOf (weir: WeirProcess, worker: number, bytes: number): Promise<void> {
-  await eventually(async () => await weir.metric('weir_buffered_bytes_limit', { worker: String(worker) }) === bytes ? true : undefined)
+  await weir.untilMetric('weir_buffered_bytes_limit', bytes, { worker: String(worker) })
 }
 
 function configFor (endpoint: string, workers: number) {
@@ -33,10 +33,10 @@ t.test('clients that take more than there is are ended, others are served, and m
   t.teardown(() => { for (const socket of sockets) socket.destroy() })
   const line = await weir.untilLogged('slow clients and endpoints take all the memory that there is for them')
   t.match(line, { level: 'warn', worker: 0, maxBufferedBytes: LIMIT, remedy: /limits\.maxBufferedBytes/ })
-  await eventually(async () => await weir.metric('weir_memory_closed_connections_total', { worker: '0' }) > 0 ? true : undefined)
-  const buffered = await weir.metric('weir_buffered_bytes', { worker: '0' })
-  t.ok(buffered > 0 && buffered <= LIMIT, `${buffered} bytes`)
-  t.equal(await weir.metric('weir_buffered_bytes_limit', { worker: '0' }), LIMIT)
+  await weir.untilMetric('weir_memory_closed_connections_total', sum => sum > 0, { worker: '0' })
+  const buffered = await weir.untilMetric('weir_buffered_bytes', sum => sum > 0, { worker: '0' })
+  t.ok(buffered <= LIMIT, `${buffered} bytes`)
+  await t.resolves(limitOf(weir, 0, LIMIT))
 
   const served = async (): Promise<true | undefined> => {
     const client = await connectClient({ port: weir.ports.web })

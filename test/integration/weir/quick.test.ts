@@ -35,7 +35,8 @@ t.test('weir run --quick splits between programs that are named by localhost', a
     '--workers',
     '1'
   ])
-  await eventually(async () => out().includes('Weir is ready.') ? true : undefined)
+  // The whole of it, in as many pieces as it comes.
+  await eventually(async () => out().includes('Weir is ready.') && out().includes('"canary":1}}') ? true : undefined)
   t.match(out(), `curl http://127.0.0.1:${web}/`)
   t.match(out(), '-d \'{"weights":{"stable":1,"canary":1}}\'')
   t.match((await getOnce({ port: web })).body, /^(one|two)$/)
@@ -98,7 +99,10 @@ t.test('a name of the file is looked up, shown as a source, and what it gives is
     versions: [{ source: { kind: 'dns', state: 'synced', name: `localhost:${portOf(one)}` } }]
   })
   t.equal((await getOnce({ port: weir.ports.web }, '/missing')).status, 503)
-  const { body } = await weir.api('GET', '/v1/routes/missing')
+  const body = await eventually(async () => {
+    const answer = await weir.api('GET', '/v1/routes/missing')
+    return /"detail":"(\\.|[^"\\])*nothing\.invalid/.test(JSON.stringify(answer.body)) ? answer.body : undefined
+  })
   t.match(body, { versions: [{ source: { kind: 'dns', detail: /nothing\.invalid/ } }] })
   t.equal(await weir.stop(), 0)
 })

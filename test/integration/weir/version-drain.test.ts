@@ -68,6 +68,14 @@ async function drainOf (weir: WeirProcess, query = ''): Promise<unknown> {
   return (await weir.api('GET', DRAIN + query)).body
 }
 
+/** Resolves when it shows these counts: a worker counts what has begun or ended a moment after the client knows of it. */
+async function untilDrain (weir: WeirProcess, counts: Readonly<Record<string, number>>): Promise<void> {
+  await eventually(async () => {
+    const drain = Object(await drainOf(weir))
+    return Object.entries(counts).every(([name, count]) => Reflect.get(drain, name) === count) ? true : undefined
+  })
+}
+
 t.test('a version is safe when all workers know that it has no weight, and its requests and tunnels are over', async t => {
   const canary = await startCanary(t)
   const weir = await startWeir(t, { config: () => ({ workers: 2, ...routesWith({ static: [`127.0.0.1:${canary.port}`] }) }) })
@@ -75,6 +83,7 @@ t.test('a version is safe when all workers know that it has no weight, and its r
   const { whole } = client.begin('/')
   const tunnel = await openTunnel(t, weir.ports.web)
   await eventually(async () => canary.waiting.length === 1 && canary.tunnels.length === 1 ? true : undefined)
+  await untilDrain(weir, { inFlight: 1, tunnels: 1 })
   t.match(await drainOf(weir), { weight: 1, inFlight: 1, tunnels: 1, held: 0, workers: { running: 2, applied: 2 }, safe: false })
 
   await weir.setWeights('hello', { stable: 1, canary: 0 })
@@ -82,6 +91,7 @@ t.test('a version is safe when all workers know that it has no weight, and its r
   const drained = drainOf(weir, '?wait=true')
   canary.waiting[0]?.end('done')
   t.match(await whole, { status: 200, body: 'done' })
+  await untilDrain(weir, { inFlight: 0 })
   t.match(await drainOf(weir, '?wait=true&timeout=50ms'), { inFlight: 0, safe: false, why: ['1 tunnel is open'] })
   tunnel.end()
   canary.tunnels[0]?.end()
@@ -123,10 +133,11 @@ t.test('an endpoint of a Service that turns terminating: its request is finished
   server.patchSlice(slice(false))
   await eventually(async () => JSON.stringify(await drainOf(weir)).includes('"terminating":true') ? true : undefined)
   await ended
+  await untilDrain(weir, { tunnels: 0 })
   t.match(await drainOf(weir), { inFlight: 1, tunnels: 0, safe: false }, 'the request goes on')
   canary.waiting[0]?.end('finished')
   t.match(await whole, { status: 200, body: 'finished' })
   t.match(await drainOf(weir, '?wait=true'), { safe: true })
-  t.equal(await weir.metric('weir_request_errors_total', { code: 'tunnel_drained' }), 1)
+  t.equal(await weir.untilMetric('weir_request_errors_total', 1, { code: 'tunnel_drained' }), 1)
   t.equal(await weir.stop(), 0)
 })

@@ -3,7 +3,7 @@
  */
 import t, { type Test } from 'tap'
 import { WebSocketClient, webSocketOrigin } from '../../helpers/websocket-origin.ts'
-import { eventually, startWeir, type PlainConfig, type WeirProcess } from '../../helpers/weir-process.ts'
+import { startWeir, type PlainConfig, type WeirProcess } from '../../helpers/weir-process.ts'
 
 const KIB = 1_024
 const WARM_UP = 300
@@ -32,7 +32,7 @@ async function open (t: Test, weir: WeirProcess, count: number): Promise<readonl
 async function close (weir: WeirProcess, clients: readonly WebSocketClient[]): Promise<void> {
   for (const { socket } of clients) socket.close()
   await Promise.all(clients.map(async client => await client.closing()))
-  await eventually(async () => await weir.metric('weir_tunnels_open') === 0 ? true : undefined)
+  await weir.untilMetric('weir_tunnels_open', 0)
 }
 
 t.test('tunnels are counted, an idle one costs little memory, and closed ones leave nothing', async t => {
@@ -44,11 +44,12 @@ t.test('tunnels are counted, an idle one costs little memory, and closed ones le
   const each = (await weir.metric('process_resident_memory_bytes') - before) / TUNNELS
   t.ok(each < 64 * KIB, `${Math.round(each)} bytes each`)
   t.comment(`${Math.round(each / KIB)} KiB each`)
-  t.equal(await weir.metric('weir_tunnels_open', { route: 'chat', version: 'v1' }), TUNNELS)
-  t.equal(await weir.metric('weir_tunnels_total', { route: 'chat', version: 'v1' }), WARM_UP + TUNNELS)
+  t.equal(await weir.untilMetric('weir_tunnels_open', TUNNELS, { route: 'chat', version: 'v1' }), TUNNELS)
+  t.equal(await weir.untilMetric('weir_tunnels_total', WARM_UP + TUNNELS, { route: 'chat', version: 'v1' }), WARM_UP + TUNNELS)
   await close(weir, clients)
-  await eventually(async () => await weir.metric('weir_upstream_connections_open') === 0 ? true : undefined)
-  t.equal(await weir.metric('weir_requests_total', { route: 'chat', version: 'v1', code_class: '1xx' }), WARM_UP + TUNNELS)
+  await weir.untilMetric('weir_upstream_connections_open', 0)
+  const upgrades = { route: 'chat', version: 'v1', code_class: '1xx' }
+  t.equal(await weir.untilMetric('weir_requests_total', WARM_UP + TUNNELS, upgrades), WARM_UP + TUNNELS)
 })
 
 t.test('a route may allow no upgrade: the request is a plain one', async t => {

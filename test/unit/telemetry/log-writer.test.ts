@@ -177,7 +177,7 @@ t.test('standard output that nobody reads does not block the process', { skip: p
     const logger = { debug () {}, info () {}, warn () {}, error () {} }
     const writer = new LogWriter({ path: '-', open: openLogFile, clock: systemClock, logger, maxQueuedBytes: 1e6 })
     for (let index = 0; index < 100; index++) writer.append(Buffer.from('x'.repeat(65535) + '\\n'))
-    setTimeout(() => { console.error('alive', writer.droppedLines) }, 50)
+    setTimeout(() => { console.error('alive', writer.droppedLines) }, 1)
     process.stdin.resume().on('end', async () => { await writer.close(); process.exit(0) })
   `
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { env: childEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] })
@@ -212,7 +212,8 @@ t.test('standard output that is never read does not keep the process from ending
   child.stdout.destroy()
 })
 
-for (const [name, shell] of [['a file', 'exec "$@" >"$0" '], ['a closed pipe', 'exec "$@" | true']] as const) {
+// A pipe is closed when its reader has ended: what is written before that is taken.
+for (const [name, shell, isOver] of [['a file', 'exec "$@" >"$0" ', 'index < 3'], ['a closed pipe', 'exec "$@" | true', 'writer.droppedLines === 0']] as const) {
   t.test(`standard output may be ${name}`, { skip: process.platform === 'win32' }, async t => {
     const root = path.resolve(import.meta.dirname, '../../..')
     const file = path.join(t.testdir(), 'out')
@@ -222,10 +223,7 @@ for (const [name, shell] of [['a file', 'exec "$@" >"$0" '], ['a closed pipe', '
       import { systemClock } from '${root}/src/core/clock.ts'
       const logger = { debug () {}, info () {}, warn () {}, error () {} }
       const writer = new LogWriter({ path: '-', open: openLogFile, clock: systemClock, logger })
-      for (let index = 0; index < 3; index++) {
-        await new Promise((resolve) => { setTimeout(resolve, 30) })
-        await new Promise((resolve) => { writer.append(Buffer.from('line ' + index + '\\n'), resolve) })
-      }
+      for (let index = 0; ${isOver}; index++) await new Promise(resolve => { writer.append(Buffer.from('line ' + index + '\\n'), resolve) })
       await writer.close()
       console.error('ended well', writer.droppedLines)
     `
@@ -238,7 +236,7 @@ for (const [name, shell] of [['a file', 'exec "$@" >"$0" '], ['a closed pipe', '
       t.equal(said, 'ended well 0\n')
       t.equal(await readFile(file, 'utf8'), 'line 0\nline 1\nline 2\n')
     } else {
-      t.match(said, /^ended well [123]\n$/)
+      t.match(said, /^ended well 1\n$/, 'the first line that the pipe does not take is dropped')
     }
   })
 }

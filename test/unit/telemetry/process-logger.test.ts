@@ -57,9 +57,13 @@ t.test('standard error gets the lines, and its end does not end the process', as
     import { ProcessLogger } from '${path.resolve(import.meta.dirname, '../../../src/telemetry/process-logger.ts')}'
     const logger = new ProcessLogger('info')
     logger.info('before')
+    const last = () => { logger.error('nor this'); process.stdout.write('alive'); process.exitCode = 7 }
     process.stdin.resume().once('end', () => {
       for (let index = 0; index < 100; index++) logger.info('nobody reads this')
-      setTimeout(() => { logger.error('nor this'); process.stdout.write('alive'); process.exitCode = 7 }, 100)
+      // What the system says of those is told in the turns to come.
+      let turns = 100
+      const later = () => { turns-- > 0 ? setImmediate(later) : last() }
+      later()
     })
   `
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { env: childEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] })
@@ -80,7 +84,7 @@ t.test('standard error that nobody reads neither blocks the process nor keeps it
     const logger = new ProcessLogger('info')
     for (let index = 0; index < 3_000; index++) logger.info('nobody reads this', { value: 'x'.repeat(2_000) })
     process.stdout.write(String(process.stderr.writableLength))
-    setTimeout(() => { process.exit(7) }, 20)
+    setImmediate(() => { process.exit(7) })
   `
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
   t.teardown(() => { child.kill('SIGKILL') })

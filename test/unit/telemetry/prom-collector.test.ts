@@ -210,7 +210,7 @@ t.test('process metrics are plausible and do not add up over scrapes', { skip: p
   t.ok(value('process_cpu_seconds_total') > 0 && value('process_cpu_seconds_total') <= (user + system) / 1e6)
   t.ok(value('process_resident_memory_bytes') > 10e6)
   t.ok(value('process_open_fds') > 2 && value('process_open_fds') < value('process_max_fds'))
-  t.ok(Math.abs(value('process_start_time_seconds') + process.uptime() - Date.now() / 1000) < 2)
+  t.ok(Math.abs(value('process_start_time_seconds') + process.uptime() - Date.now() / 1000) < 60)
 })
 
 t.test('1,000 routes with 3 versions are scraped whole, in bounded chunks', async t => {
