@@ -59,6 +59,8 @@ interface FileStoreOptions<T> {
 
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 const MAX_CORRUPT_FILES = 1000
+/** The version of a state that is in no file. */
+const NEVER_WRITTEN = '0'
 
 /**
  * Keeps the value in a file that one process owns.
@@ -146,15 +148,36 @@ export class FileStore<T> implements StateStore<T> {
     }
     await this.#lock.verify()
     const temporary = temporaryPath(this.#path)
+    let replaced = false
     try {
       // Opened first: when no descriptor is free, that has to show before the new state has taken the place of the old one.
       await withSync(this.#files, dirname(this.#path), async () => {
         await writeSynced(this.#files, temporary, bytes)
         await this.#files.rename(temporary, this.#path)
+        replaced = true
       })
     } catch (error) {
+      if (replaced) throw await this.#takeBack(error)
       await this.#files.unlink(temporary).catch(() => undefined)
       throw fileError(error, 'writing the state file', this.#path)
+    }
+  }
+
+  /** The new state has taken the place of the old one, and is refused all the same: nobody may find it there after a restart. */
+  async #takeBack (error: unknown): Promise<StoreError> {
+    const temporary = temporaryPath(this.#path)
+    const failed = `syncing the directory of ${this.#path} failed: ${errorCode(error) ?? String(error)}; check the disk`
+    try {
+      if (this.#current.version === NEVER_WRITTEN) {
+        await this.#files.unlink(this.#path)
+      } else {
+        await writeSynced(this.#files, temporary, Buffer.from(sealStateEnvelope(this.#codec, this.#current)))
+        await this.#files.rename(temporary, this.#path)
+      }
+      return new StoreError('io', `${failed}, the old state was put back`, { cause: error })
+    } catch {
+      await this.#files.unlink(temporary).catch(() => undefined)
+      return new StoreError('io', `${failed}. The old state is in force but could not be put back: after a restart the change may be there, so make one more when the disk is well`, { cause: error })
     }
   }
 
@@ -192,7 +215,7 @@ async function makeDirectory (path: string): Promise<void> {
 
 /** @param linked a symbolic link led here, so what is no state file belongs to somebody else and stays where it is */
 async function load<T> (path: string, options: FileStoreOptions<T>, linked: boolean): Promise<Versioned<T>> {
-  const empty = { value: options.codec.initial, version: '0' }
+  const empty = { value: options.codec.initial, version: NEVER_WRITTEN }
   let stats
   try {
     stats = await nodeFiles.stat(path)

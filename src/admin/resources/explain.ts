@@ -78,7 +78,7 @@ function refuseBrokenText (url: string): void {
   try {
     decodeURIComponent(url)
   } catch {
-    throw new ProblemError('invalid_request', faultDetails([{ path: 'query', message: 'has a percent sign that begins no UTF-8 text; write %25 for the sign itself' }]))
+    throw new ProblemError('invalid_request', faultDetails([{ path: 'query', message: 'has a percent sign that begins no UTF-8 text; write %25 for the sign itself, and ask by requestId about a request whose key has other bytes' }]))
   }
 }
 

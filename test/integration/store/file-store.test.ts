@@ -192,6 +192,64 @@ for (const [step, errno, code, message] of FAILURES) {
   })
 }
 
+/** The real file system, whose directories can't be synced, and on which after that this call fails too. */
+function withoutDirectorySync (then?: 'rename') {
+  const state = { armed: false, failed: false }
+  const fail = (): void => { throw Object.assign(new Error('EIO: injected'), { code: 'EIO' }) }
+  const port: StoreFiles = {
+    ...files,
+    rename: async (from, to) => {
+      if (state.failed && then === 'rename') fail()
+      await files.rename(from, to)
+    },
+    open: async (path, flags, mode) => {
+      const file = await files.open(path, flags, mode)
+      if (!state.armed || String(path).endsWith('.tmp')) return file
+      file.sync = async () => {
+        state.failed = true
+        fail()
+      }
+      return file
+    }
+  }
+  return { port, state }
+}
+
+t.test('a directory that can not be synced: the change is refused, and is not there after a restart', { skip: process.platform === 'win32' }, async t => {
+  for (const before of ['old', undefined]) {
+    const path = join(await temporaryDirectory(t), 'state.json')
+    const { port, state } = withoutDirectorySync()
+    const { store } = await open(path, { files: port })
+    const initial = (await store.read()).value
+    if (before !== undefined) await write(store, before)
+    state.armed = true
+    await t.rejects(write(store, 'new'), { name: 'StoreError', code: 'io', message: /syncing the directory of .*state\.json failed: EIO; .*the old state was put back/ })
+    t.equal((await store.read()).value, before ?? initial)
+    t.same((await files.readdir(join(path, '..'))).includes('state.json.tmp'), false)
+    await store.close()
+    const again = await open(path)
+    t.equal((await again.store.read()).value, before ?? initial)
+    t.ok((await write(again.store, 'newer')).ok)
+    await again.store.close()
+  }
+})
+
+t.test('a refused change that can\'t be taken back is said to be there after a restart, until the next change', { skip: process.platform === 'win32' }, async t => {
+  const path = join(await temporaryDirectory(t), 'state.json')
+  const { port, state } = withoutDirectorySync('rename')
+  const { store } = await open(path, { files: port })
+  await write(store, 'old')
+  state.armed = true
+  await t.rejects(write(store, 'new'), { name: 'StoreError', code: 'io', message: /could not be put back: after a restart the change may be there/ })
+  t.equal((await store.read()).value, 'old')
+  Object.assign(state, { armed: false, failed: false })
+  t.ok((await write(store, 'newer')).ok)
+  await store.close()
+  const again = await open(path)
+  t.equal((await again.store.read()).value, 'newer')
+  await again.store.close()
+})
+
 t.test('a path that can\'t be a state file is refused at the start', async t => {
   const directory = t.testdir({ file: 'x', inside: {} })
   await t.rejects(open(join(directory, 'inside')), { name: 'StoreError', message: /not a regular file/ })
