@@ -187,11 +187,6 @@ export class WorkerPool implements SplitPublisher {
     return this.#endpoints.getOrCreate(route, version, () => new EndpointSet())
   }
 
-  /** Do the workers know the endpoints of a version? */
-  knowsEndpoints (route: string, version: string): boolean {
-    return this.#endpoints.get(route, version) !== undefined
-  }
-
   /** Asks all workers what they would do with a request. Undefined when too many questions wait for their answers. */
   async explain (question: ChoiceQuestion): Promise<WorkerAnswers<ChoiceAnswer> | undefined> {
     return await this.#questions.ask([...this.#threads.keys()], id => { this.#broadcast({ type: 'explain', id, question }) })

@@ -5,7 +5,7 @@ import { parseTarget } from '../core/socket-address.ts'
 import { type Endpoint, type EndpointChange, isNoChange } from '../core/endpoint.ts'
 import type { PreparedChange } from '../core/prepared-change.ts'
 import type { KubeError } from '../kube/kube-api.ts'
-import type { ListWatchStats, WatchRecovery } from '../kube/list-watch.ts'
+import type { WatchRecovery } from '../kube/list-watch.ts'
 import { boundedLookup, createNameLookup, type NameLookup } from './name-lookup.ts'
 import {
   type EndpointSource, type EndpointSourceStatus, type SourceProblem, type SourceProblemKind, StaticSource
@@ -61,11 +61,6 @@ export interface VersionEndpoints {
   readonly endpoints: readonly Endpoint[] | undefined
   /** What keeps it from having endpoints to use, as far as its source can tell. */
   readonly problem: SourceProblem | undefined
-}
-
-export interface EndpointRegistryStats {
-  /** One for each namespace that is watched. */
-  readonly namespaces: readonly (ListWatchStats & { readonly namespace: string })[]
 }
 
 interface Entry {
@@ -197,12 +192,6 @@ export class EndpointRegistry {
   /** How many versions have had no list at all. */
   waiting (): number {
     return this.#waiting
-  }
-
-  stats (): EndpointRegistryStats {
-    return {
-      namespaces: [...this.#namespaces].map(([namespace, slices]) => ({ namespace: namespace ?? OWN_NAMESPACE, ...slices.stats() }))
-    }
   }
 
   /** Stops every source. Resolves when no connection is left. */

@@ -81,7 +81,8 @@ export class ConnectionLedger {
   }
 
   /**
-   * Counts a connection of a client: an IPv4 address or the /64 of an IPv6 address.
+   * Counts a connection of a client: an IPv4 address or the /64 of an IPv6 address. It is taken for more at times than it has, never for
+   * fewer.
    * @returns its cells, to leave by; undefined when there are `limit` already; it is not counted then
    */
   enterClient (address: string, limit: number): ClientCells | undefined {
@@ -99,11 +100,6 @@ export class ConnectionLedger {
   /** Connections of a listener, over all workers. */
   listenerCount (listener: number): number {
     return this.#sum(listener)
-  }
-
-  /** Connections of a client, over all workers; at times more than it has, never fewer. */
-  clientCount (address: string): number {
-    return this.#countAt(this.#cellsOf(address))
   }
 
   /** Forgets all of this worker's connections. To be called when nobody writes its region any more. */

@@ -118,7 +118,6 @@ export class HoldQueue {
   }
 
   get size (): number { return this.#places.size }
-  get bytes (): number { return this.#bytes }
 
   /** Takes note that one has to wait though there is an endpoint. */
   noteCrowd (): void { this.crowded = true }

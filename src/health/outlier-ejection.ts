@@ -65,15 +65,13 @@ export class OutlierEjection {
   readonly #onEvent: (event: EjectionEvent) => void
   readonly #members = new Map<EndpointHealth, Observed>()
   #intervalEndsMs = Number.POSITIVE_INFINITY
+  /** Before this time `tick` has nothing to do. */
   #nextDueMs = Number.POSITIVE_INFINITY
 
   constructor (policy: EjectionPolicy, onEvent: (event: EjectionEvent) => void) {
     this.#policy = policy
     this.#onEvent = onEvent
   }
-
-  /** Before this time `tick` has nothing to do. */
-  get nextDueMs (): number { return this.#nextDueMs }
 
   /** Takes over which endpoints of the version came and went. Of those that stay it keeps what was counted. */
   changeMembers (joined: readonly EndpointHealth[], left: readonly EndpointHealth[], nowMs: number): void {

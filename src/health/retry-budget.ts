@@ -17,9 +17,6 @@ export class RetryBudget {
     this.#policy = policy
   }
 
-  /** Retries that were taken and not released yet. */
-  get underWay (): number { return this.#underWay }
-
   /**
    * Takes one retry out of the budget; who gets true has to call `release` once when that attempt is over.
    * @param activeRequests requests in flight, the one that asks included

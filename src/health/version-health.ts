@@ -83,8 +83,6 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
 
   /** The members that requests may go to: replaced as a whole, when something has changed. */
   get usable (): readonly Member[] { return this.#usable }
-  /** So few members are available that all are used. */
-  get panic (): boolean { return this.#panic }
   /** Some member is on trial or starts slowly: ask `admits` about the one that was picked. Mostly false. */
   get restrained (): boolean { return this.#restrained }
 

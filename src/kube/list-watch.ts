@@ -137,11 +137,6 @@ export class ListWatch<T> {
     await this.#running
   }
 
-  /** The objects as last known, by `namespace/name`. */
-  get objects (): ReadonlyMap<string, T> {
-    return this.#objects
-  }
-
   stats (): ListWatchStats {
     return {
       synced: this.#synced,

@@ -65,16 +65,6 @@ export class Split {
     return this.#weights[index] ?? 0
   }
 
-  /** The share of the keys that the version at `index` gets, from 0 to 1. */
-  shareOf (index: number): number {
-    // Divided before they are added, so that weights near the limits of doubles neither overflow nor vanish.
-    const greatest = this.weightOf(this.#order[0] ?? -1)
-    if (greatest === 0) return 0
-    let sum = 0
-    for (const weight of this.#weights) sum += weight / greatest
-    return this.weightOf(index) / greatest / sum
-  }
-
   /** The same versions and salt with other weights. */
   withWeights (weights: readonly number[]): Split {
     return new Split(this.#salt, this.versions, weights)

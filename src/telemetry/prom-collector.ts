@@ -58,13 +58,6 @@ export class PromCollector {
     if (chunk !== '') yield chunk
   }
 
-  /** The whole exposition as one text; for tests and small set-ups. */
-  async text (): Promise<string> {
-    let text = ''
-    for await (const chunk of this.chunks()) text += chunk
-    return text
-  }
-
   /** Empty ones are steps without a line: looking at a route is work too. */
   * #pieces (): Generator<string> {
     const { book, control, shares, routes, workers, controlLoop, writerDropped } = this.#sources

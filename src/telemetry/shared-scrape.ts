@@ -25,9 +25,6 @@ export class SharedScrape {
     this.#render = render
   }
 
-  /** Renderings that somebody reads. */
-  get kept (): number { return this.#kept.size }
-
   /**
    * The chunks of the rendering that is under way, from its beginning, or of a new one. While slow readers keep several, of the
    * latest: what it says is as old as that.

@@ -106,3 +106,10 @@ function checkHistogram (family: Family): void {
     }
   }
 }
+
+/** A whole scrape as one text. */
+export async function expositionOf (collector: { chunks (): AsyncIterable<string> }): Promise<string> {
+  let text = ''
+  for await (const chunk of collector.chunks()) text += chunk
+  return text
+}

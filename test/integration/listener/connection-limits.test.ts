@@ -1,6 +1,7 @@
 /** Limits on connections: of the worker, of a listener, of a client; refused at once, counted, and given back. */
 import t from 'tap'
 import { REFUSAL_REASONS, type RefusalReason } from '../../../src/telemetry/counter-layout.ts'
+import { clientCount } from '../../helpers/client-count.ts'
 import { planeOptions, proxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
 import { startOrigins } from '../../helpers/origins.ts'
 import { get, type RawClient, RawClient as Client } from '../../helpers/raw-client.ts'
@@ -51,9 +52,9 @@ proxyTest('limits.maxConnectionsPerClient: one more of the same address is close
   t.equal(await turnedAway(bench), 0)
   t.same(refused(bench), { client_limit: 1 })
   await letIn(bench, '127.0.0.2')
-  t.equal(bench.ledger.clientCount('127.0.0.1'), 2)
+  t.equal(clientCount(bench.ledger, '127.0.0.1'), 2)
   first.destroy()
-  await bench.until('room', () => bench.ledger.clientCount('127.0.0.1') === 1)
+  await bench.until('room', () => clientCount(bench.ledger, '127.0.0.1') === 1)
   await letIn(bench)
 }, { limits: { maxConnectionsPerClient: 2 } })
 
@@ -99,11 +100,11 @@ for (const [how, end] of [
     await bench.origin(answerOk)
     for (let round = 0; round < 4; round++) {
       const client = await letIn(bench)
-      t.match([bench.ledger.listenerCount(0), bench.ledger.clientCount('127.0.0.1'), bench.counters.connectionsOpen], [1, 1, 1])
+      t.match([bench.ledger.listenerCount(0), clientCount(bench.ledger, '127.0.0.1'), bench.counters.connectionsOpen], [1, 1, 1])
       end(client)
       await bench.until('its end', () => bench.counters.connectionsOpen === 0)
       client.destroy()
-      t.match([bench.ledger.listenerCount(0), bench.ledger.clientCount('127.0.0.1')], [0, 0])
+      t.match([bench.ledger.listenerCount(0), clientCount(bench.ledger, '127.0.0.1')], [0, 0])
     }
     t.same(refused(bench), {})
   }, { limits: { maxConnectionsPerListener: 1, maxConnectionsPerClient: 1 }, timeoutsMs: { keepAliveIdle: how === 'its idle timeout' ? 30 : 30_000 } })

@@ -2,6 +2,7 @@
 import net from 'node:net'
 import type { Test } from 'tap'
 import { CLOSE_REASONS } from '../../../src/telemetry/counter-layout.ts'
+import { clientCount } from '../../helpers/client-count.ts'
 import { proxyTest, type BenchOptions, type ProxyBench } from '../../helpers/data-plane.ts'
 import { tlsMaterial } from '../../helpers/listener-certificates.ts'
 import { get } from '../../helpers/raw-client.ts'
@@ -75,5 +76,5 @@ proxyTest('a connection that fails in its handshake gives its places back', asyn
     await bench.until('its end', () => bench.counters.connectionsOpen === 0)
   }
   t.equal(bench.counters.connectionsRefused.reduce((sum, count) => sum + count, 0), 0)
-  t.equal(bench.ledger.clientCount('203.0.113.7'), 0)
+  t.equal(clientCount(bench.ledger, '203.0.113.7'), 0)
 }, { ...TLS_BEHIND, limits: { maxConnectionsPerListener: 1, maxConnectionsPerClient: 1 } })

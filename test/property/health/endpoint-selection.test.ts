@@ -122,11 +122,12 @@ function holds (check: (world: World) => boolean): void {
 }
 
 t.test('the members that are used are exactly those that the rules say, in order', async t => {
-  holds(world => world.always((members, { usable, panic }) => {
+  holds(world => world.always((members, version) => {
+    const { usable } = version
     const available = members.filter(({ health }) => health.available)
     const tooFew = available.length < members.length * world.policy.panicThreshold
     const expected = tooFew ? members : available.length > 0 ? available : members.filter(({ health }) => !health.checkFailing)
-    return panic === tooFew && usable.length === expected.length && usable.every((member, index) => member === expected[index])
+    return version.status().panic === tooFew && usable.length === expected.length && usable.every((member, index) => member === expected[index])
   }))
   t.pass('held')
 })
@@ -170,7 +171,7 @@ t.test('once nothing fails any more, everybody is back', async t => {
     for (let n = 0; n < 2; n++) world.apply({ kind: 'tick', ms: policy.ejection.maxMs + policy.ejection.intervalMs })
     world.endpoints.forEach(({ health }) => { health.succeeded() })
     world.apply({ kind: 'tick', ms: 100 })
-    return world.always((members, version) => version.usable.length === members.length && !version.panic && !version.restrained)
+    return world.always((members, version) => version.usable.length === members.length && !version.status().panic && !version.restrained)
   }), { numRuns: 500 })
   t.pass('held')
 })

@@ -12,7 +12,7 @@ import { labelText } from '../../../src/telemetry/exposition.ts'
 import { ObservedShares } from '../../../src/telemetry/observed-share.ts'
 import { PromCollector } from '../../../src/telemetry/prom-collector.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
-import { parseExposition } from '../../helpers/exposition-parser.ts'
+import { expositionOf, parseExposition } from '../../helpers/exposition-parser.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { listPages, readPage } from './page.ts'
 
@@ -38,7 +38,7 @@ async function exposition (): Promise<string> {
   control.watchRestarted('shop', 'gone')
   control.workerRestarted()
   const ready = { address: '10.0.0.1', port: 80, ready: true, serving: true, terminating: false }
-  return await new PromCollector({
+  const collector = new PromCollector({
     clock,
     book,
     shares,
@@ -54,7 +54,8 @@ async function exposition (): Promise<string> {
     workers: () => [{ id: 0, appliedEpoch: () => 6 }, { id: 1, appliedEpoch: () => 7 }],
     controlLoop: () => ({ lagS: 0.001, maxLagS: 0.25, utilization: 0.95 }),
     writerDropped: () => 11
-  }).text()
+  })
+  return await expositionOf(collector)
 }
 
 /** The series of both instances as promtool wants them: what counts grows, the rest stays as it is. */

@@ -179,7 +179,8 @@ t.test('an ejection made elsewhere ends here, when its own version has gone', as
   fail(0, 5, 0)
   const other = new OutlierEjection(ejectionPolicy(), () => {})
   setMembers(other, members, 500)
-  t.equal(other.nextDueMs, 10_000)
+  other.tick(9_999)
+  t.same(ejected(), [1, 0, 0])
   other.tick(10_000)
   t.same(ejected(), [0, 0, 0])
   ejection.tick(10_000)
@@ -204,7 +205,6 @@ t.test('an interval does not see the requests of the one before', async t => {
   serve(90, 2, 45)
   ejection.tick(20_000)
   t.same(ejected(), [0, 0, 0], '180 would be enough to judge, 90 are not')
-  t.equal(ejection.nextDueMs, 30_000)
   for (const nowMs of [30_000, 40_000]) {
     serve(200, 2, 18)
     ejection.tick(nowMs)

@@ -6,13 +6,12 @@ const take = (budget: RetryBudget, active: number, times: number) => Array.from(
 t.test('the minimum is there however few requests there are', async t => {
   const budget = new RetryBudget({ share: 0.2, minimum: 3 })
   t.equal(take(budget, 1, 10), 3)
-  t.equal(budget.underWay, 3)
+  t.equal(budget.hasLeft(1), false)
 })
 
 t.test('the share of the requests in flight is there beyond it', async t => {
   const budget = new RetryBudget({ share: 0.2, minimum: 3 })
   t.equal(take(budget, 104, 50), 20)
-  t.equal(budget.underWay, 20)
   t.notOk(budget.tryTake(50), 'fewer requests now: what is under way stays, and nothing comes on top')
 })
 

@@ -9,7 +9,7 @@ import { METRIC_NAMES, METRICS, metricRow } from '../../../src/telemetry/metric-
 import { ObservedShares } from '../../../src/telemetry/observed-share.ts'
 import { PromCollector, type ScrapeSources } from '../../../src/telemetry/prom-collector.ts'
 import { labelText } from '../../../src/telemetry/exposition.ts'
-import { parseExposition, type Family } from '../../helpers/exposition-parser.ts'
+import { expositionOf, parseExposition, type Family } from '../../helpers/exposition-parser.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
 const endpoint = (conditions: Partial<Endpoint>): Endpoint => ({ address: '10.0.0.1', port: 80, ready: true, serving: true, terminating: false, ...conditions })
@@ -35,7 +35,7 @@ function sources (clock = new FakeClock()): ScrapeSources & { clock: FakeClock }
 }
 
 async function scrape (from: ScrapeSources): Promise<ReadonlyMap<string, Family>> {
-  return parseExposition(await new PromCollector(from).text())
+  return parseExposition(await expositionOf(new PromCollector(from)))
 }
 
 /** `{label="value"}` → value, for one family. */
@@ -203,8 +203,8 @@ t.test('label values are escaped so that they read back', async t => {
 
 t.test('process metrics are plausible and do not add up over scrapes', { skip: process.platform !== 'linux' }, async t => {
   const collector = new PromCollector(sources())
-  await collector.text()
-  const families = parseExposition(await collector.text())
+  await expositionOf(collector)
+  const families = parseExposition(await expositionOf(collector))
   const value = (name: string): number => families.get(name)?.samples[0]?.value ?? NaN
   const { user, system } = process.cpuUsage()
   t.ok(value('process_cpu_seconds_total') > 0 && value('process_cpu_seconds_total') <= (user + system) / 1e6)
@@ -237,7 +237,7 @@ t.test('1,000 routes with 3 versions are scraped whole, in bounded chunks', asyn
   // The clock's timers do not keep a process alive; a server's socket would.
   const alive = setInterval(() => {}, 1_000)
   t.teardown(() => { clearInterval(alive) })
-  await collector.text()
+  await expositionOf(collector)
   const chunks: string[] = []
   const before = process.cpuUsage()
   for await (const chunk of collector.chunks()) chunks.push(chunk)
@@ -272,7 +272,7 @@ t.test('the event loop has its turns while thousands of routes are rendered', as
     if (!over) setImmediate(count)
   }
   setImmediate(count)
-  const text = await new PromCollector({ ...sources(clock), routes }).text()
+  const text = await expositionOf(new PromCollector({ ...sources(clock), routes }))
   over = true
   t.equal(text.match(/^weir_route_epoch\{/gm)?.length, 5_000)
   t.ok(turns >= 1_000, `${turns} turns`)
