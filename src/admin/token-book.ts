@@ -69,23 +69,25 @@ export class TokenBook {
 
   /** Reads the files of the tokens of a new configuration. One that can't be used does not stop it: that token is disabled. */
   async prepare (configs: readonly TokenConfig[]): Promise<PreparedChange> {
-    const before = { configs: this.#configs, tokens: this.#tokens, faults: this.#faults, readAtMs: this.#readAtMs }
     const readAtMs = this.#clock.nowMs()
     const readings = await this.#readAll(configs)
+    let goBack = (): void => {}
     return {
       commit: () => {
+        const before = { configs: this.#configs, tokens: this.#tokens, faults: this.#faults, readAtMs: this.#readAtMs }
+        goBack = () => {
+          this.#configs = before.configs
+          this.#tokens = before.tokens
+          this.#faults = before.faults
+          this.#readAtMs = before.readAtMs
+        }
         this.#configs = configs
         this.#tokens = readings.flatMap(({ token }) => token ?? [])
         this.#faults = new Map()
         this.#readAtMs = readAtMs
       },
       settle: () => { this.#report(readings) },
-      discard: () => {
-        this.#configs = before.configs
-        this.#tokens = before.tokens
-        this.#faults = before.faults
-        this.#readAtMs = before.readAtMs
-      }
+      discard: () => { goBack() }
     }
   }
 

@@ -17,6 +17,8 @@ export interface AuthorityFilesOptions {
   readonly log: Logger
   /** A file has other authorities now. */
   readonly onChange: () => void
+  /** How a file is read; replaced in tests to make it wait. */
+  readonly readFile?: typeof readSmallFile
 }
 
 export class AuthorityFiles {
@@ -27,21 +29,26 @@ export class AuthorityFiles {
   readonly #good = new Map<string, Authorities>()
   /** That of the files which only the configuration that is being prepared names. They are watched already. */
   #prepared = new Map<string, Authorities>()
+  /** One of these has changed since: routes may have been made of what it held before. */
+  #preparedChanged = false
 
-  constructor ({ clock, log, onChange }: AuthorityFilesOptions) {
+  constructor ({ clock, log, onChange, readFile = readSmallFile }: AuthorityFilesOptions) {
     this.#log = log
     this.#onChange = onChange
-    this.#files = new WatchedFiles({ clock, onChange: paths => { this.#reread(paths) } })
+    this.#files = new WatchedFiles({ clock, readFile, onChange: paths => { this.#reread(paths) } })
   }
 
   /**
-   * Reads the files of a configuration that are not known yet. One is prepared at a time.
+   * Reads the files of a configuration that are not known yet. One is prepared at a time: the one before, if it has not ended, is for
+   * nobody any more.
    * @param source the file of the configuration, for faults
    * @throws ConfigError when one of them can't be used
    */
   async prepare (config: Config, source: string): Promise<PreparedChange> {
     const named = namesOf(config)
-    this.#prepared = new Map()
+    const prepared = new Map<string, Authorities>()
+    this.#prepared = prepared
+    this.#preparedChanged = false
     const contents = await this.#files.add(named.map(({ file }) => file).filter(file => !this.#good.has(file)))
     const faults: ConfigFault[] = []
     for (const { file, path } of named) {
@@ -49,30 +56,31 @@ export class AuthorityFiles {
       if (content === undefined) continue
       const authorities = parseAuthorities(content)
       if ('fault' in authorities) faults.push(fileFault({ path, file, message: authorities.fault }, source))
-      else this.#prepared.set(file, authorities)
+      else prepared.set(file, authorities)
     }
-    if (faults.length === 0) return this.#change(new Set(named.map(({ file }) => file)))
-    this.#giveUp()
+    if (faults.length === 0) return this.#change(new Set(named.map(({ file }) => file)), prepared)
+    this.#giveUp(prepared)
     throw new ConfigError(faults)
   }
 
   /** @param files those that the new configuration names */
-  #change (files: ReadonlySet<string>): PreparedChange {
+  #change (files: ReadonlySet<string>, prepared: Map<string, Authorities>): PreparedChange {
     return {
       commit: () => {},
       settle: () => {
-        for (const [file, authorities] of this.#prepared) this.#good.set(file, authorities)
+        for (const [file, authorities] of prepared) this.#good.set(file, authorities)
         this.#prepared = new Map()
         for (const file of this.#good.keys()) if (!files.has(file)) this.#good.delete(file)
         this.#files.retain(files)
+        if (this.#preparedChanged) this.#onChange()
       },
-      discard: () => { this.#giveUp() }
+      discard: () => { this.#giveUp(prepared) }
     }
   }
 
-  #giveUp (): void {
-    this.#prepared = new Map()
-    this.#files.retain(this.#good.keys())
+  #giveUp (prepared: ReadonlyMap<string, Authorities>): void {
+    if (this.#prepared === prepared) this.#prepared = new Map()
+    this.#files.retain([...this.#good.keys(), ...this.#prepared.keys()])
   }
 
   /**
@@ -102,7 +110,8 @@ export class AuthorityFiles {
       } else if (authorities.digest !== before.digest) {
         known.set(file, authorities)
         this.#log.info('the authorities for endpoints were read again', { file })
-        changed ||= known === this.#good
+        if (known === this.#good) changed = true
+        else this.#preparedChanged = true
       }
     }
     if (changed) this.#onChange()

@@ -8,7 +8,7 @@ import type { Config } from '../config/schema.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import { errorText } from '../core/error-text.ts'
 import type { EventLog } from '../core/logger.ts'
-import type { Reload } from './reload.ts'
+import { PrepareTimeoutError, type Reload } from './reload.ts'
 import { formatPath, valueAt, type ConfigPath } from '../config/finding.ts'
 
 interface ConfigReloadsDeps {
@@ -20,7 +20,7 @@ interface ConfigReloadsDeps {
   readonly newest: () => Pick<LoadedConfig, 'config' | 'warnings'>
 }
 
-/** What has failed may succeed later: a file is there that was missing, the disk has space again. */
+/** What has failed may succeed later: a file is there that was missing, the disk has space again. What hangs is waited for instead. */
 const RETRY_MS = 10_000
 
 export class ConfigReloads {
@@ -135,7 +135,7 @@ export class ConfigReloads {
       if (needRestart.length > 0) log.warn('some changes of the configuration take effect at the next start', { options: needRestart.join(', ') })
       log.info('the configuration was reloaded', { routes: config.routes.length })
     } catch (error) {
-      this.#failed(errorText(error))
+      this.#failed(error)
     } finally {
       this.#decided = false
     }
@@ -146,15 +146,19 @@ export class ConfigReloads {
     return this.#decided
   }
 
-  #failed (error: string): void {
+  #failed (thrown: unknown): void {
     const { clock, log, metrics } = this.#deps
+    const error = errorText(thrown)
+    const hangs = thrown instanceof PrepareTimeoutError
     if (error !== this.#failure) {
       metrics.configReloaded('failure')
-      log.error('the new configuration could not be applied; the last good one stays in force', { error, retryInMs: RETRY_MS })
+      const next = hangs ? {} : { retryInMs: RETRY_MS }
+      log.error('the new configuration could not be applied; the last good one stays in force', { error, ...next })
     }
     this.#failure = error
+    if (hangs) void thrown.ended.then(() => { if (this.#failure === error) this.#askAgain() })
     // Unless there is news already, or Weir ends.
-    if (!this.#stopped && !this.#asked) this.#retry = clock.after(RETRY_MS, () => { this.#askAgain() })
+    else if (!this.#stopped && !this.#asked) this.#retry = clock.after(RETRY_MS, () => { this.#askAgain() })
   }
 }
 

@@ -19,7 +19,8 @@ export interface Participant<Config> {
   /** For logs. */
   readonly name: string
   /**
-   * Does all that can fail, and changes nothing that anybody could see.
+   * Does all that can fail, and changes nothing that anybody could see. One that takes too long is given up: what it makes is discarded
+   * when it comes, maybe while another one is made.
    * @throws Error for people when the configuration can't be used
    */
   prepare (config: Config): PreparedChange | Promise<PreparedChange>

@@ -229,6 +229,7 @@ export class ControlPlane {
       log,
       metrics: this.#metrics,
       reload: new Reload({
+        clock,
         participants: participants(this.#participants(traffic)),
         together: work => { this.#pool.together(work) },
         onDefect: (part, error) => { log.error('a defect of Weir has left a part of a reload undone; please report it', { part, stack: error instanceof Error ? error.stack ?? error.message : String(error) }) }

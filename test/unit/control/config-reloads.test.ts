@@ -5,6 +5,7 @@ import t from 'tap'
 import { ConfigError } from '../../../src/config/config-error.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import type { Config } from '../../../src/config/schema.ts'
+import { PrepareTimeoutError } from '../../../src/control/reload.ts'
 import { ConfigReloads } from '../../../src/control/config-reloads.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { ListLog } from '../../helpers/list-log.ts'
@@ -191,4 +192,34 @@ t.test('what needs a restart stays as it was, and says so', async t => {
   await until(() => log.at('info').length === 1)
   t.match(seen, [{ workers: START.workers, io: START.io, accessLog: { mode: 'on', path: START.accessLog.path } }])
   t.match(log.at('warn'), [{ fields: { options: 'workers, io, accessLog.path' } }])
+})
+
+t.test('one that hangs is refused once, and tried again when what hung has ended, not before', async t => {
+  const { clock, log, results, begun, nth, ask, inForce } = setUp()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  ask('1s')
+  ;(await nth(0)).fail(new PrepareTimeoutError('tokens', promise))
+  await until(() => log.at('error').length === 1)
+  t.match(log.at('error'), [{ fields: { error: /"tokens" was not ready/, retryInMs: undefined } }])
+  clock.advance(60_000)
+  await new Promise(setImmediate)
+  t.equal(begun.length, 1)
+  resolve()
+  ;(await nth(1)).end(true)
+  await until(() => inForce() === '1s')
+  t.same(results, ['failure', 'success'])
+})
+
+t.test('news comes through while an earlier configuration hangs, and its end is no news then', async t => {
+  const { log, begun, nth, ask, inForce } = setUp()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  ask('1s')
+  ;(await nth(0)).fail(new PrepareTimeoutError('tokens', promise))
+  await until(() => log.at('error').length === 1)
+  ask('2s')
+  ;(await nth(1)).end(true)
+  await until(() => inForce() === '2s')
+  resolve()
+  for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate)
+  t.equal(begun.length, 2)
 })
