@@ -19,6 +19,7 @@ const deps: AdminDeps = {
   usedEndpoints: undemanded,
   drain: undemanded,
   readiness: undemanded,
+  state: undemanded,
   metrics: undemanded,
   explain: undemanded,
   explainRequest: undemanded

@@ -6,6 +6,7 @@ import type { TokenBook } from './token-book.ts'
 import type { RouteDetails } from '../control/route-describer.ts'
 import type { VersionDrainStatus } from '../control/version-drain.ts'
 import type { Readiness } from '../control/start-gate.ts'
+import type { StoreStatus } from '../store/state-store.ts'
 
 /** What the admin API needs of the rest of Weir. */
 export interface AdminDeps {
@@ -22,6 +23,8 @@ export interface AdminDeps {
   /** Undefined when the configuration has no such route, or the route no such version. */
   drain (route: string, version: string): VersionDrainStatus | undefined
   readiness (): Readiness
+  /** How the store of the weights is doing. */
+  state (): StoreStatus & { readonly store: string }
   /** A text, or its pieces as they are made. */
   metrics (): Promise<{ readonly contentType: string, readonly body: string | AsyncIterable<Buffer> }>
   /**

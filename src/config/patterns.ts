@@ -19,6 +19,8 @@ export const SERVICE_PATTERN = '^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$'
 export const PORT_NAME_PATTERN = '^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$'
 /** RFC 1123 label. */
 export const NAMESPACE_PATTERN = '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$'
+/** RFC 1123 subdomain, which takes 253 characters at most. */
+export const OBJECT_NAME_PATTERN = '^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'
 
 /** For each pattern, what completes "must be …". */
 export const PATTERN_TEXTS: ReadonlyMap<string, string> = new Map([
@@ -32,5 +34,6 @@ export const PATTERN_TEXTS: ReadonlyMap<string, string> = new Map([
   [UPGRADE_PATTERN, 'a protocol such as `websocket`, and not a version of HTTP'],
   [SERVICE_PATTERN, 'the name of a Kubernetes Service: up to 63 lower-case letters, digits and `-`, starting with a letter'],
   [PORT_NAME_PATTERN, 'the name of a port: up to 15 lower-case letters, digits and `-`'],
-  [NAMESPACE_PATTERN, 'the name of a Kubernetes namespace: up to 63 lower-case letters, digits and `-`']
+  [NAMESPACE_PATTERN, 'the name of a Kubernetes namespace: up to 63 lower-case letters, digits and `-`'],
+  [OBJECT_NAME_PATTERN, 'the name of a Kubernetes object: up to 253 lower-case letters, digits, `-` and `.`']
 ])

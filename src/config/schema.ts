@@ -15,7 +15,7 @@ import {
   HOST_PATTERN,
   METHOD_PATTERN,
   NAME_PATTERN,
-  NAMESPACE_PATTERN,
+  NAMESPACE_PATTERN, OBJECT_NAME_PATTERN,
   PATH_PATTERN,
   PORT_NAME_PATTERN,
   SERVICE_PATTERN,
@@ -226,8 +226,10 @@ export const ConfigSchema = Type.Object({
     tokens: Type.Array(TokenSchema, { default: [], maxItems: 1_000, description: 'Who may use the API. Without any, it is open, and may then listen on loopback only.' })
   }, { ...strict, default: {}, description: 'The admin API. A change of address, port or probes needs a restart.' }),
   state: Type.Object({
-    store: Type.Union([Type.Literal('memory'), Type.Literal('file')], { default: 'memory', description: '`memory` forgets run-time weights at exit; `file` keeps them.' }),
-    path: Type.String({ default: './.weir/state.json', minLength: 1, description: 'The file of the file store.' })
+    store: Type.Union([Type.Literal('memory'), Type.Literal('file'), Type.Literal('kubernetes')], { default: 'memory', description: '`memory` forgets run-time weights at exit; `file` keeps them; `kubernetes` keeps them in a ConfigMap that all replicas share.' }),
+    path: Type.String({ default: './.weir/state.json', minLength: 1, description: 'The file of the file store.' }),
+    name: Type.String({ default: 'weir-state', pattern: OBJECT_NAME_PATTERN, description: 'The ConfigMap of the Kubernetes store, in `kubernetes.namespace`. Replicas of one Weir name the same one.' }),
+    onUnavailable: Type.Union([Type.Literal('wait'), Type.Literal('config')], { default: 'wait', description: 'What a start does while the ConfigMap can\'t be read: `wait` opens no listener, `config` serves with the weights of the configuration until it can.' })
   }, { ...strict, default: {}, description: 'Where run-time weights and their history live. A change needs a restart.' }),
   kubernetes: Type.Object({
     kubeconfig: Type.Optional(Type.String({ minLength: 1, description: 'The kubeconfig file; without it the in-cluster credentials, or else the usual places (KUBECONFIG, ~/.kube/config).' })),

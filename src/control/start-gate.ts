@@ -87,13 +87,16 @@ interface ReadinessFacts {
   readonly accepting: boolean
   /** The start has had, or has given up, its wait for endpoints. */
   readonly gateOpen: boolean
+  /** The weights that were set at run time are not known, and are waited for. */
+  readonly stateMissing: boolean
   readonly discovery: Pick<EndpointRegistry, 'all' | 'waiting'>
 }
 
 /** What /readyz says. What is wrong with versions is told in any case; it makes Weir unready at the start only. */
-export function readinessOf ({ stopping, accepting, gateOpen, discovery }: ReadinessFacts): Readiness {
+export function readinessOf ({ stopping, accepting, gateOpen, stateMissing, discovery }: ReadinessFacts): Readiness {
   const own: string[] = []
   if (stopping) own.push('Weir is shutting down')
+  if (stateMissing) own.push('the stored weights have not been read yet: /v1/state says why')
   if (!accepting && !stopping) own.push('the listeners are not open')
   return {
     ready: own.length === 0 && gateOpen,

@@ -1,3 +1,5 @@
+const UINT32_RANGE = 2 ** 32
+
 /**
  * A small, fast generator of pseudo-random numbers for load balancing and sampling: sfc32 of Chris Doty-Humphrey's
  * PractRand (public domain), 128 bits of state. Not for secrets.
@@ -40,5 +42,10 @@ export class Random {
   /** A whole number from 0 to 2^32 - 1. */
   nextUint32 (): number {
     return this.nextInt32() >>> 0
+  }
+
+  /** Uniform in [0, 1). */
+  nextFraction (): number {
+    return this.nextUint32() / UINT32_RANGE
   }
 }

@@ -13,6 +13,28 @@ export interface KubeCollection {
   readonly namespace: string | undefined
   /** Which objects; empty for all. */
   readonly labelSelector: string
+  /** The one object of this name; its Role may then be bound to that name. */
+  readonly objectName?: string
+}
+
+/** One object, by its name. */
+export interface KubeObjectName {
+  /** `v1` is the core group. */
+  readonly groupVersion: string
+  readonly plural: string
+  /** Undefined: the namespace of the credentials. */
+  readonly namespace: string | undefined
+  readonly name: string
+}
+
+/** Reads and writes single objects. What is thrown is a KubeError; its `status` is that of a refusal. */
+export interface KubeObjectApi {
+  /** @throws KubeError; 404 when there is none */
+  get (object: KubeObjectName, timeoutMs: number): Promise<unknown>
+  /** @throws KubeError; 409 when there is one already */
+  create (object: KubeObjectName, body: unknown, timeoutMs: number): Promise<unknown>
+  /** @throws KubeError; 409 when the resourceVersion in `body` is not the one that is stored, 404 when there is none */
+  replace (object: KubeObjectName, body: unknown, timeoutMs: number): Promise<unknown>
 }
 
 export interface KubeListRequest {

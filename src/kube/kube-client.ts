@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http'
 import type { RequestOptions } from 'node:https'
 import type { Clock } from '../core/clock.ts'
 import {
-  asList, asObject, asText, KubeError, type KubeApi, type KubeCollection, type KubeListPage, type KubeListRequest, type KubeWatchEvent,
-  type KubeWatchRequest
+  asList, asObject, asText, KubeError, type KubeApi, type KubeCollection, type KubeListPage, type KubeListRequest, type KubeObjectApi,
+  type KubeObjectName, type KubeWatchEvent, type KubeWatchRequest
 } from './kube-api.ts'
 import type { KubeCredentials } from './kube-credentials.ts'
 
@@ -34,14 +34,38 @@ export interface KubeClientOptions {
   readonly limits?: KubeClientLimits
 }
 
+const NEVER = new AbortController().signal
+const CONFLICT = 409
 const MAX_ERROR_BODY_BYTES = 65_536
 const TCP_KEEP_ALIVE_MS = 30_000
+
+/** One request of the API, but for the credentials. */
+interface Question {
+  readonly method: 'GET' | 'POST' | 'PUT'
+  readonly groupVersion: string
+  readonly namespace: string | undefined
+  /** What follows the namespace, with the query. */
+  readonly path: string
+  readonly body?: unknown
+}
+
+function collectionQuestion (
+  { groupVersion, namespace, plural, labelSelector, objectName }: KubeCollection, query: URLSearchParams
+): Question {
+  if (labelSelector !== '') query.set('labelSelector', labelSelector)
+  if (objectName !== undefined) query.set('fieldSelector', `metadata.name=${objectName}`)
+  return { method: 'GET', groupVersion, namespace, path: `${plural}?${query.toString()}` }
+}
+
+function objectQuestion ({ groupVersion, namespace, plural, name }: KubeObjectName): Pick<Question, 'groupVersion' | 'namespace' | 'path'> {
+  return { groupVersion, namespace, path: `${plural}/${encodeURIComponent(name)}` }
+}
 
 /**
  * The Kubernetes API over HTTP/1.1, one connection a request. docs/adr/0003-kubernetes-client.md says why this is not
  * the library's own client. Constructing one costs nothing: credentials are loaded for the first request.
  */
-export class KubeClient implements KubeApi {
+export class KubeClient implements KubeApi, KubeObjectApi {
   readonly #loadCredentials: () => Promise<KubeCredentials>
   readonly #clock: Clock
   readonly #limits: KubeClientLimits
@@ -59,8 +83,32 @@ export class KubeClient implements KubeApi {
     if (request.continueToken !== '') query.set('continue', request.continueToken)
     else if (request.freshness === 'any') query.set('resourceVersion', '0')
     return await this.#within(this.#limits.listTimeoutMs, request.signal, async signal => {
-      const response = await this.#open(request.collection, query, signal)
+      const response = await this.#open(collectionQuestion(request.collection, query), signal)
       return readListPage(await readBody(response, this.#limits.maxListBytes))
+    })
+  }
+
+  async get (object: KubeObjectName, timeoutMs: number): Promise<unknown> {
+    return await this.#exchange({ ...objectQuestion(object), method: 'GET' }, timeoutMs)
+  }
+
+  async create (object: KubeObjectName, body: unknown, timeoutMs: number): Promise<unknown> {
+    const { path, ...question } = objectQuestion(object)
+    return await this.#exchange({ ...question, path: path.slice(0, path.lastIndexOf('/')), method: 'POST', body }, timeoutMs)
+  }
+
+  async replace (object: KubeObjectName, body: unknown, timeoutMs: number): Promise<unknown> {
+    return await this.#exchange({ ...objectQuestion(object), method: 'PUT', body }, timeoutMs)
+  }
+
+  async #exchange (question: Question, timeoutMs: number): Promise<unknown> {
+    return await this.#within(timeoutMs, NEVER, async signal => {
+      const text = await readBody(await this.#open(question, signal), this.#limits.maxEventBytes)
+      try {
+        return JSON.parse(text) as unknown
+      } catch (cause) {
+        throw new KubeError('malformed', 'the Kubernetes API sent an object that is not JSON', { cause })
+      }
     })
   }
 
@@ -72,7 +120,7 @@ export class KubeClient implements KubeApi {
       timeoutSeconds: String(request.timeoutSeconds)
     })
     const response = await this.#within(this.#limits.watchHeadTimeoutMs, request.signal,
-      async signal => await this.#open(request.collection, query, signal))
+      async signal => await this.#open(collectionQuestion(request.collection, query), signal))
     request.opened?.()
     const credentials = this.#credentials
     try {
@@ -97,22 +145,23 @@ export class KubeClient implements KubeApi {
     try {
       return await task(controller.signal)
     } catch (error) {
-      this.#forget(credentials)
+      // A conflict says nothing against the credentials.
+      if (!(error instanceof KubeError && error.status === CONFLICT)) this.#forget(credentials)
       throw failure(error, controller.signal)
     } finally {
       timer.cancel()
     }
   }
 
-  async #open (collection: KubeCollection, query: URLSearchParams, signal: AbortSignal): Promise<IncomingMessage> {
+  async #open ({ groupVersion, namespace, path, method, body }: Question, signal: AbortSignal): Promise<IncomingMessage> {
     const credentials = await abortable(this.#currentCredentials(), signal)
     const options = await abortable(credentials.requestOptions(signal), signal)
-    if (collection.labelSelector !== '') query.set('labelSelector', collection.labelSelector)
-    const namespace = encodeURIComponent(collection.namespace ?? credentials.namespace)
-    const path = `/apis/${collection.groupVersion}/namespaces/${namespace}/${collection.plural}?${query.toString()}`
-    const response = await send(credentials.server.replace(/\/+$/, '') + path, { ...options, signal })
-    if (response.statusCode === 200) return response
-    credentials.doubt(response.statusCode === 401)
+    // The core group is older than the others and has a place of its own.
+    const root = groupVersion.includes('/') ? 'apis' : 'api'
+    const place = `/${root}/${groupVersion}/namespaces/${encodeURIComponent(namespace ?? credentials.namespace)}/${path}`
+    const response = await send(credentials.server.replace(/\/+$/, '') + place, { ...options, method, signal }, body)
+    if (response.statusCode === 200 || response.statusCode === 201) return response
+    if (response.statusCode !== CONFLICT) credentials.doubt(response.statusCode === 401)
     throw await refusal(response)
   }
 
@@ -153,11 +202,13 @@ async function abortable<T> (promise: Promise<T>, signal: AbortSignal): Promise<
   }
 }
 
-async function send (url: string, options: RequestOptions): Promise<IncomingMessage> {
+async function send (url: string, options: RequestOptions, body: unknown): Promise<IncomingMessage> {
   // At the first request: a static configuration makes none, and import of node:http loads all of Node's fetch with it, 15 MiB.
   const { request: open } = url.startsWith('https:') ? await import('node:https') : await import('node:http')
   return await new Promise((resolve, reject) => {
-    const request = open(url, options)
+    const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
+    const headers = bytes === undefined ? {} : { 'content-type': 'application/json', 'content-length': bytes.length }
+    const request = open(url, { ...options, headers: { ...options.headers, ...headers } })
     request.once('socket', socket => { socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS) })
     request.once('response', response => {
       // A break between here and the first read must not be an unhandled 'error'; the reader sees it all the same.
@@ -165,7 +216,7 @@ async function send (url: string, options: RequestOptions): Promise<IncomingMess
       resolve(response)
     })
     request.on('error', reject)
-    request.end()
+    request.end(bytes)
   })
 }
 
@@ -186,7 +237,7 @@ async function refusal (response: IncomingMessage): Promise<KubeError> {
   const status = response.statusCode ?? 0
   const text = await readBody(response, MAX_ERROR_BODY_BYTES).catch(() => '')
   const detail = statusMessage(text) ?? response.statusMessage ?? ''
-  const message = `the Kubernetes API answered ${status}: ${detail}${status === 403 ? '; does the Role of Weir allow list and watch?' : ''}`
+  const message = `the Kubernetes API answered ${status}: ${detail}${status === 403 ? '; does the Role of Weir allow it?' : ''}`
   return new KubeError(status === 410 ? 'gone' : 'status', message, { status, retryAfterMs: retryAfterMs(response.headers['retry-after']) })
 }
 

@@ -4,7 +4,7 @@ import { EMPTY_TRAFFIC, MAX_HISTORY } from './traffic-state.ts'
 
 type Plain = Readonly<Record<string, unknown>>
 
-const SOURCES: readonly ChangeSource[] = ['api', 'config', 'step', 'verdict']
+const SOURCES: readonly ChangeSource[] = ['api', 'config', 'kubernetes', 'step', 'verdict']
 const ACTIONS: readonly ChangeAction[] = ['weights', 'switch', 'undo', 'config']
 
 /**
@@ -38,7 +38,8 @@ function decodeTraffic (plain: unknown): TrafficState {
   return { routes, epochFloor: count(value['epochFloor'], 'value.epochFloor') }
 }
 
-function decodeRoute (plain: unknown, place: string): RouteTraffic {
+/** @throws Error naming the first place that is wrong */
+export function decodeRoute (plain: unknown, place: string): RouteTraffic {
   const value = record(plain, place)
   const history = list(value['history'], `${place}.history`)
   const route = {

@@ -1,15 +1,16 @@
 import type { Clock } from '../core/clock.ts'
 import { errorText } from '../core/error-text.ts'
+import { nameSome } from '../core/logger.ts'
 import type { EventLog } from '../core/logger.ts'
 import type { PreparedChange } from '../core/prepared-change.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
-import { type StateStore, StoreError, type Versioned, Watchers } from '../store/state-store.ts'
+import { type StateStore, StoreError, type StoreStatus, type Versioned, Watchers } from '../store/state-store.ts'
 import {
   type ChangeMeta, type ConfiguredRoute, EMPTY_TRAFFIC, type Revision, type RouteTraffic, sameWeights, type SplitPublisher,
   type SplitReceipt, type TrafficCommand, type TrafficState
 } from './traffic-state.ts'
 import type { TransitionErrorCode } from './transition.ts'
-import { applyConfig, changeRoute, withRoute } from './transition.ts'
+import { applyConfig, applySharedConfig, changeRoute, ownView, recordEdits, withRoute } from './transition.ts'
 
 /** Why a change was not made. */
 type ChangeErrorCode = TransitionErrorCode | 'unknown_route' | 'epoch_mismatch' | 'store_conflict' | 'store_failed'
@@ -59,7 +60,7 @@ export interface TrafficControlDeps {
 interface Standing {
   readonly configured: readonly ConfiguredRoute[] | undefined
   readonly state: TrafficState
-  readonly stored: Versioned<TrafficState>
+  readonly stored: Versioned<TrafficState> | undefined
 }
 
 /** What came of storing the routes of a configuration. */
@@ -70,6 +71,10 @@ interface StoredRoutes {
 }
 
 const MAX_ATTEMPTS = 10
+/** With a store that others write to, each attempt may lose against one of them. */
+const MAX_SHARED_ATTEMPTS = 100
+/** A change is made or refused within so long, whatever the store does. */
+const CHANGE_MS = 4_000
 const DEFAULT_PUBLISH_TIMEOUT_MS = 5_000
 
 /**
@@ -85,22 +90,38 @@ export class TrafficControl {
   /** Undefined before the first configuration. */
   #configured: readonly ConfiguredRoute[] | undefined
   #state: TrafficState = EMPTY_TRAFFIC
-  #stored: Versioned<TrafficState>
+  /** With edits by hand made changes. Undefined before a store that is away could be read. */
+  #stored: Versioned<TrafficState> | undefined
+  /** Why what is stored is not ours; undefined when it is. */
+  #foreign: string | undefined
+  readonly #known = Promise.withResolvers<undefined>()
 
   /** Use `open`. */
-  constructor (deps: TrafficControlDeps, stored: Versioned<TrafficState>) {
+  constructor (deps: TrafficControlDeps, stored: Versioned<TrafficState> | undefined) {
     this.#deps = deps
     this.#stored = stored
+    if (stored !== undefined) this.#known.resolve(undefined)
     this.#watchers = new Watchers(error => { deps.log.error('a listener to traffic changes failed', { error: String(error) }) })
     this.#stopWatching = deps.store.watch(current => { this.#follow(current) })
   }
 
   /**
-   * Reads the store. There are no routes until a configuration names them.
+   * Reads the store, unless it is one that may be read later. There are no routes until a configuration names them.
    * @throws StoreError
    */
   static async open (deps: TrafficControlDeps): Promise<TrafficControl> {
-    return new TrafficControl(deps, await deps.store.read())
+    return new TrafficControl(deps, deps.store.status().state === 'starting' ? undefined : await deps.store.read())
+  }
+
+  /** What is stored has been read. Until then the weights are those of the configuration, and can't be changed. */
+  get isKnown (): boolean { return this.#stored !== undefined }
+
+  /** Resolves when `isKnown`. */
+  get known (): Promise<undefined> { return this.#known.promise }
+
+  /** How the store is doing. */
+  storeStatus (): StoreStatus {
+    return this.#foreign === undefined ? this.#deps.store.status() : { state: 'read-only', detail: this.#foreign }
   }
 
   /** The traffic state of a route, or undefined if the configuration has no such route. */
@@ -132,7 +153,7 @@ export class TrafficControl {
       },
       commit: () => {
         this.#configured = routes
-        this.#state = stored?.state ?? this.#state
+        if (stored !== undefined) this.#state = this.#viewOf(stored.state)
       },
       settle: () => {
         if (before !== undefined) this.#announce(before.state, this.#state)
@@ -157,14 +178,20 @@ export class TrafficControl {
 
   /** Changes the weights of a route, stores them, then publishes them. Never rejects. */
   change (route: string, command: TrafficCommand, meta: Omit<ChangeMeta, 'at'>, options: ChangeOptions = {}): Promise<ChangeResult> {
+    const { clock } = this.#deps
+    const deadlineMs = clock.nowMs() + CHANGE_MS
     return this.#queue.run(async () => {
-      for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-        const result = await this.#attempt(route, command, meta, options)
+      for (let attempt = 1; attempt <= this.#maxAttempts; attempt++) {
+        const leftMs = deadlineMs - clock.nowMs()
+        if (leftMs <= 0) return refuse('store_failed', 'the state store takes too long; nothing was changed')
+        const result = await this.#attempt(route, command, meta, { ...options, leftMs })
         if (result !== 'conflict') return result
       }
-      return refuse('store_conflict', `the state was changed by others ${MAX_ATTEMPTS} times in a row; try again`)
+      return refuse('store_conflict', `the state was changed by others ${this.#maxAttempts} times in a row; try again`)
     })
   }
+
+  get #maxAttempts (): number { return this.#deps.store.shared ? MAX_SHARED_ATTEMPTS : MAX_ATTEMPTS }
 
   /** Hears of every change of weights, after it was stored. Returns a function that ends it. */
   subscribe (listener: (event: TrafficEvent) => void): () => void {
@@ -184,20 +211,22 @@ export class TrafficControl {
     } catch (error) {
       if (this.#configured !== undefined) throw new Error(`its weights could not be stored: ${errorText(error)}`, { cause: error })
       this.#deps.log.error('the weights of the configuration could not be stored; they are used all the same', { error: errorText(error) })
-      return { state: this.#stateOf(routes, this.#stored.value), overwritten: undefined }
+      return { state: this.#merged(routes, this.#stored?.value ?? EMPTY_TRAFFIC), overwritten: undefined }
     }
   }
 
   async #storeStateOf (routes: readonly ConfiguredRoute[]): Promise<StoredRoutes> {
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 1; attempt <= this.#maxAttempts; attempt++) {
+      // It is stored as soon as the store can be read.
+      if (this.#stored === undefined) return { state: this.#merged(routes, EMPTY_TRAFFIC), overwritten: undefined }
       const { value, version } = this.#stored
-      const state = this.#stateOf(routes, value)
+      const state = this.#merged(routes, value)
       if (state === value) return { state, overwritten: undefined }
       const swapped = await this.#deps.store.compareAndSwap(version, state)
-      this.#stored = swapped.ok ? { value: state, version: swapped.version } : swapped.current
+      this.#stored = swapped.ok ? { value: state, version: swapped.version } : this.#withEdits(swapped.current)
       if (swapped.ok) return { state, overwritten: value }
     }
-    throw new Error(`the state was changed by others ${MAX_ATTEMPTS} times in a row`)
+    throw new Error(`the state was changed by others ${this.#maxAttempts} times in a row`)
   }
 
   /** All is as before a configuration that is not used, but for what others have written meanwhile. Nobody has seen its epochs. */
@@ -205,28 +234,30 @@ export class TrafficControl {
     this.#configured = before.configured
     this.#state = before.state
     try {
-      if (stored?.overwritten !== undefined) {
+      if (stored?.overwritten !== undefined && this.#stored !== undefined) {
         const swapped = await this.#deps.store.compareAndSwap(this.#stored.version, stored.overwritten)
-        this.#stored = swapped.ok ? { value: stored.overwritten, version: swapped.version } : swapped.current
+        this.#stored = swapped.ok ? { value: stored.overwritten, version: swapped.version } : this.#withEdits(swapped.current)
       }
-      if (this.#stored.value !== before.stored.value) this.#adopt(this.#configuredState(this.#stored.value))
+      if (this.#stored !== undefined && this.#stored.value !== before.stored?.value) this.#adopt(this.#viewOf(this.#stored.value))
     } catch (error) {
       this.#deps.log.error('the weights of a configuration that is not used stay in the state store until the next change', { error: errorText(error) })
     }
   }
 
   async #attempt (
-    name: string, command: TrafficCommand, meta: Omit<ChangeMeta, 'at'>, options: ChangeOptions
+    name: string, command: TrafficCommand, meta: Omit<ChangeMeta, 'at'>, options: ChangeOptions & { readonly leftMs: number }
   ): Promise<ChangeResult | 'conflict'> {
     const current = this.#state.routes.get(name)
     if (current === undefined) return refuse('unknown_route', `there is no route "${name}"`)
+    if (this.#stored === undefined) return refuse('store_failed', `the stored weights are not known yet: ${this.storeStatus().detail}`, current.epoch)
     if (options.ifEpoch !== undefined && !options.ifEpoch.includes(current.epoch)) {
       return refuse('epoch_mismatch', `the route is at epoch ${current.epoch}; read it again and decide anew`, current.epoch)
     }
-    const transition = changeRoute(current, command, { ...meta, at: new Date(this.#deps.clock.wallMs()).toISOString() })
+    const transition = changeRoute(current, command, { ...meta, at: this.#now() })
     if (!transition.ok) return refuse(transition.error.code, transition.error.message, current.epoch)
     if (transition.changed) {
-      const stored = await this.#store(withRoute(this.#state, name, transition.route))
+      const base = this.#deps.store.shared ? this.#stored.value : this.#state
+      const stored = await this.#store(this.#stored.version, withRoute(base, name, transition.route), options.leftMs)
       if (stored !== 'stored') return stored
       this.#tell(name, transition.route)
     }
@@ -234,12 +265,12 @@ export class TrafficControl {
     return { ok: true, changed: transition.changed, traffic: transition.route, published: this.#publish(name, transition.route, timeoutMs) }
   }
 
-  async #store (next: TrafficState): Promise<'stored' | 'conflict' | ChangeResult> {
+  async #store (version: string, next: TrafficState, timeoutMs: number): Promise<'stored' | 'conflict' | ChangeResult> {
     try {
-      const swapped = await this.#deps.store.compareAndSwap(this.#stored.version, next)
+      const swapped = await this.#deps.store.compareAndSwap(version, next, timeoutMs)
       if (!swapped.ok) {
-        this.#stored = swapped.current
-        this.#adopt(this.#configuredState(swapped.current.value))
+        this.#stored = this.#withEdits(swapped.current)
+        this.#adopt(this.#viewOf(this.#stored.value))
         return 'conflict'
       }
       this.#stored = { value: next, version: swapped.version }
@@ -247,30 +278,76 @@ export class TrafficControl {
       this.#deps.log.error('a change of weights could not be stored and was not made', { error: errorText(error) })
       return refuse('store_failed', error instanceof StoreError ? storeAdvice(error) : 'the state store failed; the log says more')
     }
-    this.#state = next
+    this.#state = this.#viewOf(next)
     return 'stored'
   }
 
   /** What another replica wrote, or an echo of our own commit, which changes nothing. */
   #follow (current: Versioned<TrafficState>): void {
     this.#queue.run(async () => {
+      if (this.#stored === undefined) return await this.#readFirst()
       if (current.version === this.#stored.version) return
       const newest = await this.#deps.store.read()
-      this.#stored = newest
-      this.#adopt(this.#configuredState(newest.value))
+      this.#stored = this.#withEdits(newest)
+      if (this.#stored.value !== newest.value) await this.#storeEdits()
+      this.#adopt(this.#viewOf(this.#stored.value))
     }).catch((error: unknown) => {
       this.#deps.log.error('the state store could not be followed', { error: errorText(error) })
     })
   }
 
-  /** The state under the routes of the configuration in force. */
-  #configuredState (state: TrafficState): TrafficState {
-    return this.#stateOf(this.#configured ?? [], state)
+  /** A store that was away can be read for the first time. */
+  async #readFirst (): Promise<void> {
+    const { store, log } = this.#deps
+    const newest = await store.read()
+    const routes = this.#configured ?? []
+    const foreign = foreignTo(newest.value, routes)
+    if (foreign !== this.#foreign && foreign !== undefined) log.error('the stored traffic state is that of another Weir and is left alone', { fault: foreign })
+    this.#foreign = foreign
+    if (foreign !== undefined) return
+    this.#stored = this.#withEdits(newest)
+    try {
+      await this.#storeStateOf(routes)
+    } catch (error) {
+      log.error('the weights of the configuration could not be stored', { error: errorText(error) })
+    }
+    this.#adopt(this.#viewOf(this.#stored.value))
+    this.#known.resolve(undefined)
   }
 
-  #stateOf (routes: readonly ConfiguredRoute[], state: TrafficState): TrafficState {
-    return applyConfig(state, routes, new Date(this.#deps.clock.wallMs()).toISOString())
+  /** Makes edits by hand a part of the history. Another replica may be faster. */
+  async #storeEdits (): Promise<void> {
+    for (let attempt = 1; attempt <= this.#maxAttempts && this.#stored !== undefined; attempt++) {
+      try {
+        const { value, version } = this.#stored
+        const swapped = await this.#deps.store.compareAndSwap(version, value)
+        this.#stored = swapped.ok ? { value, version: swapped.version } : this.#withEdits(swapped.current)
+        if (swapped.ok || this.#stored.value === swapped.current.value) return
+      } catch (error) {
+        this.#deps.log.error('an edit of the stored weights is in force but could not be added to the history', { error: errorText(error) })
+        return
+      }
+    }
   }
+
+  #withEdits ({ value, version }: Versioned<TrafficState>): Versioned<TrafficState> {
+    return { value: this.#deps.store.shared ? recordEdits(value, this.#now()) : value, version }
+  }
+
+  /** What this process serves of what is stored. */
+  #viewOf (state: TrafficState): TrafficState {
+    const routes = this.#configured ?? []
+    return this.#deps.store.shared ? ownView(state, routes, this.#state, this.#now()) : applyConfig(state, routes, this.#now())
+  }
+
+  /** What is stored, brought in line with these routes of the configuration. */
+  #merged (routes: readonly ConfiguredRoute[], state: TrafficState): TrafficState {
+    return this.#deps.store.shared
+      ? applySharedConfig(state, this.#configured ?? [], routes, this.#now())
+      : applyConfig(state, routes, this.#now())
+  }
+
+  #now (): string { return new Date(this.#deps.clock.wallMs()).toISOString() }
 
   /** Makes `next` the state. */
   #adopt (next: TrafficState): void {
@@ -308,6 +385,14 @@ export class TrafficControl {
   }
 }
 
+/**
+ * Why a stored state can't be that of a replica with these routes: not one of them is in it. Undefined when it can.
+ */
+function foreignTo (state: TrafficState, routes: readonly ConfiguredRoute[]): string | undefined {
+  if (state.routes.size === 0 || routes.length === 0 || routes.some(({ name }) => state.routes.has(name))) return undefined
+  return `it has the routes ${nameSome([...state.routes.keys()])} and none of ${nameSome(routes.map(({ name }) => name))}: give each Weir a state.name of its own, or delete the old state`
+}
+
 function refuse (code: ChangeErrorCode, message: string, epoch?: number): ChangeResult {
   return { ok: false, error: epoch === undefined ? { code, message } : { code, message, epoch } }
 }
@@ -318,6 +403,8 @@ function storeAdvice (error: StoreError): string {
     case 'no-space': return 'the state can\'t be stored: no space is left; nothing was changed'
     case 'not-permitted': return 'the state can\'t be stored: Weir may not write the state file; nothing was changed'
     case 'too-large': return 'the state can\'t be stored: it has grown past its bound; nothing was changed'
+    case 'unavailable': return `${error.message}; it may be made all the same: read the route again`
+    case 'read-only': return `${error.message}; nothing was changed`
     default: return 'the state can\'t be stored; nothing was changed, and the log says more'
   }
 }

@@ -5,8 +5,8 @@
 /** The weights of a route by version name. Every version of the route is in it. */
 export type Weights = Readonly<Record<string, number>>
 
-/** Who asked: a client of the API, the configuration file, a step of a rollout, or the analysis. */
-export type ChangeSource = 'api' | 'config' | 'step' | 'verdict'
+/** Who asked: a client of the API, the configuration file, an editor of the ConfigMap, a step of a rollout, or the analysis. */
+export type ChangeSource = 'api' | 'config' | 'kubernetes' | 'step' | 'verdict'
 
 export type ChangeAction = 'weights' | 'switch' | 'undo' | 'config'
 

@@ -65,6 +65,72 @@ export function applyConfig (state: TrafficState, configured: readonly Configure
   return trimHistory({ routes, epochFloor })
 }
 
+/**
+ * The state that replicas share, brought in line with the configuration of one of them. Routes that it does not know stay: another replica
+ * may have read a newer file, or have yet to read it. Those that it knew `before` and knows no more have left the file.
+ * @returns the same object when nothing changed
+ */
+export function applySharedConfig (
+  state: TrafficState, before: readonly ConfiguredRoute[], configured: readonly ConfiguredRoute[], at: string
+): TrafficState {
+  const gone = new Set(before.map(({ name }) => name))
+  const others: ConfiguredRoute[] = []
+  for (const { name } of configured) gone.delete(name)
+  const known = new Set(configured.map(({ name }) => name))
+  for (const [name, { fileWeights }] of state.routes) {
+    if (!known.has(name) && !gone.has(name)) others.push({ name, weights: fileWeights })
+  }
+  return applyConfig(state, [...others, ...configured], at)
+}
+
+/**
+ * What a replica serves of the state that it shares: its own routes, with the weights that are stored. Where the versions of a route are
+ * not those of its own file, which is older or newer than that of whoever wrote last, each gets what is stored for its name; the file's
+ * weights decide when nothing is left of them.
+ * @param fallback what is served of a route that is not stored
+ */
+export function ownView (
+  state: TrafficState, configured: readonly ConfiguredRoute[], fallback: TrafficState, at: string
+): TrafficState {
+  const missing = applyConfig({ routes: new Map(), epochFloor: state.epochFloor }, configured, at)
+  const routes = new Map<string, RouteTraffic>()
+  for (const { name, weights } of configured) {
+    const stored = state.routes.get(name)
+    const route = stored === undefined ? fallback.routes.get(name) ?? missing.routes.get(name) : withVersionsOf(stored, weights)
+    if (route !== undefined) routes.set(name, route)
+  }
+  return { routes, epochFloor: state.epochFloor }
+}
+
+function withVersionsOf (route: RouteTraffic, fileWeights: Weights): RouteTraffic {
+  const names = Object.keys(fileWeights)
+  if (names.length === Object.keys(route.weights).length && names.every(name => weightOf(route.weights, name) !== undefined)) return route
+  const weights = Object.fromEntries(names.map(name => [name, weightOf(route.weights, name) ?? 0]))
+  const nobody = Object.values(weights).every(weight => weight === 0)
+  return { ...route, weights: nobody ? fileWeights : weights, fileWeights }
+}
+
+/** Has somebody changed the weights without an entry in the history? */
+export function wasEdited ({ weights, history }: RouteTraffic): boolean {
+  const latest = history.at(-1)
+  return latest !== undefined && !sameWeights(latest.after, weights)
+}
+
+/**
+ * Weights that were edited by hand, where the state is stored, become changes like others.
+ * @returns the same object when there are none
+ */
+export function recordEdits (state: TrafficState, at: string): TrafficState {
+  let recorded = state
+  for (const [name, route] of state.routes) {
+    const before = route.history.at(-1)?.after
+    if (before === undefined || !wasEdited(route)) continue
+    const meta: ChangeMeta = { actor: 'kubernetes', reason: 'the ConfigMap was edited', source: 'kubernetes', at }
+    recorded = withRoute(recorded, name, advance({ ...route, weights: before }, 'weights', route.weights, meta))
+  }
+  return recorded
+}
+
 /** The state with one route replaced, its history kept within bounds. */
 export function withRoute (state: TrafficState, name: string, route: RouteTraffic): TrafficState {
   return trimHistory({ ...state, routes: new Map(state.routes).set(name, route) })

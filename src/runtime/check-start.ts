@@ -50,9 +50,10 @@ async function checkTokens ({ admin }: Config, about: About): Promise<readonly C
   return faults
 }
 
-async function checkKubeconfig ({ kubernetes, routes }: Config, about: About): Promise<readonly ConfigFault[]> {
+async function checkKubeconfig ({ kubernetes, routes, state }: Config, about: About): Promise<readonly ConfigFault[]> {
   const { kubeconfig, context } = kubernetes
-  if (kubeconfig === undefined || !routes.some(({ versions }) => versions.some(({ endpoints }) => 'service' in endpoints))) return []
+  const isUsed = state.store === 'kubernetes' || routes.some(({ versions }) => versions.some(({ endpoints }) => 'service' in endpoints))
+  if (kubeconfig === undefined || !isUsed) return []
   const content = await readWholeFile(kubeconfig, MAX_KUBECONFIG_BYTES)
   if ('fault' in content) return [about('kubernetes.kubeconfig', kubeconfig, content.fault.phrase)]
   try {

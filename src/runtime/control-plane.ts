@@ -10,6 +10,7 @@ import type { LoadedConfig } from '../config/resolve.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { parseDurationMs } from '../core/duration.ts'
+import { errorText } from '../core/error-text.ts'
 import type { Participant } from '../core/prepared-change.ts'
 import type { EndpointRegistry } from '../discovery/endpoint-registry.ts'
 import { TrafficControl } from '../rollout/traffic-control.ts'
@@ -188,7 +189,7 @@ export class ControlPlane {
     // The workers load while this thread goes on. They listen last.
     this.#pool.start()
     await probeListeners(config.listeners, sources.text?.portOption)
-    this.#store = await openStore(config.state, clock, log)
+    this.#store = await openStore(config, { clock, log, metrics: this.#metrics })
     this.#traffic = await TrafficControl.open({ store: this.#store, publisher: this.#pool, clock, log })
     logTraffic(this.#traffic, log)
     this.#certificates = await openCertificates({
@@ -203,11 +204,26 @@ export class ControlPlane {
     const reloads = this.#reloads = this.#createReloads(this.#traffic)
     await reloads.start()
     this.#admin = await AdminPorts.open(config.admin, this.#adminDeps(this.#traffic))
-    await this.#pool.listen()
     this.#ticker.start()
     this.#metrics.configLoaded()
     for (const source of this.#routeSources) source.start(() => { reloads.ask() })
-    log.info('weir is running', {
+    if (!this.#waitsForState) return await this.#listen()
+    log.warn('weir waits for the stored weights before it takes clients; state.onUnavailable: config would not', { reason: this.#traffic.storeStatus().detail })
+    void this.#traffic.known.then(async () => { await this.#listen() }).catch((error: unknown) => {
+      log.error('the listeners could not be opened', { error: errorText(error) })
+    })
+  }
+
+  /** The weights that were set at run time are not known, and those of the configuration may not stand in for them. */
+  get #waitsForState (): boolean {
+    return this.#traffic?.isKnown === false && this.#config.state.onUnavailable === 'wait'
+  }
+
+  async #listen (): Promise<void> {
+    if (this.#stopping) return
+    const config = this.#config
+    await this.#pool.listen()
+    this.#deps.log.info('weir is running', {
       version: packageVersion(),
       workers: this.#pool.workerCount,
       maxBufferedBytes: this.#bufferBytes(config, this.#pool.workerCount),
@@ -308,9 +324,17 @@ export class ControlPlane {
       usedEndpoints: name => describer.usedEndpoints(name),
       drain: (route, version) => drains.status(route, version),
       readiness: () => readinessOf({
-        stopping: this.#stopping, accepting: this.#pool.accepting, gateOpen: this.#gate.isOpen, discovery: this.#discovery
+        stopping: this.#stopping,
+        accepting: this.#pool.accepting,
+        gateOpen: this.#gate.isOpen,
+        stateMissing: this.#waitsForState,
+        discovery: this.#discovery
       }),
-      metrics: async () => ({ contentType: collector.contentType, body: scrape.read() }),
+      state: () => ({ store: this.#config.state.store, ...traffic.storeStatus() }),
+      metrics: async () => {
+        this.#metrics.stateStore(this.#config.state.store, traffic.storeStatus().state === 'synced')
+        return { contentType: collector.contentType, body: scrape.read() }
+      },
       explain: async query => await explainer.explain(query),
       explainRequest: async (route, requestId) => await recaller.explain(route, requestId)
     }

@@ -12,8 +12,6 @@ import { loadKubeCredentials } from '../kube/kube-credentials.ts'
 import type { Logger } from '../core/logger.ts'
 import { DiscoveryLog } from '../discovery/discovery-log.ts'
 
-const RANDOM_RANGE = 2 ** 32
-
 export interface DiscoveryDeps extends Pick<EndpointRegistryOptions, 'onEndpoints' | 'onEndpointChange'> {
   readonly clock: Clock
   readonly log: Logger
@@ -22,17 +20,23 @@ export interface DiscoveryDeps extends Pick<EndpointRegistryOptions, 'onEndpoint
   readonly onSynced: () => void
 }
 
+/** The Kubernetes API as the configuration says to reach it. It costs nothing before the first request. */
+export function createKubeClient ({ kubernetes }: Pick<Config, 'kubernetes'>, clock: Clock): KubeClient {
+  const { kubeconfig, context } = kubernetes
+  const plugins = new CredentialPlugins(clock)
+  return new KubeClient({ loadCredentials: async () => await loadKubeCredentials({ kubeconfig, context, plugins }), clock })
+}
+
 /** @throws RangeError for a malformed entry of `allowAddresses` */
 export function createDiscovery (config: Pick<Config, 'kubernetes' | 'listeners' | 'admin'>, deps: DiscoveryDeps): EndpointRegistry {
   const { clock, log } = deps
-  const { kubeconfig, context, namespace, allowAddresses, ipFamily } = config.kubernetes
+  const { namespace, allowAddresses, ipFamily } = config.kubernetes
   const random = new Random()
   const said = new DiscoveryLog(log, clock)
-  const plugins = new CredentialPlugins(clock)
   return new EndpointRegistry({
-    api: new KubeClient({ loadCredentials: async () => await loadKubeCredentials({ kubeconfig, context, plugins }), clock }),
+    api: createKubeClient(config, clock),
     clock,
-    random: () => random.nextUint32() / RANDOM_RANGE,
+    random: () => random.nextFraction(),
     namespace,
     allowAddresses,
     ipFamily,

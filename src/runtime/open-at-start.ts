@@ -4,6 +4,7 @@
 import type { Config } from '../config/schema.ts'
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/clock.ts'
+import { Random } from '../core/random.ts'
 import { createTrafficCodec } from '../rollout/traffic-codec.ts'
 import { EMPTY_TRAFFIC, type TrafficState } from '../rollout/traffic-state.ts'
 import type { EventLog } from '../core/logger.ts'
@@ -14,14 +15,46 @@ import { formatFault } from '../config/config-error.ts'
 import type { CertificateStore, CertificateStoreOptions } from '../certificates/certificate-store.ts'
 import type { ListenerSpec } from '../contract/listener-spec.ts'
 import { explainListenError, tryPort } from '../net/listen-error.ts'
+import type { ControlMetrics } from '../telemetry/control-metrics.ts'
+import { createKubeClient } from './create-discovery.ts'
 
-/** @throws StoreError when the file can't be used */
-export async function openStore (state: Config['state'], clock: Clock, log: EventLog): Promise<StateStore<TrafficState>> {
+export interface StoreDeps {
+  readonly clock: Clock
+  readonly log: EventLog
+  readonly metrics: Pick<ControlMetrics, 'stateRefused'>
+}
+
+/**
+ * Opens the store. That of Kubernetes may take a while until it can be read.
+ * @throws StoreError when the file can't be used
+ */
+export async function openStore (
+  config: Pick<Config, 'state' | 'kubernetes'>, { clock, log, metrics }: StoreDeps
+): Promise<StateStore<TrafficState>> {
+  const { state } = config
   switch (state.store) {
     case 'memory': return new MemoryStore<TrafficState>(
       EMPTY_TRAFFIC, error => { log.error('a watcher of the state store failed', { error: String(error) }) }
     )
     case 'file': return await FileStore.open({ path: state.path, codec: createTrafficCodec(), clock, log })
+    case 'kubernetes': {
+      const [{ ConfigMapStore }, { createTrafficConfigMapCodec }] = await Promise.all([
+        import('../store/config-map-store.ts'), import('../rollout/traffic-config-map.ts')
+      ])
+      const random = new Random()
+      const store = new ConfigMapStore({
+        api: createKubeClient(config, clock),
+        name: state.name,
+        namespace: config.kubernetes.namespace,
+        codec: createTrafficConfigMapCodec(),
+        clock,
+        random: () => random.nextFraction(),
+        log,
+        onRefused: reason => { metrics.stateRefused(reason) }
+      })
+      store.start()
+      return store
+    }
     default: return assertNever(state.store)
   }
 }

@@ -6,7 +6,8 @@ import type { EventLog } from '../core/logger.ts'
 import { FileLock } from './file-lock.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
 import {
-  errorCode, fileError, type StateCodec, type StateStore, StoreError, type SwapResult, type Versioned, Watchers
+  ALL_IS_WELL, errorCode, fileError, type StateCodec, type StateStore, StoreError, type StoreStatus, type SwapResult, type Versioned,
+  Watchers
 } from './state-store.ts'
 
 /**
@@ -69,6 +70,7 @@ const NEVER_WRITTEN = '0'
  * all before it resolves: at any moment a crash leaves the whole old state or the whole new one.
  */
 export class FileStore<T> implements StateStore<T> {
+  readonly shared = false
   readonly #path: string
   readonly #codec: StateCodec<T>
   readonly #maxBytes: number
@@ -111,6 +113,8 @@ export class FileStore<T> implements StateStore<T> {
       throw fileError(error, 'opening the state file', path)
     }
   }
+
+  status (): StoreStatus { return ALL_IS_WELL }
 
   async read (): Promise<Versioned<T>> {
     this.#assertOpen()

@@ -1,7 +1,8 @@
-import { type StateStore, StoreError, type SwapResult, type Versioned, Watchers } from './state-store.ts'
+import { ALL_IS_WELL, type StateStore, StoreError, type StoreStatus, type SwapResult, type Versioned, Watchers } from './state-store.ts'
 
 /** Keeps the value in memory: it is gone when the process ends. */
 export class MemoryStore<T> implements StateStore<T> {
+  readonly shared = false
   #value: T
   #commits = 0
   #closed = false
@@ -12,6 +13,8 @@ export class MemoryStore<T> implements StateStore<T> {
     this.#value = initial
     this.#watchers = new Watchers(onWatcherError)
   }
+
+  status (): StoreStatus { return ALL_IS_WELL }
 
   async read (): Promise<Versioned<T>> {
     this.#assertOpen()

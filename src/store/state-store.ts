@@ -14,8 +14,30 @@ export type SwapResult<T> =
   | { readonly ok: true, readonly version: string }
   | { readonly ok: false, readonly reason: 'conflict', readonly current: Versioned<T> }
 
+/**
+ * How a store is doing:
+ * - `starting`: it has not been read yet
+ * - `synced`: all is well
+ * - `stale`: it can't be reached; the last known value is used
+ * - `refused`: it holds something that can't be used; the last good value is used, and the next change writes over it
+ * - `read-only`: it holds what only a newer Weir, or another one, may change
+ */
+type StoreState = 'starting' | 'synced' | 'stale' | 'refused' | 'read-only'
+
+export interface StoreStatus {
+  readonly state: StoreState
+  /** What is wrong, for people; empty when all is well. */
+  readonly detail: string
+}
+
+/** Of a store that nothing stands between. */
+export const ALL_IS_WELL: StoreStatus = { state: 'synced', detail: '' }
+
 export interface StateStore<T> {
-  /** @throws StoreError when the store can't be read */
+  /** Others may write to it too: what they know and this process does not has to stay. */
+  readonly shared: boolean
+  status (): StoreStatus
+  /** @throws StoreError when the store can't be read; `unavailable` when it was not read yet */
   read (): Promise<Versioned<T>>
   /**
    * Calls `listener` after every commit, in the order of the commits, whoever made it.
@@ -25,9 +47,10 @@ export interface StateStore<T> {
   /**
    * Writes `value` if the store still holds `expectedVersion`. Once this resolves with `ok`, the value survives a crash
    * of the process, and with a durable store a crash of the machine.
-   * @throws StoreError when nothing could be written; the store keeps the old value
+   * @param timeoutMs how long a store that is reached over the network may take
+   * @throws StoreError when nothing could be written; the store keeps the old value, but for `unavailable`, of which that can't be known
    */
-  compareAndSwap (expectedVersion: string, value: T): Promise<SwapResult<T>>
+  compareAndSwap (expectedVersion: string, value: T, timeoutMs?: number): Promise<SwapResult<T>>
   /** Waits for writes under way and lets go of files and locks. Operations after it throw a StoreError. */
   close (): Promise<void>
 }
@@ -53,9 +76,11 @@ export interface StateCodec<T> {
  * - `not-permitted`: missing permission, or a read-only file system
  * - `too-large`: the value is past the store's bound
  * - `closed`: the store has been closed
+ * - `unavailable`: the store can't be reached; what was written last may be in it or not
+ * - `read-only`: what is in the store belongs to a newer Weir, or to another one
  * - `io`: anything else that the operating system reports
  */
-type StoreErrorCode = 'locked' | 'lock-lost' | 'no-space' | 'not-permitted' | 'too-large' | 'closed' | 'io'
+type StoreErrorCode = 'locked' | 'lock-lost' | 'no-space' | 'not-permitted' | 'too-large' | 'closed' | 'unavailable' | 'read-only' | 'io'
 
 /** A failed operation of a store. The message names the place and the remedy; the value in the store is the old one. */
 export class StoreError extends Error {

@@ -38,6 +38,8 @@ export class ControlMetrics {
   /** By the labels of the version; not in the registry, which writes a family in one go however many series it has. */
   readonly #checks = new Map<string, CheckCounts>()
   readonly #workerRestarts: Counter
+  readonly #stateUp: Gauge
+  readonly #stateRefused: Counter
   readonly #buildInfo: Gauge
   readonly #build: { readonly version: string, readonly node: string }
 
@@ -51,11 +53,14 @@ export class ControlMetrics {
     this.#certificateReloads = this.#counter('weir_certificate_reloads_total')
     this.#watchRestarts = this.#counter('weir_watch_restarts_total')
     this.#workerRestarts = this.#counter('weir_worker_restarts_total')
+    this.#stateUp = this.#gauge('weir_state_store_up')
+    this.#stateRefused = this.#counter('weir_state_refused_total')
     this.#buildInfo = this.#gauge('weir_build_info')
     this.#build = build
     this.ioDecided('unknown')
     this.#reloads.inc({ result: 'success' }, 0)
     this.#reloads.inc({ result: 'failure' }, 0)
+    for (const reason of ['invalid', 'newer']) this.#stateRefused.inc({ reason }, 0)
     this.#certificateReloads.inc({ result: 'success' }, 0)
     this.#certificateReloads.inc({ result: 'failure' }, 0)
   }
@@ -99,6 +104,16 @@ export class ControlMetrics {
    */
   watchRestarted (namespace: string, reason: string): void {
     this.#watchRestarts.inc({ namespace, reason: REASON_PATTERN.test(reason) ? reason : 'other' })
+  }
+
+  /** How the store of the weights is doing, as of now. */
+  stateStore (store: string, up: boolean): void {
+    this.#stateUp.set({ store }, up ? 1 : 0)
+  }
+
+  /** What the shared state held was not taken over. */
+  stateRefused (reason: 'invalid' | 'newer'): void {
+    this.#stateRefused.inc({ reason })
   }
 
   /** An active check of an endpoint has ended. */

@@ -78,6 +78,8 @@ export const METRICS = {
   weir_certificate_expiry_timestamp_seconds: { type: 'gauge', help: 'When the certificate of a listener expires, in seconds since the Unix epoch; `certificate` is its file.', labels: ['listener', 'certificate'], source: 'control plane' },
   weir_certificate_reloads_total: { type: 'counter', help: 'Certificates and client authorities of listeners read again after a change; a failure keeps the last good one.', labels: ['result'], source: 'control plane' },
   weir_watch_restarts_total: { type: 'counter', help: 'Watches of the Kubernetes API that ended and were started again, by namespace and reason.', labels: ['namespace', 'reason'], source: 'control plane' },
+  weir_state_store_up: { type: 'gauge', help: '1 while the store of the weights can be read and written, as far as is known; 0 while it is away, holds what can\'t be used, or may not be changed.', labels: ['store'], source: 'control plane' },
+  weir_state_refused_total: { type: 'counter', help: 'Contents of the shared state that were not taken over: `invalid`, or of a `newer` Weir.', labels: ['reason'], source: 'control plane' },
   weir_build_info: { type: 'gauge', help: 'Always 1; the labels carry the versions of Weir and Node, and how connections are read and written: `direct`, or `events`, which costs far more CPU; `unknown` until a worker has decided.', labels: ['version', 'node', 'io'], source: 'control plane' },
 
   process_cpu_user_seconds_total: { type: 'counter', help: 'CPU time of the process in user mode, all threads.', labels: [], source: 'process' },

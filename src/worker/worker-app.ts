@@ -29,8 +29,6 @@ import type { DataPlaneOptions, IoMode, WorkerData } from '../contract/data-plan
 const TICK_MS = 100
 /** When a worker that nobody uses yet gives back what its start needed; each worker a little later than the one before. */
 const RELEASE_AFTER_TICKS = 15
-const RANDOM_RANGE = 2 ** 32
-
 /** What a worker has before its first message. */
 interface WorkerSurroundings {
   readonly port: MessagePort
@@ -73,7 +71,7 @@ export class WorkerApp {
     const random = new Random()
     const accessLog = new AccessLog({
       policy: options.accessLog,
-      random: () => random.nextUint32() / RANDOM_RANGE,
+      random: () => random.nextFraction(),
       send: lines => { port.postMessage({ type: 'access-log', lines } satisfies WorkerMessage, [lines.buffer]) },
       page: this.#page
     })

@@ -236,7 +236,7 @@ t.test('permission withdrawn: the open watch goes on, the next request is refuse
   await follower.until(() => follower.ready()[0] === '192.0.2.92:8080')
   server.endWatches()
   await follower.until(() => follower.failures.length >= 3)
-  t.match(follower.failures[0]?.message, /403: endpointslices.discovery.k8s.io is forbidden.*does the Role of Weir allow list and watch\?/)
+  t.match(follower.failures[0]?.message, /403: endpointslices.discovery.k8s.io is forbidden.*does the Role of Weir allow it\?/)
   t.strictSame(follower.ready(), ['192.0.2.92:8080'])
   server.forbidden = false
   await server.until(() => server.watchCount === 1)

@@ -22,7 +22,7 @@ t.test('at a fresh start one forbidden namespace keeps the other routes away for
     level: 'error', waiting: /\bclosed\/v$/
   })
   await server.until(() => server.requests.some(({ path: asked }) => asked.includes('/lab/')))
-  const refused = /^version "v" of route "closed": its endpoints could not be read yet: .*403.*does the Role of Weir allow list and watch\?/
+  const refused = /^version "v" of route "closed": its endpoints could not be read yet: .*403.*does the Role of Weir allow it\?/
   await eventually(async () => refused.test((await readinessReasons(weir))[0] ?? '') ? true : undefined)
   t.match(await eventually(async () => await servedAt(weir, '/open')), { status: 200, body: 'one' })
   t.match(await getOnce({ port: weir.ports.web }, '/closed'), { status: 503, body: /no_endpoint/ })

@@ -82,6 +82,7 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
       waiting: waiting.length,
       ofVersions: () => waiting.map(version => `version "${version}" waits`)
     }),
+    state: () => ({ store: 'memory', ...traffic.storeStatus() }),
     metrics: options.metrics ?? (async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'weir_up 1\n' })),
     explain: async query => {
       asked.push(query)

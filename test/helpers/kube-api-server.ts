@@ -12,6 +12,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { configMapRequest, ConfigMaps, type ConfigMapRequest, type ObjectVerb } from './kube-api-server-config-maps.ts'
 import { KubeObjects, parseLabelSelector, type SliceSpec, type StoredEvent } from './kube-api-server-objects.ts'
 import { sendPage, sendRefusal, sendStatus } from './kube-api-server-answers.ts'
 import { WatchStream } from './kube-api-server-watch.ts'
@@ -29,22 +30,24 @@ export interface KubeApiServerOptions {
 
 /**
  * What the next request gets instead of its answer: a status with the body that the real server was seen to send, a
- * reset connection, an answer that ends within its body, a body that is not JSON, or no answer at all.
+ * reset connection, an answer that ends within its body, a body that is not JSON, no answer at all, or a write that is made and
+ * whose answer is lost.
  */
-export type Fault = 400 | 401 | 403 | 404 | 410 | 429 | 500 | 503 | 504 | 'reset' | 'truncated' | 'garbage' | 'unanswered'
+export type Fault = 400 | 401 | 403 | 404 | 410 | 429 | 500 | 503 | 504 | 'reset' | 'truncated' | 'garbage' | 'unanswered' | 'lost'
 
 export interface RecordedRequest {
-  readonly verb: 'list' | 'watch'
+  readonly verb: ObjectVerb
   readonly path: string
   readonly query: URLSearchParams
   readonly authorization: string | undefined
 }
 
-interface PlannedFault { readonly fault: Fault, readonly verb: 'list' | 'watch' | undefined }
+interface PlannedFault { readonly fault: Fault, readonly verb: ObjectVerb | undefined }
 
 export class KubeApiServer {
   /** The objects; the methods below are for the everyday. */
   readonly objects = new KubeObjects()
+  readonly configMaps = new ConfigMaps(this.objects)
   /** Every request in the order of arrival. */
   readonly requests: RecordedRequest[] = []
   /** The token that requests must bear; undefined lets everyone in. */
@@ -63,6 +66,7 @@ export class KubeApiServer {
   #server: Server | undefined
   #port = 0
   #hung = false
+  #hungSince = 0
 
   /** Use KubeApiServer.start: a server that does not listen is of no use. */
   constructor (options: KubeApiServerOptions) {
@@ -136,21 +140,25 @@ export class KubeApiServer {
   /** Ends every watch cleanly, as timeoutSeconds does. */
   endWatches (): void {
     for (const watch of this.#watches) watch.end()
+    this.configMaps.endWatches()
   }
 
   /** Plans faults for the next requests, of one verb if given; each is used once. */
-  failNext (faults: readonly Fault[], verb?: 'list' | 'watch'): void {
+  failNext (faults: readonly Fault[], verb?: ObjectVerb): void {
     this.#faults.push(...faults.map(fault => ({ fault, verb })))
   }
 
   /** etcd hangs: watches are open and silent, consistent lists end in 504, lists at resourceVersion=0 are served. */
   hang (): void {
     this.#hung = true
+    this.configMaps.silent = true
+    this.#hungSince = this.objects.revision
   }
 
   /** etcd is back: watches get what they missed. */
   unhang (): void {
     this.#hung = false
+    this.configMaps.catchUp(this.#hungSince)
     for (const event of this.objects.eventsAfter(0)) {
       for (const watch of this.#watches) watch.sendEvent(event)
     }
@@ -230,15 +238,26 @@ export class KubeApiServer {
   #answer (request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '/', this.url)
     const watching = url.searchParams.get('watch') === '1' || url.searchParams.get('watch') === 'true'
-    const verb = watching ? 'watch' : 'list'
+    const about = configMapRequest(request.method ?? '', url)
+    const verb = about?.verb ?? (watching ? 'watch' : 'list')
     this.requests.push({ verb, path: url.pathname, query: url.searchParams, authorization: request.headers.authorization })
     const planned = this.#faults.findIndex(entry => entry.verb === undefined || entry.verb === verb)
     const fault = planned === -1 ? undefined : this.#faults.splice(planned, 1)[0]?.fault
-    if (fault !== undefined) fail(request, response, fault)
+    if (fault !== undefined && fault !== 'lost') fail(request, response, fault)
     else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) sendRefusal(response, 401)
     else if (this.forbidden || this.forbiddenNamespaces.has(namespaceOf(url) ?? '')) sendRefusal(response, 403)
-    else this.#serve(url, verb, response)
+    else if (about !== undefined) this.#serveConfigMaps(about, request, response, fault === 'lost')
+    else this.#serve(url, watching ? 'watch' : 'list', response)
     this.#changed()
+  }
+
+  /** While etcd hangs there is no answer but to a watch. */
+  #serveConfigMaps (about: ConfigMapRequest, request: IncomingMessage, response: ServerResponse, lost: boolean): void {
+    if (this.#hung && about.verb !== 'watch') {
+      setTimeout(() => { sendRefusal(response, 504) }, this.#options.etcdTimeoutMs ?? 60_000).unref()
+      return
+    }
+    this.configMaps.serve(about, request, response, lost).catch(() => { request.socket.destroy() })
   }
 
   #serve (url: URL, verb: 'list' | 'watch', response: ServerResponse): void {
@@ -308,7 +327,7 @@ function namespaceOf (url: URL): string | undefined {
   return name === undefined ? undefined : decodeURIComponent(name)
 }
 
-function fail (request: IncomingMessage, response: ServerResponse, fault: Fault): void {
+function fail (request: IncomingMessage, response: ServerResponse, fault: Exclude<Fault, 'lost'>): void {
   if (fault === 'reset') {
     request.socket.resetAndDestroy()
   } else if (fault === 'truncated') {

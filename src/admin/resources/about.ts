@@ -14,6 +14,7 @@ export function aboutResources (app: FastifyInstance, deps: AdminDeps): void {
   indexResource(app)
   healthResource(app)
   readinessResource(app, deps)
+  stateResource(app, deps)
   metricsResource(app, deps)
   openapiResource(app)
 }
@@ -23,6 +24,7 @@ const ABOUT = {
   name: 'weir',
   resources: {
     routes: '/v1/routes',
+    state: '/v1/state',
     health: '/healthz',
     readiness: '/readyz',
     metrics: '/metrics',
@@ -65,6 +67,31 @@ function healthResource (app: FastifyInstance): void {
       problems: []
     })
   }, async () => ({ status: 'ok' }))
+}
+
+/** GET /v1/state */
+function stateResource (app: FastifyInstance, deps: AdminDeps): void {
+  app.get('/v1/state', {
+    config: { access: 'viewer' },
+    schema: describeOperation({
+      operationId: 'getState',
+      tag: 'Operations',
+      summary: 'How is the store of the weights doing?',
+      description: 'Where weights that are set at run time live (`state.store`), and whether they can be read and changed there.',
+      answers: {
+        200: {
+          description: 'The state of the store.',
+          schema: Type.object({
+            store: Type.oneOf(['memory', 'file', 'kubernetes']),
+            state: Type.oneOf(['starting', 'synced', 'stale', 'refused', 'read-only'], { description: '`starting`: not read yet; `stale`: it can\'t be reached, the last known weights are used; `refused`: it holds something that can\'t be used, the last good weights are, and the next change writes over it; `read-only`: it belongs to a newer Weir or to another one.' }),
+            detail: Type.string({ description: 'What is wrong; empty when all is well.' })
+          }),
+          example: { store: 'kubernetes', state: 'stale', detail: 'connect ECONNREFUSED 10.96.0.1:443' }
+        }
+      },
+      problems: []
+    })
+  }, async () => deps.state())
 }
 
 const ReadinessSchema = Type.object({

@@ -175,3 +175,10 @@ t.test('what explain can\'t understand is refused with the place', async t => {
   t.same(asked, [])
   t.match((await app.inject({ url: '/v1/routes/nope/explain?ip=::1', headers })).json(), { status: 404, code: 'unknown_route' })
 })
+
+t.test('/v1/state says how the store of the weights is doing', async t => {
+  const { app } = await adminFixture()
+  const answer = await app.inject({ url: '/v1/state', headers })
+  t.equal(answer.statusCode, 200)
+  t.same(answer.json(), { store: 'memory', state: 'synced', detail: '' })
+})

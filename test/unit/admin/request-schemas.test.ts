@@ -20,6 +20,7 @@ t.test('the schema of every part of every request compiles, though only the firs
     usedEndpoints: unused,
     drain: unused,
     readiness: unused,
+    state: unused,
     metrics: unused,
     explain: unused,
     explainRequest: unused

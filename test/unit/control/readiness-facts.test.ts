@@ -2,7 +2,7 @@ import t from 'tap'
 import type { VersionEndpoints } from '../../../src/discovery/endpoint-registry.ts'
 import { readinessOf } from '../../../src/control/start-gate.ts'
 
-const NOTHING_WRONG = { stopping: false, accepting: true, gateOpen: true }
+const NOTHING_WRONG = { stopping: false, accepting: true, gateOpen: true, stateMissing: false }
 
 function discoveryOf (versions: readonly VersionEndpoints[]) {
   return { all: () => versions, waiting: () => versions.filter(({ endpoints }) => endpoints === undefined).length }
@@ -20,6 +20,7 @@ t.test('a start that waits, closed listeners and a stop make it unready', async 
   t.match(readinessOf({ ...NOTHING_WRONG, gateOpen: false, discovery }), { ready: false, own: [] })
   t.match(readinessOf({ ...NOTHING_WRONG, accepting: false, discovery }), { ready: false, own: ['the listeners are not open'] })
   t.match(readinessOf({ ...NOTHING_WRONG, accepting: false, stopping: true, discovery }), { ready: false, own: ['Weir is shutting down'] })
+  t.match(readinessOf({ ...NOTHING_WRONG, stateMissing: true, discovery }), { ready: false, own: ['the stored weights have not been read yet: /v1/state says why'] })
 })
 
 t.test('thousands of versions are counted, not named', async t => {

@@ -168,3 +168,17 @@ t.test('one replica that is replaced without a gap; the overlay with two spreads
   t.ok(Number(at(patch, 'spec.replicas')) > Number(at(budget, 'spec.minAvailable')), 'a node can always be drained')
   t.same(at(patch, 'spec.template.spec.topologySpreadConstraints.0.labelSelector'), at(budget, 'spec.selector'))
 })
+
+t.test('two replicas share their weights, and may do with that one ConfigMap what they have to', async t => {
+  const [patch] = readManifests('overlays/replicas/replicas.yaml')
+  t.same(at(patch, 'spec.template.spec.containers.0.env'), [{ name: 'WEIR_STATE_STORE', value: 'kubernetes' }])
+  const { config } = await loadConfig({ file: path.join(DEPLOY, 'base/weir.yaml'), env: { WEIR_STATE_STORE: 'kubernetes' }, args: [] })
+  t.equal(config.state.store, 'kubernetes')
+  const [role, binding] = readManifests('overlays/replicas/state-rbac.yaml')
+  t.strictSame(at(role, 'rules'), [
+    { apiGroups: [''], resources: ['configmaps'], resourceNames: [config.state.name], verbs: ['get', 'list', 'watch', 'update'] },
+    { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] }
+  ])
+  t.equal(at(binding, 'roleRef.name'), at(role, 'metadata.name'))
+  t.same(at(binding, 'subjects'), [{ kind: 'ServiceAccount', name: at(pod, 'serviceAccountName') }])
+})

@@ -24,7 +24,7 @@ async function open (store: StateStore<TrafficState> = memory()) {
 
 /** A store whose swaps go through `swap`. */
 function storeWith (inner: StateStore<TrafficState>, swap: (version: string, value: TrafficState) => Promise<SwapResult<TrafficState>>): StateStore<TrafficState> {
-  return { read: () => inner.read(), watch: listener => inner.watch(listener), close: () => inner.close(), compareAndSwap: swap }
+  return { shared: false, status: () => inner.status(), read: () => inner.read(), watch: listener => inner.watch(listener), close: () => inner.close(), compareAndSwap: swap }
 }
 
 t.test('a configuration is stored and published once', async t => {
