@@ -17,7 +17,7 @@ const LATE_MS = scaled(400, 200)
 /** How far an event is behind, one after the other. */
 const LAGS_MS = [20, 60, 150, 400]
 
-t.setTimeout(scaled(110_000, 1_800_000))
+t.setTimeout(scaled(600_000, 1_800_000))
 
 /** `orderly`: terminating, SIGTERM, late close. `early`: SIGTERM and close, then the event. `killed`: gone at once, then the event. */
 type Death = 'orderly' | 'early' | 'killed'

@@ -15,7 +15,7 @@ const DEATHS = scaled(3, 10)
 const LIFE_MS = scaled(0, 5_500)
 const REPLACED_MS = 1_000
 
-t.setTimeout(scaled(60_000, 600_000))
+t.setTimeout(600_000)
 
 interface Connections { readonly accepted: number, readonly open: number }
 

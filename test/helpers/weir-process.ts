@@ -276,11 +276,12 @@ export async function runWeir (args: readonly string[], env: Readonly<Record<str
 /** Asks again and again until there is an answer other than undefined, for what announces itself in no other way. */
 export async function eventually<Value> (ask: () => Promise<Value | undefined>): Promise<Value> {
   const deadlineMs = performance.now() + PATIENCE_MS
-  for (;;) {
+  // What has not come at once may take seconds: to ask for all of them would keep the processor from what is waited for.
+  for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 1.2, 100)) {
     const value = await ask()
     if (value !== undefined) return value
     if (performance.now() > deadlineMs) throw new Error('it did not happen in time')
-    await wait(20)
+    await wait(pauseMs)
   }
 }
 

@@ -91,20 +91,6 @@ t.test('accessLog.mode on: one JSON line for each request; metrics count the sam
   t.equal((await linesOf(file)).length, answers.length)
 })
 
-t.test('explain says of any request why it went where it went, by the id that its answer carries', async t => {
-  const { weir } = await start(t, { mode: 'off' })
-  const answers = await makeTraffic(weir)
-  for (const { status, headers } of answers.slice(-30)) {
-    const id = headers.get('x-request-id') ?? ''
-    const { body } = await weir.api('GET', `/v1/routes/hello/explain?requestId=${id}`)
-    t.match(body, { outcome: 'past', request: { id, status, at: /^\d{4}-.*Z$/ } }, id)
-  }
-  t.match((await weir.api('GET', '/v1/routes/hello/explain?requestId=never-seen')).body, {
-    code: 'unknown_request', detail: /worker 0 remembers \d+.*worker 1 remembers/
-  })
-  t.equal(await weir.stop(), 0)
-})
-
 t.test('accessLog.mode sampled: failures always, the rest by sampleRate', async t => {
   const { weir, file } = await start(t, { mode: 'sampled', sampleRate: 0 })
   await makeTraffic(weir)
@@ -112,29 +98,42 @@ t.test('accessLog.mode sampled: failures always, the rest by sampleRate', async 
   t.match(await linesOf(file), [{ route: 'empty', status: 503, error: 'no_endpoint' }], 'what was logged right before the end is there too')
 })
 
-t.test('accessLog.mode off, then on by a reload', async t => {
+t.test('one Weir with accessLog.mode off', async t => {
   const { weir, file } = await start(t, { mode: 'off' })
-  await makeTraffic(weir)
-  const from = weir.log.length
-  const config: unknown = JSON.parse(await readFile(weir.configFile, 'utf8'))
-  t.match(config, { accessLog: { mode: 'off' } })
-  await weir.replaceConfig(JSON.stringify(config).replace('"mode":"off"', '"mode":"on"'))
-  await weir.untilLogged('the configuration was reloaded', from)
-  await makeTraffic(weir)
-  t.equal(await weir.stop(), 0)
-  const lines = await linesOf(file)
-  t.equal(lines.length, REQUESTS + 2, 'only the second half')
-})
 
-t.test('a change with ?wait=all says how many workers apply it, and metrics name the epoch of each', async t => {
-  const { weir } = await start(t, { mode: 'off' })
-  const { status, body } = await weir.setWeights('hello', { v1: 3 })
-  t.equal(status, 200)
-  t.match(body, { changed: true, epoch: 2, applied: { workers: 2, applied: 2, complete: true } })
-  const metrics = await weir.metrics()
-  t.equal(sumOf(metrics, 'weir_route_epoch', { route: 'hello' }), 2)
-  for (const worker of ['0', '1']) t.equal(sumOf(metrics, 'weir_epoch_applied', { route: 'hello', worker }), 2)
-  const again = await weir.setWeights('hello', { v1: 3 })
-  t.match(again.body, { changed: false, epoch: 2, applied: { complete: true } })
-  t.equal(await weir.stop(), 0)
+  await t.test('explain says of any request why it went where it went, by the id that its answer carries', async t => {
+    const answers = await makeTraffic(weir)
+    for (const { status, headers } of answers.slice(-30)) {
+      const id = headers.get('x-request-id') ?? ''
+      const { body } = await weir.api('GET', `/v1/routes/hello/explain?requestId=${id}`)
+      t.match(body, { outcome: 'past', request: { id, status, at: /^\d{4}-.*Z$/ } }, id)
+    }
+    t.match((await weir.api('GET', '/v1/routes/hello/explain?requestId=never-seen')).body, {
+      code: 'unknown_request', detail: /worker 0 remembers \d+.*worker 1 remembers/
+    })
+  })
+
+  await t.test('a change with ?wait=all says how many workers apply it, and metrics name the epoch of each', async t => {
+    const { status, body } = await weir.setWeights('hello', { v1: 3 })
+    t.equal(status, 200)
+    t.match(body, { changed: true, epoch: 2, applied: { workers: 2, applied: 2, complete: true } })
+    const metrics = await weir.metrics()
+    t.equal(sumOf(metrics, 'weir_route_epoch', { route: 'hello' }), 2)
+    for (const worker of ['0', '1']) t.equal(sumOf(metrics, 'weir_epoch_applied', { route: 'hello', worker }), 2)
+    const again = await weir.setWeights('hello', { v1: 3 })
+    t.match(again.body, { changed: false, epoch: 2, applied: { complete: true } })
+  })
+
+  await t.test('accessLog.mode on by a reload: what came before it is not logged', async t => {
+    await makeTraffic(weir)
+    const from = weir.log.length
+    const config: unknown = JSON.parse(await readFile(weir.configFile, 'utf8'))
+    t.match(config, { accessLog: { mode: 'off' } })
+    await weir.replaceConfig(JSON.stringify(config).replace('"mode":"off"', '"mode":"on"'))
+    await weir.untilLogged('the configuration was reloaded', from)
+    await makeTraffic(weir)
+    t.equal(await weir.stop(), 0)
+    const lines = await linesOf(file)
+    t.equal(lines.length, REQUESTS + 2, 'only what came then')
+  })
 })
