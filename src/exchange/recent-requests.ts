@@ -14,6 +14,11 @@ const RECENT_REQUESTS = 16_384
 /** Numbers of a request. */
 const PLACE = { id: 0, startMs: 1, durationMs: 2, status: 3, attempts: 4, keyHash: 5, epoch: 6, kind: 7 } as const
 const STRIDE = 8
+/** Names of a request: those of its route, version and endpoint. */
+const NAMES = 3
+/** A block of names has 2^9 places: 12 KiB. */
+const BLOCK_BITS = 9
+const BLOCK_MASK = (1 << BLOCK_BITS) - 1
 const KINDS: readonly StickyKeyKind[] = ['random', 'client-ip', 'header', 'cookie']
 const KIND_NUMBER: Readonly<Record<StickyKeyKind, number>> = { random: 0, 'client-ip': 1, header: 2, cookie: 3 }
 /** 2^20: two hashes make a number of 52 bits, which a double holds. */
@@ -25,14 +30,16 @@ export class RecentRequests {
   readonly #ids: RequestIds
   readonly #capacity: number
   readonly #numbers: Float64Array
-  // These grow to the capacity and are written over from then on.
-  readonly #routes: string[] = []
-  readonly #versions: string[] = []
-  readonly #endpoints: string[] = []
+  /**
+   * Route, version and endpoint of each place. In blocks that come as they are needed: an array that grows is copied each time, and
+   * V8 makes the young generation larger for good when so much outlives it.
+   */
+  readonly #names: string[][] = []
   /** Of the requests that were out of the ordinary, by place. */
   readonly #incidents = new Map<number, Incident>()
   /** Where the next one goes. */
   #next = 0
+  #size = 0
 
   constructor (ids: RequestIds, capacity = RECENT_REQUESTS) {
     this.#ids = ids
@@ -41,7 +48,7 @@ export class RecentRequests {
   }
 
   /** How many are remembered. */
-  get size (): number { return this.#routes.length }
+  get size (): number { return this.#size }
 
   /** When the oldest of them began; 0 without any. */
   get oldestMs (): number {
@@ -63,12 +70,21 @@ export class RecentRequests {
     numbers[at + PLACE.keyHash] = facts.keyHash
     numbers[at + PLACE.epoch] = facts.epoch
     numbers[at + PLACE.kind] = KIND_NUMBER[facts.stickyKind]
-    this.#routes[place] = facts.route === null ? '' : facts.route.name
-    this.#versions[place] = facts.version === null ? '' : facts.version.name
-    this.#endpoints[place] = facts.endpoint
+    if (place >= this.#size) this.#size = place + 1
+    const names = this.#names[place >> BLOCK_BITS] ?? this.#newBlock()
+    const name = (place & BLOCK_MASK) * NAMES
+    names[name] = facts.route === null ? '' : facts.route.name
+    names[name + 1] = facts.version === null ? '' : facts.version.name
+    names[name + 2] = facts.endpoint
     const plain = facts.error === null && facts.retried === '' && facts.fallbackFrom === '' && facts.failedOverFrom === ''
     if (!plain) this.#incidents.set(place, incidentOf(facts))
     else if (this.#incidents.size > 0) this.#incidents.delete(place)
+  }
+
+  #newBlock (): string[] {
+    const block = new Array<string>(NAMES << BLOCK_BITS).fill('')
+    this.#names.push(block)
+    return block
   }
 
   /** The latest request with this id, as far as it is remembered. */
@@ -85,6 +101,8 @@ export class RecentRequests {
   }
 
   #at (place: number): RecentRequest {
+    const names = this.#names[place >> BLOCK_BITS] ?? []
+    const name = (place & BLOCK_MASK) * NAMES
     const number = (what: number): number => this.#numbers[place * STRIDE + what] ?? 0
     return {
       startMs: number(PLACE.startMs),
@@ -93,9 +111,9 @@ export class RecentRequests {
       attempts: number(PLACE.attempts),
       keyHash: number(PLACE.keyHash),
       epoch: number(PLACE.epoch),
-      route: this.#routes[place] ?? '',
-      version: this.#versions[place] ?? '',
-      endpoint: this.#endpoints[place] ?? '',
+      route: names[name] ?? '',
+      version: names[name + 1] ?? '',
+      endpoint: names[name + 2] ?? '',
       keyKind: KINDS[number(PLACE.kind)] ?? 'random',
       ...this.#incidents.get(place) ?? PLAIN
     }

@@ -2,6 +2,7 @@
  * The ids of requests: 32 hexadecimal digits, of which the first 20 are random for each worker and the others count. Unique, not
  * secret. A request keeps its number; the digits are written where they are needed. Hot.
  */
+import { Random } from '../core/random.ts'
 
 /** The name of the field that carries one. */
 const REQUEST_ID_NAME = 'X-Request-Id'
@@ -22,8 +23,8 @@ export class RequestIds {
   #upper = 0
 
   constructor () {
-    const random = crypto.getRandomValues(new Uint8Array(RANDOM_DIGITS))
-    for (let index = 0; index < RANDOM_DIGITS; index++) this.#id[index] = DIGITS[(random[index] ?? 0) & 15] ?? ZERO
+    const random = new Random()
+    for (let index = 0; index < RANDOM_DIGITS; index++) this.#id[index] = DIGITS[random.nextInt32() & 15] ?? ZERO
     this.#prefix = this.#id.toString('latin1', 0, RANDOM_DIGITS)
   }
 

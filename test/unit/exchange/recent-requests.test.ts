@@ -17,6 +17,18 @@ t.test('the latest are remembered, the oldest are written over', async t => {
   t.same([1, 2, 3, 4, 5].map(number => recent.find(ids.text(number))?.status), [undefined, undefined, 203, 204, 205])
 })
 
+t.test('each place keeps its own names, however many there are, on every lap', async t => {
+  const ids = new RequestIds()
+  const capacity = 1_300
+  const recent = new RecentRequests(ids, capacity)
+  for (let number = 1; number <= 3 * capacity; number++) recent.add(record({ requestNumber: number, endpoint: `endpoint ${number}` }), 1)
+  t.equal(recent.size, capacity)
+  const last = 3 * capacity
+  const numbers = [last, last - 1, last - 511, last - 512, last - 513, last - capacity + 1]
+  t.same(numbers.map(number => recent.find(ids.text(number))?.endpoint), numbers.map(number => `endpoint ${number}`))
+  t.equal(recent.find(ids.text(last - capacity)), undefined)
+})
+
 t.test('an id that was given twice is the latest, and no id is found by the number 0', async t => {
   const recent = new RecentRequests(new RequestIds(), 4)
   for (const status of [200, 404]) recent.add(record({ requestId: 'same', requestNumber: status, status }), 1)
