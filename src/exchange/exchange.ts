@@ -217,13 +217,13 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
   }
 
   onSwitch (head: HttpResponse, protocol: string): TunnelEvents | null {
-    const { call } = this.#lease
+    const { call, endpoint } = this.#lease
     const { facts } = this
-    if (call === null) return null
+    if (call === null || endpoint === null) return null
     this.#lease.responded(head.status)
     facts.status = head.status
     facts.firstByteMs = this.#context.clock.nowMs() - facts.startMs
-    const tunnel = this.#tunnel = new Tunnel(this.#context, { downstream: this.#downstream, call }, this)
+    const tunnel = this.#tunnel = new Tunnel(this.#context, { downstream: this.#downstream, call, endpoint }, this)
     // A tunnel may last for days: it is limited as a connection, not as a request in flight.
     this.#context.inFlight--
     this.#downstream.switchTo(head, protocol, tunnel)

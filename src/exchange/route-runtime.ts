@@ -5,6 +5,7 @@
 import type { Split } from '../routing/split.ts'
 import type { StickyKeyResolver } from '../routing/sticky-key.ts'
 import type { RetryBudget } from '../health/retry-budget.ts'
+import type { EndpointPool } from '../upstream/endpoint-pools.ts'
 import type { VersionPool } from '../upstream/version-pool.ts'
 import type { HoldQueue } from './hold-queue.ts'
 import type { RetryReason, RoutePolicy } from '../contract/route-policy.ts'
@@ -28,10 +29,18 @@ export interface Failover {
   readonly on: ReadonlySet<RetryReason>
 }
 
+/** An open tunnel of a route, for whoever changes the route. */
+export interface RouteTunnel {
+  readonly endpoint: EndpointPool
+  /** The route does not use the endpoint any more: the tunnel has `drain.tunnels` to end. */
+  endSoon (): void
+}
+
 /** The parts of a route that live on when it is compiled anew. */
 export interface RouteState {
   readonly hold: HoldQueue
   readonly budget: RetryBudget
+  readonly tunnels: Set<RouteTunnel>
 }
 
 export class RouteRuntime {
@@ -41,6 +50,7 @@ export class RouteRuntime {
   readonly failover: Failover | null
   readonly hold: HoldQueue
   readonly budget: RetryBudget
+  readonly tunnels: Set<RouteTunnel>
   readonly versions: readonly VersionRuntime[]
   split: Split
   epoch: number
@@ -54,10 +64,16 @@ export class RouteRuntime {
     this.failover = policies.failover
     this.hold = state.hold
     this.budget = state.budget
+    this.tunnels = state.tunnels
     this.versions = routed.versions
     this.split = routed.split
     this.epoch = routed.epoch
     this.#readyVersions = new Uint8Array(routed.versions.length)
+  }
+
+  /** May requests of the route go to the endpoint, as far as its sources say? */
+  uses ({ key, calls }: EndpointPool): boolean {
+    return this.versions.some(({ pool }) => pool.member(key, calls) !== undefined)
   }
 
   /**

@@ -3,6 +3,7 @@
  * ended when its sender ends. Hot.
  */
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import type { EndpointPool } from '../upstream/endpoint-pools.ts'
 import { SLOT } from '../telemetry/counter-layout.ts'
 import type { TunnelEvents, UpstreamCall } from '../upstream/upstream-call.ts'
 import type { ClientTunnel, Downstream } from './downstream.ts'
@@ -10,11 +11,14 @@ import type { ExchangeContext } from './exchange-context.ts'
 import { count } from './finish.ts'
 import { OwedSince } from './exchange-waits.ts'
 import type { RequestFacts } from './request-facts.ts'
+import type { RouteTunnel } from './route-runtime.ts'
 
 /** The two sides that a tunnel joins. */
 export interface TunnelEnds {
   readonly downstream: Downstream
   readonly call: UpstreamCall
+  /** Whose call it is. */
+  readonly endpoint: EndpointPool
 }
 
 /** The exchange that the tunnel has come from, which accounts for it. */
@@ -25,7 +29,8 @@ export interface TunnelOwner {
   tunnelClosed (tunnel: Tunnel, error: ProxyErrorCode | null, fault: string): void
 }
 
-export class Tunnel implements TunnelEvents, ClientTunnel {
+export class Tunnel implements TunnelEvents, ClientTunnel, RouteTunnel {
+  readonly endpoint: EndpointPool
   /** Bytes from the client and to the client. */
   bytesIn = 0
   bytesOut = 0
@@ -45,11 +50,18 @@ export class Tunnel implements TunnelEvents, ClientTunnel {
     this.#context = context
     this.#downstream = ends.downstream
     this.#call = ends.call
+    this.endpoint = ends.endpoint
     this.#owner = owner
     this.#countOpen(1)
-    const { version } = owner.facts
+    const { route, version } = owner.facts
     if (version !== null) count(version.counters, SLOT.tunnelsTotal, 1)
+    if (route === null) return
+    route.tunnels.add(this)
+    // It may have gone while the handshake was under way, and the route may have been compiled anew.
+    if (context.routes.get(route.name)?.uses(this.endpoint) !== true) this.endSoon()
   }
+
+  endSoon (): void { this.#call.endTunnelAfter(this.#context.settings.timeoutsMs.tunnelGrace) }
 
   #countOpen (change: number): void {
     const { version } = this.#owner.facts
@@ -174,6 +186,7 @@ export class Tunnel implements TunnelEvents, ClientTunnel {
   #close (error: ProxyErrorCode | null, fault: string): void {
     this.#closed = true
     this.#countOpen(-1)
+    this.#owner.facts.route?.tunnels.delete(this)
     if (error === null) this.#call.finish()
     this.#owner.tunnelClosed(this, error, fault)
   }

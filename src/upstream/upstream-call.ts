@@ -123,6 +123,8 @@ export interface UpstreamCall {
   reset (): void
   /** The tunnel has ended from both sides. */
   finish (): void
+  /** The endpoint of the tunnel is not used any more: it has so long to end, from when that was said first. */
+  endTunnelAfter (graceMs: number): void
 }
 
 /** The calls to one endpoint, by one protocol. */

@@ -421,9 +421,8 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
     this.cancel()
   }
 
-  /** The endpoint is not used any more: its tunnel has so long to end. */
   endTunnelAfter (graceMs: number): void {
-    this.deadlineMs = Math.max(1, this.#context.recentMs + graceMs)
+    if (this.deadlineMs === 0) this.deadlineMs = Math.max(1, this.#context.recentMs + graceMs)
   }
 
   /** The connection goes by itself as soon as its FIN is out. */

@@ -77,7 +77,10 @@ export class WorkerRoutes {
       return payload === undefined ? [] : [{ match: spec.match, payload }]
     }))
     this.#plane.routes = routes
-    for (const route of before.values()) for (const version of route.versions) version.pool.close()
+    for (const route of before.values()) {
+      for (const version of route.versions) version.pool.close()
+      this.#drainTunnels(route)
+    }
     this.#forgetMissing(message.routes)
     this.#reporter.retain(routes)
     for (const hold of new Set([...before.values(), ...routes.values()].map(route => route.hold))) this.#flush(hold)
@@ -99,6 +102,7 @@ export class WorkerRoutes {
     this.#endpointsOf(message).replace(message.endpoints)
     const route = this.#plane.routes.get(message.route)
     route?.versions.find(({ name }) => name === message.version)?.pool.update(message.endpoints)
+    this.#drainTunnels(route)
     this.#flush(route?.hold)
   }
 
@@ -107,7 +111,20 @@ export class WorkerRoutes {
     this.#endpointsOf(message).apply(message.change)
     const route = this.#plane.routes.get(message.route)
     route?.versions.find(({ name }) => name === message.version)?.pool.change(message.change)
+    this.#drainTunnels(route)
     this.#flush(route?.hold)
+  }
+
+  /**
+   * Tunnels to endpoints that the route uses no more have a while to end, even where another route still names the endpoint. At the end of
+   * the turn, for the reason that EndpointPools.release has.
+   */
+  #drainTunnels (route: RouteRuntime | undefined): void {
+    if (route === undefined || route.tunnels.size === 0) return
+    this.#plane.afterReads(() => {
+      const now = this.#plane.routes.get(route.name)
+      for (const tunnel of route.tunnels) if (now?.uses(tunnel.endpoint) !== true) tunnel.endSoon()
+    })
   }
 
   #endpointsOf (message: EndpointsMessage | EndpointChangeMessage): EndpointSet {
@@ -152,7 +169,7 @@ export class WorkerRoutes {
     const budget = before?.budget ?? new RetryBudget(policy.retries.budget)
     hold.configure(policy.hold)
     budget.configure(policy.retries.budget)
-    return { hold, budget }
+    return { hold, budget, tunnels: before?.tunnels ?? new Set() }
   }
 
   #onHealthEvent (route: string, version: string, event: HealthEvent): void {

@@ -261,6 +261,7 @@ export class MemoryCall implements UpstreamCall {
   end (): void { this.log.push('tunnel end') }
   reset (): void { this.log.push('reset') }
   finish (): void { this.log.push('finish') }
+  endTunnelAfter (): void {}
 
   /** The connection is open. */
   open (): void {
@@ -365,7 +366,7 @@ export class MemoryPeers {
       'memory',
       { stickyKey: compileStickyKey({ by: 'none', level: 'version' }, () => 0), policy: spec, failover: null },
       { versions: [version], split: new Split('memory', ['v1'], [1]), epoch: 1 },
-      { hold: new HoldQueue(spec.hold, callback => { shared.afterReads(callback) }), budget: new RetryBudget(spec.retries.budget) }
+      { hold: new HoldQueue(spec.hold, callback => { shared.afterReads(callback) }), budget: new RetryBudget(spec.retries.budget), tunnels: new Set() }
     )
     shared.routes = new Map([['memory', route]])
     shared.table = new RouteTable([{ match: {}, payload: route }])

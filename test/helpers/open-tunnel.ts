@@ -25,11 +25,11 @@ export function acceptUpgrade (endpoint: OriginConnection, bytes = switching()):
 }
 
 /** Makes a tunnel to an origin that leaves answering to the test; on its next connection, which has to be a new one. */
-export async function openTunnel (bench: ProxyBench, origin: RawOrigin): Promise<OpenTunnel> {
+export async function openTunnel (bench: ProxyBench, origin: RawOrigin, path = '/tunnel'): Promise<OpenTunnel> {
   const index = origin.connections.length
   const client = await bench.client()
   client.expect('GET')
-  client.send(get('/tunnel', WEBSOCKET))
+  client.send(get(path, WEBSOCKET))
   const endpoint = await origin.connection(index)
   await endpoint.next()
   acceptUpgrade(endpoint)

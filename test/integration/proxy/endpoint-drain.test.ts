@@ -3,10 +3,12 @@
  */
 import type { Endpoint } from '../../../src/core/endpoint.ts'
 import { type ProxyBench, proxyTest, timedProxyTest } from '../../helpers/data-plane.ts'
-import { openTunnel, untilTunnelled } from '../../helpers/open-tunnel.ts'
+import { acceptUpgrade, openTunnel, untilTunnelled, WEBSOCKET } from '../../helpers/open-tunnel.ts'
 import { get } from '../../helpers/raw-client.ts'
 import { ok, type RawOrigin } from '../../helpers/raw-origin.ts'
 
+/** Silence ends no tunnel here. */
+const PATIENT = { timeoutsMs: { tunnelIdle: 3_600_000 } }
 const GRACE = { timeoutsMs: { tunnelGrace: 40 } }
 
 /** How an endpoint goes: what discovery says of it from then on. */
@@ -88,6 +90,74 @@ timedProxyTest('the last endpoint of a version serves on while it terminates, an
   await untilTunnelled(endpoint, 'up')
   t.equal(bench.errors('tunnel_drained'), 0)
 }, GRACE)
+
+/** Two routes with the same endpoint, and another route that has it no more than that. */
+async function sharedOrigin (bench: ProxyBench): Promise<RawOrigin> {
+  const origin = await bench.extraOrigin()
+  bench.route([{ weights: { v1: 1, v2: 0 } }, { name: 'other', match: { path: '/other' }, weights: { v1: 1 } }])
+  bench.endpoints('v1', [origin.port])
+  bench.endpoints('v1', [origin.port], 'other')
+  return origin
+}
+
+/** How a route stops using the endpoint. */
+const DROPPING: Readonly<Record<string, (bench: ProxyBench, port: number) => void>> = {
+  'names others': bench => { bench.endpoints('v1', []) },
+  'is told a change': (bench, port) => {
+    bench.routes.applyEndpointChange({ type: 'endpoint-change', route: 'test', version: 'v1', change: { set: [], gone: [`127.0.0.1:${port}`] } })
+  },
+  'leaves the configuration': bench => { bench.route([{ name: 'other', match: { path: '/other' }, weights: { v1: 1 } }]) }
+}
+
+for (const [how, drop] of Object.entries(DROPPING)) {
+  timedProxyTest(`a route that ${how} ends its tunnels to an endpoint that another route still uses, and no others`, async (t, bench, advance) => {
+    const origin = await sharedOrigin(bench)
+    const { client, endpoint } = await openTunnel(bench, origin)
+    const others = await openTunnel(bench, origin, '/other')
+    drop(bench, origin.port)
+    await bench.settle()
+    await advance(29_000)
+    // Said again, it gives no more time.
+    bench.endpoints('v1', [])
+    t.equal(client.ended, false)
+    await advance(1_100)
+    await Promise.all([client.untilEnded(), endpoint.untilEnded()])
+    await advance(60_000)
+    others.client.send('up')
+    await untilTunnelled(others.endpoint, 'up')
+    t.equal(bench.errors('tunnel_drained'), 1)
+  }, PATIENT)
+}
+
+timedProxyTest('an endpoint that goes from one version of a route to another keeps its tunnels', async (t, bench, advance) => {
+  const origin = await sharedOrigin(bench)
+  const { client, endpoint } = await openTunnel(bench, origin)
+  bench.endpoints('v1', [])
+  bench.endpoints('v2', [origin.port])
+  await bench.settle()
+  await advance(60_000)
+  client.send('up')
+  await untilTunnelled(endpoint, 'up')
+  t.equal(bench.errors('tunnel_drained'), 0)
+}, PATIENT)
+
+timedProxyTest('a tunnel that is opened when its route does not use the endpoint any more has that time too', async (t, bench, advance) => {
+  const origin = await sharedOrigin(bench)
+  const client = await bench.client()
+  client.expect('GET')
+  client.send(get('/tunnel', WEBSOCKET))
+  const endpoint = await origin.connection()
+  await endpoint.next()
+  bench.endpoints('v1', [])
+  await bench.settle()
+  acceptUpgrade(endpoint)
+  await client.next()
+  await advance(29_000)
+  t.equal(client.ended, false)
+  await advance(1_100)
+  await Promise.all([client.untilEnded(), endpoint.untilEnded()])
+  t.equal(bench.errors('tunnel_drained'), 1)
+}, PATIENT)
 
 timedProxyTest('a tunnel that is opened while its endpoint goes has the same time, from then on', async (t, bench, advance) => {
   const origin = await bench.origin()
