@@ -34,7 +34,6 @@ export interface KubeClientOptions {
   readonly limits?: KubeClientLimits
 }
 
-const NEVER = new AbortController().signal
 const CONFLICT = 409
 const MAX_ERROR_BODY_BYTES = 65_536
 const TCP_KEEP_ALIVE_MS = 30_000
@@ -102,7 +101,7 @@ export class KubeClient implements KubeApi, KubeObjectApi {
   }
 
   async #exchange (question: Question, timeoutMs: number): Promise<unknown> {
-    return await this.#within(timeoutMs, NEVER, async signal => {
+    return await this.#within(timeoutMs, new AbortController().signal, async signal => {
       const text = await readBody(await this.#open(question, signal), this.#limits.maxEventBytes)
       try {
         return JSON.parse(text) as unknown

@@ -110,7 +110,7 @@ export class TrafficControl {
    * @throws StoreError
    */
   static async open (deps: TrafficControlDeps): Promise<TrafficControl> {
-    return new TrafficControl(deps, deps.store.status().state === 'starting' ? undefined : await deps.store.read())
+    return new TrafficControl(deps, deps.store.status().state === 'synced' ? await deps.store.read() : undefined)
   }
 
   /** What is stored has been read. Until then the weights are those of the configuration, and can't be changed. */
@@ -299,6 +299,8 @@ export class TrafficControl {
   /** A store that was away can be read for the first time. */
   async #readFirst (): Promise<void> {
     const { store, log } = this.#deps
+    // What can't be used may hold the only copy of the weights: a start does not write over it.
+    if (store.status().state === 'refused' || store.status().state === 'read-only') return
     const newest = await store.read()
     const routes = this.#configured ?? []
     const foreign = foreignTo(newest.value, routes)

@@ -66,7 +66,7 @@ interface Seen {
 }
 
 const NEWER = 'the traffic state in Kubernetes was written by a newer Weir; the last known one stays in force, and nothing can be changed'
-const INVALID = 'the traffic state in Kubernetes can\'t be used; the last good one stays in force, and the next change writes over it'
+const INVALID = 'the traffic state in Kubernetes can\'t be used; what was in force before stays so'
 
 /** A version that no object has: there is none. */
 const ABSENT = ''
@@ -154,8 +154,9 @@ export class ConfigMapStore<T> implements StateStore<T> {
       const data = this.#options.codec.encode(value)
       try {
         // Half of the time, so that some is left to find out what became of a write without an answer.
-        this.#accept(readObject(await this.#write(data, timeoutMs / 2)), value)
-        return { ok: true, version: this.#current.version }
+        const written = readObject(await this.#write(data, timeoutMs / 2))
+        this.#accept(written, value)
+        return { ok: true, version: written.resourceVersion }
       } catch (error) {
         return await this.#afterFailedWrite(KubeError.from(error), { data, value, restMs: deadlineMs - this.#options.clock.nowMs() })
       }
@@ -216,8 +217,10 @@ export class ConfigMapStore<T> implements StateStore<T> {
   /** This is stored now, by ourselves. */
   #accept (seen: Seen, value: T): void {
     if (seen.resourceVersion === ABSENT) throw new KubeError('malformed', 'the Kubernetes API sent an object without a resourceVersion')
-    this.#seen = seen
     this.#known = true
+    // The watch may have been faster than the answer, with what others wrote on top of this.
+    if (this.#seen !== undefined && isOlder(seen, this.#seen)) return
+    this.#seen = seen
     this.#refusal = undefined
     this.#current = { value, version: seen.resourceVersion }
     this.#watchers.tell(this.#current)

@@ -189,7 +189,7 @@ t.test('an edit by hand is a change; one that can\'t be used is refused as a who
     const from = one.log.length
     edit(server, change)
     t.match(await untilState(one, 'refused'), { detail: fault }, name)
-    t.match(await one.untilLogged('the traffic state in Kubernetes can\'t be used; the last good one stays in force, and the next change writes over it', from), { fault })
+    t.match(await one.untilLogged('the traffic state in Kubernetes can\'t be used; what was in force before stays so', from), { fault })
     t.equal(await one.metric('weir_state_refused_total', { reason: 'invalid' }), before + 1)
     t.match((await routeOf(one)).weights, { v1: 10, v2: 25 }, 'the last good ones stay')
     t.equal((await getOnce({ port: one.ports.web })).status, 200)
@@ -263,6 +263,18 @@ t.test('a start without the API server waits for the stored weights, unless thos
   await Promise.all([waiting, standing].map(async weir => await untilWeights(weir, 1, 3)))
   t.equal(await waiting.stop(), 0)
   t.equal(await standing.stop(), 0)
+
+  // The only copy of the weights, broken by hand: a start leaves it alone, and goes on when it is right again.
+  const right = dataOf(server)[ROUTE] ?? ''
+  edit(server, () => right.slice(5))
+  const careful = await start({ until: 'the traffic state in Kubernetes can\'t be used; what was in force before stays so' })
+  t.match(await untilState(careful, 'refused'), { detail: /route\.hello is not JSON/ })
+  t.equal((await careful.api('GET', '/readyz')).status, 503)
+  t.equal(dataOf(server)[ROUTE], right.slice(5))
+  edit(server, () => right)
+  await careful.untilReadiness(200)
+  t.match((await routeOf(careful)).weights, { v1: 1, v2: 3 })
+  t.equal(await careful.stop(), 0)
 
   server.forbidden = true
   const weir = await start({ until: 'weir waits for the stored weights before it takes clients; state.onUnavailable: config would not' })
