@@ -19,8 +19,8 @@ async function answered (load: PacedLoad): Promise<void> {
 t.test(`the API server is away for ${ANSWERED} requests`, async t => {
   const deployment = await Deployment.start(t, 1)
   const { server, journal, accessLog, pods } = deployment
-  await deployment.add(0)
-  const two = await deployment.add(0)
+  await deployment.add()
+  const two = await deployment.add()
   const weir = await deployment.follow()
   const load = new PacedLoad({ port: weir.ports.web, ...CHAOS_LOAD, posts: 0.3 })
   await load.more(100)
@@ -34,7 +34,7 @@ t.test(`the API server is away for ${ANSWERED} requests`, async t => {
   t.equal((await weir.api('GET', '/readyz')).status, 200, 'it is ready all the time')
 
   // What happened meanwhile is learnt from a list, and what happens then from a watch.
-  const three = await deployment.start(0)
+  const three = await deployment.start()
   const listed = server.requests.filter(({ verb }) => verb === 'list').length
   await server.startAgain()
   deployment.tell(two, undefined)
@@ -43,7 +43,7 @@ t.test(`the API server is away for ${ANSWERED} requests`, async t => {
   await served('pod-3')
   await eventually(async () => server.watchCount > 0 ? true : undefined)
   t.ok(server.requests.filter(({ verb }) => verb === 'list').length > listed, 'it has listed again')
-  await deployment.add(0)
+  await deployment.add()
   await served('pod-4')
   await load.stop()
 

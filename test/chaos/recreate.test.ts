@@ -15,7 +15,10 @@ import { eventually, type WeirProcess } from '../helpers/weir-process.ts'
 const GAP_MS = scaled(1_000, 5_000)
 const ROUNDS = scaled(2, 6)
 const CLIENTS = 200
-const LATE_MS = scaled(400, 200)
+/** How long the list names a pod that is gone. */
+const REFUSING_MS = 100
+/** At the memory, in each gap. */
+const LOOKS = GAP_MS / 250
 /** What a request that waits may cost beyond its bytes: objects, buffers of its connection. */
 const REQUEST_BYTES = 32 * 1_024
 /** What the young generations of the threads and their collector make of it meanwhile, however few requests wait. */
@@ -49,7 +52,7 @@ async function everybodyWaits (weir: WeirProcess): Promise<number> {
 t.test(`${ROUNDS} times nobody is there for ${GAP_MS} ms, and nobody notices but by the time`, async t => {
   const deployment = await Deployment.start(t, 2)
   const { journal, accessLog, pods } = deployment
-  let pod = await deployment.add(LATE_MS)
+  let pod = await deployment.add()
   const weir = await deployment.follow({ whenEmpty: 'hold' })
   const memory = new MemoryWatch(weir.pid)
   t.teardown(() => { memory.stop() })
@@ -60,7 +63,7 @@ t.test(`${ROUNDS} times nobody is there for ${GAP_MS} ms, and nobody notices but
   for (let round = 0; round < ROUNDS; round++) {
     const before = memory.take().nowBytes
     if (round % 2 === 0) {
-      // The pod says first that it is not ready any more, and closes when nothing lies unread there: a busy machine may need seconds for that.
+      // The pod says first that it is not ready any more, and closes when nothing lies unread there.
       deployment.tell(pod, UNREADY)
       await everybodyWaits(weir)
       await pod.end('SIGTERM')
@@ -68,16 +71,18 @@ t.test(`${ROUNDS} times nobody is there for ${GAP_MS} ms, and nobody notices but
       // It closes while it is the only one that serves, and for a while the list names one that refuses.
       early.add(pod)
       deployment.tell(pod, TERMINATING)
+      await deployment.untilKnown(weir, pod)
       await pod.end('SIGTERM')
-      await wait(100)
+      await wait(REFUSING_MS)
     }
     deployment.tell(pod, undefined)
     await wait(GAP_MS)
     const held = await everybodyWaits(weir)
+    await eventually(async () => memory.samples >= LOOKS ? true : undefined)
     const gap = memory.take()
-    t.ok(gap.samples >= GAP_MS / 250, `${gap.samples} looks at the memory in the gap`)
+    t.ok(gap.samples >= LOOKS, `${gap.samples} looks at the memory in the gap`)
     growth.push(judgeGrowth(t, gap, { before, count: held, bytes: 0 }))
-    pod = await deployment.add(LATE_MS)
+    pod = await deployment.add()
     await load.more(CLIENTS * 2)
     growth.push(judgeGrowth(t, memory.take(), { before, count: held, bytes: 0 }))
   }
@@ -131,7 +136,7 @@ for (const { bound, hold, bodyBytes, least, most } of [
     t.equal(await weir.metric('weir_requests_held'), waiting.length)
     const grown = judgeGrowth(t, memory.take(), { before, count: waiting.length + REFUSED, bytes: bodyBytes })
 
-    await deployment.add(0)
+    await deployment.add()
     const answers = await Promise.all(waiting.map(async client => await client.answer()))
     t.same(answers.map(answer => statusOf(answer)), waiting.map(() => 200))
     const { executions } = readJournal(deployment.journal)

@@ -9,17 +9,19 @@ import { judgeLosses } from '../helpers/chaos-losses.ts'
 import { CHAOS_LOAD, FULL, scaled } from '../helpers/chaos-scale.ts'
 import { PacedLoad } from '../helpers/paced-load.ts'
 import type { Pod } from '../helpers/pod.ts'
+import type { WeirProcess } from '../helpers/weir-process.ts'
 
 const PODS = 5
 const UPDATES = scaled(1, 50)
-/** Between SIGTERM and the moment when a well-behaved pod closes. A busy machine needs longer to bring the event. */
-const LATE_MS = scaled(400, 200)
-/** How far an event is behind, one after the other. */
+/** How far an event is behind, one after the other: time is what these are about. */
 const LAGS_MS = [20, 60, 150, 400]
 
 t.setTimeout(scaled(600_000, 1_800_000))
 
-/** `orderly`: terminating, SIGTERM, late close. `early`: SIGTERM and close, then the event. `killed`: gone at once, then the event. */
+/**
+ * `orderly`: terminating, and it closes when Weir knows and has got all answers, as a pod does that waits before it ends. `early`: SIGTERM and close, then the event.
+ * `killed`: gone at once, then the event.
+ */
 type Death = 'orderly' | 'early' | 'killed'
 
 class RollingUpdate {
@@ -38,13 +40,17 @@ class RollingUpdate {
 
   async add (): Promise<void> {
     const death = this.#deaths[this.#fates.size % this.#deaths.length] ?? 'orderly'
-    const pod = await this.#deployment.add(death === 'orderly' ? LATE_MS : 0)
+    const pod = await this.#deployment.add()
     this.#fates.set(pod, death)
   }
 
-  async remove (pod: Pod): Promise<void> {
+  async #remove (pod: Pod, weir: WeirProcess, load: PacedLoad): Promise<void> {
     const death = this.fateOf(pod)
-    if (death === 'orderly') this.#deployment.tell(pod, TERMINATING)
+    if (death === 'orderly') {
+      this.#deployment.tell(pod, TERMINATING)
+      await this.#deployment.untilKnown(weir, pod)
+      await load.turnover()
+    }
     const gone = pod.end(death === 'killed' ? 'SIGKILL' : 'SIGTERM')
     if (death !== 'orderly') {
       await wait(LAGS_MS[this.#lags++ % LAGS_MS.length])
@@ -55,10 +61,10 @@ class RollingUpdate {
   }
 
   /** As with maxSurge 1: the new one is ready before an old one goes. */
-  async run (): Promise<void> {
+  async run (weir: WeirProcess, load: PacedLoad): Promise<void> {
     for (const pod of this.#deployment.listed) {
       await this.add()
-      await this.remove(pod)
+      await this.#remove(pod, weir, load)
     }
   }
 }
@@ -74,7 +80,7 @@ for (const deaths of FULL ? [ORDERLY, ['early', 'orderly'] satisfies readonly De
     const weir = await deployment.follow()
     const load = new PacedLoad({ port: weir.ports.web, ...CHAOS_LOAD, posts: 0.3 })
     await load.more(100)
-    for (let index = 0; index < UPDATES; index++) await update.run()
+    for (let index = 0; index < UPDATES; index++) await update.run(weir, load)
     await load.more(100)
     await load.stop()
 

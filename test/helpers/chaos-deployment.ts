@@ -6,7 +6,7 @@ import { failureLog } from './chaos-losses.ts'
 import { freePort } from './free-port.ts'
 import { KubeApiServer } from './kube-api-server.ts'
 import { startPod, type Pod } from './pod.ts'
-import { startWeir, temporaryDirectory, type PlainConfig, type WeirProcess } from './weir-process.ts'
+import { eventually, startWeir, temporaryDirectory, type PlainConfig, type WeirProcess } from './weir-process.ts'
 
 /** The conditions of an endpoint. */
 export interface Conditions {
@@ -14,6 +14,16 @@ export interface Conditions {
   readonly serving: boolean
   readonly terminating: boolean
 }
+
+interface RouteBody {
+  readonly versions: ReadonlyArray<{ readonly endpoints: ReadonlyArray<{ readonly address: string, readonly ready: boolean }> }>
+}
+
+interface ExplainBody {
+  readonly workers?: readonly unknown[]
+}
+
+const WORKERS = 2
 
 const READY: Conditions = { ready: true, serving: true, terminating: false }
 
@@ -67,7 +77,7 @@ export class Deployment {
     const weir = await startWeir(this.#t, {
       directory: this.#directory,
       config: () => ({
-        workers: 2,
+        workers: WORKERS,
         kubernetes: { kubeconfig, allowAddresses: ['127.0.0.0/8'] },
         accessLog: failureLog(this.accessLog),
         routes: [{ name: 'hello', versions: [{ name: 'v1', weight: 1, endpoints: { service: 'web', port: 'http' } }], ...route }],
@@ -78,18 +88,18 @@ export class Deployment {
     return weir
   }
 
-  /** Starts a pod. Nobody is told. @param lateMs how long after SIGTERM it goes on */
-  async start (lateMs: number): Promise<Pod> {
+  /** Starts a pod. Nobody is told. */
+  async start (): Promise<Pod> {
     const number = ++this.#started
     const address = `127.0.${1 + (number >> 7)}.${1 + number % 128}`
-    const pod = await startPod(this.#t, { name: `pod-${number}`, address, port: this.#port, journal: this.journal, workMs: this.#workMs, lateMs })
+    const pod = await startPod(this.#t, { name: `pod-${number}`, address, port: this.#port, journal: this.journal, workMs: this.#workMs })
     this.pods.push(pod)
     return pod
   }
 
   /** Starts a pod that is ready. */
-  async add (lateMs: number): Promise<Pod> {
-    const pod = await this.start(lateMs)
+  async add (): Promise<Pod> {
+    const pod = await this.start()
     this.tell(pod, READY)
     return pod
   }
@@ -99,6 +109,21 @@ export class Deployment {
     if (conditions === undefined) this.#endpoints.delete(pod)
     else this.#endpoints.set(pod, conditions)
     this.server.patchSlice(this.#slice())
+  }
+
+  /** Resolves when each worker of Weir has been told that the pod is not ready any more. */
+  async untilKnown (weir: WeirProcess, { spec }: Pod): Promise<void> {
+    await eventually(async () => {
+      const { body } = await weir.api('GET', '/v1/routes/hello')
+      const { versions } = body as RouteBody // as its schema has it
+      return versions[0]?.endpoints.some(({ address, ready }) => address === spec.address && !ready) === true ? true : undefined
+    })
+    // A worker answers this after it has read what came before. One that is busy is left out of the answer.
+    await eventually(async () => {
+      const { body } = await weir.api('GET', '/v1/routes/hello/explain?ip=127.0.0.1')
+      const { workers } = body as ExplainBody // as its schema has it
+      return workers?.length === WORKERS ? true : undefined
+    })
   }
 
   #slice () {

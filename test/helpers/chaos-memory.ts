@@ -22,6 +22,9 @@ export class MemoryWatch {
     this.#timer = setInterval(() => { this.#look() }, EVERY_MS)
   }
 
+  /** How often it was looked at since the last call of `take`. */
+  get samples (): number { return this.#samples }
+
   #look (): void {
     // The second field counts pages.
     this.#nowBytes = Number(readFileSync(`/proc/${this.#pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES

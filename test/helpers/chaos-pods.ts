@@ -10,7 +10,7 @@ export async function startPods (t: Test, names: readonly string[], workMs = 0):
   const journal = path.join(await temporaryDirectory(t), 'journal')
   await writeFile(journal, '')
   const ports = await freePorts(names.length)
-  const pods = await Promise.all(names.map(async (name, index) => await startPod(t, { name, address: '127.0.0.1', port: ports[index] ?? 0, journal, workMs, lateMs: 0 })))
+  const pods = await Promise.all(names.map(async (name, index) => await startPod(t, { name, address: '127.0.0.1', port: ports[index] ?? 0, journal, workMs })))
   return { pods, journal }
 }
 

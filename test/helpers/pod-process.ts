@@ -1,8 +1,8 @@
 /**
  * What runs in a pod of the chaos tests: an HTTP server as a process of its own, with a journal of what it has executed.
  *
- * SIGTERM: it goes on for `lateMs`, then stops accepting, closes idle connections, answers what is in flight, and exits, as Node's
- * server does. A connection on which something lay unread is reset by that.
+ * SIGTERM: it stops accepting, closes idle connections, answers what is in flight, and exits, as Node's server does. A connection on
+ * which something lay unread is reset by that.
  * A message of the parent changes what it does with requests.
  */
 import { readFileSync } from 'node:fs'
@@ -63,10 +63,7 @@ function close (): void {
   setTimeout(() => { process.exit(0) }, EXIT_AFTER_MS)
 }
 
-process.on('SIGTERM', () => {
-  if (spec.lateMs === 0) close()
-  else setTimeout(close, spec.lateMs)
-})
+process.on('SIGTERM', close)
 process.on('message', (message: PodBehaviour) => {
   behaviour = message
   process.send?.(message)

@@ -16,8 +16,6 @@ export interface PodSpec {
   readonly journal: string
   /** How long a request takes. */
   readonly workMs: number
-  /** How long after SIGTERM it goes on as if nothing had happened. */
-  readonly lateMs: number
 }
 
 /** A server in a process of its own. */
