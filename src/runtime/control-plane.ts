@@ -1,6 +1,7 @@
 /**
  * The composition of Weir: configuration, store, discovery, workers, admin API. It wires and starts; it decides nothing.
  */
+import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import type { AdminDeps } from '../admin/admin-deps.ts'
 import { TokenBook } from '../admin/token-book.ts'
@@ -39,7 +40,6 @@ import { RouteBook } from '../routes/route-book.ts'
 import { openFilesLimit, openFilesWarning } from '../net/open-files.ts'
 import { DrainReport, VersionDrain } from '../control/version-drain.ts'
 import { HealthBook } from '../control/health-book.ts'
-import { instanceId } from './instance-id.ts'
 import { logTraffic } from '../control/log-traffic.ts'
 import { openCertificates, openStore, probeListeners } from './open-at-start.ts'
 import { packageVersion } from './package-version.ts'
@@ -391,4 +391,11 @@ export class ControlPlane {
     await this.#store?.close()
     await this.#accessLog.close()
   }
+}
+
+const INSTANCE_BYTES = 6
+
+/** A text that no other process has: at most ten characters of base 36. */
+function instanceId (): string {
+  return randomBytes(INSTANCE_BYTES).readUIntBE(0, INSTANCE_BYTES).toString(36)
 }
