@@ -1,5 +1,5 @@
 /**
- * The entry of the `weir` command: arguments → run, validate, wait, help or version.
+ * The entry of the `weir` command: arguments → run, validate, wait, state, help or version.
  */
 import { printable } from './core/logger.ts'
 import { parseArguments } from './cli/arguments.ts'
@@ -26,6 +26,12 @@ async function main (args: readonly string[]): Promise<number> {
       const [{ waitFor }, { look }] = await Promise.all([import('./cli/wait.ts'), import('./cli/wait-look.ts')])
       const line = (stream: NodeJS.WriteStream) => (text: string): void => { stream.write(`${text}\n`) }
       return await waitFor(parsed.request, { clock: foregroundClock, look, out: line(process.stdout), complain: line(process.stderr) })
+    }
+    case 'state': {
+      const { stateCommand } = await import('./runtime/state-command.ts')
+      return await stateCommand(parsed.action, { file: parsed.configFile, env: process.env, args: parsed.flags }, {
+        input: process.stdin, out: text => { process.stdout.write(text) }, complain: text => { process.stderr.write(text) }
+      })
     }
     case 'help': {
       const { helpText } = await import('./cli/help-text.ts')

@@ -17,12 +17,18 @@ export type Arguments =
     readonly flags: readonly string[]
   }
   | { readonly command: 'wait', readonly request: WaitRequest }
+  | {
+    readonly command: 'state'
+    readonly action: 'export' | 'import'
+    readonly configFile: string | undefined
+    readonly flags: readonly string[]
+  }
   | { readonly command: 'help', readonly topic: HelpTopic }
   | { readonly command: 'version' }
   /** The arguments make no sense; `message` says why, in one line, with the remedy. */
   | { readonly command: 'wrong', readonly message: string }
 
-const TOPICS = ['run', 'validate', 'wait'] as const
+const TOPICS = ['run', 'validate', 'wait', 'state'] as const
 
 export type HelpTopic = 'weir' | typeof TOPICS[number]
 
@@ -50,6 +56,7 @@ export function parseArguments (args: readonly string[]): Arguments {
       : parseConfigCommand(first, rest)
     case 'validate': return parseConfigCommand(first, rest)
     case 'wait': return parseWaitCommand(rest)
+    case 'state': return parseState(rest)
     default: return wrong(`weir has no command ${JSON.stringify(first.slice(0, 80))}${suggestion(first)}`)
   }
 }
@@ -65,6 +72,14 @@ function parseWaitCommand (args: readonly string[]): Arguments {
   if (args.some(isHelp)) return { command: 'help', topic: 'wait' }
   const request = parseWait(args)
   return 'fault' in request ? wrong(request.fault) : { command: 'wait', request }
+}
+
+function parseState (args: readonly string[]): Arguments {
+  const [action, ...rest] = args
+  if (args.some(isHelp)) return { command: 'help', topic: 'state' }
+  if (action !== 'export' && action !== 'import') return wrong('weir state needs export or import')
+  const parsed = parseConfigCommand('run', rest)
+  return parsed.command === 'run' ? { command: 'state', action, configFile: parsed.configFile, flags: parsed.flags } : parsed
 }
 
 function parseConfigCommand (command: 'run' | 'validate', args: readonly string[]): Arguments {
@@ -85,7 +100,7 @@ function parseConfigCommand (command: 'run' | 'validate', args: readonly string[
       flags.push(argument)
     }
   }
-  if (command === 'run' && configFile === '-') return wrong('weir run reads its configuration again when it changes, so it has to be a file; only validate reads standard input')
+  if (command === 'run' && configFile === '-') return wrong('the configuration has to be a file: only validate reads it from standard input')
   return { command, configFile, flags, ...(offline ? { offline } : {}) }
 }
 

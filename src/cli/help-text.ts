@@ -10,6 +10,8 @@ Usage:
                                         split between programs of this machine, without a file
   weir validate FILE [flags]            check a configuration and exit
   weir wait --tcp db:5432 [flags]       wait until something is there: weir help wait
+  weir state export|import --config FILE
+                                        weights and history out of their store, or into it: weir help state
   weir help run                         list the flags
   weir --help                           print this text
   weir --version                        print the version
@@ -65,6 +67,15 @@ for init containers and scripts. Exits with 0, with 1 when the time is over, wit
 --tcp, --http and --dns may be given several times.
 `
 
+const STATE = `Usage: weir state export --config FILE [flags] > state.json
+       weir state import --config FILE [flags] < state.json
+
+Writes the weights that were set at run time, with their history, to standard output, or stores those from standard input:
+from a file to Kubernetes, for a backup, or from one cluster to another one. The store is that of the configuration
+(state.store). Both work while replicas run on a ConfigMap, which take over what is imported; a file can be exported while
+Weir runs on it, and imported into when it does not. Routes that are not imported stay as they are.
+`
+
 /**
  * The help of a topic.
  * @param options what can be given by flags
@@ -74,6 +85,7 @@ export function helpText (topic: HelpTopic, options: readonly ConfigOption[]): s
     case 'weir': return WEIR
     case 'run': return `${RUN}\n${describeFlags(options)}`
     case 'wait': return WAIT
+    case 'state': return STATE
     case 'validate': return `${VALIDATE}\n${describeFlags(options)}`
     default: return assertNever(topic)
   }

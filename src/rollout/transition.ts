@@ -110,6 +110,21 @@ function withVersionsOf (route: RouteTraffic, fileWeights: Weights): RouteTraffi
   return { ...route, weights: nobody ? fileWeights : weights, fileWeights }
 }
 
+/**
+ * The state with the routes of another one, as it was taken out of another store: their weights and histories, under epochs that no replica
+ * has seen. Routes that only `state` has stay.
+ */
+export function withImported (state: TrafficState, imported: TrafficState): TrafficState {
+  const epochFloor = Math.max(state.epochFloor, imported.epochFloor)
+  const routes = new Map(state.routes)
+  for (const [name, route] of imported.routes) {
+    const known = state.routes.get(name)
+    const epoch = Math.max(route.epoch, epochFloor + 1, known === undefined ? 0 : known.epoch + 1)
+    routes.set(name, { ...route, epoch })
+  }
+  return trimHistory({ routes, epochFloor })
+}
+
 /** Has somebody changed the weights without an entry in the history? */
 export function wasEdited ({ weights, history }: RouteTraffic): boolean {
   const latest = history.at(-1)

@@ -20,7 +20,7 @@ const FORMAT = 'weir-state'
 const FORMAT_VERSION = 1
 
 /** The text of a state file. */
-function sealStateEnvelope<T> (codec: StateCodec<T>, current: Versioned<T>): string {
+export function sealStateEnvelope<T> (codec: StateCodec<T>, current: Versioned<T>): string {
   const head = JSON.stringify({ format: FORMAT, formatVersion: FORMAT_VERSION, version: current.version })
   return `${head.slice(0, -1)},"value":${codec.encode(current.value)}}\n`
 }

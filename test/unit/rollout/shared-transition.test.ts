@@ -1,6 +1,6 @@
 import t from 'tap'
 import { EMPTY_TRAFFIC, type ConfiguredRoute, type TrafficState } from '../../../src/rollout/traffic-state.ts'
-import { applyConfig, applySharedConfig, changeRoute, ownView, recordEdits, wasEdited, withRoute } from '../../../src/rollout/transition.ts'
+import { applyConfig, applySharedConfig, changeRoute, ownView, recordEdits, wasEdited, withImported, withRoute } from '../../../src/rollout/transition.ts'
 
 const AT = '2026-01-01T00:00:00.000Z'
 const HELLO: ConfiguredRoute = { name: 'hello', weights: { v1: 75, v2: 25 } }
@@ -61,4 +61,16 @@ t.test('weights that were edited become a change, the same for every replica tha
   t.strictSame(recordEdits(edited, AT), recorded)
   t.equal(recordEdits(recorded, AT), recorded, 'once')
   t.equal(recorded.routes.get('shop'), stored.routes.get('shop'))
+})
+
+t.test('what is imported gets epochs that nobody has seen, and leaves other routes alone', async t => {
+  const state = changed(applySharedConfig(EMPTY_TRAFFIC, [], [HELLO, SHOP], AT), 'hello', { v1: 1, v2: 9 })
+  const other = changed(applyConfig({ ...EMPTY_TRAFFIC, epochFloor: 7 }, [HELLO, { name: 'new', weights: { a: 1 } }], AT), 'hello', { v1: 2, v2: 2 })
+  const imported = withImported(state, other)
+  t.match(imported.routes.get('hello'), { weights: { v1: 2, v2: 2 }, epoch: 9, history: other.routes.get('hello')?.history })
+  t.match(imported.routes.get('new'), { epoch: 8 })
+  t.equal(imported.routes.get('shop'), state.routes.get('shop'))
+  t.equal(imported.epochFloor, 7)
+  t.equal(withImported(imported, other).routes.get('hello')?.epoch, 10, 'again')
+  t.equal(recordEdits(imported, AT), imported)
 })

@@ -1,0 +1,107 @@
+/**
+ * `weir state export` and `weir state import`: the weights and their history out of one store and into another one. The text is that of a
+ * state file.
+ */
+import { ConfigError } from '../config/config-error.ts'
+import { loadConfig, type ConfigSources } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import { foregroundClock } from '../core/clock.ts'
+import { errorText } from '../core/error-text.ts'
+import { printable, type EventLog } from '../core/logger.ts'
+import { readWholeFile } from '../core/read-whole-file.ts'
+import { createTrafficCodec } from '../rollout/traffic-codec.ts'
+import type { TrafficState } from '../rollout/traffic-state.ts'
+import { withImported } from '../rollout/transition.ts'
+import { openStateEnvelope, sealStateEnvelope } from '../store/file-store.ts'
+import type { StateStore, Versioned } from '../store/state-store.ts'
+import { openStore } from './open-at-start.ts'
+
+const MAX_BYTES = 64 * 1_048_576
+/** How long the Kubernetes API may take to give out what is stored. */
+const READ_MS = 10_000
+const MAX_ATTEMPTS = 10
+
+export interface StateStreams {
+  readonly input: AsyncIterable<unknown>
+  readonly out: (text: string) => void
+  readonly complain: (text: string) => void
+}
+
+/** What is said while it works is of no interest when it works, and in the error when it does not. */
+const SILENT: EventLog = { info: () => {}, warn: () => {}, error: () => {} }
+
+/**
+ * Writes what is stored to `out`, or stores what comes from `input`.
+ * @returns the exit code: 0 done, 1 not, 2 wrong arguments
+ */
+export async function stateCommand (action: 'export' | 'import', sources: ConfigSources, streams: StateStreams): Promise<number> {
+  try {
+    const { config } = await loadConfig(sources)
+    if (config.state.store === 'memory') throw new Error('state.store is memory, which nothing outlives: name a configuration with another store')
+    streams.out(action === 'export' ? await exported(config) : await imported(config, await readText(streams.input)))
+    return 0
+  } catch (error) {
+    streams.complain(`${printable(error instanceof ConfigError ? error.message : `weir state ${action}: ${errorText(error)}`)}\n`)
+    return error instanceof ConfigError && error.blamesArguments ? 2 : 1
+  }
+}
+
+async function exported (config: Config): Promise<string> {
+  const codec = createTrafficCodec()
+  // A file is read as it is, since a running Weir owns it; each change replaces it as a whole.
+  if (config.state.store === 'file') {
+    const { path } = config.state
+    const content = await readWholeFile(path, MAX_BYTES)
+    if ('fault' in content) throw new Error(`${path} ${content.fault.phrase}`)
+    return sealStateEnvelope(codec, openStateEnvelope(codec, Buffer.from(content.bytes).toString('utf8')))
+  }
+  return await withStore(config, async store => sealStateEnvelope(codec, { value: (await readSynced(store)).value, version: '1' }))
+}
+
+async function imported (config: Config, text: string): Promise<string> {
+  const { value } = openStateEnvelope(createTrafficCodec(), text)
+  return await withStore(config, async store => {
+    let current = await readSynced(store)
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const swapped = await store.compareAndSwap(current.version, withImported(current.value, value))
+      if (swapped.ok) return `${value.routes.size} ${value.routes.size === 1 ? 'route has' : 'routes have'} been imported.\n`
+      current = swapped.current
+    }
+    throw new Error('others change the state all the time; try again')
+  })
+}
+
+async function withStore<R> (config: Config, work: (store: StateStore<TrafficState>) => Promise<R>): Promise<R> {
+  const store = await openStore(config, { clock: foregroundClock, log: SILENT, metrics: { stateRefused: () => {} } })
+  try {
+    return await work(store)
+  } finally {
+    await store.close()
+  }
+}
+
+/** Waits for a store that may take a while until it can be read. */
+async function readSynced (store: StateStore<TrafficState>): Promise<Versioned<TrafficState>> {
+  if (store.status().state === 'starting') {
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    const done = (): void => { resolve(undefined) }
+    const stop = store.watch(done)
+    const timer = foregroundClock.after(READ_MS, done)
+    await promise
+    timer.cancel()
+    stop()
+  }
+  return await store.read()
+}
+
+async function readText (input: AsyncIterable<unknown>): Promise<string> {
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  for await (const piece of input) {
+    if (!(piece instanceof Uint8Array)) continue
+    bytes += piece.length
+    if (bytes > MAX_BYTES) throw new Error(`standard input has more than ${MAX_BYTES} bytes, which no state has`)
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces).toString('utf8')
+}
