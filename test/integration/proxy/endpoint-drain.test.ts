@@ -188,6 +188,7 @@ proxyTest('a tunnel ends by itself before its time is over: nothing is cut, noth
   endpoint.end()
   await client.untilEnded()
   await bench.until('its end', () => bench.version().tunnels === 0)
+  t.equal(bench.plane.routes.get('test')?.tunnels.size, 0)
   t.equal(bench.version().errors.reduce((sum, count) => sum + count, 0), 0)
 }, { timeoutsMs: { tunnelGrace: 20_000 } })
 

@@ -253,6 +253,21 @@ proxyTest('of all that waits behind an interim response there is one copy, until
   connection.onClose()
 })
 
+for (const [what, body] of [['the end of an answer', Buffer.alloc(30_000)], ['a piece of an answer', BIG]] as const) {
+  proxyTest(`${what} that has waited behind an interim response is charged until its client has taken it`, async (t, bench) => {
+    await bench.origin((_, connection) => { connection.send(`HTTP/1.1 103 Early Hints\r\n\r\n${ok(body)}`) })
+    const { stream, connection } = stalledClient(bench)
+    stream.receive(Buffer.from(get()))
+    await bench.until('the interim response', () => stream.stalledBytes > 0)
+    stream.take()
+    await bench.until('the answer behind it', () => stream.stalledBytes > 0)
+    const { stalledBytes } = stream
+    await bench.settle()
+    t.ok(bench.plane.budget.used >= stalledBytes, `${bench.plane.budget.used} bytes for ${stalledBytes}`)
+    connection.onClose()
+  })
+}
+
 proxyTest('what a stream has copied of an answer is charged too', async (t, bench) => {
   await bench.origin((_, connection) => { connection.send(ok(BIG)) })
   const { stream, connection } = stalledClient(bench)
