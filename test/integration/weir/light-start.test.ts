@@ -19,7 +19,8 @@ async function loadedBy (files: readonly string[], use = ''): Promise<readonly s
     ${use}
     console.log(JSON.stringify([...urls, ...process.moduleLoadList]))
     process.exit()`
-  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { env: {} })
+  // Not by this process: tap adds modules of its own to the environment of what it sees started.
+  const { stdout } = await run('/usr/bin/env', ['-i', process.execPath, '--input-type=module', '--eval', script])
   const loaded: unknown = JSON.parse(stdout)
   return Array.isArray(loaded) ? loaded.map(String) : []
 }
