@@ -30,8 +30,10 @@ function fail (message) {
  */
 function hearSignals () {
   ;['SIGTERM', 'SIGQUIT', 'SIGINT'].forEach(function (signal) {
+    // What NODE_OPTIONS has loaded may listen too, and does not end the process.
+    var others = process.listenerCount(signal)
     process.on(signal, function () {
-      if (process.listenerCount(signal) > 1) return
+      if (process.listenerCount(signal) > others + 1) return
       process.stderr.write('weir: ' + signal + ' came before weir was started\n')
       process.exit(0)
     })

@@ -51,12 +51,19 @@ t.test('an error of the program is passed on', async t => {
 
 const NEVER_LOADED = 'console.log("loading"); await new Promise(resolve => setInterval(resolve, 2 ** 30))'
 
+interface Signalled {
+  readonly command?: string
+  readonly signals: readonly NodeJS.Signals[]
+  /** Of Node itself. */
+  readonly args?: readonly string[]
+}
+
 /** Sends signals, one after the other, to a launcher whose program has begun to load. */
-async function signalled (t: Test, main: string, { command = 'run', signals }: { readonly command?: string, readonly signals: readonly NodeJS.Signals[] }) {
+async function signalled (t: Test, main: string, { command = 'run', signals, args = [] }: Signalled) {
   const folder = t.testdir({ bin: {}, 'package.json': '{ "type": "module" }', dist: { 'main.js': main } })
   const launcher = path.join(folder, 'bin/weir.cjs')
   copyFileSync(LAUNCHER, launcher)
-  const child = spawn(process.execPath, [...endWithParent(), launcher, command], { cwd: folder, env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...endWithParent(), ...args, launcher, command], { cwd: folder, env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = once(child, 'close')
   let stderr = ''
   child.stderr.on('data', (bytes: Buffer) => { stderr += bytes.toString() })
@@ -73,6 +80,11 @@ for (const signal of ['SIGTERM', 'SIGQUIT', 'SIGINT'] as const) {
     })
   })
 }
+
+t.test('what else listens to signals, from before it started, does not keep it from ending', async t => {
+  const listens = ['--import', "data:text/javascript,process.on('SIGTERM', () => {})"]
+  t.match(await signalled(t, NEVER_LOADED, { signals: ['SIGTERM'], args: listens }), { code: 0, by: null })
+})
 
 t.test('a program that hears signals is asked by them, and by nobody else', async t => {
   const hears = `process.on('SIGTERM', () => { process.exit(7) }); ${NEVER_LOADED}`
