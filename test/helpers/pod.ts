@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import type { Test } from 'tap'
+import { NODE, NODE_FIRST } from './bare-node.ts'
 import { childEnvironment } from './child-environment.ts'
 
 /** What a pod does with requests. */
@@ -56,7 +57,7 @@ export class Pod {
 
 /** Starts a pod and waits until it listens. It ends with the test. */
 export async function startPod (t: Test, spec: PodSpec): Promise<Pod> {
-  const child = fork(path.join(import.meta.dirname, 'pod-process.ts'), [JSON.stringify(spec)], { execArgv: [], env: childEnvironment(), stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const child = fork(path.join(import.meta.dirname, 'pod-process.ts'), [JSON.stringify(spec)], { execPath: NODE, execArgv: [...NODE_FIRST], env: childEnvironment(), stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const pod = new Pod(spec, child)
   t.teardown(async () => { await pod.end('SIGKILL') })
   const [said]: unknown[] = await Promise.race([once(child, 'message'), once(child, 'exit')])

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { NODE, NODE_FIRST } from '../../helpers/bare-node.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
 import { PATIENCE_MS } from '../../helpers/patience.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
@@ -24,7 +25,7 @@ class Writer {
 
   constructor (path: string) {
     // Not what the test runner makes Node load into tests: that costs more than the writer.
-    this.child = fork(WRITER, [path], { execArgv: [], env: childEnvironment(), stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    this.child = fork(WRITER, [path], { execPath: NODE, execArgv: [...NODE_FIRST], env: childEnvironment(), stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     this.#exited = once(this.child, 'exit')
     // The other side is a script of ours.
     this.child.on('message', (message: Message) => { this.#heard.push(message) })

@@ -7,6 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
 import { identifyProcess } from '../../../src/store/file-lock.ts'
+import { NODE, NODE_FIRST } from '../../helpers/bare-node.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
 import { endWithParent } from '../../helpers/end-with-parent.ts'
 import { freePorts } from '../../helpers/free-port.ts'
@@ -28,7 +29,7 @@ t.test('Weir ends when npm is killed, and the shell between lives on', { skip: p
   const npmFile = path.join(directory, 'npm-cli.js')
   await writeFile(npmFile, NPM)
   await writeFile(path.join(directory, 'package.json'), '{"type":"module"}')
-  const npm: ChildProcess = spawn(process.execPath, [...endWithParent(), npmFile, process.execPath, MAIN, config], {
+  const npm: ChildProcess = spawn(NODE, [...NODE_FIRST, ...endWithParent(), npmFile, process.execPath, MAIN, config], {
     env: childEnvironment({ npm_execpath: npmFile }), stdio: ['ignore', 'ignore', 'pipe']
   })
   let log = ''

@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import t from 'tap'
 import { identifyProcess } from '../../../src/store/file-lock.ts'
+import { NODE, NODE_FIRST } from '../../helpers/bare-node.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
 import { endWithParent } from '../../helpers/end-with-parent.ts'
 import { eventually } from '../../helpers/weir-process.ts'
@@ -21,7 +22,7 @@ const TEST = `
   })`
 
 t.test('Weir ends when the test that has started it is killed', async t => {
-  const test = spawn(process.execPath, [...endWithParent(), '--input-type=module', '--eval', TEST], {
+  const test = spawn(NODE, [...NODE_FIRST, ...endWithParent(), '--input-type=module', '--eval', TEST], {
     env: childEnvironment(), stdio: ['ignore', 'ignore', 'pipe']
   })
   const gone = once(test, 'exit')

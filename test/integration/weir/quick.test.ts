@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
+import { NODE, NODE_FIRST } from '../../helpers/bare-node.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
 import { endWithParent } from '../../helpers/end-with-parent.ts'
 import { freePorts } from '../../helpers/free-port.ts'
@@ -15,7 +16,7 @@ const [one, two] = await startOrigins(t, ['one', 'two'])
 const portOf = ({ endpoint }: { readonly endpoint: string }): string => endpoint.slice(endpoint.lastIndexOf(':') + 1)
 
 function start (t: Test, args: readonly string[]): { readonly child: ChildProcess, readonly out: () => string } {
-  const child = spawn(process.execPath, [...endWithParent(), MAIN, ...args], { env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(NODE, [...NODE_FIRST, ...endWithParent(), MAIN, ...args], { env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
   t.teardown(() => { child.kill('SIGKILL') })
   let out = ''
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => { out += text })

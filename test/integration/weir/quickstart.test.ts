@@ -8,6 +8,7 @@ import net from 'node:net'
 import path from 'node:path'
 import t from 'tap'
 import { findBusyPorts, originsAt, ownFiles, type QuickstartPorts } from '../../../deploy/examples/hello/quickstart-ports.ts'
+import { NODE, NODE_FIRST } from '../../helpers/bare-node.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
 import { endWithParent } from '../../helpers/end-with-parent.ts'
 import { freePort, freePorts } from '../../helpers/free-port.ts'
@@ -40,7 +41,7 @@ async function choose (): Promise<QuickstartPorts> {
 
 function start (ports: QuickstartPorts): ChildProcess {
   const args = ['--port', `${ports.proxy}`, '--admin-port', `${ports.admin}`, '--origin-port', `${ports.origins}`]
-  return spawn(process.execPath, [...endWithParent(), QUICKSTART, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: childEnvironment() })
+  return spawn(NODE, [...NODE_FIRST, ...endWithParent(), QUICKSTART, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: childEnvironment() })
 }
 
 const skip = process.platform === 'linux' ? false : 'the clients need 127.0.0.0/8'

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
 import t, { type Test } from 'tap'
+import { NODE, NODE_FIRST } from '../../helpers/bare-node.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
 import { closedPort } from '../../helpers/closed-port.ts'
 
@@ -62,7 +63,7 @@ t.test('it runs as nobody, and its health is asked for by a program of the image
 
 /** How the health check ends, and what it says. */
 async function healthOf (env: Readonly<Record<string, string>>): Promise<readonly [number | null, string]> {
-  const child = spawn(process.execPath, [path.join(ROOT, 'bin/healthcheck.cjs')], { env: childEnvironment(env), stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(NODE, [...NODE_FIRST, path.join(ROOT, 'bin/healthcheck.cjs')], { env: childEnvironment(env), stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => { said += text })
   await once(child, 'close')

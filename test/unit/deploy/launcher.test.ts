@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { copyFileSync } from 'node:fs'
 import path from 'node:path'
 import t, { type Test } from 'tap'
+import { NODE, NODE_FIRST } from '../../helpers/bare-node.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
 import { endWithParent } from '../../helpers/end-with-parent.ts'
 
@@ -13,7 +14,7 @@ function launch (t: Test, files: Readonly<Record<string, string | Readonly<Recor
   const folder = t.testdir({ bin: {}, 'package.json': '{ "type": "module" }', ...files })
   const launcher = path.join(folder, 'bin/weir.cjs')
   copyFileSync(LAUNCHER, launcher)
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...args, launcher, 'run', '--config', 'x'], { cwd: folder, encoding: 'utf8', env: childEnvironment() })
+  const { status, stdout, stderr } = spawnSync(NODE, [...NODE_FIRST, ...args, launcher, 'run', '--config', 'x'], { cwd: folder, encoding: 'utf8', env: childEnvironment() })
   return { status, stdout, stderr }
 }
 
@@ -63,7 +64,7 @@ async function signalled (t: Test, main: string, { command = 'run', signals, arg
   const folder = t.testdir({ bin: {}, 'package.json': '{ "type": "module" }', dist: { 'main.js': main } })
   const launcher = path.join(folder, 'bin/weir.cjs')
   copyFileSync(LAUNCHER, launcher)
-  const child = spawn(process.execPath, [...endWithParent(), ...args, launcher, command], { cwd: folder, env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(NODE, [...NODE_FIRST, ...endWithParent(), ...args, launcher, command], { cwd: folder, env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = once(child, 'close')
   let stderr = ''
   child.stderr.on('data', (bytes: Buffer) => { stderr += bytes.toString() })

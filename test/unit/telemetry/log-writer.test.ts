@@ -6,6 +6,7 @@ import t from 'tap'
 import { systemClock, type Clock } from '../../../src/core/clock.ts'
 import { openLogFile, type LogFile } from '../../../src/telemetry/log-file.ts'
 import { LogWriter, type LogWriterOptions } from '../../../src/telemetry/log-writer.ts'
+import { NODE, NODE_FIRST } from '../../helpers/bare-node.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { RecordingLogger } from '../../helpers/recording-logger.ts'
@@ -180,7 +181,7 @@ t.test('standard output that nobody reads does not block the process', { skip: p
     setTimeout(() => { console.error('alive', writer.droppedLines) }, 1)
     process.stdin.resume().on('end', async () => { await writer.close(); process.exit(0) })
   `
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { env: childEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(NODE, [...NODE_FIRST, '--input-type=module', '--eval', program], { env: childEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] })
   t.teardown(() => { child.kill('SIGKILL') })
   const [said] = await once(child.stderr, 'data')
   t.match(String(said), /^alive 85/, 'the queue of 1 MB took 15 batches, the timer ran')
@@ -205,7 +206,7 @@ t.test('standard output that is never read does not keep the process from ending
     await writer.close()
     process.exit(7)
   `
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { env: childEnvironment(), stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(NODE, [...NODE_FIRST, '--input-type=module', '--eval', program], { env: childEnvironment(), stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => { child.kill('SIGKILL') })
   const [code] = await once(child, 'exit')
   t.equal(code, 7)

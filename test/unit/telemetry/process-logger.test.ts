@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { ProcessLogger } from '../../../src/telemetry/process-logger.ts'
 import type { LogLevel } from '../../../src/core/logger.ts'
+import { NODE, NODE_FIRST } from '../../helpers/bare-node.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
 import { takeOverNow } from '../../helpers/take-over.ts'
 
@@ -66,7 +67,7 @@ t.test('standard error gets the lines, and its end does not end the process', as
       later()
     })
   `
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { env: childEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(NODE, [...NODE_FIRST, '--input-type=module', '--eval', program], { env: childEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] })
   t.teardown(() => { child.kill('SIGKILL') })
   const out = text(child.stdout)
   const [line] = await once(child.stderr, 'data')
@@ -86,7 +87,7 @@ t.test('standard error that nobody reads neither blocks the process nor keeps it
     process.stdout.write(String(process.stderr.writableLength))
     setImmediate(() => { process.exit(7) })
   `
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(NODE, [...NODE_FIRST, '--input-type=module', '--eval', program], { env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
   t.teardown(() => { child.kill('SIGKILL') })
   const waiting = text(child.stdout)
   const [code] = await once(child, 'exit')
