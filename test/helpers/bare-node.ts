@@ -7,4 +7,10 @@ const WINDOWS = process.platform === 'win32'
 /** The command, in front of NODE_FIRST and the arguments for Node. It replaces itself by Node, so the process is the one that was started. */
 export const NODE = WINDOWS ? process.execPath : '/usr/bin/env'
 
-export const NODE_FIRST: readonly string[] = WINDOWS ? [] : ['-u', 'NODE_OPTIONS', process.execPath]
+export const NODE_FIRST: readonly string[] = nodeFirst()
+
+/** @param options the NODE_OPTIONS of the test's own */
+export function nodeFirst (options?: string): readonly string[] {
+  if (WINDOWS) return []
+  return [...(options === undefined ? ['-u', 'NODE_OPTIONS'] : [`NODE_OPTIONS=${options}`]), process.execPath]
+}

@@ -8,7 +8,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
-import { NODE, NODE_FIRST } from './bare-node.ts'
+import { NODE, NODE_FIRST, nodeFirst } from './bare-node.ts'
 import { childEnvironment } from './child-environment.ts'
 import { endWithParent } from './end-with-parent.ts'
 import { type Family, parseExposition } from './exposition-parser.ts'
@@ -261,7 +261,7 @@ export interface Outcome {
 
 /** Runs `weir` with these arguments to its end; `launcher` is what Node starts, src/main.ts by default. */
 export async function runWeir (args: readonly string[], env: Readonly<Record<string, string>> = {}, launcher = MAIN, input = ''): Promise<Outcome> {
-  const child = spawn(NODE, [...NODE_FIRST, ...endWithParent(), launcher, ...args], {
+  const child = spawn(NODE, [...nodeFirst(env['NODE_OPTIONS']), ...endWithParent(), launcher, ...args], {
     env: childEnvironment(env), stdio: ['pipe', 'pipe', 'pipe'], timeout: PATIENCE_MS, killSignal: 'SIGKILL'
   })
   // Most commands end without reading it.
