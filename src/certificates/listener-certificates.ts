@@ -2,6 +2,7 @@
  * The certificates of one listener: made of its files, each pair as it was when a file goes bad. Loading this file loads
  * node:tls, so it is loaded only where a listener speaks TLS.
  */
+import { errorText } from '../core/error-text.ts'
 import tls from 'node:tls'
 import { formatPath } from '../config/finding.ts'
 import type { ListenerTlsConfig } from '../config/schema.ts'
@@ -93,7 +94,7 @@ export class ListenerCertificates {
       tls.createSecureContext(serverContextOptions(pair, this.#config.minVersion))
       return undefined
     } catch (error) {
-      return { of: 'cert', fault: `can't be used: ${error instanceof Error ? error.message : String(error)}` }
+      return { of: 'cert', fault: `can't be used: ${errorText(error)}` }
     }
   }
 

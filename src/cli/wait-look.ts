@@ -2,10 +2,13 @@
  * Looks once whether what `weir wait` waits for is there. Loading this file loads undici.
  */
 import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import net from 'node:net'
 import { Agent, request } from 'undici'
+import { abortable } from '../core/abortable.ts'
 import { errorText } from '../core/error-text.ts'
+import { readBounded } from '../core/read-bounded.ts'
 import type { WaitCondition } from './wait-arguments.ts'
 
 /** The largest answer of the admin API that is read. */
@@ -30,29 +33,18 @@ export async function look (condition: WaitCondition, signal: AbortSignal): Prom
 
 async function connects ({ host, port }: { readonly host: string, readonly port: number }, signal: AbortSignal): Promise<undefined> {
   const socket = net.connect({ host, port })
-  const { promise, resolve, reject } = Promise.withResolvers<undefined>()
-  const abort = (): void => { reject(new Error('aborted')) }
-  signal.addEventListener('abort', abort, { once: true })
-  socket.once('connect', () => { resolve(undefined) }).on('error', reject)
   try {
-    return await promise
+    await abortable(once(socket, 'connect'), signal)
+    return undefined
   } finally {
-    signal.removeEventListener('abort', abort)
     socket.destroy()
   }
 }
 
 async function resolves (name: string, signal: AbortSignal): Promise<string | undefined> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const abort = (): void => { reject(new Error('aborted')) }
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    // The resolver of the system, as the programs that are waited for use it: with /etc/hosts and search domains.
-    const addresses = await Promise.race([lookup(name, { all: true }), aborted])
-    return addresses.length === 0 ? 'the name has no address' : undefined
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
+  // The resolver of the system, as the programs that are waited for use it: with /etc/hosts and search domains.
+  const addresses = await abortable(lookup(name, { all: true }), signal)
+  return addresses.length === 0 ? 'the name has no address' : undefined
 }
 
 /** A status from 200 to 399 is an answer, as for the kubelet; no redirect is followed. */
@@ -96,14 +88,9 @@ async function get (
   const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 0 } })
   try {
     const { statusCode, body } = await request(url, { dispatcher, signal, headers: { 'user-agent': 'weir', ...headers } })
-    const pieces: Buffer[] = []
-    let bytes = 0
-    for await (const piece of body as AsyncIterable<Buffer>) {
-      bytes += piece.length
-      if (bytes > MAX_ANSWER_BYTES) throw new Error(`the answer has more than ${MAX_ANSWER_BYTES} bytes`)
-      pieces.push(piece)
-    }
-    return { statusCode, text: Buffer.concat(pieces).toString('utf8') }
+    const answer = await readBounded(body, MAX_ANSWER_BYTES)
+    if (answer === undefined) throw new Error(`the answer has more than ${MAX_ANSWER_BYTES} bytes`)
+    return { statusCode, text: answer.toString('utf8') }
   } finally {
     await dispatcher.destroy()
   }

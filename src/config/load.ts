@@ -1,4 +1,6 @@
 import { isAbsolute, resolve } from 'node:path'
+import { errorText } from '../core/error-text.ts'
+import { readBounded } from '../core/read-bounded.ts'
 import { readWholeFile, type FileFault } from '../core/read-whole-file.ts'
 import { COMMAND_LINE, ConfigError } from './config-error.ts'
 import type { Config, ListenerConfig, VersionConfig } from './schema.ts'
@@ -131,19 +133,14 @@ const NAME = 'standard input'
  * @throws ConfigError when it can't be read or has more than MAX_CONFIG_BYTES
  */
 export async function readStandardInput (input: AsyncIterable<unknown> = process.stdin): Promise<ConfigText> {
-  const pieces: Uint8Array[] = []
-  let length = 0
+  let bytes
   try {
-    for await (const piece of input) {
-      if (!(piece instanceof Uint8Array)) continue
-      length += piece.length
-      if (length > MAX_CONFIG_BYTES) throw stdinFault(`has more than ${MAX_CONFIG_BYTES} bytes`)
-      pieces.push(piece)
-    }
+    bytes = await readBounded(input, MAX_CONFIG_BYTES)
   } catch (error) {
-    throw error instanceof ConfigError ? error : stdinFault(`can't be read: ${error instanceof Error ? error.message : String(error)}`)
+    throw stdinFault(`can't be read: ${errorText(error)}`)
   }
-  return { bytes: Buffer.concat(pieces), name: NAME }
+  if (bytes === undefined) throw stdinFault(`has more than ${MAX_CONFIG_BYTES} bytes`)
+  return { bytes, name: NAME }
 }
 
 function stdinFault (message: string): ConfigError {

@@ -1,3 +1,4 @@
+import { errorText } from '../core/error-text.ts'
 import { watch, type FSWatcher } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import type { Clock } from '../core/clock.ts'
@@ -133,7 +134,7 @@ export class ConfigWatcher {
 
 function asConfigError (error: unknown): ConfigError {
   if (error instanceof ConfigError) return error
-  const message = `cannot be loaded: ${error instanceof Error ? error.message : String(error)}`
+  const message = `cannot be loaded: ${errorText(error)}`
   return new ConfigError([{ path: '', value: null, message, source: 'configuration' }])
 }
 

@@ -1,3 +1,4 @@
+import { errorText } from '../core/error-text.ts'
 import type * as YamlModule from 'yaml'
 import type { Document, LineCounter, Node } from 'yaml'
 import { beginningOf, composeYaml, faultsOfBeginning, MAX_SYNTAX_FAULTS, type SyntaxFault, type YamlOptions } from './compose-yaml.ts'
@@ -54,7 +55,7 @@ export async function readYaml (bytes: Uint8Array, fileName: string, loadForNow:
     const whole = findExcess(yaml, text)
     return whole === undefined ? parse(yaml, text, fileName) : refuse(fileName, whole)
   } catch (error) {
-    return refuse(fileName, `cannot be read as YAML: ${error instanceof Error ? error.message : String(error)}`)
+    return refuse(fileName, `cannot be read as YAML: ${errorText(error)}`)
   }
 }
 

@@ -1,3 +1,4 @@
+import { errorText } from './error-text.ts'
 import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 
@@ -54,7 +55,7 @@ function refuse (kind: FileFault['kind'], phrase: string): WholeFile {
 
 function systemFault (error: unknown): FileFault {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const systemMessage = error instanceof Error ? error.message : String(error)
+  const systemMessage = errorText(error)
   switch (code) {
     case 'ENOENT': return { kind: 'missing', phrase: 'does not exist', systemMessage }
     case 'EACCES': case 'EPERM': return { kind: 'system', phrase: 'may not be read by the user that Weir runs as', systemMessage }

@@ -1,3 +1,4 @@
+import { errorText } from '../core/error-text.ts'
 import type { CidrSet } from '../core/cidr-set.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import { isLocalName, isLoopback, parseIp } from '../core/socket-address.ts'
@@ -109,7 +110,7 @@ export class WatchedName {
     // Half an answer serves as long as nothing better is known; it never takes the place of a whole one.
     if (error instanceof NameError && error.partial.length > 0 && (this.addresses ?? []).length === 0) this.#take(error.partial)
     this.failures++
-    this.lastError = error instanceof Error ? error.message : String(error)
+    this.lastError = errorText(error)
     // An answer, although one of nothing: whoever waits for the first need not wait longer.
     if (error instanceof NameError && error.notFound) this.addresses ??= []
     return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failuresInRow++)

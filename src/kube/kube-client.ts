@@ -1,6 +1,8 @@
 // The library prepares its credentials as options for these; see docs/adr/0003-kubernetes-client.md.
 import type { IncomingMessage } from 'node:http'
 import type { RequestOptions } from 'node:https'
+import { abortable } from '../core/abortable.ts'
+import { readBounded } from '../core/read-bounded.ts'
 import type { Clock } from '../core/clock.ts'
 import {
   asList, asObject, asText, KubeError, type KubeApi, type KubeCollection, type KubeListPage, type KubeListRequest, type KubeObjectApi,
@@ -189,18 +191,6 @@ function failure (error: unknown, signal: AbortSignal): KubeError {
   return KubeError.from(signal.aborted ? signal.reason : error)
 }
 
-async function abortable<T> (promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => { reject(KubeError.from(signal.reason)) }
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}
-
 async function send (url: string, options: RequestOptions, body: unknown): Promise<IncomingMessage> {
   // At the first request: a static configuration makes none, and import of node:http loads all of Node's fetch with it, 15 MiB.
   const { request: open } = url.startsWith('https:') ? await import('node:https') : await import('node:http')
@@ -220,15 +210,9 @@ async function send (url: string, options: RequestOptions, body: unknown): Promi
 }
 
 async function readBody (response: IncomingMessage, maxBytes: number): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  // An IncomingMessage without an encoding gives Buffers.
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > maxBytes) throw new KubeError('too-large', `the Kubernetes API sent an answer of more than ${maxBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
+  const body = await readBounded(response, maxBytes)
+  if (body === undefined) throw new KubeError('too-large', `the Kubernetes API sent an answer of more than ${maxBytes} bytes`)
+  return body.toString('utf8')
 }
 
 /** The error of a refused request. The body may be a Status, plain text (429, 404 of a group) or anything else. */

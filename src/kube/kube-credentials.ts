@@ -2,6 +2,7 @@
  * Who Weir is to the Kubernetes API. The only file of the tree that imports @kubernetes/client-node, and it does so when
  * the first request is made: the library costs half a second and tens of mebibytes, which a static configuration must not pay.
  */
+import { errorText } from '../core/error-text.ts'
 import type { KubeConfig } from '@kubernetes/client-node'
 import { existsSync } from 'node:fs'
 import type { RequestOptions } from 'node:https'
@@ -92,7 +93,7 @@ export async function loadKubeCredentials (options: KubeCredentialsOptions): Pro
   try {
     await load(config, options)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = errorText(cause)
     throw new KubeError('credentials', `can't read ${options.kubeconfig ?? 'the kubeconfig'}: ${reason}`, { cause })
   }
   if (options.context !== undefined) config.setCurrentContext(options.context)
@@ -172,7 +173,7 @@ async function checkFiles (config: KubeConfig): Promise<void> {
   try {
     await checkNamedFiles(config)
   } catch (cause) {
-    throw new KubeError('credentials', `can't read a file that the kubeconfig names: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    throw new KubeError('credentials', `can't read a file that the kubeconfig names: ${errorText(cause)}`, { cause })
   }
 }
 
@@ -182,7 +183,7 @@ async function requestOptions (config: KubeConfig, proxied: boolean): Promise<Re
   try {
     await config.applyToHTTPSOptions(options)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = errorText(cause)
     throw new KubeError('credentials', `can't prepare the credentials for the Kubernetes API: ${reason}`, { cause })
   }
   const headers = { ...options.headers as Record<string, string> } // the object made above, with what the library added

@@ -1,6 +1,7 @@
 /**
  * What to tell a person when a port can't be opened.
  */
+import { errorText } from '../core/error-text.ts'
 import net from 'node:net'
 import { networkInterfaces } from 'node:os'
 
@@ -20,7 +21,7 @@ const FIRST_PORT_FOR_ALL = 1024
 /** A sentence or two: what the system said, what that means and what helps. */
 export async function explainListenError (error: unknown, wanted: WantedPort): Promise<string> {
   const { address, port, option } = wanted
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = errorText(error)
   switch (codeOf(error)) {
     case 'EADDRINUSE': {
       const free = await findFreePort(address, port)

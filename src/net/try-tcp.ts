@@ -1,4 +1,5 @@
 /** The trial of what TcpStream uses undocumented: a connection over loopback, taken over, read, written and reset. A millisecond. */
+import { errorText } from '../core/error-text.ts'
 import net from 'node:net'
 import { type ByteStream, type ByteStreamHandler, createReadBuffer, type ReadBuffer } from './byte-stream.ts'
 import { TcpStream } from './tcp-stream.ts'
@@ -84,7 +85,7 @@ export async function tryTcp (limitMs?: number): Promise<string | undefined> {
     far.stream = TcpStream.accept(accepted ?? new net.Socket(), far, buffer(), 'direct')
     return await judge(near, far)
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return errorText(error)
   } finally {
     near.stream?.destroy()
     far.stream?.destroy()

@@ -2,6 +2,7 @@
  * The trial of what TlsStream uses undocumented: two connections over loopback, one that ends with a close_notify and one that ends
  * without. They are made secure by a key that both sides know, so no certificate is needed. Loading this file loads node:tls.
  */
+import { errorText } from '../core/error-text.ts'
 import { randomBytes } from 'node:crypto'
 import net from 'node:net'
 import tls from 'node:tls'
@@ -41,7 +42,7 @@ export async function tryTls (): Promise<string | undefined> {
     await cut.near.until('a FIN', () => cut.near.ended || cut.near.closed !== undefined)
     return cut.near.closed === NO_NOTIFY ? undefined : 'a FIN is taken for a close_notify'
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return errorText(error)
   } finally {
     for (const stream of opened) stream.destroy()
     server.close()

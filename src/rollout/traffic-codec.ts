@@ -1,6 +1,6 @@
 import type { StateCodec } from '../store/state-store.ts'
 import type { ChangeAction, ChangeSource, Revision, RouteTraffic, TrafficState, Weights } from './traffic-state.ts'
-import { EMPTY_TRAFFIC, MAX_HISTORY } from './traffic-state.ts'
+import { EMPTY_TRAFFIC, MAX_HISTORY, sameVersions } from './traffic-state.ts'
 
 type Plain = Readonly<Record<string, unknown>>
 
@@ -49,8 +49,7 @@ export function decodeRoute (plain: unknown, place: string): RouteTraffic {
     fileWeights: weights(value['fileWeights'], `${place}.fileWeights`),
     history: history.slice(-MAX_HISTORY).map((entry, index) => decodeRevision(entry, `${place}.history[${index}]`))
   }
-  const names = Object.keys(route.fileWeights)
-  if (names.length !== Object.keys(route.weights).length || !names.every(name => Object.hasOwn(route.weights, name))) {
+  if (!sameVersions(route.fileWeights, route.weights)) {
     throw new Error(`${place}.weights and fileWeights name different versions`)
   }
   return route

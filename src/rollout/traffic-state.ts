@@ -81,8 +81,13 @@ export function weightOf (weights: Weights, version: string): number | undefined
 
 /** Do both name the same versions with the same weights? The order does not matter. */
 export function sameWeights (left: Weights, right: Weights): boolean {
+  return sameVersions(left, right) && Object.keys(left).every(name => weightOf(right, name) === left[name])
+}
+
+/** Do both name the same versions? */
+export function sameVersions (left: Weights, right: Weights): boolean {
   const names = Object.keys(left)
-  return names.length === Object.keys(right).length && names.every(name => weightOf(right, name) === left[name])
+  return names.length === Object.keys(right).length && names.every(name => weightOf(right, name) !== undefined)
 }
 
 /** The weights of one route, as the workers get them. */

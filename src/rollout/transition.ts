@@ -7,7 +7,7 @@ import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
 import type {
   ChangeAction, ChangeMeta, ConfiguredRoute, Revision, RouteTraffic, TrafficCommand, TrafficState, Weights
 } from './traffic-state.ts'
-import { MAX_HISTORY, MAX_HISTORY_TOTAL, MIN_HISTORY, sameWeights, weightOf } from './traffic-state.ts'
+import { MAX_HISTORY, MAX_HISTORY_TOTAL, MIN_HISTORY, sameVersions, sameWeights, weightOf } from './traffic-state.ts'
 
 /** Why a command was refused. */
 export type TransitionErrorCode =
@@ -103,9 +103,8 @@ export function ownView (
 }
 
 function withVersionsOf (route: RouteTraffic, fileWeights: Weights): RouteTraffic {
-  const names = Object.keys(fileWeights)
-  if (names.length === Object.keys(route.weights).length && names.every(name => weightOf(route.weights, name) !== undefined)) return route
-  const weights = Object.fromEntries(names.map(name => [name, weightOf(route.weights, name) ?? 0]))
+  if (sameVersions(fileWeights, route.weights)) return route
+  const weights = Object.fromEntries(Object.keys(fileWeights).map(name => [name, weightOf(route.weights, name) ?? 0]))
   const nobody = Object.values(weights).every(weight => weight === 0)
   return { ...route, weights: nobody ? fileWeights : weights, fileWeights }
 }
@@ -210,7 +209,7 @@ function earlierWeights (route: RouteTraffic, revision: number | undefined): Wei
   }
   const now = Object.keys(route.fileWeights)
   const then = Object.keys(weights)
-  if (now.length !== then.length || !now.every(name => weightOf(weights, name) !== undefined)) {
+  if (!sameVersions(route.fileWeights, weights)) {
     return refuse('versions_changed', `the route had the versions ${quoted(then)} then and has ${quoted(now)} now; set the weights instead`)
   }
   return requireTraffic(weights)

@@ -2,6 +2,7 @@
  * What keeps a valid configuration from starting: the files that it names. Ports are not tried, because the Weir that the
  * configuration is for may be running.
  */
+import { errorText } from '../core/error-text.ts'
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { readToken } from '../admin/token-book.ts'
@@ -60,7 +61,7 @@ async function checkKubeconfig ({ kubernetes, routes, state }: Config, about: Ab
     await loadKubeCredentials({ kubeconfig, context, plugins: new CredentialPlugins(systemClock) })
     return []
   } catch (error) {
-    return [about('kubernetes.kubeconfig', kubeconfig, `can't be used: ${error instanceof Error ? error.message : String(error)}`)]
+    return [about('kubernetes.kubeconfig', kubeconfig, `can't be used: ${errorText(error)}`)]
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * `weir run`: from the arguments to the exit code.
  */
+import { errorText } from '../core/error-text.ts'
 import { printable } from '../core/logger.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { loadConfig } from '../config/load.ts'
@@ -47,7 +48,7 @@ export async function run (sources: ConfigSources, signals: StopSignals, logSign
   try {
     await plane.start()
   } catch (error) {
-    log.error('weir could not start', { error: error instanceof Error ? error.message : String(error) })
+    log.error('weir could not start', { error: errorText(error) })
     await plane.abandon()
     return 1
   }

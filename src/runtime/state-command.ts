@@ -8,6 +8,7 @@ import type { Config } from '../config/schema.ts'
 import { foregroundClock } from '../core/clock.ts'
 import { errorText } from '../core/error-text.ts'
 import { printable, type EventLog } from '../core/logger.ts'
+import { readBounded } from '../core/read-bounded.ts'
 import { readWholeFile } from '../core/read-whole-file.ts'
 import { createTrafficCodec } from '../rollout/traffic-codec.ts'
 import type { TrafficState } from '../rollout/traffic-state.ts'
@@ -95,13 +96,7 @@ async function readSynced (store: StateStore<TrafficState>): Promise<Versioned<T
 }
 
 async function readText (input: AsyncIterable<unknown>): Promise<string> {
-  const pieces: Uint8Array[] = []
-  let bytes = 0
-  for await (const piece of input) {
-    if (!(piece instanceof Uint8Array)) continue
-    bytes += piece.length
-    if (bytes > MAX_BYTES) throw new Error(`standard input has more than ${MAX_BYTES} bytes, which no state has`)
-    pieces.push(piece)
-  }
-  return Buffer.concat(pieces).toString('utf8')
+  const bytes = await readBounded(input, MAX_BYTES)
+  if (bytes === undefined) throw new Error(`standard input has more than ${MAX_BYTES} bytes, which no state has`)
+  return bytes.toString('utf8')
 }

@@ -1,6 +1,7 @@
 /**
  * The state file before the start: can it be read, and can its directory be written?
  */
+import { errorText } from '../core/error-text.ts'
 import { open, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { readWholeFile } from '../core/read-whole-file.ts'
@@ -58,7 +59,7 @@ export async function checkStateFile<T> (path: string, codec: StateCodec<T>): Pr
     openStateEnvelope(codec, new TextDecoder('utf-8', { fatal: true }).decode(content.bytes))
     return {}
   } catch (error) {
-    return { warning: `can't be understood: ${error instanceof Error ? error.message : String(error)}; a start moves it aside, and the weights of the configuration are used` }
+    return { warning: `can't be understood: ${errorText(error)}; a start moves it aside, and the weights of the configuration are used` }
   }
 }
 

@@ -1,3 +1,4 @@
+import { errorText } from '../core/error-text.ts'
 import { constants } from 'node:fs'
 import * as nodeFiles from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -236,7 +237,7 @@ async function load<T> (path: string, options: FileStoreOptions<T>, linked: bool
     try {
       return openStateEnvelope(options.codec, new TextDecoder('utf-8', { fatal: true }).decode(bytes))
     } catch (error) {
-      fault = error instanceof Error ? error.message : String(error)
+      fault = errorText(error)
     }
   }
   if (linked) throw new StoreError('io', `state.path is a symbolic link to ${path}, which is no state file that can be used: ${fault}; nothing was changed, set state.path to another file`)

@@ -1,3 +1,4 @@
+import { errorText } from '../core/error-text.ts'
 import { constants, fstatSync, write } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 
@@ -52,7 +53,7 @@ export async function findUnwritable (path: string): Promise<string | undefined>
     return stats.isBlockDevice() ? 'is a disk; name a file' : undefined
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENXIO') return NO_READER
-    return `can't be written: ${error instanceof Error ? error.message : String(error)}`
+    return `can't be written: ${errorText(error)}`
   }
 }
 

@@ -1,3 +1,4 @@
+import { errorText } from '../core/error-text.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import type { LogFile } from './log-file.ts'
@@ -161,7 +162,7 @@ export class LogWriter {
   #report (message: string, error: unknown): void {
     this.#options.logger.error(message, {
       path: this.#options.path,
-      reason: error instanceof Error ? error.message : String(error),
+      reason: errorText(error),
       remedy: 'check that accessLog.path can be written and that its disk has room; for standard output, that something reads it'
     })
   }

@@ -19,8 +19,7 @@ import { PartialResponse } from '../http1/line-collector.ts'
 import { ReadPace } from './read-pace.ts'
 import { ResponseBody } from '../http1/body-reader.ts'
 import { ResponseBuffers } from './response-buffers.ts'
-import { FIRST_READ_BYTES } from './upstream-context.ts'
-import type { UpstreamContext } from './upstream-context.ts'
+import { FIRST_READ_BYTES, type UpstreamContext } from './upstream-context.ts'
 
 const PHASE = { connecting: 0, idle: 1, head: 2, body: 3, tunnel: 4, closed: 5 } as const
 const MAX_INTERIM = 32

@@ -1,6 +1,7 @@
 /**
  * One worker of the data plane: listeners, routes, the tick that drives all deadlines, and the way out.
  */
+import { errorText } from '../core/error-text.ts'
 import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 import type { MessagePort } from 'node:worker_threads'
 import { assertNever } from '../core/assert-never.ts'
@@ -144,7 +145,7 @@ export class WorkerApp {
         await listener.listen({ address, port, reusePort: message.reusePort })
         this.#listeners.push(listener)
       } catch (error) {
-        return this.#send({ type: 'listen-failed', listener: name, reason: error instanceof Error ? error.message : String(error) })
+        return this.#send({ type: 'listen-failed', listener: name, reason: errorText(error) })
       }
     }
     this.#send({ type: 'listening' })
