@@ -95,7 +95,7 @@ function explainFile ({ kind, phrase }: FileFault, inFull: string): string {
  */
 export function withFullPaths (config: Config, directory: string): Config {
   const full = (file: string): string => resolve(directory, file)
-  const { kubernetes: { kubeconfig, ...kubernetes }, accessLog } = config
+  const { kubernetes: { kubeconfig, ...kubernetes }, replicas, accessLog } = config
   return {
     ...config,
     listeners: config.listeners.map(listener => listener.tls === undefined
@@ -105,6 +105,7 @@ export function withFullPaths (config: Config, directory: string): Config {
     admin: { ...config.admin, tokens: config.admin.tokens.map(token => ({ ...token, file: full(token.file) })) },
     state: { ...config.state, path: full(config.state.path) },
     kubernetes: kubeconfig === undefined ? kubernetes : { ...kubernetes, kubeconfig: full(kubeconfig) },
+    ...(replicas?.secretFile === undefined ? {} : { replicas: { ...replicas, secretFile: full(replicas.secretFile) } }),
     // `-` is no file.
     accessLog: accessLog.path === '-' ? accessLog : { ...accessLog, path: full(accessLog.path) }
   }

@@ -6,6 +6,7 @@ import { endpointKey } from '../core/endpoint.ts'
 import { parseTarget, type Target } from '../core/socket-address.ts'
 import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
 import { checkHost, checkMatch, findShadowedRoutes } from './match-rules.ts'
+import { checkReplicas } from './replica-rules.ts'
 import { checkAdmin, checkAdminApart, checkCidrs, checkListeners, findOwnEndpoints, ownPortsOf } from './address-rules.ts'
 
 /** Longer than anyone waits for a request, and well below what a timer can count: 2^31 ms. */
@@ -171,6 +172,7 @@ export function checkRules (config: Config, isBroken: (path: ConfigPath) => bool
   when([['admin'], ['listeners']], () => checkAdminApart(config.admin, config.listeners))
   when([['clientIp']], () => checkCidrs(config.clientIp.trustedProxies, ['clientIp', 'trustedProxies']))
   when([['kubernetes']], () => checkCidrs(config.kubernetes.allowAddresses, ['kubernetes', 'allowAddresses']))
+  when([['replicas'], ['state', 'store'], ['admin', 'address'], ['kubernetes', 'allowAddresses']], () => checkReplicas(config))
   for (const group of ['timeouts', 'drain'] as const) {
     when([[group]], () => Object.entries(config[group])
       .flatMap(([name, text]) => checkDuration(text, [group, name], { mayBeZero: group === 'drain' })))

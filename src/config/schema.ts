@@ -239,6 +239,13 @@ export const ConfigSchema = Type.Object({
     ipFamily: Type.Union([Type.Literal('auto'), Type.Literal('IPv4'), Type.Literal('IPv6')], { default: 'auto', description: 'Which addresses of a dual-stack Service are used, so that each pod counts once. `auto` takes the IPv4 address of a pod that has both.' }),
     allowAddresses: Type.Array(Type.String({ description: 'An address or CIDR.' }), { default: [], maxItems: 1_000, description: 'Endpoint addresses that may be dialled although they are refused: loopback, link-local, unspecified, multicast, broadcast, metadata services, and IPv6 forms of those.' })
   }, { ...strict, default: {}, description: 'The Kubernetes API, used when a version names a service. A change needs a restart.' }),
+  replicas: Type.Optional(Type.Object({
+    service: Type.Optional(Type.String({ pattern: SERVICE_PATTERN, description: 'The headless Service of Weir\'s own pods. Its EndpointSlices name the replicas, which then tell each other what they apply: `?wait=all`, `GET /v1/replicas`, sums over all of them. Needs `state.store: kubernetes` and `replicas.secretFile`.' })),
+    namespace: Type.Optional(Type.String({ pattern: NAMESPACE_PATTERN, description: 'The namespace of that Service; `kubernetes.namespace` by default.' })),
+    port: Type.Union([Type.String({ pattern: PORT_NAME_PATTERN }), Type.Integer({ minimum: 1, maximum: 65535 })], { default: 'admin', description: 'The port of the admin API in the EndpointSlices of that Service: its name, or its number there.' }),
+    secretFile: Type.Optional(file('The file of the secret by which the replicas prove themselves to each other: a line of at least 32 visible ASCII characters, in all replicas the same. During a rotation it may have up to four lines: the first signs, all are accepted. It is read again when it changes.')),
+    name: Type.Optional(Type.String({ pattern: OBJECT_NAME_PATTERN, description: 'What the others and metrics call this replica; its host name by default, which in Kubernetes is the name of the pod.' }))
+  }, { ...strict, description: 'Other replicas of this Weir. Without it there is this one. A change needs a restart.' })),
   timeouts: Type.Object({
     firstByte: duration('From opening a connection to the first byte of its first request; a PROXY header counts as such.', '10s'),
     tlsHandshake: duration('From opening a TLS connection, or from its PROXY header, to the end of the handshake.', '10s'),

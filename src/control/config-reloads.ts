@@ -165,7 +165,7 @@ export class ConfigReloads {
 /** What is bound or opened once. Everything else takes effect with a reload. */
 export const RESTART_ONLY: readonly ConfigPath[] = [
   ['listeners'], ['workers'], ['io'], ['admin', 'address'], ['admin', 'port'], ['admin', 'probes'],
-  ['state'], ['kubernetes'], ['accessLog', 'path']
+  ['state'], ['kubernetes'], ['replicas'], ['accessLog', 'path']
 ]
 
 /** The options that differ between two configurations and take effect only at the next start. */
@@ -178,8 +178,10 @@ export function findRestartOnlyChanges (before: Config, after: Config): readonly
  * so.
  */
 function keepRestartOnly (before: Config, after: Config): Config {
-  const { listeners, workers, io, state, kubernetes } = before
+  const { listeners, workers, io, state, kubernetes, replicas } = before
+  const { replicas: _left, ...rest } = after
   const { address, port, probes } = before.admin
   const admin = { tokens: after.admin.tokens, address, port, ...(probes === undefined ? {} : { probes }) }
-  return { ...after, listeners, workers, io, state, kubernetes, admin, accessLog: { ...after.accessLog, path: before.accessLog.path } }
+  const accessLog = { ...after.accessLog, path: before.accessLog.path }
+  return { ...rest, listeners, workers, io, state, kubernetes, ...(replicas === undefined ? {} : { replicas }), admin, accessLog }
 }

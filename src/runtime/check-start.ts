@@ -16,6 +16,7 @@ import { loadKubeCredentials, MAX_KUBECONFIG_BYTES } from '../kube/kube-credenti
 import { createTrafficCodec } from '../rollout/traffic-codec.ts'
 import { findUnwritable } from '../telemetry/log-file.ts'
 import { findAuthorityFaults } from '../certificates/authority-files.ts'
+import { readReplicaSecret } from '../replicas/replica-secret.ts'
 
 export interface StartFindings {
   readonly faults: readonly ConfigFault[]
@@ -33,6 +34,7 @@ export async function checkStart (config: Config, source: string): Promise<Start
     await checkCertificates(config.listeners, source, systemClock),
     { faults: await findAuthorityFaults(config, source), warnings: [] },
     { faults: await checkTokens(config, about), warnings: [] },
+    { faults: await checkReplicaSecret(config, about), warnings: [] },
     { faults: await checkKubeconfig(config, about), warnings: [] },
     await checkState(config, about),
     { faults: await checkAccessLog(config, about), warnings: [] }
@@ -49,6 +51,12 @@ async function checkTokens ({ admin }: Config, about: About): Promise<readonly C
     if ('fault' in token) faults.push(about(`admin.tokens[${index}].file`, file, `holds no token that can be used: ${token.fault}`))
   }
   return faults
+}
+
+async function checkReplicaSecret ({ replicas }: Config, about: About): Promise<readonly ConfigFault[]> {
+  if (replicas?.secretFile === undefined) return []
+  const secret = await readReplicaSecret(replicas.secretFile)
+  return 'fault' in secret ? [about('replicas.secretFile', replicas.secretFile, `holds no secret that can be used: ${secret.fault}`)] : []
 }
 
 async function checkKubeconfig ({ kubernetes, routes, state }: Config, about: About): Promise<readonly ConfigFault[]> {

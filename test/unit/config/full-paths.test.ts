@@ -12,6 +12,8 @@ routes:
       - { name: v, weight: 1, endpoints: { static: [] }, tls: { ca: origins.pem } }
       - { name: w, weight: 1, endpoints: { static: [] }, tls: {} }
 admin: { tokens: [{ name: a, role: viewer, file: tokens/a }] }
+state: { store: kubernetes }
+replicas: { service: weir, secretFile: secret }
 `
 
 t.test('every file of a configuration is named in full, from the directory in which Weir was started', async t => {
@@ -26,6 +28,7 @@ t.test('every file of a configuration is named in full, from the directory in wh
   t.equal(full.admin.tokens[0]?.file, '/srv/weir/tokens/a')
   t.equal(full.state.path, '/srv/weir/.weir/state.json')
   t.equal(full.kubernetes.kubeconfig, '/srv/weir/kube')
+  t.equal(full.replicas?.secretFile, '/srv/weir/secret')
   t.equal(full.accessLog.path, '/srv/weir/access.log')
 })
 

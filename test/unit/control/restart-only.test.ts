@@ -13,4 +13,5 @@ t.test('only what is bound or opened once needs a restart', async t => {
   t.same(findRestartOnlyChanges(before, await load('{ "routes": [], "listeners": [{ "port": 8080, "name": "web" }] }')), [])
   t.same(findRestartOnlyChanges(before, await load('listeners: [{ name: web, port: 8080 }]\nroutes: []\nlog: { level: debug }\naccessLog: { mode: on }\nlimits: { maxBodyBytes: 1 }')), [])
   t.same(findRestartOnlyChanges(before, await load('listeners: [{ name: web, port: 8081 }]\nroutes: []\nadmin: { port: 1 }\naccessLog: { path: x }\nworkers: 3')), ['listeners', 'workers', 'admin.port', 'accessLog.path'])
+  t.same(findRestartOnlyChanges(before, await load('listeners: [{ name: web, port: 8080 }]\nroutes: []\nreplicas: { name: weir-0 }')), ['replicas'])
 })

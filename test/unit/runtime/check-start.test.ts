@@ -28,6 +28,15 @@ t.test('tokens have to be there, and right', async t => {
   t.match(faults[1], /admin\.tokens\[2\]\.file: .*ENOENT.*given: "DIR\/missing"$/)
 })
 
+t.test('the secret of the replicas has to be there, and right', async t => {
+  const options = { admin: { address: '0.0.0.0', tokens: [{ name: 'a', role: 'viewer', file: 'DIR/token' }] }, state: { store: 'kubernetes' } }
+  const files = { token: 'a-token-that-is-long-enough', good: `${'a'.repeat(32)}\n${'b'.repeat(40)}\n`, short: 'a'.repeat(31) }
+  const of = async (name: string) => (await check(t, { ...options, replicas: { service: 'weir', secretFile: `DIR/${name}` } }, files)).faults
+  t.same(await of('good'), [])
+  t.match(await of('short'), [/^weir\.yaml: replicas\.secretFile: names a file that holds no secret that can be used: line 1 is shorter than 32 characters; .*given: "DIR\/short"$/])
+  t.match(await of('missing'), [/replicas\.secretFile: .*ENOENT.*given: "DIR\/missing"$/])
+})
+
 t.test('a state file that is not there yet needs a directory in which it can be made, and none is made', async t => {
   const { faults, warnings, directory } = await check(t, { state: { store: 'file', path: 'DIR/new/deep/state.json' } })
   t.same([faults, warnings], [[], []])
