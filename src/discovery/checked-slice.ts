@@ -58,7 +58,10 @@ export interface CheckedSlice {
   readonly otherFamily: number
 }
 
-export function checkSlice (slice: EndpointSlice, { port, allowed, ownPorts, ipFamily }: SliceSelection): CheckedSlice {
+/** @param before the state before, whose objects are kept for all that has not changed */
+export function checkSlice (
+  slice: EndpointSlice, { port, allowed, ownPorts, ipFamily }: SliceSelection, before?: CheckedSlice
+): CheckedSlice {
   const { family } = slice
   const endpoints = new Map<string, FoundEndpoint>()
   const ignored = new Map<string, string>()
@@ -81,6 +84,7 @@ export function checkSlice (slice: EndpointSlice, { port, allowed, ownPorts, ipF
       else keepBetter(endpoints, { endpoint: { address, port: match.port, ...conditionsOf(written) }, family, pod: written.pod })
     }
   }
+  if (before !== undefined) keepKnown(endpoints, before)
   const wanted = ipFamily === 'auto' || family === ipFamily
   return { family, endpoints: wanted ? endpoints : new Map(), ignored, ports: slice.ports, otherFamily: wanted ? 0 : endpoints.size }
 }
@@ -90,15 +94,26 @@ export function ownReason (own: string): string {
   return `Weir itself listens there: ${own}`
 }
 
+function keepKnown (endpoints: Map<string, FoundEndpoint>, before: CheckedSlice): void {
+  for (const [key, found] of endpoints) {
+    const known = before.endpoints.get(key)
+    if (known !== undefined && sameFound(known, found)) endpoints.set(key, known)
+  }
+}
+
 /** The keys of the endpoints that one of two states of a slice has and the other has not, or has otherwise. */
 export function differentKeys (before: CheckedSlice | undefined, after: CheckedSlice | undefined): readonly string[] {
   const keys: string[] = []
-  for (const [key, { endpoint, pod }] of after?.endpoints ?? []) {
+  for (const [key, found] of after?.endpoints ?? []) {
     const known = before?.endpoints.get(key)
-    if (known === undefined || known.pod !== pod || !sameEndpoint(known.endpoint, endpoint)) keys.push(key)
+    if (known === undefined || !sameFound(known, found)) keys.push(key)
   }
   for (const key of before?.endpoints.keys() ?? []) if (after?.endpoints.has(key) !== true) keys.push(key)
   return keys
+}
+
+function sameFound (left: FoundEndpoint, right: FoundEndpoint): boolean {
+  return left === right || (left.pod === right.pod && left.family === right.family && sameEndpoint(left.endpoint, right.endpoint))
 }
 
 /** The name of a port always has a letter (Kubernetes demands it), so a text of digits is a number. */

@@ -48,6 +48,25 @@ export function readEndpointSlice (object: unknown): EndpointSlice {
   }
 }
 
+/**
+ * Reads a slice that has changed. Endpoints that say the same as before are the objects of `before`: of an update of a hundred
+ * endpoints only what is different outlives it, and the heap need not grow for the rest.
+ */
+export function rereadEndpointSlice (object: unknown, before: EndpointSlice | undefined): EndpointSlice {
+  const slice = readEndpointSlice(object)
+  if (before === undefined) return slice
+  const known = new Map(before.endpoints.map(endpoint => [endpoint.address, endpoint]))
+  const shared = (endpoint: SliceEndpoint): SliceEndpoint => {
+    const one = known.get(endpoint.address)
+    return one !== undefined && sameSliceEndpoint(one, endpoint) ? one : endpoint
+  }
+  return { ...slice, endpoints: slice.endpoints.map(shared) }
+}
+
+function sameSliceEndpoint (left: SliceEndpoint, right: SliceEndpoint): boolean {
+  return left.pod === right.pod && left.ready === right.ready && left.serving === right.serving && left.terminating === right.terminating
+}
+
 /** The addresses of an endpoint all mean the same pod and consumers take the first (Kubernetes API reference). */
 function readEndpoint (endpoint: UntrustedObject | undefined): SliceEndpoint | undefined {
   const address = asText(asList(endpoint?.['addresses'])[0])

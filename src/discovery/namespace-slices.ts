@@ -1,7 +1,7 @@
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import type { KubeApi, KubeError } from '../kube/kube-api.ts'
 import { ListWatch, type ListWatchStats, type ListWatchTuning, type WatchRecovery } from '../kube/list-watch.ts'
-import { type EndpointSlice, readEndpointSlice } from './endpoint-slice.ts'
+import { type EndpointSlice, rereadEndpointSlice } from './endpoint-slice.ts'
 
 /** What every follower of EndpointSlices needs. */
 export interface SlicesContext {
@@ -50,7 +50,7 @@ export class NamespaceSlices {
     this.#listWatch = new ListWatch({
       api: context.api,
       collection: { groupVersion: 'discovery.k8s.io/v1', plural: 'endpointslices', namespace, labelSelector: 'kubernetes.io/service-name' },
-      read: readEndpointSlice,
+      read: rereadEndpointSlice,
       clock: context.clock,
       random: context.random,
       ...(context.tuning === undefined ? {} : { tuning: context.tuning }),

@@ -58,7 +58,7 @@ export class ServiceEndpoints {
     const touched = new Set<string>()
     for (const [key, slice] of changes) {
       const before = this.#slices.get(key)
-      const after = slice === undefined ? undefined : checkSlice(slice, this.#selection)
+      const after = slice === undefined ? undefined : checkSlice(slice, this.#selection, before)
       for (const endpoint of differentKeys(before, after)) touched.add(endpoint)
       this.#take(key, before)
       if (after !== undefined) {

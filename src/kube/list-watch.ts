@@ -66,8 +66,8 @@ export interface WatchRecovery {
 interface ListWatchOptions<T> {
   readonly api: KubeApi
   readonly collection: KubeCollection
-  /** What is kept of an object. Gets anything the server sends; must not throw. */
-  readonly read: (object: unknown) => T
+  /** What is kept of an object. Gets anything the server sends, and what is kept of the state before; must not throw. */
+  readonly read: (object: unknown, before: T | undefined) => T
   readonly listener: ListWatchListener<T>
   readonly clock: Clock
   /** Uniform in [0, 1). */
@@ -220,7 +220,8 @@ export class ListWatch<T> {
     const metadata = asObject(asObject(item)?.['metadata'])
     const name = asText(metadata?.['name'])
     if (name === undefined) return
-    objects.set(`${asText(metadata?.['namespace']) ?? ''}/${name}`, this.#options.read(item))
+    const key = `${asText(metadata?.['namespace']) ?? ''}/${name}`
+    objects.set(key, this.#options.read(item, this.#objects.get(key)))
     if (objects.size > this.#tuning.maxObjects) {
       throw new KubeError('too-large', `more than ${this.#tuning.maxObjects} ${this.#options.collection.plural} in one namespace`)
     }
@@ -281,7 +282,7 @@ export class ListWatch<T> {
       if (before === undefined && this.#objects.size >= this.#tuning.maxObjects) {
         throw new KubeError('too-large', `more than ${this.#tuning.maxObjects} ${this.#options.collection.plural} in one namespace`)
       }
-      const after = this.#options.read(event.object)
+      const after = this.#options.read(event.object, before)
       this.#objects.set(key, after)
       this.#options.listener.changed(key, before, after)
     }

@@ -2,7 +2,8 @@ import t from 'tap'
 import { CidrSet } from '../../../src/core/cidr-set.ts'
 import { endpointKey } from '../../../src/core/endpoint.ts'
 import { OwnPorts } from '../../../src/core/own-ports.ts'
-import { readEndpointSlice } from '../../../src/discovery/endpoint-slice.ts'
+import { checkSlice } from '../../../src/discovery/checked-slice.ts'
+import { readEndpointSlice, rereadEndpointSlice } from '../../../src/discovery/endpoint-slice.ts'
 import { endpointsOfSlices } from '../../helpers/endpoints-of-slices.ts'
 
 const NONE = new CidrSet([])
@@ -157,4 +158,16 @@ t.test('an address and port at which Weir itself listens is left out, and said; 
   t.strictSame(ignored, [{ address: '192.0.2.7', reason: 'Weir itself listens there: listeners[0]' }])
   const elsewhere = new OwnPorts([{ name: 'listeners[0]', address: '0.0.0.0', port: 8081 }], () => ['192.0.2.7'])
   t.equal(endpointsOfSlices(slices, { port: 'http', allowed: NONE, ownPorts: elsewhere, ipFamily: 'auto' }).endpoints.length, 2)
+})
+
+t.test('of a slice that changes, what says the same stays the same object, as read and as checked', async t => {
+  const selection = { port: 'http', allowed: NONE, ipFamily: 'auto' } as const
+  const before = readEndpointSlice(sliceOf([endpointOf('192.0.2.1'), endpointOf('192.0.2.2'), endpointOf('192.0.2.3')]))
+  const after = rereadEndpointSlice(sliceOf([endpointOf('192.0.2.3'), endpointOf('192.0.2.2', { ready: false }), endpointOf('192.0.2.4')]), before)
+  t.equal(after.endpoints[0], before.endpoints[2])
+  t.match(after.endpoints.slice(1), [{ address: '192.0.2.2', ready: false }, { address: '192.0.2.4', ready: true }])
+  const checked = checkSlice(before, selection)
+  const again = checkSlice(after, selection, checked)
+  t.equal(again.endpoints.get('192.0.2.3:8080'), checked.endpoints.get('192.0.2.3:8080'))
+  t.strictSame([...again.endpoints], [...checkSlice(after, selection).endpoints])
 })
