@@ -1,25 +1,8 @@
-import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
-import { parseAllDocuments } from 'yaml'
 import { loadConfig } from '../../../src/config/load.ts'
 import { CLOSE_LIMIT_MS, HELLO_DEFAULTS, readHelloOptions } from '../../../deploy/examples/hello/hello-server.ts'
-import { childEnvironment } from '../../helpers/child-environment.ts'
 import { at, DEPLOY, findObject, listAt, readManifests } from './manifests.ts'
-
-t.test('every file that a kustomization names exists', async t => {
-  for (const folder of ['base', 'overlays/hello', 'overlays/replicas', 'overlays/tls', 'examples/hello']) {
-    const [kustomization] = readManifests(`${folder}/kustomization.yaml`)
-    const named = [
-      ...listAt(kustomization, 'resources'),
-      ...listAt(kustomization, 'patches').map(patch => at(patch, 'path')),
-      ...listAt(kustomization, 'configMapGenerator').flatMap(generator => listAt(generator, 'files'))
-    ].map(String)
-    t.not(named.length, 0)
-    for (const name of named) t.ok(existsSync(path.join(DEPLOY, folder, name)), `${folder}: ${name}`)
-  }
-})
 
 t.test('the route of the overlay points at the Services of the sample, by the name of a port they have', async t => {
   const { config } = await loadConfig({ file: path.join(DEPLOY, 'overlays/hello/weir.yaml'), env: {}, args: [] })
@@ -48,20 +31,5 @@ t.test('a pod of the sample goes on while others hear that it goes, and then has
     t.equal(command, 'sleep')
     t.ok(Number(seconds) >= 5, name)
     t.ok(Number(at(pod, 'terminationGracePeriodSeconds')) > Number(seconds) + CLOSE_LIMIT_MS / 1_000, name)
-  }
-})
-
-const kubectl = spawnSync('kubectl', ['version', '--client'], { stdio: 'ignore', env: childEnvironment() }).status === 0
-
-t.test('kustomize builds every overlay with the ServiceAccount bound in its namespace', { skip: kubectl ? false : 'kubectl is not installed' }, async t => {
-  for (const [folder, namespace] of [['base', 'weir'], ['overlays/replicas', 'weir'], ['overlays/tls', 'weir'], ['overlays/hello', 'weir-hello']] as const) {
-    const { stdout, stderr, status } = spawnSync('kubectl', ['kustomize', path.join(DEPLOY, folder)], { encoding: 'utf8', env: childEnvironment() })
-    t.equal(status, 0, stderr)
-    const documents = parseAllDocuments(stdout)
-    const objects = 'empty' in documents ? [] : documents.map((document): unknown => document.toJS())
-    t.same(at(findObject(objects, 'RoleBinding', 'weir'), 'subjects'), [{ kind: 'ServiceAccount', name: 'weir', namespace }])
-    t.ok(findObject(objects, 'ConfigMap', 'weir-config'), 'no hash in the name')
-    const labels = at(findObject(objects, 'Deployment', 'weir'), 'spec.template.metadata.labels')
-    for (const name of ['weir', 'weir-admin']) t.match(labels, at(findObject(objects, 'Service', name), 'spec.selector'))
   }
 })

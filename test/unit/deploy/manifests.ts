@@ -1,21 +1,37 @@
 /**
  * Reading Kubernetes manifests in tests: plain data, walked by path.
  */
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { parseAllDocuments } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 
 export const DEPLOY = path.resolve(import.meta.dirname, '../../../deploy')
 
+/** What `kubectl apply -k` is for: every folder that stands for whole objects. */
+export const OVERLAYS: readonly string[] = ['base', ...globSync('overlays/*/', { cwd: DEPLOY }).map(name => name.replaceAll(path.sep, '/')).toSorted()]
+
+/** kubectl and Helm read YAML 1.1: 0440 is a number in octal, and `yes` is true. */
+const AS_KUBECTL = { version: '1.1', strict: true, uniqueKeys: true, merge: false } as const
+
 /** Reads all objects of a file of deploy/; a fault of the YAML, duplicate keys included, throws. */
 export function readManifests (file: string): unknown[] {
-  const documents = parseAllDocuments(readFileSync(path.join(DEPLOY, file), 'utf8'), { strict: true, uniqueKeys: true })
+  return parseManifests(readFileSync(path.join(DEPLOY, file), 'utf8'), file)
+}
+
+/** All objects of a text; documents without content, as Helm leaves them, are passed over. */
+export function parseManifests (text: string, source: string): unknown[] {
+  const documents = parseAllDocuments(text, AS_KUBECTL)
   if ('empty' in documents) return []
-  return documents.map(document => {
+  return documents.map((document): unknown => {
     const fault = document.errors[0] ?? document.warnings[0]
-    if (fault !== undefined) throw new Error(`${file}: ${fault.message}`)
+    if (fault !== undefined) throw new Error(`${source}: ${fault.message}`)
     return document.toJS()
-  })
+  }).filter(object => object !== null)
+}
+
+/** What a file of deploy/ holds that is no object: a list of patches, values. */
+export function readYaml (file: string): unknown {
+  return parse(readFileSync(path.join(DEPLOY, file), 'utf8'), AS_KUBECTL)
 }
 
 /** The value at a path such as `spec.containers.0.image`; undefined where there is none. */

@@ -1,0 +1,135 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { Ajv } from 'ajv'
+import t from 'tap'
+import { parse } from 'yaml'
+import { loadConfig } from '../../../src/config/load.ts'
+import { childEnvironment } from '../../helpers/child-environment.ts'
+import { CHART, chartObjects, renderChart, valuesOf } from './chart.ts'
+import { KubernetesSchema } from './kubernetes-schema.ts'
+import { buildOverlay } from './kustomize.ts'
+import { at, findObject, listAt, parseManifests, readYaml } from './manifests.ts'
+import { objectFaults } from './object-rules.ts'
+import { restrictedFaults } from './pod-rules.ts'
+
+/** Which values files make which overlay. */
+const SAME: ReadonlyArray<readonly [overlay: string, files: readonly string[]]> = [
+  ['base', []], ['overlays/ingress', ['ingress']], ['overlays/tls', ['tls']], ['overlays/monitoring', ['monitoring']]
+]
+/** Lists in which the order says nothing. */
+const SETS = ['ports', 'volumes', 'volumeMounts']
+
+/** An object as it is compared: weir.yaml as what it says, without comments, and sets in one order. */
+function plain (value: unknown, key = ''): unknown {
+  if (key === 'weir.yaml' && typeof value === 'string') return plain(parse(value))
+  if (Array.isArray(value)) {
+    const items = value.map(item => plain(item))
+    return SETS.includes(key) ? items.toSorted((a, b) => JSON.stringify(a) < JSON.stringify(b) ? -1 : 1) : items
+  }
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => a < b ? -1 : 1).map(([name, inner]) => [name, plain(inner, name)]))
+}
+
+const byName = (objects: readonly unknown[]): Record<string, unknown> => Object.fromEntries(objects.map(object => [`${String(at(object, 'kind'))} ${String(at(object, 'metadata.name'))}`, plain(object)]))
+
+for (const [overlay, files] of SAME) {
+  t.test(`the chart with ${files.length === 0 ? 'its own values' : `values-${files.join()}.yaml`} is deploy/${overlay}, object by object`, async t => {
+    const [chart, kustomized] = [byName(chartObjects(valuesOf(files), 'weir')), byName(buildOverlay(overlay))]
+    t.same(Object.keys(chart).toSorted(), Object.keys(kustomized).toSorted(), 'the same objects')
+    for (const [name, object] of Object.entries(kustomized)) t.strictSame(chart[name], object, name)
+  })
+}
+
+const schema: unknown = JSON.parse(readFileSync(path.join(CHART, 'values.schema.json'), 'utf8'))
+const check = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(Object(schema))
+const faultsOf = (values: unknown): readonly string[] => check(values) ? [] : (check.errors ?? []).map(({ instancePath, message = '' }) => `${instancePath} ${message}`)
+
+t.test('the schema takes the values that are there, knows each of them, and refuses others', async t => {
+  for (const files of [...SAME.map(([, names]) => names), ['ingress', 'tls', 'monitoring']]) t.same(faultsOf(valuesOf(files)), [], files.join())
+  t.same(Object.keys(Object(at(schema, 'properties'))).filter(name => name !== 'global').toSorted(), Object.keys(Object(readYaml('chart/values.yaml'))).toSorted())
+  t.match(faultsOf(valuesOf([], { replica: 2 })), [/additional properties/])
+  t.match(faultsOf(valuesOf([], { image: { tagg: '1' } })), [/^\/image .*additional properties/])
+  t.match(faultsOf(valuesOf([], { image: { digest: 'sha256:1' } })), [/^\/image\/digest must match/])
+  t.match(faultsOf(valuesOf([], { replicas: '2' })), [/^\/replicas must be/])
+  t.match(faultsOf(valuesOf([], { service: { type: 'Ingress' } })), [/^\/service\/type must be/])
+  t.match(faultsOf(valuesOf([], { config: { listeners: null } })), [/^\/config must have required property 'listeners'/])
+  t.match(faultsOf(valuesOf([], { config: { listeners: [{ name: 'a-name-that-is-too-long', port: 80 }] } })), [/must NOT have more than 15/])
+})
+
+const digest = `sha256:${'0'.repeat(64)}`
+/** Every value changed, for what no overlay has. */
+const OTHERS = {
+  name: 'edge',
+  image: { repository: 'registry.example.com/weir', digest },
+  imagePullSecrets: [{ name: 'registry' }],
+  tls: { secret: 'shop-tls' },
+  tokens: { secret: 'shop-tokens' },
+  service: { annotations: { 'a.example.com/b': 'true' } },
+  podAnnotations: { 'a.example.com/c': 'd' },
+  nodeSelector: { 'kubernetes.io/os': 'linux' },
+  tolerations: [{ key: 'edge', operator: 'Exists', effect: 'NoSchedule' }],
+  affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'a', operator: 'Exists' }] }] } } },
+  priorityClassName: 'system-cluster-critical',
+  autoscaling: { requestsInFlight: 0 },
+  networkPolicy: { enabled: false },
+  monitoring: { labels: { release: 'kube-prometheus-stack' } }
+}
+
+t.test('every other value makes objects that an API server accepts', async t => {
+  const values = valuesOf(['ingress', 'monitoring'], OTHERS)
+  t.same(faultsOf(values), [])
+  const objects = chartObjects(values, 'shop')
+  const kubernetes = new KubernetesSchema()
+  for (const object of objects) {
+    const shape = String(at(object, 'apiVersion')).startsWith('monitoring.') ? [] : kubernetes.faultsOf(object)
+    t.same([...shape, ...objectFaults(object)], [], `${String(at(object, 'kind'))} ${String(at(object, 'metadata.name'))}`)
+    t.match(at(object, 'metadata'), { name: /^edge/, namespace: 'shop', labels: { 'app.kubernetes.io/name': 'edge' } })
+  }
+  const pod = at(findObject(objects, 'Deployment', 'edge'), 'spec.template.spec')
+  t.same([...restrictedFaults(pod)], [])
+  t.equal(at(pod, 'containers.0.image'), `registry.example.com/weir@${digest}`, 'the digest wins')
+  for (const field of ['imagePullSecrets', 'nodeSelector', 'tolerations', 'affinity', 'priorityClassName'] as const) t.same(at(pod, field), OTHERS[field], field)
+  t.ok(listAt(pod, 'volumes').some(volume => at(volume, 'secret.secretName') === 'shop-tls'))
+  t.equal(listAt(findObject(objects, 'HorizontalPodAutoscaler', 'edge'), 'spec.metrics').length, 1, 'by CPU only')
+  t.same(objects.filter(object => at(object, 'kind') === 'NetworkPolicy').map(object => at(object, 'metadata.name')), ['edge-monitoring'])
+  t.equal(at(findObject(objects, 'PodMonitor', 'edge'), 'metadata.labels.release'), 'kube-prometheus-stack')
+  t.equal(at(findObject(chartObjects(valuesOf(['ingress'], { replicas: null }), 'shop'), 'Deployment', 'weir'), 'spec.replicas'), undefined, 'left to the autoscaler')
+})
+
+t.test('the image is that of the version of the chart, and the version is that of Weir', async t => {
+  const chart: unknown = parse(readFileSync(path.join(CHART, 'Chart.yaml'), 'utf8'))
+  const { version } = JSON.parse(readFileSync(path.join(CHART, '../../package.json'), 'utf8')) as { version: string }
+  t.equal(at(chart, 'appVersion'), version)
+  t.equal(at(findObject(buildOverlay('base'), 'Deployment', 'weir'), 'spec.template.spec.containers.0.image'), `weir:${version}`)
+})
+
+t.test('the configuration of every values file passes the validation of Weir without a warning', async t => {
+  for (const files of [...SAME.map(([, names]) => names), ['ingress', 'tls']]) {
+    const { data } = Object(findObject(chartObjects(valuesOf(files), 'weir'), 'ConfigMap', 'weir-config')) as { data: Record<string, string> }
+    const { warnings } = await loadConfig({ file: undefined, text: { name: 'weir.yaml', bytes: Buffer.from(data['weir.yaml'] ?? '') }, env: {}, args: [] })
+    t.same(warnings, [], files.join())
+  }
+})
+
+t.test('the notes name what there is', async t => {
+  const notes = (files: readonly string[], more = {}): string => renderChart(valuesOf(files, more), 'edge').get('templates/NOTES.txt') ?? ''
+  t.match(notes([]), 'kubectl -n edge create secret generic weir-tokens')
+  t.match(notes([]), 'port-forward service/weir 8080:80')
+  t.match(notes([]), 'There are no routes yet')
+  t.notMatch(notes([]), 'ConfigMap')
+  t.match(notes(['ingress']), 'kubectl -n edge get service weir')
+  t.match(notes(['ingress']), 'in the ConfigMap weir-state')
+  t.notMatch(notes([], { config: { routes: [{ name: 'a' }] } }), 'no routes')
+})
+
+const helm = spawnSync('helm', ['version'], { stdio: 'ignore', env: childEnvironment() }).status === 0
+
+t.test('Helm renders what the tests do', { skip: helm ? false : 'helm is not installed' }, async t => {
+  for (const [, files] of SAME) {
+    const flags = files.flatMap(name => ['--values', path.join(CHART, `values-${name}.yaml`)])
+    const { stdout, stderr, status } = spawnSync('helm', ['template', 'weir', CHART, '--namespace', 'weir', ...flags], { encoding: 'utf8', env: childEnvironment() })
+    t.equal(status, 0, stderr)
+    t.strictSame(byName(parseManifests(stdout, 'helm')), byName(chartObjects(valuesOf(files), 'weir')))
+  }
+})
