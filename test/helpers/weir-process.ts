@@ -42,6 +42,8 @@ export interface WeirOptions {
   readonly directory?: string
   /** Where the configuration is read from, when a test prepares it by itself. */
   readonly configFile?: string
+  /** In a process group of its own, which a Ctrl-C of the terminal does not reach. */
+  readonly detached?: boolean
   /** Return once the process logs this message. */
   readonly until?: string
 }
@@ -72,12 +74,12 @@ export class WeirProcess {
   readonly #waiting = new Set<() => void>()
 
   /** Use `startWeir`. */
-  constructor (ports: WeirPorts, files: { readonly directory: string, readonly configFile: string }, { args = [], nodeArgs = [] }: Pick<WeirOptions, 'args' | 'nodeArgs'>) {
+  constructor (ports: WeirPorts, files: { readonly directory: string, readonly configFile: string }, { args = [], nodeArgs = [], detached = false }: Pick<WeirOptions, 'args' | 'nodeArgs' | 'detached'>) {
     this.ports = ports
     this.directory = files.directory
     this.configFile = files.configFile
     const child = spawn(NODE, [...NODE_FIRST, ...endWithParent(), ...nodeArgs, MAIN, 'run', '--config', files.configFile, ...args], {
-      cwd: files.directory, env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe']
+      cwd: files.directory, env: childEnvironment(), stdio: ['ignore', 'pipe', 'pipe'], detached
     })
     this.#child = child
     this.#ended = once(child, 'close')
@@ -223,7 +225,7 @@ export class WeirProcess {
 }
 
 /** Starts Weir and waits until it runs; ends it with the test. Ports that are taken meanwhile are replaced. */
-export async function startWeir (t: Test, options: WeirOptions): Promise<WeirProcess> {
+export async function startWeir (t: Pick<Test, 'teardown'>, options: WeirOptions): Promise<WeirProcess> {
   const directory = options.directory ?? await temporaryDirectory(t)
   for (let tries = 1; ; tries++) {
     const [web = 0, admin = 0, ...more] = await freePorts(6)

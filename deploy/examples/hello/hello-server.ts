@@ -1,15 +1,18 @@
 /**
  * The sample origin: an HTTP server that says which version it is and where it runs. Part of the examples, not of Weir.
  *
- *     node hello-server.ts --version 1.0.0 --port 9001 [--address 127.0.0.1] [--latency-ms 50] [--error-rate 0.1]
+ *     node hello-server.ts --version 1.0.0 --port 9001 [--name hello] [--address 127.0.0.1] [--latency-ms 50] [--error-rate 0.1]
  *
- * Without a flag the environment is asked: HELLO_VERSION, HELLO_PORT, HELLO_ADDRESS, HELLO_LATENCY_MS, HELLO_ERROR_RATE.
+ * Without a flag the environment is asked: HELLO_VERSION, HELLO_PORT, HELLO_NAME, HELLO_ADDRESS, HELLO_LATENCY_MS, HELLO_ERROR_RATE.
+ * Every path has the same answer, but /version ({"version":"1.0.0"}) and /healthz.
  */
 import { once } from 'node:events'
 import http from 'node:http'
 import { parseArgs } from 'node:util'
 
 export interface HelloOptions {
+  /** Which service it plays. */
+  readonly name: string
   /** What the server says it is. */
   readonly version: string
   readonly address: string
@@ -28,7 +31,9 @@ export interface HelloServer {
   close (): Promise<void>
 }
 
-export const HELLO_DEFAULTS: HelloOptions = { version: '1.0.0', address: '127.0.0.1', port: 9001, latencyMs: 0, errorRate: 0 }
+export const HELLO_DEFAULTS: HelloOptions = {
+  name: 'hello', version: '1.0.0', address: '127.0.0.1', port: 9001, latencyMs: 0, errorRate: 0
+}
 
 /** Longer than any proxy keeps an idle connection to us, so that we never close one that is about to be used. */
 const KEEP_ALIVE_MS = 65_000
@@ -63,19 +68,15 @@ function answer (options: HelloOptions, request: http.IncomingMessage, response:
   const failed = !healthCheck && Math.random() < options.errorRate
   const from = `${request.socket.localAddress ?? options.address}:${request.socket.localPort ?? options.port}`
   const json = request.headers.accept?.includes('application/json') ?? false
-  const text = failed ? `hello ${options.version} failed on purpose at ${from}\n` : `hello ${options.version} from ${from}\n`
-  const body = json
-    ? JSON.stringify({
-      message: text.trim(),
-      version: options.version,
-      from,
-      method: request.method,
-      url: request.url,
-      headers: request.headers
-    }) + '\n'
-    : healthCheck ? 'ok\n' : text
+  const who = `${options.name} ${options.version}`
+  const text = failed ? `${who} failed on purpose at ${from}\n` : `${who} from ${from}\n`
+  const asksVersion = !failed && request.url === '/version'
+  const facts = asksVersion
+    ? { version: options.version }
+    : { message: text.trim(), version: options.version, from, method: request.method, url: request.url, headers: request.headers }
+  const body = json || asksVersion ? `${JSON.stringify(facts)}\n` : healthCheck ? 'ok\n' : text
   response.writeHead(failed ? 500 : 200, {
-    'content-type': json ? 'application/json' : 'text/plain; charset=utf-8',
+    'content-type': json || asksVersion ? 'application/json' : 'text/plain; charset=utf-8',
     'content-length': Buffer.byteLength(body)
   })
   response.end(body)
@@ -99,6 +100,7 @@ export function readHelloOptions (args: readonly string[], env: Readonly<Record<
   const { values } = parseArgs({
     args: [...args],
     options: {
+      name: { type: 'string' },
       version: { type: 'string' },
       address: { type: 'string' },
       port: { type: 'string' },
@@ -113,6 +115,7 @@ export function readHelloOptions (args: readonly string[], env: Readonly<Record<
     return value
   }
   return {
+    name: values.name ?? env['HELLO_NAME'] ?? HELLO_DEFAULTS.name,
     version: values.version ?? env['HELLO_VERSION'] ?? HELLO_DEFAULTS.version,
     address: values.address ?? env['HELLO_ADDRESS'] ?? HELLO_DEFAULTS.address,
     port: number('port', HELLO_DEFAULTS.port, 65_535),
@@ -124,7 +127,7 @@ export function readHelloOptions (args: readonly string[], env: Readonly<Record<
 async function main (): Promise<void> {
   const options = readHelloOptions(process.argv.slice(2), process.env)
   const server = await startHelloServer(options)
-  console.log(`hello ${options.version} listens on http://${server.address}:${server.port}`)
+  console.log(`${options.name} ${options.version} listens on http://${server.address}:${server.port}`)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => { void server.close() })
   }

@@ -32,6 +32,14 @@ t.test('it says so in JSON, with the request as it arrived, when asked', async t
   t.match(JSON.parse(body), { version: '1.0.0', from: at, method: 'GET', url: '/a?b', headers: { 'x-forwarded-for': '203.0.113.9' } })
 })
 
+t.test('it plays another service by its name, and says its version alone to who asks for that', async t => {
+  const { at } = await start(t, { name: 'auth' })
+  t.equal((await get(at, '/login')).body, `auth 1.0.0 from ${at}\n`)
+  const { headers, body } = await get(at, '/version')
+  t.same([headers['content-type'], headers['content-length'], body], ['application/json', String(body.length), '{"version":"1.0.0"}\n'])
+  t.notMatch((await get(at, '/version/1')).body, /^\{/)
+})
+
 t.test('with an error rate it fails, its health check does not', async t => {
   const { at } = await start(t, { errorRate: 1 })
   t.match(await get(at), { status: 500, body: /failed on purpose/ })
@@ -71,7 +79,7 @@ t.test('closing lets a request on a kept-alive connection have its answer, says 
 
 t.test('options come from flags, then from the environment', async t => {
   t.same(readHelloOptions([], {}), HELLO_DEFAULTS)
-  t.same(readHelloOptions(['--port', '1'], { HELLO_PORT: '2', HELLO_LATENCY_MS: '3', HELLO_ERROR_RATE: '0.5' }), { ...HELLO_DEFAULTS, port: 1, latencyMs: 3, errorRate: 0.5 })
+  t.same(readHelloOptions(['--port', '1'], { HELLO_NAME: 'auth', HELLO_PORT: '2', HELLO_LATENCY_MS: '3', HELLO_ERROR_RATE: '0.5' }), { ...HELLO_DEFAULTS, name: 'auth', port: 1, latencyMs: 3, errorRate: 0.5 })
   t.throws(() => readHelloOptions(['--error-rate', '2'], {}), /--error-rate has to be a number from 0 to 1, and "2" is not/)
   t.throws(() => readHelloOptions([], { HELLO_PORT: 'x' }), /--port/)
   t.throws(() => readHelloOptions(['--colour', 'red'], {}))

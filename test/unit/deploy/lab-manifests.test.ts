@@ -1,0 +1,121 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import t from 'tap'
+import { parse, parseAllDocuments } from 'yaml'
+import { readFileSync } from 'node:fs'
+import { CLOSE_LIMIT_MS, HELLO_DEFAULTS, readHelloOptions } from '../../../deploy/examples/hello/hello-server.ts'
+import { readLabManifest } from '../../../deploy/examples/hello/lab-manifests.ts'
+import { NAMESPACE } from '../../../deploy/examples/hello/lab-cluster.ts'
+import { loadConfig } from '../../../src/config/load.ts'
+import { childEnvironment } from '../../helpers/child-environment.ts'
+import { at, DEPLOY, findObject, listAt, readManifests } from './manifests.ts'
+
+const LAB = 'examples/hello/lab'
+/** File, its version, and how many pods it starts with. */
+const FILES = [['auth', '1.0.0', 1], ['hello', '1.0.0', 1], ['hello-canary', '2.0.0', 1], ['hello-green', '2.0.0', 3]] as const
+
+const podOf = (name: string): unknown => at(findObject(readManifests(`${LAB}/${name}.yaml`), 'Deployment', name), 'spec.template')
+const labelsOf = (name: string): unknown => at(podOf(name), 'metadata.labels')
+
+t.test('each Deployment of the course: its version is its label, which the server reads', async t => {
+  for (const [name, version, replicas] of FILES) {
+    const deployment = findObject(readManifests(`${LAB}/${name}.yaml`), 'Deployment', name)
+    t.equal(at(deployment, 'spec.replicas'), replicas)
+    t.same(at(deployment, 'spec.strategy'), { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } })
+    const labels = new Map(Object.entries(Object(labelsOf(name))))
+    const environment = Object.fromEntries(listAt(podOf(name), 'spec.containers.0.env').map(variable => {
+      const field = String(at(variable, 'valueFrom.fieldRef.fieldPath'))
+      return [at(variable, 'name'), at(variable, 'value') ?? labels.get(/^metadata\.labels\['(.+)'\]$/.exec(field)?.[1] ?? '')]
+    }))
+    t.same(readHelloOptions([], environment), { ...HELLO_DEFAULTS, name: name === 'auth' ? 'auth' : 'hello', version, address: '0.0.0.0', port: 8080 })
+    t.equal(at(podOf(name), 'spec.containers.0.ports.0.containerPort'), 8080)
+  }
+})
+
+t.test('no Deployment selects the pods of another, and the version may change under its selector', async t => {
+  for (const [name] of FILES) {
+    const selector = Object.entries(Object(at(findObject(readManifests(`${LAB}/${name}.yaml`), 'Deployment', name), 'spec.selector.matchLabels')))
+    t.not(selector.length, 0)
+    t.notOk(selector.some(([key]) => key === 'version'), 'a selector can\'t be changed')
+    for (const [other] of FILES) {
+      const labels = new Map(Object.entries(Object(labelsOf(other))))
+      t.equal(selector.every(([key, value]) => labels.get(key) === value), other === name, `${name}, ${other}`)
+    }
+  }
+})
+
+t.test('the Service hello has the pods of every track, the others their own', async t => {
+  const selected = Object.fromEntries(FILES.map(([name]) => {
+    const selector = Object.entries(Object(at(findObject(readManifests(`${LAB}/${name}.yaml`), 'Service', name), 'spec.selector')))
+    return [name, FILES.map(([other]) => other).filter(other => {
+      const labels = new Map(Object.entries(Object(labelsOf(other))))
+      return selector.every(([key, value]) => labels.get(key) === value)
+    })]
+  }))
+  t.same(selected, { auth: ['auth'], hello: ['hello', 'hello-canary', 'hello-green'], 'hello-canary': ['hello-canary'], 'hello-green': ['hello-green'] })
+  for (const track of ['stable', 'green']) t.ok(FILES.some(([name]) => at(labelsOf(name), 'track') === track), `a selector may name the track ${track}`)
+})
+
+t.test('every pod of the lab meets the restricted pod security standard, which its namespace enforces', async t => {
+  t.match(readManifests(`${LAB}/namespace.yaml`), [{ kind: 'Namespace', metadata: { name: NAMESPACE, labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } } }])
+  for (const [name] of FILES) {
+    const spec = at(podOf(name), 'spec')
+    t.match(spec, { automountServiceAccountToken: false, securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } } })
+    t.equal(listAt(spec, 'containers').length, 1)
+    t.same(at(spec, 'containers.0.securityContext'), { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } })
+    t.ok(at(spec, 'containers.0.resources.requests.memory') !== undefined && at(spec, 'containers.0.resources.limits.memory') !== undefined)
+    t.same(listAt(spec, 'volumes'), [{ name: 'app', configMap: { name: 'hello-server' } }])
+  }
+})
+
+t.test('a pod goes on while others hear that it goes, and then has the time to finish', async t => {
+  for (const [name] of FILES) {
+    const spec = at(podOf(name), 'spec')
+    const [command, seconds] = listAt(spec, 'containers.0.lifecycle.preStop.exec.command')
+    t.same([command, Number(seconds) >= 5], ['sleep', true])
+    t.ok(Number(at(spec, 'terminationGracePeriodSeconds')) > Number(seconds) + CLOSE_LIMIT_MS / 1_000)
+  }
+})
+
+t.test('the frontend\'s configuration is that of the tls overlay but for routes and one trusted address, and names Services and ports that are there', async t => {
+  const file = path.join(DEPLOY, LAB, 'frontend/weir.yaml')
+  const { config, warnings } = await loadConfig({ file, env: {}, args: [] })
+  t.same(warnings, [])
+  const read = (name: string): Record<string, unknown> => ({ ...parse(readFileSync(name, 'utf8')), routes: undefined, clientIp: undefined })
+  t.same(read(file), read(path.join(DEPLOY, 'overlays/tls/weir.yaml')))
+  t.same(config.clientIp.trustedProxies, ['127.0.0.1/32'], 'a port-forward and nobody else')
+  t.same(config.routes.map(({ name, match }) => [name, match?.path]), [['auth', '/login'], ['hello', undefined]])
+  for (const { name, endpoints } of config.routes.flatMap(({ versions }) => versions)) {
+    if (!('service' in endpoints)) throw new TypeError('a Service was expected')
+    const service = findObject(readManifests(`${LAB}/${endpoints.service}.yaml`), 'Service', endpoints.service)
+    t.ok(listAt(service, 'spec.ports').some(port => at(port, 'name') === endpoints.port), name)
+  }
+})
+
+t.test('the frontend is the tls overlay behind a load balancer that keeps the addresses of clients', async t => {
+  const [kustomization] = readManifests(`${LAB}/frontend/kustomization.yaml`)
+  t.equal(at(kustomization, 'namespace'), NAMESPACE)
+  for (const name of [...listAt(kustomization, 'resources'), ...listAt(kustomization, 'patches').map(patch => at(patch, 'path'))].map(String)) {
+    t.ok(existsSync(path.join(DEPLOY, LAB, 'frontend', name)), name)
+  }
+  t.match(kustomization, { configMapGenerator: [{ name: 'weir-config', behavior: 'replace', files: ['weir.yaml'], options: { disableNameSuffixHash: true } }] })
+  t.match(readManifests(`${LAB}/frontend/service.yaml`), [{ kind: 'Service', metadata: { name: 'weir' }, spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local' } }])
+})
+
+const kubectl = spawnSync('kubectl', ['version', '--client'], { stdio: 'ignore', env: childEnvironment() }).status === 0
+
+t.test('kustomize builds the frontend', { skip: kubectl ? false : 'kubectl is not installed' }, async t => {
+  const { stdout, stderr, status } = spawnSync('kubectl', ['kustomize', path.join(DEPLOY, LAB, 'frontend')], { encoding: 'utf8', env: childEnvironment() })
+  t.equal(status, 0, stderr)
+  const documents = parseAllDocuments(stdout)
+  const objects = 'empty' in documents ? [] : documents.map((document): unknown => document.toJS())
+  t.ok(objects.every(object => at(object, 'metadata.namespace') === NAMESPACE))
+  t.match(findObject(objects, 'Service', 'weir'), { spec: { type: 'LoadBalancer', ports: [{ port: 443, targetPort: 'secure' }, { port: 80, targetPort: 'web' }] } })
+  t.same(at(findObject(objects, 'RoleBinding', 'weir'), 'subjects'), [{ kind: 'ServiceAccount', name: 'weir', namespace: NAMESPACE }])
+})
+
+t.test('what the lab does not play is passed over, and a file that is missing is said', async t => {
+  t.same(readLabManifest('namespace.yaml'), { deployments: [], services: [] })
+  t.throws(() => readLabManifest('missing.yaml'), { code: 'ENOENT' })
+})
