@@ -83,7 +83,8 @@ export async function measureEndpointUpdates (
 }
 
 /** It gets no request, and its endpoints are never dialled. */
-const BIG: WrittenRoute = {
+/** A route to the Service of the bench's own Kubernetes API; it gets no request. */
+export const BIG: WrittenRoute = {
   name: 'big',
   match: { hosts: ['big.bench.example'] },
   versions: [{ name: 'stable', weight: 1, endpoints: { service: 'big', port: 'http' } }]
@@ -109,7 +110,10 @@ interface RunningSlices {
   stop (): Promise<void>
 }
 
-async function startSlices (session: Session, plan: EndpointUpdatesPlan, kubeconfig: string): Promise<RunningSlices> {
+/** The bench's own Kubernetes API, in a process of its own; it writes the kubeconfig. */
+export async function startSlices (
+  session: Session, plan: Pick<EndpointUpdatesPlan, 'slices' | 'perSlice'>, kubeconfig: string
+): Promise<RunningSlices> {
   const child: ChildProcess = session.children.start({
     command: process.execPath, args: [PROGRAM, String(plan.slices), String(plan.perSlice), kubeconfig]
   })

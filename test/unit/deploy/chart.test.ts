@@ -65,6 +65,8 @@ const OTHERS = {
   imagePullSecrets: [{ name: 'registry' }],
   tls: { secret: 'shop-tls' },
   tokens: { secret: 'shop-tokens' },
+  replicaSecret: 'shop-replicas',
+  config: { state: { name: 'edge-weights' }, replicas: { service: 'edge-replicas' } },
   service: { annotations: { 'a.example.com/b': 'true' } },
   podAnnotations: { 'a.example.com/c': 'd' },
   nodeSelector: { 'kubernetes.io/os': 'linux' },
@@ -90,7 +92,8 @@ t.test('every other value makes objects that an API server accepts', async t => 
   t.same([...restrictedFaults(pod)], [])
   t.equal(at(pod, 'containers.0.image'), `registry.example.com/weir@${digest}`, 'the digest wins')
   for (const field of ['imagePullSecrets', 'nodeSelector', 'tolerations', 'affinity', 'priorityClassName'] as const) t.same(at(pod, field), OTHERS[field], field)
-  t.ok(listAt(pod, 'volumes').some(volume => at(volume, 'secret.secretName') === 'shop-tls'))
+  for (const secret of ['shop-tls', 'shop-tokens', 'shop-replicas']) t.ok(listAt(pod, 'volumes').some(volume => at(volume, 'secret.secretName') === secret), secret)
+  t.same(at(findObject(objects, 'Role', 'edge-state'), 'rules.0.resourceNames'), ['edge-weights'])
   t.equal(listAt(findObject(objects, 'HorizontalPodAutoscaler', 'edge'), 'spec.metrics').length, 1, 'by CPU only')
   t.same(objects.filter(object => at(object, 'kind') === 'NetworkPolicy').map(object => at(object, 'metadata.name')), ['edge-monitoring'])
   t.equal(at(findObject(objects, 'PodMonitor', 'edge'), 'metadata.labels.release'), 'kube-prometheus-stack')
@@ -120,6 +123,7 @@ t.test('the notes name what there is', async t => {
   t.notMatch(notes([]), 'ConfigMap')
   t.match(notes(['ingress']), 'kubectl -n edge get service weir')
   t.match(notes(['ingress']), 'in the ConfigMap weir-state')
+  t.match(notes(['ingress']), 'create secret generic weir-replicas --from-literal=secret=')
   t.notMatch(notes([], { config: { routes: [{ name: 'a' }] } }), 'no routes')
 })
 

@@ -21,7 +21,7 @@ const faultsOf = (object: unknown): readonly string[] => [...shapeFaults(object)
 const podsOf = (objects: readonly unknown[]): readonly unknown[] => objects.filter(each => at(each, 'kind') === 'Deployment').map(each => at(each, 'spec.template.spec'))
 
 const MIB = 1_048_576
-/** The process with so many workers at rest, with the client of the Kubernetes API: more than docs/install.md has measured. */
+/** The process with so many workers at rest, with the library of the Kubernetes API: more than `npm run bench:pod` has measured. */
 const restBytes = (workers: number): number => (124 + 10 * workers) * MIB
 /** An idle client with the kernel's part of it; `npm run bench:idle` has measured 5.1 KiB without. */
 const IDLE_BYTES = 8_192
@@ -105,6 +105,7 @@ for (const folder of OVERLAYS) {
       const read = [
         String(listAt(container, 'args')[2]),
         ...config.admin.tokens.map(({ file }) => file),
+        ...config.replicas?.secretFile === undefined ? [] : [config.replicas.secretFile],
         ...config.listeners.flatMap(({ tls }) => (tls?.certificates ?? []).flatMap(({ cert, key }) => [cert, key]))
       ]
       for (const file of read) {

@@ -66,6 +66,17 @@ t.test('replicas share their weights, write nothing else, and may do with that o
   t.same(listAt(pod, 'volumes').filter(each => at(each, 'emptyDir') !== undefined), [])
 })
 
+t.test('replicas find each other by a headless Service, reach each other at the admin port, and have a secret in common', async t => {
+  const service = findObject(objects, 'Service', config.replicas?.service ?? '')
+  t.match(at(service, 'spec'), { clusterIP: 'None', selector: at(deployment, 'spec.template.metadata.labels') })
+  t.equal(at(service, 'spec.publishNotReadyAddresses'), undefined, 'one that is not ready does not count')
+  t.equal(at(service, 'spec.ports.0.name'), config.replicas?.port)
+  t.strictSame(listAt(findObject(objects, 'NetworkPolicy', 'weir'), 'spec.ingress').at(-1), {
+    from: [{ podSelector: { matchLabels: { 'app.kubernetes.io/name': 'weir' } } }], ports: [{ port: 'admin' }]
+  }, 'of this namespace only')
+  t.match(listAt(pod, 'volumes').find(each => at(each, 'name') === 'replicas'), { secret: { secretName: 'weir-replicas', optional: true } })
+})
+
 t.test('everything but the state and the drain is as in the base', async t => {
   const read = (file: string): Record<string, unknown> => ({
     ...parse(readFileSync(path.join(DEPLOY, file), 'utf8')), state: undefined, drain: undefined, replicas: undefined
