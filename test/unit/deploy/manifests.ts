@@ -8,7 +8,9 @@ import { parse, parseAllDocuments } from 'yaml'
 export const DEPLOY = path.resolve(import.meta.dirname, '../../../deploy')
 
 /** What `kubectl apply -k` is for: every folder that stands for whole objects. */
-export const OVERLAYS: readonly string[] = ['base', ...globSync('overlays/*/', { cwd: DEPLOY }).map(name => name.replaceAll(path.sep, '/')).toSorted()]
+export const OVERLAYS: readonly string[] = [
+  'base', ...globSync('overlays/*/', { cwd: DEPLOY }).map(name => name.replaceAll(path.sep, '/')).toSorted(), 'examples/hello/lab/frontend'
+]
 
 /** kubectl and Helm read YAML 1.1: 0440 is a number in octal, and `yes` is true. */
 const AS_KUBECTL = { version: '1.1', strict: true, uniqueKeys: true, merge: false } as const
