@@ -22,6 +22,9 @@ const HOST = 'default.test'
 export const MIN_CLIENTS = 20
 export const MAX_CLIENTS = 200
 const LOAD_CLIENTS = 4
+/** Of Weir's log, for the message of a failure: lines, and characters of each. */
+const MAX_COMPLAINTS = 3
+const MAX_LINE = 300
 
 interface RouteBody {
   readonly versions: ReadonlyArray<{
@@ -78,6 +81,15 @@ export class LabFrontend {
     cleanups.teardown(() => { frontend.clients.close() })
     await weir.untilReadiness(200)
     return frontend
+  }
+
+  /** What is wrong with Weir itself, for people: it is gone, or its log has errors. */
+  get complaints (): readonly string[] {
+    const errors = this.#weir.log.filter(({ level }) => level !== 'info' && level !== 'warn').slice(-MAX_COMPLAINTS)
+    return [
+      ...(this.#weir.running ? [] : ['Weir is gone, and nobody has asked it to end']),
+      ...errors.map(line => `Weir's log: ${JSON.stringify(line).slice(0, MAX_LINE)}`)
+    ]
   }
 
   get httpPort (): number { return this.#weir.ports.web }

@@ -27,6 +27,9 @@ export class LabStage {
     this.#openFrontend = openFrontend
   }
 
+  /** What is wrong with Weir itself, for people. */
+  get complaints (): readonly string[] { return this.#frontend?.complaints ?? [] }
+
   /** How many there are. */
   get clients (): number { return this.frontend.clients.addresses.length }
 

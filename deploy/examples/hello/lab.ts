@@ -1,5 +1,5 @@
 /**
- * `npm run lab`: the walk-through of docs/lab.md on this machine, in some 15 seconds. Pods are processes (hello-server.ts), the API server
+ * `npm run lab`: the walk-through of docs/lab.md on this machine, in some 20 seconds. Pods are processes (hello-server.ts), the API server
  * is the double that the tests have, Deployments and Services are played by the lab's own controller, and Weir is Weir.
  *
  *     npm run lab [-- --clients 100]
@@ -59,6 +59,7 @@ async function runLab (clients: number, { print, cleanups, signal }: LabRun): Pr
       if (signal.aborted) throw signal.reason
       print.fail(error instanceof Error ? error.message : String(error))
       for (const pod of cluster.controller.lost) print.fact(`a pod ended by itself: ${pod}`)
+      for (const line of stage.complaints) print.fact(line)
       print.say(`\nThe lab has failed in step ${index + 1}, ${title}.`)
       return 1
     }
