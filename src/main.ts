@@ -1,5 +1,5 @@
 /**
- * The entry of the `weir` command: arguments → run, validate, wait, state, help or version.
+ * The entry of the `weir` command: arguments → run, validate, wait, state, what speaks to a running Weir, help or version.
  */
 import { printable } from './core/logger.ts'
 import { parseArguments } from './cli/arguments.ts'
@@ -32,6 +32,10 @@ async function main (args: readonly string[]): Promise<number> {
       return await stateCommand(parsed.action, { file: parsed.configFile, env: process.env, args: parsed.flags }, {
         input: process.stdin, out: text => { process.stdout.write(text) }, complain: text => { process.stderr.write(text) }
       })
+    }
+    case 'operate': {
+      const { operateHere } = await import('./cli/operate/here.ts')
+      return await operateHere(parsed.words)
     }
     case 'help': {
       const { helpText } = await import('./cli/help-text.ts')

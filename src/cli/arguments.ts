@@ -23,6 +23,8 @@ export type Arguments =
     readonly configFile: string | undefined
     readonly flags: readonly string[]
   }
+  /** What speaks to a running Weir; the words are read by `operate`. */
+  | { readonly command: 'operate', readonly words: readonly string[] }
   | { readonly command: 'help', readonly topic: HelpTopic }
   | { readonly command: 'version' }
   /** The arguments make no sense; `message` says why, in one line, with the remedy. */
@@ -35,7 +37,11 @@ export type HelpTopic = 'weir' | typeof TOPICS[number]
 const QUICK = '--quick'
 const PORT = '--port'
 const OFFLINE = '--offline'
-const COMMANDS = [...TOPICS, 'help', 'version'] as const
+/** They speak to a running Weir (src/cli/operate). `complete` is for the scripts of `completion`. */
+export const OPERATE_COMMANDS: readonly string[] = [
+  'status', 'weights', 'switch', 'undo', 'history', 'explain', 'drain', 'contexts', 'completion'
+]
+const COMMANDS = [...TOPICS, ...OPERATE_COMMANDS, 'help', 'version']
 
 /**
  * Reads the arguments of the command line.
@@ -47,9 +53,7 @@ export function parseArguments (args: readonly string[]): Arguments {
     case undefined: return wrong('weir needs a command')
     case '-h':
     case '--help': return { command: 'help', topic: 'weir' }
-    case '-V':
-    case '--version':
-    case 'version': return rest.length === 0 ? { command: 'version' } : wrong(`${first} takes no arguments`)
+    case '-V': case '--version': case 'version': return rest.length === 0 ? { command: 'version' } : wrong(`${first} takes no arguments`)
     case 'help': return parseHelp(rest)
     case 'run': return rest.some(argument => argument === QUICK || argument.startsWith(`${QUICK}=`))
       ? parseQuick(rest)
@@ -57,13 +61,18 @@ export function parseArguments (args: readonly string[]): Arguments {
     case 'validate': return parseConfigCommand(first, rest)
     case 'wait': return parseWaitCommand(rest)
     case 'state': return parseState(rest)
-    default: return wrong(`weir has no command ${JSON.stringify(first.slice(0, 80))}${suggestion(first)}`)
+    default: return isOperate(first) ? { command: 'operate', words: args } : wrong(`weir has no command ${JSON.stringify(first.slice(0, 80))}${suggestion(first)}`)
   }
 }
 
+function isOperate (name: string): boolean {
+  return OPERATE_COMMANDS.includes(name) || name === 'complete'
+}
+
 function parseHelp ([topic, ...rest]: readonly string[]): Arguments {
-  if (rest.length > 0) return wrong(`help takes one topic: ${TOPICS.join(', ')}`)
+  if (rest.length > 0) return wrong(`help takes one topic: ${[...TOPICS, ...OPERATE_COMMANDS].join(', ')}`)
   if (topic === undefined) return { command: 'help', topic: 'weir' }
+  if (OPERATE_COMMANDS.includes(topic)) return { command: 'operate', words: [topic, '--help'] }
   const known = TOPICS.find(name => name === topic)
   return known === undefined ? wrong(`there is no help for ${JSON.stringify(topic.slice(0, 80))}`) : { command: 'help', topic: known }
 }

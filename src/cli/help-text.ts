@@ -12,15 +12,27 @@ Usage:
   weir wait --tcp db:5432 [flags]       wait until something is there: weir help wait
   weir state export|import --config FILE
                                         weights and history out of their store, or into it: weir help state
-  weir help run                         list the flags
+
+Of a Weir that runs:
+  weir status [ROUTE] [--watch]         routes with their weights, or one with its versions and endpoints
+  weir weights ROUTE stable=75 canary=25
+  weir switch ROUTE VERSION             all traffic to one version
+  weir undo ROUTE [--to REVISION]       back to earlier weights
+  weir history ROUTE                    who changed what, when and why
+  weir explain ROUTE --ip ADDRESS       which version a client gets, and why
+  weir drain ROUTE VERSION [--wait]     may the version be scaled down?
+  weir contexts                         the servers of your own file
+  weir completion bash|zsh|fish         completion for a shell
+
+  weir help run                         list the flags; weir help COMMAND for any other
   weir --help                           print this text
   weir --version                        print the version
 
 The file may also be named by WEIR_CONFIG. Every option of the configuration that is a single value can be given by a
 flag or an environment variable: flags win over the environment, which wins over the file.
 
-Exit codes: 0 all is well, 1 the configuration is wrong, Weir failed or waited in vain, 2 the arguments are wrong: an unknown command or
-flag, a flag with a wrong value, no configuration named.
+Exit codes: 0 all is well, 1 the configuration is wrong, Weir failed, refused or waited in vain, 2 the arguments are wrong: an unknown command or
+flag, a flag with a wrong value, no configuration named; 3 a change that not all have applied in time, a version that is not safe to scale down.
 
 Relative paths, on the command line as in the file, begin at the directory in which Weir is started.
 `

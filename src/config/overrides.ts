@@ -17,7 +17,11 @@ export interface Overrides {
 }
 
 /** Variables that say something else than an option. */
-const OTHER_VARIABLES: readonly string[] = ['WEIR_CONFIG']
+const OTHER_VARIABLES: readonly string[] = [
+  'WEIR_CONFIG',
+  // Of the commands that speak to a running Weir.
+  'WEIR_SERVER', 'WEIR_TOKEN', 'WEIR_TOKEN_FILE', 'WEIR_CONTEXT', 'WEIR_CLIENT_CONFIG'
+]
 
 /**
  * What the kubelet puts into every container of a namespace that has a Service named `weir` or `weir-…`

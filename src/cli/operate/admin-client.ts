@@ -1,0 +1,85 @@
+/**
+ * The admin API as the commands ask it: with Node's own fetch, which loads in half the time that undici takes as a package.
+ */
+import { errorText } from '../../core/error-text.ts'
+import { readBounded } from '../../core/read-bounded.ts'
+import { type AdminApi, type AdminAnswer, type Ask, isAnswer, textAt } from './admin-api.ts'
+import { CommandError, EXIT } from './command-error.ts'
+import type { Connection } from './connection.ts'
+
+const MAX_ANSWER_BYTES = 64 * 1_048_576
+
+export class AdminClient implements AdminApi {
+  readonly #connection: Connection
+
+  constructor (connection: Connection) {
+    this.#connection = connection
+  }
+
+  async ask ({ method = 'GET', path, body, ifEpoch, timeoutMs, signal }: Ask): Promise<AdminAnswer> {
+    const { server, token } = this.#connection
+    const limit = AbortSignal.timeout(timeoutMs)
+    try {
+      const response = await fetch(`${server}${path}`, {
+        method,
+        // A token goes to the server that it is for.
+        redirect: 'manual',
+        signal: AbortSignal.any([signal, limit]),
+        headers: {
+          accept: 'application/json',
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(ifEpoch === undefined ? {} : { 'if-match': `"${ifEpoch}"` })
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) })
+      })
+      const bytes = response.body === null ? undefined : await readBounded(response.body, MAX_ANSWER_BYTES)
+      const answer = parseAnswer(bytes?.toString('utf8') ?? '')
+      if (response.status === 200 && answer !== undefined) return answer
+      throw refusal(response.status, answer, this.#connection)
+    } catch (error) {
+      if (error instanceof CommandError) throw error
+      if (limit.aborted) throw new CommandError(`${server} has not answered within ${timeoutMs} ms`)
+      throw new CommandError(`${server} can't be reached: ${unreached(error)}`)
+    }
+  }
+}
+
+function parseAnswer (text: string): AdminAnswer | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isAnswer(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** fetch says why in the cause; there, Node puts the reasons of all addresses that it has tried into one error without a message. */
+function unreached (error: unknown): string {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  const errors: readonly unknown[] = cause instanceof AggregateError ? cause.errors : [cause]
+  const texts = errors.map(errorText).filter(text => text !== '')
+  return texts.length === 0 ? 'no connection' : [...new Set(texts)].join('; ')
+}
+
+/** Problem details (RFC 9457) as one line, with what helps. */
+function refusal (status: number, answer: AdminAnswer | undefined, { server, token }: Connection): CommandError {
+  const code = textAt(answer, 'code')
+  if (answer === undefined || code === undefined) {
+    return new CommandError(`${server} answered ${status}, and not as the admin API of Weir does; is it another server?`)
+  }
+  const said = textAt(answer, 'detail') ?? textAt(answer, 'title') ?? code
+  switch (code) {
+    case 'unauthenticated': return new CommandError(token === undefined
+      ? `${server} wants a token: give --token-file FILE, or WEIR_TOKEN_FILE`
+      : `${server} does not take this token: ${said}`)
+    case 'forbidden': return new CommandError(`${said}; changes need a token with the role operator`)
+    case 'epoch_mismatch': {
+      const epoch = answer['epoch']
+      return new CommandError(`the route has changed meanwhile${typeof epoch === 'number' ? `: it is at epoch ${epoch}` : ''}; look at it with weir status and decide again`)
+    }
+    case 'unknown_route': return new CommandError('there is no such route; weir status lists them')
+    case 'invalid_request': return new CommandError(said, EXIT.usage)
+    default: return new CommandError(`${said} (${code})`)
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * `weir weights`, `weir switch` and `weir undo`: a change of a route's weights, and how far it has come.
+ */
+import { printable } from '../../core/logger.ts'
+import { answerAt, flagAt, numberAt, numbersAt, textAt, textsAt, type AdminAnswer } from './admin-api.ts'
+import { CommandError, EXIT } from './command-error.ts'
+import { routePath, type CommandSession } from './command-session.ts'
+
+/** What all changes may be given. */
+export interface ChangeFlags {
+  readonly reason?: string | undefined
+  readonly ifEpoch?: number | undefined
+  /** Wait until it is applied. */
+  readonly wait: boolean
+  readonly waitTimeoutMs: number
+}
+
+/** `stable=75` and the like, each version once. @throws CommandError */
+export function parseWeights (texts: readonly string[]): Readonly<Record<string, number>> {
+  const weights = new Map<string, number>()
+  for (const text of texts) {
+    const match = /^([^=]+)=([0-9]+(?:\.[0-9]+)?)%?$/.exec(text)
+    if (match === null) throw new CommandError(`a weight is written as VERSION=NUMBER, such as canary=25, not ${JSON.stringify(text.slice(0, 80))}`, EXIT.usage)
+    const [, version = '', weight = ''] = match
+    if (weights.has(version)) throw new CommandError(`the version ${JSON.stringify(version)} has two weights; give it one`, EXIT.usage)
+    weights.set(version, Number(weight))
+  }
+  return Object.fromEntries(weights)
+}
+
+export async function setWeights (
+  session: CommandSession, route: string, weights: Readonly<Record<string, number>>, flags: ChangeFlags
+): Promise<number> {
+  return await change(session, { route, method: 'PUT', below: '/weights', body: { weights } }, flags)
+}
+
+export async function switchTo (session: CommandSession, route: string, version: string, flags: ChangeFlags): Promise<number> {
+  return await change(session, { route, method: 'POST', below: '/switch', body: { to: version } }, flags)
+}
+
+/** @param revision undefined: what was there before the latest change */
+export async function undo (session: CommandSession, route: string, revision: number | undefined, flags: ChangeFlags): Promise<number> {
+  return await change(session, { route, method: 'POST', below: '/undo', body: revision === undefined ? {} : { revision } }, flags)
+}
+
+interface ChangeQuestion {
+  readonly route: string
+  readonly method: 'PUT' | 'POST'
+  readonly below: string
+  readonly body: object
+}
+
+/** @returns the exit code */
+async function change (session: CommandSession, { route, method, below, body }: ChangeQuestion, flags: ChangeFlags): Promise<number> {
+  const { reason, ifEpoch, wait, waitTimeoutMs } = flags
+  const query = wait ? `?wait=all&timeout=${waitTimeoutMs}ms` : ''
+  const answer = await session.ask({
+    method, path: routePath(route, `${below}${query}`), body: reason === undefined ? body : { ...body, reason }, ifEpoch
+  }, wait ? waitTimeoutMs : 0)
+  await session.print(answer, () => changeText(answer))
+  const applied = answerAt(answer, 'applied')
+  return applied !== undefined && flagAt(applied, 'complete') === false ? EXIT.notYet : EXIT.ok
+}
+
+/** `hello: stable 75, canary 25 (epoch 4), applied by 2 of 2 workers in 1.4 ms`. */
+function changeText (answer: AdminAnswer): string {
+  const weights = numbersAt(answer, 'weights').map(([version, weight]) => `${version} ${weight}`).join(', ')
+  const changed = flagAt(answer, 'changed') === false ? ', as it was already' : ''
+  const epoch = numberAt(answer, 'epoch') ?? '?'
+  return printable(`${textAt(answer, 'route') ?? '?'}: ${weights} (epoch ${epoch})${changed}${appliedText(answerAt(answer, 'applied'))}\n`)
+}
+
+function appliedText (applied: AdminAnswer | undefined): string {
+  if (applied === undefined) return ''
+  const workers = `${numberAt(applied, 'applied') ?? '?'} of ${numberAt(applied, 'workers') ?? '?'} workers`
+  const tookMs = numberAt(applied, 'tookMs')
+  const missing = textsAt(applied, 'missing')
+  if (flagAt(applied, 'complete') === false) {
+    return `\nstored, and not yet applied by all: ${workers} have it${missing.map(text => `\n  ${text}`).join('')}`
+  }
+  return `, applied by ${workers}${tookMs === undefined ? '' : ` in ${tookMs} ms`}`
+}

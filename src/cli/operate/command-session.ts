@@ -1,0 +1,58 @@
+import type { Clock } from '../../core/clock.ts'
+import type { AdminApi, AdminAnswer, Ask } from './admin-api.ts'
+import { formatAnswer, type OutputFormat, Palette, type Terminal } from './terminal.ts'
+
+/** What a command works with: where to ask, how long, and how to print. */
+export class CommandSession {
+  readonly terminal: Terminal
+  readonly format: OutputFormat
+  readonly palette: Palette
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal
+  readonly #api: AdminApi
+  readonly #timeoutMs: number
+
+  constructor (api: AdminApi, terminal: Terminal, { format, timeoutMs, signal }: {
+    readonly format: OutputFormat
+    readonly timeoutMs: number
+    readonly signal: AbortSignal
+  }) {
+    this.#api = api
+    this.#timeoutMs = timeoutMs
+    this.terminal = terminal
+    this.format = format
+    this.palette = new Palette(terminal.colours)
+    this.signal = signal
+  }
+
+  /** @param waitMs how long Weir is asked to wait before it answers */
+  async ask (question: Omit<Ask, 'timeoutMs' | 'signal'>, waitMs = 0): Promise<AdminAnswer> {
+    return await this.#api.ask({ ...question, timeoutMs: this.#timeoutMs + waitMs, signal: this.signal })
+  }
+
+  /** Prints the answer as it is for programs, else what `show` makes of it for people. */
+  async print (answer: AdminAnswer, show: (wide: boolean) => string): Promise<void> {
+    this.terminal.out(await this.text(answer, show))
+  }
+
+  async text (answer: AdminAnswer, show: (wide: boolean) => string): Promise<string> {
+    return this.format === 'json' || this.format === 'yaml' ? await formatAnswer(answer, this.format) : show(this.format === 'wide')
+  }
+}
+
+/** The path of a route, and of what belongs to it. */
+export function routePath (route: string, below = ''): string {
+  return `/v1/routes/${encodeURIComponent(route)}${below}`
+}
+
+/** Resolves after the time, or at once when the signal is aborted. */
+export async function pause (clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  const done = (): void => { resolve(undefined) }
+  const timer = clock.after(delayMs, done)
+  signal.addEventListener('abort', done, { once: true })
+  await promise
+  signal.removeEventListener('abort', done)
+  timer.cancel()
+}

@@ -1,0 +1,34 @@
+/** `weir explain`: which version a request gets, and why. */
+import { textAt, textsAt, type AdminAnswer } from './admin-api.ts'
+import { CommandError, EXIT } from './command-error.ts'
+import { routePath, type CommandSession } from './command-session.ts'
+import { cleanLine, type Palette } from './terminal.ts'
+
+/** The request in question: by its id, or by what it would be. */
+export interface ExplainFlags {
+  readonly requestId?: string | undefined
+  readonly ip?: string | undefined
+  readonly method?: string | undefined
+  readonly host?: string | undefined
+  readonly path?: string | undefined
+  readonly header: readonly string[]
+}
+
+export async function explain (session: CommandSession, route: string, flags: ExplainFlags): Promise<void> {
+  if (flags.ip === undefined && flags.requestId === undefined) {
+    throw new CommandError('weir explain needs --ip, the address of a client, or --request-id, from X-Request-Id of a response', EXIT.usage)
+  }
+  const query = new URLSearchParams()
+  const single = { requestId: flags.requestId, ip: flags.ip, method: flags.method, host: flags.host, path: flags.path }
+  for (const [name, value] of Object.entries(single)) if (value !== undefined) query.set(name, value)
+  for (const field of flags.header) query.append('header', field)
+  const answer = await session.ask({ path: routePath(route, `/explain?${query.toString()}`) })
+  await session.print(answer, () => explainText(answer, session.palette))
+}
+
+function explainText (answer: AdminAnswer, palette: Palette): string {
+  const version = textAt(answer, 'version') ?? textAt(answer, 'chosen')
+  const endpoint = textAt(answer, 'endpoint')
+  const head = version === undefined ? 'no version' : `${version}${endpoint === undefined ? '' : ` at ${endpoint}`}`
+  return palette.paint('bold', cleanLine(head).trimEnd()) + '\n' + textsAt(answer, 'why').map(line => `  ${cleanLine(line)}`).join('')
+}

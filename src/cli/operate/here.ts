@@ -1,0 +1,26 @@
+/** The commands that speak to a running Weir, on this process's streams. */
+import { foregroundClock } from '../../core/clock.ts'
+import { AdminClient } from './admin-client.ts'
+import { operate } from './operate.ts'
+import { hasColours } from './terminal.ts'
+
+/** @param words all after `weir` @returns the exit code */
+export async function operateHere (words: readonly string[]): Promise<number> {
+  const { stdout, stderr, env } = process
+  const interrupted = new AbortController()
+  process.once('SIGINT', () => { interrupted.abort() })
+  // A reader such as `head` that has enough ends the command in peace.
+  stdout.on('error', () => { interrupted.abort() })
+  return await operate(words, {
+    env,
+    terminal: {
+      out: text => { stdout.write(text) },
+      complain: text => { stderr.write(text) },
+      isTerminal: stdout.isTTY,
+      colours: hasColours(stdout.isTTY, env)
+    },
+    clock: foregroundClock,
+    signal: interrupted.signal,
+    connect: connection => new AdminClient(connection)
+  })
+}

@@ -1,0 +1,194 @@
+/**
+ * The commands that speak to a running Weir, with their arguments. Loading this file loads commander, and little else: what a command needs
+ * more is loaded when it runs.
+ */
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { parseDurationMs } from '../../core/duration.ts'
+import { DEFAULT_SERVER } from './connection.ts'
+import { OUTPUTS } from './terminal.ts'
+
+/** What every command may be given. */
+export interface CommonFlags {
+  readonly server?: string
+  readonly token?: string
+  readonly tokenFile?: string
+  readonly context?: string
+  readonly output: typeof OUTPUTS[number]
+  readonly timeout: number
+}
+
+interface ChangeOptions extends CommonFlags {
+  readonly reason?: string
+  readonly ifEpoch?: number
+  readonly wait: boolean
+  readonly waitTimeout: number
+}
+
+/** A command with its arguments, read and checked as far as the command line can. */
+export type Order =
+  | {
+    readonly command: 'status'
+    readonly route: string | undefined
+    readonly flags: CommonFlags & { readonly watch?: true, readonly interval: number }
+  }
+  | { readonly command: 'weights', readonly route: string, readonly weights: readonly string[], readonly flags: ChangeOptions }
+  | { readonly command: 'switch', readonly route: string, readonly version: string, readonly flags: ChangeOptions }
+  | { readonly command: 'undo', readonly route: string, readonly flags: ChangeOptions & { readonly to?: number } }
+  | { readonly command: 'history', readonly route: string, readonly flags: CommonFlags & { readonly limit: number } }
+  | {
+    readonly command: 'explain'
+    readonly route: string
+    readonly flags: CommonFlags & {
+      readonly requestId?: string
+      readonly ip?: string
+      readonly method?: string
+      readonly host?: string
+      readonly path?: string
+      readonly header: readonly string[]
+    }
+  }
+  | {
+    readonly command: 'drain'
+    readonly route: string
+    readonly version: string
+    readonly flags: CommonFlags & { readonly wait: boolean, readonly waitTimeout: number }
+  }
+  | { readonly command: 'contexts', readonly flags: CommonFlags }
+  | { readonly command: 'completion', readonly shell: string }
+
+/** Where the text of a help or a fault goes. */
+export interface ProgramOutput {
+  out (text: string): void
+  complain (text: string): void
+}
+
+const AFTER_HELP = `
+Which Weir: --server, WEIR_SERVER, or a context of ~/.config/weir/config.yaml (XDG_CONFIG_HOME; WEIR_CLIENT_CONFIG names another file):
+
+  current: lab
+  contexts:
+    lab: { server: "${DEFAULT_SERVER}", tokenFile: ~/weir-token }
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong arguments, 3 not in time (a change that not all have applied yet, a version that is not safe).
+`
+
+/** The commands, whose actions give their order to `take`. */
+export function createProgram (output: ProgramOutput, take: (order: Order) => void): Command {
+  const program = new Command('weir')
+  program.exitOverride().configureOutput({
+    writeOut: output.out, writeErr: output.complain, outputError: (text, write) => { write(text.replace(/^error: /, '')) }
+  })
+  program.helpCommand(false)
+  program.showHelpAfterError('Try: weir help')
+  addReading(program, take)
+  addChanges(program, take)
+  program.addCommand(new Command('contexts').description('list the contexts of the client\'s file').action((_options, command: Command) => {
+    take({ command: 'contexts', flags: flagsOf(command) })
+  }))
+  program.addCommand(new Command('completion').description('print a script that completes weir\'s commands in a shell')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action((shell: string) => { take({ command: 'completion', shell }) }))
+  for (const command of program.commands) finish(command)
+  return program
+}
+
+/** The settings of the program do not reach commands that were made apart. */
+function finish (command: Command): void {
+  command.copyInheritedSettings(command.parent ?? command)
+  if (command.name() === 'completion') return
+  command.addOption(new Option('-s, --server <url>', `the admin API; environment WEIR_SERVER; by default that of the context, else ${DEFAULT_SERVER}`))
+    .addOption(new Option('--token-file <file>', 'the file with the token; environment WEIR_TOKEN_FILE'))
+    .addOption(new Option('--token <token>', 'the token itself, which others may see in the list of processes; environment WEIR_TOKEN').conflicts('tokenFile'))
+    .addOption(new Option('--context <name>', 'a context of the client\'s file; environment WEIR_CONTEXT'))
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(OUTPUTS).default('table'))
+    .addOption(new Option('--timeout <duration>', 'the longest that an answer may take').argParser(duration).default(10_000, '10s'))
+    .addHelpText('after', AFTER_HELP)
+}
+
+function addReading (program: Command, take: (order: Order) => void): void {
+  program.addCommand(new Command('status').description('show the routes with their weights, or one route with its versions and endpoints')
+    .argument('[route]')
+    .addOption(new Option('-w, --watch', 'look again and again, until Ctrl-C'))
+    .addOption(new Option('--interval <duration>', 'how often --watch looks').argParser(duration).default(2_000, '2s'))
+    .action((route: string | undefined, _options, command: Command) => { take({ command: 'status', route, flags: flagsOf(command) }) }))
+  program.addCommand(new Command('history').description('show who changed a route, when and why').argument('<route>')
+    .addOption(new Option('--limit <number>', 'how many changes').argParser(wholeNumber).default(20))
+    .action((route: string, _options, command: Command) => { take({ command: 'history', route, flags: flagsOf(command) }) }))
+  program.addCommand(new Command('explain').description('say which version a request gets, and why').argument('<route>')
+    .addOption(new Option('--request-id <id>', 'a request that was served: the X-Request-Id of its response'))
+    .addOption(new Option('--ip <address>', 'the address of a client'))
+    .addOption(new Option('--method <method>', 'by default GET'))
+    .addOption(new Option('--host <host>', 'the host that it asks for'))
+    .addOption(new Option('--path <path>', 'with its query; by default /'))
+    .addOption(new Option('-H, --header <field>', 'a field as name:value; may be given several times').argParser(collect).default([], 'none'))
+    .action((route: string, _options, command: Command) => { take({ command: 'explain', route, flags: flagsOf(command) }) }))
+  program.addCommand(new Command('drain').description('say whether a version may be scaled down').argument('<route>').argument('<version>')
+    .addOption(new Option('--wait', 'wait until it may').default(false))
+    .addOption(new Option('--wait-timeout <duration>', 'the longest that --wait waits').argParser(duration).default(300_000, '5m'))
+    .action((route: string, version: string, _options, command: Command) => {
+      take({ command: 'drain', route, version, flags: flagsOf(command) })
+    }))
+}
+
+function addChanges (program: Command, take: (order: Order) => void): void {
+  program.addCommand(changing(new Command('weights')).description('set the weights of a route, such as stable=75 canary=25')
+    .argument('<route>').argument('<weights...>')
+    .action((route: string, weights: string[], _options, command: Command) => {
+      take({ command: 'weights', route, weights, flags: flagsOf(command) })
+    }))
+  program.addCommand(changing(new Command('switch')).description('send all traffic of a route to one version')
+    .argument('<route>').argument('<version>')
+    .action((route: string, version: string, _options, command: Command) => {
+      take({ command: 'switch', route, version, flags: flagsOf(command) })
+    }))
+  program.addCommand(changing(new Command('undo')).description('return to the weights before the latest change, or to those of a revision')
+    .argument('<route>')
+    .addOption(new Option('--to <revision>', 'the revision of the history').argParser(wholeNumber))
+    .action((route: string, _options, command: Command) => { take({ command: 'undo', route, flags: flagsOf(command) }) }))
+}
+
+function changing (command: Command): Command {
+  return command
+    .addOption(new Option('-r, --reason <text>', 'why, in one line, for the history'))
+    .addOption(new Option('--if-epoch <number>', 'only while the route is at this epoch, as weir status shows it').argParser(wholeNumber))
+    .addOption(new Option('--no-wait', 'do not wait until all have applied it'))
+    .addOption(new Option('--wait-timeout <duration>', 'the longest to wait for that, at most 30s').argParser(duration).default(5_000, '5s'))
+}
+
+/** commander checks what it reads by the options above, and can't say so in types. */
+function flagsOf<Flags> (command: Command): Flags {
+  return command.opts<Record<string, unknown>>() as Flags
+}
+
+function duration (text: string): number {
+  try {
+    return parseDurationMs(text)
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function wholeNumber (text: string): number {
+  if (/^[0-9]{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It has to be a whole number.')
+}
+
+function collect (text: string, before: readonly string[]): readonly string[] {
+  return [...before, text]
+}
+
+/**
+ * Reads the arguments.
+ * @returns what they ask for; or the exit code when a help was printed or something is wrong with them, which was said
+ */
+export function readOrder (args: readonly string[], output: ProgramOutput): Order | number {
+  const orders: Order[] = []
+  const program = createProgram(output, order => { orders.push(order) })
+  try {
+    program.parse(args, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    return error.exitCode === 0 ? 0 : 2
+  }
+  return orders[0] ?? 2
+}

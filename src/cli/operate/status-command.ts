@@ -1,0 +1,144 @@
+/**
+ * `weir status`: all routes with their weights, or one with what is known of its versions.
+ */
+import type { Clock } from '../../core/clock.ts'
+import { answerAt, answersAt, numberAt, numbersAt, textAt, type AdminAnswer } from './admin-api.ts'
+import { pause, routePath, type CommandSession } from './command-session.ts'
+import { bar, cleanLine, percent, table, type Cell, type Palette } from './terminal.ts'
+
+const BAR_WIDTH = 20
+
+/** Prints the status once. @param route undefined for all */
+export async function status (session: CommandSession, route: string | undefined): Promise<void> {
+  session.terminal.out(await statusText(session, route))
+}
+
+async function statusText (session: CommandSession, route: string | undefined): Promise<string> {
+  const { palette } = session
+  if (route === undefined) {
+    const answer = await session.ask({ path: '/v1/routes' })
+    return await session.text(answer, wide => listText(answer, palette, wide))
+  }
+  const answer = await session.ask({ path: routePath(route) })
+  return await session.text(answer, wide => routeText(answer, palette, wide))
+}
+
+const CURSOR_HIDE = '\u001b[?25l'
+const CURSOR_SHOW = '\u001b[?25h'
+const HOME_AND_CLEAR = '\u001b[H\u001b[J'
+/** A screen of its own, so that the one before is there again at the end. */
+const SCREEN_ENTER = '\u001b[?1049h'
+const SCREEN_LEAVE = '\u001b[?1049l'
+
+/**
+ * Prints the status again and again until Ctrl-C: on a terminal in place, else one below the other. What fails is shown, and tried again.
+ * @param watch what to wait with, and how long between two looks
+ */
+export async function watchStatus (
+  session: CommandSession, route: string | undefined, { clock, intervalMs }: { readonly clock: Clock, readonly intervalMs: number }
+): Promise<void> {
+  const { terminal, signal } = session
+  const inPlace = terminal.isTerminal && session.format !== 'json' && session.format !== 'yaml'
+  if (inPlace) terminal.out(`${SCREEN_ENTER}${CURSOR_HIDE}`)
+  let last = ''
+  try {
+    while (!signal.aborted) {
+      const text = await statusText(session, route).catch((error: unknown) => `${String(error instanceof Error ? error.message : error)}\n`)
+      if (signal.aborted) break
+      terminal.out(inPlace ? `${HOME_AND_CLEAR}${text}` : text)
+      last = text
+      await pause(clock, intervalMs, signal)
+      if (!inPlace && !signal.aborted && session.format !== 'json') terminal.out('\n')
+    }
+  } finally {
+    // What was seen last stays to be read.
+    if (inPlace) terminal.out(`${CURSOR_SHOW}${SCREEN_LEAVE}${last}`)
+  }
+}
+
+/** Every version of every route in a line. */
+function listText (answer: AdminAnswer, palette: Palette, wide: boolean): string {
+  const rows = answersAt(answer, 'routes').flatMap(route => {
+    const ready = new Map(numbersAt(route, 'readyEndpoints'))
+    const weights = numbersAt(route, 'weights')
+    const sum = weights.reduce((total, [, weight]) => total + weight, 0)
+    return weights.map(([version, weight], index): readonly Cell[] => {
+      const share = sum === 0 ? 0 : weight / sum
+      const endpoints = ready.get(version) ?? 0
+      return [
+        index === 0 ? { text: textAt(route, 'name') ?? '', colour: 'bold' } : '',
+        version,
+        String(weight),
+        percent(share),
+        endpoints === 0 && weight > 0 ? { text: '0', colour: 'red' } : String(endpoints),
+        ...(wide ? ['epoch', 'revision'].map(key => index === 0 ? String(numberAt(route, key) ?? '') : '') : []),
+        { text: bar(share, BAR_WIDTH), colour: 'cyan' }
+      ]
+    })
+  })
+  if (rows.length === 0) return 'There are no routes.\n'
+  return table(['ROUTE', 'VERSION', 'WEIGHT', 'SHARE', 'ENDPOINTS', ...(wide ? ['EPOCH', 'REVISION'] : []), 'SPLIT'], rows, palette)
+}
+
+/** One route: its versions, then what is wrong with them, and in the wide form each endpoint. */
+function routeText (answer: AdminAnswer, palette: Palette, wide: boolean): string {
+  const versions = answersAt(answer, 'versions')
+  const rows = versions.map((version): readonly Cell[] => {
+    const share = numberAt(version, 'targetShare') ?? 0
+    const observed = answerAt(version, 'observed')
+    const available = numberAt(version, 'availableEndpoints') ?? 0
+    const total = answersAt(version, 'endpoints').length
+    const seen = numberAt(observed, 'share')
+    return [
+      { text: textAt(version, 'name') ?? '', colour: 'bold' },
+      String(numberAt(version, 'weight') ?? ''),
+      percent(share),
+      seen === undefined ? '-' : percent(seen),
+      observed === undefined ? '-' : String(numberAt(observed, 'requests') ?? 0),
+      { text: `${available}/${total}`, colour: available === 0 && share > 0 ? 'red' : available < total ? 'yellow' : 'green' },
+      { text: bar(share, BAR_WIDTH), colour: 'cyan' }
+    ]
+  })
+  const head = `${palette.paint('bold', cleanLine(textAt(answer, 'name') ?? '').trimEnd())}   epoch ${numberAt(answer, 'epoch') ?? '?'}, revision ${numberAt(answer, 'revision') ?? '?'}\n\n`
+  const main = table(['VERSION', 'WEIGHT', 'SHARE', 'OBSERVED', 'REQUESTS', 'ENDPOINTS', 'SPLIT'], rows, palette)
+  const problems = versions.flatMap(problemsOf)
+  const endpoints = wide ? `\n${endpointsText(versions, palette)}` : ''
+  return `${head}${main}${problems.length === 0 ? '' : `\n${problems.map(text => palette.paint('yellow', cleanLine(text).trimEnd())).join('\n')}\n`}${endpoints}`
+}
+
+function problemsOf (version: AdminAnswer): readonly string[] {
+  const name = textAt(version, 'name') ?? ''
+  const source = answerAt(version, 'source')
+  const problem = textAt(source, 'problem') ?? (textAt(source, 'state') === 'stale' ? 'stale' : undefined)
+  const detail = textAt(source, 'detail')
+  const panic = textAt(version, 'panic') ?? 'none'
+  return [
+    ...(problem === undefined ? [] : [`${name}: ${problem}${detail === undefined ? '' : `: ${detail}`}`]),
+    ...(panic === 'none' ? [] : [`${name}: panic in ${panic} workers: too few endpoints are available, so all are used`])
+  ]
+}
+
+function endpointsText (versions: readonly AdminAnswer[], palette: Palette): string {
+  const rows = versions.flatMap(version => answersAt(version, 'endpoints').map((endpoint): readonly Cell[] => [
+    textAt(version, 'name') ?? '',
+    addressText(endpoint),
+    conditionText(endpoint),
+    ...healthCells(endpoint)
+  ]))
+  return rows.length === 0 ? 'No version has endpoints.\n' : table(['VERSION', 'ENDPOINT', 'CONDITION', 'HEALTH'], rows, palette)
+}
+
+function addressText (endpoint: AdminAnswer): string {
+  const address = textAt(endpoint, 'address') ?? ''
+  return `${address.includes(':') ? `[${address}]` : address}:${numberAt(endpoint, 'port') ?? ''}`
+}
+
+function conditionText (endpoint: AdminAnswer): string {
+  if (endpoint['terminating'] === true) return 'terminating'
+  return endpoint['ready'] === true ? 'ready' : 'not ready'
+}
+
+function healthCells (endpoint: AdminAnswer): readonly Cell[] {
+  const reasons = answersAt(answerAt(endpoint, 'health'), 'reasons').map(reason => `${textAt(reason, 'kind') ?? ''}: ${textAt(reason, 'detail') ?? ''}`)
+  return [reasons.length === 0 ? { text: 'available', colour: 'green' } : { text: reasons.join('; '), colour: 'red' }]
+}
