@@ -67,7 +67,11 @@ const OTHERS = {
   tokens: { secret: 'shop-tokens' },
   replicaSecret: 'shop-replicas',
   config: { state: { name: 'edge-weights' }, replicas: { service: 'edge-replicas' } },
-  service: { annotations: { 'a.example.com/b': 'true' } },
+  service: { annotations: { 'a.example.com/b': 'true' }, loadBalancerClass: 'example.com/inner', loadBalancerSourceRanges: ['192.0.2.0/24'] },
+  namespaces: ['lab', 'pay'],
+  env: [{ name: 'WEIR_LOG_LEVEL', value: 'debug' }],
+  volumes: [{ name: 'authorities', configMap: { name: 'authorities' } }],
+  volumeMounts: [{ name: 'authorities', mountPath: '/etc/weir/authorities', readOnly: true }],
   podAnnotations: { 'a.example.com/c': 'd' },
   nodeSelector: { 'kubernetes.io/os': 'linux' },
   tolerations: [{ key: 'edge', operator: 'Exists', effect: 'NoSchedule' }],
@@ -86,9 +90,14 @@ t.test('every other value makes objects that an API server accepts', async t => 
   for (const object of objects) {
     const shape = String(at(object, 'apiVersion')).startsWith('monitoring.') ? [] : kubernetes.faultsOf(object)
     t.same([...shape, ...objectFaults(object)], [], `${String(at(object, 'kind'))} ${String(at(object, 'metadata.name'))}`)
-    t.match(at(object, 'metadata'), { name: /^edge/, namespace: 'shop', labels: { 'app.kubernetes.io/name': 'edge' } })
+    t.match(at(object, 'metadata'), { name: /^edge/, namespace: /^(shop|lab|pay)$/, labels: { 'app.kubernetes.io/name': 'edge' } })
   }
+  const bindings = objects.filter(object => at(object, 'kind') === 'RoleBinding' && at(object, 'metadata.name') === 'edge')
+  t.same(bindings.map(object => [at(object, 'metadata.namespace'), at(object, 'subjects.0.namespace')]), [['shop', 'shop'], ['lab', 'shop'], ['pay', 'shop']])
+  t.match(at(findObject(objects, 'Service', 'edge'), 'spec'), { loadBalancerClass: 'example.com/inner', loadBalancerSourceRanges: ['192.0.2.0/24'] })
   const pod = at(findObject(objects, 'Deployment', 'edge'), 'spec.template.spec')
+  t.same(at(pod, 'containers.0.env'), OTHERS.env)
+  for (const field of ['volumes', 'volumeMounts'] as const) t.same(listAt(field === 'volumes' ? pod : at(pod, 'containers.0'), field).at(-1), OTHERS[field][0], field)
   t.same([...restrictedFaults(pod)], [])
   t.equal(at(pod, 'containers.0.image'), `registry.example.com/weir@${digest}`, 'the digest wins')
   for (const field of ['imagePullSecrets', 'nodeSelector', 'tolerations', 'affinity', 'priorityClassName'] as const) t.same(at(pod, field), OTHERS[field], field)

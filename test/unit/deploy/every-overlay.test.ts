@@ -53,7 +53,7 @@ const configOf = async ({ text, container }: InPod) => await loadConfig({
   args: []
 })
 
-t.ok(OVERLAYS.length >= 6, 'they are found')
+t.ok(OVERLAYS.length >= 7, 'they are found')
 for (const folder of OVERLAYS) {
   const objects = buildOverlay(folder)
 

@@ -38,6 +38,7 @@ const AS_GO: ReadonlyArray<readonly [template: string, text: string]> = [
   ['{{ .said | quote }}', '"he said \\"hi\\""'],
   ['{{ quote .missing }}|', '|'],
   ['{{ range .list }}<{{ . }}>{{ end }}', '<a><b>'],
+  ['{{ range .list }}{{ $.num }}{{ end }}', '33'],
   ['{{ range .none }}x{{ else }}none{{ end }}', 'none'],
   ['k:{{ toYaml .map | nindent 2 }}', 'k:\n  a:\n  - x\n  - c: true\n  b: 1'],
   ['{{ toYaml .list | nindent 2 }}', '\n  - a\n  - b'],
@@ -54,7 +55,7 @@ t.test('a template gives what it gives in Helm', async t => {
 
 t.test('what is not known is refused, and so is what Helm would print otherwise than it looks', async t => {
   const refused = [
-    '{{ $x := 1 }}', '{{ $.num }}', '{{ with .map }}{{ end }}', '{{ if .a }}{{ else if .b }}{{ end }}', '{{ (eq .num 3) }}', '{{ lookup "v1" "Secret" "a" "b" }}',
+    '{{ $x := 1 }}', '{{ $ }}', '{{ with .map }}{{ end }}', '{{ if .a }}{{ else if .b }}{{ end }}', '{{ (eq .num 3) }}', '{{ lookup "v1" "Secret" "a" "b" }}',
     '{{ tpl .said . }}', '{{ printf "%s" .said }}', '{{ template "it" . }}', '{{ range .map }}{{ end }}', '{{ if .num }}', '{{ end }}', '{{ .num', '{{ .map }}', '{{ .big }}', '{{ .float }}',
     '{{ .num.inner }}', '{{ .missing.inner }}', '{{ include "it" . }}', '{{ eq .num "3" }}', '{{ required "it is needed" .empty }}', '{{ .num 3 }}'
   ]

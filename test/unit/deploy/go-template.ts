@@ -2,8 +2,8 @@
  * The part of Helm that deploy/chart uses: Go's text/template with a few functions of Helm and sprig. What it does not know it refuses, so a
  * template can't use more without a test that fails.
  *
- * Known: `{{ }}` with trimming on either side, comments, `define`, `if` with `else`, `range` over lists, `end`; fields of the dot, texts, whole
- * numbers, pipelines; the functions of FUNCTIONS. Not known: variables, parentheses, `with`, `else if`, `lookup`, and all the rest.
+ * Known: `{{ }}` with trimming on either side, comments, `define`, `if` with `else`, `range` over lists, `end`; fields of the dot and of `$`, texts,
+ * whole numbers, pipelines; eq, default, quote, required, toYaml, nindent, include, .Files.Get. Not known: other variables, parentheses, `with`, `else if`, `lookup`, and all the rest.
  */
 import { stringify } from 'yaml'
 
@@ -12,12 +12,14 @@ type Node =
   | { readonly kind: 'print', readonly pipeline: Pipeline }
   | { readonly kind: 'if' | 'range', readonly pipeline: Pipeline, readonly body: readonly Node[], readonly otherwise: readonly Node[] }
 
-type Term = { readonly field: readonly string[] } | { readonly literal: string | number } | { readonly call: string }
+type Term = { readonly field: readonly string[], readonly ofRoot: boolean } | { readonly literal: string | number } | { readonly call: string }
 type Pipeline = ReadonlyArray<readonly Term[]>
 type Apply = (args: readonly unknown[], file: string) => unknown
+/** What `.` and `$` stand for. */
+interface Dots { readonly dot: unknown, readonly root: unknown }
 
 const ACTION = /\{\{(- )?\s*(\/\*[\s\S]*?\*\/|"(?:[^"\\]|\\.)*"|[^"}]|\}(?!\}))*?\s*( -)?\}\}/g
-const TERM = /^(?:(\.(?:[A-Za-z]\w*(?:\.[A-Za-z]\w*)*)?)|("(?:[^"\\]|\\.)*")|(\d+)|([a-zA-Z]\w*))(?=\s|$)/
+const TERM = /^(?:(\$?\.(?:[A-Za-z]\w*(?:\.[A-Za-z]\w*)*)?)|("(?:[^"\\]|\\.)*")|(\d+)|([a-zA-Z]\w*))(?=\s|$)/
 
 const isMapping = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
@@ -46,14 +48,14 @@ export class GoTemplates {
       }],
       ['toYaml', ([value]) => stringify(value, { sortMapEntries: true, indentSeq: false, version: '1.1', lineWidth: 0 }).replace(/\n$/, '')],
       ['nindent', ([count, text]) => `\n${textOf(text).replaceAll(/^/gm, ' '.repeat(Number(count)))}`],
-      ['include', ([name, dot], file) => this.#run(this.#definitions.get(textOf(name)) ?? refuse(file, `there is no template ${textOf(name)}`), dot, file)],
+      ['include', ([name, dot], file) => this.#run(this.#definitions.get(textOf(name)) ?? refuse(file, `there is no template ${textOf(name)}`), { dot, root: dot }, file)],
       ['Files.Get', ([name]) => get(textOf(name))]
     ])
   }
 
   /** Takes the definitions of a file and gives what is around them. */
   render (source: string, dot: unknown, file: string): string {
-    return this.#run(this.#parse(source, file), dot, file)
+    return this.#run(this.#parse(source, file), { dot, root: dot }, file)
   }
 
   #parse (source: string, file: string): readonly Node[] {
@@ -90,34 +92,35 @@ export class GoTemplates {
     return open.length === 0 ? top : refuse(file, 'a block without its end')
   }
 
-  #run (nodes: readonly Node[], dot: unknown, file: string): string {
+  #run (nodes: readonly Node[], dots: Dots, file: string): string {
     return nodes.map(node => {
       if (node.kind === 'text') return node.text
-      const value = this.#evaluate(node.pipeline, dot, file)
+      const value = this.#evaluate(node.pipeline, dots, file)
       if (node.kind === 'print') return textOf(value)
-      if (node.kind === 'if') return this.#run(isEmpty(value) ? node.otherwise : node.body, dot, file)
+      if (node.kind === 'if') return this.#run(isEmpty(value) ? node.otherwise : node.body, dots, file)
       if (value !== undefined && value !== null && !Array.isArray(value)) return refuse(file, 'range over what is no list')
-      return isEmpty(value) ? this.#run(node.otherwise, dot, file) : (Array.isArray(value) ? value : []).map(item => this.#run(node.body, item, file)).join('')
+      if (isEmpty(value)) return this.#run(node.otherwise, dots, file)
+      return (Array.isArray(value) ? value : []).map((item: unknown) => this.#run(node.body, { ...dots, dot: item }, file)).join('')
     }).join('')
   }
 
   /** Each command gets what the one before gives as its last argument. */
-  #evaluate (pipeline: Pipeline, dot: unknown, file: string): unknown {
+  #evaluate (pipeline: Pipeline, dots: Dots, file: string): unknown {
     let piped: readonly unknown[] = []
     for (const [first, ...others] of pipeline) {
       if (first === undefined) return refuse(file, 'an empty command')
-      const args = [...others.map(term => this.#value(term, dot, file)), ...piped]
+      const args = [...others.map(term => this.#value(term, dots, file)), ...piped]
       if ('call' in first) piped = [(this.#functions.get(first.call) ?? refuse(file, first.call))(args, file)]
       else if (args.length > 0) return refuse(file, 'arguments for what is no function')
-      else piped = [this.#value(first, dot, file)]
+      else piped = [this.#value(first, dots, file)]
     }
     return piped[0]
   }
 
-  #value (term: Term, dot: unknown, file: string): unknown {
+  #value (term: Term, { dot, root }: Dots, file: string): unknown {
     if ('literal' in term) return term.literal
     if ('call' in term) return refuse(file, `${term.call} as an argument`)
-    return term.field.reduce<unknown>((value, key) => isMapping(value) ? value[key] : refuse(file, `.${term.field.join('.')}: there is nothing to have ${key}`), dot)
+    return term.field.reduce<unknown>((value, key) => isMapping(value) ? value[key] : refuse(file, `.${term.field.join('.')}: there is nothing to have ${key}`), term.ofRoot ? root : dot)
   }
 }
 
@@ -164,7 +167,7 @@ function pipelineOf (text: string, file: string): Pipeline {
     }
     const [whole = '', field, quoted, digits, name] = TERM.exec(rest) ?? refuse(file, text)
     if (field === '.Files.Get') commands.at(-1)?.push({ call: 'Files.Get' })
-    else if (field !== undefined) commands.at(-1)?.push({ field: field.split('.').filter(key => key !== '') })
+    else if (field !== undefined) commands.at(-1)?.push({ field: field.split('.').slice(1).filter(key => key !== ''), ofRoot: field.startsWith('$') })
     else if (quoted !== undefined) commands.at(-1)?.push({ literal: String(JSON.parse(quoted)) })
     else if (digits !== undefined) commands.at(-1)?.push({ literal: Number(digits) })
     else commands.at(-1)?.push({ call: name ?? '' })

@@ -28,6 +28,8 @@ function changed (kind: string, name: string, keys: string, change: Change): Rec
   return object
 }
 
+const volumesBut = (pod: unknown, name: string): readonly unknown[] => listAt(pod, 'volumes').filter(volume => at(volume, 'name') !== name)
+
 const container = 'spec.template.spec.containers.0'
 
 t.test('what Kubernetes 1.30 does not know, or not so, is found with its place', async t => {
@@ -54,8 +56,10 @@ t.test('what an API server refuses beyond types is found', async t => {
   refuse('Service', 'spec', spec => { spec['type'] = 'ClusterIP' }, /externalTrafficPolicy/)
   refuse('Service', 'spec.ports.0', port => { port['targetPort'] = 'a-name-that-is-too-long' }, /is no name of a port/)
   refuse('Deployment', 'spec.template.metadata.labels', labels => { delete labels['app.kubernetes.io/name'] }, /does not match the labels/)
-  refuse('Deployment', 'spec.template.spec', pod => { pod['volumes'] = [] }, /there is no volume config/)
-  refuse('Deployment', 'spec.template.spec.volumes.1.secret', secret => { secret['defaultMode'] = 0o1777 }, /has the mode/)
+  refuse('Deployment', 'spec.template.spec', pod => { pod['volumes'] = volumesBut(pod, 'config') }, /there is no volume config/)
+  refuse('Deployment', 'spec.template.spec', pod => {
+    pod['volumes'] = [...volumesBut(pod, 'tokens'), { name: 'tokens', secret: { secretName: 'a', defaultMode: 0o1777 } }]
+  }, /has the mode/)
   refuse('Deployment', `${container}.livenessProbe`, probe => { probe['successThreshold'] = 2 }, /successThreshold must be 1/)
   refuse('Deployment', `${container}.livenessProbe.httpGet`, probe => { probe['port'] = 'prob' }, /there is no port prob/)
   refuse('Deployment', `${container}.resources.requests`, requests => { requests['memory'] = '1Gi' }, /more memory is requested/)
@@ -78,7 +82,7 @@ t.test('what an object names and nobody is, is found', async t => {
   t.match(faults('Service', 'spec.ports.0', port => { port['targetPort'] = 'http' }), [/no pod has the port http/])
   t.match(faults('PodDisruptionBudget', 'spec.selector.matchLabels', labels => { labels['a'] = 'b' }), [/selects no pods/])
   t.match(faults('HorizontalPodAutoscaler', 'spec.scaleTargetRef', target => { target['name'] = 'other' }), [/no such Deployment/])
-  t.match(faults('Deployment', 'spec.template.spec.volumes.0.configMap', map => { map['name'] = 'other' }), [/there is no ConfigMap other/])
+  t.match(faults('Deployment', 'spec.template.spec', pod => { pod['volumes'] = [{ name: 'config', configMap: { name: 'other' } }] }), [/there is no ConfigMap other/])
 })
 
 t.test('every field of the restricted standard is looked at', async t => {
