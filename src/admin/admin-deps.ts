@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { TrafficControl } from '../rollout/traffic-control.ts'
+import type { LeaseStatus } from '../kube/lease-holder.ts'
 import type { EventLog } from '../core/logger.ts'
 import type { ExplainAnswer, ExplainQuery } from '../control/explain-answer.ts'
 import type { TokenBook } from './token-book.ts'
@@ -23,8 +24,8 @@ export interface AdminDeps {
   /** Undefined when the configuration has no such route, or the route no such version. */
   drain (route: string, version: string): VersionDrainStatus | undefined
   readiness (): Readiness
-  /** How the store of the weights is doing. */
-  state (): StoreStatus & { readonly store: string }
+  /** How the store of the weights is doing, and who does what is done once for all that share it. */
+  state (): StoreStatus & { readonly store: string, readonly lease?: LeaseStatus }
   /** A text, or its pieces as they are made. */
   metrics (): Promise<{ readonly contentType: string, readonly body: string | AsyncIterable<Buffer> }>
   /**

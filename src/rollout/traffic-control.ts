@@ -1,5 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { errorText } from '../core/error-text.ts'
+import { HolderDuty } from '../core/holder-duty.ts'
+import { type Leadership, SOLE_REPLICA } from '../core/leadership.ts'
 import { nameSome } from '../core/logger.ts'
 import type { EventLog } from '../core/logger.ts'
 import type { PreparedChange } from '../core/prepared-change.ts'
@@ -54,6 +56,8 @@ export interface TrafficControlDeps {
   readonly publisher: SplitPublisher
   readonly clock: Clock
   readonly log: EventLog
+  /** Who adds edits by hand to the history; without it, this replica does. */
+  readonly leadership?: Leadership
 }
 
 /** What a configuration that fails after all has to go back to. */
@@ -87,11 +91,14 @@ export class TrafficControl {
   readonly #queue = new SerialQueue()
   readonly #watchers: Watchers<TrafficEvent>
   readonly #stopWatching: () => void
+  readonly #recording: HolderDuty
   /** Undefined before the first configuration. */
   #configured: readonly ConfiguredRoute[] | undefined
   #state: TrafficState = EMPTY_TRAFFIC
   /** With edits by hand made changes. Undefined before a store that is away could be read. */
   #stored: Versioned<TrafficState> | undefined
+  /** What is stored, with edits that are not in its history there; undefined when there are none. */
+  #edited: TrafficState | undefined
   /** Why what is stored is not ours; undefined when it is. */
   #foreign: string | undefined
   readonly #known = Promise.withResolvers<undefined>()
@@ -102,6 +109,12 @@ export class TrafficControl {
     this.#stored = stored
     if (stored !== undefined) this.#known.resolve(undefined)
     this.#watchers = new Watchers(error => { deps.log.error('a listener to traffic changes failed', { error: String(error) }) })
+    this.#recording = new HolderDuty({
+      leadership: deps.leadership ?? SOLE_REPLICA,
+      clock: deps.clock,
+      isDue: () => this.#edited !== undefined && this.#edited === this.#stored?.value,
+      perform: async () => { await this.#queue.run(async () => { await this.#storeEdits() }) }
+    })
     this.#stopWatching = deps.store.watch(current => { this.#follow(current) })
   }
 
@@ -201,6 +214,7 @@ export class TrafficControl {
   /** Waits for changes under way. The store is closed by its owner. */
   async close (): Promise<void> {
     this.#stopWatching()
+    this.#recording.stop()
     await this.#queue.idle()
     this.#watchers.clear()
   }
@@ -255,12 +269,15 @@ export class TrafficControl {
     }
     const transition = changeRoute(current, command, { ...meta, at: this.#now() })
     if (!transition.ok) return refuse(transition.error.code, transition.error.message, current.epoch)
-    if (transition.changed) {
-      const base = this.#deps.store.shared ? this.#stored.value : this.#state
-      const stored = await this.#store(this.#stored.version, withRoute(base, name, transition.route), options.leftMs)
+    const { shared } = this.#deps.store
+    // That nothing changes is as much as this replica knows: what is written is what all have.
+    if (transition.changed || shared) {
+      const base = shared ? this.#stored.value : this.#state
+      const next = transition.changed ? withRoute(base, name, transition.route) : base
+      const stored = await this.#store(this.#stored.version, next, options.leftMs)
       if (stored !== 'stored') return stored
-      this.#tell(name, transition.route)
     }
+    if (transition.changed) this.#tell(name, transition.route)
     const timeoutMs = options.publishTimeoutMs ?? DEFAULT_PUBLISH_TIMEOUT_MS
     return { ok: true, changed: transition.changed, traffic: transition.route, published: this.#publish(name, transition.route, timeoutMs) }
   }
@@ -274,6 +291,7 @@ export class TrafficControl {
         return 'conflict'
       }
       this.#stored = { value: next, version: swapped.version }
+      this.#edited = undefined
     } catch (error) {
       this.#deps.log.error('a change of weights could not be stored and was not made', { error: errorText(error) })
       return refuse('store_failed', error instanceof StoreError ? storeAdvice(error) : 'the state store failed; the log says more')
@@ -287,9 +305,7 @@ export class TrafficControl {
     this.#queue.run(async () => {
       if (this.#stored === undefined) return await this.#readFirst()
       if (current.version === this.#stored.version) return
-      const newest = await this.#deps.store.read()
-      this.#stored = this.#withEdits(newest)
-      if (this.#stored.value !== newest.value) await this.#storeEdits()
+      this.#stored = this.#withEdits(await this.#deps.store.read())
       this.#adopt(this.#viewOf(this.#stored.value))
     }).catch((error: unknown) => {
       this.#deps.log.error('the state store could not be followed', { error: errorText(error) })
@@ -319,12 +335,13 @@ export class TrafficControl {
 
   /** Makes edits by hand a part of the history. Another replica may be faster. */
   async #storeEdits (): Promise<void> {
-    for (let attempt = 1; attempt <= this.#maxAttempts && this.#stored !== undefined; attempt++) {
+    for (let attempt = 1; attempt <= this.#maxAttempts && this.#stored !== undefined && this.#edited === this.#stored.value; attempt++) {
       try {
         const { value, version } = this.#stored
         const swapped = await this.#deps.store.compareAndSwap(version, value)
+        if (swapped.ok) this.#edited = undefined
         this.#stored = swapped.ok ? { value, version: swapped.version } : this.#withEdits(swapped.current)
-        if (swapped.ok || this.#stored.value === swapped.current.value) return
+        if (!swapped.ok) this.#adopt(this.#viewOf(this.#stored.value))
       } catch (error) {
         this.#deps.log.error('an edit of the stored weights is in force but could not be added to the history', { error: errorText(error) })
         return
@@ -332,8 +349,13 @@ export class TrafficControl {
     }
   }
 
+  /** Edits by hand become changes, which one of the replicas stores. */
   #withEdits ({ value, version }: Versioned<TrafficState>): Versioned<TrafficState> {
-    return { value: this.#deps.store.shared ? recordEdits(value, this.#now()) : value, version }
+    const recorded = this.#deps.store.shared ? recordEdits(value, this.#now()) : value
+    this.#edited = recorded === value ? undefined : recorded
+    // After what is under way, which may store them as well.
+    if (this.#edited !== undefined) void this.#queue.run(async () => { this.#recording.ask() })
+    return { value: recorded, version }
   }
 
   /** What this process serves of what is stored. */
@@ -403,7 +425,7 @@ function refuse (code: ChangeErrorCode, message: string, epoch?: number): Change
 function storeAdvice (error: StoreError): string {
   switch (error.code) {
     case 'no-space': return 'the state can\'t be stored: no space is left; nothing was changed'
-    case 'not-permitted': return 'the state can\'t be stored: Weir may not write the state file; nothing was changed'
+    case 'not-permitted': return 'the state can\'t be stored: Weir may not write it; nothing was changed, and the log says more'
     case 'too-large': return 'the state can\'t be stored: it has grown past its bound; nothing was changed'
     case 'unavailable': return `${error.message}; it may be made all the same: read the route again`
     case 'read-only': return `${error.message}; nothing was changed`

@@ -1,7 +1,6 @@
 /**
  * The composition of Weir: configuration, store, discovery, workers, admin API. It wires and starts; it decides nothing.
  */
-import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import type { AdminDeps } from '../admin/admin-deps.ts'
 import { TokenBook } from '../admin/token-book.ts'
@@ -12,10 +11,12 @@ import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { parseDurationMs } from '../core/duration.ts'
 import { errorText } from '../core/error-text.ts'
+import { SOLE_REPLICA } from '../core/leadership.ts'
 import type { Participant } from '../core/prepared-change.ts'
 import type { EndpointRegistry } from '../discovery/endpoint-registry.ts'
 import { TrafficControl } from '../rollout/traffic-control.ts'
 import type { TrafficState } from '../rollout/traffic-state.ts'
+import type { LeaseHolder } from '../kube/lease-holder.ts'
 import type { StateStore } from '../store/state-store.ts'
 import { ControlMetrics } from '../telemetry/control-metrics.ts'
 import { ControlTicker } from '../telemetry/control-ticker.ts'
@@ -42,7 +43,9 @@ import { DrainReport, VersionDrain } from '../control/version-drain.ts'
 import { HealthBook } from '../control/health-book.ts'
 import { logTraffic } from '../control/log-traffic.ts'
 import { openCertificates, openStore, probeListeners } from './open-at-start.ts'
+import { openLease } from './open-lease.ts'
 import { packageVersion } from './package-version.ts'
+import { instanceId } from './replica-name.ts'
 import { readinessOf, StartGate } from '../control/start-gate.ts'
 import { Reload } from '../control/reload.ts'
 import { RequestRecaller } from '../control/request-recaller.ts'
@@ -84,6 +87,7 @@ export class ControlPlane {
   readonly #config: Config
   #certificates: CertificateStore | undefined
   #reloads: ConfigReloads | undefined
+  #lease: LeaseHolder | undefined
   #store: StateStore<TrafficState> | undefined
   #traffic: TrafficControl | undefined
   #admin: AdminPorts | undefined
@@ -189,8 +193,12 @@ export class ControlPlane {
     // The workers load while this thread goes on. They listen last.
     this.#pool.start()
     await probeListeners(config.listeners, sources.text?.portOption)
-    this.#store = await openStore(config, { clock, log, metrics: this.#metrics })
-    this.#traffic = await TrafficControl.open({ store: this.#store, publisher: this.#pool, clock, log })
+    this.#lease = await openLease(config, { clock, log, metrics: this.#metrics })
+    const leadership = this.#lease ?? SOLE_REPLICA
+    this.#store = await openStore(config, { clock, log, metrics: this.#metrics, leadership })
+    this.#traffic = await TrafficControl.open({ store: this.#store, publisher: this.#pool, clock, log, leadership })
+    // Who does not know the weights, or whose they are not, does nothing for those who do.
+    void this.#traffic.known.then(() => { this.#lease?.start() })
     logTraffic(this.#traffic, log)
     this.#certificates = await openCertificates({
       listeners: config.listeners,
@@ -330,9 +338,13 @@ export class ControlPlane {
         stateMissing: this.#waitsForState,
         discovery: this.#discovery
       }),
-      state: () => ({ store: this.#config.state.store, ...traffic.storeStatus() }),
+      state: () => {
+        const lease = this.#lease?.status()
+        return { store: this.#config.state.store, ...traffic.storeStatus(), ...(lease === undefined ? {} : { lease }) }
+      },
       metrics: async () => {
         this.#metrics.stateStore(this.#config.state.store, traffic.storeStatus().state === 'synced')
+        if (this.#lease !== undefined) this.#metrics.leaseHeld(this.#lease.isHolder)
         return { contentType: collector.contentType, body: scrape.read() }
       },
       explain: async query => await explainer.explain(query),
@@ -358,6 +370,8 @@ export class ControlPlane {
     this.#stopping = true
     const { log } = this.#deps
     log.info('weir is shutting down')
+    // At once: another replica need not wait until this one has drained.
+    void this.#lease?.release()
     await patience.delay(parseDurationMs(this.#inForce.drain.delay))
     const report = new DrainReport({ clock: this.#deps.clock, log, routes: this.#routes, book: this.#book })
     report.start()
@@ -389,13 +403,7 @@ export class ControlPlane {
     await this.#admin?.close(insisted)
     await this.#traffic?.close()
     await this.#store?.close()
+    await this.#lease?.close()
     await this.#accessLog.close()
   }
-}
-
-const INSTANCE_BYTES = 6
-
-/** A text that no other process has: at most ten characters of base 36. */
-function instanceId (): string {
-  return randomBytes(INSTANCE_BYTES).readUIntBE(0, INSTANCE_BYTES).toString(36)
 }

@@ -4,6 +4,7 @@
 import type { Config } from '../config/schema.ts'
 import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/clock.ts'
+import type { Leadership } from '../core/leadership.ts'
 import { Random } from '../core/random.ts'
 import { createTrafficCodec } from '../rollout/traffic-codec.ts'
 import { EMPTY_TRAFFIC, type TrafficState } from '../rollout/traffic-state.ts'
@@ -22,6 +23,8 @@ export interface StoreDeps {
   readonly clock: Clock
   readonly log: EventLog
   readonly metrics: Pick<ControlMetrics, 'stateRefused'>
+  /** Who does what is to be done once; by default this process. */
+  readonly leadership?: Leadership
 }
 
 /**
@@ -29,7 +32,7 @@ export interface StoreDeps {
  * @throws StoreError when the file can't be used
  */
 export async function openStore (
-  config: Pick<Config, 'state' | 'kubernetes'>, { clock, log, metrics }: StoreDeps
+  config: Pick<Config, 'state' | 'kubernetes'>, { clock, log, metrics, leadership }: StoreDeps
 ): Promise<StateStore<TrafficState>> {
   const { state } = config
   switch (state.store) {
@@ -50,7 +53,8 @@ export async function openStore (
         clock,
         random: () => random.nextFraction(),
         log,
-        onRefused: reason => { metrics.stateRefused(reason) }
+        onRefused: reason => { metrics.stateRefused(reason) },
+        ...(leadership === undefined ? {} : { leadership })
       })
       store.start()
       return store

@@ -5,11 +5,14 @@
 import type { Clock } from '../core/clock.ts'
 import { errorText } from '../core/error-text.ts'
 import type { EventLog } from '../core/logger.ts'
+import { HolderDuty } from '../core/holder-duty.ts'
+import { type Leadership, SOLE_REPLICA } from '../core/leadership.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
 import {
-  asObject, asText, KubeError, type KubeApi, type KubeObjectApi, type KubeObjectName, type UntrustedObject
+  asObject, KubeError, type KubeApi, type KubeObjectApi, type KubeObjectName, type UntrustedObject
 } from '../kube/kube-api.ts'
 import { ListWatch, type ListWatchTuning } from '../kube/list-watch.ts'
+import { isOlder, readStoredObject, type StoredObject, writtenMetadata } from '../kube/stored-object.ts'
 import { type StateStore, StoreError, type StoreStatus, type SwapResult, type Versioned, Watchers } from './state-store.ts'
 
 /** How a value is turned into the texts of a ConfigMap and back. */
@@ -47,6 +50,8 @@ export interface ConfigMapStoreOptions<T> {
   readonly onRefused: (reason: 'invalid' | 'newer') => void
   /** Told when it can't be followed. */
   readonly onFailure?: (error: KubeError) => void
+  /** Who writes the object again when somebody has deleted it; without it, this replica does. */
+  readonly leadership?: Leadership
   readonly tuning?: ListWatchTuning
 }
 
@@ -58,10 +63,7 @@ interface FailedWrite<T> {
 }
 
 /** The object as it was seen last. */
-interface Seen {
-  readonly uid: string
-  readonly resourceVersion: string
-  readonly metadata: UntrustedObject
+interface Seen extends StoredObject {
   readonly data: UntrustedObject
 }
 
@@ -77,8 +79,6 @@ const TOO_LARGE = 413
 /** What is wrong with the object itself: an immutable one, or a size that the server refuses. */
 const UNPROCESSABLE = 422
 const TOO_MANY_REQUESTS = 429
-/** What a write brings back of the metadata. The server writes the rest. */
-const KEPT_METADATA = ['labels', 'annotations', 'ownerReferences', 'finalizers'] as const
 
 export class ConfigMapStore<T> implements StateStore<T> {
   readonly shared = true
@@ -86,6 +86,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
   readonly #object: KubeObjectName
   readonly #listWatch: ListWatch<Seen>
   readonly #queue = new SerialQueue()
+  readonly #writingAgain: HolderDuty
   readonly #watchers: Watchers<Versioned<T>>
   #current: Versioned<T>
   #seen: Seen | undefined
@@ -98,11 +99,17 @@ export class ConfigMapStore<T> implements StateStore<T> {
 
   /** Reads nothing yet: `start`. */
   constructor (options: ConfigMapStoreOptions<T>) {
-    const { api, name, namespace, codec, clock, random, log, tuning } = options
+    const { api, name, namespace, codec, clock, random, log, leadership = SOLE_REPLICA, tuning } = options
     this.#options = options
     this.#object = { groupVersion: 'v1', plural: 'configmaps', namespace, name }
     this.#current = { value: codec.initial, version: ABSENT }
     this.#watchers = new Watchers(error => { log.error('a watcher of the state store failed', { error: String(error) }) })
+    this.#writingAgain = new HolderDuty({
+      leadership,
+      clock,
+      isDue: () => this.#known && this.#seen === undefined && !this.#closed,
+      perform: async () => { await this.#queue.run(async () => { await this.#writeAgain() }) }
+    })
     this.#listWatch = new ListWatch({
       api,
       collection: { groupVersion: 'v1', plural: 'configmaps', namespace, labelSelector: '', objectName: name },
@@ -166,6 +173,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
   async close (): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#writingAgain.stop()
     await this.#queue.idle()
     this.#watchers.clear()
     await this.#listWatch.stop()
@@ -180,17 +188,16 @@ export class ConfigMapStore<T> implements StateStore<T> {
   async #write (data: Readonly<Record<string, string>>, timeoutMs: number): Promise<unknown> {
     const { api, codec } = this.#options
     const seen = this.#seen
-    const own = { name: this.#object.name, labels: { 'app.kubernetes.io/managed-by': 'weir' } }
-    if (seen === undefined) return await api.create(this.#object, objectOf(own, data), timeoutMs)
-    const kept = Object.fromEntries(KEPT_METADATA.flatMap(key => key in seen.metadata ? [[key, seen.metadata[key]]] : []))
+    const metadata = writtenMetadata(this.#object.name, seen)
+    if (seen === undefined) return await api.create(this.#object, objectOf(metadata, data), timeoutMs)
     const foreign = Object.fromEntries(Object.entries(seen.data).filter(([key]) => !codec.owns(key)))
-    const metadata = { name: this.#object.name, ...kept, uid: seen.uid, resourceVersion: seen.resourceVersion }
     return await api.replace(this.#object, objectOf(metadata, { ...foreign, ...data }), timeoutMs)
   }
 
   /** A write has failed, or there was no answer to it. */
   async #afterFailedWrite (error: KubeError, { data, value, restMs }: FailedWrite<T>): Promise<SwapResult<T>> {
     if (isRefusal(error)) throw refusalOf(error, this.#name)
+    const known = this.#seen
     try {
       const seen = readObject(await this.#options.api.get(this.#object, Math.max(1, restMs)))
       // The write has arrived, and its answer has not.
@@ -198,7 +205,8 @@ export class ConfigMapStore<T> implements StateStore<T> {
         this.#accept(seen, value)
         return { ok: true, version: seen.resourceVersion }
       }
-      this.#observe(seen)
+      // Unless the watch has told more meanwhile, this is what the server has, also when its etcd was restored from an older backup.
+      this.#observe(seen, this.#seen === known)
     } catch (thrown) {
       const second = KubeError.from(thrown)
       if (second.status !== NOT_FOUND || error.status === undefined) throw this.#unavailable(error)
@@ -226,15 +234,18 @@ export class ConfigMapStore<T> implements StateStore<T> {
     this.#watchers.tell(this.#current)
   }
 
-  /** The server has this object now; undefined when it has none. */
-  #observe (seen: Seen | undefined): void {
+  /**
+   * The server has this object now; undefined when it has none.
+   * @param certainly it is not what the server had some time ago
+   */
+  #observe (seen: Seen | undefined, certainly = false): void {
     const first = !this.#synced
     this.#synced = true
     if (seen === undefined) {
       this.#observeNone(first)
       return
     }
-    if (this.#seen !== undefined && isOlder(seen, this.#seen)) return
+    if (!certainly && this.#seen !== undefined && isOlder(seen, this.#seen)) return
     const unchanged = seen.resourceVersion === this.#seen?.resourceVersion
     this.#seen = seen
     if (unchanged) return
@@ -262,7 +273,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
     this.#seen = undefined
     this.#refusal = undefined
     this.#current = { value: this.#current.value, version: ABSENT }
-    if (this.#known) void this.#queue.run(async () => { await this.#writeAgain() })
+    if (this.#known) this.#writingAgain.ask()
     else if (first) this.#watchers.tell(this.#current)
   }
 
@@ -293,20 +304,7 @@ function objectOf (metadata: UntrustedObject, data: Readonly<Record<string, unkn
 }
 
 function readObject (object: unknown): Seen {
-  const fields = asObject(object)
-  const metadata = asObject(fields?.['metadata']) ?? {}
-  return {
-    uid: asText(metadata['uid']) ?? '',
-    resourceVersion: asText(metadata['resourceVersion']) ?? ABSENT,
-    metadata,
-    data: asObject(fields?.['data']) ?? {}
-  }
-}
-
-/** Of the same object: resourceVersions are numbers of any size that grow. What is no number is taken as news. */
-function isOlder (seen: Seen, than: Seen): boolean {
-  if (seen.uid !== than.uid || ![seen, than].every(({ resourceVersion }) => /^[0-9]{1,30}$/.test(resourceVersion))) return false
-  return BigInt(seen.resourceVersion) < BigInt(than.resourceVersion)
+  return { ...readStoredObject(object), data: asObject(asObject(object)?.['data']) ?? {} }
 }
 
 /** Will the same write be refused again? */

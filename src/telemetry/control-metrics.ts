@@ -40,6 +40,8 @@ export class ControlMetrics {
   readonly #workerRestarts: Counter
   readonly #stateUp: Gauge
   readonly #stateRefused: Counter
+  readonly #leaseHolder: Gauge
+  readonly #leaseTransitions: Counter
   readonly #buildInfo: Gauge
   readonly #build: { readonly version: string, readonly node: string }
 
@@ -55,12 +57,16 @@ export class ControlMetrics {
     this.#workerRestarts = this.#counter('weir_worker_restarts_total')
     this.#stateUp = this.#gauge('weir_state_store_up')
     this.#stateRefused = this.#counter('weir_state_refused_total')
+    this.#leaseHolder = this.#gauge('weir_lease_holder')
+    this.#leaseTransitions = this.#counter('weir_lease_transitions_total')
     this.#buildInfo = this.#gauge('weir_build_info')
     this.#build = build
     this.ioDecided('unknown')
     this.#reloads.inc({ result: 'success' }, 0)
     this.#reloads.inc({ result: 'failure' }, 0)
     for (const reason of ['invalid', 'newer']) this.#stateRefused.inc({ reason }, 0)
+    this.#leaseHolder.remove()
+    for (const change of ['gained', 'lost']) this.#leaseTransitions.inc({ change }, 0)
     this.#certificateReloads.inc({ result: 'success' }, 0)
     this.#certificateReloads.inc({ result: 'failure' }, 0)
   }
@@ -114,6 +120,16 @@ export class ControlMetrics {
   /** What the shared state held was not taken over. */
   stateRefused (reason: 'invalid' | 'newer'): void {
     this.#stateRefused.inc({ reason })
+  }
+
+  /** Whether this replica holds the Lease, as of now. */
+  leaseHeld (held: boolean): void {
+    this.#leaseHolder.set(held ? 1 : 0)
+  }
+
+  /** This replica has got the Lease or holds it no more. */
+  leaseChanged (change: 'gained' | 'lost'): void {
+    this.#leaseTransitions.inc({ change })
   }
 
   /** An active check of an endpoint has ended. */

@@ -80,6 +80,8 @@ export const METRICS = {
   weir_watch_restarts_total: { type: 'counter', help: 'Watches of the Kubernetes API that ended and were started again, by namespace and reason.', labels: ['namespace', 'reason'], source: 'control plane' },
   weir_state_store_up: { type: 'gauge', help: '1 while the store of the weights can be read and written, as far as is known; 0 while it is away, holds what can\'t be used, or may not be changed.', labels: ['store'], source: 'control plane' },
   weir_state_refused_total: { type: 'counter', help: 'Contents of the shared state that were not taken over: `invalid`, or of a `newer` Weir.', labels: ['reason'], source: 'control plane' },
+  weir_lease_holder: { type: 'gauge', help: '1 while this replica does what is done once for all replicas, 0 while it does not; only with `state.store: kubernetes`.', labels: [], source: 'control plane' },
+  weir_lease_transitions_total: { type: 'counter', help: 'How often this replica has `gained` the Lease and `lost` it.', labels: ['change'], source: 'control plane' },
   weir_build_info: { type: 'gauge', help: 'Always 1; the labels carry the versions of Weir and Node, and how connections are read and written: `direct`, or `events`, which costs far more CPU; `unknown` until a worker has decided.', labels: ['version', 'node', 'io'], source: 'control plane' },
 
   process_cpu_user_seconds_total: { type: 'counter', help: 'CPU time of the process in user mode, all threads.', labels: [], source: 'process' },

@@ -143,3 +143,40 @@ t.test('a restart: reset, refused, one 403, then service on the same port', asyn
   t.equal((await get(server)).status, 403)
   t.equal((await get(server)).status, 200)
 })
+
+const LEASES_PATH = '/apis/coordination.k8s.io/v1/namespaces/default/leases'
+const TIME = '2026-01-01T00:00:00.000000Z'
+const SPEC = { holderIdentity: 'one', leaseDurationSeconds: 15, acquireTime: TIME, renewTime: TIME, leaseTransitions: 0 }
+
+async function put (server: KubeApiServer, metadata: object, spec: object, path = `${LEASES_PATH}/weir`, method = 'PUT') {
+  const response = await fetch(`${server.url}${path}`, { method, body: JSON.stringify({ metadata: { name: 'weir', ...metadata }, spec }) })
+  const body: unknown = await response.json()
+  return { status: response.status, body: body as { readonly message?: string, readonly metadata: { readonly uid: string, readonly resourceVersion: string } } }
+}
+
+t.test('a Lease is written as the real server lets it be: by its version, checked, and made by a PUT that asks for no uid', async t => {
+  const server = await started(t)
+  const made = await put(server, {}, SPEC, LEASES_PATH, 'POST')
+  t.equal(made.status, 201)
+  t.equal((await put(server, {}, SPEC, LEASES_PATH, 'POST')).status, 409)
+  const { uid, resourceVersion } = made.body.metadata
+  t.match(await put(server, {}, SPEC), { status: 422, body: { message: /must be specified for an update/ } })
+  const renewed = await put(server, { resourceVersion, uid }, { ...SPEC, renewTime: '2026-01-01T00:00:05.000000Z' })
+  t.equal(renewed.status, 200)
+  t.match(await put(server, { resourceVersion, uid }, SPEC), { status: 409, body: { message: /the object has been modified/ } })
+  const now = { uid, resourceVersion: renewed.body.metadata.resourceVersion }
+  for (const [spec, status, message] of [
+    [{ leaseDurationSeconds: 0 }, 422, /spec\.leaseDurationSeconds: Invalid value: 0: must be greater than 0/],
+    [{ leaseTransitions: -1 }, 422, /must be greater than or equal to 0/],
+    [{ leaseTransitions: 2 ** 31 }, 400, /cannot unmarshal/],
+    [{ renewTime: '2026-01-01T00:00:05.000Z' }, 400, /parsing time/],
+    [{ holderIdentity: '', leaseDurationSeconds: 1 }, 200, /^$/]
+  ] as const) {
+    const answer = await put(server, now, { ...SPEC, ...spec })
+    t.equal(answer.status, status, JSON.stringify(spec))
+    t.match(answer.body.message ?? '', message)
+  }
+  server.leases.objects.delete('default', 'weir')
+  t.match(await put(server, now, SPEC), { status: 409, body: { message: /UID in precondition/ } })
+  t.equal((await put(server, { resourceVersion: now.resourceVersion }, SPEC)).status, 201)
+})

@@ -1,6 +1,6 @@
 /**
- * What the API server double keeps besides EndpointSlices: objects that are read and written by name (ConfigMaps), with the rules that the
- * real server has for writes: a resourceVersion that is not the stored one is a conflict, a write that changes nothing makes no event.
+ * What the API server double keeps besides EndpointSlices: objects that are read and written by name (ConfigMaps, Leases), with the rules
+ * that the real server has for writes: a resourceVersion that is not the stored one is a conflict, a write that changes nothing makes no event.
  */
 import { randomUUID } from 'node:crypto'
 import type { KubeObjects } from './kube-api-server-objects.ts'
@@ -17,10 +17,11 @@ interface NamedMetadata {
 export interface NamedObject {
   readonly metadata: NamedMetadata
   readonly data?: Readonly<Record<string, string>>
+  readonly spec?: Readonly<Record<string, unknown>>
 }
 
 /** What is written: the server adds the rest. */
-export interface GivenObject extends Pick<NamedObject, 'data'> {
+export interface GivenObject extends Pick<NamedObject, 'data' | 'spec'> {
   readonly metadata: Partial<NamedMetadata> & Pick<NamedMetadata, 'name'>
 }
 
@@ -31,18 +32,37 @@ export interface NamedEvent {
 }
 
 /** What a write is answered with: the object, or the status of a refusal. */
-export type Written = { readonly object: NamedObject, readonly created: boolean } | { readonly status: number, readonly reason: string, readonly message: string }
+export type Written = { readonly object: NamedObject, readonly created: boolean } | WriteRefusal
 
-const MAX_DATA_BYTES = 1_048_576
+export interface WriteRefusal {
+  readonly status: number
+  readonly reason: string
+  readonly message: string
+}
+
+/** What the rules for writes depend on. */
+export interface NamedKind {
+  readonly kind: string
+  readonly apiVersion: string
+  readonly plural: string
+  /** As messages name it: `leases.coordination.k8s.io`. */
+  readonly resource: string
+  /** A PUT may make an object that is not there, and has to name a resourceVersion where it is (pkg/registry/coordination/lease/strategy.go). */
+  readonly strictPut: boolean
+  /** What is wrong with it. */
+  readonly refuse: (given: GivenObject) => WriteRefusal | undefined
+}
 
 export class NamedObjects {
+  readonly #kind: NamedKind
   readonly #revisions: Pick<KubeObjects, 'revision'>
   readonly #tell: (event: NamedEvent) => void
   readonly #objects = new Map<string, NamedObject>()
   readonly #events: NamedEvent[] = []
 
   /** @param revisions has etcd's revision, which all types share */
-  constructor (revisions: Pick<KubeObjects, 'revision'>, tell: (event: NamedEvent) => void) {
+  constructor (kind: NamedKind, revisions: Pick<KubeObjects, 'revision'>, tell: (event: NamedEvent) => void) {
+    this.#kind = kind
     this.#revisions = revisions
     this.#tell = tell
   }
@@ -62,21 +82,27 @@ export class NamedObjects {
   /** POST. */
   create (namespace: string, given: GivenObject): Written {
     const { name } = given.metadata
-    if (this.get(namespace, name) !== undefined) return { status: 409, reason: 'AlreadyExists', message: `configmaps "${name}" already exists` }
+    if (this.get(namespace, name) !== undefined) return { status: 409, reason: 'AlreadyExists', message: `${this.#kind.resource} "${name}" already exists` }
     return this.#commit('ADDED', { ...given, metadata: { ...given.metadata, namespace, uid: randomUUID(), resourceVersion: '' } })
   }
 
   /** PUT. */
   replace (namespace: string, name: string, given: GivenObject): Written {
     const known = this.get(namespace, name)
-    if (known === undefined) return { status: 404, reason: 'NotFound', message: `configmaps "${name}" not found` }
     const { uid, resourceVersion } = given.metadata
-    if (uid !== undefined && uid !== known.metadata.uid) return conflict(name, 'the UID in the precondition does not match')
+    if (uid !== undefined && (known === undefined ? this.#kind.strictPut : uid !== known.metadata.uid)) {
+      return this.#conflict(name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${known?.metadata.uid ?? ''}`)
+    }
+    if (known === undefined) return this.#kind.strictPut ? this.create(namespace, given) : this.#notFound(name)
+    if (resourceVersion === undefined && this.#kind.strictPut) {
+      const message = `${this.#kind.resource} "${name}" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update`
+      return { status: 422, reason: 'Invalid', message }
+    }
     if (resourceVersion !== undefined && resourceVersion !== known.metadata.resourceVersion) {
-      return conflict(name, 'the object has been modified; please apply your changes to the latest version and try again')
+      return this.#conflict(name, 'the object has been modified; please apply your changes to the latest version and try again')
     }
     const next = { ...given, metadata: { ...given.metadata, name, namespace, uid: known.metadata.uid, resourceVersion: known.metadata.resourceVersion } }
-    if (JSON.stringify(next.data) === JSON.stringify(known.data) && JSON.stringify(next.metadata) === JSON.stringify(known.metadata)) return { object: known, created: false }
+    if ((['data', 'spec', 'metadata'] as const).every(part => JSON.stringify(next[part]) === JSON.stringify(known[part]))) return { object: known, created: false }
     return this.#commit('MODIFIED', next)
   }
 
@@ -87,6 +113,13 @@ export class NamedObjects {
     this.#commit('MODIFIED', { ...known, data: change(known.data ?? {}) })
   }
 
+  /** The same with a spec. */
+  editSpec (namespace: string, name: string, change: (spec: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>): void {
+    const known = this.get(namespace, name)
+    if (known === undefined) throw new Error(`there is no ${namespace}/${name}`)
+    this.#commit('MODIFIED', { ...known, spec: change(known.spec ?? {}) })
+  }
+
   delete (namespace: string, name: string): void {
     const known = this.get(namespace, name)
     if (known === undefined) throw new Error(`there is no ${namespace}/${name}`)
@@ -94,8 +127,8 @@ export class NamedObjects {
   }
 
   #commit (type: NamedEvent['type'], content: NamedObject): Written {
-    const bytes = Object.entries(content.data ?? {}).reduce((sum, [key, text]) => sum + key.length + Buffer.byteLength(text), 0)
-    if (bytes > MAX_DATA_BYTES) return { status: 422, reason: 'Invalid', message: `ConfigMap "${content.metadata.name}" is invalid: []: Too long: may not be more than ${MAX_DATA_BYTES} bytes` }
+    const refused = type === 'DELETED' ? undefined : this.#kind.refuse(content)
+    if (refused !== undefined) return refused
     this.#revisions.revision += 1
     const object = { ...content, metadata: { ...content.metadata, resourceVersion: String(this.#revisions.revision) } }
     const event = { revision: this.#revisions.revision, type, object }
@@ -106,8 +139,12 @@ export class NamedObjects {
     this.#tell(event)
     return { object, created: type === 'ADDED' }
   }
-}
 
-function conflict (name: string, why: string): Written {
-  return { status: 409, reason: 'Conflict', message: `Operation cannot be fulfilled on configmaps "${name}": ${why}` }
+  #notFound (name: string): WriteRefusal {
+    return { status: 404, reason: 'NotFound', message: `${this.#kind.resource} "${name}" not found` }
+  }
+
+  #conflict (name: string, why: string): WriteRefusal {
+    return { status: 409, reason: 'Conflict', message: `Operation cannot be fulfilled on ${this.#kind.resource} "${name}": ${why}` }
+  }
 }

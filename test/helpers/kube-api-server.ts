@@ -12,7 +12,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
-import { configMapRequest, ConfigMaps, type ConfigMapRequest, type ObjectVerb } from './kube-api-server-config-maps.ts'
+import { CONFIG_MAPS, LEASES, NamedCollection, namedRequest, type NamedRequest, type ObjectVerb } from './kube-api-server-collection.ts'
 import { KubeObjects, parseLabelSelector, type SliceSpec, type StoredEvent } from './kube-api-server-objects.ts'
 import { sendPage, sendRefusal, sendStatus } from './kube-api-server-answers.ts'
 import { WatchStream } from './kube-api-server-watch.ts'
@@ -42,12 +42,13 @@ export interface RecordedRequest {
   readonly authorization: string | undefined
 }
 
-interface PlannedFault { readonly fault: Fault, readonly verb: ObjectVerb | undefined }
+interface PlannedFault { readonly fault: Fault, readonly verb: ObjectVerb | undefined, readonly plural: string | undefined }
 
 export class KubeApiServer {
   /** The objects; the methods below are for the everyday. */
   readonly objects = new KubeObjects()
-  readonly configMaps = new ConfigMaps(this.objects)
+  readonly configMaps = new NamedCollection(CONFIG_MAPS, this.objects)
+  readonly leases = new NamedCollection(LEASES, this.objects)
   /** Every request in the order of arrival. */
   readonly requests: RecordedRequest[] = []
   /** The token that requests must bear; undefined lets everyone in. */
@@ -56,6 +57,8 @@ export class KubeApiServer {
   forbidden = false
   /** The same for some namespaces only, as without a Role there. */
   readonly forbiddenNamespaces = new Set<string>()
+  /** The same for some resources only: `leases`. */
+  readonly forbiddenResources = new Set<string>()
   /** Cut every event of a watch into chunks of so many bytes; 0 for one chunk an event. */
   splitBytes = 0
   readonly #options: KubeApiServerOptions
@@ -141,17 +144,19 @@ export class KubeApiServer {
   endWatches (): void {
     for (const watch of this.#watches) watch.end()
     this.configMaps.endWatches()
+    this.leases.endWatches()
   }
 
-  /** Plans faults for the next requests, of one verb if given; each is used once. */
-  failNext (faults: readonly Fault[], verb?: ObjectVerb): void {
-    this.#faults.push(...faults.map(fault => ({ fault, verb })))
+  /** Plans faults for the next requests, of one verb and one resource (`configmaps`) if given; each is used once. */
+  failNext (faults: readonly Fault[], verb?: ObjectVerb, plural?: string): void {
+    this.#faults.push(...faults.map(fault => ({ fault, verb, plural })))
   }
 
   /** etcd hangs: watches are open and silent, consistent lists end in 504, lists at resourceVersion=0 are served. */
   hang (): void {
     this.#hung = true
     this.configMaps.silent = true
+    this.leases.silent = true
     this.#hungSince = this.objects.revision
   }
 
@@ -159,6 +164,7 @@ export class KubeApiServer {
   unhang (): void {
     this.#hung = false
     this.configMaps.catchUp(this.#hungSince)
+    this.leases.catchUp(this.#hungSince)
     for (const event of this.objects.eventsAfter(0)) {
       for (const watch of this.#watches) watch.sendEvent(event)
     }
@@ -238,26 +244,32 @@ export class KubeApiServer {
   #answer (request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '/', this.url)
     const watching = url.searchParams.get('watch') === '1' || url.searchParams.get('watch') === 'true'
-    const about = configMapRequest(request.method ?? '', url)
+    const about = namedRequest(request.method ?? '', url)
     const verb = about?.verb ?? (watching ? 'watch' : 'list')
     this.requests.push({ verb, path: url.pathname, query: url.searchParams, authorization: request.headers.authorization })
-    const planned = this.#faults.findIndex(entry => entry.verb === undefined || entry.verb === verb)
+    const meant = ({ verb: wanted = verb, plural = about?.plural }: PlannedFault): boolean => wanted === verb && plural === about?.plural
+    const planned = this.#faults.findIndex(meant)
     const fault = planned === -1 ? undefined : this.#faults.splice(planned, 1)[0]?.fault
     if (fault !== undefined && fault !== 'lost') fail(request, response, fault)
     else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) sendRefusal(response, 401)
-    else if (this.forbidden || this.forbiddenNamespaces.has(namespaceOf(url) ?? '')) sendRefusal(response, 403)
-    else if (about !== undefined) this.#serveConfigMaps(about, request, response, fault === 'lost')
+    else if (this.#isForbidden(url, about)) sendRefusal(response, 403)
+    else if (about !== undefined) this.#serveNamed(about, request, response, fault === 'lost')
     else this.#serve(url, watching ? 'watch' : 'list', response)
     this.#changed()
   }
 
+  #isForbidden (url: URL, about: NamedRequest | undefined): boolean {
+    return this.forbidden || this.forbiddenNamespaces.has(namespaceOf(url) ?? '') || this.forbiddenResources.has(about?.plural ?? '')
+  }
+
   /** While etcd hangs there is no answer but to a watch. */
-  #serveConfigMaps (about: ConfigMapRequest, request: IncomingMessage, response: ServerResponse, lost: boolean): void {
+  #serveNamed (about: NamedRequest, request: IncomingMessage, response: ServerResponse, lost: boolean): void {
     if (this.#hung && about.verb !== 'watch') {
       setTimeout(() => { sendRefusal(response, 504) }, this.#options.etcdTimeoutMs ?? 60_000).unref()
       return
     }
-    this.configMaps.serve(about, request, response, lost).catch(() => { request.socket.destroy() })
+    const collection = about.plural === 'leases' ? this.leases : this.configMaps
+    collection.serve(about, request, response, lost).catch(() => { request.socket.destroy() })
   }
 
   #serve (url: URL, verb: 'list' | 'watch', response: ServerResponse): void {

@@ -69,6 +69,15 @@ function healthResource (app: FastifyInstance): void {
   }, async () => ({ status: 'ok' }))
 }
 
+const LeaseSchema = Type.object({
+  name: Type.string({ description: 'The Lease, in `kubernetes.namespace`.' }),
+  holder: Type.textOrNull('The replica that holds it: its name and a part that no other process has. Null while nobody is known to.'),
+  isHolder: Type.boolean({ description: 'It is this one.' }),
+  since: Type.textOrNull('When it got it, by its own clock.'),
+  transitions: Type.integer({ description: 'How often it has changed hands.' }),
+  detail: Type.string({ description: 'Why it can\'t be read or written; empty when all is well.' })
+}, { description: 'With `state.store: kubernetes`: which replica does what is done once for all of them.' })
+
 /** GET /v1/state */
 function stateResource (app: FastifyInstance, deps: AdminDeps): void {
   app.get('/v1/state', {
@@ -84,9 +93,15 @@ function stateResource (app: FastifyInstance, deps: AdminDeps): void {
           schema: Type.object({
             store: Type.oneOf(['memory', 'file', 'kubernetes']),
             state: Type.oneOf(['starting', 'synced', 'stale', 'refused', 'read-only'], { description: '`starting`: not read yet; `stale`: it can\'t be reached, the last known weights are used; `refused`: it holds something that can\'t be used, the last good weights are, and the next change writes over it; `read-only`: it belongs to a newer Weir or to another one.' }),
-            detail: Type.string({ description: 'What is wrong; empty when all is well.' })
+            detail: Type.string({ description: 'What is wrong; empty when all is well.' }),
+            lease: Type.optional(LeaseSchema)
           }),
-          example: { store: 'kubernetes', state: 'stale', detail: 'connect ECONNREFUSED 10.96.0.1:443' }
+          example: {
+            store: 'kubernetes',
+            state: 'stale',
+            detail: 'connect ECONNREFUSED 10.96.0.1:443',
+            lease: { name: 'weir-state', holder: 'weir-6d5f_1k2x9', isHolder: false, since: '2026-11-29T14:12:09.301Z', transitions: 4, detail: '' }
+          }
         }
       },
       problems: []

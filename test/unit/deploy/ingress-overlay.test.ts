@@ -55,13 +55,13 @@ t.test('replicas are added by CPU and by requests in flight, and taken away slow
   t.ok(Math.abs(cores / 47.4e-6 * 0.054 - inFlight) < 5, 'the two targets are the same load')
 })
 
-t.test('replicas share their weights, write nothing else, and may do with that one ConfigMap what they have to', async t => {
+t.test('replicas share their weights, write nothing else, and may do with that one ConfigMap and its Lease what they have to', async t => {
   t.equal(config.state.store, 'kubernetes')
   t.same(at(findObject(objects, 'Role', 'weir'), 'rules'), [{ apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] }])
-  t.strictSame(listAt(findObject(objects, 'Role', 'weir-state'), 'rules').filter(rule => listAt(rule, 'resources').includes('configmaps')), [
-    { apiGroups: [''], resources: ['configmaps'], resourceNames: [config.state.name], verbs: ['get', 'list', 'watch', 'update'] },
-    { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] }
-  ])
+  t.strictSame(listAt(findObject(objects, 'Role', 'weir-state'), 'rules'), [['', 'configmaps'], ['coordination.k8s.io', 'leases']].flatMap(([group, resource]) => [
+    { apiGroups: [group], resources: [resource], resourceNames: [config.state.name], verbs: ['get', 'list', 'watch', 'update'] },
+    { apiGroups: [group], resources: [resource], verbs: ['create'] }
+  ]))
   t.equal(at(findObject(objects, 'RoleBinding', 'weir-state'), 'roleRef.name'), 'weir-state')
   t.same(listAt(pod, 'volumes').filter(each => at(each, 'emptyDir') !== undefined), [])
 })

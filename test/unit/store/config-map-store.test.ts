@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { KubeError, type KubeApi, type KubeObjectApi, type KubeWatchEvent } from '../../../src/kube/kube-api.ts'
 import { ConfigMapStore, type ConfigMapCodec } from '../../../src/store/config-map-store.ts'
+import { FakeLeadership } from '../../helpers/fake-leadership.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { ListLog } from '../../helpers/list-log.ts'
 
@@ -96,11 +97,11 @@ async function settled (): Promise<void> {
   for (let turns = 0; turns < 20; turns++) await turn()
 }
 
-async function open (api = new MemoryApi()) {
+async function open (api = new MemoryApi(), leadership = new FakeLeadership('holder')) {
   const log = new ListLog()
   const refused: string[] = []
   const store = new ConfigMapStore<string>({
-    api, name: 'state', namespace: 'weir', codec: CODEC, clock: new FakeClock(), random: () => 0, log, onRefused: reason => { refused.push(reason) }
+    api, name: 'state', namespace: 'weir', codec: CODEC, clock: new FakeClock(), random: () => 0, log, leadership, onRefused: reason => { refused.push(reason) }
   })
   const told: string[] = []
   store.watch(({ value }) => { told.push(value) })
@@ -217,5 +218,34 @@ t.test('what can\'t be used is refused, told once, and written over', async t =>
   t.match(await store.compareAndSwap(version, 'better'), { ok: true })
   t.equal(store.status().state, 'synced')
   t.equal(told.at(-1), 'better')
+  await store.close()
+})
+
+t.test('what is deleted is written again by the holder, or by another replica when that is gone', async t => {
+  const api = new MemoryApi()
+  api.put({ value: 'there' })
+  const leadership = new FakeLeadership('follower')
+  const { store } = await open(api, leadership)
+  const gone = api.stored
+  api.stored = undefined
+  api.tell('DELETED', gone)
+  await settled()
+  t.equal(api.stored, undefined)
+  leadership.become('holder')
+  await settled()
+  t.match(api.stored, { data: { value: 'there' } })
+  await store.close()
+  t.equal(leadership.listeners, 0)
+})
+
+t.test('an etcd that was restored from a backup is believed when something is written', async t => {
+  const { api, store } = await open()
+  const first = await store.compareAndSwap('', 'one')
+  if (!first.ok) throw new Error('refused')
+  api.revision = 3
+  api.put({ value: 'from the backup' })
+  t.match(await store.compareAndSwap(first.version, 'two'), { ok: false, current: { value: 'from the backup', version: '4' } })
+  t.match(await store.compareAndSwap('4', 'two'), { ok: true })
+  t.match(api.stored, { data: { value: 'two' } })
   await store.close()
 })

@@ -57,6 +57,7 @@ t.test('what is exposed is the catalogue: names, types, help and labels', async 
   await shares.sample(book.requestCounts())
   control.configReloaded('success')
   control.stateStore('file', true)
+  control.leaseHeld(true)
   control.certificateExpires('web', '/etc/weir/tls/tls.crt', Date.UTC(2126, 0, 1))
   control.watchRestarted('default', 'gone')
   control.workerRestarted()

@@ -1,0 +1,128 @@
+/**
+ * The traffic state of a replica that shares it with others: who does what, and what is asked of the store.
+ */
+import { setImmediate as turn } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import type { HolderStanding } from '../../../src/core/leadership.ts'
+import { TrafficControl } from '../../../src/rollout/traffic-control.ts'
+import { EMPTY_TRAFFIC, type TrafficState } from '../../../src/rollout/traffic-state.ts'
+import { MemoryStore } from '../../../src/store/memory-store.ts'
+import { type StateStore, StoreError } from '../../../src/store/state-store.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
+import { FakeLeadership } from '../../helpers/fake-leadership.ts'
+import { FakePublisher } from '../../helpers/fake-publisher.ts'
+import { ListLog } from '../../helpers/list-log.ts'
+import { takeOver } from '../../helpers/take-over.ts'
+
+const META = { actor: 'ops', reason: 'because', source: 'api' } as const
+const HELLO = { name: 'hello', weights: { stable: 90, canary: 10 } }
+const weights = (stable: number, canary: number) => ({ type: 'weights', weights: { stable, canary } }) as const
+
+interface Shared {
+  readonly memory: MemoryStore<TrafficState>
+  /** Of one replica: what it asks, and what it is told late or not at all. */
+  storeOf (replica: { deaf: boolean, writes: number }): StateStore<TrafficState>
+}
+
+function shared (): Shared {
+  const memory = new MemoryStore(EMPTY_TRAFFIC, error => { throw error })
+  return {
+    memory,
+    storeOf: replica => ({
+      shared: true,
+      status: () => memory.status(),
+      read: async () => await memory.read(),
+      watch: listener => memory.watch(current => { if (!replica.deaf) listener(current) }),
+      compareAndSwap: async (version, value) => {
+        replica.writes++
+        return await memory.compareAndSwap(version, value)
+      },
+      close: async () => {}
+    })
+  }
+}
+
+async function replicaOf (t: Test, { storeOf }: Shared, standing: HolderStanding) {
+  const replica = { deaf: false, writes: 0 }
+  const leadership = new FakeLeadership(standing)
+  const clock = new FakeClock()
+  const control = await TrafficControl.open({ store: storeOf(replica), publisher: new FakePublisher(), clock, log: new ListLog(), leadership })
+  await takeOver(control.prepare([HELLO]))
+  t.teardown(async () => { await control.close() })
+  return { control, replica, leadership, clock }
+}
+
+/** What somebody with kubectl does: other weights, and nothing else. */
+async function edit ({ memory }: Shared, stable: number, canary: number): Promise<void> {
+  const { value, version } = await memory.read()
+  const routes = new Map([...value.routes].map(([name, route]) => [name, { ...route, weights: { stable, canary } }]))
+  await memory.compareAndSwap(version, { ...value, routes })
+  await settled()
+}
+
+async function settled (): Promise<void> {
+  for (let turns = 0; turns < 20; turns++) await turn()
+}
+
+async function storedHistory ({ memory }: Shared): Promise<number | undefined> {
+  return (await memory.read()).value.routes.get('hello')?.history.length
+}
+
+t.test('an edit by hand is in force everywhere, and one of them adds it to the history', async t => {
+  const state = shared()
+  const holder = await replicaOf(t, state, 'holder')
+  const follower = await replicaOf(t, state, 'follower')
+  for (const { replica } of [holder, follower]) replica.writes = 0
+  await edit(state, 1, 2)
+  for (const { control } of [holder, follower]) t.match(control.route('hello'), { epoch: 2, weights: { stable: 1, canary: 2 } })
+  t.equal(await storedHistory(state), 2)
+  t.same([holder.replica.writes, follower.replica.writes], [1, 0])
+  t.strictSame(follower.control.route('hello'), holder.control.route('hello'))
+})
+
+t.test('with a holder that does not, an edit waits for the next one, for a change, or for 20 s', async t => {
+  const state = shared()
+  const follower = await replicaOf(t, state, 'follower')
+  await edit(state, 1, 2)
+  t.match(follower.control.route('hello'), { epoch: 2, weights: { stable: 1, canary: 2 } })
+  t.equal(await storedHistory(state), 1)
+  follower.leadership.become('vacant')
+  await settled()
+  t.equal(await storedHistory(state), 2)
+
+  follower.leadership.become('follower')
+  await edit(state, 3, 4)
+  t.equal(await storedHistory(state), 2)
+  t.match(await follower.control.change('hello', weights(5, 6), META), { ok: true, traffic: { epoch: 4 } })
+  t.equal(await storedHistory(state), 4, 'the change brings the edit with it')
+
+  await edit(state, 7, 8)
+  follower.clock.advance(20_000)
+  await settled()
+  t.equal(await storedHistory(state), 5)
+})
+
+t.test('that a change changes nothing is asked of the store: another replica may have made one unheard', async t => {
+  const state = shared()
+  const one = await replicaOf(t, state, 'holder')
+  const two = await replicaOf(t, state, 'follower')
+  two.replica.deaf = true
+  t.match(await one.control.change('hello', weights(50, 50), META), { ok: true, traffic: { epoch: 2 } })
+  t.match(two.control.route('hello'), { epoch: 1, weights: { stable: 90, canary: 10 } }, 'it has not heard')
+  t.match(await two.control.change('hello', weights(90, 10), META), { ok: true, changed: true, traffic: { epoch: 3 } })
+  t.match((await state.memory.read()).value.routes.get('hello'), { epoch: 3, weights: { stable: 90, canary: 10 } })
+  t.match(await two.control.change('hello', weights(90, 10), META), { ok: true, changed: false, traffic: { epoch: 3 } })
+})
+
+t.test('and with a store that is away it is no answer', async t => {
+  const state = shared()
+  const store = state.storeOf({ deaf: false, writes: 0 })
+  const away = { ...store, compareAndSwap: async () => { throw new StoreError('unavailable', 'the API server is away') } }
+  const control = await TrafficControl.open({ store, publisher: new FakePublisher(), clock: new FakeClock(), log: new ListLog() })
+  await takeOver(control.prepare([HELLO]))
+  await control.close()
+  const cut = await TrafficControl.open({ store: away, publisher: new FakePublisher(), clock: new FakeClock(), log: new ListLog() })
+  await takeOver(cut.prepare([HELLO]))
+  t.match(await cut.change('hello', weights(90, 10), META), { ok: false, error: { code: 'store_failed', message: /the API server is away/ } })
+  await cut.close()
+})
