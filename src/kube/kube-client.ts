@@ -36,6 +36,7 @@ export interface KubeClientOptions {
   readonly limits?: KubeClientLimits
 }
 
+const UNAUTHORIZED = 401
 const CONFLICT = 409
 const MAX_ERROR_BODY_BYTES = 65_536
 const TCP_KEEP_ALIVE_MS = 30_000
@@ -103,6 +104,17 @@ export class KubeClient implements KubeApi, KubeObjectApi {
   }
 
   async #exchange (question: Question, timeoutMs: number): Promise<unknown> {
+    const beganMs = this.#clock.nowMs()
+    try {
+      return await this.#ask(question, timeoutMs)
+    } catch (error) {
+      // Nothing was done. The token may have expired, and its file have a new one, which is read now.
+      if (KubeError.from(error).status !== UNAUTHORIZED) throw error
+      return await this.#ask(question, Math.max(1, timeoutMs - (this.#clock.nowMs() - beganMs)))
+    }
+  }
+
+  async #ask (question: Question, timeoutMs: number): Promise<unknown> {
     return await this.#within(timeoutMs, new AbortController().signal, async signal => {
       const text = await readBody(await this.#open(question, signal), this.#limits.maxEventBytes)
       try {
@@ -162,7 +174,7 @@ export class KubeClient implements KubeApi, KubeObjectApi {
     const place = `/${root}/${groupVersion}/namespaces/${encodeURIComponent(namespace ?? credentials.namespace)}/${path}`
     const response = await send(credentials.server.replace(/\/+$/, '') + place, { ...options, method, signal }, body)
     if (response.statusCode === 200 || response.statusCode === 201) return response
-    if (response.statusCode !== CONFLICT) credentials.doubt(response.statusCode === 401)
+    if (response.statusCode !== CONFLICT) credentials.doubt(response.statusCode === UNAUTHORIZED)
     throw await refusal(response)
   }
 

@@ -130,8 +130,8 @@ export class LeaseElection {
   }
 
   /**
-   * A write was refused, or there was no answer to it. That of a Lease that exists fails when others have changed it, however late it comes.
-   * One that makes it may come when it was made and deleted again, so what comes of it is nobody's.
+   * A write was refused, or there was no answer to it. That of a Lease that exists fails when others have changed it, however late it
+   * comes. One that makes it may come when it was made and deleted again, so what comes of it is nobody's.
    */
   failed (): void {
     if (this.#record === undefined) this.#terms = []
@@ -181,7 +181,11 @@ export class LeaseElection {
       type: 'write',
       over: record,
       spec: {
-        holderIdentity: '', leaseDurationSeconds: RELEASED_SECONDS, acquireTime: nowTime, renewTime: nowTime, leaseTransitions: record.transitions
+        holderIdentity: '',
+        leaseDurationSeconds: RELEASED_SECONDS,
+        acquireTime: nowTime,
+        renewTime: nowTime,
+        leaseTransitions: record.transitions
       }
     }
   }

@@ -23,6 +23,8 @@ const FLOOR_KEY = 'epochFloor'
 const ROUTE_PREFIX = 'route.'
 /** etcd takes objects of up to 1.5 MiB and the API server ConfigMaps of up to 1 MiB of data; there is more in an object than data. */
 const MAX_CONFIG_MAP_BYTES = 900 * 1_024
+/** Far from where numbers stop to count by one, and far above what Weir comes to. */
+const MAX_COUNT = 1e15
 /** How many entries each route keeps at most, when not all of them fit. */
 const SHORTER_HISTORIES = [100, 70, 50, 35, 25, 15, 10, 5, 2, 1] as const
 
@@ -89,6 +91,7 @@ function readRoute (key: string, text: unknown): RouteTraffic {
   }
   const route = decodeRoute(plain, key)
   if (route.history.length === 0) throw new Error(`${key}.history is empty`)
+  if (Math.max(route.epoch, route.revision) > MAX_COUNT) throw new Error(`${key}.epoch or revision is more than ${MAX_COUNT}`)
   // What Weir has written came from the configuration or the API; what people write has the bounds of the API.
   if (!wasEdited(route)) return route
   const wrong = Object.entries(route.weights).find(([, weight]) => !isWeight(weight))

@@ -12,7 +12,7 @@ import {
   type SplitReceipt, type TrafficCommand, type TrafficState
 } from './traffic-state.ts'
 import type { TransitionErrorCode } from './transition.ts'
-import { applyConfig, applySharedConfig, changeRoute, ownView, recordEdits, withRoute } from './transition.ts'
+import { applyConfig, applySharedConfig, changeRoute, editedAt, goingOnFrom, ownView, recordEdits, withRoute } from './transition.ts'
 
 /** Why a change was not made. */
 type ChangeErrorCode = TransitionErrorCode | 'unknown_route' | 'epoch_mismatch' | 'store_conflict' | 'store_failed'
@@ -243,14 +243,18 @@ export class TrafficControl {
     throw new Error(`the state was changed by others ${this.#maxAttempts} times in a row`)
   }
 
-  /** All is as before a configuration that is not used, but for what others have written meanwhile. Nobody has seen its epochs. */
+  /** All is as before a configuration that is not used, but for what others have written meanwhile. */
   async #goBackTo (before: Standing, stored: StoredRoutes | undefined): Promise<void> {
     this.#configured = before.configured
     this.#state = before.state
     try {
       if (stored?.overwritten !== undefined && this.#stored !== undefined) {
-        const swapped = await this.#deps.store.compareAndSwap(this.#stored.version, stored.overwritten)
-        this.#stored = swapped.ok ? { value: stored.overwritten, version: swapped.version } : this.#withEdits(swapped.current)
+        const { value, version } = this.#stored
+        const meta = { actor: 'config', reason: 'the configuration was not used', source: 'config', at: this.#now() } as const
+        // Nobody has seen its epochs, unless others share the store.
+        const next = this.#deps.store.shared ? goingOnFrom(value, stored.overwritten, meta) : stored.overwritten
+        const swapped = await this.#deps.store.compareAndSwap(version, next)
+        this.#stored = swapped.ok ? { value: next, version: swapped.version } : this.#withEdits(swapped.current)
       }
       if (this.#stored !== undefined && this.#stored.value !== before.stored?.value) this.#adopt(this.#viewOf(this.#stored.value))
     } catch (error) {
@@ -351,11 +355,17 @@ export class TrafficControl {
 
   /** Edits by hand become changes, which one of the replicas stores. */
   #withEdits ({ value, version }: Versioned<TrafficState>): Versioned<TrafficState> {
-    const recorded = this.#deps.store.shared ? recordEdits(value, this.#now()) : value
+    const recorded = this.#deps.store.shared ? this.#recorded(value) : value
     this.#edited = recorded === value ? undefined : recorded
     // After what is under way, which may store them as well.
     if (this.#edited !== undefined) void this.#queue.run(async () => { this.#recording.ask() })
     return { value: recorded, version }
+  }
+
+  #recorded (value: TrafficState): TrafficState {
+    const known = this.#stored?.value
+    const at = this.#now()
+    return recordEdits(known === undefined ? value : goingOnFrom(known, value, editedAt(at)), at)
   }
 
   /** What this process serves of what is stored. */

@@ -130,6 +130,11 @@ export function wasEdited ({ weights, history }: RouteTraffic): boolean {
   return latest !== undefined && !sameWeights(latest.after, weights)
 }
 
+/** Somebody has changed the ConfigMap. */
+export function editedAt (at: string): ChangeMeta {
+  return { actor: 'kubernetes', reason: 'the ConfigMap was edited', source: 'kubernetes', at }
+}
+
 /**
  * Weights that were edited by hand, where the state is stored, become changes like others.
  * @returns the same object when there are none
@@ -139,10 +144,36 @@ export function recordEdits (state: TrafficState, at: string): TrafficState {
   for (const [name, route] of state.routes) {
     const before = route.history.at(-1)?.after
     if (before === undefined || !wasEdited(route)) continue
-    const meta: ChangeMeta = { actor: 'kubernetes', reason: 'the ConfigMap was edited', source: 'kubernetes', at }
-    recorded = withRoute(recorded, name, advance({ ...route, weights: before }, 'weights', route.weights, meta))
+    recorded = withRoute(recorded, name, advance({ ...route, weights: before }, 'weights', route.weights, editedAt(at)))
   }
   return recorded
+}
+
+/**
+ * What was written over a state by somebody who did not go on from it: an older copy, a cluster that was restored from a backup. Its
+ * weights are a change of those that were in force: no epoch is used twice, and no history lost. A route that was taken out of it without a
+ * trace is there still.
+ * @param known what this replica has read before
+ * @returns `written` when it goes on from it
+ */
+export function goingOnFrom (known: TrafficState, written: TrafficState, meta: ChangeMeta): TrafficState {
+  const epochFloor = Math.max(known.epochFloor, written.epochFloor)
+  const routes = new Map(written.routes)
+  for (const [name, before] of known.routes) {
+    const after = written.routes.get(name)
+    if (after !== undefined) routes.set(name, oneGoingOn(before, after, meta))
+    // Whoever takes a route away raises the floor above it.
+    else if (before.epoch > written.epochFloor) routes.set(name, before)
+  }
+  const isSame = epochFloor === written.epochFloor && [...routes].every(([name, route]) => written.routes.get(name) === route)
+  return isSame ? written : { routes, epochFloor }
+}
+
+function oneGoingOn (before: RouteTraffic, after: RouteTraffic, meta: ChangeMeta): RouteTraffic {
+  const isChanged = !sameWeights(before.weights, after.weights)
+  if (after.epoch > before.epoch || (after.epoch === before.epoch && (!isChanged || wasEdited(after)))) return after
+  const known = sameWeights(before.fileWeights, after.fileWeights) ? before : { ...before, fileWeights: after.fileWeights }
+  return isChanged ? advance(known, 'weights', after.weights, meta) : known
 }
 
 /** The state with one route replaced, its history kept within bounds. */

@@ -100,7 +100,9 @@ function stateResource (app: FastifyInstance, deps: AdminDeps): void {
             store: 'kubernetes',
             state: 'stale',
             detail: 'connect ECONNREFUSED 10.96.0.1:443',
-            lease: { name: 'weir-state', holder: 'weir-6d5f_1k2x9', isHolder: false, since: '2026-11-29T14:12:09.301Z', transitions: 4, detail: '' }
+            lease: {
+              name: 'weir-state', holder: 'weir-6d5f_1k2x9', isHolder: false, since: '2026-11-29T14:12:09.301Z', transitions: 4, detail: ''
+            }
           }
         }
       },

@@ -126,3 +126,47 @@ t.test('and with a store that is away it is no answer', async t => {
   t.match(await cut.change('hello', weights(90, 10), META), { ok: false, error: { code: 'store_failed', message: /the API server is away/ } })
   await cut.close()
 })
+
+t.test('an older copy of the object is a change back: no epoch comes twice, no history is lost, and all agree', async t => {
+  const state = shared()
+  const one = await replicaOf(t, state, 'holder')
+  const two = await replicaOf(t, state, 'follower')
+  await one.control.change('hello', weights(50, 50), META)
+  const { value: copy } = await state.memory.read()
+  await one.control.change('hello', weights(10, 90), META)
+  await two.control.change('hello', weights(0, 100), META)
+  const { version } = await state.memory.read()
+  await state.memory.compareAndSwap(version, copy)
+  await settled()
+  for (const { control } of [one, two]) {
+    t.match(control.route('hello'), { epoch: 5, revision: 5, weights: { stable: 50, canary: 50 } })
+    t.same(control.route('hello')?.history.map(({ epoch, source }) => `${epoch} ${source}`), ['1 config', '2 api', '3 api', '4 api', '5 kubernetes'])
+  }
+  t.strictSame((await state.memory.read()).value.routes.get('hello'), one.control.route('hello'))
+  t.strictSame(two.control.route('hello'), one.control.route('hello'))
+
+  // The same copy once more, and a copy with what is in force.
+  await state.memory.compareAndSwap((await state.memory.read()).version, copy)
+  await settled()
+  t.match((await state.memory.read()).value.routes.get('hello'), { epoch: 5, revision: 5 }, 'nothing changes, and the history is written again')
+
+  await state.memory.compareAndSwap((await state.memory.read()).version, { routes: new Map(), epochFloor: 0 })
+  await settled()
+  t.match((await state.memory.read()).value.routes.get('hello'), { epoch: 5 }, 'a route that somebody has taken out is there again')
+})
+
+t.test('a configuration that is given up leaves the weights as they were, under an epoch that nobody has seen', async t => {
+  const state = shared()
+  const one = await replicaOf(t, state, 'holder')
+  const two = await replicaOf(t, state, 'follower')
+  const change = one.control.prepare([{ name: 'hello', weights: { stable: 1, canary: 1 } }])
+  await change.persist?.()
+  await settled()
+  t.match(two.control.route('hello'), { epoch: 2, weights: { stable: 1, canary: 1 } }, 'another replica has seen it')
+  await change.discard()
+  await settled()
+  for (const { control } of [one, two]) t.match(control.route('hello'), { epoch: 3, weights: { stable: 90, canary: 10 } })
+  t.strictSame(two.control.route('hello'), one.control.route('hello'))
+  await takeOver(one.control.prepare([HELLO]))
+  t.match(one.control.route('hello'), { epoch: 3 })
+})
