@@ -152,6 +152,7 @@ t.test('with the API server away traffic goes on and changes are refused with th
   })).status, 200)
   await untilWeights(two, 3, 1)
 
+  await Promise.all(replicas.map(async weir => await untilState(weir, 'synced')))
   server.failNext(['lost'], 'update', 'configmaps')
   t.equal((await one.setWeights('hello', { v1: 4, v2: 1 })).status, 200, 'a write whose answer is lost was made')
   await untilWeights(two, 4, 1)

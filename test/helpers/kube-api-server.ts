@@ -70,6 +70,8 @@ export class KubeApiServer {
   #port = 0
   #hung = false
   #hungSince = 0
+  /** Requests about named objects that wait for etcd. */
+  readonly #hanging = new Set<() => void>()
 
   /** Use KubeApiServer.start: a server that does not listen is of no use. */
   constructor (options: KubeApiServerOptions) {
@@ -163,6 +165,7 @@ export class KubeApiServer {
   /** etcd is back: watches get what they missed. */
   unhang (): void {
     this.#hung = false
+    for (const answer of this.#hanging) answer()
     this.configMaps.catchUp(this.#hungSince)
     this.leases.catchUp(this.#hungSince)
     for (const event of this.objects.eventsAfter(0)) {
@@ -265,7 +268,13 @@ export class KubeApiServer {
   /** While etcd hangs there is no answer but to a watch. */
   #serveNamed (about: NamedRequest, request: IncomingMessage, response: ServerResponse, lost: boolean): void {
     if (this.#hung && about.verb !== 'watch') {
-      setTimeout(() => { sendRefusal(response, 504) }, this.#options.etcdTimeoutMs ?? 60_000).unref()
+      const answer = (): void => {
+        clearTimeout(timer)
+        this.#hanging.delete(answer)
+        sendRefusal(response, 504)
+      }
+      const timer = setTimeout(answer, this.#options.etcdTimeoutMs ?? 60_000).unref()
+      this.#hanging.add(answer)
       return
     }
     const collection = about.plural === 'leases' ? this.leases : this.configMaps
