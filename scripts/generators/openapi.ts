@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import { createAdminServer, registerResources } from '../../src/admin/admin-server.ts'
 import type { AdminDeps } from '../../src/admin/admin-deps.ts'
 import { systemClock } from '../../src/core/clock.ts'
+import { EventBook } from '../../src/control/event-book.ts'
 import { TokenBook } from '../../src/admin/token-book.ts'
 import type { Generator } from './generator.ts'
 
@@ -15,6 +16,7 @@ const deps: AdminDeps = {
   log: silent,
   tokens: new TokenBook([], systemClock, silent),
   traffic: { route: undemanded, routes: undemanded, change: undemanded },
+  events: new EventBook('openapi', systemClock),
   details: undemanded,
   usedEndpoints: undemanded,
   drain: undemanded,

@@ -5,6 +5,7 @@ import type { EventLog } from '../core/logger.ts'
 import type { ExplainAnswer, ExplainQuery } from '../control/explain-answer.ts'
 import type { TokenBook } from './token-book.ts'
 import type { RouteDetails } from '../control/route-describer.ts'
+import type { EventBook } from '../control/event-book.ts'
 import type { VersionDrainStatus } from '../control/version-drain.ts'
 import type { Readiness } from '../control/start-gate.ts'
 import type { StoreStatus } from '../store/state-store.ts'
@@ -15,6 +16,7 @@ export interface AdminDeps {
   readonly log: EventLog
   readonly tokens: TokenBook
   readonly traffic: Pick<TrafficControl, 'route' | 'routes' | 'change'>
+  readonly events: EventBook
   /** Undefined when the configuration has no such route. */
   details (route: string): RouteDetails | undefined
   /**

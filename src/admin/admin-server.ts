@@ -15,6 +15,7 @@ import { routeResource } from './resources/route.ts'
 import { routeListResource } from './resources/route-list.ts'
 import { changeResources } from './resources/changes.ts'
 import { drainResource } from './resources/drain.ts'
+import { eventResource } from './resources/events.ts'
 
 /** What clients of the admin API may take. */
 export interface AdminLimits extends PaceLimits {
@@ -96,6 +97,7 @@ export function registerResources (app: FastifyInstance, deps: AdminDeps): void 
   historyResource(app, deps)
   explainResource(app, deps)
   drainResource(app, deps)
+  eventResource(app, deps)
   refuseOtherMethods()
 }
 

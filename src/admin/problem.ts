@@ -40,6 +40,7 @@ export const PROBLEMS = {
   internal_error: { status: 500, title: 'Weir failed to answer; its log says why' },
   workers_silent: { status: 503, title: 'The workers did not answer' },
   too_many_waiting: { status: 503, title: 'Too many requests wait for a drain already' },
+  too_many_streams: { status: 503, title: 'Too many follow the events already' },
   store_failed: { status: 503, title: 'The change could not be stored and was not made' }
 } as const satisfies Record<string, ProblemRow>
 

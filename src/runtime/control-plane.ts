@@ -41,6 +41,7 @@ import { RouteBook } from '../routes/route-book.ts'
 import { openFilesLimit, openFilesWarning } from '../net/open-files.ts'
 import { DrainReport, VersionDrain } from '../control/version-drain.ts'
 import { HealthBook } from '../control/health-book.ts'
+import { bookTraffic, EventBook } from '../control/event-book.ts'
 import { logTraffic } from '../control/log-traffic.ts'
 import { openCertificates, openStore, probeListeners } from './open-at-start.ts'
 import { openLease } from './open-lease.ts'
@@ -79,6 +80,7 @@ export class ControlPlane {
   readonly #health: HealthBook
   readonly #prober: HealthProber
   readonly #tokens: TokenBook
+  readonly #events: EventBook
   readonly #authorities: AuthorityFiles
   readonly #file: ConfigFile
   readonly #routes: RouteBook
@@ -106,6 +108,7 @@ export class ControlPlane {
     this.#metrics = new ControlMetrics(clock, { version: packageVersion(), node: process.versions.node })
     this.#ticker = new ControlTicker(clock, this.#book, this.#shares)
     this.#accessLog = new LogWriter({ path: config.accessLog.path, open: openLogFile, clock, logger: this.#throttled })
+    this.#events = new EventBook(instanceId(), clock)
     this.#tokens = new TokenBook(config.admin.tokens, clock, log)
     this.#authorities = new AuthorityFiles({ clock, log, onChange: () => { this.#reloads?.between(() => { this.#sender.send() }) } })
     this.#file = new ConfigFile(loaded, { clock, sources: deps.sources, onFault: error => { this.#reloads?.refuse(error) } })
@@ -200,6 +203,7 @@ export class ControlPlane {
     // Who does not know the weights, or whose they are not, does nothing for those who do.
     void this.#traffic.known.then(() => { this.#lease?.start() })
     logTraffic(this.#traffic, log)
+    bookTraffic(this.#traffic, this.#events)
     this.#certificates = await openCertificates({
       listeners: config.listeners,
       clock,
@@ -328,6 +332,7 @@ export class ControlPlane {
       log,
       tokens: this.#tokens,
       traffic,
+      events: this.#events,
       details: name => describer.details(name),
       usedEndpoints: name => describer.usedEndpoints(name),
       drain: (route, version) => drains.status(route, version),

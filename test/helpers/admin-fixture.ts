@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { AdminDeps } from '../../src/admin/admin-deps.ts'
 import { createAdminApp, type AdminLimits } from '../../src/admin/admin-server.ts'
 import type { ExplainAnswer, ExplainQuery } from '../../src/control/explain-answer.ts'
+import { bookTraffic, EventBook } from '../../src/control/event-book.ts'
 import { Unanswered } from '../../src/control/worker-questions.ts'
 import { TokenBook, type TokenConfig } from '../../src/admin/token-book.ts'
 import type { RouteConfig } from '../../src/config/schema.ts'
@@ -66,11 +67,14 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
   const missing: string[] = []
   const waiting: string[] = []
   const left = { inFlight: 0, tunnels: 0 }
+  const events = new EventBook('test', clock)
+  bookTraffic(traffic, events)
   const deps: AdminDeps = {
     clock,
     log,
     tokens,
     traffic,
+    events,
     details: route => route === 'hello' ? helloDetails() : undefined,
     usedEndpoints: route => route === 'hello'
       ? Object.fromEntries(helloDetails().versions.map(version => [version.name, version.usedEndpoints]))

@@ -25,6 +25,7 @@ const ABOUT = {
   resources: {
     routes: '/v1/routes',
     state: '/v1/state',
+    events: '/v1/events',
     health: '/healthz',
     readiness: '/readyz',
     metrics: '/metrics',

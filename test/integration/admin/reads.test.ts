@@ -9,7 +9,12 @@ const { retries, hold, health, slowStart, circuitBreaker, upgrades } = ROUTE_DEF
 t.test('GET / says what there is', async t => {
   const { app } = await adminFixture()
   const { resources } = (await app.inject({ url: '/', headers })).json<{ resources: Record<string, string> }>()
-  for (const url of Object.values(resources)) t.equal((await app.inject({ url, headers })).statusCode, 200, url)
+  for (const url of Object.values(resources)) {
+    // One of them never ends.
+    const answer = await app.inject({ url, headers, payloadAsStream: true })
+    t.equal(answer.statusCode, 200, url)
+    answer.stream().destroy()
+  }
 })
 
 t.test('all routes are listed with weights and ready endpoints', async t => {

@@ -3,6 +3,7 @@ import type { AdminDeps } from '../../../src/admin/admin-deps.ts'
 import { createAdminServer, registerResources } from '../../../src/admin/admin-server.ts'
 import { TokenBook } from '../../../src/admin/token-book.ts'
 import { createValidatorCompiler } from '../../../src/admin/validator-compiler.ts'
+import { EventBook } from '../../../src/control/event-book.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { ListLog } from '../../helpers/list-log.ts'
 
@@ -16,6 +17,7 @@ t.test('the schema of every part of every request compiles, though only the firs
     log,
     tokens: new TokenBook([], clock, log),
     traffic: { route: unused, routes: unused, change: unused },
+    events: new EventBook('test', clock),
     details: unused,
     usedEndpoints: unused,
     drain: unused,
