@@ -1,13 +1,17 @@
 /**
  * docs/install.md says what the manifests do.
  */
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
+import { childEnvironment } from '../../helpers/child-environment.ts'
 import { readPage, tableRows } from '../docs/page.ts'
+import { KubernetesSchema } from './kubernetes-schema.ts'
 import { buildOverlay } from './kustomize.ts'
-import { at, DEPLOY, findObject, listAt } from './manifests.ts'
+import { at, DEPLOY, findObject, listAt, parseManifests } from './manifests.ts'
+import { linkFaults, objectFaults } from './object-rules.ts'
 import { amountOf, containersOf } from './pod-rules.ts'
 
 const page = readPage('docs/install.md')
@@ -79,4 +83,27 @@ t.test('the autoscaler and its targets are what the page says', async t => {
   t.match(page, `from ${String(at(spec, 'minReplicas'))} to ${String(at(spec, 'maxReplicas'))}`)
   t.match(page, `**CPU**, ${String(at(spec, 'metrics.0.resource.target.averageUtilization'))} % of the request`)
   t.match(page, `\`weir_requests_in_flight\`**, ${String(at(spec, 'metrics.1.pods.target.averageValue'))} a pod`)
+})
+
+const kubectl = spawnSync('kubectl', ['version', '--client'], { stdio: 'ignore', env: childEnvironment() }).status === 0
+
+t.test('the overlay of the page builds, with every patch of the page, and an API server accepts it', { skip: kubectl ? false : 'kubectl is not installed' }, async t => {
+  const blocks = [...page.matchAll(/```yaml\n([^`]*)```/g)].map(([, block = '']) => block)
+  const directory = t.testdir({ 'weir.yaml': readFileSync(path.join(DEPLOY, 'overlays/tls/weir.yaml'), 'utf8') })
+  const own = parse(blocks.find(block => block.includes('kind: Kustomization')) ?? '', { version: '1.1' }) as Record<string, unknown>
+  const patches = blocks.filter(block => block.startsWith('patches:')).flatMap(block => listAt(parse(block), 'patches'))
+  t.equal(patches.length, 2)
+  const text = JSON.stringify({ ...own, patches }).replaceAll('../weir/deploy', path.relative(directory, DEPLOY)).replace('sha256:…', `sha256:${'0'.repeat(64)}`)
+  t.testdir({ 'weir.yaml': readFileSync(path.join(DEPLOY, 'overlays/tls/weir.yaml'), 'utf8'), 'kustomization.yaml': text })
+  const { stdout, stderr, status } = spawnSync('kubectl', ['kustomize', directory], { encoding: 'utf8', env: childEnvironment() })
+  t.equal(status, 0, stderr)
+  const objects = parseManifests(stdout, 'kubectl')
+  const schema = new KubernetesSchema()
+  for (const object of objects.filter(each => !String(at(each, 'apiVersion')).startsWith('monitoring.'))) {
+    t.same([...schema.faultsOf(object), ...objectFaults(object)], [], `${String(at(object, 'kind'))} ${String(at(object, 'metadata.name'))}`)
+  }
+  t.same([...linkFaults(objects)], [])
+  t.match(at(findObject(objects, 'Deployment', 'weir'), 'spec.template.spec.containers.0.image'), /^registry\.example\.com\/weir@sha256:0{64}$/)
+  t.equal(at(findObject(objects, 'Deployment', 'weir'), 'spec.replicas'), undefined, 'the autoscaler has them')
+  t.equal(listAt(findObject(objects, 'HorizontalPodAutoscaler', 'weir'), 'spec.metrics').length, 1)
 })
