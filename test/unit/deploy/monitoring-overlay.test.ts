@@ -40,7 +40,7 @@ t.test('every alert asks for metrics and labels that there are', async t => {
     const metrics = [...new Set(String(at(rule, 'expr')).match(/weir_\w+/g))]
     t.not(metrics.length, 0)
     for (const metric of metrics) t.ok(labelsOf.has(metric), `${name}: ${metric}`)
-    const known = ['job', 'instance', ...metrics.flatMap(metric => labelsOf.get(metric) ?? [])]
+    const known = ['job', 'instance', 'namespace', ...metrics.flatMap(metric => labelsOf.get(metric) ?? [])]
     const texts = ['summary', 'description'].map(key => String(at(rule, `annotations.${key}`)))
     for (const [, label] of texts.join(' ').matchAll(/\$labels\.(\w+)/g)) t.ok(known.includes(label), `${name}: ${String(label)}`)
     t.ok(texts.every(text => text.length > 20 && text !== 'undefined'), `${name} says what it means`)
@@ -61,6 +61,7 @@ const CASES: Readonly<Record<string, ReadonlyArray<readonly [series: string, goo
   WeirWeightsNotApplied: [['weir_route_epoch{route="a"}', '7x60', '8x60'], ['weir_epoch_applied{route="a",worker="1"}', '7x60', '7x60']],
   WeirStateStoreDown: [['weir_state_store_up{store="kubernetes"}', '1x60', '0x60']],
   WeirStateRefused: [['weir_state_refused_total{reason="invalid"}', '1x60', '0+1x60']],
+  WeirNobodyHoldsLease: [['weir_lease_holder{namespace="n"}', '1x60', '0x60']],
   WeirEndpointsStale: [['weir_endpoint_source_age_seconds{route="a",version="b"}', '61x60', '301x60']],
   WeirWorkersDie: [['weir_worker_restarts_total', '3x60', '0+1x60']],
   WeirConfigRefused: [['weir_config_last_reload_successful', '1x60', '0x60']],
