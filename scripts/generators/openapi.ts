@@ -20,6 +20,7 @@ const deps: AdminDeps = {
   details: undemanded,
   usedEndpoints: undemanded,
   drain: undemanded,
+  replicas: { list: undemanded, others: undefined },
   readiness: undemanded,
   state: undemanded,
   metrics: undemanded,
@@ -56,6 +57,9 @@ export const openapi: Generator = {
           securitySchemes: {
             token: {
               type: 'http', scheme: 'bearer', description: 'A token of admin.tokens. `viewer` may read, `operator` may change. Without any configured token the API is open to this machine.'
+            },
+            replica: {
+              type: 'http', scheme: 'Weir-Replica', description: 'A proof by the secret of replicas.secretFile, which no token stands for.'
             }
           }
         }

@@ -9,6 +9,32 @@ import type { EventBook } from '../control/event-book.ts'
 import type { VersionDrainStatus } from '../control/version-drain.ts'
 import type { Readiness } from '../control/start-gate.ts'
 import type { StoreStatus } from '../store/state-store.ts'
+import type { ClusterRoute } from '../replicas/cluster-facts.ts'
+import type { AwaitedChange, ConvergenceReceipt } from '../replicas/convergence.ts'
+import type { ReplicaQuery } from '../replicas/own-facts.ts'
+import type { ProofGate } from '../replicas/proof-gate.ts'
+import type { KnownReplica } from '../replicas/replica-book.ts'
+import type { ReplicaAnswer } from '../replicas/replica-facts.ts'
+
+/** The other replicas, where the configuration says how they are found. */
+export interface OtherReplicas {
+  /** Who may ask this one. */
+  readonly gate: Pick<ProofGate, 'admit'>
+  /** What another replica is told of this one. */
+  answer (query: ReplicaQuery): Promise<ReplicaAnswer>
+  /** Resolves when all ready replicas apply a change, or the time is over. Never rejects. */
+  converge (change: AwaitedChange): Promise<ConvergenceReceipt>
+  /** What all of them have of a route; undefined when this one has no such route. */
+  route (name: string): Promise<ClusterRoute | undefined>
+}
+
+/** All replicas of this Weir. */
+export interface AdminReplicas {
+  /** This one first; and why there may be others, undefined when all are known. */
+  list (): { readonly replicas: readonly KnownReplica[], readonly unknown: string | undefined }
+  /** Undefined where this is the only one. */
+  readonly others: OtherReplicas | undefined
+}
 
 /** What the admin API needs of the rest of Weir. */
 export interface AdminDeps {
@@ -25,6 +51,7 @@ export interface AdminDeps {
   usedEndpoints (route: string): Readonly<Record<string, number>> | undefined
   /** Undefined when the configuration has no such route, or the route no such version. */
   drain (route: string, version: string): VersionDrainStatus | undefined
+  readonly replicas: AdminReplicas
   readiness (): Readiness
   /** How the store of the weights is doing, and who does what is done once for all that share it. */
   state (): StoreStatus & { readonly store: string, readonly lease?: LeaseStatus }

@@ -16,6 +16,7 @@ import { routeListResource } from './resources/route-list.ts'
 import { changeResources } from './resources/changes.ts'
 import { drainResource } from './resources/drain.ts'
 import { eventResource } from './resources/events.ts'
+import { replicaResources } from './resources/replicas.ts'
 
 /** What clients of the admin API may take. */
 export interface AdminLimits extends PaceLimits {
@@ -88,7 +89,7 @@ export function createAdminServer (
 /** Puts every resource of the API on a server, behind the checks of who may use it. */
 export function registerResources (app: FastifyInstance, deps: AdminDeps): void {
   app.addSchema(ProblemSchema)
-  guardAccess(app, deps.tokens)
+  guardAccess(app, deps.tokens, deps.replicas.others?.gate)
   const refuseOtherMethods = guardMethods(app)
   aboutResources(app, deps)
   routeListResource(app, deps)
@@ -98,6 +99,7 @@ export function registerResources (app: FastifyInstance, deps: AdminDeps): void 
   explainResource(app, deps)
   drainResource(app, deps)
   eventResource(app, deps)
+  replicaResources(app, deps)
   refuseOtherMethods()
 }
 

@@ -3,13 +3,15 @@
  * that too, on behalf of any web site: through DNS names that resolve to 127.0.0.1, and through cross-site requests.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { endpointKey } from '../core/endpoint.ts'
 import { tellProven } from './pace-connections.ts'
 import { ProblemError, type ProblemCode } from './problem.ts'
 import type { Role, TokenBook, TokenHolder } from './token-book.ts'
-import { isLoopback } from '../core/socket-address.ts'
+import { isLoopback, parseIp } from '../core/socket-address.ts'
+import type { ProofGate, SignAnswer } from '../replicas/proof-gate.ts'
 
-/** Who may use a resource: everybody, or the holder of a token with this role. */
-type Access = 'public' | Role
+/** Who may use a resource: everybody, the holder of a token with this role, or another replica. */
+type Access = 'public' | Role | 'replica'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -19,25 +21,37 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks: what the history will call them. */
     actor: string
+    /** Makes the proof of an answer to another replica. */
+    signAnswer: SignAnswer | null
   }
 }
 
 /** Who the history names when the API is open. */
 const LOCAL_ACTOR = 'local'
 
-/** Checks who asks, before a byte of a body is read. */
-export function guardAccess (app: FastifyInstance, tokens: TokenBook): void {
+/** Who the history would name, if replicas changed anything. */
+const REPLICA_ACTOR = 'replica'
+
+/**
+ * Checks who asks, before a byte of a body is read.
+ * @param gate whom other replicas have to convince; without it there are none, and their resource is for nobody
+ */
+export function guardAccess (app: FastifyInstance, tokens: TokenBook, gate?: Pick<ProofGate, 'admit'>): void {
   app.decorateRequest('actor', '')
+  app.decorateRequest('signAnswer', null)
   app.addHook('onRequest', async (request, reply) => {
     // What does not exist is for viewers, so that nobody else can find out what does.
     const access = request.routeOptions.config.access ?? (request.is404 ? 'viewer' : 'operator')
     if (access === 'public') return
     tellProven(request, false)
-    if (tokens.open) {
+    if (access === 'replica' && gate !== undefined) {
+      request.signAnswer = await provePeer(request, reply, gate)
+      request.actor = REPLICA_ACTOR
+    } else if (tokens.open) {
       defendLocal(request)
       request.actor = LOCAL_ACTOR
     } else {
-      request.actor = (await authenticate(request, reply, tokens, access)).name
+      request.actor = (await authenticate(request, reply, tokens, access === 'replica' ? 'viewer' : access)).name
     }
     tellProven(request, true)
   })
@@ -46,6 +60,22 @@ export function guardAccess (app: FastifyInstance, tokens: TokenBook): void {
 /** May who asks read more than everybody? For resources that are public in part; refuses nobody. */
 export async function mayRead (request: FastifyRequest, tokens: TokenBook): Promise<boolean> {
   return tokens.open ? refusalOf(request) === undefined : await holderOf(request, tokens) !== undefined
+}
+
+/** Neither a token nor an address of this machine is enough: this resource is never open. */
+async function provePeer (request: FastifyRequest, reply: FastifyReply, gate: Pick<ProofGate, 'admit'>): Promise<SignAnswer> {
+  const { remoteAddress = '', localAddress = '', localPort = 0 } = request.socket
+  const admission = await gate.admit({
+    method: request.method,
+    target: request.raw.url ?? '',
+    to: request.headers.host ?? '',
+    authorization: request.headers.authorization,
+    local: endpointKey({ address: parseIp(localAddress)?.address ?? localAddress, port: localPort }),
+    peer: remoteAddress
+  })
+  if (admission.ok) return admission.sign
+  void reply.header('www-authenticate', admission.challenge)
+  throw new ProblemError('unauthenticated', { detail: 'this resource is for other replicas of this Weir, which prove that they know its secret' })
 }
 
 function defendLocal (request: FastifyRequest): void {

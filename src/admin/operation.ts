@@ -16,6 +16,8 @@ export interface Operation {
   readonly description: string
   /** No token is needed. */
   readonly public?: boolean
+  /** Other replicas may use it, and nobody else. */
+  readonly forReplicas?: boolean
   readonly params?: JsonSchema<unknown>
   readonly querystring?: JsonSchema<unknown>
   readonly headers?: JsonSchema<unknown>
@@ -39,14 +41,14 @@ const CHANGE_PROBLEMS: readonly ProblemCode[] = ['cross_site', 'malformed_body',
 
 /** The fastify schema of an operation. Answers are documentation; they are not compiled into serialisers. */
 export function describeOperation (operation: Operation): FastifySchema {
-  const { tag, answers, problems, public: isPublic = false, ...rest } = operation
+  const { tag, answers, problems, public: isPublic = false, forReplicas = false, ...rest } = operation
   const codes = [
-    ...problems, ...(isPublic ? [] : ACCESS_PROBLEMS), ...(operation.body === undefined ? [] : CHANGE_PROBLEMS), 'internal_error' as const
+    ...problems, ...(isPublic || forReplicas ? [] : ACCESS_PROBLEMS), ...(operation.body === undefined ? [] : CHANGE_PROBLEMS), 'internal_error' as const
   ]
   const schema = {
     ...rest,
     tags: [tag],
-    security: isPublic ? [] : [{ token: [] }],
+    security: isPublic ? [] : [forReplicas ? { replica: [] } : { token: [] }],
     response: {
       ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer)])), ...describeProblems(codes)
     }

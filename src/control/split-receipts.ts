@@ -28,7 +28,7 @@ export class SplitReceipts {
   }
 
   /** Resolves when all workers have applied the split or a later one, or the time is over. */
-  wait (split: RouteSplit, timeoutMs: number): Promise<SplitReceipt> {
+  wait (split: Pick<RouteSplit, 'route' | 'epoch'>, timeoutMs: number): Promise<SplitReceipt> {
     return new Promise(resolve => {
       const waiters = this.#waiting.get(split.route) ?? new Set<Waiter>()
       this.#waiting.set(split.route, waiters)

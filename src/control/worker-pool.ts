@@ -151,6 +151,11 @@ export class WorkerPool implements SplitPublisher {
     return this.#receipts.wait(split, timeoutMs)
   }
 
+  /** Resolves when all workers have applied this epoch of a route or a later one, or the time is over; sends nothing. */
+  async untilApplied (route: string, epoch: number, timeoutMs: number): Promise<SplitReceipt> {
+    return await this.#receipts.wait({ route, epoch }, timeoutMs)
+  }
+
   /** What `work` tells the workers, they act on in one turn: no request meets half of it. Sent even if `work` throws. */
   together (work: () => void): void {
     const gathered = this.#gathered = new Map()

@@ -44,12 +44,16 @@ export class NamespaceSlices {
   #coalescing: TimerHandle | undefined
   #synced = false
 
-  /** @param namespace undefined for the namespace of the credentials */
-  constructor (namespace: string | undefined, context: SlicesContext) {
+  /**
+   * @param namespace undefined for the namespace of the credentials
+   * @param service the only one whose slices are asked for; those of all Services without it
+   */
+  constructor (namespace: string | undefined, context: SlicesContext, service?: string) {
+    const labelSelector = `kubernetes.io/service-name${service === undefined ? '' : `=${service}`}`
     this.#context = context
     this.#listWatch = new ListWatch({
       api: context.api,
-      collection: { groupVersion: 'discovery.k8s.io/v1', plural: 'endpointslices', namespace, labelSelector: 'kubernetes.io/service-name' },
+      collection: { groupVersion: 'discovery.k8s.io/v1', plural: 'endpointslices', namespace, labelSelector },
       read: rereadEndpointSlice,
       clock: context.clock,
       random: context.random,

@@ -2,13 +2,17 @@
  * The secret that the replicas of one Weir share: one line of a file, or several while it is changed.
  */
 import { createSecretKey, type KeyObject } from 'node:crypto'
+import type { Clock } from '../core/clock.ts'
+import type { EventLog } from '../core/logger.ts'
 import { readWholeFile, type FileFault } from '../core/read-whole-file.ts'
 
 /** The keys of a file: the first signs, all are accepted. Never empty. */
-type ReplicaKeys = readonly [KeyObject, ...KeyObject[]]
+export type ReplicaKeys = readonly [KeyObject, ...KeyObject[]]
 
 type SecretReading = { readonly keys: ReplicaKeys } | { readonly fault: string, readonly kept?: true }
 
+/** The file is read again when it was last read this long ago. */
+const REREAD_MS = 1_000
 const MAX_FILE_BYTES = 4_096
 const MIN_LENGTH = 32
 /** The old one, the new one, and room for mistakes. */
@@ -38,4 +42,51 @@ function keyOf (line: string): KeyObject {
 function explain ({ kind, phrase, systemMessage }: FileFault): string {
   if (kind === 'large') return `it is longer than ${MAX_FILE_BYTES} bytes`
   return systemMessage === '' ? `it ${phrase}` : systemMessage
+}
+
+/**
+ * The secret as its file has it now: read again as it is used, at most once a second. Without a file that can be used there is none,
+ * nobody is believed, and the log says so once.
+ */
+export class ReplicaSecret {
+  readonly #path: string
+  readonly #clock: Clock
+  readonly #log: EventLog
+  readonly #readFile: typeof readWholeFile
+  #keys: ReplicaKeys | undefined
+  #fault = ''
+  #readAtMs = Number.NEGATIVE_INFINITY
+  #reading: Promise<void> | undefined
+
+  constructor (path: string, clock: Clock, log: EventLog, readFile: typeof readWholeFile = readWholeFile) {
+    this.#path = path
+    this.#clock = clock
+    this.#log = log
+    this.#readFile = readFile
+  }
+
+  /** What is wrong with the file, for people; empty when nothing is. */
+  get fault (): string { return this.#fault }
+
+  /** Undefined while the file can't be used. */
+  async keys (): Promise<ReplicaKeys | undefined> {
+    if (this.#clock.nowMs() - this.#readAtMs >= REREAD_MS) {
+      this.#reading ??= this.#read().finally(() => { this.#reading = undefined })
+      await this.#reading
+    }
+    return this.#keys
+  }
+
+  async #read (): Promise<void> {
+    const reading = await readReplicaSecret(this.#path, this.#readFile)
+    this.#readAtMs = this.#clock.nowMs()
+    // Out of descriptors says nothing of the file.
+    if ('kept' in reading && this.#keys !== undefined) return
+    const fault = 'fault' in reading ? reading.fault : ''
+    this.#keys = 'keys' in reading ? reading.keys : undefined
+    if (fault === this.#fault) return
+    this.#fault = fault
+    if (fault === '') this.#log.info('the secret of the replicas can be used again', { file: this.#path })
+    else this.#log.error('the secret of the replicas can\'t be used: no other replica is believed until its file is right', { file: this.#path, fault })
+  }
 }

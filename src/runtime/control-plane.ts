@@ -2,7 +2,6 @@
  * The composition of Weir: configuration, store, discovery, workers, admin API. It wires and starts; it decides nothing.
  */
 import { availableParallelism } from 'node:os'
-import type { AdminDeps } from '../admin/admin-deps.ts'
 import { TokenBook } from '../admin/token-book.ts'
 import { configFileOf, type ConfigSources } from '../config/load.ts'
 import { formatFault } from '../config/config-error.ts'
@@ -25,21 +24,21 @@ import { openLogFile } from '../telemetry/log-file.ts'
 import { LogWriter } from '../telemetry/log-writer.ts'
 import { ObservedShares } from '../telemetry/observed-share.ts'
 import type { ProcessLogger } from '../telemetry/process-logger.ts'
-import { PromCollector } from '../telemetry/prom-collector.ts'
-import { SharedScrape } from '../telemetry/shared-scrape.ts'
 import { ThrottledLogger } from '../telemetry/throttled-logger.ts'
 import { AdminPorts } from '../admin/admin-ports.ts'
 import { AuthorityFiles } from '../certificates/authority-files.ts'
 import type { CertificateStore } from '../certificates/certificate-store.ts'
 import { bufferShare, bufferWarning, memoryFacts } from '../net/byte-budget.ts'
 import { ConfigReloads } from '../control/config-reloads.ts'
+import { composeAdmin } from './compose-admin.ts'
 import { createDiscovery } from './create-discovery.ts'
+import type { RunningReplicas } from './create-replicas.ts'
 import { createProber, type HealthProber } from '../control/health-prober.ts'
 import { ConfigFile, type RouteSource } from '../routes/config-file.ts'
 import { dataPlaneOptions } from '../routes/configured-options.ts'
 import { RouteBook } from '../routes/route-book.ts'
 import { openFilesLimit, openFilesWarning } from '../net/open-files.ts'
-import { DrainReport, VersionDrain } from '../control/version-drain.ts'
+import { DrainReport } from '../control/version-drain.ts'
 import { HealthBook } from '../control/health-book.ts'
 import { bookTraffic, EventBook } from '../control/event-book.ts'
 import { logTraffic } from '../control/log-traffic.ts'
@@ -49,9 +48,6 @@ import { packageVersion } from './package-version.ts'
 import { instanceId } from './replica-name.ts'
 import { readinessOf, StartGate } from '../control/start-gate.ts'
 import { Reload } from '../control/reload.ts'
-import { RequestRecaller } from '../control/request-recaller.ts'
-import { RouteDescriber } from '../control/route-describer.ts'
-import { RouteExplainer } from '../control/route-explainer.ts'
 import { RouteSender } from '../control/route-sender.ts'
 import type { StopPatience } from './signals.ts'
 import { WorkerPool } from '../control/worker-pool.ts'
@@ -93,6 +89,8 @@ export class ControlPlane {
   #store: StateStore<TrafficState> | undefined
   #traffic: TrafficControl | undefined
   #admin: AdminPorts | undefined
+  #replicas: RunningReplicas | undefined
+  readonly #instance = instanceId()
   /** Not ready any more, though all goes on as usual until it drains. */
   #stopping = false
 
@@ -108,7 +106,7 @@ export class ControlPlane {
     this.#metrics = new ControlMetrics(clock, { version: packageVersion(), node: process.versions.node })
     this.#ticker = new ControlTicker(clock, this.#book, this.#shares)
     this.#accessLog = new LogWriter({ path: config.accessLog.path, open: openLogFile, clock, logger: this.#throttled })
-    this.#events = new EventBook(instanceId(), clock)
+    this.#events = new EventBook(this.#instance, clock)
     this.#tokens = new TokenBook(config.admin.tokens, clock, log)
     this.#authorities = new AuthorityFiles({ clock, log, onChange: () => { this.#reloads?.between(() => { this.#sender.send() }) } })
     this.#file = new ConfigFile(loaded, { clock, sources: deps.sources, onFault: error => { this.#reloads?.refuse(error) } })
@@ -158,7 +156,7 @@ export class ControlPlane {
       onRestart: () => { this.#metrics.workerRestarted() },
       onIo: mode => { this.#metrics.ioDecided(mode) }
     }, {
-      count, listeners: config.listeners, reusePort: count > 1, io: config.io, instance: instanceId()
+      count, listeners: config.listeners, reusePort: count > 1, io: config.io, instance: this.#instance
     }, dataPlaneOptions(config, this.#bufferBytes(config, count)))
   }
 
@@ -215,7 +213,7 @@ export class ControlPlane {
     this.#gate.start()
     const reloads = this.#reloads = this.#createReloads(this.#traffic)
     await reloads.start()
-    this.#admin = await AdminPorts.open(config.admin, this.#adminDeps(this.#traffic))
+    await this.#openAdmin(this.#traffic)
     this.#ticker.start()
     this.#metrics.configLoaded()
     for (const source of this.#routeSources) source.start(() => { reloads.ask() })
@@ -290,71 +288,38 @@ export class ControlPlane {
     ]
   }
 
-  #adminDeps (traffic: TrafficControl): AdminDeps {
+  async #openAdmin (traffic: TrafficControl): Promise<void> {
     const { clock, log } = this.#deps
-    const explainer = new RouteExplainer({
-      routes: this.#routes,
-      epoch: route => traffic.route(route)?.epoch ?? 0,
-      endpoints: (route, version) => this.#discovery.endpointsOf(route, version),
-      ask: async question => await this.#pool.explain(question)
-    })
-    const recaller = new RequestRecaller({ routes: this.#routes, recall: async requestId => await this.#pool.recall(requestId) })
-    const describer = new RouteDescriber({
-      routes: this.#routes,
+    const { deps, replicas } = await composeAdmin({
+      config: this.#config,
       clock,
+      log,
+      throttled: this.#throttled,
+      instance: this.#instance,
+      tokens: this.#tokens,
+      traffic,
+      routes: this.#routes,
       discovery: this.#discovery,
+      pool: this.#pool,
       book: this.#book,
       shares: this.#shares,
       health: this.#health,
-      workers: () => this.#pool.workers().length,
-      traffic: route => traffic.route(route)
-    })
-    const drains = new VersionDrain({
-      routes: this.#routes,
-      traffic: route => traffic.route(route),
-      book: this.#book,
-      workers: () => this.#pool.workers(),
-      endpoints: (route, version) => this.#discovery.endpointsOf(route, version)
-    })
-    const collector = new PromCollector({
-      clock,
-      book: this.#book,
-      shares: this.#shares,
-      control: this.#metrics,
-      routes: () => describer.states(),
-      workers: () => this.#pool.workers(),
-      controlLoop: () => this.#ticker.loop,
-      writerDropped: () => this.#accessLog.droppedLines
-    })
-    const scrape = new SharedScrape(() => collector.chunks())
-    return {
-      clock,
-      log,
-      tokens: this.#tokens,
-      traffic,
+      metrics: this.#metrics,
+      ticker: this.#ticker,
+      accessLog: this.#accessLog,
       events: this.#events,
-      details: name => describer.details(name),
-      usedEndpoints: name => describer.usedEndpoints(name),
-      drain: (route, version) => drains.status(route, version),
+      lease: this.#lease,
       readiness: () => readinessOf({
         stopping: this.#stopping,
         accepting: this.#pool.accepting,
         gateOpen: this.#gate.isOpen,
         stateMissing: this.#waitsForState,
         discovery: this.#discovery
-      }),
-      state: () => {
-        const lease = this.#lease?.status()
-        return { store: this.#config.state.store, ...traffic.storeStatus(), ...(lease === undefined ? {} : { lease }) }
-      },
-      metrics: async () => {
-        this.#metrics.stateStore(this.#config.state.store, traffic.storeStatus().state === 'synced')
-        if (this.#lease !== undefined) this.#metrics.leaseHeld(this.#lease.isHolder)
-        return { contentType: collector.contentType, body: scrape.read() }
-      },
-      explain: async query => await explainer.explain(query),
-      explainRequest: async (route, requestId) => await recaller.explain(route, requestId)
-    }
+      })
+    })
+    this.#replicas = replicas
+    this.#admin = await AdminPorts.open(this.#config.admin, deps)
+    replicas.start()
   }
 
   get #inForce (): Config {
@@ -405,6 +370,7 @@ export class ControlPlane {
     this.#certificates?.stop()
     await this.#prober.stop()
     await this.#discovery.stop()
+    await this.#replicas?.stop()
     await this.#admin?.close(insisted)
     await this.#traffic?.close()
     await this.#store?.close()

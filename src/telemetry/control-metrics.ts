@@ -42,6 +42,8 @@ export class ControlMetrics {
   readonly #stateRefused: Counter
   readonly #leaseHolder: Gauge
   readonly #leaseTransitions: Counter
+  readonly #replicas: Gauge
+  readonly #replicaLag: Gauge
   readonly #buildInfo: Gauge
   readonly #build: { readonly version: string, readonly node: string }
 
@@ -59,6 +61,8 @@ export class ControlMetrics {
     this.#stateRefused = this.#counter('weir_state_refused_total')
     this.#leaseHolder = this.#gauge('weir_lease_holder')
     this.#leaseTransitions = this.#counter('weir_lease_transitions_total')
+    this.#replicas = this.#gauge('weir_replicas')
+    this.#replicaLag = this.#gauge('weir_replica_epoch_lag')
     this.#buildInfo = this.#gauge('weir_build_info')
     this.#build = build
     this.ioDecided('unknown')
@@ -130,6 +134,13 @@ export class ControlMetrics {
   /** This replica has got the Lease or holds it no more. */
   leaseChanged (change: 'gained' | 'lost'): void {
     this.#leaseTransitions.inc({ change })
+  }
+
+  /** All replicas, as of now. Those that are gone leave nothing. */
+  replicas ({ states, lags }: { readonly states: Readonly<Record<string, number>>, readonly lags: ReadonlyMap<string, number> }): void {
+    for (const [state, count] of Object.entries(states)) this.#replicas.set({ state }, count)
+    this.#replicaLag.reset()
+    for (const [replica, lag] of lags) this.#replicaLag.set({ replica }, lag)
   }
 
   /** An active check of an endpoint has ended. */

@@ -82,6 +82,8 @@ export const METRICS = {
   weir_state_refused_total: { type: 'counter', help: 'Contents of the shared state that were not taken over: `invalid`, or of a `newer` Weir.', labels: ['reason'], source: 'control plane' },
   weir_lease_holder: { type: 'gauge', help: '1 while this replica does what is done once for all replicas, 0 while it does not; only with `state.store: kubernetes`.', labels: [], source: 'control plane' },
   weir_lease_transitions_total: { type: 'counter', help: 'How often this replica has `gained` the Lease and `lost` it.', labels: ['change'], source: 'control plane' },
+  weir_replicas: { type: 'gauge', help: 'Replicas of this Weir that it knows, itself included: `ready`, `not-ready` as their EndpointSlice says, or `silent`, which give no answer that can be believed. Only with `replicas.service`.', labels: ['state'], source: 'control plane' },
+  weir_replica_epoch_lag: { type: 'gauge', help: 'Changes of weights that not all workers of a replica apply, of the route in which it is farthest behind. Only with `replicas.service`.', labels: ['replica'], source: 'control plane' },
   weir_build_info: { type: 'gauge', help: 'Always 1; the labels carry the versions of Weir and Node, and how connections are read and written: `direct`, or `events`, which costs far more CPU; `unknown` until a worker has decided.', labels: ['version', 'node', 'io'], source: 'control plane' },
 
   process_cpu_user_seconds_total: { type: 'counter', help: 'CPU time of the process in user mode, all threads.', labels: [], source: 'process' },

@@ -30,6 +30,8 @@ export class ObservedShares {
   #samples: Sample[] = []
   #sampling = false
   #shares = new VersionMap<number>()
+  /** The requests of the window. */
+  #recent = new VersionMap<number>()
 
   constructor (clock: Clock, windowMs = SHARE_WINDOW_MS) {
     this.#clock = clock
@@ -63,15 +65,25 @@ export class ObservedShares {
     return this.#shares.get(route, version)
   }
 
+  /** The requests of the window that the share is made of; 0 when the version is not known. */
+  recent (route: string, version: string): number {
+    return this.#recent.get(route, version) ?? 0
+  }
+
   async #divide (present: VersionMap<number>, slices: WorkSlices): Promise<VersionMap<number>> {
     const shares = new VersionMap<number>()
+    const recent = new VersionMap<number>()
     for (const route of present.routes()) {
       if (slices.isOver) await slices.rest()
       const deltas = [...present.versionsOf(route)].map(([version, count]) => ({ version, delta: this.#delta({ route, version }, count) }))
       const total = deltas.reduce((sum, { delta }) => sum + delta, 0)
       if (total === 0) continue
-      for (const { version, delta } of deltas) shares.set(route, version, delta / total)
+      for (const { version, delta } of deltas) {
+        shares.set(route, version, delta / total)
+        recent.set(route, version, delta)
+      }
     }
+    this.#recent = recent
     return shares
   }
 

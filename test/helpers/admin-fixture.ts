@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { AdminDeps } from '../../src/admin/admin-deps.ts'
+import type { AdminDeps, OtherReplicas } from '../../src/admin/admin-deps.ts'
 import { createAdminApp, type AdminLimits } from '../../src/admin/admin-server.ts'
 import type { ExplainAnswer, ExplainQuery } from '../../src/control/explain-answer.ts'
 import { bookTraffic, EventBook } from '../../src/control/event-book.ts'
@@ -16,6 +16,7 @@ import { ListLog } from './list-log.ts'
 import { ROUTE_DEFAULTS } from './route-defaults.ts'
 import type { VersionDrainStatus } from '../../src/control/version-drain.ts'
 import { takeOver } from './take-over.ts'
+import type { KnownReplica } from '../../src/replicas/replica-book.ts'
 
 const HELLO: RouteConfig = {
   ...ROUTE_DEFAULTS,
@@ -51,6 +52,8 @@ export interface AdminFixtureOptions {
   readonly store?: StateStore<TrafficState>
   readonly limits?: AdminLimits
   readonly metrics?: AdminDeps['metrics']
+  /** This is one replica of several. */
+  readonly others?: OtherReplicas
 }
 
 /** The admin API over a real TrafficControl with one route, `hello`: stable 90, canary 10. */
@@ -80,6 +83,7 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
       ? Object.fromEntries(helloDetails().versions.map(version => [version.name, version.usedEndpoints]))
       : undefined,
     drain: (route, version) => route === 'hello' && ['stable', 'canary'].includes(version) ? drainOf(version, left) : undefined,
+    replicas: { list: () => ({ replicas: [ownReplica(clock)], unknown: undefined }), others: options.others },
     readiness: () => ({
       ready: missing.length + waiting.length === 0,
       own: missing,
@@ -99,6 +103,21 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
     }
   }
   return { app: createAdminApp(deps, options.limits), deps, clock, log, publisher, traffic, tokens, asked, missing, waiting, left }
+}
+
+function ownReplica (clock: FakeClock): KnownReplica {
+  return {
+    facts: { id: 'own', name: 'weir-0', version: '0.1.0', startedAt: '2026-01-01T00:00:00.000Z', ready: true, workers: 2 },
+    address: undefined,
+    self: true,
+    ready: true,
+    fault: undefined,
+    faultSinceMs: undefined,
+    lag: { max: 0, routes: new Map() },
+    laggingSinceMs: undefined,
+    knownSinceMs: clock.wallMs(),
+    answerAgeMs: 0
+  }
 }
 
 /** A version without a weight. */

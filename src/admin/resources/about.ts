@@ -26,6 +26,7 @@ const ABOUT = {
     routes: '/v1/routes',
     state: '/v1/state',
     events: '/v1/events',
+    replicas: '/v1/replicas',
     health: '/healthz',
     readiness: '/readyz',
     metrics: '/metrics',

@@ -13,12 +13,13 @@ import {
 } from '../operation.ts'
 import { ProblemError, type ProblemCode } from '../problem.ts'
 import { NAME_PATTERN } from '../../config/patterns.ts'
+import { ConvergenceFields, describeConvergence } from '../replica-schemas.ts'
 
 /** The longest that a client may wait for the workers, in seconds. */
 const MAX_WAIT_S = 30
 
 const ChangeQuerySchema = Type.object({
-  wait: Type.optional(Type.oneOf(['all', 'none'], { default: 'none', description: '`all`: answer when every worker applies the weights, or `timeout` is over; the answer says how far it came.' })),
+  wait: Type.optional(Type.oneOf(['all', 'none'], { default: 'none', description: '`all`: answer when every worker applies the weights, those of all ready replicas among them, or `timeout` is over; the answer says how far it came.' })),
   timeout: Type.optional(Type.string({ pattern: DURATION_PATTERN, default: '5s', description: 'How long `wait=all` waits; at most 30s.' }))
 }, { additionalProperties: false })
 
@@ -44,8 +45,9 @@ const ChangeAnswerSchema = Type.object({
     workers: Type.integer({ description: 'The workers of the data plane.' }),
     applied: Type.integer({ description: 'Those that apply the weights.' }),
     complete: Type.boolean({ description: 'All of them do. False means that the time was over: the change is stored and the rest will follow.' }),
-    tookMs: Type.number({ description: 'Milliseconds until the last of them.' })
-  }, { description: 'With `wait=all`.' }))
+    tookMs: Type.number({ description: 'Milliseconds until the last of them.' }),
+    ...ConvergenceFields
+  }, { description: 'With `wait=all`. With several replicas the numbers are those of all that are ready.' }))
 }, { description: 'The route after the change.' })
 
 type ChangeAnswer = Static<typeof ChangeAnswerSchema>
@@ -96,7 +98,8 @@ async function answerChange (
 ): Promise<ChangeAnswer> {
   const { route } = request.params
   const meta = { actor: request.actor, reason: change.reason ?? '', source: 'api' } as const
-  const result = await deps.traffic.change(route, change.command, meta, changeOptions(request))
+  const options = changeOptions(request)
+  const result = await deps.traffic.change(route, change.command, meta, options)
   if (!result.ok) {
     const { code, message, epoch } = result.error
     if (epoch !== undefined) void reply.header('etag', epochTag(epoch))
@@ -106,11 +109,17 @@ async function answerChange (
   void reply.header('etag', epochTag(epoch))
   const answer = { route, epoch, revision, changed: result.changed, weights }
   if (request.query.wait !== 'all') return answer
-  const { workers, applied, tookMs } = await result.published
-  return { ...answer, applied: { workers, applied, complete: applied === workers, tookMs } }
+  const { others } = deps.replicas
+  if (others === undefined) {
+    const { workers, applied, tookMs } = await result.published
+    return { ...answer, applied: { workers, applied, complete: applied === workers, tookMs } }
+  }
+  const { published } = result
+  const receipt = await others.converge({ route, epoch, timeoutMs: options.publishTimeoutMs, published })
+  return { ...answer, applied: describeConvergence(receipt) }
 }
 
-function changeOptions (request: FastifyRequest<{ Querystring: ChangeQuery }>): ChangeOptions {
+function changeOptions (request: FastifyRequest<{ Querystring: ChangeQuery }>): ChangeOptions & { readonly publishTimeoutMs: number } {
   const condition = parseIfMatch(request.headers['if-match'])
   if (condition.kind === 'malformed') {
     throw new ProblemError('malformed_if_match', { detail: 'send the ETag of the route as it came, in its quotes, such as If-Match: "3"' })

@@ -9,8 +9,11 @@ import { Type, type Static } from '../../core/json-schema.ts'
 import { describeOperation, readWaitTimeout, unknownRoute, VersionParamsSchema, type VersionParams } from '../operation.ts'
 import { ProblemError } from '../problem.ts'
 import type { VersionDrainStatus } from '../../control/version-drain.ts'
+import { ClusterDrainSchema, describeClusterDrain } from '../replica-schemas.ts'
 
 const LOOK_MS = 100
+/** Between two questions to the other replicas. */
+const OTHERS_MS = 250
 /** Each of them holds a connection of the admin API. */
 const MAX_WAITERS = 100
 /** One client leaves room for others. */
@@ -26,6 +29,7 @@ interface Waiter {
 class DrainWaiters {
   readonly #clock: Clock
   readonly #waiters = new Set<Waiter>()
+  #released = false
   #timer: TimerHandle | undefined
 
   constructor (clock: Clock) {
@@ -33,6 +37,9 @@ class DrainWaiters {
   }
 
   get size (): number { return this.#waiters.size }
+
+  /** Nobody is waited for any more. */
+  get released (): boolean { return this.#released }
 
   /** Why this client may not wait too, for people; undefined when it may. */
   refusal (client: string): string | undefined {
@@ -49,7 +56,7 @@ class DrainWaiters {
   async wait (
     client: string, isOver: () => boolean, { timeoutMs, gone }: { readonly timeoutMs: number, readonly gone: AbortSignal }
   ): Promise<void> {
-    if (timeoutMs === 0 || gone.aborted || isOver()) return
+    if (timeoutMs === 0 || gone.aborted || this.#released || isOver()) return
     const { promise, resolve: release } = Promise.withResolvers<void>()
     const resolve = (): void => { release() }
     const waiter = { client, isOver, untilMs: this.#clock.nowMs() + timeoutMs, resolve }
@@ -78,6 +85,7 @@ class DrainWaiters {
 
   /** Lets all of them go. */
   release (): void {
+    this.#released = true
     for (const { resolve } of this.#waiters) resolve()
   }
 }
@@ -122,8 +130,9 @@ const AnswerSchema = Type.object({
     serving: Type.boolean(),
     terminating: Type.boolean()
   }), { description: 'As its source says.' }),
-  safe: Type.boolean({ description: 'No request is lost when its endpoints are taken away now.' }),
-  why: Type.list(Type.string(), { description: 'What speaks against it; empty when it is safe.' })
+  safe: Type.boolean({ description: 'No request is lost when its endpoints are taken away now, in any replica.' }),
+  why: Type.list(Type.string(), { description: 'What speaks against it; empty when it is safe. Each other replica is named that has an objection, or did not answer.' }),
+  cluster: Type.optional(ClusterDrainSchema)
 })
 
 const EXAMPLE: Static<typeof AnswerSchema> = {
@@ -158,15 +167,34 @@ export function drainResource (app: FastifyInstance, deps: AdminDeps): void {
   }, async (request, reply): Promise<Static<typeof AnswerSchema>> => {
     const { params: { route, version }, query: { wait = 'false', timeout = '30s' } } = request
     const timeoutMs = readWaitTimeout(timeout, MAX_WAIT_S)
-    const status = statusOf(deps, route, version)
-    if (wait === 'false' || status.safe) return describe(status)
+    const found = await findDrain(deps, route, version)
+    if (wait === 'false' || found.safe) return found
     const client = `${request.actor} ${request.socket.remoteAddress ?? ''}`
     const refusal = waiters.refusal(client)
     if (refusal !== undefined) throw new ProblemError('too_many_waiting', { detail: `${refusal}: ask without wait=true, or later` })
     const gone = leavingClient({ response: reply.raw, socket: request.socket })
-    await waiters.wait(client, () => deps.drain(route, version)?.safe !== false, { timeoutMs, gone })
-    return describe(statusOf(deps, route, version))
+    const untilMs = deps.clock.nowMs() + timeoutMs
+    const leftMs = (): number => Math.max(0, untilMs - deps.clock.nowMs())
+    let status = found
+    do {
+      await waiters.wait(client, () => deps.drain(route, version)?.safe !== false, { timeoutMs: leftMs(), gone })
+      status = await findDrain(deps, route, version)
+      // What other replicas have in hand, nothing announces.
+      if (!status.safe) await waiters.wait(client, () => false, { timeoutMs: Math.min(OTHERS_MS, leftMs()), gone })
+    } while (!status.safe && leftMs() > 0 && !gone.aborted && !waiters.released)
+    return status
   })
+}
+
+async function findDrain (deps: AdminDeps, route: string, version: string): Promise<Static<typeof AnswerSchema>> {
+  const cluster = await deps.replicas.others?.route(route)
+  // After the others have answered: of now.
+  const own = describe(statusOf(deps, route, version))
+  if (cluster === undefined) return own
+  const { why } = cluster.versions.find(({ name }) => name === version) ?? { why: [] }
+  // What has begun here while the others were asked counts too.
+  const all = [...own.why, ...why.filter(reason => !own.why.includes(reason))]
+  return { ...own, safe: all.length === 0, why: all, cluster: describeClusterDrain(cluster, version) }
 }
 
 function statusOf (deps: AdminDeps, route: string, version: string): VersionDrainStatus {

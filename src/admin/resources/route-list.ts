@@ -4,7 +4,7 @@ import { WorkSlices } from '../../net/turns.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { describeOperation, WeightsSchema } from '../operation.ts'
 import { printableJson } from '../send-problem.ts'
-import { SharedAnswer } from '../shared-answer.ts'
+import { SharedAnswer } from '../../core/shared-answer.ts'
 
 const AnswerSchema = Type.object({
   routes: Type.list(Type.object({

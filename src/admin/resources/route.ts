@@ -6,6 +6,7 @@ import type { AdminDeps } from '../admin-deps.ts'
 import { describeOperation, epochTag, RouteParamsSchema, unknownRoute, WeightsSchema, type RouteParams } from '../operation.ts'
 import type { EndpointHealthSummary } from '../../control/health-book.ts'
 import type { RouteDetails, VersionDetails } from '../../control/route-describer.ts'
+import { ClusterSchema, describeCluster } from '../replica-schemas.ts'
 
 const EndpointSchema = Type.object({
   address: Type.string(),
@@ -61,7 +62,8 @@ const AnswerSchema = Type.object({
   whenEmpty: Type.string(),
   policies: Type.object({}, { additionalProperties: true, description: 'How requests and endpoints of the route are treated, as configured, defaults included: timeouts and maxBodyBytes of its own, retries, failover, hold, health, slowStart, circuitBreaker, upgrades.' }),
   match: Type.object({}, { additionalProperties: true, description: 'Which requests the route takes, as configured.' }),
-  versions: Type.list(VersionSchema)
+  versions: Type.list(VersionSchema),
+  cluster: Type.optional(ClusterSchema)
 })
 
 type RouteAnswer = Static<typeof AnswerSchema>
@@ -129,7 +131,8 @@ export function routeResource (app: FastifyInstance, deps: AdminDeps): void {
     const details = deps.details(route)
     if (traffic === undefined || details === undefined) throw unknownRoute()
     void reply.header('etag', epochTag(traffic.epoch))
-    return describeRoute(route, traffic, details)
+    const cluster = await deps.replicas.others?.route(route)
+    return { ...describeRoute(route, traffic, details), ...(cluster === undefined ? {} : { cluster: describeCluster(cluster) }) }
   })
 }
 

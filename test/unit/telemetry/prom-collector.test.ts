@@ -58,6 +58,7 @@ t.test('what is exposed is the catalogue: names, types, help and labels', async 
   control.configReloaded('success')
   control.stateStore('file', true)
   control.leaseHeld(true)
+  control.replicas({ states: { ready: 1, 'not-ready': 0, silent: 1 }, lags: new Map([['weir-0', 0], ['weir-1', 2]]) })
   control.certificateExpires('web', '/etc/weir/tls/tls.crt', Date.UTC(2126, 0, 1))
   control.watchRestarted('default', 'gone')
   control.workerRestarted()

@@ -12,6 +12,9 @@ export class SharedAnswer<Answer> {
     this.#make = make
   }
 
+  /** Is nobody waiting for one? */
+  get idle (): boolean { return this.#running === undefined && this.#next === undefined }
+
   /** @throws what making it throws */
   async ask (): Promise<Answer> {
     if (this.#running === undefined) return await this.#begin()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { SharedAnswer } from '../../../src/admin/shared-answer.ts'
+import { SharedAnswer } from '../../../src/core/shared-answer.ts'
 
 /** Answers that are numbered, each made when the test says so. */
 function createScene () {
