@@ -27,11 +27,13 @@ export interface WeirConfigOptions {
   readonly redirectPort?: number | undefined
   /** A port for probes; none by default. */
   readonly probesPort?: number | undefined
+  /** Whole sections of the file, instead of the usual ones or beside them. */
+  readonly sections?: Readonly<Record<string, unknown>> | undefined
 }
 
 /** The text of a configuration: sticky by client IP, no access log, X-Forwarded-* and counters as always. */
 export function weirConfig ({
-  listenPort, adminPort, workers, io = 'auto', routes, certificate, timeouts, limits, kubeconfig, probesPort, redirectPort
+  listenPort, adminPort, workers, io = 'auto', routes, certificate, timeouts, limits, kubeconfig, probesPort, redirectPort, sections = {}
 }: WeirConfigOptions): string {
   const tls = certificate === undefined
     ? {}
@@ -54,7 +56,8 @@ export function weirConfig ({
     drain: { delay: '0s' },
     log: { level: 'warn' },
     ...(kubeconfig === undefined ? {} : { kubernetes: { kubeconfig } }),
-    routes
+    routes,
+    ...sections
   }, undefined, 2)
 }
 

@@ -25,6 +25,8 @@ export interface WeirVariant {
   readonly redirectPort?: number
   /** A port for probes; none by default. */
   readonly probesPort?: number
+  /** Whole sections of the configuration, instead of the usual ones or beside them. */
+  readonly sections?: Readonly<Record<string, unknown>>
   /** Where its threads write down how long they were held up; they don't by default. */
   readonly stallsDirectory?: string
 }
@@ -83,11 +85,9 @@ export async function weirCommand (options: PeerStart, variant: WeirVariant): Pr
   const file = join(options.dir, `${variant.name}.yaml`)
   const routes = variant.routes?.(options.originPorts) ?? [benchRoute(options.originPorts)]
   const { listenPort, certificate } = options
-  const { workers, io = 'auto', timeouts = {}, limits = {}, kubeconfig, probesPort, redirectPort, stallsDirectory } = variant
-  writeFileSync(
-    file,
-    weirConfig({ listenPort, adminPort, workers, io, routes, certificate, timeouts, limits, kubeconfig, probesPort, redirectPort })
-  )
+  const { workers, io = 'auto', timeouts = {}, limits = {}, kubeconfig, probesPort, redirectPort, sections, stallsDirectory } = variant
+  const ports = { listenPort, adminPort, probesPort, redirectPort }
+  writeFileSync(file, weirConfig({ ...ports, workers, io, routes, certificate, timeouts, limits, kubeconfig, sections }))
   const watch = stallsDirectory === undefined ? [] : stallWatchArguments(stallsDirectory)
   return { command: [process.execPath, ...watch, entry, 'run', '--config', file], adminPort }
 }

@@ -55,12 +55,13 @@ interface Lines {
   challenge: string
 }
 
-const CONNECTIONS = { look: 2, wait: 8 } as const
+/** A wait that hangs, of a route whose worker is stuck there, takes one for up to 30 s. The admin API has 64 for an address. */
+const CONNECTIONS = { look: 2, wait: 32 } as const
 const CONNECT_MS = 2_000
 const KEEP_ALIVE_MS = 30_000
 const MAX_HEAD_BYTES = 8_192
 /** More than the routes take that a ConfigMap has place for. */
-const MAX_PEER_ANSWER_BYTES = 524_288
+export const MAX_PEER_ANSWER_BYTES = 524_288
 /** A peer asks for a proof by another challenge once a minute, and once more when that comes in between. */
 const MAX_TRIES = 3
 /** Before the first answer. No replica gives it, so it is answered with the one to use. */
@@ -240,6 +241,7 @@ function faultOf (error: unknown): PeerReply {
   if (code === 'ECONNREFUSED') return failed('absent', 'nothing listens there')
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return failed('silent', `no connection within ${CONNECT_MS} ms`)
   if (isLocalShortage(code)) return failed('own', `this replica can't open a connection: ${code}`)
-  if (code === 'UND_ERR_HEADERS_OVERFLOW' || code.startsWith('HPE_')) return failed('odd', 'what it answers is not HTTP')
+  const isMalformed = error instanceof Error && error.name === 'HTTPParserError'
+  if (isMalformed || code === 'UND_ERR_HEADERS_OVERFLOW') return failed('odd', 'what it answers is not HTTP')
   return failed('silent', errorText(error))
 }

@@ -9,7 +9,7 @@ import type { EndpointSource } from '../discovery/endpoint-source.ts'
 type MembersListener = (change: EndpointChange) => void
 
 /** More addresses than these are not asked: nobody runs so many, and whoever writes slices could name any number. */
-const MAX_MEMBERS = 256
+export const MAX_MEMBERS = 256
 
 export class ReplicaMembers {
   readonly #source: EndpointSource
