@@ -14,7 +14,8 @@ console.log('ready')
 
 for await (const line of createInterface({ input: process.stdin })) {
   const [name = '', port = ''] = line.split(' ')
-  server.createSlice({ name, service: 'weir-replicas', endpoints: ['127.0.0.1'], ports: [{ name: 'admin', protocol: 'TCP', port: Number(port) }] })
+  const ports = [{ name: 'admin', protocol: 'TCP', port: Number(port) }]
+  server.createSlice({ name, service: 'weir-replicas', endpoints: ['127.0.0.1'], ports })
   console.log('named')
 }
 await server.stop()

@@ -56,7 +56,8 @@ await withSession(async session => {
   })
   // The code of both paths is compiled before anything is measured.
   await changeWeights({ adminPort: first.adminPort, route: 'bench', changes: 100, gapMs })
-  const atRest: ReplicasRun = { kind: 'at rest', changes: await changeWeights({ adminPort: first.adminPort, route: 'bench', changes, gapMs }) }
+  const done = await changeWeights({ adminPort: first.adminPort, route: 'bench', changes, gapMs })
+  const atRest: ReplicasRun = { kind: 'at rest', changes: done }
   const underLoad = await changesUnderLoad(free, first)
   for (const weir of [first, ...others]) await weir.stop()
   const runs = [atRest, underLoad]

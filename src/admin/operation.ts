@@ -43,7 +43,10 @@ const CHANGE_PROBLEMS: readonly ProblemCode[] = ['cross_site', 'malformed_body',
 export function describeOperation (operation: Operation): FastifySchema {
   const { tag, answers, problems, public: isPublic = false, forReplicas = false, ...rest } = operation
   const codes = [
-    ...problems, ...(isPublic || forReplicas ? [] : ACCESS_PROBLEMS), ...(operation.body === undefined ? [] : CHANGE_PROBLEMS), 'internal_error' as const
+    ...problems,
+    ...(isPublic || forReplicas ? [] : ACCESS_PROBLEMS),
+    ...(operation.body === undefined ? [] : CHANGE_PROBLEMS),
+    'internal_error' as const
   ]
   const schema = {
     ...rest,

@@ -2,7 +2,7 @@
  * `weir weights`, `weir switch` and `weir undo`: a change of a route's weights, and how far it has come.
  */
 import { printable } from '../../core/logger.ts'
-import { answerAt, flagAt, numberAt, numbersAt, textAt, textsAt, type AdminAnswer } from './admin-api.ts'
+import { answerAt, flagAt, numberAt, numbersAt, textAt, type AdminAnswer } from './admin-api.ts'
 import { CommandError, EXIT } from './command-error.ts'
 import { routePath, type CommandSession } from './command-session.ts'
 
@@ -62,7 +62,7 @@ async function change (session: CommandSession, { route, method, below, body }: 
   return applied !== undefined && flagAt(applied, 'complete') === false ? EXIT.notYet : EXIT.ok
 }
 
-/** `hello: stable 75, canary 25 (epoch 4), applied by 2 of 2 workers in 1.4 ms`. */
+/** `hello: stable 75, canary 25 (epoch 4), applied by 2 of 2 workers in 1.4 ms`, or `applied by 3/3 replicas, 6/6 workers, 12 ms`. */
 function changeText (answer: AdminAnswer): string {
   const weights = numbersAt(answer, 'weights').map(([version, weight]) => `${version} ${weight}`).join(', ')
   const changed = flagAt(answer, 'changed') === false ? ', as it was already' : ''
@@ -74,9 +74,10 @@ function appliedText (applied: AdminAnswer | undefined): string {
   if (applied === undefined) return ''
   const workers = `${numberAt(applied, 'applied') ?? '?'} of ${numberAt(applied, 'workers') ?? '?'} workers`
   const tookMs = numberAt(applied, 'tookMs')
-  const missing = textsAt(applied, 'missing')
-  if (flagAt(applied, 'complete') === false) {
-    return `\nstored, and not yet applied by all: ${workers} have it${missing.map(text => `\n  ${text}`).join('')}`
-  }
+  // With several replicas: how many have it, then each that does not.
+  const [counts = '', ...lacks] = textAt(applied, 'summary')?.split('; ') ?? []
+  const more = lacks.map(text => `\n  ${text}`).join('')
+  if (flagAt(applied, 'complete') === false) return `\nstored, and not yet applied by all: ${counts === '' ? workers : counts} have it${more}`
+  if (counts !== '') return `, applied by ${counts}`
   return `, applied by ${workers}${tookMs === undefined ? '' : ` in ${tookMs} ms`}`
 }

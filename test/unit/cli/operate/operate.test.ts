@@ -191,6 +191,17 @@ t.test('a change that not all have applied in time ends with 3, and says so', as
   t.equal(bench.out, 'hello: stable 50, canary 50 (epoch 4), as it was already\nstored, and not yet applied by all: 1 of 2 workers have it\n')
 })
 
+t.test('with several replicas a change says how many of them have it, and which do not', async t => {
+  const applied = { workers: 6, applied: 6, complete: true, tookMs: 12.4, replicas: { applied: 3, of: 3 }, summary: '3/3 replicas, 6/6 workers, 12 ms' }
+  const all = benchOf(() => ({ ...CHANGED, applied }))
+  t.equal(await all.run('switch', 'hello', 'canary'), 0)
+  t.match(all.out, /\(epoch 4\), applied by 3\/3 replicas, 6\/6 workers, 12 ms\n/)
+  const summary = '2/3 replicas, 4/6 workers, 5000 ms; not weir-2 (10.0.0.2:9901): it gave no answer within 5000 ms'
+  const two = benchOf(() => ({ ...CHANGED, applied: { ...applied, applied: 4, complete: false, summary } }))
+  t.equal(await two.run('switch', 'hello', 'canary'), 3)
+  t.match(two.out, /\nstored, and not yet applied by all: 2\/3 replicas, 4\/6 workers, 5000 ms have it\n {2}not weir-2 \(10\.0\.0\.2:9901\): it gave no answer within 5000 ms\n$/)
+})
+
 t.test('drain says whether it is safe, by text and exit code; with --wait it asks until it is', async t => {
   const answers = [['1 request is in flight'], ['1 request is in flight'], []]
   const bench = benchOf(({ path }) => {
