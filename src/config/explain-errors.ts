@@ -134,6 +134,8 @@ function explainError (error: ErrorObject, validated: Validated): SchemaFault {
     }
     case 'minItems': return { path, message: `must have at least ${countEntries(schema.minItems)}`, aboutKey: false }
     case 'maxItems': return { path, message: `must have at most ${countEntries(schema.maxItems)}`, aboutKey: false }
+    case 'minProperties': return { path, message: `must have at least ${countEntries(schema.minProperties)}`, aboutKey: false }
+    case 'maxProperties': return { path, message: `must have at most ${countEntries(schema.maxProperties)}`, aboutKey: false }
     default: return { path, message: `must be ${describeAllowed(schema)}${hint(valueAt(validated.value, path), schema)}`, aboutKey: false }
   }
 }

@@ -15,6 +15,9 @@ export interface SchemaNode {
   readonly maxLength?: number
   readonly minItems?: number
   readonly maxItems?: number
+  readonly minProperties?: number
+  readonly maxProperties?: number
+  readonly additionalProperties?: boolean | SchemaNode
   readonly properties?: Readonly<Record<string, SchemaNode>>
   readonly required?: readonly string[]
   readonly items?: SchemaNode
@@ -41,7 +44,7 @@ export function describeAllowed (schema: SchemaNode): string {
     case 'boolean': return '`true` or `false`'
     case 'string': return describeText(schema)
     case 'array': return 'a list'
-    default: return 'a mapping of options'
+    default: return typeof schema.additionalProperties === 'object' ? `a mapping of names to ${describeAllowed(schema.additionalProperties)}` : 'a mapping of options'
   }
 }
 

@@ -5,6 +5,7 @@ import type { AffinityConfig, Config, RouteConfig, VersionConfig } from './schem
 import { endpointKey } from '../core/endpoint.ts'
 import { parseTarget, type Target } from '../core/socket-address.ts'
 import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
+import { checkPodLabels, findSamePods } from './label-rules.ts'
 import { checkHost, checkMatch, findShadowedRoutes } from './match-rules.ts'
 import { checkReplicas } from './replica-rules.ts'
 import { checkAdmin, checkAdminApart, checkCidrs, checkListeners, findOwnEndpoints, ownPortsOf } from './address-rules.ts'
@@ -83,7 +84,7 @@ function checkRoute (route: RouteConfig, path: ConfigPath, isBroken: (path: Conf
   return [
     ...when(['match'], at => checkMatch(route.match ?? {}, at)),
     ...when(['affinity'], at => checkAffinity(route.affinity, at)),
-    ...when(['versions'], at => checkVersions(versions, at)),
+    ...when(['versions'], at => [...checkVersions(versions, at), ...findSamePods(versions, at)]),
     ...checkPolicy(route, path, isBroken),
     ...versions.flatMap((version, index) => when(['versions', index, 'weight'], at => checkWeight(version.weight, at))),
     ...versions.flatMap((version, index) => when(['versions', index, 'endpoints'], at => checkEndpoints(version, at))),
@@ -121,7 +122,10 @@ function checkEndpoints ({ endpoints, weight }: VersionConfig, path: ConfigPath)
   if ('static' in endpoints) return checkStatic(endpoints.static, weight, [...path, 'static'])
   if ('dns' in endpoints) return checkName(endpoints.dns, [...path, 'dns'])
   const isQuotedNumber = typeof endpoints.port === 'string' && /^[0-9]+$/.test(endpoints.port)
-  return isQuotedNumber ? [fault([...path, 'port'], 'is text, and the name of a port has a letter; for the number remove the quotes')] : []
+  return [
+    ...(isQuotedNumber ? [fault([...path, 'port'], 'is text, and the name of a port has a letter; for the number remove the quotes')] : []),
+    ...checkPodLabels(endpoints.podLabels ?? {}, [...path, 'podLabels'])
+  ]
 }
 
 function checkTls (tls: VersionConfig['tls'], path: ConfigPath): readonly Finding[] {

@@ -15,11 +15,12 @@ import {
   HOST_PATTERN,
   METHOD_PATTERN,
   NAME_PATTERN,
-  NAMESPACE_PATTERN, OBJECT_NAME_PATTERN,
+  NAMESPACE_PATTERN, NODE_PATTERN, OBJECT_NAME_PATTERN,
   PATH_PATTERN,
   PORT_NAME_PATTERN,
   SERVICE_PATTERN,
-  UPGRADE_PATTERN
+  UPGRADE_PATTERN,
+  ZONE_PATTERN
 } from './patterns.ts'
 
 const strict = { additionalProperties: false } as const
@@ -84,6 +85,15 @@ const AffinitySchema = Type.Object({
   salt: Type.Optional(Type.String({ maxLength: 128, description: 'Mixed into every draw; the name of the route by default. Another salt draws another cohort.' }))
 }, { ...strict, default: {}, description: 'How a client is kept on its version. A request without the header or cookie falls back to the client IP.' })
 
+/** TypeBox's own record would be a pattern, whose faults name no place. */
+const PodLabelsSchema = Type.Unsafe<Record<string, string | string[]>>({
+  type: 'object',
+  minProperties: 1,
+  maxProperties: 16,
+  additionalProperties: { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' }, maxItems: 64 }] },
+  description: 'Labels of pods, each with its value or a list of values: only the pods of the Service that have all of them are endpoints of this version. Needs `list` and `watch` on pods. A pod that two versions of the route select goes to the first of them. A version of the same Service without it has the pods that no other version of the route selects.'
+})
+
 const EndpointsSchema = Type.Union([
   Type.Object({
     static: Type.Array(Type.String({ description: '`address:port`, IPv6 in brackets, or `name:port`.' }), { maxItems: 10_000, description: 'A fixed list of endpoints. A name stands for all of its addresses, as with `dns`.' })
@@ -94,7 +104,8 @@ const EndpointsSchema = Type.Union([
   Type.Object({
     service: Type.String({ pattern: SERVICE_PATTERN, description: 'The Service whose EndpointSlices are followed.' }),
     port: Type.Union([Type.String({ pattern: PORT_NAME_PATTERN }), Type.Integer({ minimum: 1, maximum: 65535 })], { description: 'The name of the port in the EndpointSlices, or its number.' }),
-    namespace: Type.Optional(Type.String({ pattern: NAMESPACE_PATTERN, description: 'The namespace of the Service; `kubernetes.namespace` by default.' }))
+    namespace: Type.Optional(Type.String({ pattern: NAMESPACE_PATTERN, description: 'The namespace of the Service; `kubernetes.namespace` by default.' })),
+    podLabels: Type.Optional(PodLabelsSchema)
   }, strict)
 ], { description: 'Where the endpoints of the version come from.' })
 
@@ -236,6 +247,8 @@ export const ConfigSchema = Type.Object({
     context: Type.Optional(Type.String({ minLength: 1, description: 'The context of the kubeconfig.' })),
     namespace: Type.Optional(Type.String({ pattern: NAMESPACE_PATTERN, description: 'The namespace of Services that name none; by default that of the credentials.' })),
     startTimeout: duration('How long a start that has had the endpoints of some versions waits for those of the others before it is ready without them, such as those of a namespace that may not be read. 0s waits for as long as it takes.', '30s'),
+    zone: Type.Optional(Type.String({ pattern: ZONE_PATTERN, description: 'The zone that Weir runs in, as in the label `topology.kubernetes.io/zone` of its node. With it, the endpoints that the hints of their EndpointSlices (`trafficDistribution`) mean for this zone are preferred. Empty is none.' })),
+    node: Type.Optional(Type.String({ pattern: NODE_PATTERN, description: 'The node that Weir runs on, for hints that mean nodes (`trafficDistribution: PreferSameNode`). Empty is none.' })),
     ipFamily: Type.Union([Type.Literal('auto'), Type.Literal('IPv4'), Type.Literal('IPv6')], { default: 'auto', description: 'Which addresses of a dual-stack Service are used, so that each pod counts once. `auto` takes the IPv4 address of a pod that has both.' }),
     allowAddresses: Type.Array(Type.String({ description: 'An address or CIDR.' }), { default: [], maxItems: 1_000, description: 'Endpoint addresses that may be dialled although they are refused: loopback, link-local, unspecified, multicast, broadcast, metadata services, and IPv6 forms of those.' })
   }, { ...strict, default: {}, description: 'The Kubernetes API, used when a version names a service. A change needs a restart.' }),

@@ -39,11 +39,17 @@ export interface VersionHealthSummary {
   readonly unavailable: (endpoints: readonly Endpoint[]) => number
   /** Of these endpoints, each of which is there once, those that requests go to, in the worker that uses the fewest. */
   readonly used: (endpoints: readonly Endpoint[]) => number
+  /** Which of these endpoints, each of which is there once, requests go to, by `address:port`, each with the workers that use it. */
+  readonly usedBy: (endpoints: readonly Endpoint[]) => ReadonlyMap<string, WorkerShare>
 }
 
 /** Of a version of which no worker has anything to say, as of most of thousands in a scrape. */
 const NOTHING_SAID: VersionHealthSummary = {
-  panicWorkers: 0, endpoints: new Map(), unavailable: () => 0, used: endpoints => endpoints.length
+  panicWorkers: 0,
+  endpoints: new Map(),
+  unavailable: () => 0,
+  used: endpoints => endpoints.some(isNear) ? usedOf(undefined, endpoints).length : endpoints.length,
+  usedBy: endpoints => new Map(usedOf(undefined, endpoints).map(key => [key, 'all']))
 }
 
 /** The threads' clocks are read at different moments. */
@@ -107,9 +113,15 @@ export class HealthBook {
         return Math.max(0, ...reports.map(report => report.endpoints.filter(({ endpoint, available }) => !available &&
           keys.has(endpoint)).length))
       },
-      used (endpoints) {
-        const keys = keysOf(endpoints)
-        return Math.min(keys.size, ...reports.map(report => usedBy(report, keys)))
+      used: endpoints => Math.min(
+        ...reports.map(report => usedOf(report, endpoints).length), reports.length < workers ? NOTHING_SAID.used(endpoints) : Infinity
+      ),
+      usedBy (endpoints) {
+        const counts = new Map<string, number>()
+        const silent = Math.max(0, workers - reports.length)
+        for (const key of silent > 0 ? usedOf(undefined, endpoints) : []) counts.set(key, silent)
+        for (const key of reports.flatMap(report => usedOf(report, endpoints))) counts.set(key, (counts.get(key) ?? 0) + 1)
+        return new Map([...counts].map(([key, count]) => [key, shareOf(count, workers)]))
       }
     }
   }
@@ -144,19 +156,26 @@ function keysOf (endpoints: readonly Endpoint[]): ReadonlySet<string> {
   return new Set(endpoints.map(endpointKey))
 }
 
-/** How many of the endpoints the worker uses that said this, by the rule that it goes by. */
-function usedBy ({ panic, endpoints: said }: HealthMessage, endpoints: ReadonlySet<string>): number {
-  if (panic) return endpoints.size
-  const reports = new Map(said.map(report => [report.endpoint, report]))
-  const members = [...endpoints].map(endpoint => {
-    const report = reports.get(endpoint)
+function isNear ({ near, ready }: Endpoint): boolean {
+  return near === true && ready
+}
+
+/** The endpoints that the worker uses which said this (undefined: nothing), by the rule that it goes by. */
+function usedOf (message: HealthMessage | undefined, endpoints: readonly Endpoint[]): readonly string[] {
+  if (message?.panic === true) return [...keysOf(endpoints)]
+  const reports = new Map(message?.endpoints.map(report => [report.endpoint, report]))
+  const members = endpoints.map(endpoint => {
+    const key = endpointKey(endpoint)
+    const report = reports.get(key)
     return {
+      key,
+      isNear: isNear(endpoint),
       health: {
         available: report?.available ?? true, checkFailing: report?.reasons.some(({ kind }) => kind === 'check-failed') ?? false
       }
     }
   })
-  return usableMembers(members, 0).members.length
+  return usableMembers(members, 0, new Set(members.filter(member => member.isNear))).members.map(({ key }) => key)
 }
 
 function ejectionsOf (message: HealthMessage | undefined): ReadonlyMap<string, HealthReasonReport> {

@@ -4,7 +4,8 @@
 import type { RouteConfig, VersionConfig } from '../config/schema.ts'
 import { endpointKey, type Endpoint } from '../core/endpoint.ts'
 import { shareOf, type EndpointHealthSummary, type HealthBook, type WorkerShare } from './health-book.ts'
-import type { EndpointSourceStatus, SourceProblem, SourceProblemKind } from '../discovery/endpoint-source.ts'
+import type { EndpointSourceStatus, PodStatus, SourceProblem, SourceProblemKind } from '../discovery/endpoint-source.ts'
+import type { NearFacts } from '../discovery/near-endpoints.ts'
 import type { Clock } from '../core/clock.ts'
 import type { EndpointRegistry } from '../discovery/endpoint-registry.ts'
 import { usableEndpoints } from '../discovery/usable-endpoints.ts'
@@ -24,13 +25,24 @@ interface SourceStatus {
   readonly problem?: SourceProblemKind
   /** What is wrong, for people. */
   readonly detail?: string
+  /** What became of the endpoints by the labels of their pods. */
+  readonly pods?: PodStatus
+  /** Which endpoints are preferred for the place where Weir runs. */
+  readonly near?: NearFacts
+}
+
+/** Which workers send requests to an endpoint, and what its place has to do with it. */
+interface EndpointPlacement {
+  readonly usedBy: WorkerShare
+  /** One sentence. */
+  readonly detail: string
 }
 
 /** What the control plane knows of a version beside its weight. */
 export interface VersionDetails {
   readonly name: string
   readonly source: SourceStatus
-  readonly endpoints: ReadonlyArray<Endpoint & { readonly health: EndpointHealthSummary }>
+  readonly endpoints: ReadonlyArray<Endpoint & { readonly health: EndpointHealthSummary, readonly placement?: EndpointPlacement }>
   /** Endpoints that may get requests and are available: as the worker sees it that finds the fewest. */
   readonly availableEndpoints: number
   /** Endpoints that requests go to: the available ones, or more when too few are; in the worker that uses the fewest. */
@@ -82,13 +94,16 @@ export class RouteDescriber {
     const running = workers()
     const requests = (book.read(route.name, version.name)?.requestsByClass ?? []).reduce((sum, count) => sum + count, 0)
     const share = shares.share(route.name, version.name)
-    const { endpoints, panicWorkers, unavailable, used } = health.summary(route.name, version.name, running)
+    const { endpoints, panicWorkers, unavailable, used, usedBy } = health.summary(route.name, version.name, running)
     const usable = this.#usable(route.name, version.name)
+    const status = discovery.statusOf(route.name, version.name)
+    const source = sourceStatus(status, discovery.problemOf(route.name, version.name), version.endpoints)
+    const placement = source.near === undefined ? () => ({}) : placementOf(source.near, new Set(usable.map(endpointKey)), usedBy(usable))
     return {
       name: version.name,
-      source: sourceStatus(discovery.statusOf(route.name, version.name), discovery.problemOf(route.name, version.name), version.endpoints),
+      source,
       endpoints: discovery.endpointsOf(route.name, version.name).map(endpoint => ({
-        ...endpoint, health: endpoints.get(endpointKey(endpoint)) ?? NOTHING_SAID
+        ...endpoint, health: endpoints.get(endpointKey(endpoint)) ?? NOTHING_SAID, ...placement(endpoint)
       })),
       availableEndpoints: usable.length - unavailable(usable),
       usedEndpoints: used(usable),
@@ -144,6 +159,24 @@ export class RouteDescriber {
   }
 }
 
+/** @param usable those that may get requests as far as the source says */
+function placementOf (near: NearFacts, usable: ReadonlySet<string>, usedBy: ReadonlyMap<string, WorkerShare>) {
+  return (endpoint: Endpoint): { readonly placement: EndpointPlacement } => {
+    const key = endpointKey(endpoint)
+    const used = usedBy.get(key) ?? 'none'
+    return { placement: { usedBy: used, detail: placementDetail(endpoint, near, usable.has(key) ? used : undefined) } }
+  }
+}
+
+/** @param used undefined for an endpoint that may not get requests for what its source says */
+function placementDetail (endpoint: Endpoint, { by }: NearFacts, used: WorkerShare | undefined): string {
+  if (used === undefined) return 'not used: it is not ready'
+  if (by === 'none') return used === 'none' ? 'not used: its health keeps requests from it' : 'used like those of any other place'
+  if (endpoint.near === true) return used === 'none' ? `meant for this ${by}, and not used: its health keeps requests from it` : `used: it is meant for this ${by}`
+  if (used === 'none') return `not used: those that are meant for this ${by} carry their share`
+  return `used although it is not meant for this ${by}: too few of those that are can be used${used === 'some' ? ' in some workers' : ''}`
+}
+
 /** Undefined for a source that can't grow old, and for one that has told nothing yet. */
 function ageOf (status: EndpointSourceStatus | undefined, nowMs: number): number | undefined {
   if (status === undefined || status.kind === 'static' || status.lastSyncWallMs === undefined) return undefined
@@ -165,8 +198,16 @@ function sourceStatus (
   const ignored = status.ignored.map(({ address, reason }) => `${address} is ignored: ${reason}`)
   // The detail of a source that was not read yet has the error in it.
   const error = status.lastError === undefined || problem?.kind === 'unsynced' ? [] : [status.lastError]
-  const detail = [...(problem === undefined ? [] : [problem.detail]), ...error, ...ignored].join('; ')
+  const remark = status.remark === undefined ? [] : [status.remark]
+  const detail = [...(problem === undefined ? [] : [problem.detail]), ...error, ...remark, ...ignored].join('; ')
+  const { pods, near } = status
   return {
-    kind: status.kind, state, ...name, ...(problem === undefined ? {} : { problem: problem.kind }), ...(detail === '' ? {} : { detail })
+    kind: status.kind,
+    state,
+    ...name,
+    ...(problem === undefined ? {} : { problem: problem.kind }),
+    ...(detail === '' ? {} : { detail }),
+    ...(pods === undefined ? {} : { pods }),
+    ...(near === undefined ? {} : { near })
   }
 }

@@ -158,6 +158,7 @@ export class WorkerPool implements SplitPublisher {
 
   /** What `work` tells the workers, they act on in one turn: no request meets half of it. Sent even if `work` throws. */
   together (work: () => void): void {
+    if (this.#gathered !== null) return work()
     const gathered = this.#gathered = new Map()
     try {
       work()

@@ -11,6 +11,10 @@ export interface Endpoint {
   readonly serving: boolean
   /** The pod has been told to stop. */
   readonly terminating: boolean
+  /** The zone that it is in; only where Weir knows its own place, and the slice that of the endpoint. */
+  readonly zone?: string
+  /** It is meant for Weir's own place (see src/discovery/near-endpoints.ts); only where Weir knows it. */
+  readonly near?: boolean
 }
 
 /** The name by which registries, metrics and logs know an endpoint: `10.0.0.1:80` or `[fd00::1]:80`. */
@@ -18,10 +22,10 @@ export function endpointKey (endpoint: Pick<Endpoint, 'address' | 'port'>): stri
   return endpoint.address.includes(':') ? `[${endpoint.address}]:${endpoint.port}` : `${endpoint.address}:${endpoint.port}`
 }
 
-/** The same address and port with the same conditions. */
+/** The same address and port with the same conditions, in the same place. */
 export function sameEndpoint (left: Endpoint, right: Endpoint): boolean {
   return left.address === right.address && left.port === right.port && left.ready === right.ready &&
-    left.serving === right.serving && left.terminating === right.terminating
+    left.serving === right.serving && left.terminating === right.terminating && left.near === right.near && left.zone === right.zone
 }
 
 /** What is different about the endpoints of a version: those that came or whose conditions changed, and the keys of those that went. */

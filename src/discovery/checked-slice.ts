@@ -3,6 +3,7 @@ import type { CidrSet } from '../core/cidr-set.ts'
 import { parseIp } from '../core/socket-address.ts'
 import type { OwnPorts } from '../core/own-ports.ts'
 import type { EndpointSlice, SliceEndpoint, SlicePort } from './endpoint-slice.ts'
+import { judgePod, type PodClaim, type PodLabels, rivalOf } from './pod-labels.ts'
 import { addressRefusal } from './refused-addresses.ts'
 
 /** Which addresses of a dual-stack Service are used; `auto` takes IPv4 where a pod has both. */
@@ -14,6 +15,8 @@ export interface FoundEndpoint {
   readonly family: 'IPv4' | 'IPv6'
   /** What tells one pod from another; empty when the slice does not say. */
   readonly pod: string
+  /** Bits of HINT. */
+  readonly hints: number
 }
 
 /**
@@ -44,6 +47,34 @@ export interface SliceSelection {
   /** Where Weir itself listens: endpoints there are left out. */
   readonly ownPorts?: OwnPorts
   readonly ipFamily: IpFamilyChoice
+  /** Which pods; all without it. */
+  readonly pods?: PodSelection
+  /** Endpoints carry their zone. */
+  readonly withZone?: boolean
+}
+
+/** Which pods are asked for, and where their labels are found. */
+interface PodSelection {
+  readonly claim: PodClaim
+  /** The labels of a pod, by `namespace/name` and UID; undefined for one that is not known. */
+  readonly labelsOf: (podKey: string, uid: string) => PodLabels | undefined
+}
+
+/** What became of the endpoints of the port that is asked for, by their pods. */
+export interface PodCounts {
+  /** Those that name no pod. */
+  withoutPod: number
+  /** Those whose pods have other labels, or are not known. */
+  other: number
+  /** Those that a version which comes first selects as well, by the name of that version, each with an address of them. */
+  readonly lost: Map<string, PodOverlap>
+  /** Those that a later version selects as well. */
+  readonly won: Map<string, PodOverlap>
+}
+
+interface PodOverlap {
+  count: number
+  readonly example: string
 }
 
 /** What one slice has of the endpoints that are asked for. It is made once for each state of the slice. */
@@ -56,15 +87,17 @@ export interface CheckedSlice {
   readonly ports: readonly SlicePort[]
   /** Endpoints that were left out because they are of the other family than `ipFamily`. */
   readonly otherFamily: number
+  /** Undefined when all pods are asked for. */
+  readonly pods: PodCounts | undefined
 }
 
 /** @param before the state before, whose objects are kept for all that has not changed */
-export function checkSlice (
-  slice: EndpointSlice, { port, allowed, ownPorts, ipFamily }: SliceSelection, before?: CheckedSlice
-): CheckedSlice {
+export function checkSlice (slice: EndpointSlice, selection: SliceSelection, before?: CheckedSlice): CheckedSlice {
   const { family } = slice
+  const { port, allowed, ipFamily, pods } = selection
   const endpoints = new Map<string, FoundEndpoint>()
   const ignored = new Map<string, string>()
+  const found = { endpoints, ignored, pods: pods === undefined ? undefined : noPods() }
   const ports = slice.ports.filter(portMatcher(port))
   for (const written of slice.endpoints) {
     if (family === 'other') {
@@ -72,21 +105,64 @@ export function checkSlice (
       continue
     }
     const reason = addressRefusal(written.address, family, allowed)
-    if (reason !== undefined) {
-      keepSmaller(ignored, written.address, reason)
-      continue
-    }
-    // One spelling for one address, so that duplicates are seen.
-    const address = parseIp(written.address)?.address ?? written.address
-    for (const match of ports) {
-      const own = ownPorts?.at(address, match.port)
-      if (own !== undefined) keepSmaller(ignored, written.address, ownReason(own))
-      else keepBetter(endpoints, { endpoint: { address, port: match.port, ...conditionsOf(written) }, family, pod: written.pod })
-    }
+    if (reason !== undefined) keepSmaller(ignored, written.address, reason)
+    else for (const match of ports) collect(found, { written, family, port: match }, selection)
   }
   if (before !== undefined) keepKnown(endpoints, before)
   const wanted = ipFamily === 'auto' || family === ipFamily
-  return { family, endpoints: wanted ? endpoints : new Map(), ignored, ports: slice.ports, otherFamily: wanted ? 0 : endpoints.size }
+  return {
+    ...found, family, endpoints: wanted ? endpoints : new Map(), ports: slice.ports, otherFamily: wanted ? 0 : endpoints.size
+  }
+}
+
+/** What has been found in a slice so far. */
+interface SliceFindings {
+  readonly endpoints: Map<string, FoundEndpoint>
+  readonly ignored: Map<string, string>
+  readonly pods: PodCounts | undefined
+}
+
+/** An endpoint of a slice at one of its ports. */
+interface WrittenAtPort {
+  readonly written: SliceEndpoint
+  readonly family: 'IPv4' | 'IPv6'
+  readonly port: SlicePort
+}
+
+function collect (findings: SliceFindings, { written, family, port }: WrittenAtPort, selection: SliceSelection): void {
+  const { endpoints, ignored, pods: counts } = findings
+  const { ownPorts, pods, withZone = false } = selection
+  // One spelling for one address, so that duplicates are seen.
+  const address = parseIp(written.address)?.address ?? written.address
+  const own = ownPorts?.at(address, port.port)
+  if (own !== undefined) return keepSmaller(ignored, written.address, ownReason(own))
+  if (pods !== undefined && counts !== undefined && !isMine(written, port, pods, counts)) return
+  const zone = withZone && written.zone !== '' ? { zone: written.zone } : {}
+  const endpoint = { address, port: port.port, ...conditionsOf(written), ...zone }
+  keepBetter(endpoints, { endpoint, family, pod: written.pod, hints: written.hints })
+}
+
+function isMine (written: SliceEndpoint, port: SlicePort, { claim, labelsOf }: PodSelection, counts: PodCounts): boolean {
+  const { podKey, pod: uid, address } = written
+  const pod = { podKey, port, labels: podKey === '' ? undefined : labelsOf(podKey, uid) }
+  const verdict = judgePod(claim, pod)
+  if (verdict === 'no-pod') counts.withoutPod++
+  else if (verdict === 'other') counts.other++
+  else if (claim.own !== undefined) {
+    const rival = rivalOf(claim.rivals, pod)
+    if (rival !== undefined) countOverlap(verdict === 'lost' ? counts.lost : counts.won, rival.version, 1, address)
+  }
+  return verdict === 'mine'
+}
+
+export function noPods (): PodCounts {
+  return { withoutPod: 0, other: 0, lost: new Map(), won: new Map() }
+}
+
+export function countOverlap (overlaps: Map<string, PodOverlap>, version: string, count: number, example: string): void {
+  const known = overlaps.get(version)
+  if (known === undefined) overlaps.set(version, { count, example })
+  else known.count += count
 }
 
 /** @param own what OwnPorts calls the place */
@@ -113,7 +189,8 @@ export function differentKeys (before: CheckedSlice | undefined, after: CheckedS
 }
 
 function sameFound (left: FoundEndpoint, right: FoundEndpoint): boolean {
-  return left === right || (left.pod === right.pod && left.family === right.family && sameEndpoint(left.endpoint, right.endpoint))
+  return left === right || (left.pod === right.pod && left.family === right.family && left.hints === right.hints &&
+    sameEndpoint(left.endpoint, right.endpoint))
 }
 
 /** The name of a port always has a letter (Kubernetes demands it), so a text of digits is a number. */
@@ -126,10 +203,15 @@ function conditionsOf ({ ready, serving, terminating }: SliceEndpoint): Pick<End
   return { ready, serving, terminating }
 }
 
-/** Keeps the one with the better conditions of two that are the same endpoint. */
+/** Keeps the one with the better conditions of two that are the same endpoint. Of equal ones it is always the same one. */
 export function keepBetter (endpoints: Map<string, FoundEndpoint>, found: FoundEndpoint, key: string = endpointKey(found.endpoint)): void {
   const known = endpoints.get(key)
-  if (known === undefined || rank(found.endpoint) > rank(known.endpoint)) endpoints.set(key, found)
+  if (known === undefined || isBetter(found, known)) endpoints.set(key, found)
+}
+
+function isBetter (left: FoundEndpoint, right: FoundEndpoint): boolean {
+  const by = rank(left.endpoint) - rank(right.endpoint) || left.hints - right.hints
+  return by > 0 || (by === 0 && (left.endpoint.zone ?? '') > (right.endpoint.zone ?? ''))
 }
 
 /** Different for each combination of conditions, so that the winner does not depend on the order of the slices. */

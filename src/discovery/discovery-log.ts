@@ -4,7 +4,8 @@
  */
 import type { Clock } from '../core/clock.ts'
 import { OWN_NAMESPACE, type WatchFailure } from './endpoint-registry.ts'
-import type { SourceProblem } from './endpoint-source.ts'
+import type { SourceProblem, SourceProblemKind } from './endpoint-source.ts'
+import type { FollowedObjects } from './kube-namespace.ts'
 import type { WatchRecovery } from '../kube/list-watch.ts'
 import { type Logger, nameSome } from '../core/logger.ts'
 
@@ -27,6 +28,7 @@ interface VersionState {
 export class DiscoveryLog {
   readonly #log: Logger
   readonly #clock: Clock
+  /** By what is followed, and the namespace. */
   readonly #watches = new Map<string, WatchState>()
   /** Versions that had a line within the interval, by `route/version`. */
   readonly #versions = new Map<string, VersionState>()
@@ -36,16 +38,17 @@ export class DiscoveryLog {
     this.#clock = clock
   }
 
-  watchFailed ({ namespace = OWN_NAMESPACE, error, retryInMs, waiting, known }: WatchFailure): void {
+  watchFailed ({ objects, namespace = OWN_NAMESPACE, error, retryInMs, waiting, known }: WatchFailure): void {
     const meanwhile = sayMeanwhile(waiting, known)
-    const last = this.#watches.get(namespace)
+    const key = `${objects} ${namespace}`
+    const last = this.#watches.get(key)
     const nowMs = this.#clock.nowMs()
     if (last !== undefined && last.meanwhile === meanwhile && nowMs - last.loggedMs < INTERVAL_MS) {
       last.repeated++
       return
     }
-    this.#watches.set(namespace, { meanwhile, loggedMs: nowMs, repeated: 0, open: true })
-    this.#log.warn(`the watch of EndpointSlices failed; ${meanwhile}`, {
+    this.#watches.set(key, { meanwhile, loggedMs: nowMs, repeated: 0, open: true })
+    this.#log.warn(`the watch of ${objects} failed; ${meanwhile}`, {
       namespace,
       error: error.message,
       retryInMs: Math.round(retryInMs),
@@ -54,15 +57,20 @@ export class DiscoveryLog {
     })
   }
 
-  watchRecovered (namespace: string | undefined, { failures, afterMs }: WatchRecovery): void {
-    const state = this.#watches.get(namespace ?? OWN_NAMESPACE)
+  watchRecovered (objects: FollowedObjects, namespace: string | undefined, { failures, afterMs }: WatchRecovery): void {
+    const state = this.#watches.get(`${objects} ${namespace ?? OWN_NAMESPACE}`)
     if (state?.open !== true) return
     state.open = false
-    this.#log.info('the watch of EndpointSlices has recovered', { namespace: namespace ?? OWN_NAMESPACE, failures, afterMs: Math.round(afterMs) })
+    this.#log.info(`the watch of ${objects} has recovered`, {
+      namespace: namespace ?? OWN_NAMESPACE, failures, afterMs: Math.round(afterMs)
+    })
   }
 
-  /** @param problem undefined when the version has endpoints again */
-  versionChanged (route: string, version: string, problem: SourceProblem | undefined): void {
+  /**
+   * @param problem undefined when nothing is wrong any more
+   * @param before what was wrong until now
+   */
+  versionChanged (route: string, version: string, problem: SourceProblem | undefined, before?: SourceProblemKind): void {
     const key = `${route}/${version}`
     const state = this.#versions.get(key)
     if (state !== undefined) {
@@ -76,17 +84,24 @@ export class DiscoveryLog {
         this.#versions.delete(key)
         return
       }
+      const said = fresh.logged?.kind
       fresh.logged = fresh.latest
-      this.#sayVersion(route, version, fresh.latest)
+      this.#sayVersion({ route, version }, fresh.latest, said)
       this.#clock.after(INTERVAL_MS, settle)
     }
-    this.#sayVersion(route, version, problem)
+    this.#sayVersion({ route, version }, problem, before)
     this.#clock.after(INTERVAL_MS, settle)
   }
 
-  #sayVersion (route: string, version: string, problem: SourceProblem | undefined): void {
-    if (problem === undefined) this.#log.info('the version has endpoints now', { route, version })
-    else this.#log.warn('the version has no endpoints to use', { route, version, problem: problem.kind, detail: problem.detail })
+  #sayVersion (
+    fields: { readonly route: string, readonly version: string }, problem: SourceProblem | undefined, before: SourceProblemKind | undefined
+  ): void {
+    if (problem === undefined) {
+      this.#log.info(before === 'pods-of-two' ? 'no pod of the version is another version\'s as well any more' : 'the version has endpoints now', fields)
+    } else {
+      const message = problem.kind === 'pods-of-two' ? 'pods of the version are another version\'s as well' : 'the version has no endpoints to use'
+      this.#log.warn(message, { ...fields, problem: problem.kind, detail: problem.detail })
+    }
   }
 }
 

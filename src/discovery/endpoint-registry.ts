@@ -12,11 +12,11 @@ import {
 } from './endpoint-source.ts'
 import { KnownEndpoints, usableEndpoints } from './usable-endpoints.ts'
 import { NamedSource } from './named-source.ts'
-import { NamespaceSlices, type SlicesContext } from './namespace-slices.ts'
+import { type FollowedObjects, type KubeContext, KubeNamespace, podClaimOf, rivalsOf } from './kube-namespace.ts'
 import type { IpFamilyChoice } from './checked-slice.ts'
 import { ServiceSource } from './service-source.ts'
 
-export interface EndpointRegistryOptions extends Omit<SlicesContext, 'onFailure'> {
+export interface EndpointRegistryOptions extends Omit<KubeContext, 'onFailure' | 'onRecovery'> {
   /** The namespace of Services that name none; undefined for that of the credentials. */
   readonly namespace?: string | undefined
   /** Addresses and CIDRs that may be dialled although they are refused otherwise. */
@@ -33,16 +33,17 @@ export interface EndpointRegistryOptions extends Omit<SlicesContext, 'onFailure'
   readonly onEndpointChange: (route: string, version: string, change: EndpointChange) => void
   /** Told once, when every version has had its first list. */
   readonly onSynced?: () => void
-  /** Told of a version whose source has something wrong with it that was right before, and, with undefined, when it has endpoints again. */
-  readonly onProblem?: (route: string, version: string, problem: SourceProblem | undefined) => void
+  /** Told of a version whose source has something wrong with it that was right before, and, with undefined, when nothing is any more. */
+  readonly onProblem?: (route: string, version: string, problem: SourceProblem | undefined, before: SourceProblemKind | undefined) => void
   /** Told of every failure of a list+watch. */
   readonly onFailure: (failure: WatchFailure) => void
   /** Told when a list+watch that had failed follows its namespace again. */
-  readonly onRecovery?: (namespace: string | undefined, recovery: WatchRecovery) => void
+  readonly onRecovery?: (objects: FollowedObjects, namespace: string | undefined, recovery: WatchRecovery) => void
 }
 
 /** A failure of the list+watch of a namespace, and what it means to those who follow it. */
 export interface WatchFailure {
+  readonly objects: FollowedObjects
   /** Undefined is the namespace of the credentials. */
   readonly namespace: string | undefined
   readonly error: KubeError
@@ -70,7 +71,9 @@ interface Entry {
   readonly origin: string
   readonly source: EndpointSource
   /** What its source shares with others; undefined for a source of its own. */
-  readonly slices: NamespaceSlices | undefined
+  readonly namespace: KubeNamespace | undefined
+  /** It depends on what is known of pods. */
+  readonly byPods: boolean
   /** Undefined before the first list. */
   known: KnownEndpoints | undefined
   /** The source has told something: what is known is not from the one before. */
@@ -81,11 +84,18 @@ interface Entry {
   told: SourceProblemKind | undefined
 }
 
+/** What is different about the endpoints of one version. */
+interface VersionChange {
+  readonly route: string
+  readonly version: string
+  readonly change: EndpointChange
+}
+
 /** A configuration that is not in force yet. Its new sources have not been started. */
 interface Plan {
   readonly entries: Map<string, Entry>
   readonly started: Entry[]
-  readonly namespaces: Map<string | undefined, NamespaceSlices>
+  readonly namespaces: Map<string | undefined, KubeNamespace>
 }
 
 /** What stats, logs and metrics call the namespace of the credentials. */
@@ -104,10 +114,12 @@ export class EndpointRegistry {
   /** The addresses of the names of the configuration, as they were known last. */
   readonly #remembered = new Map<string, readonly string[]>()
   #entries: ReadonlyMap<string, Entry> = new Map()
-  #namespaces = new Map<string | undefined, NamespaceSlices>()
+  #namespaces = new Map<string | undefined, KubeNamespace>()
   /** How many versions have had no list at all. A number, because it is asked for with each of thousands of first lists. */
   #waiting = 0
   #told = false
+  /** What a notice changes, while it is worked out. */
+  #gathered: VersionChange[] | undefined
 
   /** @throws RangeError for a malformed entry of allowAddresses */
   constructor (options: EndpointRegistryOptions) {
@@ -127,7 +139,7 @@ export class EndpointRegistry {
     const before = { entries: this.#entries, namespaces: this.#namespaces }
     const plan: Plan = { entries: new Map(), started: [], namespaces: new Map(this.#namespaces) }
     for (const route of routes) {
-      for (const version of route.versions) this.#take(route.name, version, plan)
+      for (const version of route.versions) this.#take(route, version, plan)
     }
     return {
       commit: () => {
@@ -140,7 +152,7 @@ export class EndpointRegistry {
     }
   }
 
-  #use (entries: ReadonlyMap<string, Entry>, namespaces: Map<string | undefined, NamespaceSlices>): void {
+  #use (entries: ReadonlyMap<string, Entry>, namespaces: Map<string | undefined, KubeNamespace>): void {
     this.#entries = entries
     this.#namespaces = namespaces
     this.#waiting = 0
@@ -155,6 +167,7 @@ export class EndpointRegistry {
     for (const entry of before.values()) {
       if (this.#entries.get(keyOf(entry.route, entry.version))?.source !== entry.source) entry.source.stop()
     }
+    for (const { pods } of this.#namespaces.values()) pods.settle()
     this.#dropUnusedNamespaces()
     this.#forgetUnusedNames()
     this.#tellSynced()
@@ -201,19 +214,20 @@ export class EndpointRegistry {
     await Promise.all(this.#stopping)
   }
 
-  #take (route: string, version: VersionConfig, plan: Plan): void {
-    const key = keyOf(route, version.name)
-    const origin = JSON.stringify(version.endpoints)
+  #take (route: RouteConfig, version: VersionConfig, plan: Plan): void {
+    const key = keyOf(route.name, version.name)
+    const rivals = rivalsOf(route, version, this.#options.namespace)
+    const origin = JSON.stringify([version.endpoints, rivals])
     const known = this.#entries.get(key)
     if (known?.origin === origin) {
       plan.entries.set(key, known)
       return
     }
     const entry: Entry = {
-      route,
+      route: route.name,
       version: version.name,
       origin,
-      ...this.#sourceOf(version, plan),
+      ...this.#sourceOf(version, rivals, plan),
       known: undefined,
       heard: false,
       everUsable: false,
@@ -223,20 +237,26 @@ export class EndpointRegistry {
     plan.started.push(entry)
   }
 
-  #sourceOf ({ endpoints }: VersionConfig, plan: Plan): Pick<Entry, 'source' | 'slices'> {
-    const { ipFamily = 'auto' } = this.#options
+  #sourceOf (
+    { endpoints }: VersionConfig, rivals: ReturnType<typeof rivalsOf>, plan: Plan
+  ): Pick<Entry, 'source' | 'namespace' | 'byPods'> {
+    const { ipFamily = 'auto', place } = this.#options
     if (!('service' in endpoints)) {
-      return { source: this.#listed('static' in endpoints ? endpoints.static : [endpoints.dns]), slices: undefined }
+      return { source: this.#listed('static' in endpoints ? endpoints.static : [endpoints.dns]), namespace: undefined, byPods: false }
     }
     const { service, port } = endpoints
-    const namespace = endpoints.namespace ?? this.#options.namespace
-    const slices = this.#slicesOf(namespace, plan)
-    return {
-      source: new ServiceSource({
-        namespace: slices, namespaceName: namespace, service, port, allowed: this.#allowed, ownPorts: this.#ownPorts, ipFamily
-      }),
-      slices
-    }
+    const namespace = this.#namespaceOf(endpoints.namespace ?? this.#options.namespace, plan)
+    const claim = podClaimOf(endpoints, rivals)
+    const selection = { port, allowed: this.#allowed, ownPorts: this.#ownPorts, ipFamily }
+    const source = new ServiceSource({
+      ...selection,
+      namespace: namespace.slices,
+      namespaceName: namespace.name,
+      service,
+      ...(claim === undefined ? {} : { byPods: { claim, pods: namespace.pods } }),
+      ...(place === undefined ? {} : { place })
+    })
+    return { source, namespace, byPods: claim !== undefined }
   }
 
   /** A list without names has nothing that could change. */
@@ -248,19 +268,49 @@ export class EndpointRegistry {
     })
   }
 
-  #slicesOf (namespace: string | undefined, { namespaces }: Plan): NamespaceSlices {
-    const known = namespaces.get(namespace)
+  #namespaceOf (name: string | undefined, { namespaces }: Plan): KubeNamespace {
+    const known = namespaces.get(name)
     if (known !== undefined) return known
-    const slices = new NamespaceSlices(namespace, {
+    const namespace: KubeNamespace = new KubeNamespace(name, {
       ...this.#options,
-      onFailure: (_namespace, error, retryInMs) => { this.#tellFailure(slices, { namespace, error, retryInMs }) }
+      together: work => { this.#together(work) },
+      onFailure: (objects, _name, error, retryInMs) => { this.#tellFailure(namespace, { objects, namespace: name, error, retryInMs }) }
     })
-    namespaces.set(namespace, slices)
-    return slices
+    namespaces.set(name, namespace)
+    return namespace
   }
 
-  #tellFailure (slices: NamespaceSlices, failure: Pick<WatchFailure, 'namespace' | 'error' | 'retryInMs'>): void {
-    const following = [...this.#entries.values()].filter(entry => entry.slices === slices)
+  /**
+   * Tells what one notice means for several versions at once: first what comes to each, then what leaves it. So an endpoint that
+   * moves is a member of some version all the time, and stays what it was: no slow start, and its failures are remembered.
+   */
+  #together (work: () => void): void {
+    const { together } = this.#options
+    const tell = (): void => {
+      const gathered: VersionChange[] = this.#gathered = []
+      try {
+        work()
+      } finally {
+        this.#gathered = undefined
+        this.#tellGathered(gathered)
+      }
+    }
+    if (together === undefined) tell()
+    else together(tell)
+  }
+
+  #tellGathered (gathered: readonly VersionChange[]): void {
+    const tell = ({ route, version, change }: VersionChange): void => {
+      if (!isNoChange(change)) this.#options.onEndpointChange(route, version, change)
+    }
+    if (gathered.length === 1) return gathered.forEach(tell)
+    for (const each of gathered) tell({ ...each, change: { set: each.change.set, gone: [] } })
+    for (const each of gathered) tell({ ...each, change: { set: [], gone: each.change.gone } })
+  }
+
+  #tellFailure (namespace: KubeNamespace, failure: Omit<WatchFailure, 'waiting' | 'known'>): void {
+    const concerned = (entry: Entry): boolean => entry.namespace === namespace && (failure.objects !== 'Pods' || entry.byPods)
+    const following = [...this.#entries.values()].filter(concerned)
     this.#options.onFailure({
       ...failure,
       waiting: following.filter(({ known }) => known === undefined).map(({ route, version }) => `${route}/${version}`),
@@ -289,15 +339,18 @@ export class EndpointRegistry {
   }
 
   #tellChange ({ route, version }: Entry, change: EndpointChange): void {
-    if (!isNoChange(change)) this.#options.onEndpointChange(route, version, change)
+    if (isNoChange(change)) return
+    if (this.#gathered === undefined) this.#options.onEndpointChange(route, version, change)
+    else this.#gathered.push({ route, version, change })
   }
 
   #note (entry: Entry, seen: readonly Endpoint[]): void {
     entry.everUsable ||= usableEndpoints(seen).length > 0
     const problem = problemOf(entry)
-    if (problem?.kind === entry.told) return
+    const before = entry.told
+    if (problem?.kind === before) return
     entry.told = problem?.kind
-    this.#options.onProblem?.(entry.route, entry.version, problem)
+    this.#options.onProblem?.(entry.route, entry.version, problem, before)
   }
 
   #tellSynced (): void {
@@ -312,10 +365,10 @@ export class EndpointRegistry {
   }
 
   #dropUnusedNamespaces (): void {
-    for (const [namespace, slices] of this.#namespaces) {
-      if (slices.isUsed) continue
-      this.#namespaces.delete(namespace)
-      const stopping = slices.stop().finally(() => { this.#stopping.delete(stopping) })
+    for (const [name, namespace] of this.#namespaces) {
+      if (namespace.isUsed) continue
+      this.#namespaces.delete(name)
+      const stopping = namespace.stop().finally(() => { this.#stopping.delete(stopping) })
       this.#stopping.add(stopping)
     }
   }
@@ -323,8 +376,8 @@ export class EndpointRegistry {
 
 function problemOf ({ source, heard, known: endpoints, everUsable }: Entry): SourceProblem | undefined {
   const known = endpoints?.size ?? 0
-  // The everyday case costs no look at the source.
-  if (heard && known > 0) return everUsable ? undefined : { kind: 'no-endpoints', detail: 'none of its endpoints has been ready yet' }
+  // The everyday case costs no look at the status of the source.
+  if (heard && known > 0) return source.overlap ?? (everUsable ? undefined : { kind: 'no-endpoints', detail: 'none of its endpoints has been ready yet' })
   const status = source.status()
   if (!heard) {
     const reason = status.lastError === undefined ? '' : `: ${status.lastError}`

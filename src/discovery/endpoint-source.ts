@@ -3,6 +3,7 @@
  */
 import { type Endpoint, type EndpointChange, endpointKey } from '../core/endpoint.ts'
 import { parseHostPort } from '../core/socket-address.ts'
+import type { NearFacts } from './near-endpoints.ts'
 
 /** Gets all endpoints of the version, in a fixed order, each time they may have changed. The first call means: synced. */
 export type EndpointListener = (endpoints: readonly Endpoint[]) => void
@@ -21,13 +22,26 @@ export interface IgnoredAddress {
  * - `no-slices`: no EndpointSlice names the Service
  * - `no-port`: its slices do not name the port
  * - `no-endpoints`: no endpoint that could be used was ever there
+ * - `pods-of-two`: some of its pods are selected by a version that comes first as well, which has them
  */
-export type SourceProblemKind = 'unsynced' | 'no-slices' | 'no-port' | 'no-endpoints'
+export type SourceProblemKind = 'unsynced' | 'no-slices' | 'no-port' | 'no-endpoints' | 'pods-of-two'
 
 export interface SourceProblem {
   readonly kind: SourceProblemKind
   /** One sentence, with the remedy where there is one. */
   readonly detail: string
+}
+
+/** What became of the endpoints of a Service of which a version has some pods only. */
+export interface PodStatus {
+  /** As kubectl writes it; undefined for the version that has what no other one selects. */
+  readonly selector: string | undefined
+  /** Endpoints that name no pod: no selector has them. */
+  readonly withoutPod: number
+  /** Endpoints whose pods have other labels, or are not known (yet). */
+  readonly other: number
+  /** Endpoints that two versions select: as many as this one has lost to one that comes first. */
+  readonly lost: number
 }
 
 /** What the admin API tells of a source. */
@@ -47,6 +61,12 @@ export interface EndpointSourceStatus {
   readonly problem?: SourceProblem | undefined
   /** Why it knows no endpoint, if it knows none; one sentence. */
   readonly whyNone?: string | undefined
+  /** What else is worth knowing, though nothing is wrong with this version; one sentence. */
+  readonly remark?: string | undefined
+  /** Undefined for a source that does not look at pods. */
+  readonly pods?: PodStatus | undefined
+  /** Which endpoints are preferred for the place where Weir runs; undefined where all places are equal. */
+  readonly near?: NearFacts | undefined
 }
 
 export interface EndpointSource {
@@ -59,6 +79,8 @@ export interface EndpointSource {
   /** Stops; the listener is not called again. */
   stop (): void
   status (): EndpointSourceStatus
+  /** Something that is wrong also while there are endpoints. Costs little. */
+  readonly overlap?: SourceProblem | undefined
 }
 
 /** Endpoints that the configuration lists. They are ready from the start and never change. */

@@ -1,9 +1,9 @@
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import type { KubeApi, KubeError } from '../kube/kube-api.ts'
 import { ListWatch, type ListWatchStats, type ListWatchTuning, type WatchRecovery } from '../kube/list-watch.ts'
-import { type EndpointSlice, rereadEndpointSlice } from './endpoint-slice.ts'
+import { type EndpointSlice, type OwnPlace, rereadEndpointSlice } from './endpoint-slice.ts'
 
-/** What every follower of EndpointSlices needs. */
+/** What every follower of a collection needs. */
 export interface SlicesContext {
   readonly api: KubeApi
   readonly clock: Clock
@@ -12,6 +12,10 @@ export interface SlicesContext {
   readonly tuning?: ListWatchTuning
   /** The shortest time between two notices about one namespace; the first of a burst is told at once. */
   readonly coalesceMs?: number
+  /** Where Weir runs, if that decides which endpoints are preferred. */
+  readonly place?: OwnPlace
+  /** What is told within `work` is acted on at once, so that no request meets half of it. */
+  readonly together?: (work: () => void) => void
   /** Told of every failure of the list+watch of a namespace. Undefined is the namespace of the credentials. */
   readonly onFailure: (namespace: string | undefined, error: KubeError, retryInMs: number) => void
   /** Told when a list+watch that had failed follows its namespace again. */
@@ -28,7 +32,7 @@ export interface SlicesListener {
 
 type Changes = Map<string, EndpointSlice | undefined>
 
-const DEFAULT_COALESCE_MS = 20
+export const DEFAULT_COALESCE_MS = 20
 
 /**
  * All EndpointSlices of one namespace: one list+watch, shared by every version whose Service is there. A rollout of 250
@@ -54,7 +58,7 @@ export class NamespaceSlices {
     this.#listWatch = new ListWatch({
       api: context.api,
       collection: { groupVersion: 'discovery.k8s.io/v1', plural: 'endpointslices', namespace, labelSelector },
-      read: rereadEndpointSlice,
+      read: (object, before) => rereadEndpointSlice(object, before, context.place),
       clock: context.clock,
       random: context.random,
       ...(context.tuning === undefined ? {} : { tuning: context.tuning }),
@@ -71,7 +75,7 @@ export class NamespaceSlices {
   subscribe (service: string, listener: SlicesListener): void {
     const listeners = this.#listeners.get(service) ?? new Set()
     this.#listeners.set(service, listeners.add(listener))
-    if (this.#synced) listener.all(this.#slicesOf(service))
+    if (this.#synced) listener.all(this.slicesOf(service))
     this.#listWatch.start()
   }
 
@@ -79,6 +83,11 @@ export class NamespaceSlices {
     const listeners = this.#listeners.get(service)
     listeners?.delete(listener)
     if (listeners?.size === 0) this.#listeners.delete(service)
+  }
+
+  /** The slices of a Service as they are now, each with its key; none before the first list. */
+  slicesOf (service: string): ReadonlyMap<string, EndpointSlice> {
+    return this.#byService.get(service) ?? new Map()
   }
 
   get isUsed (): boolean {
@@ -129,10 +138,6 @@ export class NamespaceSlices {
     if (slices?.size === 0) this.#byService.delete(slice.service)
   }
 
-  #slicesOf (service: string): ReadonlyMap<string, EndpointSlice> {
-    return this.#byService.get(service) ?? new Map()
-  }
-
   #tellSoon (): void {
     if (this.#coalescing !== undefined) return
     const { clock, coalesceMs } = this.#context
@@ -146,11 +151,15 @@ export class NamespaceSlices {
   #tell (): void {
     const changed = [...this.#changed]
     this.#changed.clear()
-    for (const [service, changes] of changed) {
-      for (const listener of this.#listeners.get(service) ?? []) {
-        if (changes === 'all') listener.all(this.#slicesOf(service))
-        else listener.changed(changes)
-      }
+    const tell = (): void => { for (const [service, changes] of changed) this.#tellService(service, changes) }
+    if (this.#context.together === undefined) tell()
+    else this.#context.together(tell)
+  }
+
+  #tellService (service: string, changes: Changes | 'all'): void {
+    for (const listener of this.#listeners.get(service) ?? []) {
+      if (changes === 'all') listener.all(this.slicesOf(service))
+      else listener.changed(changes)
     }
   }
 }

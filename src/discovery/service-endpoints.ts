@@ -1,9 +1,11 @@
 import { type Endpoint, type EndpointChange, endpointKey } from '../core/endpoint.ts'
 import {
-  type CheckedSlice, checkSlice, differentKeys, type FoundEndpoint, keepBetter, keepSmaller, onePerPod, portMatcher, type SliceSelection
+  type CheckedSlice, checkSlice, countOverlap, differentKeys, type FoundEndpoint, keepBetter, keepSmaller, noPods, onePerPod,
+  type PodCounts, portMatcher, type SliceSelection
 } from './checked-slice.ts'
-import type { EndpointSlice, SlicePort } from './endpoint-slice.ts'
+import type { EndpointSlice, OwnPlace, SlicePort } from './endpoint-slice.ts'
 import { MAX_IGNORED, type IgnoredAddress } from './endpoint-source.ts'
+import { NearEndpoints, type NearFacts } from './near-endpoints.ts'
 
 /** What the slices of a Service say beside their endpoints: enough to tell why there are none. */
 export interface SliceFacts {
@@ -32,9 +34,13 @@ export class ServiceEndpoints {
   readonly #slices = new Map<string, CheckedSlice>()
   /** How many slices have an endpoint, by its key. */
   readonly #holders = new Map<string, number>()
+  /** Undefined where all places are equal. */
+  readonly #near: NearEndpoints | undefined
 
-  constructor (selection: SliceSelection) {
-    this.#selection = selection
+  /** @param place where Weir runs; undefined when nothing is preferred */
+  constructor (selection: SliceSelection, place?: OwnPlace) {
+    this.#selection = { ...selection, withZone: place !== undefined }
+    this.#near = place === undefined ? undefined : new NearEndpoints(place)
   }
 
   /**
@@ -71,14 +77,14 @@ export class ServiceEndpoints {
 
   /** @param first the slices to look into first: most endpoints are in one slice only */
   #resolve (keys: Iterable<string>, first: readonly CheckedSlice[]): EndpointChange {
-    const set: Endpoint[] = []
+    const set: FoundEndpoint[] = []
     const gone: string[] = []
     for (const key of keys) {
       const found = this.#best(key, first)
       if (found === undefined) gone.push(key)
-      else set.push(found.endpoint)
+      else set.push(found)
     }
-    return { set, gone }
+    return this.#near === undefined ? { set: set.map(({ endpoint }) => endpoint), gone } : this.#near.change(set, gone)
   }
 
   #best (key: string, first: readonly CheckedSlice[]): FoundEndpoint | undefined {
@@ -121,7 +127,26 @@ export class ServiceEndpoints {
     const found = [...this.#slices.values()].flatMap(({ endpoints }) => [...endpoints.values()])
     const kept = new Map<string, FoundEndpoint>()
     for (const each of onePerPod(found, this.#selection.ipFamily)) keepBetter(kept, each)
-    return [...kept].sort(([left], [right]) => compareText(left, right)).map(([, { endpoint }]) => endpoint)
+    const sorted = [...kept].sort(([left], [right]) => compareText(left, right)).map(([, each]) => each)
+    return this.#near === undefined ? sorted.map(({ endpoint }) => endpoint) : this.#near.replace(sorted)
+  }
+
+  /** What the hints of the slices come to; undefined where all places are equal. */
+  near (): NearFacts | undefined {
+    return this.#near?.facts()
+  }
+
+  /** What became of the endpoints by their pods; undefined when all pods are asked for. Costs a look at each slice. */
+  pods (): PodCounts | undefined {
+    if (this.#selection.pods === undefined) return undefined
+    const sum = noPods()
+    for (const { pods } of this.#slices.values()) {
+      sum.withoutPod += pods?.withoutPod ?? 0
+      sum.other += pods?.other ?? 0
+      for (const [version, { count, example }] of pods?.lost ?? []) countOverlap(sum.lost, version, count, example)
+      for (const [version, { count, example }] of pods?.won ?? []) countOverlap(sum.won, version, count, example)
+    }
+    return sum
   }
 
   /** Addresses that are not dialled: at most MAX_IGNORED, sorted by address. */

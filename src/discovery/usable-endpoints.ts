@@ -23,12 +23,18 @@ export interface UsableChange {
   readonly joined: readonly Endpoint[]
   /** As `endpointKey` writes them. */
   readonly left: readonly string[]
+  /** Which of the usable endpoints are near is different now. */
+  readonly nearChanged: boolean
 }
 
 /** The usable endpoints of one version, kept by difference: a change costs what changes, however many endpoints there are. */
 export class UsableEndpoints {
   readonly #known = new EndpointSet()
+  readonly #near = new Set<string>()
   #ready = 0
+
+  /** The ready endpoints that are meant for the place where Weir runs, as `endpointKey` writes them. */
+  get near (): ReadonlySet<string> { return this.#near }
 
   /** No endpoint is ready: the usable ones, if there are any, are terminating. */
   get lastResort (): boolean { return this.#ready === 0 }
@@ -39,7 +45,7 @@ export class UsableEndpoints {
     this.#known.replace(endpoints)
     this.#ready = 0
     for (const endpoint of this.#known.values()) if (endpoint.ready) this.#ready++
-    return difference(before, this.#usable())
+    return { ...difference(before, this.#usable()), nearChanged: this.#findNear([...this.#near, ...endpoints.map(endpointKey)]) }
   }
 
   /** Takes over what is different. */
@@ -51,7 +57,21 @@ export class UsableEndpoints {
     const before = new Map(keys.flatMap(key => this.#entry(key, isUsable)))
     this.#known.apply(change)
     this.#ready = readyAfter
-    return difference(before, new Map(keys.flatMap(key => this.#entry(key, isUsable))))
+    return { ...difference(before, new Map(keys.flatMap(key => this.#entry(key, isUsable)))), nearChanged: this.#findNear(keys) }
+  }
+
+  /** Looks again at endpoints that may have changed. Of those that terminate none is preferred: they are the last resort. */
+  #findNear (keys: readonly string[]): boolean {
+    let changed = false
+    for (const key of keys) {
+      const endpoint = this.#known.get(key)
+      const isNear = endpoint?.near === true && endpoint.ready
+      if (isNear === this.#near.has(key)) continue
+      changed = true
+      if (isNear) this.#near.add(key)
+      else this.#near.delete(key)
+    }
+    return changed
   }
 
   /** The first ready endpoint has come, or the last one has gone: all that were usable are not, and others are. */
@@ -59,7 +79,8 @@ export class UsableEndpoints {
     const before = this.#usable()
     this.#known.apply(change)
     this.#ready = readyAfter
-    return difference(before, this.#usable())
+    const keys = [...change.gone, ...change.set.map(endpointKey)]
+    return { ...difference(before, this.#usable()), nearChanged: this.#findNear(keys) }
   }
 
   /** How many more endpoints are ready after a change. */
@@ -85,7 +106,7 @@ export class UsableEndpoints {
 }
 
 /** By key: an endpoint that stays has neither joined nor left, whatever its conditions are now. */
-function difference (before: ReadonlyMap<string, Endpoint>, after: ReadonlyMap<string, Endpoint>): UsableChange {
+function difference (before: ReadonlyMap<string, Endpoint>, after: ReadonlyMap<string, Endpoint>): Omit<UsableChange, 'nearChanged'> {
   const left: string[] = []
   for (const key of before.keys()) if (!after.has(key)) left.push(key)
   const joined: Endpoint[] = []

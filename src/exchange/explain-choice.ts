@@ -80,7 +80,8 @@ function poolFacts ({ pool }: VersionRuntime): Omit<VersionFacts, keyof VersionS
     used: members.length - out.length,
     members: members.length,
     panic,
-    leftOut: out.slice(0, MAX_LEFT_OUT).map(({ endpoint, reasons }) => `${endpoint} (${reasons.map(({ kind, detail }) => `${kind}: ${detail}`).join('; ')})`)
+    leftOut: out.slice(0, MAX_LEFT_OUT).map(({ endpoint, far, reasons }) =>
+      `${endpoint} (${far === true ? 'in another zone or on another node' : reasons.map(({ kind, detail }) => `${kind}: ${detail}`).join('; ')})`)
   }
 }
 

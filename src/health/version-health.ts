@@ -16,23 +16,42 @@ interface HealthMember {
 interface UsableMembers<Member> {
   /** In the order of the members; the same array when it is all of them. */
   readonly members: readonly Member[]
+  /** Those and the ones in other places, for a request that none of those can take. The same array where no place is preferred. */
+  readonly wider: readonly Member[]
   /** So few are available that all are used: what is left would only be crushed by the load of the others. */
   readonly panic: boolean
 }
 
 /**
+ * The near members are used alone while so many of them are available: then each gets at most 1.4 times what it would get if all were.
+ * With fewer, the load of the place is shared by all places. (It is the factor by which Envoy overprovisions a priority level.)
+ */
+const NEAR_SHARE = 1 / 1.4
+
+/**
  * Chooses the members to use: the available ones, or all of them when their share is below the threshold. Without a threshold (0) those
- * that fail an active check stay out, even if nothing is left, but ejections alone never leave nothing.
+ * that fail an active check stay out, even if nothing is left, but ejections alone never leave nothing. Of the available ones those that
+ * are near are used, while enough of them are available; in panic all places are equal.
  * @param panicThreshold 0 to 1
+ * @param near the members that are preferred while they carry their share; empty when no place is preferred
  */
 export function usableMembers<Member extends { readonly health: Pick<EndpointHealth, 'available' | 'checkFailing'> }> (
-  members: readonly Member[], panicThreshold: number
+  members: readonly Member[], panicThreshold: number, near: ReadonlySet<Member> = new Set()
 ): UsableMembers<Member> {
   const available = members.filter(({ health }) => health.available)
-  if (available.length === members.length) return { members, panic: false }
-  if (available.length < members.length * panicThreshold) return { members, panic: true }
-  if (available.length > 0) return { members: available, panic: false }
-  return { members: members.filter(({ health }) => !health.checkFailing), panic: false }
+  if (available.length < members.length * panicThreshold) return { members, wider: members, panic: true }
+  if (available.length === 0 && members.length > 0) {
+    const passing = members.filter(({ health }) => !health.checkFailing)
+    return { members: passing, wider: passing, panic: false }
+  }
+  const wider = available.length === members.length ? members : available
+  return { members: near.size === 0 ? wider : nearOrAll(wider, near), wider, panic: false }
+}
+
+function nearOrAll<Member> (available: readonly Member[], near: ReadonlySet<Member>): readonly Member[] {
+  const carrying = available.filter(member => near.has(member))
+  const enough = carrying.length > 0 && carrying.length < available.length && carrying.length >= near.size * NEAR_SHARE
+  return enough ? carrying : available
 }
 
 /** What happened, for the log and the metrics. Panic that begins or ends has the figures of that moment. */
@@ -46,6 +65,8 @@ interface MemberStatus {
   readonly available: boolean
   /** Requests go to it: mostly that is what is available. */
   readonly used: boolean
+  /** It is left out for its place alone: nearer ones carry their share. */
+  readonly far?: true
   readonly reasons: readonly HealthReason[]
 }
 
@@ -65,6 +86,8 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
   #failing: ReadonlyMap<string, CheckVerdict> = new Map()
   #members: readonly Member[] = []
   #usable: readonly Member[] = []
+  #wider: readonly Member[] = []
+  #near: ReadonlySet<Member> = new Set()
   #panic = false
   #restrained = false
   /** There was nothing to say of any member when all were looked at. */
@@ -83,6 +106,8 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
 
   /** The members that requests may go to: replaced as a whole, when something has changed. */
   get usable (): readonly Member[] { return this.#usable }
+  /** Those and the ones in other places, for a request that none of `usable` can take; mostly the same array. */
+  get wider (): readonly Member[] { return this.#wider }
   /** Some member is on trial or starts slowly: ask `admits` about the one that was picked. Mostly false. */
   get restrained (): boolean { return this.#restrained }
 
@@ -104,8 +129,15 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
     for (const { health } of joined) this.#applyFailingTo(health)
     this.#ejection.changeMembers(joined.map(({ health }) => health), left.map(({ health }) => health), nowMs)
     // Among thousands that are well, who comes and goes well is no reason to look at each.
-    if (this.#allWell && joined.every(({ health }) => this.#isWell(health))) this.#usable = this.#members
+    const plain = this.#allWell && this.#near.size === 0
+    if (plain && joined.every(({ health }) => this.#isWell(health))) this.#usable = this.#wider = this.#members
     else this.#refresh()
+  }
+
+  /** Says which members are preferred while they carry their share. @param near all of them members; empty: all places are equal */
+  prefer (near: ReadonlySet<Member>): void {
+    this.#near = near
+    this.#refresh()
   }
 
   /**
@@ -137,7 +169,7 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
     this.#ejection.tick(nowMs)
     if (!this.#restrained) return
     this.#restrained = this.#anyRestrained()
-    this.#allWell = this.#usable === this.#members && !this.#restrained && !this.#panic
+    this.#allWell = this.#wider === this.#members && !this.#restrained && !this.#panic
     // A trial is passed, and a slow start is over, without a word.
     this.#changed = true
   }
@@ -195,6 +227,7 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
 
   #describe (members: readonly Member[]): VersionHealthStatus {
     const usable = new Set(members.length > 0 ? this.#usable : [])
+    const wider = new Set(members.length > 0 && this.#wider !== this.#usable ? this.#wider : [])
     return {
       panic: this.#panic,
       members: members.map(member => {
@@ -203,6 +236,7 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
           endpoint: health.key,
           available: health.available,
           used: usable.has(member),
+          ...(wider.has(member) && !usable.has(member) ? { far: true } : {}),
           reasons: [...health.reasons(), ...this.#slowStartOf(health)]
         }
       })
@@ -221,10 +255,11 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
   }
 
   #refresh (): void {
-    const { members, panic } = usableMembers(this.#members, this.#panicThreshold)
+    const { members, wider, panic } = usableMembers(this.#members, this.#panicThreshold, this.#near)
     this.#usable = members
+    this.#wider = wider
     this.#restrained = this.#anyRestrained()
-    this.#allWell = members === this.#members && !panic && !this.#restrained
+    this.#allWell = wider === this.#members && !panic && !this.#restrained
     this.#changed = true
     if (panic === this.#panic) return
     this.#panic = panic

@@ -15,6 +15,12 @@ export interface KubeCollection {
   readonly labelSelector: string
   /** The one object of this name; its Role may then be bound to that name. */
   readonly objectName?: string
+  /**
+   * Asks for the metadata of the objects and nothing else
+   * (https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables has the negotiation). A server that can't
+   * do that sends whole objects, which read the same.
+   */
+  readonly metadataOnly?: boolean
 }
 
 /** One object, by its name. */

@@ -48,15 +48,21 @@ interface Question {
   readonly namespace: string | undefined
   /** What follows the namespace, with the query. */
   readonly path: string
+  readonly accept?: string
   readonly body?: unknown
 }
 
+/** What is asked for when metadata alone is wanted; whole objects are second best. */
+const METADATA = { list: 'PartialObjectMetadataList', watch: 'PartialObjectMetadata' }
+
 function collectionQuestion (
-  { groupVersion, namespace, plural, labelSelector, objectName }: KubeCollection, query: URLSearchParams
+  collection: KubeCollection, verb: 'list' | 'watch', query: URLSearchParams
 ): Question {
+  const { groupVersion, namespace, plural, labelSelector, objectName, metadataOnly = false } = collection
   if (labelSelector !== '') query.set('labelSelector', labelSelector)
   if (objectName !== undefined) query.set('fieldSelector', `metadata.name=${objectName}`)
-  return { method: 'GET', groupVersion, namespace, path: `${plural}?${query.toString()}` }
+  const accept = metadataOnly ? { accept: `application/json;as=${METADATA[verb]};v=v1;g=meta.k8s.io,application/json` } : {}
+  return { method: 'GET', groupVersion, namespace, path: `${plural}?${query.toString()}`, ...accept }
 }
 
 function objectQuestion ({ groupVersion, namespace, plural, name }: KubeObjectName): Pick<Question, 'groupVersion' | 'namespace' | 'path'> {
@@ -85,7 +91,7 @@ export class KubeClient implements KubeApi, KubeObjectApi {
     if (request.continueToken !== '') query.set('continue', request.continueToken)
     else if (request.freshness === 'any') query.set('resourceVersion', '0')
     return await this.#within(this.#limits.listTimeoutMs, request.signal, async signal => {
-      const response = await this.#open(collectionQuestion(request.collection, query), signal)
+      const response = await this.#open(collectionQuestion(request.collection, 'list', query), signal)
       return readListPage(await readBody(response, this.#limits.maxListBytes))
     })
   }
@@ -133,7 +139,7 @@ export class KubeClient implements KubeApi, KubeObjectApi {
       timeoutSeconds: String(request.timeoutSeconds)
     })
     const response = await this.#within(this.#limits.watchHeadTimeoutMs, request.signal,
-      async signal => await this.#open(collectionQuestion(request.collection, query), signal))
+      async signal => await this.#open(collectionQuestion(request.collection, 'watch', query), signal))
     request.opened?.()
     const credentials = this.#credentials
     try {
@@ -166,13 +172,14 @@ export class KubeClient implements KubeApi, KubeObjectApi {
     }
   }
 
-  async #open ({ groupVersion, namespace, path, method, body }: Question, signal: AbortSignal): Promise<IncomingMessage> {
+  async #open ({ groupVersion, namespace, path, method, accept, body }: Question, signal: AbortSignal): Promise<IncomingMessage> {
     const credentials = await abortable(this.#currentCredentials(), signal)
     const options = await abortable(credentials.requestOptions(signal), signal)
     // The core group is older than the others and has a place of its own.
     const root = groupVersion.includes('/') ? 'apis' : 'api'
     const place = `/${root}/${groupVersion}/namespaces/${encodeURIComponent(namespace ?? credentials.namespace)}/${path}`
-    const response = await send(credentials.server.replace(/\/+$/, '') + place, { ...options, method, signal }, body)
+    const headers = { ...options.headers, ...(accept === undefined ? {} : { Accept: accept }) }
+    const response = await send(credentials.server.replace(/\/+$/, '') + place, { ...options, headers, method, signal }, body)
     if (response.statusCode === 200 || response.statusCode === 201) return response
     if (response.statusCode !== CONFLICT) credentials.doubt(response.statusCode === UNAUTHORIZED)
     throw await refusal(response)

@@ -46,7 +46,7 @@ export const DEFAULT_LIST_WATCH_TUNING: ListWatchTuning = {
 
 /** Told of every change. None of these may throw. */
 interface ListWatchListener<T> {
-  /** A list was read: these are all objects, by `namespace/name`. */
+  /** A list was read: these are all objects, by `namespace/name`. Until the next list the map is kept up to date. */
   replaced (objects: ReadonlyMap<string, T>): void
   /** One object came (`before` undefined), changed, or went (`after` undefined). */
   changed (key: string, before: T | undefined, after: T | undefined): void
@@ -69,6 +69,8 @@ interface ListWatchOptions<T> {
   /** What is kept of an object. Gets anything the server sends, and what is kept of the state before; must not throw. */
   readonly read: (object: unknown, before: T | undefined) => T
   readonly listener: ListWatchListener<T>
+  /** Adds to a failure what the follower knows of it. */
+  readonly explain?: (error: KubeError) => KubeError
   readonly clock: Clock
   /** Uniform in [0, 1). */
   readonly random: () => number
@@ -300,7 +302,8 @@ export class ListWatch<T> {
     return this.#backoffMs()
   }
 
-  #afterFailure (error: KubeError, watchSinceMs: number): number {
+  #afterFailure (failure: KubeError, watchSinceMs: number): number {
+    const error = this.#options.explain?.(failure) ?? failure
     if (this.#nowMs() - watchSinceMs >= this.#tuning.stableMs) this.#failuresInARow = 0
     this.#failuresInARow++
     if (this.#failures++ === 0) this.#failingSinceMs = this.#nowMs()

@@ -170,6 +170,7 @@ export class ControlPlane {
     return createDiscovery(config, {
       clock,
       log,
+      together: work => { this.#pool.together(work) },
       onEndpoints: (route, version, endpoints) => {
         this.#pool.sendEndpoints(route, version, endpoints)
         this.#prober.refresh(route, version)

@@ -12,7 +12,7 @@ import { loadKubeCredentials } from '../kube/kube-credentials.ts'
 import type { Logger } from '../core/logger.ts'
 import { DiscoveryLog } from '../discovery/discovery-log.ts'
 
-export interface DiscoveryDeps extends Pick<EndpointRegistryOptions, 'onEndpoints' | 'onEndpointChange'> {
+export interface DiscoveryDeps extends Pick<EndpointRegistryOptions, 'onEndpoints' | 'onEndpointChange' | 'together'> {
   readonly clock: Clock
   readonly log: Logger
   /** Told of every failure of a watch, by the name of its namespace and the kind of the error. */
@@ -30,7 +30,7 @@ export function createKubeClient ({ kubernetes }: Pick<Config, 'kubernetes'>, cl
 /** @throws RangeError for a malformed entry of `allowAddresses` */
 export function createDiscovery (config: Pick<Config, 'kubernetes' | 'listeners' | 'admin'>, deps: DiscoveryDeps): EndpointRegistry {
   const { clock, log } = deps
-  const { namespace, allowAddresses, ipFamily } = config.kubernetes
+  const { namespace, allowAddresses, ipFamily, zone, node } = config.kubernetes
   const random = new Random()
   const said = new DiscoveryLog(log, clock)
   return new EndpointRegistry({
@@ -42,14 +42,22 @@ export function createDiscovery (config: Pick<Config, 'kubernetes' | 'listeners'
     ipFamily,
     // Listeners and the admin API stay where they are until a restart.
     ownPorts: ownPortsOf(config),
+    ...placeOf(zone, node),
+    ...(deps.together === undefined ? {} : { together: deps.together }),
     onEndpoints: deps.onEndpoints,
     onEndpointChange: deps.onEndpointChange,
     onSynced: deps.onSynced,
-    onProblem: (route, version, problem) => { said.versionChanged(route, version, problem) },
+    onProblem: (route, version, problem, before) => { said.versionChanged(route, version, problem, before) },
     onFailure: failure => {
       deps.onWatchFailure(failure.namespace ?? OWN_NAMESPACE, failure.error.kind)
       said.watchFailed(failure)
     },
-    onRecovery: (where, recovery) => { said.watchRecovered(where, recovery) }
+    onRecovery: (objects, where, recovery) => { said.watchRecovered(objects, where, recovery) }
   })
+}
+
+/** Empty is what the downward API gives for a label that is not there. */
+function placeOf (zone = '', node = ''): Pick<EndpointRegistryOptions, 'place'> {
+  if (zone === '' && node === '') return {}
+  return { place: { ...(zone === '' ? {} : { zone }), ...(node === '' ? {} : { node }) } }
 }

@@ -72,6 +72,8 @@ export class VersionPool {
   /** The version may have another connection, beside those that are idle. Of the latest careful pick. */
   #mayConnect = true
   readonly #passedOver: EndpointPool[] = []
+  /** Of the latest careful pick: the limits allow it, but it starts slowly or is on trial. */
+  #second: EndpointPool | undefined
   readonly #usable = new UsableEndpoints()
   /** Endpoints that may get new requests as far as their source says, by `address:port`. */
   readonly #acquired = new Map<string, EndpointPool>()
@@ -102,8 +104,13 @@ export class VersionPool {
     this.#take(this.#usable.apply(change))
   }
 
-  #take ({ joined, left }: UsableChange): void {
-    if (joined.length + left.length === 0) return
+  #take (change: UsableChange): void {
+    if (change.joined.length + change.left.length > 0) this.#exchange(change)
+    // A member that left is preferred by nobody, and one that joined may be.
+    if (change.nearChanged) this.#health.prefer(new Set([...this.#usable.near].flatMap(key => this.#acquired.get(key) ?? [])))
+  }
+
+  #exchange ({ joined, left }: UsableChange): void {
     const come = joined.map(endpoint => this.#pools.acquire(endpoint, this.#options.transport))
     for (const pool of come) this.#acquired.set(pool.key, pool)
     const gone = left.flatMap(key => this.#acquired.get(key) ?? [])
@@ -138,27 +145,39 @@ export class VersionPool {
     if (this.#limited && !this.#versionAllows()) return undefined
     const passedOver = this.#passedOver
     for (const pool of avoid) passOver(pool, passedOver)
-    let second: EndpointPool | undefined
-    let choice: EndpointPool | undefined
-    while (choice === undefined && passedOver.length <= candidates.length + avoid.length) {
-      const pool = candidates[this.#balancer.pick(candidates, keyHash)]
-      if (pool === undefined) break
-      const allowed = !this.#limited || this.#endpointAllows(pool)
-      if (allowed && this.#health.admits(pool.health, pool.trials, this.#draw(pool, keyHash))) choice = pool
-      else passOver(pool, passedOver)
-      if (allowed) second ??= pool
-    }
+    let choice = this.#pickAdmitted(candidates, keyHash, avoid.length)
+    // None near can take it: those in other places may.
+    const { wider } = this.#health
+    if (choice === undefined && wider !== candidates) choice = this.#pickAdmitted(wider, keyHash, avoid.length)
     for (const pool of passedOver) pool.eligible = true
     passedOver.length = 0
+    const second = this.#second
+    this.#second = undefined
     return choice ?? second
+  }
+
+  /** Asks about one candidate after the other, until one is admitted. The first that the limits allow is second best. */
+  #pickAdmitted (candidates: readonly EndpointPool[], keyHash: number, avoided: number): EndpointPool | undefined {
+    const passedOver = this.#passedOver
+    while (passedOver.length <= candidates.length + avoided) {
+      const pool = candidates[this.#balancer.pick(candidates, keyHash)]
+      if (pool === undefined) return undefined
+      const allowed = !this.#limited || this.#endpointAllows(pool)
+      if (allowed && this.#health.admits(pool.health, pool.trials, this.#draw(pool, keyHash))) return pool
+      passOver(pool, passedOver)
+      if (allowed) this.#second ??= pool
+    }
+    return undefined
   }
 
   /** Would `pick` find an endpoint for a request that comes now, and is it certain which? Changes nothing; for explanations. */
   foretell (keyHash: number): Prospect {
     const candidates = this.#health.usable
-    const open = !this.#limited || (this.#versionAllows() && candidates.some(pool => this.#endpointAllows(pool)))
+    const open = !this.#limited || (this.#versionAllows() && this.#health.wider.some(pool => this.#endpointAllows(pool)))
     if (!open || candidates.length === 0) return { open, endpoint: undefined }
-    if (candidates.length === 1) return { open, endpoint: candidates[0] }
+    // One near endpoint that is full or not to get all yet leaves requests to those in other places.
+    const alone = candidates.length === 1 && (this.#health.wider === candidates || !(this.#limited || this.#health.restrained))
+    if (alone) return { open, endpoint: candidates[0] }
     // One on trial gets one request at a time, and a full one is passed over: who that is changes with every request.
     const foreseeable = this.#sticky && !this.#limited && !candidates.some(({ health }) => health.inTrial)
     return { open, endpoint: foreseeable ? this.pick(keyHash, []) : undefined }

@@ -1,4 +1,5 @@
 /** The double of the API server keeps to what was recorded of the real one. */
+import { readFile } from 'node:fs/promises'
 import t, { type Test } from 'tap'
 import { fetch } from 'undici'
 import { KubeApiServer } from '../helpers/kube-api-server.ts'
@@ -179,4 +180,43 @@ t.test('a Lease is written as the real server lets it be: by its version, checke
   server.leases.objects.delete('default', 'weir')
   t.match(await put(server, now, SPEC), { status: 409, body: { message: /UID in precondition/ } })
   t.equal((await put(server, { resourceVersion: now.resourceVersion }, SPEC)).status, 201)
+})
+
+interface Recorded { readonly request: { readonly headers: Readonly<Record<string, string>> }, readonly body: Answer['body'], readonly chunks: ReadonlyArray<{ readonly line: string }> }
+
+async function recorded (name: string): Promise<Recorded> {
+  return JSON.parse(await readFile(new URL(`../fixtures/kube-api/${name}.json`, import.meta.url), 'utf8')) as Recorded // a fixture of this project
+}
+
+/** The names of what is in an object, without the fields of the server's own book-keeping. */
+function keysOf (object: object): readonly string[] {
+  return Object.keys(object).filter(key => !['managedFields', 'generation', 'creationTimestamp'].includes(key)).sort()
+}
+
+t.test('who asks for the metadata of pods gets what the real server was recorded to send', async t => {
+  const server = await started(t)
+  server.pods.create({ name: 'b', labels: { track: 'canary' } })
+  server.pods.create({ name: 'a', labels: { track: 'stable' } })
+  const path = '/api/v1/namespaces/default/pods'
+  const list = await recorded('01-list-metadata-only')
+  const accept = list.request.headers['Accept'] ?? ''
+  const answer = await (await fetch(`${server.url}${path}`, { headers: { accept } })).json() as Answer['body'] // the double's own answer
+  t.same(keysOf(answer), keysOf(list.body))
+  t.same(answer.items.map(keysOf), [keysOf(list.body.items[0] ?? {}), keysOf(list.body.items[0] ?? {})])
+  t.same(answer.items.map(({ metadata }) => metadata.name), ['a', 'b'])
+  t.match(keysOf(answer.items[0]?.metadata ?? {}), keysOf(list.body.items[0]?.metadata ?? {}))
+  const whole = await get(server, '', path)
+  t.match(whole.body, { kind: 'PodList', items: [{ spec: {}, status: {} }, {}] })
+
+  const watch = await recorded('03-watch-metadata-only')
+  const response = await fetch(`${server.url}${path}?watch=1&resourceVersion=102&labelSelector=track%3Dcanary`, { headers: { accept: watch.request.headers['Accept'] ?? '' } })
+  server.pods.label('a', { track: 'canary' })
+  server.pods.label('a', { track: 'stable' })
+  server.pods.delete('b')
+  server.endWatches()
+  const lines = (await response.text()).trim().split('\n').map(line => JSON.parse(line) as { readonly type: string, readonly object: object & { readonly metadata: { readonly name: string } } }) // the double's own
+  t.same(lines.map(({ type, object }) => `${type} ${object.metadata.name}`), ['ADDED a', 'DELETED a', 'DELETED b'], 'who leaves the selection is deleted')
+  const [first] = watch.chunks
+  const event = JSON.parse(first?.line.split('\n')[0] ?? '{}') as { readonly object: object } // recorded
+  t.same(keysOf(lines[0]?.object ?? {}), keysOf(event.object))
 })

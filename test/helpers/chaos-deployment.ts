@@ -43,6 +43,8 @@ export class Deployment {
   readonly #workMs: number
   /** Those of the slice. */
   readonly #endpoints = new Map<Pod, Conditions>()
+  /** What slices say of pods. */
+  readonly #references = new Map<Pod, object>()
   #started = 0
 
   /** Use Deployment.start. */
@@ -94,7 +96,13 @@ export class Deployment {
     const address = `127.0.${1 + (number >> 7)}.${1 + number % 128}`
     const pod = await startPod(this.#t, { name: `pod-${number}`, address, port: this.#port, journal: this.journal, workMs: this.#workMs })
     this.pods.push(pod)
+    this.#references.set(pod, this.server.pods.create({ name: pod.spec.name }))
     return pod
+  }
+
+  /** What `kubectl label` does. */
+  label ({ spec }: Pod, labels: Readonly<Record<string, string>>): void {
+    this.server.pods.label(spec.name, labels)
   }
 
   /** Starts a pod that is ready. */
@@ -111,12 +119,29 @@ export class Deployment {
     this.server.patchSlice(this.#slice())
   }
 
+  /** The Service selects these pods now, all of them ready, and no other: one event, as the controller of EndpointSlices makes it. */
+  select (pods: readonly Pod[]): void {
+    this.#endpoints.clear()
+    for (const pod of pods) this.#endpoints.set(pod, READY)
+    this.server.patchSlice(this.#slice())
+  }
+
+  /** Resolves when each worker of Weir has been told that these pods are all there are. */
+  async untilSelected (weir: WeirProcess, pods: readonly Pod[]): Promise<void> {
+    const wanted = pods.map(({ spec }) => spec.address).sort().join()
+    await this.#untilTold(weir, endpoints => endpoints.map(({ address }) => address).sort().join() === wanted)
+  }
+
   /** Resolves when each worker of Weir has been told that the pod is not ready any more. */
   async untilKnown (weir: WeirProcess, { spec }: Pod): Promise<void> {
+    await this.#untilTold(weir, endpoints => endpoints.some(({ address, ready }) => address === spec.address && !ready))
+  }
+
+  async #untilTold (weir: WeirProcess, told: (endpoints: RouteBody['versions'][number]['endpoints']) => boolean): Promise<void> {
     await eventually(async () => {
       const { body } = await weir.api('GET', '/v1/routes/hello')
       const { versions } = body as RouteBody // as its schema has it
-      return versions[0]?.endpoints.some(({ address, ready }) => address === spec.address && !ready) === true ? true : undefined
+      return versions[0] !== undefined && told(versions[0].endpoints) ? true : undefined
     })
     // A worker answers this after it has read what came before. One that is busy is left out of the answer.
     await eventually(async () => {
@@ -127,7 +152,9 @@ export class Deployment {
   }
 
   #slice () {
-    const endpoints = [...this.#endpoints].map(([{ spec }, conditions]) => ({ addresses: [spec.address], conditions: { ...conditions } }))
+    const endpoints = [...this.#endpoints].map(([pod, conditions]) => ({
+      addresses: [pod.spec.address], conditions: { ...conditions }, targetRef: this.#references.get(pod)
+    }))
     return { name: 'web-a', service: 'web', endpoints, ports: [{ name: 'http', protocol: 'TCP', port: this.#port }] }
   }
 }

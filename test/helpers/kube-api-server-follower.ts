@@ -4,7 +4,8 @@ import type { Test } from 'tap'
 import type { RouteConfig, VersionConfig } from '../../src/config/schema.ts'
 import { type Clock, systemClock } from '../../src/core/clock.ts'
 import type { Endpoint } from '../../src/core/endpoint.ts'
-import { EndpointRegistry } from '../../src/discovery/endpoint-registry.ts'
+import { EndpointRegistry, type EndpointRegistryOptions } from '../../src/discovery/endpoint-registry.ts'
+import type { OwnPlace } from '../../src/discovery/endpoint-slice.ts'
 import { CredentialPlugins } from '../../src/kube/credential-plugin.ts'
 import { KubeClient, type KubeClientLimits, DEFAULT_KUBE_CLIENT_LIMITS } from '../../src/kube/kube-client.ts'
 import { loadKubeCredentials } from '../../src/kube/kube-credentials.ts'
@@ -40,6 +41,11 @@ export interface FollowOptions {
   readonly limits?: Partial<KubeClientLimits>
   readonly kubeconfig?: string
   readonly allowAddresses?: readonly string[]
+  readonly place?: OwnPlace
+  readonly together?: EndpointRegistryOptions['together']
+  readonly onProblem?: EndpointRegistryOptions['onProblem']
+  /** Told of the ready endpoints of a version, whenever they may have changed. */
+  readonly onTold?: (version: string, keys: string) => void
 }
 
 /** Weir's discovery against an API server double: registry, real client, real sockets. Ends with the test. */
@@ -69,6 +75,11 @@ export async function follow (t: Test, server: KubeApiServer, options: FollowOpt
   const waiting = new Set<() => void>()
   const failures: KubeError[] = []
   const changed = (): void => { for (const check of waiting) check() }
+  const told = (_route: string, version: string): void => {
+    options.onTold?.(version, keysOf(version).join())
+    changed()
+  }
+  const keysOf = (version: string): readonly string[] => registry.endpointsOf('route', version).filter(endpoint => endpoint.ready).map(textOf)
   const registry = new EndpointRegistry({
     api: await clientOf(t, options.kubeconfig ?? server.kubeconfig(), options.limits),
     clock: TEST_CLOCK,
@@ -76,8 +87,14 @@ export async function follow (t: Test, server: KubeApiServer, options: FollowOpt
     tuning: { ...FAST_TUNING, ...options.tuning },
     coalesceMs: 5,
     allowAddresses: options.allowAddresses ?? [],
-    onEndpoints: changed,
-    onEndpointChange: changed,
+    ...(options.place === undefined ? {} : { place: options.place }),
+    together: work => {
+      (options.together ?? (task => { task() }))(work)
+      changed()
+    },
+    onProblem: options.onProblem ?? (() => {}),
+    onEndpoints: told,
+    onEndpointChange: told,
     onFailure: failure => {
       failures.push(failure.error)
       changed()
@@ -88,7 +105,7 @@ export async function follow (t: Test, server: KubeApiServer, options: FollowOpt
   return {
     registry,
     failures,
-    ready: (version = 'web') => registry.endpointsOf('route', version).filter(endpoint => endpoint.ready).map(textOf),
+    ready: (version = 'web') => keysOf(version),
     async until (condition) {
       if (condition()) return
       await new Promise<void>(resolve => {

@@ -4,15 +4,21 @@
  */
 import { randomUUID } from 'node:crypto'
 
-export interface SliceObject {
+/** What all objects that can be watched have. */
+export interface StoredObject {
   readonly metadata: {
     readonly name: string
     readonly namespace: string
     readonly uid: string
     readonly resourceVersion: string
+    readonly labels: Readonly<Record<string, string>>
+  }
+}
+
+export interface SliceObject extends StoredObject {
+  readonly metadata: StoredObject['metadata'] & {
     readonly generation: number
     readonly creationTimestamp: string
-    readonly labels: Readonly<Record<string, string>>
   }
   readonly addressType: string
   /** Null when there are none, as the real server writes it. */
@@ -37,16 +43,16 @@ export interface SliceSpec {
   readonly ports?: readonly unknown[]
 }
 
-export interface StoredEvent {
+export interface StoredEvent<T extends StoredObject = SliceObject> {
   readonly revision: number
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
   readonly key: string
   /** For DELETED: the last content with the resourceVersion of the deletion. */
-  readonly object: SliceObject
-  readonly previous: SliceObject | undefined
+  readonly object: T
+  readonly previous: T | undefined
 }
 
-export type Selector = (object: SliceObject) => boolean
+export type Selector = (object: StoredObject) => boolean
 
 export class KubeObjects {
   /** etcd's revision: shared by all types, so gaps are normal. */

@@ -1,7 +1,13 @@
 import type { ServerResponse } from 'node:http'
-import type { Selector, SliceObject, StoredEvent } from './kube-api-server-objects.ts'
+import type { Selector, StoredEvent, StoredObject } from './kube-api-server-objects.ts'
 
 export interface WatchOptions {
+  /** What the objects are: those of a bookmark have nothing else but a resourceVersion, and nulls. */
+  readonly kind: { readonly kind: string, readonly apiVersion: string }
+  /** What a bookmark has beside them. */
+  readonly empty: object
+  /** Objects are sent without what is beside their metadata. */
+  readonly metadataOnly?: boolean
   /** Undefined: all namespaces. */
   readonly namespace: string | undefined
   readonly selects: Selector
@@ -48,7 +54,7 @@ export class WatchStream {
   }
 
   /** Sends an event if it concerns this watch: leaving the selection is DELETED, entering it ADDED. */
-  sendEvent (event: StoredEvent): void {
+  sendEvent (event: StoredEvent<StoredObject>): void {
     const { namespace, selects } = this.#options
     if (this.#options.silent() || event.revision <= this.#sent) return
     this.#sent = event.revision
@@ -59,8 +65,8 @@ export class WatchStream {
     else if (was && event.previous !== undefined) this.sendObject('DELETED', at(event.previous, event.object.metadata.resourceVersion))
   }
 
-  sendObject (type: string, object: SliceObject): void {
-    this.sendLine({ type, object: { kind: 'EndpointSlice', apiVersion: 'discovery.k8s.io/v1', ...object } })
+  sendObject (type: string, object: StoredObject): void {
+    this.sendLine({ type, object: { ...this.#options.kind, ...(this.#options.metadataOnly === true ? { metadata: object.metadata } : object) } })
   }
 
   /** A bookmark as the real server writes it, with null lists. Nothing while etcd hangs. */
@@ -69,7 +75,7 @@ export class WatchStream {
     // No bookmark goes back: a watch from the future stays silent until the server gets there.
     if (!bookmarks || silent() || revision() < after) return
     const metadata = { resourceVersion: String(revision()), ...(annotations === undefined ? {} : { annotations }) }
-    this.sendLine({ type: 'BOOKMARK', object: { kind: 'EndpointSlice', apiVersion: 'discovery.k8s.io/v1', metadata, addressType: '', endpoints: null, ports: null } })
+    this.sendLine({ type: 'BOOKMARK', object: { ...this.#options.kind, metadata, ...this.#options.empty } })
   }
 
   sendLine (line: unknown): void {
@@ -102,6 +108,6 @@ export class WatchStream {
   }
 }
 
-function at (object: SliceObject, resourceVersion: string): SliceObject {
+function at (object: StoredObject, resourceVersion: string): StoredObject {
   return { ...object, metadata: { ...object.metadata, resourceVersion } }
 }

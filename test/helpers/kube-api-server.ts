@@ -13,6 +13,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { CONFIG_MAPS, LEASES, NamedCollection, namedRequest, type NamedRequest, type ObjectVerb } from './kube-api-server-collection.ts'
+import { podsNamespace, Pods, refusePods } from './kube-api-server-pods.ts'
 import { KubeObjects, parseLabelSelector, type SliceSpec, type StoredEvent } from './kube-api-server-objects.ts'
 import { sendPage, sendRefusal, sendStatus } from './kube-api-server-answers.ts'
 import { WatchStream } from './kube-api-server-watch.ts'
@@ -40,6 +41,7 @@ export interface RecordedRequest {
   readonly path: string
   readonly query: URLSearchParams
   readonly authorization: string | undefined
+  readonly accept: string | undefined
 }
 
 interface PlannedFault { readonly fault: Fault, readonly verb: ObjectVerb | undefined, readonly plural: string | undefined }
@@ -49,6 +51,7 @@ export class KubeApiServer {
   readonly objects = new KubeObjects()
   readonly configMaps = new NamedCollection(CONFIG_MAPS, this.objects)
   readonly leases = new NamedCollection(LEASES, this.objects)
+  readonly pods: Pods
   /** Every request in the order of arrival. */
   readonly requests: RecordedRequest[] = []
   /** The token that requests must bear; undefined lets everyone in. */
@@ -57,7 +60,7 @@ export class KubeApiServer {
   forbidden = false
   /** The same for some namespaces only, as without a Role there. */
   readonly forbiddenNamespaces = new Set<string>()
-  /** The same for some resources only: `leases`. */
+  /** The same for some resources only: `leases`, `pods`. */
   readonly forbiddenResources = new Set<string>()
   /** Cut every event of a watch into chunks of so many bytes; 0 for one chunk an event. */
   splitBytes = 0
@@ -76,6 +79,14 @@ export class KubeApiServer {
   /** Use KubeApiServer.start: a server that does not listen is of no use. */
   constructor (options: KubeApiServerOptions) {
     this.#options = options
+    this.pods = new Pods({
+      objects: this.objects,
+      revision: () => this.objects.revision,
+      silent: () => this.#hung,
+      bookmarkEveryMs: options.bookmarkEveryMs ?? 60_000,
+      etcdTimeoutMs: options.etcdTimeoutMs ?? 60_000,
+      changed: () => { this.#changed() }
+    })
   }
 
   static async start (options: KubeApiServerOptions = {}): Promise<KubeApiServer> {
@@ -147,6 +158,7 @@ export class KubeApiServer {
     for (const watch of this.#watches) watch.end()
     this.configMaps.endWatches()
     this.leases.endWatches()
+    this.pods.endWatches()
   }
 
   /** Plans faults for the next requests, of one verb and one resource (`configmaps`) if given; each is used once. */
@@ -168,6 +180,7 @@ export class KubeApiServer {
     for (const answer of this.#hanging) answer()
     this.configMaps.catchUp(this.#hungSince)
     this.leases.catchUp(this.#hungSince)
+    this.pods.catchUp()
     for (const event of this.objects.eventsAfter(0)) {
       for (const watch of this.#watches) watch.sendEvent(event)
     }
@@ -249,13 +262,16 @@ export class KubeApiServer {
     const watching = url.searchParams.get('watch') === '1' || url.searchParams.get('watch') === 'true'
     const about = namedRequest(request.method ?? '', url)
     const verb = about?.verb ?? (watching ? 'watch' : 'list')
-    this.requests.push({ verb, path: url.pathname, query: url.searchParams, authorization: request.headers.authorization })
+    const pods = podsNamespace(url)
+    this.requests.push({ verb, path: url.pathname, query: url.searchParams, authorization: request.headers.authorization, accept: request.headers.accept })
     const meant = ({ verb: wanted = verb, plural = about?.plural }: PlannedFault): boolean => wanted === verb && plural === about?.plural
     const planned = this.#faults.findIndex(meant)
     const fault = planned === -1 ? undefined : this.#faults.splice(planned, 1)[0]?.fault
     if (fault !== undefined && fault !== 'lost') fail(request, response, fault)
     else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) sendRefusal(response, 401)
+    else if (pods !== undefined && this.forbiddenResources.has('pods')) refusePods(response, pods, verb)
     else if (this.#isForbidden(url, about)) sendRefusal(response, 403)
+    else if (pods !== undefined) this.pods.serve(pods, url, request, response)
     else if (about !== undefined) this.#serveNamed(about, request, response, fault === 'lost')
     else this.#serve(url, watching ? 'watch' : 'list', response)
     this.#changed()
@@ -317,6 +333,8 @@ export class KubeApiServer {
     const fromStart = version === '' || version === '0'
     const selects = parseLabelSelector(query.get('labelSelector') ?? '')
     const watch = new WatchStream(response, {
+      kind: { kind: 'EndpointSlice', apiVersion: 'discovery.k8s.io/v1' },
+      empty: { addressType: '', endpoints: null, ports: null },
       namespace,
       selects,
       after: fromStart ? this.objects.revision : Number(version),

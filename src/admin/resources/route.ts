@@ -23,7 +23,13 @@ const EndpointSchema = Type.object({
       until: Type.optional(Type.string({ format: 'date-time', description: 'When it ends in the last of them; absent when it waits for an event.' })),
       detail: Type.string()
     }), { description: 'What keeps requests from it, one entry for each kind.' })
-  }, { description: 'What Weir has found out by itself, beyond what the source says.' })
+  }, { description: 'What Weir has found out by itself, beyond what the source says.' }),
+  zone: Type.optional(Type.string({ description: 'The zone that the endpoint is in; with `kubernetes.zone` or `kubernetes.node`, where the slice tells it.' })),
+  placement: Type.optional(Type.object({
+    near: Type.boolean({ description: 'It is meant for the place where Weir runs, and preferred.' }),
+    usedBy: Type.oneOf(['all', 'some', 'none'], { description: 'The workers that send requests to it.' }),
+    detail: Type.string({ description: 'Why.' })
+  }, { description: 'With `kubernetes.zone` or `kubernetes.node`.' }))
 })
 
 const VersionSchema = Type.object({
@@ -38,8 +44,18 @@ const VersionSchema = Type.object({
     kind: Type.oneOf(['static', 'dns', 'kubernetes'], { description: '`dns`: all or some endpoints are named, and looked up again and again.' }),
     state: Type.oneOf(['starting', 'synced', 'stale'], { description: '`starting`: nothing was heard yet; `stale`: the source can\'t be reached and the last known endpoints are used.' }),
     name: Type.optional(Type.string({ description: '`namespace/service:port` of a Service, `name:port` with `dns`.' })),
-    problem: Type.optional(Type.oneOf(['unsynced', 'no-slices', 'no-port', 'no-endpoints'], { description: 'What keeps the version from having endpoints to use: they were not read yet; no EndpointSlice names the Service; its slices do not name the port; none that could be used was ever there.' })),
-    detail: Type.optional(Type.string({ description: 'What is wrong.' }))
+    problem: Type.optional(Type.oneOf(['unsynced', 'no-slices', 'no-port', 'no-endpoints', 'pods-of-two'], { description: 'What keeps the version from having endpoints to use: they were not read yet; no EndpointSlice names the Service; its slices do not name the port; none that could be used was ever there; or a version that comes first selects some of its pods as well, and has them.' })),
+    detail: Type.optional(Type.string({ description: 'What is wrong.' })),
+    pods: Type.optional(Type.object({
+      selector: Type.optional(Type.string({ description: 'The labels of its pods; absent for the version that has what no other one selects.' })),
+      withoutPod: Type.integer({ description: 'Endpoints of the Service that name no pod, so no labels have them.' }),
+      other: Type.integer({ description: 'Endpoints whose pods have other labels, or are not known (yet).' }),
+      lost: Type.integer({ description: 'Endpoints that a version which comes first selects as well, and has.' })
+    }, { description: 'With `podLabels`, and for a version of the same Service beside one that has them: what became of the endpoints that are not its own.' })),
+    near: Type.optional(Type.object({
+      by: Type.oneOf(['node', 'zone', 'none'], { description: 'What is preferred; `none`: all endpoints are equal.' }),
+      detail: Type.string({ description: 'Why.' })
+    }, { description: 'With `kubernetes.zone` or `kubernetes.node`: what the hints of the EndpointSlices come to.' }))
   }),
   availableEndpoints: Type.integer({ description: 'Endpoints that may get requests and are available, in the worker that finds the fewest.' }),
   panic: Type.oneOf(['all', 'some', 'none'], { description: 'The workers that use all endpoints, because too few are available.' }),
@@ -173,14 +189,29 @@ function describeVersion (version: VersionDetails, weights: Weights, total: numb
       state: source.state,
       ...(source.name === undefined ? {} : { name: source.name }),
       ...(source.problem === undefined ? {} : { problem: source.problem }),
-      ...(source.detail === undefined ? {} : { detail: source.detail })
+      ...(source.detail === undefined ? {} : { detail: source.detail }),
+      ...(source.pods === undefined ? {} : { pods: describePods(source.pods) }),
+      ...(source.near === undefined ? {} : { near: source.near })
     },
     availableEndpoints,
     panic,
-    endpoints: endpoints.map(({ address, port, ready, serving, terminating, health }) => ({
-      address, port, ready, serving, terminating, health: describeHealth(health)
+    endpoints: endpoints.map(({ address, port, ready, serving, terminating, health, zone, near = false, placement }) => ({
+      address,
+      port,
+      ready,
+      serving,
+      terminating,
+      health: describeHealth(health),
+      ...(zone === undefined ? {} : { zone }),
+      ...(placement === undefined ? {} : { placement: { near, ...placement } })
     }))
   }
+}
+
+type PodsAnswer = RouteAnswer['versions'][number]['source']['pods']
+
+function describePods ({ selector, ...counts }: NonNullable<VersionDetails['source']['pods']>): NonNullable<PodsAnswer> {
+  return selector === undefined ? counts : { selector, ...counts }
 }
 
 function describeHealth ({ available, reasons }: EndpointHealthSummary): Static<typeof EndpointSchema>['health'] {

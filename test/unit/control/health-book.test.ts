@@ -108,3 +108,17 @@ t.test('panic is logged when it begins and when it ends', async t => {
 t.test('a count of workers in a word', async t => {
   t.same([shareOf(0, 2), shareOf(1, 2), shareOf(2, 2), shareOf(0, 0)], ['none', 'some', 'all', 'all'])
 })
+
+t.test('of a version with near endpoints those are used, by each worker that finds enough of them', async t => {
+  const { book } = setUp()
+  const endpoints = named('a:1', 'b:1', 'c:1').map((each, index) => ({ ...each, near: index === 0 }))
+  const used = () => [book.summary('hello', 'v1', 2).used(endpoints), Object.fromEntries(book.summary('hello', 'v1', 2).usedBy(endpoints))]
+  t.same(used(), [1, { 'a:1': 'all' }], 'nobody has said anything')
+  book.report(0, message([ejected('a:1', 0)]))
+  t.same(used(), [1, { 'a:1': 'some', 'b:1': 'some', 'c:1': 'some' }], 'the other worker has not ejected it')
+  book.report(1, message([ejected('a:1', 0)]))
+  t.same(used(), [2, { 'b:1': 'all', 'c:1': 'all' }])
+  book.report(1, message([ejected('a:1', 0), ejected('b:1', 0)], true))
+  t.same(used(), [2, { 'a:1': 'some', 'b:1': 'all', 'c:1': 'all' }], 'in panic all are')
+  t.same(book.summary('hello', 'v1', 2).usedBy(endpoints.map(each => ({ ...each, ready: false }))).get('c:1'), 'all', 'the last resort has no place')
+})

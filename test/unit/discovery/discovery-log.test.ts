@@ -6,7 +6,7 @@ import { FakeClock } from '../../helpers/fake-clock.ts'
 import { RecordingLogger } from '../../helpers/recording-logger.ts'
 
 function failure (more: Partial<WatchFailure> = {}): WatchFailure {
-  return { namespace: 'shop', error: new KubeError('network', 'reset'), retryInMs: 99.6, waiting: [], known: 3, ...more }
+  return { objects: 'EndpointSlices', namespace: 'shop', error: new KubeError('network', 'reset'), retryInMs: 99.6, waiting: [], known: 3, ...more }
 }
 
 function started () {
@@ -52,11 +52,11 @@ t.test('each namespace has its own line, at most one in ten seconds, that counts
 t.test('a recovery is logged once, after the failure that it ends', async t => {
   const { said, log, messages } = started()
   said.watchFailed(failure())
-  said.watchRecovered('shop', { failures: 3, afterMs: 1234.5 })
+  said.watchRecovered('EndpointSlices', 'shop', { failures: 3, afterMs: 1234.5 })
   t.match(log.lines.at(-1), { level: 'info', message: RECOVERED, fields: { namespace: 'shop', failures: 3, afterMs: 1235 } })
   messages()
   said.watchFailed(failure())
-  said.watchRecovered('shop', { failures: 1, afterMs: 1 })
+  said.watchRecovered('EndpointSlices', 'shop', { failures: 1, afterMs: 1 })
   t.strictSame(messages(), [], 'a watch that flaps does not fill the log')
 })
 

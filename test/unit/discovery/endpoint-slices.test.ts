@@ -18,7 +18,7 @@ function endpointOf (address: string, conditions?: unknown): unknown {
 }
 
 function found (slices: readonly unknown[], port: string | number = 'http') {
-  return endpointsOfSlices(slices.map(readEndpointSlice), { port, allowed: NONE, ipFamily: 'auto' })
+  return endpointsOfSlices(slices.map(each => readEndpointSlice(each)), { port, allowed: NONE, ipFamily: 'auto' })
 }
 
 function keys (slices: readonly unknown[], port: string | number = 'http'): readonly string[] {
@@ -140,7 +140,7 @@ t.test('refused addresses are listed with their reason, once each and not withou
 })
 
 t.test('allowed addresses are dialled', async t => {
-  const slices = [sliceOf([endpointOf('127.0.0.1'), endpointOf('169.254.0.1')])].map(readEndpointSlice)
+  const slices = [sliceOf([endpointOf('127.0.0.1'), endpointOf('169.254.0.1')])].map(each => readEndpointSlice(each))
   t.strictSame(endpointsOfSlices(slices, { port: 'http', allowed: new CidrSet(['127.0.0.0/8']), ipFamily: 'auto' }).endpoints.map(endpointKey), ['127.0.0.1:8080'])
 })
 
@@ -151,7 +151,7 @@ t.test('garbage never throws', async t => {
 })
 
 t.test('an address and port at which Weir itself listens is left out, and said; another port there is not', async t => {
-  const slices = [sliceOf([endpointOf('192.0.2.7'), endpointOf('192.0.2.1')])].map(readEndpointSlice)
+  const slices = [sliceOf([endpointOf('192.0.2.7'), endpointOf('192.0.2.1')])].map(each => readEndpointSlice(each))
   const ownPorts = new OwnPorts([{ name: 'listeners[0]', address: '0.0.0.0', port: 8080 }], () => ['192.0.2.7'])
   const { endpoints, ignored } = endpointsOfSlices(slices, { port: 'http', allowed: NONE, ownPorts, ipFamily: 'auto' })
   t.strictSame(endpoints.map(endpointKey), ['192.0.2.1:8080'])

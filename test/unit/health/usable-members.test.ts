@@ -42,3 +42,35 @@ t.test('without a threshold failed checks can empty a version, ejections cannot'
 t.test('no members is no panic', async t => {
   t.equal(used('', 1), '')
 })
+
+/** As above; capital letters are near. Those that are used, then those that are used where none of these can take a request. */
+function usedNear (states: string, threshold = 0.5): string {
+  const all = members(states.toLowerCase())
+  const near = new Set(all.filter((_, index) => /[A-Z]/.test(states[index] ?? '')))
+  const { members: chosen, wider, panic } = usableMembers(all, threshold, near)
+  const text = (list: typeof all): string => list.map(member => near.has(member) ? member.state.toUpperCase() : member.state).join('')
+  return `${text([...chosen])} ${text([...wider])}${panic ? '!' : ''}`
+}
+
+t.test('the near ones are used alone while they carry their share', async t => {
+  t.equal(usedNear('UuUu'), 'UU UuUu')
+  t.equal(usedNear('UUUEuuu'), 'UUU UUUuuu', 'three of four carry it')
+  t.equal(usedNear('UUEuuu'), 'UUuuu UUuuu', 'two of three do not')
+  t.equal(usedNear('UEuu'), 'Uuu Uuu')
+  t.equal(usedNear('Euu'), 'uu uu', 'the only near one is bad')
+  t.equal(usedNear('Cuu'), 'uu uu', 'or fails its check')
+  t.equal(usedNear('UUe', 0), 'UU UU', 'nobody else is available')
+})
+
+t.test('in panic, and without an available one, all places are equal', async t => {
+  t.equal(usedNear('Ueee'), 'Ueee Ueee!')
+  t.equal(usedNear('Eeee', 0), 'Eeee Eeee')
+  t.equal(usedNear('Cec', 0), 'e e')
+})
+
+t.test('when all are near nothing is copied', async t => {
+  const all = members('uuu')
+  const { members: chosen, wider } = usableMembers(all, 0.5, new Set(all))
+  t.equal(chosen, all)
+  t.equal(wider, all)
+})

@@ -88,3 +88,63 @@ for (const balancing of ['least-request', 'round-robin', 'rendezvous'] as const)
     t.equal(picked.filter(port => port !== 6).length, 0, 'none is refused')
   })
 }
+
+const placed = (port: number, near: boolean) => ({ ...endpoint(port), near })
+
+function portsOf (picks: number, pick: () => { readonly port: number } | undefined): readonly number[] {
+  return [...new Set(Array.from({ length: picks }, () => pick()?.port ?? 0))].sort()
+}
+
+for (const balancing of ['least-request', 'round-robin', 'rendezvous'] as const) {
+  t.test(`near endpoints get the requests, and others those that a near one has just failed: ${balancing}`, async t => {
+    const { pool, pick } = setUp({}, balancing, [])
+    pool.update([placed(1, false), placed(2, true), placed(3, false), placed(4, true)])
+    let key = 0
+    const next = () => pick(Math.imul(++key, 0x9e3779b1))
+    t.same(portsOf(200, next), [2, 4])
+    const near = [pick(), pick(), pick(), pick()].concat(Array.from({ length: 50 }, next))
+    const both = [2, 4].flatMap(port => near.find(each => each.port === port) ?? [])
+    t.same(portsOf(200, () => pool.pick(Math.imul(++key, 0x9e3779b1), both.slice(0, 1))), [4], 'the other near one first')
+    t.same(portsOf(200, () => pool.pick(Math.imul(++key, 0x9e3779b1), both)), [1, 3])
+  })
+}
+
+t.test('endpoints that are near no more, or come near, change places without a change of members', async t => {
+  const { pool, pick } = setUp({}, 'least-request', [])
+  pool.update([placed(1, false), placed(2, true)])
+  t.same(portsOf(50, pick), [2])
+  pool.change({ set: [placed(1, true), placed(2, false)], gone: [] })
+  t.same(portsOf(50, pick), [1])
+  pool.change({ set: [placed(1, false)], gone: [] })
+  t.same(portsOf(50, pick), [1, 2])
+  pool.change({ set: [placed(3, true)], gone: ['127.0.0.1:1'] })
+  t.same(portsOf(50, pick), [3])
+  pool.change({ set: [{ ...placed(3, true), ready: false }], gone: [] })
+  t.same(portsOf(50, pick), [2])
+  t.equal(pool.ready, true)
+})
+
+t.test('a near endpoint that starts slowly leaves requests to the others', async t => {
+  const { pool, pick, clock } = setUp({ slowStart: { window: '10s', minShare: 0.1 } }, 'least-request', [])
+  pool.update([placed(1, false), placed(2, false)])
+  clock.advance(60_000)
+  pool.tick(clock.nowMs())
+  pool.change({ set: [placed(3, true)], gone: [] })
+  const count = () => Array.from({ length: 1_000 }, () => pick().port).filter(port => port === 3).length
+  const cold = count()
+  t.ok(cold > 0 && cold < 400, `${cold} of 1,000 at its start`)
+  clock.advance(11_000)
+  pool.tick(clock.nowMs())
+  t.equal(count(), 1_000, 'all when it is warm')
+})
+
+t.test('what a near endpoint has no room for goes elsewhere', async t => {
+  const { pool, pick } = setUp({ circuitBreaker: { ...ROUTE_DEFAULTS.circuitBreaker, perEndpoint: { connections: 0, pending: 0, requests: 1 } } }, 'least-request', [])
+  pool.update([placed(1, false), placed(2, true)])
+  const near = pick()
+  t.equal(near.port, 2)
+  near.inFlight++
+  t.equal(pool.foretell(0).open, true)
+  t.equal(pick().port, 1)
+  near.inFlight--
+})
