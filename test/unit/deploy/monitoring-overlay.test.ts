@@ -62,6 +62,8 @@ const CASES: Readonly<Record<string, ReadonlyArray<readonly [series: string, goo
   WeirStateStoreDown: [['weir_state_store_up{store="kubernetes"}', '1x60', '0x60']],
   WeirStateRefused: [['weir_state_refused_total{reason="invalid"}', '1x60', '0+1x60']],
   WeirNobodyHoldsLease: [['weir_lease_holder{namespace="n"}', '1x60', '0x60']],
+  WeirReplicaLags: [['weir_replica_epoch_lag{namespace="n",replica="r"}', '0x60', '2x60']],
+  WeirReplicaSilent: [['weir_replicas{namespace="n",state="silent"}', '0x60', '1x60']],
   WeirEndpointsStale: [['weir_endpoint_source_age_seconds{route="a",version="b"}', '61x60', '301x60']],
   WeirWorkersDie: [['weir_worker_restarts_total', '3x60', '0+1x60']],
   WeirConfigRefused: [['weir_config_last_reload_successful', '1x60', '0x60']],
