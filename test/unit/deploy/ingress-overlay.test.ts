@@ -77,6 +77,17 @@ t.test('replicas find each other by a headless Service, reach each other at the 
   t.match(listAt(pod, 'volumes').find(each => at(each, 'name') === 'replicas'), { secret: { secretName: 'weir-replicas', optional: true } })
 })
 
+t.test('a replica knows its node and, where Kubernetes says it, its zone', async t => {
+  const env = listAt(pod, 'containers.0.env').map(each => [at(each, 'name'), at(each, 'valueFrom.fieldRef.fieldPath')])
+  t.same(env, [['WEIR_KUBERNETES_NODE', 'spec.nodeName'], ['WEIR_KUBERNETES_ZONE', "metadata.labels['topology.kubernetes.io/zone']"]])
+  const file = path.join(DEPLOY, 'overlays/ingress/weir.yaml')
+  for (const zone of ['', 'zone-a']) {
+    const { config: { kubernetes } } = await loadConfig({ file, env: { WEIR_KUBERNETES_NODE: 'node-1', WEIR_KUBERNETES_ZONE: zone }, args: [] })
+    t.equal(kubernetes.node, 'node-1')
+    t.ok(zone === '' ? !kubernetes.zone : kubernetes.zone === zone, `${zone}: ${String(kubernetes.zone)}`)
+  }
+})
+
 t.test('everything but the state and the drain is as in the base', async t => {
   const read = (file: string): Record<string, unknown> => ({
     ...parse(readFileSync(path.join(DEPLOY, file), 'utf8')), state: undefined, drain: undefined, replicas: undefined
