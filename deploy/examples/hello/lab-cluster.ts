@@ -4,7 +4,7 @@
 import { freePort } from '../../../test/helpers/free-port.ts'
 import { KubeApiServer } from '../../../test/helpers/kube-api-server.ts'
 import type { LabCleanups } from './lab-cleanups.ts'
-import { LabController, type LabEndpoint, type StartPod } from './lab-controller.ts'
+import { LabController, type LabEndpoint, type PodPlan, type StartPod } from './lab-controller.ts'
 import type { ServiceManifest } from './lab-manifests.ts'
 import { LabPods } from './lab-pod.ts'
 
@@ -32,8 +32,12 @@ export async function startCluster (cleanups: LabCleanups): Promise<LabCluster> 
     else server.createSlice(slice)
     published.add(service)
   }
+  const publishPod = ({ name, uid, labels }: PodPlan, state: 'there' | 'gone'): void => {
+    if (state === 'there') server.pods.create({ name, namespace: NAMESPACE, uid, labels })
+    else server.pods.delete(name, NAMESPACE)
+  }
   const startPod: StartPod = (plan, events) => pods.start(plan, events)
-  const controller = new LabController({ namespace: NAMESPACE, startPod, publish, addressOf: podAddress })
+  const controller = new LabController({ namespace: NAMESPACE, startPod, publishPod, publish, addressOf: podAddress })
   return { server, controller }
 }
 

@@ -41,6 +41,8 @@ export interface LabEndpoint {
 export interface ControllerPorts {
   readonly namespace: string
   readonly startPod: StartPod
+  /** The Pod object of a pod is there, before it is in any slice, or is gone, after that. */
+  readonly publishPod: (plan: PodPlan, state: 'there' | 'gone') => void
   /** The one slice of a Service. */
   readonly publish: (service: ServiceManifest, endpoints: readonly LabEndpoint[]) => void
   /** An address for the pod of this number, from 1 on. */
@@ -207,11 +209,11 @@ export class LabController {
     }
   }
 
-  /** The addresses to which a Service sends requests; none where there is no such Service. */
-  readyAddresses (name: string): readonly string[] {
+  /** The addresses to which a Service sends requests, of pods that have these labels; none where there is no such Service. */
+  readyAddresses (name: string, labels: Labels = {}): readonly string[] {
     const service = this.#services.get(name)
     if (service === undefined) return []
-    return this.#endpointsOf(service).filter(({ conditions }) => conditions.ready).map(({ addresses }) => addresses[0])
+    return this.#endpointsOf(service.selector, labels).filter(({ conditions }) => conditions.ready).map(({ addresses }) => addresses[0])
   }
 
   /** Does any pod of the cluster still end? */
@@ -302,6 +304,7 @@ export class LabController {
     const plan = { name: `${prefix}-${number}`, uid: `pod-${number}`, address: this.#ports.addressOf(number), labels, environment }
     const pod: Pod = { plan, number, running: undefined, ready: false, proven: false, terminating: false }
     set.pods.push(pod)
+    this.#ports.publishPod(plan, 'there')
     pod.running = this.#ports.startPod(plan, {
       ready: ready => {
         pod.ready = ready
@@ -321,6 +324,7 @@ export class LabController {
     }
     if (this.#failure === undefined) this.#reconcile()
     else for (const look of this.#waiting) look()
+    this.#ports.publishPod(pod.plan, 'gone')
   }
 
   #watch (deployment: Deployment): void {
@@ -331,9 +335,9 @@ export class LabController {
   }
 
   /** As the EndpointSlice controller: pods that end are there until they are gone, and ready is never true of them. */
-  #endpointsOf ({ selector }: ServiceManifest): readonly LabEndpoint[] {
+  #endpointsOf (...selectors: readonly Labels[]): readonly LabEndpoint[] {
     return [...this.#deployments.values()].flatMap(({ sets }) => sets).flatMap(({ pods }) => pods)
-      .filter(({ plan }) => Object.entries(selector).every(([key, value]) => plan.labels[key] === value))
+      .filter(({ plan: { labels } }) => selectors.every(selector => hasLabels(labels, selector)))
       .map(({ plan, ready, terminating }) => ({
         addresses: [plan.address],
         conditions: { ready: ready && !terminating, serving: ready, terminating },
@@ -342,12 +346,16 @@ export class LabController {
   }
 
   #publish (service: ServiceManifest): void {
-    const endpoints = this.#endpointsOf(service)
+    const endpoints = this.#endpointsOf(service.selector)
     const text = JSON.stringify(endpoints)
     if (this.#published.get(service.name) === text) return
     this.#published.set(service.name, text)
     this.#ports.publish(service, endpoints)
   }
+}
+
+function hasLabels (labels: Labels, selector: Labels): boolean {
+  return Object.entries(selector).every(([key, value]) => labels[key] === value)
 }
 
 function living ({ sets }: Deployment): readonly Pod[] {

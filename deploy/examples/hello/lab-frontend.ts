@@ -13,7 +13,7 @@ import {
 import type { LabCleanups } from './lab-cleanups.ts'
 import { LabClients } from './lab-clients.ts'
 import { NAMESPACE, type LabCluster } from './lab-cluster.ts'
-import { LAB_FOLDER } from './lab-manifests.ts'
+import { LAB_FOLDER, type Labels } from './lab-manifests.ts'
 
 const ROUTE = '/v1/routes/hello'
 /** A name of the certificate that plays the frontend's: a fixture of the tests. */
@@ -43,14 +43,16 @@ export class LabFrontend {
   readonly workers: number
   readonly #weir: WeirProcess
   readonly #cluster: LabCluster
-  readonly #services: ReadonlyMap<string, string>
+  readonly #configure: Configure
+  #manifest: FrontendManifest
 
   /** Use `LabFrontend.start`. */
-  constructor (cluster: LabCluster, weir: WeirProcess, clients: number, manifest: FrontendManifest) {
+  constructor ({ cluster, weir, manifest, configure }: Running, clients: number) {
     this.workers = manifest.workers
     this.#cluster = cluster
     this.#weir = weir
-    this.#services = manifest.services
+    this.#manifest = manifest
+    this.#configure = configure
     const address = { port: securePort(weir.ports), host: HOST, authority: tlsPem('listener-ca') }
     this.clients = new LabClients(address, { clients: addresses(2, clients), load: addresses(2 + clients, LOAD_CLIENTS) })
   }
@@ -64,8 +66,7 @@ export class LabFrontend {
     const tls = new SecretMount(path.join(directory, 'tls'))
     await tls.put({ 'tls.crt': tlsFile('listener-default'), 'tls.key': tlsFile('listener-key') })
     const certificate = { cert: tls.file('tls.crt'), key: tls.file('tls.key') }
-    const manifest = await readFrontendManifest()
-    const config = (ports: WeirPorts): PlainConfig => ({
+    const configure: Configure = (manifest, ports) => ({
       ...manifest.config,
       listeners: [
         { name: 'web', address: '127.0.0.1', port: ports.web, redirectToHttps: { port: securePort(ports) } },
@@ -76,11 +77,20 @@ export class LabFrontend {
       drain: { delay: '0s', timeout: '5s' },
       kubernetes: { kubeconfig, allowAddresses: ['127.0.0.0/8'] }
     })
-    const weir = await startWeir(cleanups, { directory, config, detached: true })
-    const frontend = new LabFrontend(cluster, weir, clients, manifest)
+    const manifest = await readFrontendManifest('frontend')
+    const weir = await startWeir(cleanups, { directory, config: ports => configure(manifest, ports), detached: true })
+    const frontend = new LabFrontend({ cluster, weir, manifest, configure }, clients)
     cleanups.teardown(() => { frontend.clients.close() })
     await weir.untilReadiness(200)
     return frontend
+  }
+
+  /** Puts the configuration of another folder of the lab in the place of the one before, as the kubelet does; Weir reads it again. */
+  async reconfigure (folder: string): Promise<void> {
+    this.#manifest = await readFrontendManifest(folder)
+    const from = this.#weir.log.length
+    await this.#weir.replaceConfig(this.#configure(this.#manifest, this.#weir.ports))
+    await this.#weir.untilLogged('the configuration was reloaded', from)
   }
 
   /** What is wrong with Weir itself, for people: it is gone, or its log has errors. */
@@ -147,8 +157,8 @@ export class LabFrontend {
   }
 
   #readyAddresses (version: string): readonly string[] {
-    const service = this.#services.get(version)
-    return service === undefined ? [] : this.#cluster.controller.readyAddresses(service)
+    const source = this.#manifest.sources.get(version)
+    return source === undefined ? [] : this.#cluster.controller.readyAddresses(source.service, source.podLabels)
   }
 }
 
@@ -156,21 +166,35 @@ export class LabFrontend {
 interface FrontendManifest {
   readonly config: PlainConfig
   readonly workers: number
-  /** The Service of each version of the route of hello. */
-  readonly services: ReadonlyMap<string, string>
+  /** Of each version of the route of hello. */
+  readonly sources: ReadonlyMap<string, PlainEndpoints>
+}
+
+type Configure = (manifest: FrontendManifest, ports: WeirPorts) => PlainConfig
+
+interface Running {
+  readonly cluster: LabCluster
+  readonly weir: WeirProcess
+  readonly manifest: FrontendManifest
+  readonly configure: Configure
+}
+
+interface PlainEndpoints {
+  readonly service: string
+  readonly podLabels?: Labels
 }
 
 interface PlainRoute {
   readonly name: string
-  readonly versions: ReadonlyArray<{ readonly name: string, readonly endpoints: { readonly service: string } }>
+  readonly versions: ReadonlyArray<{ readonly name: string, readonly endpoints: PlainEndpoints }>
 }
 
-async function readFrontendManifest (): Promise<FrontendManifest> {
+async function readFrontendManifest (folder: string): Promise<FrontendManifest> {
   // Weir checks it as a whole; test/unit/deploy/lab-manifests.test.ts holds it to what is read here.
-  const text = await readFile(path.join(LAB_FOLDER, 'frontend/weir.yaml'), 'utf8')
+  const text = await readFile(path.join(LAB_FOLDER, folder, 'weir.yaml'), 'utf8')
   const config: PlainConfig & { readonly workers: number, readonly routes: readonly PlainRoute[] } = Object(parse(text))
   const versions = config.routes.find(({ name }) => name === 'hello')?.versions ?? []
-  return { config, workers: config.workers, services: new Map(versions.map(({ name, endpoints }) => [name, endpoints.service])) }
+  return { config, workers: config.workers, sources: new Map(versions.map(({ name, endpoints }) => [name, endpoints])) }
 }
 
 function securePort ({ more }: WeirPorts): number {

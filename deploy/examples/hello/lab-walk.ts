@@ -16,8 +16,8 @@ export interface LabStep {
 }
 
 const FOLDER = 'deploy/examples/hello/lab'
-/** `weir` is curl with the operator's token: docs/lab.md. */
-const API = 'weir \'127.0.0.1:9901/v1/routes/hello'
+/** `api` is curl to the route, with the operator's token: docs/lab.md. */
+const API = 'api \''
 
 const BLUE = 'hello 1.0.0'
 const NEXT = 'hello 2.0.0'
@@ -140,9 +140,9 @@ async function canaryByPods (stage: LabStage): Promise<void> {
 
 async function canaryByWeight (stage: LabStage): Promise<void> {
   const { cluster: { controller }, print, frontend } = stage
-  print.command('kubectl patch service/hello -p \'{"spec":{"selector":{"track":"stable"}}}\'')
-  await stage.change(async () => { controller.select('hello', { track: 'stable' }) })
-  stage.hold(judgeCounts(await stage.ask(1), { [BLUE]: stage.clients }), 'the canary is a version of its own, with weight 0')
+  print.command(`kubectl apply -k ${FOLDER}/frontend-by-track`)
+  await stage.change(async () => { await frontend.reconfigure('frontend-by-track') })
+  stage.hold(judgeCounts(await stage.ask(1), { [BLUE]: stage.clients }), 'the canary is a version of its own, by its label, with weight 0')
 
   const quarter = await setWeights(stage, { stable: 75, canary: 25, green: 0 })
   const half = await setWeights(stage, { stable: 50, canary: 50, green: 0 })
@@ -209,11 +209,28 @@ async function blueGreen (stage: LabStage): Promise<void> {
   await stage.change(async () => { await post(stage, '/undo?wait=all') })
   stage.hold(judgeCounts(await stage.ask(1), { [BLUE]: stage.clients }), 'everybody is back on blue')
 
-  for (const [track, who, claim] of [['green', NEXT, 'the Service switched, as the course does it: green'], ['stable', BLUE, 'and back: blue']] as const) {
-    print.command(`kubectl patch service/hello -p '{"spec":{"selector":{"track":"${track}"}}}'`)
+  await switchService(stage)
+}
+
+/** The course's way: the selector of the Service, which is one version then. */
+async function switchService (stage: LabStage): Promise<void> {
+  const { cluster: { controller }, print, frontend } = stage
+  print.command(`kubectl patch service/hello -p '${selectorPatch('stable')}'`)
+  print.command(`kubectl apply -k ${FOLDER}/frontend`)
+  await stage.change(async () => {
+    controller.select('hello', { track: 'stable' })
+    await frontend.reconfigure('frontend')
+  })
+  stage.hold(judgeCounts(await stage.ask(1), { [BLUE]: stage.clients }), 'the Service is one version again: blue')
+  for (const [track, who, claim] of [['green', NEXT, 'its selector switched, as the course does it: green'], ['stable', BLUE, 'and back: blue']] as const) {
+    print.command(`kubectl patch service/hello -p '${selectorPatch(track)}'`)
     await stage.change(async () => { controller.select('hello', { track }) })
     stage.hold(judgeCounts(await stage.ask(1), { [who]: stage.clients }), claim)
   }
+}
+
+function selectorPatch (track: string): string {
+  return JSON.stringify({ spec: { selector: { track } } })
 }
 
 async function post (stage: LabStage, resource: string, body?: unknown): Promise<void> {

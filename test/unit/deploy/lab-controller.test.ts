@@ -32,6 +32,8 @@ class Pod {
 
 class Bench {
   readonly pods: Pod[] = []
+  /** The names of the Pod objects. */
+  readonly objects = new Set<string>()
   readonly slices = new Map<string, readonly LabEndpoint[]>()
   readonly controller = new LabController({
     namespace: 'lab',
@@ -40,7 +42,14 @@ class Bench {
       this.pods.push(pod)
       return { end: () => { pod.told = true } }
     },
-    publish: ({ name }, endpoints) => { this.slices.set(name, endpoints) },
+    publishPod: ({ name }, state) => {
+      if (state === 'there') this.objects.add(name)
+      else this.objects.delete(name)
+    },
+    publish: ({ name }, endpoints) => {
+      if (endpoints.some(({ targetRef }) => !this.objects.has(targetRef.name))) throw new Error('a slice names a pod that is not there')
+      this.slices.set(name, endpoints)
+    },
     addressOf: number => `127.1.0.${number}`
   })
 
@@ -158,6 +167,7 @@ t.test('a slice tells what a pod is: starting, ready, ending, failing its probe 
   t.same(conditionsOf(), { ready: false, serving: false, terminating: true })
   pod?.go()
   t.equal(conditionsOf(), undefined)
+  t.equal(bench.objects.size, 1, 'its Pod object is gone too')
 })
 
 t.test('a Service has the pods of its selector, of any Deployment, and follows it when it changes', async t => {
@@ -166,7 +176,9 @@ t.test('a Service has the pods of its selector, of any Deployment, and follows i
   bench.settle()
   t.equal(bench.controller.readyAddresses('hello').length, 4, 'app: hello is all of them')
   t.equal(bench.controller.readyAddresses('hello-canary').length, 1)
+  t.equal(bench.controller.readyAddresses('hello', { track: 'canary' }).length, 1, 'by the labels of pods')
   bench.controller.select('hello', { track: 'stable' })
+  t.same(bench.controller.readyAddresses('hello', { track: 'canary' }), [])
   t.equal(bench.controller.readyAddresses('hello').length, 3)
   bench.controller.select('hello', { track: 'canary' })
   t.same(bench.controller.readyAddresses('hello'), bench.controller.readyAddresses('hello-canary'))

@@ -110,6 +110,21 @@ t.test('the frontend\'s configuration is that of the tls overlay but for routes 
   }
 })
 
+t.test('the frontend by track has the same routes and weights, its versions are pods of the one Service', async t => {
+  const [frontend, byTrack] = await Promise.all(['frontend', 'frontend-by-track'].map(async folder => await loadConfig({ file: path.join(DEPLOY, LAB, folder, 'weir.yaml'), env: {}, args: [] })))
+  t.same(byTrack?.warnings, [])
+  const plain = frontend?.config.routes.flatMap(({ name, versions }) => versions.map(version => ({ ...version, route: name }))) ?? []
+  const told = byTrack?.config.routes.flatMap(({ name, versions }) => versions.map(version => ({ ...version, route: name }))) ?? []
+  t.same(told.map(version => ({ ...version, endpoints: undefined })), plain.map(version => ({ ...version, endpoints: undefined })))
+  t.same({ ...byTrack?.config, routes: [] }, { ...frontend?.config, routes: [] })
+  const tracks = told.filter(({ route }) => route === 'hello').map(({ endpoints }) => endpoints)
+  t.same(tracks, ['stable', 'canary', 'green'].map(track => ({ service: 'hello', port: 'http', podLabels: { track } })))
+  for (const [name] of FILES.slice(1)) t.ok(['stable', 'canary', 'green'].includes(String(at(labelsOf(name), 'track'))), name)
+  const role = findObject(buildOverlay(`${LAB}/frontend-by-track`), 'Role', 'weir')
+  t.same(listAt(role, 'rules').filter(rule => listAt(rule, 'resources').includes('pods')), [{ apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] }])
+  t.notOk(JSON.stringify(findObject(objects, 'Role', 'weir')).includes('pods'), 'before, it may not')
+})
+
 t.test('the frontend is the tls overlay behind a load balancer that keeps the addresses of clients', async t => {
   const [kustomization] = readManifests(`${LAB}/frontend/kustomization.yaml`)
   t.equal(at(kustomization, 'namespace'), NAMESPACE)

@@ -9,7 +9,8 @@ export const DEPLOY = path.resolve(import.meta.dirname, '../../../deploy')
 
 /** What `kubectl apply -k` is for: every folder that stands for whole objects. */
 export const OVERLAYS: readonly string[] = [
-  'base', ...globSync('overlays/*/', { cwd: DEPLOY }).map(name => name.replaceAll(path.sep, '/')).toSorted(), 'examples/hello/lab/frontend'
+  'base', ...globSync('overlays/*/', { cwd: DEPLOY }).map(name => name.replaceAll(path.sep, '/')).toSorted(), 'examples/hello/lab/frontend',
+  'examples/hello/lab/frontend-by-track'
 ]
 
 /** kubectl and Helm read YAML 1.1: 0440 is a number in octal, and `yes` is true. */

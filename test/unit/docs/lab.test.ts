@@ -61,6 +61,8 @@ t.test('whatever number of clients is asked for, their share is within the toler
 t.test('the routes of the page are those of the frontend', async t => {
   const { routes }: { readonly routes: unknown } = Object(parse(readFileSync(CONFIG, 'utf8')))
   t.same(parse(blockAfter(page, '**The routes**')), { routes })
+  const byTrack: { readonly routes: ReadonlyArray<{ readonly name: string, readonly versions: unknown }> } = Object(parse(readFileSync(CONFIG.replace('frontend', 'frontend-by-track'), 'utf8')))
+  t.same(parse(blockAfter(page, '## 5.')), { versions: byTrack.routes.find(({ name }) => name === 'hello')?.versions })
 })
 
 t.test('every file that it tells to apply exists, by a command of the lab or of its beginning', async t => {
