@@ -21,6 +21,7 @@ Of a Weir that runs:
   weir history ROUTE                    who changed what, when and why
   weir explain ROUTE --ip ADDRESS       which version a client gets, and why
   weir drain ROUTE VERSION [--wait]     may the version be scaled down?
+  weir replicas                         the replicas of this Weir, and how far each is behind
   weir contexts                         the servers of your own file
   weir completion bash|zsh|fish         completion for a shell
 

@@ -72,6 +72,11 @@ async function speak (order: Question, session: CommandSession, clock: Clock): P
       else await status(session, order.route)
       return EXIT.ok
     }
+    case 'replicas': {
+      const { replicas } = await import('./replicas-command.ts')
+      await replicas(session)
+      return EXIT.ok
+    }
     case 'history': {
       const { history } = await import('./history-command.ts')
       await history(session, order.route, order.flags.limit)

@@ -53,6 +53,7 @@ export type Order =
     readonly version: string
     readonly flags: CommonFlags & { readonly wait: boolean, readonly waitTimeout: number }
   }
+  | { readonly command: 'replicas', readonly flags: CommonFlags }
   | { readonly command: 'contexts', readonly flags: CommonFlags }
   | { readonly command: 'completion', readonly shell: string }
 
@@ -82,6 +83,7 @@ export function createProgram (output: ProgramOutput, take: (order: Order) => vo
   program.showHelpAfterError('Try: weir help')
   addReading(program, take)
   addChanges(program, take)
+  addCluster(program, take)
   program.addCommand(new Command('contexts').description('list the contexts of the client\'s file').action((_options, command: Command) => {
     take({ command: 'contexts', flags: flagsOf(command) })
   }))
@@ -128,6 +130,12 @@ function addReading (program: Command, take: (order: Order) => void): void {
     .action((route: string, version: string, _options, command: Command) => {
       take({ command: 'drain', route, version, flags: flagsOf(command) })
     }))
+}
+
+function addCluster (program: Command, take: (order: Order) => void): void {
+  program.addCommand(new Command('replicas').description('list the replicas, and how far each is behind').action((_options, command: Command) => {
+    take({ command: 'replicas', flags: flagsOf(command) })
+  }))
 }
 
 function addChanges (program: Command, take: (order: Order) => void): void {

@@ -83,9 +83,12 @@ function listText (answer: AdminAnswer, palette: Palette, wide: boolean): string
 /** One route: its versions, then what is wrong with them, and in the wide form each endpoint. */
 function routeText (answer: AdminAnswer, palette: Palette, wide: boolean): string {
   const versions = answersAt(answer, 'versions')
+  const cluster = answerAt(answer, 'cluster')
+  const sums = new Map(answersAt(cluster, 'versions').map(version => [textAt(version, 'name'), version]))
   const rows = versions.map((version): readonly Cell[] => {
     const share = numberAt(version, 'targetShare') ?? 0
-    const observed = answerAt(version, 'observed')
+    // With several replicas: what all of them have seen.
+    const observed = cluster === undefined ? answerAt(version, 'observed') : sums.get(textAt(version, 'name'))
     const available = numberAt(version, 'availableEndpoints') ?? 0
     const total = answersAt(version, 'endpoints').length
     const seen = numberAt(observed, 'share')
@@ -99,11 +102,30 @@ function routeText (answer: AdminAnswer, palette: Palette, wide: boolean): strin
       { text: bar(share, BAR_WIDTH), colour: 'cyan' }
     ]
   })
-  const head = `${palette.paint('bold', cleanLine(textAt(answer, 'name') ?? '').trimEnd())}   epoch ${numberAt(answer, 'epoch') ?? '?'}, revision ${numberAt(answer, 'revision') ?? '?'}\n\n`
+  const name = palette.paint('bold', cleanLine(textAt(answer, 'name') ?? '').trimEnd())
+  const counts = `epoch ${numberAt(answer, 'epoch') ?? '?'}, revision ${numberAt(answer, 'revision') ?? '?'}${clusterText(cluster)}`
+  const head = `${name}   ${counts}\n\n`
   const main = table(['VERSION', 'WEIGHT', 'SHARE', 'OBSERVED', 'REQUESTS', 'ENDPOINTS', 'SPLIT'], rows, palette)
-  const problems = versions.flatMap(problemsOf)
+  const problems = [...versions.flatMap(problemsOf), ...silenceOf(cluster)]
   const endpoints = wide ? `\n${endpointsText(versions, palette)}` : ''
   return `${head}${main}${problems.length === 0 ? '' : `\n${problems.map(text => palette.paint('yellow', cleanLine(text).trimEnd())).join('\n')}\n`}${endpoints}`
+}
+
+/** Whose part is missing in the sums. */
+function silenceOf (cluster: AdminAnswer | undefined): readonly string[] {
+  const unknown = textAt(cluster, 'unknown')
+  const missing = answersAt(cluster, 'missing').map(replica => {
+    const name = textAt(replica, 'name')
+    const address = textAt(replica, 'address') ?? '?'
+    return `observed is without ${name === undefined ? address : `${name} (${address})`}: ${textAt(replica, 'reason') ?? 'it does not answer'}`
+  })
+  return unknown === undefined ? missing : [...missing, `observed may be without others: ${unknown}`]
+}
+
+/** `, 3 of 3 replicas answer` */
+function clusterText (cluster: AdminAnswer | undefined): string {
+  const replicas = answerAt(cluster, 'replicas')
+  return replicas === undefined ? '' : `, ${numberAt(replicas, 'answered') ?? '?'} of ${numberAt(replicas, 'of') ?? '?'} replicas answer`
 }
 
 function problemsOf (version: AdminAnswer): readonly string[] {

@@ -124,6 +124,35 @@ t.test('status of a route shows target and observed shares, and what is wrong, p
   ].join('\n'))
 })
 
+t.test('with several replicas, status shows what all have seen, and who did not answer', async t => {
+  const missing = [{ name: 'weir-2', address: '10.0.0.2:9901', reason: 'it gave no answer within 300 ms' }]
+  const sums = [{ name: 'stable', requests: 20, share: 0.8, inFlight: 1 }, { name: 'canary', requests: 5, share: 0.2, inFlight: 0 }]
+  const bench = benchOf(() => ({ ...HELLO, cluster: { replicas: { answered: 2, of: 3 }, missing, versions: sums } }))
+  t.equal(await bench.run('status', 'hello'), 0)
+  t.match(bench.out, /^hello {3}epoch 3, revision 3, 2 of 3 replicas answer\n/)
+  t.match(bench.out, /stable +75 +75 % +80 % +20 /)
+  t.match(bench.out, 'observed is without weir-2 (10.0.0.2:9901): it gave no answer within 300 ms\n')
+})
+
+t.test('replicas lists them with what is wrong', async t => {
+  const bench = benchOf(() => ({
+    replicas: [
+      { name: 'weir-1', address: '10.0.0.1:9901', self: true, ready: true, answering: true, epochLag: { max: 0 }, workers: 2, version: '0.1.0' },
+      { address: '10.0.0.2:9901', self: false, ready: false, answering: false, reason: 'nothing listens there', epochLag: { max: 2 } }
+    ],
+    unknown: 'the EndpointSlices were not read yet'
+  }))
+  t.equal(await bench.run('replicas'), 0)
+  t.equal(bench.out, [
+    'NAME             ADDRESS         READY   ANSWERS                     CHANGES BEHIND',
+    'weir-1 (asked)   10.0.0.1:9901   yes     yes                                      0',
+    '?                10.0.0.2:9901   no      no: nothing listens there                2',
+    '',
+    'There may be others: the EndpointSlices were not read yet',
+    ''
+  ].join('\n'))
+})
+
 t.test('colours are for terminals, and never in what programs read', async t => {
   const coloured = benchOf(() => ROUTES, { isTerminal: true, colours: true })
   await coloured.run('status')
