@@ -131,8 +131,8 @@ t.test('all changes of all three are one history, with none lost', async t => {
 t.test('an edit by hand and a deleted object are the holder\'s to store', async t => {
   const holder = await untilHolder(replicas)
   t.same(await Promise.all(replicas.map(async ({ weir }) => await weir.metric('weir_lease_holder'))).then(list => list.toSorted()), [0, 0, 1])
-  const writes = () => server.requests.filter(({ path: asked, verb }) => asked.includes('/configmaps') && (verb === 'update' || verb === 'create')).length
-  const before = writes()
+  const creates = () => server.requests.filter(({ path: asked, verb }) => asked.includes('/configmaps') && verb === 'create').length
+  const before = { creates: creates(), revision: server.objects.revision }
   server.configMaps.objects.edit('default', 'weir-state', data => ({ ...data, 'route.hello': (data['route.hello'] ?? '').replace(/"v1": ?\d+/, '"v1": 500') }))
   made++
   for (const replica of replicas) await untilEpoch(replica, made)
@@ -141,7 +141,9 @@ t.test('an edit by hand and a deleted object are the holder\'s to store', async 
   await eventually(async () => server.configMaps.objects.get('default', 'weir-state') === undefined ? undefined : true)
   await holder.weir.untilLogged('the traffic state was deleted from Kubernetes and has been written again')
   for (const replica of replicas) await change(replica)
-  t.equal(writes() - before, 2 + replicas.length, 'each was written once')
+  t.equal(creates() - before.creates, 1, 'the others have left it to the holder')
+  const events = server.configMaps.objects.eventsAfter(before.revision).map(({ type }) => type)
+  t.same(events, ['MODIFIED', 'MODIFIED', 'DELETED', 'ADDED', ...replicas.map(() => 'MODIFIED')], 'the edit, its entry, the object again, the changes')
 })
 
 t.test('a holder that is stopped and woken has lost it, catches up, and never shows what is old', async t => {
@@ -171,7 +173,7 @@ t.test('a holder that is stopped and woken has lost it, catches up, and never sh
   })
   await holder.weir.untilMetric('weir_epoch_applied', made, { route: 'hello' })
   await change(holder)
-  t.equal(await holder.weir.metric('weir_lease_transitions_total', { change: 'lost' }), 1)
+  t.ok(await holder.weir.metric('weir_lease_transitions_total', { change: 'lost' }) >= 1)
   t.match(await leaseOf(holder), { holder: (await leaseOf(next)).holder, isHolder: false })
   const lost = await holder.weir.untilLogged('this replica holds the lease no more')
   t.equal(lost.level, 'info')
