@@ -90,6 +90,9 @@ function edit (server: KubeApiServer, change: (text: string) => string): void {
   server.configMaps.objects.edit('default', NAME, data => ({ ...data, [ROUTE]: change(data[ROUTE] ?? '') }))
 }
 
+// Alone it has the time of a test for itself; in a batch, that of the batch.
+if (import.meta.main) t.setTimeout(600_000)
+
 const { server, start } = await clusterFor(t)
 const replicas = await Promise.all([start(), start(), start()])
 const [one, two] = replicas
