@@ -118,6 +118,7 @@ t.test('a pod of two versions is in the API, in a metric, and once in the log', 
   server.pods.touch('both')
   server.pods.label('both', { also: undefined })
   await weir.untilMetric('weir_endpoint_source_problem', 0, labels)
+  await weir.untilLogged('pods of the version are another version\'s as well')
   t.equal(weir.logged('pods of the version are another version\'s as well').length, 1)
   t.equal(await weir.stop(), 0)
 })

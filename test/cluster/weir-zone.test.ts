@@ -31,7 +31,7 @@ async function started (t: Test, server: KubeApiServer, kubernetes: PlainConfig,
     config: () => ({
       workers: 1,
       kubernetes: { kubeconfig, allowAddresses: ['127.0.0.0/8'], ...kubernetes },
-      routes: [{ name: 'web', health: { passive: { consecutiveFailures: 3 } }, versions: [{ name: 'v', weight: 1, endpoints: { service: 'web', port: 'http' } }] }]
+      routes: [{ name: 'web', health: { passive: { consecutiveFailures: 3, baseEjection: '1h', maxEjection: '1h' } }, versions: [{ name: 'v', weight: 1, endpoints: { service: 'web', port: 'http' } }] }]
     })
   })
   await weir.untilReadiness(200)

@@ -86,3 +86,27 @@ t.test('a version that flaps has a line in ten seconds, and the last one is how 
   clock.advance(60_000)
   t.strictSame(messages(), [])
 })
+
+t.test('the watch of pods and that of slices have lines of their own', async t => {
+  const { said, messages } = started()
+  said.watchFailed(failure())
+  said.watchFailed(failure({ objects: 'Pods' }))
+  said.watchRecovered('Pods', 'shop', { failures: 1, afterMs: 1 })
+  t.strictSame(messages(), [LAST_KNOWN, 'the watch of Pods failed; the last known endpoints are used meanwhile', 'the watch of Pods has recovered'])
+})
+
+t.test('pods of two versions are told as what they are, and so is their end', async t => {
+  const { said, clock, messages } = started()
+  const problem = { kind: 'pods-of-two', detail: 'shared' } as const
+  said.versionChanged('r', 'v', problem)
+  clock.advance(10_000)
+  said.versionChanged('r', 'v', undefined, 'pods-of-two')
+  clock.advance(10_000)
+  said.versionChanged('r', 'v', problem)
+  said.versionChanged('r', 'v', { kind: 'no-endpoints', detail: 'none' }, 'pods-of-two')
+  clock.advance(10_000)
+  said.versionChanged('r', 'v', undefined, 'no-endpoints')
+  clock.advance(10_000)
+  const shared = 'pods of the version are another version\'s as well'
+  t.strictSame(messages(), [shared, 'no pod of the version is another version\'s as well any more', shared, NONE, SOME])
+})
