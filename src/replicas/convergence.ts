@@ -37,7 +37,7 @@ export interface ConvergenceReceipt {
 interface ConvergenceDeps {
   readonly clock: Clock
   readonly members: Pick<ReplicaMembers, 'all' | 'subscribe' | 'doubt'>
-  readonly book: Pick<ReplicaBook, 'isSelf' | 'factsOf' | 'answered'>
+  readonly book: Pick<ReplicaBook, 'isSelf' | 'factsOf' | 'faultOf' | 'answered'>
   readonly client: Pick<PeerClient, 'ask'>
 }
 
@@ -227,7 +227,7 @@ class ChangeWait {
     const others = this.#others()
     const own = this.#own ?? { workers: 0, applied: 0, tookMs: 0 }
     const missing = others.filter(([, { done }]) => !done).map(([address, { name, reason }]) => ({
-      ...(name === undefined ? {} : { name }), address, reason: reason ?? `it gave no answer within ${this.#change.timeoutMs} ms`
+      ...(name === undefined ? {} : { name }), address, reason: reason ?? this.#silence(address)
     }))
     const isOwnDone = this.#own !== undefined && own.applied >= own.workers
     const unknown = this.#deps.members.doubt()?.reason
@@ -241,6 +241,11 @@ class ChangeWait {
       notes: others.flatMap(([, { note }]) => note ?? []),
       unknown
     }
+  }
+
+  /** Why it has said nothing: what was found before tells more than that the time is over. */
+  #silence (address: string): string {
+    return this.#deps.book.faultOf(address)?.reason ?? `it gave no answer within ${this.#change.timeoutMs} ms`
   }
 
   /** Without this replica, and each once, however many addresses it has. */

@@ -135,6 +135,11 @@ export class ReplicaBook {
     return this.#entries.get(key)?.answer
   }
 
+  /** Why its latest answer could not be believed; undefined when it could. */
+  faultOf (key: string): PeerFault | undefined {
+    return this.#entries.get(key)?.fault
+  }
+
   /** Names that more than one replica has that answers. */
   sharedNames (): ReadonlySet<string> {
     const ids = new Map<string, string>([[this.#own.facts().name, this.#ownId]])

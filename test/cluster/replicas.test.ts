@@ -5,59 +5,15 @@ import net from 'node:net'
 import t from 'tap'
 import { connectClient, getOnce } from '../helpers/keep-alive-client.ts'
 import { replicaSet, replicasOf, untilReplicas, type ReplicaBody } from '../helpers/weir-replicas.ts'
+import { changeAll, clusterAnswer, drainOf, type Applied } from '../helpers/weir-cluster-answers.ts'
 import { eventually, type WeirProcess } from '../helpers/weir-process.ts'
-
-interface Applied {
-  readonly workers: number
-  readonly applied: number
-  readonly complete: boolean
-  readonly tookMs: number
-  readonly replicas: { readonly applied: number, readonly of: number }
-  readonly missing?: ReadonlyArray<{ readonly name?: string, readonly address: string, readonly reason: string }>
-  readonly unknown?: string
-  readonly summary: string
-}
-
-interface Cluster {
-  readonly replicas: { readonly answered: number, readonly of: number }
-  readonly missing: ReadonlyArray<{ readonly name?: string, readonly reason: string }>
-  readonly versions: ReadonlyArray<{
-    readonly name: string
-    readonly requests: number
-    readonly inFlight: number
-    readonly drain: { readonly safe: boolean, readonly why: readonly string[] }
-  }>
-}
-
-interface DrainBody {
-  readonly safe: boolean
-  readonly why: readonly string[]
-  readonly inFlight: number
-  readonly cluster: { readonly replicas: { readonly answered: number, readonly of: number }, readonly inFlight: number }
-}
-
-let round = 0
-
-/** Weights that no change had before, and how far they have come. */
-async function change (weir: WeirProcess, timeout = '5s'): Promise<Applied> {
-  round++
-  const { status, body } = await weir.api('PUT', `/v1/routes/hello/weights?wait=all&timeout=${timeout}`, { weights: { v1: 1_000 + round, v2: 1 } })
-  if (status !== 200) throw new Error(JSON.stringify(body))
-  return (body as { readonly applied: Applied }).applied // as its schema has it
-}
-
-async function clusterOf (weir: WeirProcess): Promise<Cluster> {
-  return ((await weir.api('GET', '/v1/routes/hello')).body as { readonly cluster: Cluster }).cluster // as its schema has it
-}
-
-async function drainOf (weir: WeirProcess, version: string, query = ''): Promise<DrainBody> {
-  return (await weir.api('GET', `/v1/routes/hello/versions/${version}/drain${query}`)).body as DrainBody // as its schema has it
-}
 
 async function untilReplica (weir: WeirProcess, name: string, meant: (replica: ReplicaBody) => boolean): Promise<ReplicaBody> {
   return await eventually(async () => (await replicasOf(weir)).find(replica => replica.name === name && meant(replica)))
 }
 
+// A replica that is looked at every five seconds is seen to stop, and to go on.
+if (import.meta.main) t.setTimeout(600_000)
 const set = await replicaSet(t)
 const NAMES = ['weir-a', 'weir-b', 'weir-c'] as const
 const [a, b, c] = await Promise.all([
@@ -83,8 +39,8 @@ t.test('wait=all counts over all workers of all replicas, whoever is asked, whil
     client.close()
   })
   const answers: Applied[] = []
-  for (let index = 0; index < 8; index++) for (const weir of [a, b, c]) answers.push(await change(weir))
-  for (let index = 0; index < 4; index++) answers.push(...await Promise.all([a, b, c].map(async weir => await change(weir))))
+  for (let index = 0; index < 8; index++) for (const weir of [a, b, c]) answers.push(await changeAll(weir))
+  for (let index = 0; index < 4; index++) answers.push(...await Promise.all([a, b, c].map(async weir => await changeAll(weir))))
   over.abort()
   await Promise.all(clients)
   t.same(answers.filter(({ complete, replicas, workers, applied }) => !complete || replicas.applied !== 3 || replicas.of !== 3 || workers !== 4 || applied !== 4), [])
@@ -101,7 +57,7 @@ t.test('wait=all counts over all workers of all replicas, whoever is asked, whil
 t.test('sums over all replicas are exact', async t => {
   t.equal((await a.setWeights('hello', { v1: 1, v2: 0 })).status, 200)
   const before = await eventually(async () => {
-    const cluster = await clusterOf(a)
+    const cluster = await clusterAnswer(a)
     return cluster.versions.every(({ inFlight }) => inFlight === 0) ? cluster : undefined
   })
   const [v1Before = 0, v2Before = 0] = before.versions.map(({ requests }) => requests)
@@ -109,7 +65,7 @@ t.test('sums over all replicas are exact', async t => {
     for (let count = 0; count <= index; count++) t.equal((await getOnce({ port: weir.ports.web })).status, 200)
   }
   const after = await eventually(async () => {
-    const cluster = await clusterOf(b)
+    const cluster = await clusterAnswer(b)
     return (cluster.versions[0]?.requests ?? 0) >= v1Before + 6 ? cluster : undefined
   })
   t.same(after.versions.map(({ requests }) => requests), [v1Before + 6, v2Before], 'one, two and three more')
@@ -130,7 +86,7 @@ t.test('a version is safe to scale down when it is in all replicas', async t => 
   set.origin.answerHeld()
   t.match(await waiting, { safe: true, why: [] })
   t.equal((await held).status, 200)
-  t.match((await clusterOf(a)).versions[0], { drain: { safe: true } })
+  t.match((await clusterAnswer(a)).versions[0], { drain: { safe: true } })
 })
 
 t.test('nobody but a replica is told what one replica tells another', async t => {
@@ -145,10 +101,10 @@ t.test('nobody but a replica is told what one replica tells another', async t =>
 
 t.test('a replica that is stopped is named, falls behind, and catches up when it is woken', async t => {
   c.kill('SIGSTOP')
-  const held = await change(a, '1s')
+  const held = await changeAll(a, '1s')
   t.match(held, { complete: false, replicas: { applied: 2, of: 3 }, workers: 4, applied: 3, missing: [{ name: 'weir-c', address: `127.0.0.1:${c.ports.admin}`, reason: /no answer within/ }] })
   t.match(held.summary, /^2\/3 replicas, 3\/4 workers, \d+ ms; not weir-c \(127\.0\.0\.1:\d+\): it gave no answer/)
-  t.match(await clusterOf(b), { replicas: { answered: 2, of: 3 }, missing: [{ name: 'weir-c', reason: /no answer within 300 ms/ }] })
+  t.match(await clusterAnswer(b), { replicas: { answered: 2, of: 3 }, missing: [{ name: 'weir-c', reason: /no answer within 300 ms/ }] })
   t.match(await drainOf(b, 'v2'), { safe: false, why: [/.*/, /.*/, /^replica weir-c .* did not answer/] })
   const silent = await untilReplica(b, 'weir-c', ({ answering, epochLag }) => !answering && epochLag.max > 0)
   t.match(silent, { ready: true, reason: /no answer within/, laggingSince: /^20/ })
@@ -158,13 +114,13 @@ t.test('a replica that is stopped is named, falls behind, and catches up when it
   // Kubernetes calls a pod not ready that fails its probes.
   set.list('weir-c', c.ports.admin, { ready: false, serving: false })
   await untilReplica(a, 'weir-c', ({ ready }) => !ready)
-  t.match(await change(a), { complete: true, replicas: { applied: 2, of: 2 } })
-  t.match(await clusterOf(a), { replicas: { answered: 2, of: 3 } }, 'it may have requests in flight all the same')
+  t.match(await changeAll(a), { complete: true, replicas: { applied: 2, of: 2 } })
+  t.match(await clusterAnswer(a), { replicas: { answered: 2, of: 3 } }, 'it may have requests in flight all the same')
 
   c.kill('SIGCONT')
   set.list('weir-c', c.ports.admin)
   await untilReplica(a, 'weir-c', ({ ready }) => ready)
-  t.match(await change(a), { complete: true, replicas: { applied: 3, of: 3 }, workers: 4, applied: 4 })
+  t.match(await changeAll(a), { complete: true, replicas: { applied: 3, of: 3 }, workers: 4, applied: 4 })
   await untilReplica(b, 'weir-c', ({ answering, epochLag }) => answering && epochLag.max === 0)
   await b.untilMetric('weir_replica_epoch_lag', 0, { replica: 'weir-c' })
   await c.untilMetric('weir_replica_epoch_lag', 0)
@@ -184,39 +140,8 @@ t.test('an address that somebody has planted is asked, learns nothing, and is na
   const { port } = planted.address() as net.AddressInfo // listens on TCP
   set.list('planted', port)
   await eventually(async () => (await replicasOf(a)).some(({ address, reason }) => address === `127.0.0.1:${port}` && reason !== undefined) ? true : undefined)
-  t.match(await change(a, '500ms'), { complete: false, replicas: { applied: 3, of: 4 }, missing: [{ address: `127.0.0.1:${port}`, reason: /its answer was not made with the secret/ }] })
+  t.match(await changeAll(a, '500ms'), { complete: false, replicas: { applied: 3, of: 4 }, missing: [{ address: `127.0.0.1:${port}`, reason: /its answer was not made with the secret/ }] })
   t.notOk(heard.some(text => text.includes('a-secret-of-the-replicas')))
   set.unlist('planted')
   await untilReplicas(a, NAMES)
-})
-
-t.test('a replica with another secret is believed by nobody, and both say why', async t => {
-  const d = await set.start({ name: 'weir-d', secret: 'another-secret-that-is-long-enough-too' })
-  const address = `127.0.0.1:${d.ports.admin}`
-  const unproven = await eventually(async () => (await replicasOf(a)).find(replica => replica.address === address && replica.reason !== undefined))
-  t.match(unproven, { answering: false, reason: /it refuses the proof of this replica: its secret is another one/ })
-  t.notOk(unproven.name)
-  t.match(await change(b, '500ms'), { complete: false, replicas: { applied: 3, of: 4 }, missing: [{ address, reason: /secret is another one/ }] })
-  await d.untilLogged('a request of a replica is refused: it was not made with the secret of this one')
-  await a.untilLine(line => line.message === 'a replica can\'t be asked what it applies' && line['endpoint'] === address, 'the fault of weir-d')
-  t.equal((await replicasOf(d)).filter(({ answering }) => answering).length, 1, 'it believes itself alone')
-  // Ended while it is waited for: it does not count any more.
-  const waiting = change(a, '30s')
-  d.kill('SIGKILL')
-  await d.end()
-  set.unlist('weir-d')
-  t.match(await waiting, { complete: true, replicas: { applied: 3, of: 3 } })
-  await a.untilMetric('weir_replicas', 0, { state: 'silent' })
-})
-
-t.test('where the others can\'t be found, nobody vouches for them', async t => {
-  set.server.forbiddenNamespaces.add('hidden')
-  const [hidden, nameless] = await Promise.all([
-    set.start({ name: 'weir-e', unlisted: true, replicas: { namespace: 'hidden' } }),
-    set.start({ name: 'weir-f', unlisted: true, replicas: { service: 'mistyped' } })
-  ])
-  t.match(await change(hidden), { complete: false, replicas: { applied: 1, of: 1 }, unknown: /403|forbidden/i, summary: /^1\/1 replicas.*others are not known/ })
-  t.match(await change(nameless), { complete: false, replicas: { applied: 1, of: 1 }, unknown: /no EndpointSlice .* names Service "mistyped"/ })
-  t.match((await nameless.api('GET', '/v1/replicas')).body, { unknown: /mistyped/ })
-  t.match(await drainOf(hidden, 'v2'), { safe: false, why: [/.*/, /the other replicas are not all known/] })
 })

@@ -140,6 +140,16 @@ t.test('at the timeout it says who has not, and why', async t => {
   })
 })
 
+t.test('of one that says nothing in time it says what is known already', async t => {
+  const bench = new Bench()
+  bench.set(at(1))
+  bench.book.failed(endpointKey(at(1)), { kind: 'unproven', reason: 'its secret is another one' })
+  const wait = bench.until()
+  bench.clock.advance(5_000)
+  await turns(5)
+  t.match(wait.receipt(), { complete: false, missing: [{ address: '10.0.0.1:9901', reason: 'its secret is another one' }] })
+})
+
 t.test('one that can\'t be asked is tried again', async t => {
   const bench = new Bench()
   bench.set(at(1))

@@ -1,0 +1,44 @@
+/**
+ * Replicas that don't find or don't believe each other, against the double of an API server: what is said of them, and not claimed.
+ */
+import t from 'tap'
+import { replicaSet, replicasOf, untilReplicas } from '../helpers/weir-replicas.ts'
+import { changeAll, drainOf } from '../helpers/weir-cluster-answers.ts'
+import { eventually } from '../helpers/weir-process.ts'
+
+// Five processes start in it.
+if (import.meta.main) t.setTimeout(600_000)
+const set = await replicaSet(t)
+const [a] = await Promise.all([set.start({ name: 'weir-a' }), set.start({ name: 'weir-b' })])
+await untilReplicas(a, ['weir-a', 'weir-b'])
+
+t.test('a replica with another secret is believed by nobody, and both say why', async t => {
+  const d = await set.start({ name: 'weir-d', secret: 'another-secret-that-is-long-enough-too' })
+  const address = `127.0.0.1:${d.ports.admin}`
+  const unproven = await eventually(async () => (await replicasOf(a)).find(replica => replica.address === address && replica.reason !== undefined))
+  t.match(unproven, { answering: false, reason: /it refuses the proof of this replica: its secret is another one/ })
+  t.notOk(unproven.name)
+  t.match(await changeAll(a, '500ms'), { complete: false, replicas: { applied: 2, of: 3 }, missing: [{ address, reason: /secret is another one/ }] })
+  await d.untilLogged('a request of a replica is refused: it was not made with the secret of this one')
+  await a.untilLine(line => line.message === 'a replica can\'t be asked what it applies' && line['endpoint'] === address, 'the fault of weir-d')
+  t.equal((await replicasOf(d)).filter(({ answering }) => answering).length, 1, 'it believes itself alone')
+  // Ended while it is waited for: it does not count any more.
+  const waiting = changeAll(a, '30s')
+  d.kill('SIGKILL')
+  await d.end()
+  set.unlist('weir-d')
+  t.match(await waiting, { complete: true, replicas: { applied: 2, of: 2 } })
+  await a.untilMetric('weir_replicas', 0, { state: 'silent' })
+})
+
+t.test('where the others can\'t be found, nobody vouches for them', async t => {
+  set.server.forbiddenNamespaces.add('hidden')
+  const [hidden, nameless] = await Promise.all([
+    set.start({ name: 'weir-e', unlisted: true, replicas: { namespace: 'hidden' } }),
+    set.start({ name: 'weir-f', unlisted: true, replicas: { service: 'mistyped' } })
+  ])
+  t.match(await changeAll(hidden), { complete: false, replicas: { applied: 1, of: 1 }, unknown: /403|forbidden/i, summary: /^1\/1 replicas.*others are not known/ })
+  t.match(await changeAll(nameless), { complete: false, replicas: { applied: 1, of: 1 }, unknown: /no EndpointSlice .* names Service "mistyped"/ })
+  t.match((await nameless.api('GET', '/v1/replicas')).body, { unknown: /mistyped/ })
+  t.match(await drainOf(hidden, 'v2'), { safe: false, why: [/.*/, /the other replicas are not all known/] })
+})
