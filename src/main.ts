@@ -2,6 +2,7 @@
  * The entry of the `weir` command: arguments → run, validate, wait, state, what speaks to a running Weir, help or version.
  */
 import { printable } from './core/logger.ts'
+import { OutputEnd } from './cli/output-end.ts'
 import { parseArguments } from './cli/arguments.ts'
 import { assertNever } from './core/assert-never.ts'
 import { foregroundClock, systemClock } from './core/clock.ts'
@@ -55,4 +56,11 @@ async function main (args: readonly string[]): Promise<number> {
   }
 }
 
-process.exitCode = await main(process.argv.slice(2))
+const words = process.argv.slice(2)
+// Weir itself writes its access log there, which has its own answer to a full disk.
+if (words[0] === 'run') {
+  process.exitCode = await main(words)
+} else {
+  const output = new OutputEnd(process)
+  output.exit(await main(words))
+}

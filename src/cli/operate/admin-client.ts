@@ -58,6 +58,8 @@ function parseAnswer (text: string): AdminAnswer | undefined {
 function unreached (error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
   const errors: readonly unknown[] = cause instanceof AggregateError ? cause.errors : [cause]
+  // fetch keeps to the list of ports that browsers do not speak to (https://fetch.spec.whatwg.org/#port-blocking).
+  if (errors.some(one => errorText(one) === 'bad port')) return 'the port is one of those that browsers and Node\'s fetch refuse; give Weir another admin.port, or use curl'
   const texts = errors.map(errorText).filter(text => text !== '')
   return texts.length === 0 ? 'no connection' : [...new Set(texts)].join('; ')
 }

@@ -54,7 +54,7 @@ interface ChangeQuestion {
 async function change (session: CommandSession, { route, method, below, body }: ChangeQuestion, flags: ChangeFlags): Promise<number> {
   const { reason, ifEpoch, wait, waitTimeoutMs } = flags
   const query = wait ? `?wait=all&timeout=${waitTimeoutMs}ms` : ''
-  const answer = await session.ask({
+  const answer = await session.askFor(['route', 'epoch', 'weights'], {
     method, path: routePath(route, `${below}${query}`), body: reason === undefined ? body : { ...body, reason }, ifEpoch
   }, wait ? waitTimeoutMs : 0)
   await session.print(answer, () => changeText(answer))

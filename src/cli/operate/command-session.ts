@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import type { AdminApi, AdminAnswer, Ask } from './admin-api.ts'
+import { CommandError } from './command-error.ts'
 import { formatAnswer, type OutputFormat, Palette, type Terminal } from './terminal.ts'
 
 /** What a command works with: where to ask, how long, and how to print. */
@@ -28,6 +29,17 @@ export class CommandSession {
   /** @param waitMs how long Weir is asked to wait before it answers */
   async ask (question: Omit<Ask, 'timeoutMs' | 'signal'>, waitMs = 0): Promise<AdminAnswer> {
     return await this.#api.ask({ ...question, timeoutMs: this.#timeoutMs + waitMs, signal: this.signal })
+  }
+
+  /**
+   * Asks a question whose answer has to have these fields.
+   * @throws CommandError when it has not: what answers is no Weir, or one of another version
+   */
+  async askFor (fields: readonly string[], question: Omit<Ask, 'timeoutMs' | 'signal'>, waitMs = 0): Promise<AdminAnswer> {
+    const answer = await this.ask(question, waitMs)
+    const missing = fields.filter(field => answer[field] === undefined || answer[field] === null)
+    if (missing.length === 0) return answer
+    throw new CommandError(`the answer has no ${missing.join(' and no ')}; it comes from another version of Weir, or from another server`)
   }
 
   /** Prints the answer as it is for programs, else what `show` makes of it for people. */

@@ -1,7 +1,7 @@
 /** `weir drain`: may a version be scaled down? */
 import type { Clock } from '../../core/clock.ts'
 import { answerAt, flagAt, numberAt, textAt, textsAt, type AdminAnswer } from './admin-api.ts'
-import { CommandError, EXIT } from './command-error.ts'
+import { EXIT } from './command-error.ts'
 import { pause, routePath, type CommandSession } from './command-session.ts'
 import { cleanLine } from './terminal.ts'
 
@@ -23,12 +23,11 @@ export async function drain (session: CommandSession, clock: Clock, { route, ver
   let said = ''
   for (;;) {
     const leftMs = Math.max(0, Math.min(LONGEST_WAIT_MS, Math.floor(deadlineMs - clock.nowMs())))
-    const answer = await session.ask({ path: leftMs === 0 ? path : `${path}?wait=true&timeout=${leftMs}ms` }, leftMs)
+    const answer = await session.askFor(['safe'], { path: leftMs === 0 ? path : `${path}?wait=true&timeout=${leftMs}ms` }, leftMs)
     const safe = flagAt(answer, 'safe')
-    if (safe === undefined) throw new CommandError('the answer does not say whether it is safe; is it from another version of Weir?')
-    if (safe || leftMs === 0 || clock.nowMs() >= deadlineMs) {
+    if (safe === true || leftMs === 0 || clock.nowMs() >= deadlineMs) {
       await session.print(answer, () => drainText(answer))
-      return safe ? EXIT.ok : EXIT.notYet
+      return safe === true ? EXIT.ok : EXIT.notYet
     }
     const waiting = `waiting: ${textsAt(answer, 'why').join(', ')}`
     if (waiting !== said) session.terminal.complain(cleanLine(waiting))

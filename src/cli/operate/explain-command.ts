@@ -22,7 +22,7 @@ export async function explain (session: CommandSession, route: string, flags: Ex
   const single = { requestId: flags.requestId, ip: flags.ip, method: flags.method, host: flags.host, path: flags.path }
   for (const [name, value] of Object.entries(single)) if (value !== undefined) query.set(name, value)
   for (const field of flags.header) query.append('header', field)
-  const answer = await session.ask({ path: routePath(route, `/explain?${query.toString()}`) })
+  const answer = await session.askFor(['why'], { path: routePath(route, `/explain?${query.toString()}`) })
   await session.print(answer, () => explainText(answer, session.palette))
 }
 

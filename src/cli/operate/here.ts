@@ -9,7 +9,7 @@ export async function operateHere (words: readonly string[]): Promise<number> {
   const { stdout, stderr, env } = process
   const interrupted = new AbortController()
   process.once('SIGINT', () => { interrupted.abort() })
-  // A reader such as `head` that has enough ends the command in peace.
+  // Nobody reads any more, or nothing more can be written.
   stdout.on('error', () => { interrupted.abort() })
   return await operate(words, {
     env,

@@ -4,7 +4,7 @@ import { routePath, type CommandSession } from './command-session.ts'
 import { table, type Palette } from './terminal.ts'
 
 export async function history (session: CommandSession, route: string, limit: number): Promise<void> {
-  const answer = await session.ask({ path: routePath(route, `/history?limit=${limit}`) })
+  const answer = await session.askFor(['revisions'], { path: routePath(route, `/history?limit=${limit}`) })
   await session.print(answer, wide => historyText(answer, session.palette, wide))
 }
 

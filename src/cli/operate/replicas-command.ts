@@ -4,7 +4,7 @@ import type { CommandSession } from './command-session.ts'
 import { cleanLine, table, type Cell, type Palette } from './terminal.ts'
 
 export async function replicas (session: CommandSession): Promise<void> {
-  const answer = await session.ask({ path: '/v1/replicas' })
+  const answer = await session.askFor(['replicas'], { path: '/v1/replicas' })
   await session.print(answer, wide => replicasText(answer, session.palette, wide))
 }
 

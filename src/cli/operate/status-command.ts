@@ -16,10 +16,10 @@ export async function status (session: CommandSession, route: string | undefined
 async function statusText (session: CommandSession, route: string | undefined): Promise<string> {
   const { palette } = session
   if (route === undefined) {
-    const answer = await session.ask({ path: '/v1/routes' })
+    const answer = await session.askFor(['routes'], { path: '/v1/routes' })
     return await session.text(answer, wide => listText(answer, palette, wide))
   }
-  const answer = await session.ask({ path: routePath(route) })
+  const answer = await session.askFor(['versions'], { path: routePath(route) })
   return await session.text(answer, wide => routeText(answer, palette, wide))
 }
 

@@ -1,16 +1,18 @@
 /** `weir status` and its kind against a Weir that runs, with tokens, as an operator types them. */
 import { spawnSync } from 'node:child_process'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t, { type Test } from 'tap'
 import { AdminClient } from '../../../src/cli/operate/admin-client.ts'
 import { OPERATE_COMMANDS } from '../../../src/cli/arguments.ts'
 import { createProgram } from '../../../src/cli/operate/program.ts'
+import { NODE, NODE_FIRST } from '../../helpers/bare-node.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
 import { closedPort } from '../../helpers/closed-port.ts'
 import { startOrigins } from '../../helpers/origins.ts'
 import { RawOrigin } from '../../helpers/raw-origin.ts'
-import { runWeir, startWeir, temporaryDirectory } from '../../helpers/weir-process.ts'
+import { MAIN, runWeir, startWeir, temporaryDirectory } from '../../helpers/weir-process.ts'
 
 const TOKENS = { viewer: 'viewer-token-0123456789', operator: 'operator-token-0123456789' }
 
@@ -97,4 +99,20 @@ t.test('the script of bash is one that bash can read', { skip: bash(['--version'
   const weir = "weir () { [[ \"$1 $2 $3 $4\" == 'complete -- status he' ]] && printf 'hello\\nhelp-desk\\n'; }"
   const probe = `${stdout}\n${weir}\nCOMP_WORDS=(weir status he)\nCOMP_CWORD=2\n_weir_complete\necho "\${COMPREPLY[*]}"\n`
   t.equal(bash(['--norc'], probe).stdout, 'hello help-desk\n')
+})
+
+t.test('output that can\'t be written is said, and is no success', { skip: existsSync('/dev/full') ? false : 'there is no /dev/full' }, async t => {
+  const full = openSync('/dev/full', 'w')
+  t.teardown(() => { closeSync(full) })
+  for (const args of [['contexts'], ['version'], ['help', 'run']]) {
+    const { status, stderr } = spawnSync(NODE, [...NODE_FIRST, MAIN, ...args], { env: childEnvironment(), stdio: ['ignore', full, 'pipe'], encoding: 'utf8' })
+    t.equal(status, 1, args.join(' '))
+    t.match(stderr, /^weir: the output could not be written: .*ENOSPC.*\n$/)
+  }
+})
+
+t.test('a reader that has enough does not make it a failure', { skip: bash(['--version']).status === 0 ? false : 'there is no bash' }, async t => {
+  const script = `set -o pipefail; "$0" ${NODE_FIRST.map(word => `'${word}'`).join(' ')} '${MAIN}' help run | head -n 1`
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', script, NODE], { env: childEnvironment(), encoding: 'utf8' })
+  t.same({ status, stdout, stderr }, { status: 0, stdout: 'Usage: weir run --config FILE [flags]\n', stderr: '' })
 })

@@ -291,6 +291,18 @@ t.test('what goes wrong is one line with the name of the command, and an exit co
   }
 })
 
+t.test('an answer that says nothing of what was asked is a failure, not a success', async t => {
+  const commands = [['status'], ['status', 'a'], ['weights', 'a', 'b=1'], ['undo', 'a'], ['history', 'a'], ['explain', 'a', '--ip', '::1'], ['drain', 'a', 'b'], ['replicas']]
+  for (const args of commands) {
+    for (const answer of [{}, { routes: null, versions: null, route: null, revisions: null, why: null, safe: null, replicas: null }]) {
+      const bench = benchOf(() => answer)
+      t.equal(await bench.run(...args), 1, args.join(' '))
+      t.match(bench.errors, /the answer has no /)
+      t.equal(bench.out, '')
+    }
+  }
+})
+
 t.test('Ctrl-C in the middle of a question ends with 130 and no words', async t => {
   const bench = benchOf(async ({ signal }) => await new Promise((_resolve, reject) => {
     signal.addEventListener('abort', () => { reject(new CommandError('aborted')) })
