@@ -3,6 +3,7 @@
  */
 import { type Endpoint, type EndpointChange, endpointKey } from '../core/endpoint.ts'
 import { parseHostPort } from '../core/socket-address.ts'
+import type { Unwatched } from '../kube/list-watch.ts'
 import type { NearFacts } from './near-endpoints.ts'
 
 /** Gets all endpoints of the version, in a fixed order, each time they may have changed. The first call means: synced. */
@@ -55,6 +56,8 @@ export interface EndpointSourceStatus {
   readonly restarts: number
   /** What keeps the source from being current, if anything does. */
   readonly lastError: string | undefined
+  /** The time in which nothing tells of changes, though there was a list; undefined while something does. Of Kubernetes only. */
+  readonly unwatched?: Unwatched | undefined
   /** At most MAX_IGNORED of them. */
   readonly ignored: readonly IgnoredAddress[]
   /** What the configuration asks for is not there. */

@@ -171,12 +171,14 @@ export class ServiceSource implements EndpointSource {
     const claim = byPods?.claim
     const common = { kind: 'kubernetes', ...freshness(namespace, byPods?.pods) } as const
     if (!this.#synced) return { ...common, synced: false, ignored: [] }
+    const { unwatched } = namespace.stats()
     const ref = { namespace: namespaceName, service, port, ipFamily }
     const endpoints = this.#endpoints
     // Worked out when they are asked for: a scrape asks every version for its age, and for nothing else.
     return {
       ...common,
       synced: true,
+      unwatched,
       get ignored () { return endpoints.ignored() },
       get problem () { return sliceProblem(ref, endpoints.facts()) ?? overlapProblem(service, endpoints.pods() ?? noPods()) },
       get whyNone () { return whyNone(ref, endpoints, claim) },

@@ -88,6 +88,17 @@ export interface ListWatchStats {
   /** What went wrong last; undefined once a list has been read after it. */
   readonly lastError: string | undefined
   readonly objects: number
+  /** Undefined while a watch is open, and before the first list. */
+  readonly unwatched?: Unwatched | undefined
+}
+
+/** A time in which no watch is open: what changes meanwhile is not heard of, though a list may be read now and then. */
+export interface Unwatched {
+  readonly forMs: number
+  /** By the wall clock. */
+  readonly sinceWallMs: number
+  /** What has gone wrong last in this time; undefined when nothing has. */
+  readonly error: string | undefined
 }
 
 /** More pages than any real collection has: a server that never stops to continue must not hold the loop. */
@@ -122,6 +133,7 @@ export class ListWatch<T> {
   #lists = 0
   #restarts = 0
   #lastError: KubeError | undefined
+  #unwatched: { readonly sinceMs: number, readonly sinceWallMs: number, error: string | undefined } | undefined
 
   constructor (options: ListWatchOptions<T>) {
     this.#options = options
@@ -146,8 +158,15 @@ export class ListWatch<T> {
       lists: this.#lists,
       restarts: this.#restarts,
       lastError: this.#lastError?.message,
-      objects: this.#objects.size
+      objects: this.#objects.size,
+      unwatched: this.#unwatched && {
+        forMs: this.#nowMs() - this.#unwatched.sinceMs, sinceWallMs: this.#unwatched.sinceWallMs, error: this.#unwatched.error
+      }
     }
+  }
+
+  #notWatched (): void {
+    if (this.#synced) this.#unwatched ??= { sinceMs: this.#nowMs(), sinceWallMs: this.#options.clock.wallMs(), error: undefined }
   }
 
   async #run (): Promise<void> {
@@ -196,6 +215,7 @@ export class ListWatch<T> {
     this.#synced = true
     this.#lastError = undefined
     this.#signOfLife()
+    this.#notWatched()
     this.#options.listener.replaced(objects)
   }
 
@@ -243,6 +263,7 @@ export class ListWatch<T> {
       }
     } finally {
       guard.cancel()
+      this.#notWatched()
     }
   }
 
@@ -250,6 +271,7 @@ export class ListWatch<T> {
   #watchOpened (): void {
     const failures = this.#failures
     this.#failures = 0
+    this.#unwatched = undefined
     if (failures > 0) this.#options.listener.recovered?.({ failures, afterMs: this.#nowMs() - this.#failingSinceMs })
   }
 
@@ -309,6 +331,7 @@ export class ListWatch<T> {
     if (this.#failures++ === 0) this.#failingSinceMs = this.#nowMs()
     this.#restarts++
     this.#lastError = error
+    if (this.#unwatched !== undefined) this.#unwatched.error = error.message
     this.#resourceVersion = ''
     const wishMs = Math.min(error.retryAfterMs ?? 0, this.#tuning.maxRetryAfterMs)
     const retryInMs = Math.max(wishMs, this.#backoffMs())

@@ -218,7 +218,8 @@ class ChangeWait {
 
   /** Is it over? */
   #look (): void {
-    if (this.#own === undefined || this.#deps.members.doubt()?.waiting === true) return
+    // A watch that is opened again in this moment is waited for: it may tell of one more.
+    if (this.#own === undefined || this.#deps.members.doubt(0)?.waiting === true) return
     for (const { done } of this.#outcomes.values()) if (!done) return
     this.#over.resolve(undefined)
   }
@@ -230,7 +231,7 @@ class ChangeWait {
       ...(name === undefined ? {} : { name }), address, reason: reason ?? this.#silence(address)
     }))
     const isOwnDone = this.#own !== undefined && own.applied >= own.workers
-    const unknown = this.#deps.members.doubt()?.reason
+    const unknown = this.#deps.members.doubt(0)?.reason
     const sum = (read: (outcome: Outcome) => number): number => others.reduce((total, [, outcome]) => total + read(outcome), 0)
     return {
       replicas: { applied: others.length - missing.length + (isOwnDone ? 1 : 0), of: others.length + 1 },

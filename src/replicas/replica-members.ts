@@ -3,13 +3,27 @@
  */
 import { type Endpoint, type EndpointChange, EndpointSet, isNoChange } from '../core/endpoint.ts'
 import type { EventLog } from '../core/logger.ts'
-import type { EndpointSource } from '../discovery/endpoint-source.ts'
+import type { EndpointSource, EndpointSourceStatus } from '../discovery/endpoint-source.ts'
 
 /** Somebody who hears of replicas that come, change their conditions, or go. */
 type MembersListener = (change: EndpointChange) => void
 
 /** More addresses than these are not asked: nobody runs so many, and whoever writes slices could name any number. */
 export const MAX_MEMBERS = 256
+
+/**
+ * So long the slices may go unwatched before those that are known are doubted. A watch ends every few minutes and is opened again within
+ * milliseconds; after a failure the fourth try comes within 1.5 s. A replica takes longer than this from its start to its first request.
+ */
+export const UNWATCHED_MS = 2_000
+
+/** Why those that are known may not be all. */
+interface MemberDoubt {
+  /** For people. */
+  readonly reason: string
+  /** Nothing has gone wrong as far as is known: it will be over in a moment, or be another one. */
+  readonly waiting: boolean
+}
 
 export class ReplicaMembers {
   readonly #source: EndpointSource
@@ -52,12 +66,13 @@ export class ReplicaMembers {
   }
 
   /**
-   * Why those that are known may not be all of them, for people; undefined when they are.
-   * `waiting`: nothing has gone wrong, the first list is on its way.
+   * Why those that are known may not be all of them; undefined when they are.
+   * @param graceMs how long the slices may have gone unwatched
    */
-  doubt (): { readonly reason: string, readonly waiting: boolean } | undefined {
-    const { synced, lastError, problem, ignored, whyNone } = this.#source.status()
+  doubt (graceMs = UNWATCHED_MS): MemberDoubt | undefined {
+    const { synced, lastError, problem, ignored, whyNone, unwatched } = this.#source.status()
     if (!synced) return { reason: lastError ?? 'their EndpointSlices have not been read yet', waiting: lastError === undefined }
+    if (unwatched !== undefined && unwatched.forMs >= graceMs) return whyUnwatched(unwatched)
     if (problem !== undefined) return { reason: problem.detail, waiting: false }
     if (this.#named.size > MAX_MEMBERS) return { reason: `the EndpointSlices name ${this.#named.size} addresses; ${MAX_MEMBERS} are asked`, waiting: false }
     return this.#named.size === 0 && ignored.length > 0 && whyNone !== undefined ? { reason: whyNone, waiting: false } : undefined
@@ -81,4 +96,9 @@ export class ReplicaMembers {
     const sorted = [...this.#named.entries()].toSorted(([left], [right]) => left < right ? -1 : 1)
     return sorted.slice(0, MAX_MEMBERS).map(([, endpoint]) => endpoint)
   }
+}
+
+function whyUnwatched ({ forMs, sinceWallMs, error }: NonNullable<EndpointSourceStatus['unwatched']>): MemberDoubt {
+  const why = error ?? 'no watch is open, and nothing has failed yet'
+  return { reason: `their EndpointSlices are not watched since ${new Date(sinceWallMs).toISOString()}: ${why}`, waiting: forMs < UNWATCHED_MS }
 }

@@ -9,6 +9,7 @@ import type { Logger } from '../core/logger.ts'
 import { Random } from '../core/random.ts'
 import { OWN_NAMESPACE } from '../discovery/endpoint-registry.ts'
 import { NamespaceSlices } from '../discovery/namespace-slices.ts'
+import { DEFAULT_LIST_WATCH_TUNING } from '../kube/list-watch.ts'
 import { ServiceSource } from '../discovery/service-source.ts'
 import type { OwnFacts } from '../replicas/own-facts.ts'
 import { ReplicaBook } from '../replicas/replica-book.ts'
@@ -62,6 +63,12 @@ export async function createReplicas (config: Config, deps: ReplicasDeps): Promi
 }
 
 /**
+ * A watch that says nothing for so long is given up and a list is read: API servers send a bookmark each minute, a few seconds late at
+ * worst, and until then nobody knows of a replica that a hung watch does not tell of. A false alarm costs one small list.
+ */
+const REPLICAS_TUNING = { ...DEFAULT_LIST_WATCH_TUNING, silenceMs: 75_000 }
+
+/**
  * The slices of the Service of the replicas, by a list and a watch of their own: those of one Service are few in any namespace.
  */
 function followReplicas (
@@ -71,6 +78,7 @@ function followReplicas (
   const namespace = replicas.namespace ?? kubernetes.namespace
   const random = new Random()
   const slices = new NamespaceSlices(namespace, {
+    tuning: REPLICAS_TUNING,
     api: createKubeClient({ kubernetes }, clock),
     clock,
     random: () => random.nextFraction(),

@@ -2,6 +2,7 @@
  * Replicas that don't find or don't believe each other, against the double of an API server: what is said of them, and not claimed.
  */
 import t from 'tap'
+import { UNWATCHED_MS } from '../../src/replicas/replica-members.ts'
 import { replicaSet, replicasOf, untilReplicas } from '../helpers/weir-replicas.ts'
 import { changeAll, drainOf } from '../helpers/weir-cluster-answers.ts'
 import { eventually } from '../helpers/weir-process.ts'
@@ -41,4 +42,18 @@ t.test('where the others can\'t be found, nobody vouches for them', async t => {
   t.match(await changeAll(nameless), { complete: false, replicas: { applied: 1, of: 1 }, unknown: /no EndpointSlice .* names Service "mistyped"/ })
   t.match((await nameless.api('GET', '/v1/replicas')).body, { unknown: /mistyped/ })
   t.match(await drainOf(hidden, 'v2'), { safe: false, why: [/.*/, /the other replicas are not all known/] })
+})
+
+t.test('while the slices can\'t be read any more there may be others, and it says so until they are read again', async t => {
+  set.server.forbiddenResources.add('endpointslices')
+  set.server.endWatches()
+  const sinceMs = performance.now()
+  const unknown = /their EndpointSlices are not watched since 2\d{3}-.*403/
+  t.match(await changeAll(a, '30s'), { complete: false, replicas: { applied: 2, of: 2 }, unknown, summary: unknown })
+  t.ok(performance.now() - sinceMs < 30_000, 'it does not wait for what nobody can say')
+  t.match((await a.api('GET', '/v1/replicas')).body, { unknown })
+  t.match(await drainOf(a, 'v2'), { safe: false, why: [/weight 1/, /weight 1/, unknown] })
+  t.ok(performance.now() - sinceMs >= UNWATCHED_MS, 'a change waits for a watch that may be open again in a moment')
+  set.server.forbiddenResources.delete('endpointslices')
+  await eventually(async () => (await changeAll(a)).complete || undefined)
 })

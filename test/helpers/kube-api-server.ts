@@ -60,7 +60,7 @@ export class KubeApiServer {
   forbidden = false
   /** The same for some namespaces only, as without a Role there. */
   readonly forbiddenNamespaces = new Set<string>()
-  /** The same for some resources only: `leases`, `pods`. */
+  /** The same for some resources only: `leases`, `pods`, `endpointslices`. */
   readonly forbiddenResources = new Set<string>()
   /** Cut every event of a watch into chunks of so many bytes; 0 for one chunk an event. */
   splitBytes = 0
@@ -278,7 +278,7 @@ export class KubeApiServer {
   }
 
   #isForbidden (url: URL, about: NamedRequest | undefined): boolean {
-    return this.forbidden || this.forbiddenNamespaces.has(namespaceOf(url) ?? '') || this.forbiddenResources.has(about?.plural ?? '')
+    return this.forbidden || this.forbiddenNamespaces.has(namespaceOf(url) ?? '') || this.forbiddenResources.has(about?.plural ?? url.pathname.split('/').at(-1) ?? '')
   }
 
   /** While etcd hangs there is no answer but to a watch. */

@@ -82,3 +82,26 @@ t.test('who may list but not watch has not recovered', async t => {
   t.match(told.at(-1), /^recovered after 2 failures/)
   await listWatch.stop()
 })
+
+t.test('while no watch is open it says since when and why, also when lists are read meanwhile', async t => {
+  const { listWatch, clock, refused, breakWatch } = played({ list: 0, watch: 0 })
+  t.equal(listWatch.stats().unwatched, undefined, 'nothing is known yet')
+  listWatch.start()
+  await settled()
+  t.equal(listWatch.stats().unwatched, undefined)
+  refused.watch = 2
+  const sinceWallMs = clock.wallMs()
+  breakWatch()
+  await settled()
+  t.strictSame(listWatch.stats().unwatched, { forMs: 0, sinceWallMs, error: 'reset' })
+  clock.advance(50)
+  await settled()
+  t.equal(listWatch.stats().lists, 2)
+  t.strictSame(listWatch.stats().unwatched, { forMs: 50, sinceWallMs, error: '403' })
+  for (const pauseMs of [100, 200]) {
+    clock.advance(pauseMs)
+    await settled()
+  }
+  t.equal(listWatch.stats().unwatched, undefined)
+  await listWatch.stop()
+})

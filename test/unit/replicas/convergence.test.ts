@@ -5,6 +5,7 @@ import t from 'tap'
 import { type Endpoint, type EndpointChange, endpointKey } from '../../../src/core/endpoint.ts'
 import { Convergence, type ConvergenceReceipt } from '../../../src/replicas/convergence.ts'
 import type { PeerQuestion } from '../../../src/replicas/peer-client.ts'
+import { UNWATCHED_MS } from '../../../src/replicas/replica-members.ts'
 import { ReplicaBook } from '../../../src/replicas/replica-book.ts'
 import type { ReplicaAnswer } from '../../../src/replicas/replica-facts.ts'
 import type { SplitReceipt } from '../../../src/rollout/traffic-state.ts'
@@ -54,7 +55,7 @@ class Bench {
           this.#listeners.add(listener)
           return () => { this.#listeners.delete(listener) }
         },
-        doubt: () => this.doubt
+        doubt: (graceMs = UNWATCHED_MS) => graceMs === 0 ? this.doubt : undefined
       },
       client: {
         ask: async (place, question) => await new Promise(resolve => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type Endpoint, type EndpointChange, endpointKey } from '../../../src/core/endpoint.ts'
 import type { EndpointListener, EndpointSource, EndpointSourceStatus } from '../../../src/discovery/endpoint-source.ts'
-import { MAX_MEMBERS, ReplicaMembers } from '../../../src/replicas/replica-members.ts'
+import { MAX_MEMBERS, ReplicaMembers, UNWATCHED_MS } from '../../../src/replicas/replica-members.ts'
 import { ListLog } from '../../helpers/list-log.ts'
 
 const at = (last: number, ready = true): Endpoint => ({ address: `10.0.${last >> 8}.${last & 255}`, port: 9901, ready, serving: ready, terminating: false })
@@ -52,12 +52,31 @@ t.test('why there may be others that are not known', async t => {
   t.same(members.doubt(), { reason: 'the API server said 403', waiting: false })
   source.about = { problem: { kind: 'no-slices', detail: 'no EndpointSlice names it' } }
   t.same(members.doubt(), { reason: 'no EndpointSlice names it', waiting: false })
-  source.about = { lastError: 'the watch broke' }
-  t.equal(members.doubt(), undefined, 'those last known go on')
   source.about = { ignored: [{ address: '127.0.0.1', reason: 'loopback' }], whyNone: 'no address may be dialled' }
   t.same(members.doubt(), { reason: 'no address may be dialled', waiting: false })
   source.all([at(1)])
   t.equal(members.doubt(), undefined, 'a refused address beside good ones is not asked, and that is all')
+})
+
+t.test('slices that nobody watches are doubted after a moment, and say since when and why', async t => {
+  const source = new ToldSource()
+  const members = new ReplicaMembers(source, new ListLog())
+  members.start()
+  source.all([at(1)])
+  const unwatched = (forMs: number, error: string | undefined): void => {
+    source.about = { lastError: undefined, unwatched: { forMs, sinceWallMs: Date.UTC(2026, 0, 1), error } }
+  }
+  unwatched(UNWATCHED_MS - 1, '403')
+  t.equal(members.doubt(), undefined)
+  t.match(members.doubt(0), { reason: /403/, waiting: true }, 'who can wait is told that it may be over soon')
+  unwatched(UNWATCHED_MS, '403')
+  const doubt = { reason: 'their EndpointSlices are not watched since 2026-01-01T00:00:00.000Z: 403', waiting: false }
+  t.same(members.doubt(), doubt)
+  t.same(members.doubt(0), doubt)
+  unwatched(60_000, undefined)
+  t.match(members.doubt(), { reason: /nothing has failed yet/, waiting: false }, 'a watch that is not answered')
+  source.about = {}
+  t.equal(members.doubt(0), undefined)
 })
 
 t.test('of too many addresses the same ones are always asked, and it says so', async t => {
