@@ -17,6 +17,7 @@ const deps: AdminDeps = {
   tokens: new TokenBook([], systemClock, silent),
   traffic: { route: undemanded, routes: undemanded, change: undemanded },
   events: new EventBook('openapi', systemClock),
+  stopping: new AbortController().signal,
   details: undemanded,
   usedEndpoints: undemanded,
   drain: undemanded,

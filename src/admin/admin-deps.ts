@@ -43,6 +43,8 @@ export interface AdminDeps {
   readonly tokens: TokenBook
   readonly traffic: Pick<TrafficControl, 'route' | 'routes' | 'change'>
   readonly events: EventBook
+  /** Aborted when this replica stops, and who waits for a change is to have an answer. */
+  readonly stopping: AbortSignal
   /** Undefined when the configuration has no such route. */
   details (route: string): RouteDetails | undefined
   /**

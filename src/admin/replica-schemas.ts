@@ -37,8 +37,12 @@ interface ConvergenceAnswer {
   readonly summary: string
 }
 
+/** What is said of a change that this replica did not wait for to the end. */
+export const STOPPING_NOTE = 'this replica stops and waits no more: the change is stored, and the others follow'
+
 export function describeConvergence (receipt: ConvergenceReceipt): ConvergenceAnswer {
-  const { replicas, workers, complete, tookMs, missing, notes, unknown } = receipt
+  const { replicas, workers, complete, tookMs, missing, unknown, stopping } = receipt
+  const notes = stopping ? [STOPPING_NOTE, ...receipt.notes] : receipt.notes
   const lacks = missing.map(replica => `not ${nameOf(replica)}: ${replica.reason}`)
   const doubt = unknown === undefined ? [] : [`others are not known: ${unknown}`]
   return {
@@ -50,7 +54,7 @@ export function describeConvergence (receipt: ConvergenceReceipt): ConvergenceAn
     ...(missing.length === 0 ? {} : { missing: missing.map(describeMissing) }),
     ...(notes.length === 0 ? {} : { notes: [...notes] }),
     ...(unknown === undefined ? {} : { unknown }),
-    summary: [`${replicas.applied}/${replicas.of} replicas, ${workers.applied}/${workers.of} workers, ${Math.round(tookMs)} ms`, ...lacks, ...doubt].join('; ')
+    summary: [`${replicas.applied}/${replicas.of} replicas, ${workers.applied}/${workers.of} workers, ${Math.round(tookMs)} ms`, ...lacks, ...doubt, ...(stopping ? ['this replica stops'] : [])].join('; ')
   }
 }
 

@@ -13,3 +13,16 @@ export async function abortable<T> (promise: Promise<T>, signal: AbortSignal): P
     signal.removeEventListener('abort', onAbort)
   }
 }
+
+/** What `promise` comes to, or undefined as soon as the signal aborts; leaves nothing behind on a signal that lives long. */
+export async function unlessAborted<T> (promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  if (signal.aborted) return undefined
+  const { promise: aborted, resolve } = Promise.withResolvers<undefined>()
+  const onAbort = (): void => { resolve(undefined) }
+  signal.addEventListener('abort', onAbort)
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

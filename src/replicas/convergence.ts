@@ -28,6 +28,8 @@ export interface ConvergenceReceipt {
   /** In all replicas that are to be waited for, and those are known. */
   readonly complete: boolean
   readonly missing: readonly MissingReplica[]
+  /** This replica stops, and has not waited to the end. */
+  readonly stopping: boolean
   /** What is odd and does not count, for people. */
   readonly notes: readonly string[]
   /** Why there may be replicas that are not known; undefined when all are. */
@@ -45,8 +47,10 @@ export interface AwaitedChange {
   readonly route: string
   readonly epoch: number
   readonly timeoutMs: number
-  /** What becomes of it in this replica. */
+  /** What becomes of it in this replica; resolves at once when `stopping` is aborted. */
   readonly published: Promise<SplitReceipt>
+  /** Aborted when this replica stops: then nobody is waited for. */
+  readonly stopping: AbortSignal
 }
 
 /** What has become of the change in one other replica. */
@@ -92,6 +96,7 @@ class ChangeWait {
   readonly #outcomes = new Map<string, Outcome>()
   #own: SplitReceipt | undefined
   #isOver = false
+  #stopped = false
 
   constructor (deps: ConvergenceDeps, change: AwaitedChange) {
     this.#deps = deps
@@ -117,7 +122,12 @@ class ChangeWait {
     })
     for (const endpoint of members.all()) this.#take(endpoint)
     const looking = this.#lookForMembers()
+    const { stopping } = this.#change
+    const onStop = (): void => { this.#stop() }
+    stopping.addEventListener('abort', onStop)
+    if (stopping.aborted) this.#stop()
     await this.#over.promise
+    stopping.removeEventListener('abort', onStop)
     this.#isOver = true
     unsubscribe()
     timer.cancel()
@@ -125,6 +135,12 @@ class ChangeWait {
     const receipt = this.#receipt()
     for (const { leave } of this.#outcomes.values()) leave.abort()
     return receipt
+  }
+
+  /** With what is known of the workers of this replica. */
+  #stop (): void {
+    this.#stopped = true
+    void this.#change.published.then(() => { this.#over.resolve(undefined) })
   }
 
   /** The first list of members may be on its way, and it may be empty: nothing tells of that. */
@@ -237,16 +253,18 @@ class ChangeWait {
       replicas: { applied: others.length - missing.length + (isOwnDone ? 1 : 0), of: others.length + 1 },
       workers: { applied: own.applied + sum(({ applied }) => applied), of: own.workers + sum(({ workers }) => workers) },
       tookMs: Math.round((this.#deps.clock.nowMs() - this.#startedMs) * 1_000) / 1_000,
-      complete: isOwnDone && missing.length === 0 && unknown === undefined,
+      complete: isOwnDone && missing.length === 0 && unknown === undefined && !this.#stopped,
       missing,
       notes: others.flatMap(([, { note }]) => note ?? []),
+      stopping: this.#stopped,
       unknown
     }
   }
 
   /** Why it has said nothing: what was found before tells more than that the time is over. */
   #silence (address: string): string {
-    return this.#deps.book.faultOf(address)?.reason ?? `it gave no answer within ${this.#change.timeoutMs} ms`
+    const waitedMs = this.#stopped ? Math.round(this.#deps.clock.nowMs() - this.#startedMs) : this.#change.timeoutMs
+    return this.#deps.book.faultOf(address)?.reason ?? `it gave no answer within ${waitedMs} ms`
   }
 
   /** Without this replica, and each once, however many addresses it has. */

@@ -12,6 +12,7 @@ import type { HealthBook } from '../control/health-book.ts'
 import type { Readiness } from '../control/start-gate.ts'
 import { VersionDrain } from '../control/version-drain.ts'
 import type { WorkerPool } from '../control/worker-pool.ts'
+import { unlessAborted } from '../core/abortable.ts'
 import type { Clock } from '../core/clock.ts'
 import type { EventLog, Logger } from '../core/logger.ts'
 import type { EndpointRegistry } from '../discovery/endpoint-registry.ts'
@@ -56,6 +57,8 @@ export interface AdminParts {
   /** Undefined where nothing is shared. */
   readonly lease: LeaseHolder | undefined
   readonly readiness: () => Readiness
+  /** Aborted when Weir stops. */
+  readonly stopping: AbortSignal
 }
 
 /** Nothing is opened, and the other replicas are not looked for yet. */
@@ -87,6 +90,7 @@ export async function composeAdmin (parts: AdminParts): Promise<{ readonly deps:
       tokens,
       traffic,
       events: parts.events,
+      stopping: parts.stopping,
       details: name => describer.details(name),
       usedEndpoints: name => describer.usedEndpoints(name),
       drain: (route, version) => drains.status(route, version),
@@ -125,7 +129,7 @@ function metricsOf (parts: AdminParts, describer: RouteDescriber, replicas: Runn
 }
 
 async function replicasOf (parts: AdminParts, drains: VersionDrain): Promise<RunningReplicas> {
-  const { config, clock, throttled, instance, traffic, routes, pool, book, shares, metrics, readiness } = parts
+  const { config, clock, throttled, instance, traffic, routes, pool, book, shares, metrics, readiness, stopping } = parts
   const own = new OwnFacts({
     identity: {
       id: instance,
@@ -141,7 +145,7 @@ async function replicasOf (parts: AdminParts, drains: VersionDrain): Promise<Run
     book,
     shares,
     drains,
-    untilApplied: async (route, epoch, timeoutMs) => await pool.untilApplied(route, epoch, timeoutMs)
+    untilApplied: async (route, epoch, timeoutMs) => await unlessAborted(pool.untilApplied(route, epoch, timeoutMs), stopping)
   })
   return await createReplicas(config, {
     clock, log: throttled, own, onWatchFailure: (namespace, kind) => { metrics.watchRestarted(namespace ?? OWN_NAMESPACE, kind) }

@@ -93,6 +93,8 @@ export class ControlPlane {
   readonly #instance = instanceId()
   /** Not ready any more, though all goes on as usual until it drains. */
   #stopping = false
+  /** Aborted when who waits for a change gets an answer at once. */
+  readonly #noWaiting = new AbortController()
 
   constructor (loaded: LoadedConfig, deps: ControlPlaneDeps) {
     const { clock, log } = deps
@@ -310,6 +312,7 @@ export class ControlPlane {
       accessLog: this.#accessLog,
       events: this.#events,
       lease: this.#lease,
+      stopping: this.#noWaiting.signal,
       readiness: () => readinessOf({
         stopping: this.#stopping,
         accepting: this.#pool.accepting,
@@ -344,6 +347,8 @@ export class ControlPlane {
     // At once: another replica need not wait until this one has drained.
     void this.#lease?.release()
     await patience.delay(parseDurationMs(this.#inForce.drain.delay))
+    // While the workers can still say what they apply.
+    this.#noWaiting.abort()
     const report = new DrainReport({ clock: this.#deps.clock, log, routes: this.#routes, book: this.#book })
     report.start()
     for (const source of this.#routeSources) source.stop()
@@ -365,6 +370,7 @@ export class ControlPlane {
 
   /** @param insisted resolves when nobody is to be waited for */
   async #close (insisted: Promise<void>): Promise<void> {
+    this.#noWaiting.abort()
     this.#ticker.stop()
     this.#gate.stop()
     this.#authorities.stop()

@@ -10,7 +10,7 @@ import { eventually } from '../helpers/weir-process.ts'
 // Five processes start in it.
 if (import.meta.main) t.setTimeout(600_000)
 const set = await replicaSet(t)
-const [a] = await Promise.all([set.start({ name: 'weir-a' }), set.start({ name: 'weir-b' })])
+const [a, b] = await Promise.all([set.start({ name: 'weir-a' }), set.start({ name: 'weir-b' })])
 await untilReplicas(a, ['weir-a', 'weir-b'])
 
 t.test('a replica with another secret is believed by nobody, and both say why', async t => {
@@ -56,4 +56,19 @@ t.test('while the slices can\'t be read any more there may be others, and it say
   t.ok(performance.now() - sinceMs >= UNWATCHED_MS, 'a change waits for a watch that may be open again in a moment')
   set.server.forbiddenResources.delete('endpointslices')
   await eventually(async () => (await changeAll(a)).complete || undefined)
+})
+
+t.test('who waits at a replica that stops is told how far the change has come', async t => {
+  b.kill('SIGSTOP')
+  t.teardown(() => { b.kill('SIGKILL') })
+  const { epoch } = (await a.api('GET', '/v1/routes/hello')).body as { readonly epoch: number } // as its schema has it
+  const waiting = changeAll(a, '30s')
+  await eventually(async () => ((await a.api('GET', '/v1/routes/hello')).body as { readonly epoch: number }).epoch > epoch || undefined)
+  const sinceMs = performance.now()
+  a.kill('SIGINT')
+  t.match(await waiting, {
+    complete: false, workers: 2, applied: 1, replicas: { applied: 1, of: 2 }, missing: [{ name: 'weir-b' }], notes: [/this replica stops/]
+  })
+  t.ok(performance.now() - sinceMs < 25_000, 'it does not wait for the end of the time')
+  t.equal(await a.end(), 0)
 })

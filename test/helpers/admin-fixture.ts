@@ -45,6 +45,8 @@ export interface AdminFixture {
   readonly waiting: string[]
   /** What every version still has. */
   readonly left: { inFlight: number, tunnels: number }
+  /** The stop of the replica. */
+  readonly stop: AbortController
 }
 
 export interface AdminFixtureOptions {
@@ -72,12 +74,14 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
   const left = { inFlight: 0, tunnels: 0 }
   const events = new EventBook('test', clock)
   bookTraffic(traffic, events)
+  const stop = new AbortController()
   const deps: AdminDeps = {
     clock,
     log,
     tokens,
     traffic,
     events,
+    stopping: stop.signal,
     details: route => route === 'hello' ? helloDetails() : undefined,
     usedEndpoints: route => route === 'hello'
       ? Object.fromEntries(helloDetails().versions.map(version => [version.name, version.usedEndpoints]))
@@ -102,7 +106,7 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
       return { ...explainHello({ route, headers: new Map() }), why: [`because of ${requestId}`] }
     }
   }
-  return { app: createAdminApp(deps, options.limits), deps, clock, log, publisher, traffic, tokens, asked, missing, waiting, left }
+  return { app: createAdminApp(deps, options.limits), deps, clock, log, publisher, traffic, tokens, asked, missing, waiting, left, stop }
 }
 
 function ownReplica (clock: FakeClock): KnownReplica {

@@ -3,9 +3,10 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { Type, type Static } from '../../core/json-schema.ts'
+import { unlessAborted } from '../../core/abortable.ts'
 import { DURATION_PATTERN } from '../../core/duration.ts'
-import type { ChangeOptions } from '../../rollout/traffic-control.ts'
-import type { TrafficCommand } from '../../rollout/traffic-state.ts'
+import type { ChangeOptions, ChangeResult } from '../../rollout/traffic-control.ts'
+import type { SplitReceipt, TrafficCommand } from '../../rollout/traffic-state.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import {
   describeOperation, epochTag, parseIfMatch, readWaitTimeout, RouteParamsSchema, WeightsSchema, type Answer, type Operation,
@@ -13,7 +14,7 @@ import {
 } from '../operation.ts'
 import { ProblemError, type ProblemCode } from '../problem.ts'
 import { NAME_PATTERN } from '../../config/patterns.ts'
-import { ConvergenceFields, describeConvergence } from '../replica-schemas.ts'
+import { ConvergenceFields, describeConvergence, STOPPING_NOTE } from '../replica-schemas.ts'
 
 /** The longest that a client may wait for the workers, in seconds. */
 const MAX_WAIT_S = 30
@@ -44,7 +45,7 @@ const ChangeAnswerSchema = Type.object({
   applied: Type.optional(Type.object({
     workers: Type.integer({ description: 'The workers of the data plane.' }),
     applied: Type.integer({ description: 'Those that apply the weights.' }),
-    complete: Type.boolean({ description: 'All of them do. False means that the time was over: the change is stored and the rest will follow.' }),
+    complete: Type.boolean({ description: 'All of them do. False means that the time was over, or that this replica stops: the change is stored and the rest will follow.' }),
     tookMs: Type.number({ description: 'Milliseconds until the last of them.' }),
     ...ConvergenceFields
   }, { description: 'With `wait=all`. With several replicas the numbers are those of all that are ready.' }))
@@ -110,13 +111,28 @@ async function answerChange (
   const answer = { route, epoch, revision, changed: result.changed, weights }
   if (request.query.wait !== 'all') return answer
   const { others } = deps.replicas
+  const published = publishedUnlessStopping(deps, route, result)
   if (others === undefined) {
-    const { workers, applied, tookMs } = await result.published
-    return { ...answer, applied: { workers, applied, complete: applied === workers, tookMs } }
+    const { workers, applied, tookMs, stopping } = await published
+    const complete = applied === workers && !stopping
+    return { ...answer, applied: { workers, applied, complete, tookMs, ...(stopping ? { notes: [STOPPING_NOTE] } : {}) } }
   }
-  const { published } = result
-  const receipt = await others.converge({ route, epoch, timeoutMs: options.publishTimeoutMs, published })
+  const receipt = await others.converge({ route, epoch, timeoutMs: options.publishTimeoutMs, published, stopping: deps.stopping })
   return { ...answer, applied: describeConvergence(receipt) }
+}
+
+/** How far the change has come in the workers; when this replica stops, what is known then. */
+async function publishedUnlessStopping (
+  deps: AdminDeps, route: string, { published, traffic }: Extract<ChangeResult, { ok: true }>
+): Promise<SplitReceipt & { readonly stopping: boolean }> {
+  const { clock, stopping } = deps
+  const startedMs = clock.nowMs()
+  const receipt = await unlessAborted(published, stopping)
+  if (receipt !== undefined) return { ...receipt, stopping: false }
+  // Every version of a route knows which workers apply its weights.
+  const [version = ''] = Object.keys(traffic.weights)
+  const { running, applied } = deps.drain(route, version)?.workers ?? { running: 0, applied: 0 }
+  return { workers: running, applied, tookMs: Math.round((clock.nowMs() - startedMs) * 1_000) / 1_000, stopping: true }
 }
 
 function changeOptions (request: FastifyRequest<{ Querystring: ChangeQuery }>): ChangeOptions & { readonly publishTimeoutMs: number } {

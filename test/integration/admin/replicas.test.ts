@@ -18,6 +18,7 @@ const RECEIPT: ConvergenceReceipt = {
   workers: { applied: 4, of: 6 },
   tookMs: 5_000.4,
   complete: false,
+  stopping: false,
   missing: [MISSING],
   notes: ['weir-3 (10.0.0.3:9901) has no route "hello": its configuration is another one'],
   unknown: 'the API server said 403'
@@ -36,6 +37,7 @@ const ROUTE: ClusterRoute = {
 /** Other replicas that say what the test says. */
 class Others implements OtherReplicas {
   cluster = ROUTE
+  receipt = RECEIPT
   admits = true
   readonly asked: PeerRequest[] = []
   readonly changes: AwaitedChange[] = []
@@ -56,7 +58,7 @@ class Others implements OtherReplicas {
 
   async converge (change: AwaitedChange) {
     this.changes.push(change)
-    return RECEIPT
+    return this.receipt
   }
 
   async route () {
@@ -99,8 +101,11 @@ t.test('wait=all says how far a change has come in all replicas', async t => {
     summary: '2/3 replicas, 4/6 workers, 5000 ms; not weir-2 (10.0.0.2:9901): it gave no answer within 300 ms; others are not known: the API server said 403'
   })
   t.match(others.changes, [{ route: 'hello', epoch: 2, timeoutMs: 3_000 }])
+  others.receipt = { ...RECEIPT, stopping: true, notes: [] }
+  const stopped = await app.inject({ method: 'PUT', url: '/v1/routes/hello/weights?wait=all', payload: { weights: { stable: 3, canary: 1 } } })
+  t.match(stopped.json(), { applied: { notes: [/this replica stops/], summary: /; this replica stops$/ } })
   await app.inject({ method: 'PUT', url: '/v1/routes/hello/weights', payload: { weights: { stable: 2, canary: 1 } } })
-  t.equal(others.changes.length, 1, 'nobody is waited for who is not asked for')
+  t.equal(others.changes.length, 2, 'nobody is waited for who is not asked for')
 })
 
 t.test('a route has the sums, and a version is safe when it is in all replicas', async t => {
@@ -161,4 +166,21 @@ t.test('another replica is told when it has proven itself, and the answer has a 
   t.equal(others.queries.length, 1)
   others.admits = true
   for (const query of ['?timeout=31s', '?epoch=-1', '?epoch=1e3', '?timeout=x']) t.equal((await fetch(`http://127.0.0.1:${port}/v1/replica${query}`)).status, 400, query)
+})
+
+t.test('who waits for the workers of this replica alone has an answer when it stops', async t => {
+  const { app, publisher, stop } = await adminFixture()
+  const published = Promise.withResolvers<undefined>()
+  publisher.publish = async () => {
+    published.resolve(undefined)
+    return await new Promise<never>(() => {})
+  }
+  const answering = Promise.all([
+    app.inject({ method: 'PUT', url: '/v1/routes/hello/weights?wait=all&timeout=30s', payload: { weights: { stable: 1, canary: 1 } } })
+  ])
+  await published.promise
+  stop.abort()
+  const [answer] = await answering
+  t.equal(answer.statusCode, 200)
+  t.match(answer.json(), { epoch: 2, changed: true, applied: { workers: 2, complete: false, notes: [/this replica stops/] } })
 })

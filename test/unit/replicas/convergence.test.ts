@@ -35,6 +35,7 @@ class Bench {
   readonly clock = new FakeClock()
   readonly book: ReplicaBook
   readonly convergence: Convergence
+  readonly stop = new AbortController()
   doubt: { readonly reason: string, readonly waiting: boolean } | undefined
   readonly #members = new Map<string, Endpoint>()
   readonly #listeners = new Set<(change: EndpointChange) => void>()
@@ -95,7 +96,7 @@ class Bench {
   /** Begins to wait. */
   until (published: Promise<SplitReceipt> = Promise.resolve({ workers: 2, applied: 2, tookMs: 1 })): { readonly receipt: () => ConvergenceReceipt | undefined } {
     let receipt: ConvergenceReceipt | undefined
-    void this.convergence.until({ route: 'hello', epoch: 5, timeoutMs: 5_000, published }).then(value => { receipt = value })
+    void this.convergence.until({ route: 'hello', epoch: 5, timeoutMs: 5_000, published, stopping: this.stop.signal }).then(value => { receipt = value })
     return { receipt: () => receipt }
   }
 }
@@ -221,4 +222,27 @@ t.test('a hundred of them are asked at once', async t => {
   t.equal(bench.questions.length, 100)
   for (const [index, endpoint] of all.entries()) await bench.reply(endpoint, answerOf(String(index), 2))
   t.match(wait.receipt(), { complete: true, replicas: { applied: 101, of: 101 }, workers: { applied: 202, of: 202 } })
+})
+
+t.test('when this replica stops it says at once how far the change has come, and waits for nobody', async t => {
+  const bench = new Bench()
+  bench.set(at(1), at(2))
+  const wait = bench.until()
+  await bench.reply(at(1), answerOf('one', 2))
+  bench.clock.advance(800)
+  await turns(5)
+  t.equal(wait.receipt(), undefined)
+  bench.stop.abort()
+  await turns(5)
+  t.match(wait.receipt(), {
+    complete: false,
+    replicas: { applied: 2, of: 3 },
+    workers: { applied: 4, of: 4 },
+    missing: [{ address: '10.0.0.2:9901', reason: 'it gave no answer within 800 ms' }],
+    stopping: true
+  })
+  t.equal(bench.listeners, 0)
+  const late = bench.until()
+  await turns(5)
+  t.match(late.receipt(), { complete: false, replicas: { applied: 1, of: 3 }, stopping: true }, 'a change that comes then too')
 })
