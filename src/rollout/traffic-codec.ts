@@ -1,6 +1,6 @@
 import type { StateCodec } from '../store/state-store.ts'
 import type { ChangeAction, ChangeSource, Revision, RouteTraffic, TrafficState, Weights } from './traffic-state.ts'
-import { EMPTY_TRAFFIC, MAX_HISTORY, sameVersions } from './traffic-state.ts'
+import { EMPTY_TRAFFIC, MAX_HISTORY, MAX_SUPERSEDED, sameVersions } from './traffic-state.ts'
 
 type Plain = Readonly<Record<string, unknown>>
 
@@ -42,17 +42,23 @@ function decodeTraffic (plain: unknown): TrafficState {
 export function decodeRoute (plain: unknown, place: string): RouteTraffic {
   const value = record(plain, place)
   const history = list(value['history'], `${place}.history`)
+  const former = value['supersededFileWeights']
   const route = {
     epoch: count(value['epoch'], `${place}.epoch`),
     revision: count(value['revision'], `${place}.revision`),
     weights: weights(value['weights'], `${place}.weights`),
     fileWeights: weights(value['fileWeights'], `${place}.fileWeights`),
+    ...(former === undefined ? {} : { supersededFileWeights: supersededList(former, `${place}.supersededFileWeights`) }),
     history: history.slice(-MAX_HISTORY).map((entry, index) => decodeRevision(entry, `${place}.history[${index}]`))
   }
   if (!sameVersions(route.fileWeights, route.weights)) {
     throw new Error(`${place}.weights and fileWeights name different versions`)
   }
   return route
+}
+
+function supersededList (plain: unknown, place: string): readonly Weights[] {
+  return list(plain, place).slice(-MAX_SUPERSEDED).map((each, index) => weights(each, `${place}[${index}]`))
 }
 
 function decodeRevision (plain: unknown, place: string): Revision {

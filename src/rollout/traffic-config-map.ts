@@ -6,6 +6,7 @@
  *     route.hello: |
  *       {"weights": {"stable": 75, "canary": 25},
  *        "epoch": 3, "revision": 3, "fileWeights": {…},
+ *        "supersededFileWeights": [{…}],
  *        "history": [
  *       {…}]}
  */
@@ -13,7 +14,9 @@ import type { UntrustedObject } from '../kube/kube-api.ts'
 import { NewerFormat, type ConfigMapCodec } from '../store/config-map-store.ts'
 import { StoreError } from '../store/state-store.ts'
 import { decodeRoute } from './traffic-codec.ts'
-import { EMPTY_TRAFFIC, type RouteTraffic, type TrafficState } from './traffic-state.ts'
+import { MAX_WEIGHT } from '../contract/route-spec.ts'
+import { repeatedKey } from './repeated-key.ts'
+import { EMPTY_TRAFFIC, isAllZero, MAX_COUNT, type RouteTraffic, sameWeights, type TrafficState, type Weights } from './traffic-state.ts'
 import { isWeight, wasEdited } from './transition.ts'
 
 const FORMAT_KEY = 'format'
@@ -23,8 +26,9 @@ const FLOOR_KEY = 'epochFloor'
 const ROUTE_PREFIX = 'route.'
 /** etcd takes objects of up to 1.5 MiB and the API server ConfigMaps of up to 1 MiB of data; there is more in an object than data. */
 const MAX_CONFIG_MAP_BYTES = 900 * 1_024
-/** Far from where numbers stop to count by one, and far above what Weir comes to. */
-const MAX_COUNT = 1e15
+/** Of an epoch or a revision that somebody has written: there is room for a billion changes after it. */
+const MAX_EDITED_COUNT = MAX_COUNT - 1e9
+const COUNTED_OUT = 'stop all replicas and delete the ConfigMap: they begin anew with the weights of the configuration'
 /** How many entries each route keeps at most, when not all of them fit. */
 const SHORTER_HISTORIES = [100, 70, 50, 35, 25, 15, 10, 5, 2, 1] as const
 
@@ -36,15 +40,17 @@ export function createTrafficConfigMapCodec (maxBytes = MAX_CONFIG_MAP_BYTES): C
     texts.set(route, known)
     return known
   }
+  const routeOf = readRoutesOnce()
   return {
     initial: EMPTY_TRAFFIC,
     owns: key => key === FORMAT_KEY || key === FLOOR_KEY || key.startsWith(ROUTE_PREFIX),
     encode (state) {
+      checkCounts(state)
       for (const length of SHORTER_HISTORIES) {
         const data: Record<string, string> = { [FORMAT_KEY]: `${FORMAT}/${FORMAT_VERSION}`, [FLOOR_KEY]: String(state.epochFloor) }
         let bytes = 0
         for (const [name, route] of state.routes) {
-          const kept = route.history.length > length ? { ...route, history: route.history.slice(-length) } : route
+          const kept = shortened(route, length)
           const text = data[ROUTE_PREFIX + name] = textOf(kept)
           bytes += ROUTE_PREFIX.length + name.length + Buffer.byteLength(text)
         }
@@ -52,26 +58,72 @@ export function createTrafficConfigMapCodec (maxBytes = MAX_CONFIG_MAP_BYTES): C
       }
       throw new StoreError('too-large', `the ${state.routes.size} routes take more than the ${maxBytes} bytes that a ConfigMap has for them, without their history; use fewer, or several Weirs`)
     },
-    decode: decodeData
+    decode: data => decodeData(data, routeOf)
   }
+}
+
+/** What is written can be read again, by every replica. */
+function checkCounts ({ routes, epochFloor }: TrafficState): void {
+  const faults = [...routes].map(([name, route]) => countFault(ROUTE_PREFIX + name, route))
+  if (epochFloor > MAX_COUNT) faults.push(`${FLOOR_KEY} is more than ${MAX_COUNT}`)
+  const fault = faults.find(each => each !== undefined)
+  if (fault !== undefined) throw new StoreError('too-large', `${fault}, and can't be counted on: ${COUNTED_OUT}`)
+}
+
+/** Why no replica may go on from these counts. */
+function countFault (key: string, route: RouteTraffic): string | undefined {
+  const latest = route.history.at(-1)
+  const isCounted = latest?.epoch === route.epoch && latest.revision === route.revision
+  // Other weights than those of the latest entry become an entry with the next epoch.
+  const bound = isCounted ? MAX_COUNT - (wasEdited(route) ? 1 : 0) : MAX_EDITED_COUNT
+  return Math.max(route.epoch, route.revision) > bound ? `${key}.epoch or revision is more than ${bound}` : undefined
+}
+
+function shortened (route: RouteTraffic, length: number): RouteTraffic {
+  const { history, supersededFileWeights: superseded = [] } = route
+  if (Math.max(history.length, superseded.length) <= length) return route
+  const kept = { ...route, history: history.slice(-length) }
+  return superseded.length > length ? { ...kept, supersededFileWeights: superseded.slice(-length) } : kept
 }
 
 /** With line breaks where a person reads. */
-function routeText ({ weights, epoch, revision, fileWeights, history }: RouteTraffic): string {
+function routeText ({ weights, epoch, revision, fileWeights, supersededFileWeights, history }: RouteTraffic): string {
   const entries = history.map(entry => JSON.stringify(entry)).join(',\n')
-  return `{"weights": ${JSON.stringify(weights)},\n "epoch": ${epoch}, "revision": ${revision}, "fileWeights": ${JSON.stringify(fileWeights)},\n "history": [\n${entries}]}\n`
+  const superseded = supersededFileWeights === undefined ? '' : ` "supersededFileWeights": ${JSON.stringify(supersededFileWeights)},\n`
+  return `{"weights": ${JSON.stringify(weights)},\n "epoch": ${epoch}, "revision": ${revision}, "fileWeights": ${JSON.stringify(fileWeights)},\n${superseded} "history": [\n${entries}]}\n`
 }
 
+type RouteReader = (key: string, text: unknown) => RouteTraffic
+
 /** @throws Error naming the key that is wrong, and what to do */
-function decodeData (data: UntrustedObject): TrafficState {
+function decodeData (data: UntrustedObject, routeOf: (keys: readonly string[]) => RouteReader): TrafficState {
   checkFormat(data[FORMAT_KEY])
   const routes = new Map<string, RouteTraffic>()
-  for (const [key, text] of Object.entries(data)) {
-    if (key.startsWith(ROUTE_PREFIX)) routes.set(key.slice(ROUTE_PREFIX.length), readRoute(key, text))
-  }
+  const keys = Object.keys(data).filter(key => key.startsWith(ROUTE_PREFIX))
+  const read = routeOf(keys)
+  for (const key of keys) routes.set(key.slice(ROUTE_PREFIX.length), read(key, data[key]))
   const floor = data[FLOOR_KEY]
   if (typeof floor !== 'string' || !/^[0-9]{1,15}$/.test(floor.trim())) throw new Error(`${FLOOR_KEY} is not a whole number in quotes`)
+  if (Number(floor) > MAX_COUNT) throw new Error(`${FLOOR_KEY} is more than ${MAX_COUNT}`)
   return { routes, epochFloor: Number(floor) }
+}
+
+/** A change is one route of perhaps thousands: a text that was read before is not read again. */
+function readRoutesOnce (): (keys: readonly string[]) => RouteReader {
+  let before = new Map<string, { readonly text: unknown, readonly route: RouteTraffic }>()
+  return keys => {
+    before = new Map(keys.flatMap(key => {
+      const known = before.get(key)
+      return known === undefined ? [] : [[key, known] as const]
+    }))
+    return (key, text) => {
+      const known = before.get(key)
+      if (known !== undefined && known.text === text) return known.route
+      const route = readRoute(key, text)
+      before.set(key, { text, route })
+      return route
+    }
+  }
 }
 
 function checkFormat (format: unknown): void {
@@ -89,13 +141,32 @@ function readRoute (key: string, text: unknown): RouteTraffic {
   } catch {
     throw new Error(`${key} is not JSON`)
   }
+  const repeated = repeatedKey(String(text))
+  if (repeated !== undefined) throw new Error(`${key} has ${JSON.stringify(repeated)} twice in one object: which of them counts?`)
   const route = decodeRoute(plain, key)
   if (route.history.length === 0) throw new Error(`${key}.history is empty`)
-  if (Math.max(route.epoch, route.revision) > MAX_COUNT) throw new Error(`${key}.epoch or revision is more than ${MAX_COUNT}`)
-  // What Weir has written came from the configuration or the API; what people write has the bounds of the API.
-  if (!wasEdited(route)) return route
-  const wrong = Object.entries(route.weights).find(([, weight]) => !isWeight(weight))
-  if (wrong !== undefined) throw new Error(`${key}.weights.${wrong[0]} is ${wrong[1]}, which is not a weight`)
-  if (Object.values(route.weights).every(weight => weight === 0)) throw new Error(`${key}.weights are all 0, so nobody would be served`)
+  const fault = countFault(key, route)
+  if (fault !== undefined) throw new Error(`${fault}, and leaves no room to count`)
+  checkWeights(key, route)
   return route
+}
+
+/** Also of weights that Weir may have written itself: somebody may have changed the history with them. */
+function checkWeights (key: string, { weights, fileWeights, supersededFileWeights = [], history }: RouteTraffic): void {
+  checkHighest(`${key}.fileWeights`, fileWeights)
+  for (const each of supersededFileWeights) checkHighest(`${key}.supersededFileWeights`, each)
+  for (const { revision, before, after } of history) {
+    for (const each of [before, after]) checkHighest(`${key}.history, revision ${revision},`, each)
+  }
+  checkHighest(`${key}.weights`, weights)
+  // The configuration may take all clients from a route, and an older Weir's has less than the API's least weight.
+  if (history.at(-1)?.source === 'config' && sameWeights(weights, fileWeights)) return
+  const wrong = Object.entries(weights).find(([, weight]) => !isWeight(weight))
+  if (wrong !== undefined) throw new Error(`${key}.weights.${wrong[0]} is ${wrong[1]}, which is not a weight`)
+  if (isAllZero(weights)) throw new Error(`${key}.weights are all 0, so nobody would be served`)
+}
+
+function checkHighest (place: string, weights: Weights): void {
+  const wrong = Object.entries(weights).find(([, weight]) => weight > MAX_WEIGHT)
+  if (wrong !== undefined) throw new Error(`${place}.${wrong[0]} is ${wrong[1]}, which is more than ${MAX_WEIGHT}`)
 }

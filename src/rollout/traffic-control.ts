@@ -6,13 +6,14 @@ import { nameSome } from '../core/logger.ts'
 import type { EventLog } from '../core/logger.ts'
 import type { PreparedChange } from '../core/prepared-change.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
-import { type StateStore, StoreError, type StoreStatus, type Versioned, Watchers } from '../store/state-store.ts'
+import { type StateStore, StoreError, type StoreStatus, type SwapResult, type Versioned, Watchers } from '../store/state-store.ts'
+import { applySharedConfig, foreignTo, supersededIn } from './shared-config.ts'
 import {
   type ChangeMeta, type ConfiguredRoute, EMPTY_TRAFFIC, type Revision, type RouteTraffic, sameWeights, type SplitPublisher,
   type SplitReceipt, type TrafficCommand, type TrafficState
 } from './traffic-state.ts'
 import type { TransitionErrorCode } from './transition.ts'
-import { applyConfig, applySharedConfig, changeRoute, editedAt, goingOnFrom, ownView, recordEdits, withRoute } from './transition.ts'
+import { applyConfig, changeRoute, editedAt, goingOnFrom, ownView, recordEdits, withRoute } from './transition.ts'
 
 /** Why a change was not made. */
 type ChangeErrorCode = TransitionErrorCode | 'unknown_route' | 'epoch_mismatch' | 'store_conflict' | 'store_failed'
@@ -101,6 +102,10 @@ export class TrafficControl {
   #edited: TrafficState | undefined
   /** Why what is stored is not ours; undefined when it is. */
   #foreign: string | undefined
+  /** Something of this Weir is in the store: what others write there is a replica's, whatever they name. */
+  #isOurs = false
+  /** What was said of weights that are not taken over. */
+  #superseded = ''
   readonly #known = Promise.withResolvers<undefined>()
 
   /** Use `open`. */
@@ -119,11 +124,12 @@ export class TrafficControl {
   }
 
   /**
-   * Reads the store, unless it is one that may be read later. There are no routes until a configuration names them.
+   * Reads the store, unless others may have written to it: a configuration has to tell whether that is this Weir's. There are no routes
+   * until one names them.
    * @throws StoreError
    */
   static async open (deps: TrafficControlDeps): Promise<TrafficControl> {
-    return new TrafficControl(deps, deps.store.status().state === 'synced' ? await deps.store.read() : undefined)
+    return new TrafficControl(deps, deps.store.shared ? undefined : await deps.store.read())
   }
 
   /** What is stored has been read. Until then the weights are those of the configuration, and can't be changed. */
@@ -161,6 +167,7 @@ export class TrafficControl {
     return {
       persist: async () => {
         await this.#takeTurn(turn.promise)
+        await this.#claim(routes)
         before = { configured: this.#configured, state: this.#state, stored: this.#stored }
         stored = await this.#storeConfigured(routes)
       },
@@ -170,6 +177,7 @@ export class TrafficControl {
       },
       settle: () => {
         if (before !== undefined) this.#announce(before.state, this.#state)
+        if (this.#stored !== undefined) this.#known.resolve(undefined)
         turn.resolve(undefined)
       },
       discard: async () => {
@@ -235,10 +243,11 @@ export class TrafficControl {
       if (this.#stored === undefined) return { state: this.#merged(routes, EMPTY_TRAFFIC), overwritten: undefined }
       const { value, version } = this.#stored
       const state = this.#merged(routes, value)
-      if (state === value) return { state, overwritten: undefined }
-      const swapped = await this.#deps.store.compareAndSwap(version, state)
-      this.#stored = swapped.ok ? { value: state, version: swapped.version } : this.#withEdits(swapped.current)
-      if (swapped.ok) return { state, overwritten: value }
+      const isWritten = state !== value && this.#swapped(await this.#deps.store.compareAndSwap(version, state), state, routes)
+      if (isWritten || state === value) {
+        this.#tellSuperseded(value, routes)
+        return { state, overwritten: isWritten ? value : undefined }
+      }
     }
     throw new Error(`the state was changed by others ${this.#maxAttempts} times in a row`)
   }
@@ -253,8 +262,7 @@ export class TrafficControl {
         const meta = { actor: 'config', reason: 'the configuration was not used', source: 'config', at: this.#now() } as const
         // Nobody has seen its epochs, unless others share the store.
         const next = this.#deps.store.shared ? goingOnFrom(value, stored.overwritten, meta) : stored.overwritten
-        const swapped = await this.#deps.store.compareAndSwap(version, next)
-        this.#stored = swapped.ok ? { value: next, version: swapped.version } : this.#withEdits(swapped.current)
+        this.#swapped(await this.#deps.store.compareAndSwap(version, next), next)
       }
       if (this.#stored !== undefined && this.#stored.value !== before.stored?.value) this.#adopt(this.#viewOf(this.#stored.value))
     } catch (error) {
@@ -288,13 +296,10 @@ export class TrafficControl {
 
   async #store (version: string, next: TrafficState, timeoutMs: number): Promise<'stored' | 'conflict' | ChangeResult> {
     try {
-      const swapped = await this.#deps.store.compareAndSwap(version, next, timeoutMs)
-      if (!swapped.ok) {
-        this.#stored = this.#withEdits(swapped.current)
-        this.#adopt(this.#viewOf(this.#stored.value))
+      if (!this.#swapped(await this.#deps.store.compareAndSwap(version, next, timeoutMs), next)) {
+        this.#adoptStored()
         return 'conflict'
       }
-      this.#stored = { value: next, version: swapped.version }
       this.#edited = undefined
     } catch (error) {
       this.#deps.log.error('a change of weights could not be stored and was not made', { error: errorText(error) })
@@ -309,32 +314,77 @@ export class TrafficControl {
     this.#queue.run(async () => {
       if (this.#stored === undefined) return await this.#readFirst()
       if (current.version === this.#stored.version) return
-      this.#stored = this.#withEdits(await this.#deps.store.read())
-      this.#adopt(this.#viewOf(this.#stored.value))
+      this.#take(await this.#deps.store.read())
+      this.#adoptStored()
     }).catch((error: unknown) => {
       this.#deps.log.error('the state store could not be followed', { error: errorText(error) })
     })
   }
 
-  /** A store that was away can be read for the first time. */
+  /** A store that was away can be read for the first time. The first configuration reads it otherwise, for it tells whose it is. */
   async #readFirst (): Promise<void> {
-    const { store, log } = this.#deps
-    // What can't be used may hold the only copy of the weights: a start does not write over it.
-    if (store.status().state === 'refused' || store.status().state === 'read-only') return
-    const newest = await store.read()
-    const routes = this.#configured ?? []
-    const foreign = foreignTo(newest.value, routes)
-    if (foreign !== this.#foreign && foreign !== undefined) log.error('the stored traffic state is that of another Weir and is left alone', { fault: foreign })
-    this.#foreign = foreign
-    if (foreign !== undefined) return
-    this.#stored = this.#withEdits(newest)
+    const routes = this.#configured
+    if (routes === undefined) return
+    await this.#claim(routes)
+    if (this.#stored === undefined) return
     try {
       await this.#storeStateOf(routes)
     } catch (error) {
-      log.error('the weights of the configuration could not be stored', { error: errorText(error) })
+      this.#deps.log.error('the weights of the configuration could not be stored', { error: errorText(error) })
     }
-    this.#adopt(this.#viewOf(this.#stored.value))
-    this.#known.resolve(undefined)
+    this.#adoptStored()
+    if (this.isKnown) this.#known.resolve(undefined)
+  }
+
+  /** Reads what is stored, as far as that has not been done, and finds out whether it is that of a Weir with these routes. */
+  async #claim (routes: readonly ConfiguredRoute[]): Promise<void> {
+    const { store } = this.#deps
+    const { state } = store.status()
+    // What can't be used may hold the only copy of the weights: a start does not write over it.
+    if (!store.shared || this.#isOurs || state === 'starting' || state === 'refused' || state === 'read-only') return
+    this.#take(this.#stored ?? await store.read(), routes)
+  }
+
+  /** What others have written is stored now. Until something of this Weir is, it may be that of another one, which is left alone. */
+  #take (current: Versioned<TrafficState>, routes = this.#configured ?? []): void {
+    if (this.#deps.store.shared && !this.#isOurs) {
+      const foreign = foreignTo(current.value, routes)
+      if (foreign !== undefined && foreign !== this.#foreign) {
+        this.#deps.log.error('the stored traffic state is that of another Weir and is left alone', { fault: foreign })
+      }
+      this.#foreign = foreign
+      this.#isOurs = foreign === undefined && current.value.routes.size > 0 && routes.length > 0
+    }
+    if (this.#foreign === undefined) {
+      this.#stored = this.#withEdits(current)
+    } else {
+      this.#stored = this.#edited = undefined
+    }
+  }
+
+  /** @returns whether `value` was written; what others have written instead is taken */
+  #swapped (swapped: SwapResult<TrafficState>, value: TrafficState, routes = this.#configured ?? []): boolean {
+    if (swapped.ok) {
+      this.#isOurs = true
+      this.#stored = { value, version: swapped.version }
+    } else {
+      this.#take(swapped.current, routes)
+    }
+    return swapped.ok
+  }
+
+  #adoptStored (): void {
+    if (this.#stored !== undefined) this.#adopt(this.#viewOf(this.#stored.value))
+  }
+
+  /** Weights of the configuration that a newer one has superseded are named once. */
+  #tellSuperseded (value: TrafficState, routes: readonly ConfiguredRoute[]): void {
+    if (!this.#deps.store.shared) return
+    const names = nameSome(supersededIn(value, this.#configured ?? [], routes))
+    if (names !== '' && names !== this.#superseded) {
+      this.#deps.log.warn('weights of the configuration are those before a newer one and are not taken over: a reload from the newer one to them would, or the API', { routes: names })
+    }
+    this.#superseded = names
   }
 
   /** Makes edits by hand a part of the history. Another replica may be faster. */
@@ -342,10 +392,8 @@ export class TrafficControl {
     for (let attempt = 1; attempt <= this.#maxAttempts && this.#stored !== undefined && this.#edited === this.#stored.value; attempt++) {
       try {
         const { value, version } = this.#stored
-        const swapped = await this.#deps.store.compareAndSwap(version, value)
-        if (swapped.ok) this.#edited = undefined
-        this.#stored = swapped.ok ? { value, version: swapped.version } : this.#withEdits(swapped.current)
-        if (!swapped.ok) this.#adopt(this.#viewOf(this.#stored.value))
+        if (this.#swapped(await this.#deps.store.compareAndSwap(version, value), value)) this.#edited = undefined
+        else this.#adoptStored()
       } catch (error) {
         this.#deps.log.error('an edit of the stored weights is in force but could not be added to the history', { error: errorText(error) })
         return
@@ -365,7 +413,14 @@ export class TrafficControl {
   #recorded (value: TrafficState): TrafficState {
     const known = this.#stored?.value
     const at = this.#now()
-    return recordEdits(known === undefined ? value : goingOnFrom(known, value, editedAt(at)), at)
+    const recorded = recordEdits(known === undefined ? value : goingOnFrom(known, value, editedAt(at)), at)
+    const refused = [...value.routes].filter(([name, { weights }]) => !sameWeights(recorded.routes.get(name)?.weights ?? {}, weights))
+    if (refused.length > 0) {
+      this.#deps.log.error('an edit of the stored weights is not taken: it would serve nobody, or no epoch is left', {
+        routes: nameSome(refused.map(([name]) => name))
+      })
+    }
+    return recorded
   }
 
   /** What this process serves of what is stored. */
@@ -419,14 +474,6 @@ export class TrafficControl {
   }
 }
 
-/**
- * Why a stored state can't be that of a replica with these routes: not one of them is in it. Undefined when it can.
- */
-function foreignTo (state: TrafficState, routes: readonly ConfiguredRoute[]): string | undefined {
-  if (state.routes.size === 0 || routes.length === 0 || routes.some(({ name }) => state.routes.has(name))) return undefined
-  return `it has the routes ${nameSome([...state.routes.keys()])} and none of ${nameSome(routes.map(({ name }) => name))}: give each Weir a state.name of its own, or delete the old state`
-}
-
 function refuse (code: ChangeErrorCode, message: string, epoch?: number): ChangeResult {
   return { ok: false, error: epoch === undefined ? { code, message } : { code, message, epoch } }
 }
@@ -436,7 +483,7 @@ function storeAdvice (error: StoreError): string {
   switch (error.code) {
     case 'no-space': return 'the state can\'t be stored: no space is left; nothing was changed'
     case 'not-permitted': return 'the state can\'t be stored: Weir may not write it; nothing was changed, and the log says more'
-    case 'too-large': return 'the state can\'t be stored: it has grown past its bound; nothing was changed'
+    case 'too-large': return 'the state can\'t be stored: it has grown past its bound; nothing was changed, and the log says more'
     case 'unavailable': return `${error.message}; it may be made all the same: read the route again`
     case 'read-only': return `${error.message}; nothing was changed`
     default: return 'the state can\'t be stored; nothing was changed, and the log says more'

@@ -35,6 +35,11 @@ export interface RouteTraffic {
   readonly weights: Weights
   /** The weights of the configuration file when it last had its say. Its keys are the versions of the route. */
   readonly fileWeights: Weights
+  /**
+   * What `fileWeights` were before, the latest last, at most `MAX_SUPERSEDED`: who starts with an older file is told by them. Only where
+   * replicas share the state.
+   */
+  readonly supersededFileWeights?: readonly Weights[]
   /** The newest last. Never empty. */
   readonly history: readonly Revision[]
 }
@@ -71,6 +76,10 @@ export const MAX_HISTORY = 100
 /** The revisions that all routes keep together; each route keeps its latest ten in any case. */
 export const MAX_HISTORY_TOTAL = 5_000
 export const MIN_HISTORY = 10
+/** The former weights of the file that each route keeps. */
+export const MAX_SUPERSEDED = 8
+/** The highest epoch and revision that replicas share: far from where numbers stop to count by one, and above all that Weir comes to. */
+export const MAX_COUNT = 1e14
 
 export const EMPTY_TRAFFIC: TrafficState = { routes: new Map(), epochFloor: 0 }
 
@@ -82,6 +91,11 @@ export function weightOf (weights: Weights, version: string): number | undefined
 /** Do both name the same versions with the same weights? The order does not matter. */
 export function sameWeights (left: Weights, right: Weights): boolean {
   return sameVersions(left, right) && Object.keys(left).every(name => weightOf(right, name) === left[name])
+}
+
+/** Would nobody be served? */
+export function isAllZero (weights: Weights): boolean {
+  return Object.values(weights).every(weight => weight === 0)
 }
 
 /** Do both name the same versions? */

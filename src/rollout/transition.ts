@@ -7,7 +7,7 @@ import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
 import type {
   ChangeAction, ChangeMeta, ConfiguredRoute, Revision, RouteTraffic, TrafficCommand, TrafficState, Weights
 } from './traffic-state.ts'
-import { MAX_HISTORY, MAX_HISTORY_TOTAL, MIN_HISTORY, sameVersions, sameWeights, weightOf } from './traffic-state.ts'
+import { isAllZero, MAX_COUNT, MAX_HISTORY, MAX_HISTORY_TOTAL, MIN_HISTORY, sameVersions, sameWeights, weightOf } from './traffic-state.ts'
 
 /** Why a command was refused. */
 export type TransitionErrorCode =
@@ -66,24 +66,6 @@ export function applyConfig (state: TrafficState, configured: readonly Configure
 }
 
 /**
- * The state that replicas share, brought in line with the configuration of one of them. Routes that it does not know stay: another replica
- * may have read a newer file, or have yet to read it. Those that it knew `before` and knows no more have left the file.
- * @returns the same object when nothing changed
- */
-export function applySharedConfig (
-  state: TrafficState, before: readonly ConfiguredRoute[], configured: readonly ConfiguredRoute[], at: string
-): TrafficState {
-  const gone = new Set(before.map(({ name }) => name))
-  const others: ConfiguredRoute[] = []
-  for (const { name } of configured) gone.delete(name)
-  const known = new Set(configured.map(({ name }) => name))
-  for (const [name, { fileWeights }] of state.routes) {
-    if (!known.has(name) && !gone.has(name)) others.push({ name, weights: fileWeights })
-  }
-  return applyConfig(state, [...others, ...configured], at)
-}
-
-/**
  * What a replica serves of the state that it shares: its own routes, with the weights that are stored. Where the versions of a route are
  * not those of its own file, which is older or newer than that of whoever wrote last, each gets what is stored for its name; the file's
  * weights decide when nothing is left of them.
@@ -105,8 +87,7 @@ export function ownView (
 function withVersionsOf (route: RouteTraffic, fileWeights: Weights): RouteTraffic {
   if (sameVersions(fileWeights, route.weights)) return route
   const weights = Object.fromEntries(Object.keys(fileWeights).map(name => [name, weightOf(route.weights, name) ?? 0]))
-  const nobody = Object.values(weights).every(weight => weight === 0)
-  return { ...route, weights: nobody ? fileWeights : weights, fileWeights }
+  return { ...route, weights: isAllZero(weights) ? fileWeights : weights, fileWeights }
 }
 
 /**
@@ -151,8 +132,8 @@ export function recordEdits (state: TrafficState, at: string): TrafficState {
 
 /**
  * What was written over a state by somebody who did not go on from it: an older copy, a cluster that was restored from a backup. Its
- * weights are a change of those that were in force: no epoch is used twice, and no history lost. A route that was taken out of it without a
- * trace is there still.
+ * weights are a change of those that were in force: no epoch is used twice, and no history lost. Weights of which all are 0 are not taken.
+ * A route that was taken out of it without a trace is there still.
  * @param known what this replica has read before
  * @returns `written` when it goes on from it
  */
@@ -172,8 +153,14 @@ export function goingOnFrom (known: TrafficState, written: TrafficState, meta: C
 function oneGoingOn (before: RouteTraffic, after: RouteTraffic, meta: ChangeMeta): RouteTraffic {
   const isChanged = !sameWeights(before.weights, after.weights)
   if (after.epoch > before.epoch || (after.epoch === before.epoch && (!isChanged || wasEdited(after)))) return after
+  if (isChanged && meta.source === 'kubernetes' && !mayBeEdited(before, after.weights)) return before
   const known = sameWeights(before.fileWeights, after.fileWeights) ? before : { ...before, fileWeights: after.fileWeights }
   return isChanged ? advance(known, 'weights', after.weights, meta) : known
+}
+
+/** Weights that would serve nobody are those of a configuration or none; and the change needs an epoch. */
+function mayBeEdited ({ epoch, revision }: RouteTraffic, weights: Weights): boolean {
+  return !isAllZero(weights) && Math.max(epoch, revision) < MAX_COUNT
 }
 
 /** The state with one route replaced, its history kept within bounds. */
@@ -247,7 +234,7 @@ function earlierWeights (route: RouteTraffic, revision: number | undefined): Wei
 }
 
 function requireTraffic (weights: Weights): Weighed {
-  if (Object.values(weights).every(weight => weight === 0)) {
+  if (isAllZero(weights)) {
     return refuse('all_weights_zero', 'at least one version needs a weight above 0, or nobody would be served')
   }
   return { ok: true, weights }

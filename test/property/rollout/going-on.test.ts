@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { ChangeMeta, RouteTraffic, TrafficState, Weights } from '../../../src/rollout/traffic-state.ts'
 import { EMPTY_TRAFFIC, sameWeights } from '../../../src/rollout/traffic-state.ts'
-import { applySharedConfig, changeRoute, editedAt, goingOnFrom, recordEdits, withRoute } from '../../../src/rollout/transition.ts'
+import { applySharedConfig } from '../../../src/rollout/shared-config.ts'
+import { changeRoute, editedAt, goingOnFrom, recordEdits, withRoute } from '../../../src/rollout/transition.ts'
 
 const AT = '2026-01-01T00:00:00.000Z'
 const META: ChangeMeta = { actor: 'ops', reason: '', source: 'api', at: AT }

@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { HolderStanding } from '../../../src/core/leadership.ts'
 import { TrafficControl } from '../../../src/rollout/traffic-control.ts'
-import { EMPTY_TRAFFIC, type TrafficState } from '../../../src/rollout/traffic-state.ts'
+import { type ConfiguredRoute, EMPTY_TRAFFIC, type TrafficState } from '../../../src/rollout/traffic-state.ts'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
 import { type StateStore, StoreError } from '../../../src/store/state-store.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
@@ -42,14 +42,15 @@ function shared (): Shared {
   }
 }
 
-async function replicaOf (t: Test, { storeOf }: Shared, standing: HolderStanding) {
+async function replicaOf (t: Test, { storeOf }: Shared, standing: HolderStanding, route: ConfiguredRoute = HELLO) {
   const replica = { deaf: false, writes: 0 }
   const leadership = new FakeLeadership(standing)
   const clock = new FakeClock()
-  const control = await TrafficControl.open({ store: storeOf(replica), publisher: new FakePublisher(), clock, log: new ListLog(), leadership })
-  await takeOver(control.prepare([HELLO]))
+  const log = new ListLog()
+  const control = await TrafficControl.open({ store: storeOf(replica), publisher: new FakePublisher(), clock, log, leadership })
+  await takeOver(control.prepare([route]))
   t.teardown(async () => { await control.close() })
-  return { control, replica, leadership, clock }
+  return { control, replica, leadership, clock, log }
 }
 
 /** What somebody with kubectl does: other weights, and nothing else. */
@@ -169,4 +170,79 @@ t.test('a configuration that is given up leaves the weights as they were, under 
   t.strictSame(two.control.route('hello'), one.control.route('hello'))
   await takeOver(one.control.prepare([HELLO]))
   t.match(one.control.route('hello'), { epoch: 3 })
+})
+
+t.test('a pod of the old ReplicaSet that starts once more leaves what was set by the API, and says once why', async t => {
+  const state = shared()
+  const one = await replicaOf(t, state, 'holder')
+  const newer = await replicaOf(t, state, 'follower', { name: 'hello', weights: { stable: 80, canary: 20 } })
+  await newer.control.change('hello', weights(5, 95), META)
+  await settled()
+  const old = await replicaOf(t, state, 'follower')
+  await takeOver(old.control.prepare([HELLO]))
+  await settled()
+  for (const { control } of [one, newer, old]) t.match(control.route('hello'), { epoch: 3, weights: { stable: 5, canary: 95 } })
+  t.match(old.log.at('warn'), [{ message: /not taken over: a reload from the newer one to them would, or the API/, fields: { routes: 'hello' } }])
+  t.equal(old.log.at('warn').length, 1)
+  t.match(await old.control.change('hello', weights(6, 94), META), { ok: true, traffic: { epoch: 4 } })
+  await takeOver(newer.control.prepare([HELLO]))
+  await settled()
+  for (const { control } of [one, newer, old]) t.match(control.route('hello'), { epoch: 5, weights: HELLO.weights }, 'a deliberate revert')
+})
+
+const WEB = { name: 'web', weights: { v1: 1, v2: 1 } }
+const OTHER_WEB = { name: 'web', weights: { blue: 9, green: 1 } }
+
+t.test('a start leaves a state alone whose route of the same name has wholly other versions', async t => {
+  const state = shared()
+  const one = await replicaOf(t, state, 'holder', WEB)
+  const other = await replicaOf(t, state, 'follower', OTHER_WEB)
+  t.notOk(other.control.isKnown)
+  t.match(other.control.storeStatus(), { state: 'read-only', detail: /web has the versions v1, v2 and none of blue, green/ })
+  t.match(await other.control.change('web', { type: 'switch', to: 'blue' }, META), { ok: false, error: { code: 'store_failed', message: /a state\.name of its own/ } })
+  t.match(await one.control.change('web', { type: 'switch', to: 'v2' }, META), { ok: true })
+  await settled()
+  t.match((await state.memory.read()).value.routes.get('web'), { epoch: 2, weights: { v1: 0, v2: 100 } })
+  t.equal(other.replica.writes, 0)
+  t.equal(other.log.at('error').length, 1, 'said once')
+  t.match(other.control.route('web'), { weights: OTHER_WEB.weights })
+
+  await takeOver(one.control.prepare([{ name: 'web', weights: { silver: 2, gold: 1 } }]))
+  await settled()
+  t.match(one.control.route('web'), { epoch: 3, weights: { silver: 2, gold: 1 } }, 'a running one that reloads is still itself')
+})
+
+t.test('of two Weirs that start on nothing at the same time, one has the state, and the other one leaves it alone', async t => {
+  const state = shared()
+  const store = state.storeOf({ deaf: true, writes: 0 })
+  const { value, version } = await state.memory.read()
+  const one = await replicaOf(t, state, 'holder', WEB)
+  // It has read before the first one wrote.
+  let reads = 0
+  const late = { ...store, read: async () => reads++ === 0 ? { value, version } : await state.memory.read() }
+  const log = new ListLog()
+  const other = await TrafficControl.open({ store: late, publisher: new FakePublisher(), clock: new FakeClock(), log })
+  t.teardown(async () => { await other.close() })
+  await takeOver(other.prepare([OTHER_WEB]))
+  t.notOk(other.isKnown)
+  t.match(other.storeStatus(), { state: 'read-only', detail: /state\.name/ })
+  t.match(log.at('error'), [{ message: 'the stored traffic state is that of another Weir and is left alone' }])
+  t.match(await other.change('web', { type: 'switch', to: 'blue' }, META), { ok: false, error: { code: 'store_failed' } })
+  t.match((await state.memory.read()).value.routes.get('web'), { epoch: 1, weights: WEB.weights })
+  t.strictSame(one.control.route('web'), (await state.memory.read()).value.routes.get('web'))
+
+  await takeOver(other.prepare([{ name: 'web', weights: { v2: 5, blue: 1 } }]))
+  t.ok(other.isKnown, 'a configuration that has one of its versions is that of a replica')
+})
+
+t.test('weights of 0 for all that were written over history and file weights too are not taken, and are written over', async t => {
+  const state = shared()
+  const one = await replicaOf(t, state, 'holder')
+  const { value, version } = await state.memory.read()
+  const none = JSON.parse(JSON.stringify([...value.routes]).replaceAll('"stable":90,"canary":10', '"stable":0,"canary":0')) as [string, never][] // as it was
+  await state.memory.compareAndSwap(version, { ...value, routes: new Map(none) })
+  await settled()
+  t.match(one.control.route('hello'), { epoch: 1, weights: HELLO.weights })
+  t.match((await state.memory.read()).value.routes.get('hello'), { epoch: 1, weights: HELLO.weights })
+  t.match(one.log.at('error'), [{ message: /would serve nobody/, fields: { routes: 'hello' } }])
 })

@@ -1,6 +1,7 @@
 import t from 'tap'
-import { EMPTY_TRAFFIC, type ConfiguredRoute, type TrafficState } from '../../../src/rollout/traffic-state.ts'
-import { applyConfig, applySharedConfig, changeRoute, ownView, recordEdits, wasEdited, withImported, withRoute } from '../../../src/rollout/transition.ts'
+import { EMPTY_TRAFFIC, MAX_SUPERSEDED, type ConfiguredRoute, type TrafficState } from '../../../src/rollout/traffic-state.ts'
+import { applySharedConfig, foreignTo, supersededIn } from '../../../src/rollout/shared-config.ts'
+import { applyConfig, changeRoute, ownView, recordEdits, wasEdited, withImported, withRoute } from '../../../src/rollout/transition.ts'
 
 const AT = '2026-01-01T00:00:00.000Z'
 const HELLO: ConfiguredRoute = { name: 'hello', weights: { v1: 75, v2: 25 } }
@@ -73,4 +74,47 @@ t.test('what is imported gets epochs that nobody has seen, and leaves other rout
   t.equal(imported.epochFloor, 7)
   t.equal(withImported(imported, other).routes.get('hello')?.epoch, 10, 'again')
   t.equal(recordEdits(imported, AT), imported)
+})
+
+/** HELLO as a file has it that came later. */
+const filed = (v1: number, v2: number): readonly ConfiguredRoute[] => [{ name: 'hello', weights: { v1, v2 } }]
+
+t.test('a start with weights that a newer file has superseded takes nothing back; a running replica that goes back to them does', async t => {
+  const newer = applySharedConfig(applySharedConfig(EMPTY_TRAFFIC, [], filed(75, 25), AT), [], filed(80, 20), AT)
+  t.match(newer.routes.get('hello'), { epoch: 2, fileWeights: { v1: 80, v2: 20 }, supersededFileWeights: [{ v1: 75, v2: 25 }] })
+  const set = changed(newer, 'hello', { v1: 5, v2: 95 })
+  t.equal(applySharedConfig(set, [], filed(75, 25), AT), set, 'a pod of the old ReplicaSet')
+  t.equal(applySharedConfig(set, filed(75, 25), filed(75, 25), AT), set, 'a reload of one that has not got the newer file')
+  t.equal(applySharedConfig(set, [], [...filed(80, 20)], AT), set, 'a pod of the new one')
+  t.same(supersededIn(set, [], [...filed(75, 25), SHOP]), ['hello'])
+  t.same(supersededIn(set, filed(80, 20), filed(75, 25)), [])
+  const back = applySharedConfig(set, filed(80, 20), filed(75, 25), AT)
+  t.match(back.routes.get('hello'), { epoch: 4, weights: { v1: 75, v2: 25 }, supersededFileWeights: [{ v1: 80, v2: 20 }] })
+  t.equal(applySharedConfig(back, filed(80, 20), filed(75, 25), AT), back, 'the next replica that goes back finds it done')
+  t.match(applySharedConfig(set, [], [...filed(75, 25), SHOP], AT).routes.get('shop'), { weights: { a: 1 } }, 'other routes of that file are taken')
+})
+
+t.test('versions that a newer file has added are not taken away by a start with the older one', async t => {
+  const newer = applySharedConfig(applySharedConfig(EMPTY_TRAFFIC, [], [HELLO], AT), [HELLO], [{ name: 'hello', weights: { v2: 1, v3: 1 } }], AT)
+  t.equal(applySharedConfig(newer, [], [HELLO], AT), newer)
+})
+
+t.test('a route keeps the latest 8 weights that were superseded, each once', async t => {
+  let state = applySharedConfig(EMPTY_TRAFFIC, [], filed(0, 1), AT)
+  for (let step = 1; step <= 20; step++) state = applySharedConfig(state, filed(step - 1, 1), filed(step, 1), AT)
+  for (let step = 0; step < 6; step++) state = applySharedConfig(state, filed(20 - step % 2, 1), filed(19 + step % 2, 1), AT)
+  const kept = state.routes.get('hello')?.supersededFileWeights?.map(({ v1 }) => v1)
+  t.equal(kept?.length, MAX_SUPERSEDED)
+  t.equal(new Set(kept).size, MAX_SUPERSEDED)
+  t.equal(kept?.at(-1), 19)
+})
+
+t.test('a state is that of a Weir that has a version of a route in common with it, now or before', async t => {
+  const stored = applySharedConfig(applySharedConfig(EMPTY_TRAFFIC, [], [{ name: 'web', weights: { v1: 1, v2: 1 } }, SHOP], AT), [], [{ name: 'web', weights: { v2: 1, v3: 1 } }], AT)
+  const fault = foreignTo(stored, [{ name: 'web', weights: { blue: 1, green: 0 } }, { name: 'bye', weights: { v2: 1 } }])
+  t.match(fault, /^its route web has the versions v2, v3 and none of blue, green, and no other route .* state\.name of its own, or, when all versions were renamed on purpose, stop all replicas and delete/)
+  t.match(foreignTo(stored, [{ name: 'bye', weights: { v2: 1 } }]), /^it has the routes .* and none of bye: give each Weir a state\.name of its own/)
+  for (const weights of [{ v3: 1 }, { v2: 1, v9: 1 }, { v1: 1 }]) t.equal(foreignTo(stored, [{ name: 'web', weights }, { name: 'bye', weights: { a: 1 } }]), undefined)
+  t.equal(foreignTo(stored, [{ name: 'web', weights: { blue: 1 } }, SHOP]), undefined, 'one route is enough')
+  t.equal(foreignTo(EMPTY_TRAFFIC, [SHOP]), undefined)
 })
