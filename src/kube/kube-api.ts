@@ -134,6 +134,8 @@ interface KubeErrorDetail {
   readonly status?: number | undefined
   /** The server's wish, from Retry-After. */
   readonly retryAfterMs?: number | undefined
+  /** The body was a Status of the API server, so it is no answer of something before it. */
+  readonly isStatus?: boolean
   readonly cause?: unknown
 }
 
@@ -141,6 +143,8 @@ export class KubeError extends Error {
   readonly kind: KubeErrorKind
   readonly status: number | undefined
   readonly retryAfterMs: number | undefined
+  /** The refusal has a Status of the API server as its body. */
+  readonly isStatus: boolean
 
   constructor (kind: KubeErrorKind, message: string, detail: KubeErrorDetail = {}) {
     super(message, { cause: detail.cause })
@@ -148,6 +152,7 @@ export class KubeError extends Error {
     this.kind = kind
     this.status = detail.status
     this.retryAfterMs = detail.retryAfterMs
+    this.isStatus = detail.isStatus ?? false
   }
 
   /** Any thrown thing as a KubeError; what has no kind of its own is taken for a network failure. */

@@ -9,6 +9,7 @@ import {
   type KubeObjectName, type KubeWatchEvent, type KubeWatchRequest
 } from './kube-api.ts'
 import type { KubeCredentials } from './kube-credentials.ts'
+import { refusalOfServer } from './server-refusal.ts'
 
 /** What an answer may cost in time and memory. */
 export interface KubeClientLimits {
@@ -156,7 +157,7 @@ export class KubeClient implements KubeApi, KubeObjectApi {
   async #within<T> (timeoutMs: number, outer: AbortSignal, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController()
     const timer = this.#clock.after(timeoutMs, () => {
-      controller.abort(new KubeError('timeout', `the Kubernetes API did not answer within ${timeoutMs} ms`))
+      controller.abort(new KubeError('timeout', `the Kubernetes API did not answer within ${Math.ceil(timeoutMs)} ms`))
     })
     outer.addEventListener('abort', () => { controller.abort(outer.reason) }, { once: true })
     if (outer.aborted) controller.abort(outer.reason)
@@ -234,27 +235,12 @@ async function readBody (response: IncomingMessage, maxBytes: number): Promise<s
   return body.toString('utf8')
 }
 
-/** The error of a refused request. The body may be a Status, plain text (429, 404 of a group) or anything else. */
+/** The error of a refused request. */
 async function refusal (response: IncomingMessage): Promise<KubeError> {
-  const status = response.statusCode ?? 0
-  const text = await readBody(response, MAX_ERROR_BODY_BYTES).catch(() => '')
-  const detail = statusMessage(text) ?? response.statusMessage ?? ''
-  const message = `the Kubernetes API answered ${status}: ${detail}${status === 403 ? '; does the Role of Weir allow it?' : ''}`
-  return new KubeError(status === 410 ? 'gone' : 'status', message, { status, retryAfterMs: retryAfterMs(response.headers['retry-after']) })
-}
-
-function statusMessage (text: string): string | undefined {
-  try {
-    const body: unknown = JSON.parse(text)
-    return asText(asObject(body)?.['message'])?.slice(0, 500)
-  } catch {
-    return text.trim() === '' ? undefined : text.trim().slice(0, 200)
-  }
-}
-
-/** RFC 9110 section 10.2.3, in seconds only: API servers send no dates. */
-function retryAfterMs (value: string | undefined): number | undefined {
-  return value !== undefined && /^[0-9]{1,6}$/.test(value) ? Number(value) * 1_000 : undefined
+  const body = await readBody(response, MAX_ERROR_BODY_BYTES).catch(() => '')
+  return refusalOfServer({
+    status: response.statusCode ?? 0, reason: response.statusMessage ?? '', body, retryAfter: response.headers['retry-after']
+  })
 }
 
 function readListPage (text: string): KubeListPage {

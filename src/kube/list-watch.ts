@@ -1,5 +1,6 @@
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import { asObject, asText, type KubeApi, type KubeCollection, KubeError, type KubeListPage, type KubeWatchEvent } from './kube-api.ts'
+import { serverText } from './server-refusal.ts'
 
 /**
  * Exponential back-off with jitter: half of the time is fixed, half is drawn, so that clients of a server that came back
@@ -46,6 +47,8 @@ export const DEFAULT_LIST_WATCH_TUNING: ListWatchTuning = {
 
 /** Told of every change. None of these may throw. */
 interface ListWatchListener<T> {
+  /** A list is asked for: what is known from elsewhere after this may be newer than what it brings. */
+  listing? (): void
   /** A list was read: these are all objects, by `namespace/name`. Until the next list the map is kept up to date. */
   replaced (objects: ReadonlyMap<string, T>): void
   /** One object came (`before` undefined), changed, or went (`after` undefined). */
@@ -201,6 +204,7 @@ export class ListWatch<T> {
     const objects = new Map<string, T>()
     let continueToken = ''
     let resourceVersion = ''
+    this.#options.listener.listing?.()
     for (let page = 0; page === 0 || continueToken !== ''; page++) {
       if (page === MAX_PAGES) throw new KubeError('too-large', `a list of the Kubernetes API has more than ${MAX_PAGES} pages`)
       const answer = await this.#listPage(continueToken, signal)
@@ -371,6 +375,6 @@ function statusOf (object: unknown): KubeError {
   const status = asObject(object)
   const code = typeof status?.['code'] === 'number' ? status['code'] : undefined
   const expired = code === 410 || status?.['reason'] === 'Expired' || status?.['reason'] === 'Gone'
-  const message = `the watch ended with an error: ${(asText(status?.['message']) ?? 'no message').slice(0, 500)}`
+  const message = `the watch ended with an error: ${serverText(asText(status?.['message']) ?? 'no message')}`
   return new KubeError(expired ? 'gone' : 'status', message, { status: code })
 }

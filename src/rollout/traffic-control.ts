@@ -480,6 +480,7 @@ function refuse (code: ChangeErrorCode, message: string, epoch?: number): Change
 
 /** What a client of the API may know of a failed store: no paths. */
 function storeAdvice (error: StoreError): string {
+  if (error.advice !== undefined) return error.advice
   switch (error.code) {
     case 'no-space': return 'the state can\'t be stored: no space is left; nothing was changed'
     case 'not-permitted': return 'the state can\'t be stored: Weir may not write it; nothing was changed, and the log says more'

@@ -2,18 +2,21 @@
  * Keeps the value in a ConfigMap, which several replicas of Weir share: changed by compare-and-swap on its resourceVersion, followed by a
  * watch. What is not Weir's in it (labels, annotations, other keys) stays.
  */
-import type { Clock } from '../core/clock.ts'
+import type { Clock, TimerHandle } from '../core/clock.ts'
 import { errorText } from '../core/error-text.ts'
 import type { EventLog } from '../core/logger.ts'
 import { HolderDuty } from '../core/holder-duty.ts'
 import { type Leadership, SOLE_REPLICA } from '../core/leadership.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
+import { KubeError, type KubeApi, type KubeObjectApi, type KubeObjectName, type UntrustedObject } from '../kube/kube-api.ts'
+import { backoffMs, ListWatch, type ListWatchTuning } from '../kube/list-watch.ts'
+import { isOlder } from '../kube/stored-object.ts'
 import {
-  asObject, KubeError, type KubeApi, type KubeObjectApi, type KubeObjectName, type UntrustedObject
-} from '../kube/kube-api.ts'
-import { ListWatch, type ListWatchTuning } from '../kube/list-watch.ts'
-import { isOlder, readStoredObject, type StoredObject, writtenMetadata } from '../kube/stored-object.ts'
+  CONFLICT, configMapObject, failedWrite, isOutOfSpace, isSameConfigMap, isSameVersion, NOT_FOUND, readConfigMap, refusalOf,
+  type StoredConfigMap, TOO_MANY_REQUESTS, unknownWrite, unmade
+} from './config-map-object.ts'
 import { type StateStore, StoreError, type StoreStatus, type SwapResult, type Versioned, Watchers } from './state-store.ts'
+import { WriteHealth } from './write-health.ts'
 
 /** How a value is turned into the texts of a ConfigMap and back. */
 export interface ConfigMapCodec<T> {
@@ -55,41 +58,53 @@ export interface ConfigMapStoreOptions<T> {
   readonly tuning?: ListWatchTuning
 }
 
-/** A write that has failed, with the time that is left to find out what became of it. */
-interface FailedWrite<T> {
+/** A write under way. */
+interface PlannedWrite<T> {
   readonly data: Readonly<Record<string, string>>
   readonly value: T
-  readonly restMs: number
+  /** What it is made from; undefined for a new object. */
+  readonly over: StoredConfigMap | undefined
+  readonly deadlineMs: number
 }
 
-/** The object as it was seen last. */
-interface Seen extends StoredObject {
-  readonly data: UntrustedObject
+/** The server has not made a write, and may make it later. */
+interface NotNow {
+  readonly notNow: KubeError
 }
 
 const NEWER = 'the traffic state in Kubernetes was written by a newer Weir; the last known one stays in force, and nothing can be changed'
 const INVALID = 'the traffic state in Kubernetes can\'t be used; what was in force before stays so'
 
+const MISSING = 'it was deleted and has not been written again yet'
+
 /** A version that no object has: there is none. */
 const ABSENT = ''
 const DEFAULT_TIMEOUT_MS = 4_000
-const NOT_FOUND = 404
-const CONFLICT = 409
-const TOO_LARGE = 413
-/** What is wrong with the object itself: an immutable one, or a size that the server refuses. */
-const UNPROCESSABLE = 422
-const TOO_MANY_REQUESTS = 429
+/** For a request that changes may have to wait for. */
+const ASIDE_TIMEOUT_MS = 1_000
+/** Between tries of a write that the server refuses for now. */
+const REFUSED_BACKOFF = { baseMs: 25, maxMs: 500 }
+/** Between tries to read again. */
+const LOOK_BACKOFF = { baseMs: 500, maxMs: 10_000 }
 
 export class ConfigMapStore<T> implements StateStore<T> {
   readonly shared = true
   readonly #options: ConfigMapStoreOptions<T>
   readonly #object: KubeObjectName
-  readonly #listWatch: ListWatch<Seen>
+  readonly #listWatch: ListWatch<StoredConfigMap>
   readonly #queue = new SerialQueue()
   readonly #writingAgain: HolderDuty
   readonly #watchers: Watchers<Versioned<T>>
   #current: Versioned<T>
-  #seen: Seen | undefined
+  #seen: StoredConfigMap | undefined
+  /** What was known when the list was asked for. */
+  #atListing: StoredConfigMap | undefined
+  /** Why it is not known what the server has; empty when it is. */
+  #doubt = ''
+  #lookTimer: TimerHandle | undefined
+  readonly #health: WriteHealth
+  /** How often the server went back to an older version. */
+  #resets = 0
   /** Something has been stored, so the object has to be there. */
   #known = false
   #synced = false
@@ -107,20 +122,23 @@ export class ConfigMapStore<T> implements StateStore<T> {
     this.#writingAgain = new HolderDuty({
       leadership,
       clock,
-      isDue: () => this.#known && this.#seen === undefined && !this.#closed,
+      isDue: () => this.#isMissing && !this.#closed,
       perform: async () => { await this.#queue.run(async () => { await this.#writeAgain() }) }
     })
+    const trial = async (): Promise<void> => { await this.#queue.run(async () => { await this.#tryToWrite() }) }
+    this.#health = new WriteHealth({ clock, random, trial })
     this.#listWatch = new ListWatch({
       api,
       collection: { groupVersion: 'v1', plural: 'configmaps', namespace, labelSelector: '', objectName: name },
-      read: readObject,
+      read: readConfigMap,
       clock,
       random,
       ...(tuning === undefined ? {} : { tuning }),
       listener: {
+        listing: () => { this.#atListing = this.#seen },
         replaced: objects => {
           this.#failure = ''
-          this.#observe([...objects.values()][0])
+          this.#listed([...objects.values()][0])
         },
         changed: (_key, _before, after) => { this.#observe(after) },
         failed: error => {
@@ -139,7 +157,8 @@ export class ConfigMapStore<T> implements StateStore<T> {
   status (): StoreStatus {
     if (!this.#synced) return { state: 'starting', detail: this.#failure === '' ? 'it has not been read yet' : this.#failure }
     if (this.#refusal !== undefined) return this.#refusal
-    return this.#failure === '' ? { state: 'synced', detail: '' } : { state: 'stale', detail: this.#failure }
+    const detail = [this.#failure, this.#doubt, this.#health.detail].find(text => text !== '') ?? (this.#isMissing ? MISSING : '')
+    return { state: detail === '' ? 'synced' : 'stale', detail }
   }
 
   async read (): Promise<Versioned<T>> {
@@ -153,19 +172,22 @@ export class ConfigMapStore<T> implements StateStore<T> {
   }
 
   compareAndSwap (expectedVersion: string, value: T, timeoutMs = DEFAULT_TIMEOUT_MS): Promise<SwapResult<T>> {
+    const { clock, codec, random } = this.#options
     return this.#queue.run(async () => {
       await this.read()
       if (this.#refusal?.state === 'read-only') throw new StoreError('read-only', `${this.#name} ${this.#refusal.detail}`)
       if (expectedVersion !== this.#current.version) return this.#conflict()
-      const deadlineMs = this.#options.clock.nowMs() + timeoutMs
-      const data = this.#options.codec.encode(value)
-      try {
-        // Half of the time, so that some is left to find out what became of a write without an answer.
-        const written = readObject(await this.#write(data, timeoutMs / 2))
-        this.#accept(written, value)
-        return { ok: true, version: written.resourceVersion }
-      } catch (error) {
-        return await this.#afterFailedWrite(KubeError.from(error), { data, value, restMs: deadlineMs - this.#options.clock.nowMs() })
+      const deadlineMs = clock.nowMs() + timeoutMs
+      const data = codec.encode(value)
+      for (let attempt = 1; ; attempt++) {
+        const result = await this.#attempt({ data, value, over: this.#seen, deadlineMs })
+        if (!('notNow' in result)) return result
+        const { notNow } = result
+        const waitMs = Math.max(backoffMs(attempt, REFUSED_BACKOFF, random), notNow.retryAfterMs ?? 0)
+        if (clock.nowMs() + waitMs >= deadlineMs) throw this.#failed(failedWrite('unavailable', notNow, this.#name), notNow)
+        await new Promise<void>(resolve => { clock.after(waitMs, resolve) })
+        this.#assertOpen()
+        if (expectedVersion !== this.#current.version) return this.#conflict()
       }
     })
   }
@@ -174,56 +196,111 @@ export class ConfigMapStore<T> implements StateStore<T> {
     if (this.#closed) return
     this.#closed = true
     this.#writingAgain.stop()
+    this.#health.stop()
     await this.#queue.idle()
+    this.#lookTimer?.cancel()
     this.#watchers.clear()
     await this.#listWatch.stop()
   }
 
   get #name (): string { return `the ConfigMap ${this.#object.name}` }
 
+  /** Somebody has deleted it. */
+  get #isMissing (): boolean { return this.#known && this.#seen === undefined }
+
   #conflict (): SwapResult<T> {
     return { ok: false, reason: 'conflict', current: this.#current }
   }
 
-  async #write (data: Readonly<Record<string, string>>, timeoutMs: number): Promise<unknown> {
+  async #write (over: StoredConfigMap | undefined, data: UntrustedObject, timeoutMs: number): Promise<StoredConfigMap> {
     const { api, codec } = this.#options
-    const seen = this.#seen
-    const metadata = writtenMetadata(this.#object.name, seen)
-    if (seen === undefined) return await api.create(this.#object, objectOf(metadata, data), timeoutMs)
-    const foreign = Object.fromEntries(Object.entries(seen.data).filter(([key]) => !codec.owns(key)))
-    return await api.replace(this.#object, objectOf(metadata, { ...foreign, ...data }), timeoutMs)
+    const object = configMapObject({ name: this.#object.name, over, data, owns: key => codec.owns(key) })
+    const written = over === undefined
+      ? await api.create(this.#object, object, timeoutMs)
+      : await api.replace(this.#object, object, timeoutMs)
+    return readConfigMap(written)
+  }
+
+  async #attempt (write: PlannedWrite<T>): Promise<SwapResult<T> | NotNow> {
+    const { value, over, data, deadlineMs } = write
+    const resets = this.#resets
+    try {
+      // Half of the time, so that some is left to find out what became of a write without an answer.
+      const written = await this.#write(over, data, Math.max(1, (deadlineMs - this.#options.clock.nowMs()) / 2))
+      if (resets !== this.#resets) throw new KubeError('malformed', 'the Kubernetes API went back to an older version meanwhile')
+      this.#wrote()
+      this.#accept(written, value)
+      return { ok: true, version: written.resourceVersion }
+    } catch (thrown) {
+      return await this.#afterFailedWrite(KubeError.from(thrown), write)
+    }
   }
 
   /** A write has failed, or there was no answer to it. */
-  async #afterFailedWrite (error: KubeError, { data, value, restMs }: FailedWrite<T>): Promise<SwapResult<T>> {
-    if (isRefusal(error)) throw refusalOf(error, this.#name)
+  async #afterFailedWrite (error: KubeError, { data, value, over, deadlineMs }: PlannedWrite<T>): Promise<SwapResult<T> | NotNow> {
+    if (error.status === TOO_MANY_REQUESTS) return { notNow: error }
+    const refused = unmade(error, this.#name)
+    if (refused !== undefined) throw this.#failed(refused, error)
     const known = this.#seen
-    try {
-      const seen = readObject(await this.#options.api.get(this.#object, Math.max(1, restMs)))
-      // The write has arrived, and its answer has not.
-      if (error.status === undefined && Object.entries(data).every(([key, text]) => seen.data[key] === text)) {
-        this.#accept(seen, value)
-        return { ok: true, version: seen.resourceVersion }
-      }
-      // Unless the watch has told more meanwhile, this is what the server has, also when its etcd was restored from an older backup.
-      this.#observe(seen, this.#seen === known)
-    } catch (thrown) {
-      const second = KubeError.from(thrown)
-      if (second.status !== NOT_FOUND || error.status === undefined) throw this.#unavailable(error)
-      // It has been deleted, or its namespace is not there.
-      if (this.#seen === undefined) throw refusalOf(error, this.#name)
-      this.#observe(undefined)
+    const seen = await this.#look(deadlineMs - this.#options.clock.nowMs())
+    if (seen instanceof KubeError) throw this.#failed(unknownWrite(error, this.#name), error)
+    // The write has arrived, and its answer has not.
+    if (error.status === undefined && seen !== undefined && Object.entries(data).every(([key, text]) => seen.data[key] === text)) {
+      this.#wrote()
+      this.#accept(seen, value)
+      return { ok: true, version: seen.resourceVersion }
     }
-    if (error.status !== CONFLICT && error.status !== NOT_FOUND) throw this.#unavailable(error)
-    return this.#conflict()
+    // Unless the watch has told more meanwhile, this is what the server has, also when its etcd was restored from an older backup.
+    if (seen !== undefined || (error.status !== undefined && known !== undefined)) this.#observe(seen, this.#seen === known)
+    const isWritable = error.status === CONFLICT || error.status === NOT_FOUND
+    if (!isWritable) throw this.#failed(unknownWrite(error, this.#name), error)
+    if (!isSameVersion(seen, over)) return this.#conflict()
+    // It has been deleted, or its namespace is not there.
+    if (error.status === NOT_FOUND && over === undefined) throw this.#failed(refusalOf(error, this.#name), error)
+    return { notNow: error }
   }
 
-  #unavailable (error: KubeError): StoreError {
-    return new StoreError('unavailable', `${this.#name} can't be written: ${error.message}`, { cause: error })
+  /** What the server has now, by a consistent read; undefined when it has none. */
+  async #look (timeoutMs: number): Promise<StoredConfigMap | KubeError | undefined> {
+    try {
+      return readConfigMap(await this.#options.api.get(this.#object, Math.max(1, timeoutMs)))
+    } catch (thrown) {
+      const error = KubeError.from(thrown)
+      return error.status === NOT_FOUND ? undefined : error
+    }
+  }
+
+  #failed (thrown: StoreError, error: KubeError): StoreError {
+    this.#health.failed(error.message, isOutOfSpace(error))
+    return thrown
+  }
+
+  #wrote (): void {
+    if (this.#health.succeeded()) this.#options.log.info('the traffic state in Kubernetes can be written again', { configMap: this.#object.name })
+  }
+
+  /** After a failed write: does one that changes nothing go through? The API server checks it as any other. */
+  async #tryToWrite (): Promise<void> {
+    const over = this.#seen
+    if (this.#closed) return
+    if (this.#isMissing) this.#writingAgain.ask()
+    if (!this.#health.isFailing) return
+    if (over === undefined || this.#health.needsChange || this.#refusal?.state === 'read-only') {
+      this.#health.tryLater()
+      return
+    }
+    try {
+      this.#observe(await this.#write(over, over.data, ASIDE_TIMEOUT_MS))
+      this.#wrote()
+    } catch (thrown) {
+      const error = KubeError.from(thrown)
+      if (error.status === CONFLICT) this.#health.tryLater()
+      else this.#health.failed(error.message, isOutOfSpace(error))
+    }
   }
 
   /** This is stored now, by ourselves. */
-  #accept (seen: Seen, value: T): void {
+  #accept (seen: StoredConfigMap, value: T): void {
     if (seen.resourceVersion === ABSENT) throw new KubeError('malformed', 'the Kubernetes API sent an object without a resourceVersion')
     this.#known = true
     // The watch may have been faster than the answer, with what others wrote on top of this.
@@ -235,27 +312,62 @@ export class ConfigMapStore<T> implements StateStore<T> {
   }
 
   /**
+   * A list is what the server has, also when that is older than what is known: its etcd was restored from a backup. But one that was asked
+   * for before something was written or read here may not know of that.
+   */
+  #listed (seen: StoredConfigMap | undefined): void {
+    const isNews = seen !== undefined && this.#seen !== undefined && !isOlder(seen, this.#seen)
+    if (this.#seen === this.#atListing || isNews) this.#observe(seen, true)
+    else void this.#lookAgain(1)
+  }
+
+  /** Asks what the server has while no write is under way. */
+  async #lookAgain (attempt: number): Promise<void> {
+    this.#lookTimer?.cancel()
+    await this.#queue.run(async () => {
+      if (this.#closed) return
+      const known = this.#seen
+      const seen = await this.#look(ASIDE_TIMEOUT_MS)
+      this.#doubt = seen instanceof KubeError ? seen.message : ''
+      if (seen instanceof KubeError) {
+        const { clock, random } = this.#options
+        this.#lookTimer = clock.after(backoffMs(attempt, LOOK_BACKOFF, random), () => { void this.#lookAgain(attempt + 1) })
+      } else if (this.#seen === known) this.#observe(seen, true)
+    })
+  }
+
+  /**
    * The server has this object now; undefined when it has none.
    * @param certainly it is not what the server had some time ago
    */
-  #observe (seen: Seen | undefined, certainly = false): void {
+  #observe (seen: StoredConfigMap | undefined, certainly = false): void {
     const first = !this.#synced
     this.#synced = true
     if (seen === undefined) {
       this.#observeNone(first)
       return
     }
-    if (!certainly && this.#seen !== undefined && isOlder(seen, this.#seen)) return
-    const unchanged = seen.resourceVersion === this.#seen?.resourceVersion
+    const before = this.#seen
+    const isBack = before !== undefined && isOlder(seen, before)
+    if (isBack && !certainly) return
+    const unchanged = certainly ? isSameConfigMap(seen, before) : isSameVersion(seen, before)
     this.#seen = seen
     if (unchanged) return
+    if (isBack) {
+      this.#resets++
+      this.#options.log.warn('Kubernetes has an older version of the traffic state than before, as after a restore from a backup; it is taken for an edit', {
+        configMap: this.#object.name, resourceVersion: seen.resourceVersion, before: before.resourceVersion
+      })
+    }
     this.#known = true
+    this.#health.othersWrote()
     this.#take(seen)
   }
 
-  #take (seen: Seen): void {
+  #take (seen: StoredConfigMap): void {
     const { codec, log, onRefused } = this.#options
-    const version = seen.resourceVersion
+    // A restored etcd may give the same one to something else.
+    const version = seen.resourceVersion === this.#current.version ? `${seen.resourceVersion}+${++this.#resets}` : seen.resourceVersion
     try {
       this.#current = { value: codec.decode(seen.data), version }
       this.#refusal = undefined
@@ -277,18 +389,24 @@ export class ConfigMapStore<T> implements StateStore<T> {
     else if (first) this.#watchers.tell(this.#current)
   }
 
-  /** Somebody has deleted the object. What is known is written again; where that fails, the next list of the API asks for it once more. */
+  /** Somebody has deleted the object. What is known is written again; where that fails, it is tried once more. */
   async #writeAgain (): Promise<void> {
     const { codec, log } = this.#options
     if (this.#seen !== undefined || this.#closed) return
     const { value } = this.#current
     try {
-      this.#accept(readObject(await this.#write(codec.encode(value), DEFAULT_TIMEOUT_MS)), value)
+      const written = await this.#write(undefined, codec.encode(value), DEFAULT_TIMEOUT_MS)
+      this.#wrote()
+      this.#accept(written, value)
       log.warn('the traffic state was deleted from Kubernetes and has been written again', { configMap: this.#object.name })
     } catch (error) {
       // Another replica was faster: its write comes by the watch.
-      if (error instanceof KubeError && error.status === CONFLICT) return
-      log.error('the traffic state was deleted from Kubernetes and can\'t be written again; the next change tries it', {
+      if (error instanceof KubeError && error.status === CONFLICT) {
+        this.#health.tryLater()
+        return
+      }
+      this.#health.failed(errorText(error))
+      log.error('the traffic state was deleted from Kubernetes and can\'t be written again; it is tried every ten seconds, and by the next change', {
         configMap: this.#object.name, error: errorText(error)
       })
     }
@@ -297,22 +415,4 @@ export class ConfigMapStore<T> implements StateStore<T> {
   #assertOpen (): void {
     if (this.#closed) throw new StoreError('closed', 'the state store has been closed')
   }
-}
-
-function objectOf (metadata: UntrustedObject, data: Readonly<Record<string, unknown>>): unknown {
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data }
-}
-
-function readObject (object: unknown): Seen {
-  return { ...readStoredObject(object), data: asObject(asObject(object)?.['data']) ?? {} }
-}
-
-/** Will the same write be refused again? */
-function isRefusal ({ status }: KubeError): boolean {
-  return status !== undefined && status < 500 && ![CONFLICT, NOT_FOUND, TOO_MANY_REQUESTS].includes(status)
-}
-
-function refusalOf (error: KubeError, name: string): StoreError {
-  const tooLarge = error.status === TOO_LARGE || (error.status === UNPROCESSABLE && !error.message.includes('immutable'))
-  return new StoreError(tooLarge ? 'too-large' : 'not-permitted', `${name} can't be written: ${error.message}`, { cause: error })
 }

@@ -18,7 +18,7 @@ export type SwapResult<T> =
  * How a store is doing:
  * - `starting`: it has not been read yet
  * - `synced`: all is well
- * - `stale`: it can't be reached; the last known value is used
+ * - `stale`: it can't be reached, or the last write has failed; the last known value is used
  * - `refused`: it holds something that can't be used; the last good value is used, and the next change writes over it
  * - `read-only`: it holds what only a newer Weir, or another one, may change
  */
@@ -82,14 +82,22 @@ export interface StateCodec<T> {
  */
 type StoreErrorCode = 'locked' | 'lock-lost' | 'no-space' | 'not-permitted' | 'too-large' | 'closed' | 'unavailable' | 'read-only' | 'io'
 
+interface StoreErrorOptions {
+  readonly cause?: unknown
+  readonly advice?: string
+}
+
 /** A failed operation of a store. The message names the place and the remedy; the value in the store is the old one. */
 export class StoreError extends Error {
   override readonly name = 'StoreError'
   readonly code: StoreErrorCode
+  /** What a client of the admin API may know of it; undefined: no more than the code says. */
+  readonly advice: string | undefined
 
-  constructor (code: StoreErrorCode, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options)
+  constructor (code: StoreErrorCode, message: string, options: StoreErrorOptions = {}) {
+    super(message, { cause: options.cause })
     this.code = code
+    this.advice = options.advice
   }
 }
 

@@ -94,7 +94,7 @@ function stateResource (app: FastifyInstance, deps: AdminDeps): void {
           description: 'The state of the store.',
           schema: Type.object({
             store: Type.oneOf(['memory', 'file', 'kubernetes']),
-            state: Type.oneOf(['starting', 'synced', 'stale', 'refused', 'read-only'], { description: '`starting`: not read yet; `stale`: it can\'t be reached, the last known weights are used; `refused`: it holds something that can\'t be used, the last good weights are, and the next change writes over it; `read-only`: it belongs to a newer Weir or to another one.' }),
+            state: Type.oneOf(['starting', 'synced', 'stale', 'refused', 'read-only'], { description: '`starting`: not read yet; `stale`: it can\'t be reached, or the last write has failed and no later one went through; the last known weights are used; `refused`: it holds something that can\'t be used, the last good weights are, and the next change writes over it; `read-only`: it belongs to a newer Weir or to another one.' }),
             detail: Type.string({ description: 'What is wrong; empty when all is well.' }),
             lease: Type.optional(LeaseSchema)
           }),
