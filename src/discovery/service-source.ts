@@ -1,4 +1,5 @@
 import type { EndpointChange } from '../core/endpoint.ts'
+import { withoutPaths } from '../core/without-paths.ts'
 import { noPods, type PodCounts, type SliceSelection } from './checked-slice.ts'
 import type { EndpointSlice, OwnPlace, SlicePort } from './endpoint-slice.ts'
 import type { EndpointListener, EndpointSource, EndpointSourceStatus, IgnoredAddress, PodStatus, SourceProblem } from './endpoint-source.ts'
@@ -172,13 +173,14 @@ export class ServiceSource implements EndpointSource {
     const common = { kind: 'kubernetes', ...freshness(namespace, byPods?.pods) } as const
     if (!this.#synced) return { ...common, synced: false, ignored: [] }
     const { unwatched } = namespace.stats()
+    const error = unwatched?.error === undefined ? undefined : withoutPaths(unwatched.error)
     const ref = { namespace: namespaceName, service, port, ipFamily }
     const endpoints = this.#endpoints
     // Worked out when they are asked for: a scrape asks every version for its age, and for nothing else.
     return {
       ...common,
       synced: true,
-      unwatched,
+      unwatched: unwatched && { ...unwatched, error },
       get ignored () { return endpoints.ignored() },
       get problem () { return sliceProblem(ref, endpoints.facts()) ?? overlapProblem(service, endpoints.pods() ?? noPods()) },
       get whyNone () { return whyNone(ref, endpoints, claim) },
@@ -189,20 +191,25 @@ export class ServiceSource implements EndpointSource {
   }
 }
 
-/** How current it is: with pods, as current as the older of both. */
+/** How current it is: with pods, as current as the older of both. Many may read its texts; the log has the paths. */
 function freshness (
   slices: NamespaceSlices, pods: NamespacePods | undefined
 ): Pick<EndpointSourceStatus, 'lastSyncWallMs' | 'restarts' | 'lastError'> {
-  const { lastSyncWallMs, restarts, lastError } = slices.stats()
-  const ofSlices = { lastSyncWallMs, restarts, lastError }
+  const ofSlices = shown(slices.stats())
   if (pods === undefined) return ofSlices
-  const ofPods = pods.stats()
+  const ofPods = shown(pods.stats())
   const times = [ofSlices.lastSyncWallMs, ofPods.lastSyncWallMs].filter(time => time !== undefined)
   return {
     lastSyncWallMs: times.length < 2 ? undefined : Math.min(...times),
     restarts: ofSlices.restarts + ofPods.restarts,
     lastError: [...new Set([ofSlices.lastError, ofPods.lastError])].filter(error => error !== undefined).join('; ') || undefined
   }
+}
+
+function shown (
+  { lastSyncWallMs, restarts, lastError }: ReturnType<NamespaceSlices['stats']>
+): Pick<EndpointSourceStatus, 'lastSyncWallMs' | 'restarts' | 'lastError'> {
+  return { lastSyncWallMs, restarts, lastError: lastError === undefined ? undefined : withoutPaths(lastError) }
 }
 
 function podStatus (claim: PodClaim | undefined, counts: PodCounts | undefined): PodStatus | undefined {

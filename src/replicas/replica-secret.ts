@@ -5,6 +5,7 @@ import { createSecretKey, type KeyObject } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'
 import type { EventLog } from '../core/logger.ts'
 import { readWholeFile, type FileFault } from '../core/read-whole-file.ts'
+import { withoutPaths } from '../core/without-paths.ts'
 
 /** The keys of a file: the first signs, all are accepted. Never empty. */
 export type ReplicaKeys = readonly [KeyObject, ...KeyObject[]]
@@ -65,8 +66,8 @@ export class ReplicaSecret {
     this.#readFile = readFile
   }
 
-  /** What is wrong with the file, for people; empty when nothing is. */
-  get fault (): string { return this.#fault }
+  /** What is wrong with the file, for whoever may ask, so without its path; empty when nothing is. */
+  get fault (): string { return withoutPaths(this.#fault) }
 
   /** Undefined while the file can't be used. */
   async keys (): Promise<ReplicaKeys | undefined> {

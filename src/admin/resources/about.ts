@@ -4,6 +4,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { Type } from '../../core/json-schema.ts'
+import { withoutPaths } from '../../core/without-paths.ts'
 import { describeOperation } from '../operation.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { mayRead } from '../guard-access.ts'
@@ -110,7 +111,14 @@ function stateResource (app: FastifyInstance, deps: AdminDeps): void {
       },
       problems: []
     })
-  }, async () => deps.state())
+  }, async () => {
+    const { lease, ...state } = deps.state()
+    return {
+      ...state,
+      detail: withoutPaths(state.detail),
+      ...(lease === undefined ? {} : { lease: { ...lease, detail: withoutPaths(lease.detail) } })
+    }
+  })
 }
 
 const ReadinessSchema = Type.object({

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } fro
 import { Type, type Static } from '../../core/json-schema.ts'
 import { unlessAborted } from '../../core/abortable.ts'
 import { DURATION_PATTERN } from '../../core/duration.ts'
+import { withoutPaths } from '../../core/without-paths.ts'
 import type { ChangeOptions, ChangeResult } from '../../rollout/traffic-control.ts'
 import type { SplitReceipt, TrafficCommand } from '../../rollout/traffic-state.ts'
 import type { AdminDeps } from '../admin-deps.ts'
@@ -102,7 +103,8 @@ async function answerChange (
   const options = changeOptions(request)
   const result = await deps.traffic.change(route, change.command, meta, options)
   if (!result.ok) {
-    const { code, message, epoch } = result.error
+    const { code, epoch } = result.error
+    const message = code === 'store_failed' ? withoutPaths(result.error.message) : result.error.message
     if (epoch !== undefined) void reply.header('etag', epochTag(epoch))
     throw new ProblemError(code, epoch === undefined ? { detail: message } : { detail: message, epoch })
   }

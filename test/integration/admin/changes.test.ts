@@ -154,6 +154,13 @@ t.test('a store that fails answers 503, and the weights stay', async t => {
   t.match(answer.json(), { code: 'store_failed', detail: /no space is left/ })
   t.notMatch(answer.body, 'secret')
   t.match(log.at('error'), [{ fields: { error: /secret/ } }])
+  store.compareAndSwap = async () => { throw new StoreError('unavailable', 'it can\'t be written: can\'t read /secret/kubeconfig: it does not exist') }
+  store.status = () => ({ state: 'stale', detail: 'can\'t read a file: ENOENT: no such file or directory, open \'/secret/token\'' })
+  const away = await app.inject({ ...PUT, payload: half })
+  t.match(away.json(), { code: 'store_failed', detail: /can't read \(a path\): it does not exist/ })
+  const state = await app.inject('/v1/state')
+  t.match(state.json(), { state: 'stale', detail: /ENOENT/ })
+  t.notMatch(`${away.body} ${state.body}`, 'secret')
   t.equal(traffic.route('hello')?.epoch, 1)
 })
 

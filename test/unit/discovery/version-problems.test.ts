@@ -34,7 +34,7 @@ function registryOf (items: readonly unknown[] | undefined, more: { readonly nam
   let next = Promise.withResolvers<KubeWatchEvent>()
   const api: KubeApi = {
     list: async () => {
-      if (items === undefined) throw new Error('forbidden')
+      if (items === undefined) throw new Error('can\'t read /secret/token')
       return { resourceVersion: '1', continueToken: '', items }
     },
     async * watch ({ signal }) {
@@ -135,10 +135,10 @@ t.test('a version whose source was not read yet says so, also while it uses the 
   takeOverNow(registry.prepare([routeOf({ static: ['10.0.0.9:80'] })]))
   takeOverNow(registry.prepare([routeOf({ service: 'web', port: 'http' }), { ...routeOf({ service: 'web', port: 'http' }), name: 'new' }]))
   await settled()
-  t.strictSame(registry.problemOf('r', 'v'), { kind: 'unsynced', detail: 'its endpoints could not be read yet: forbidden; those of its source before are used' })
-  t.strictSame(registry.problemOf('new', 'v'), { kind: 'unsynced', detail: 'its endpoints could not be read yet: forbidden' })
+  t.strictSame(registry.problemOf('r', 'v'), { kind: 'unsynced', detail: 'its endpoints could not be read yet: can\'t read (a path); those of its source before are used' })
+  t.strictSame(registry.problemOf('new', 'v'), { kind: 'unsynced', detail: 'its endpoints could not be read yet: can\'t read (a path)' })
   t.equal(registry.waiting(), 1)
-  t.match(failures, [{ namespace: 'shop', waiting: ['new/v'], known: 1, error: { message: 'forbidden' } }])
+  t.match(failures, [{ namespace: 'shop', waiting: ['new/v'], known: 1, error: { message: 'can\'t read /secret/token' } }])
   t.equal(registry.problemOf('r', 'other'), undefined)
   await registry.stop()
 })

@@ -60,6 +60,8 @@ t.test('a file is read again when it changes, at most once a second; one that ca
     t.equal(await texts(), undefined)
   }
   t.match(secret.fault, /ENOENT/)
+  t.notMatch(secret.fault, file, 'whoever may ask is not told where the file lies')
+  t.match(log.events.at(-1)?.fields, { file, fault: /open '.*secret'/ })
   await put(ONE)
   clock.advance(1_000)
   t.same(await texts(), [ONE])
