@@ -140,7 +140,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
           this.#failure = ''
           this.#listed([...objects.values()][0])
         },
-        changed: (_key, _before, after) => { this.#observe(after) },
+        changed: (_key, before, after) => { this.#heard(before, after) },
         failed: error => {
           this.#failure = error.message
           options.onFailure?.(error)
@@ -319,6 +319,12 @@ export class ConfigMapStore<T> implements StateStore<T> {
     const isNews = seen !== undefined && this.#seen !== undefined && !isOlder(seen, this.#seen)
     if (this.#seen === this.#atListing || isNews) this.#observe(seen, true)
     else void this.#lookAgain(1)
+  }
+
+  /** Events come in order, so one that is older than the event before is of a server that went back without ending its watches. */
+  #heard (before: StoredConfigMap | undefined, after: StoredConfigMap | undefined): void {
+    if (before !== undefined && after !== undefined && isOlder(after, before)) void this.#lookAgain(1)
+    else this.#observe(after)
   }
 
   /** Asks what the server has while no write is under way. */

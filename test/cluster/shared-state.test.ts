@@ -233,6 +233,24 @@ t.test('a Weir with other routes leaves the state of another one alone, and says
   t.equal(await other.stop(), 0)
 })
 
+t.test('an etcd restored from a backup, with a resourceVersion that goes back, is an edit by hand that all replicas follow', async t => {
+  t.equal((await one.setWeights('hello', { v1: 31, v2: 1 })).status, 200)
+  const backup = server.objects.revision
+  for (let v1 = 41; v1 < 45; v1++) t.equal((await one.setWeights('hello', { v1, v2: 1 })).status, 200)
+  const { epoch } = await untilWeights(one, 44, 1)
+  await Promise.all(replicas.map(async weir => await untilWeights(weir, 44, 1)))
+  await server.kill()
+  for (const collection of [server.configMaps, server.leases]) collection.objects.restore(backup)
+  server.objects.restore(backup)
+  await server.startAgain()
+  const after = await Promise.all(replicas.map(async weir => await untilWeights(weir, 31, 1)))
+  t.ok(after.every(route => route.epoch > epoch), 'with a new epoch')
+  await Promise.all(replicas.map(async weir => await untilState(weir, 'synced')))
+  t.match((await historyOf(one)).slice(0, 2), [{ source: 'kubernetes', after: { v1: 31 } }, { source: 'api', after: { v1: 44 } }])
+  t.equal((await two.setWeights('hello', { v1: 51, v2: 1 })).status, 200)
+  await Promise.all(replicas.map(async weir => await untilWeights(weir, 51, 1)))
+})
+
 t.test('replicas end in peace', async t => {
   t.same(await Promise.all(replicas.map(async weir => await weir.stop())), [0, 0, 0])
 })

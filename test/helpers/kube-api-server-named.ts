@@ -58,7 +58,7 @@ export class NamedObjects {
   readonly #revisions: Pick<KubeObjects, 'revision'>
   readonly #tell: (event: NamedEvent) => void
   readonly #objects = new Map<string, NamedObject>()
-  readonly #events: NamedEvent[] = []
+  #events: NamedEvent[] = []
 
   /** @param revisions has etcd's revision, which all types share */
   constructor (kind: NamedKind, revisions: Pick<KubeObjects, 'revision'>, tell: (event: NamedEvent) => void) {
@@ -124,6 +124,17 @@ export class NamedObjects {
     const known = this.get(namespace, name)
     if (known === undefined) throw new Error(`there is no ${namespace}/${name}`)
     this.#commit('DELETED', known)
+  }
+
+  /** An etcd restored from a backup: everything after `revision` never was. Whose the revisions are goes back by itself. */
+  restore (revision: number): void {
+    this.#events = this.#events.filter(event => event.revision <= revision)
+    this.#objects.clear()
+    for (const { type, object } of this.#events) {
+      const key = `${object.metadata.namespace}/${object.metadata.name}`
+      if (type === 'DELETED') this.#objects.delete(key)
+      else this.#objects.set(key, object)
+    }
   }
 
   #commit (type: NamedEvent['type'], content: NamedObject): Written {

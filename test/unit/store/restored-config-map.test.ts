@@ -97,3 +97,16 @@ t.test('a write whose answer comes after the server went back is looked for', as
   t.equal((await store.read()).value, 'in the backup')
   await store.close()
 })
+
+t.test('a server that goes back without ending its watches is looked at', async t => {
+  const api = new MemoryConfigMapApi()
+  api.put({ value: 'lost' })
+  const { store, told } = await openStore(api)
+  api.revision = 3
+  api.tell('MODIFIED', api.put({ value: 'restored' }))
+  await settled()
+  api.tell('MODIFIED', api.put({ value: 'after it' }))
+  await settled()
+  t.same(told, ['lost', 'restored', 'after it'])
+  await store.close()
+})
