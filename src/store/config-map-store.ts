@@ -412,7 +412,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
         return
       }
       this.#health.failed(errorText(error))
-      log.error('the traffic state was deleted from Kubernetes and can\'t be written again; it is tried every ten seconds, and by the next change', {
+      log.error('the traffic state was deleted from Kubernetes and can\'t be written again; it is tried again, also by the next change', {
         configMap: this.#object.name, error: errorText(error)
       })
     }

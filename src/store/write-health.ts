@@ -1,4 +1,5 @@
 import type { Clock, TimerHandle } from '../core/clock.ts'
+import { backoffMs } from '../kube/list-watch.ts'
 
 export interface WriteHealthOptions {
   readonly clock: Clock
@@ -8,8 +9,8 @@ export interface WriteHealthOptions {
   readonly trial: () => Promise<void>
 }
 
-/** From one trial to the next, in milliseconds, give or take a tenth. */
-const TRIAL_EVERY_MS = 10_000
+/** Until a trial, in milliseconds. */
+const TRIAL_BACKOFF = { baseMs: 1_000, maxMs: 10_000 }
 
 /**
  * Whether a store over the network can be written, as the last write has shown: that it can be read says nothing of it. After a failed
@@ -19,6 +20,8 @@ export class WriteHealth {
   readonly #options: WriteHealthOptions
   #failure: { readonly sinceWallMs: number, readonly reason: string, readonly needsChange: boolean } | undefined
   #timer: TimerHandle | undefined
+  /** Since it was written last. */
+  #trials = 0
   #stopped = false
 
   constructor (options: WriteHealthOptions) {
@@ -47,6 +50,7 @@ export class WriteHealth {
   succeeded (): boolean {
     const ended = this.isFailing
     this.#failure = undefined
+    this.#trials = 0
     this.#timer?.cancel()
     this.#timer = undefined
     return ended
@@ -61,7 +65,7 @@ export class WriteHealth {
   tryLater (): void {
     if (this.#stopped) return
     const { clock, random, trial } = this.#options
-    this.#timer ??= clock.after(TRIAL_EVERY_MS * (0.9 + 0.2 * random()), () => {
+    this.#timer ??= clock.after(backoffMs(++this.#trials, TRIAL_BACKOFF, random), () => {
       this.#timer = undefined
       void trial()
     })
