@@ -46,7 +46,7 @@ const check = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(Object
 const faultsOf = (values: unknown): readonly string[] => check(values) ? [] : (check.errors ?? []).map(({ instancePath, message = '' }) => `${instancePath} ${message}`)
 
 t.test('the schema takes the values that are there, knows each of them, and refuses others', async t => {
-  for (const files of [...SAME.map(([, names]) => names), ['ingress', 'tls', 'monitoring']]) t.same(faultsOf(valuesOf(files)), [], files.join())
+  for (const files of [...SAME.map(([, names]) => names), ['ingress', 'tls', 'monitoring'], ['ingress', 'ipv6']]) t.same(faultsOf(valuesOf(files)), [], files.join())
   t.same(Object.keys(Object(at(schema, 'properties'))).filter(name => name !== 'global').toSorted(), Object.keys(Object(readYaml('chart/values.yaml'))).toSorted())
   t.match(faultsOf(valuesOf([], { replica: 2 })), [/additional properties/])
   t.match(faultsOf(valuesOf([], { image: { tagg: '1' } })), [/^\/image .*additional properties/])
@@ -55,6 +55,8 @@ t.test('the schema takes the values that are there, knows each of them, and refu
   t.match(faultsOf(valuesOf([], { service: { type: 'Ingress' } })), [/^\/service\/type must be/])
   t.match(faultsOf(valuesOf([], { config: { listeners: null } })), [/^\/config must have required property 'listeners'/])
   t.match(faultsOf(valuesOf([], { config: { listeners: [{ name: 'a-name-that-is-too-long', port: 80 }] } })), [/must NOT have more than 15/])
+  for (const name of ['8080', 'a--b']) t.not(faultsOf(valuesOf([], { config: { listeners: [{ name, port: 80 }] } })).length, 0, `Kubernetes has no port with the name ${name}`)
+  t.match(faultsOf(valuesOf([], { namespaces: ['lab', 'lab'] })), [/duplicate/])
 })
 
 const digest = `sha256:${'0'.repeat(64)}`
@@ -109,6 +111,56 @@ t.test('every other value makes objects that an API server accepts', async t => 
   t.equal(at(findObject(chartObjects(valuesOf(['ingress'], { replicas: null }), 'shop'), 'Deployment', 'weir'), 'spec.replicas'), undefined, 'left to the autoscaler')
 })
 
+/** What would not work, and what is said of it. */
+const REFUSED: ReadonlyArray<readonly [files: readonly string[], more: Record<string, unknown>, says: RegExp]> = [
+  [['ingress'], { name: 'edge' }, /set config\.state\.name, to edge-state/],
+  [['ingress'], { name: 'edge', config: { state: { name: null } } }, /set config\.state\.name, to edge-state/],
+  [['ingress'], { name: 'edge', config: { state: { name: 'edge-state' } } }, /set config\.replicas\.service, to edge-replicas/],
+  [['ingress'], { config: { replicas: { service: 'weir' } } }, /config\.replicas\.service is weir,/],
+  [['ingress'], { config: { replicas: { service: 'weir-admin' } } }, /config\.replicas\.service is weir-admin,/],
+  [[], { config: { listeners: [{ name: 'web', port: 8080 }, { name: 'admin', port: 8081 }] } }, /a listener can't have the name admin/],
+  [[], { config: { listeners: [{ name: 'web', port: 8080 }, { name: 'probes', port: 8081 }] } }, /a listener can't have the name probes/],
+  [[], { service: { ports: [{ name: 'x', port: 80 }] } }, /service\.ports: x is the name of no listener/],
+  [['ingress'], { config: { kubernetes: { namespace: 'lab' } } }, /config\.kubernetes\.namespace is also where/],
+  [[], { config: { replicas: { service: 'weir-replicas' }, kubernetes: { namespace: 'lab' } } }, /config\.replicas\.service is made in the namespace of the release/]
+]
+
+t.test('values that could not work are refused, with the place and the remedy', async t => {
+  for (const [files, more, says] of REFUSED) t.throws(() => renderChart(valuesOf(files, more), 'shop'), { message: says }, JSON.stringify(more))
+})
+
+t.test('two releases in one namespace share no object, nor the ConfigMap with the weights', async t => {
+  const namesOf = (more: Record<string, unknown>): readonly string[] => {
+    const objects = chartObjects(valuesOf(['ingress', 'monitoring'], more), 'shop')
+    return [...Object.keys(byName(objects)), ...objects.flatMap(object => listAt(object, 'rules')).flatMap(rule => listAt(rule, 'resourceNames')).map(String)]
+  }
+  const first = new Set(namesOf({}))
+  t.ok(first.has('weir-state') && first.has('Service weir-replicas'))
+  t.same(namesOf({ name: 'edge', config: { state: { name: 'edge-state' }, replicas: { service: 'edge-replicas' } } }).filter(name => first.has(name)), [])
+})
+
+t.test('the namespace of the release may be named too, and names that read as numbers or truth stay texts', async t => {
+  const own = { namespaces: ['shop', 'lab'], config: { kubernetes: { namespace: 'shop' } } }
+  const roles = chartObjects(valuesOf(['ingress'], own), 'shop').filter(object => ['Role', 'RoleBinding'].includes(String(at(object, 'kind'))) && at(object, 'metadata.name') === 'weir')
+  t.same(roles.map(object => at(object, 'metadata.namespace')), ['shop', 'shop', 'lab', 'lab'])
+  const objects = chartObjects(valuesOf(['tls', 'monitoring'], {
+    name: 'null',
+    namespaces: ['456'],
+    tls: { secret: '1e3' },
+    tokens: { secret: 'true' },
+    priorityClassName: '12',
+    monitoring: { namespace: '789' },
+    config: { listeners: [{ name: '1e3', port: 8080 }] },
+    service: { ports: [{ name: '1e3', port: 80 }] }
+  }), '123')
+  const kubernetes = new KubernetesSchema()
+  for (const object of objects) {
+    const shape = String(at(object, 'apiVersion')).startsWith('monitoring.') ? [] : kubernetes.faultsOf(object)
+    t.same([...shape, ...objectFaults(object)], [], `${String(at(object, 'kind'))} ${String(at(object, 'metadata.name'))}`)
+    t.match(at(object, 'metadata'), { name: /^null/, namespace: /^(123|456)$/ })
+  }
+})
+
 t.test('the image is that of the version of the chart, and the version is that of Weir', async t => {
   const chart: unknown = parse(readFileSync(path.join(CHART, 'Chart.yaml'), 'utf8'))
   const { version } = JSON.parse(readFileSync(path.join(CHART, '../../package.json'), 'utf8')) as { version: string }
@@ -117,11 +169,19 @@ t.test('the image is that of the version of the chart, and the version is that o
 })
 
 t.test('the configuration of every values file passes the validation of Weir without a warning', async t => {
-  for (const files of [...SAME.map(([, names]) => names), ['ingress', 'tls']]) {
+  for (const files of [...SAME.map(([, names]) => names), ['ingress', 'tls'], ['ingress', 'ipv6']]) {
     const { data } = Object(findObject(chartObjects(valuesOf(files), 'weir'), 'ConfigMap', 'weir-config')) as { data: Record<string, string> }
     const { warnings } = await loadConfig({ file: undefined, text: { name: 'weir.yaml', bytes: Buffer.from(data['weir.yaml'] ?? '') }, env: {}, args: [] })
     t.same(warnings, [], files.join())
   }
+})
+
+t.test('with values-ipv6.yaml all that listens takes IPv6 too', async t => {
+  const { config } = Object(valuesOf(['ingress', 'ipv6'])) as { config: unknown }
+  const text = JSON.stringify(config)
+  t.notMatch(text, '0.0.0.0')
+  t.equal(text.split('"address":"::"').length, 4, 'the listener, the admin API and the probes')
+  t.equal(at(config, 'admin.probes.port'), 9902)
 })
 
 t.test('the notes name what there is', async t => {

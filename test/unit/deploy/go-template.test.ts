@@ -45,6 +45,9 @@ const AS_GO: ReadonlyArray<readonly [template: string, text: string]> = [
   ['{{ toYaml .word }}', '"yes"'],
   ['{{ toYaml .nothing }}', '{}'],
   ['{{ eq .word "yes" }}', 'true'],
+  ['{{ .list | has "b" }}{{ .list | has "c" }}', 'truefalse'],
+  ['{{ .word | splitList "e" | has "s" }}', 'true'],
+  ['{{ if .off }}{{ fail "not reached" }}{{ end }}', ''],
   ['{{ define "it" }}<{{ .num }}>{{ end }}{{ include "it" . | quote }}', '"<3>"'],
   ['{{ .Files.Get "f" | nindent 1 }}', '\n of f\n ']
 ]
@@ -57,7 +60,7 @@ t.test('what is not known is refused, and so is what Helm would print otherwise 
   const refused = [
     '{{ $x := 1 }}', '{{ $ }}', '{{ with .map }}{{ end }}', '{{ if .a }}{{ else if .b }}{{ end }}', '{{ (eq .num 3) }}', '{{ lookup "v1" "Secret" "a" "b" }}',
     '{{ tpl .said . }}', '{{ printf "%s" .said }}', '{{ template "it" . }}', '{{ range .map }}{{ end }}', '{{ if .num }}', '{{ end }}', '{{ .num', '{{ .map }}', '{{ .big }}', '{{ .float }}',
-    '{{ .num.inner }}', '{{ .missing.inner }}', '{{ include "it" . }}', '{{ eq .num "3" }}', '{{ required "it is needed" .empty }}', '{{ .num 3 }}'
+    '{{ .num.inner }}', '{{ .missing.inner }}', '{{ include "it" . }}', '{{ eq .num "3" }}', '{{ required "it is needed" .empty }}', '{{ fail "so" }}', '{{ .num | has 3 }}', '{{ .num 3 }}'
   ]
   for (const template of refused) t.throws(() => render(template), TypeError, template)
 })

@@ -3,7 +3,7 @@
  * template can't use more without a test that fails.
  *
  * Known: `{{ }}` with trimming on either side, comments, `define`, `if` with `else`, `range` over lists, `end`; fields of the dot and of `$`, texts,
- * whole numbers, pipelines; eq, default, quote, required, toYaml, nindent, include, .Files.Get. Not known: other variables, parentheses, `with`, `else if`, `lookup`, and all the rest.
+ * whole numbers, pipelines; eq, default, quote, required, fail, splitList, has, toYaml, nindent, include, .Files.Get. Not known: other variables, parentheses, `with`, `else if`, `lookup`, and all the rest.
  */
 import { stringify } from 'yaml'
 
@@ -45,6 +45,12 @@ export class GoTemplates {
       ['required', ([message, value]) => {
         if (value === undefined || value === null || value === '') throw new TypeError(textOf(message))
         return value
+      }],
+      ['fail', ([message]) => { throw new TypeError(textOf(message)) }],
+      ['splitList', ([separator, text]) => textOf(text).split(textOf(separator))],
+      ['has', ([needle, list]) => {
+        if (!Array.isArray(list)) throw new TypeError('has: this is no list')
+        return list.includes(needle)
       }],
       ['toYaml', ([value]) => stringify(value, { sortMapEntries: true, indentSeq: false, version: '1.1', lineWidth: 0 }).replace(/\n$/, '')],
       ['nindent', ([count, text]) => `\n${textOf(text).replaceAll(/^/gm, ' '.repeat(Number(count)))}`],
