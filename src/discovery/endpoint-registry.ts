@@ -10,6 +10,7 @@ import { boundedLookup, createNameLookup, type NameLookup } from './name-lookup.
 import {
   type EndpointSource, type EndpointSourceStatus, type SourceProblem, type SourceProblemKind, StaticSource
 } from './endpoint-source.ts'
+import { carriedFrom, keepThese, problemOf, type SourcedVersion } from './carried-endpoints.ts'
 import { KnownEndpoints, usableEndpoints } from './usable-endpoints.ts'
 import { NamedSource } from './named-source.ts'
 import { type FollowedObjects, type KubeContext, KubeNamespace, podClaimOf, rivalsOf } from './kube-namespace.ts'
@@ -64,22 +65,15 @@ export interface VersionEndpoints {
   readonly problem: SourceProblem | undefined
 }
 
-interface Entry {
+interface Entry extends SourcedVersion {
   readonly route: string
   readonly version: string
   /** The configuration of the source, as text, to see whether it changed. */
   readonly origin: string
-  readonly source: EndpointSource
   /** What its source shares with others; undefined for a source of its own. */
   readonly namespace: KubeNamespace | undefined
   /** It depends on what is known of pods. */
   readonly byPods: boolean
-  /** Undefined before the first list. */
-  known: KnownEndpoints | undefined
-  /** The source has told something: what is known is not from the one before. */
-  heard: boolean
-  /** The source has had an endpoint that could be used. */
-  everUsable: boolean
   /** The problem that was told last. */
   told: SourceProblemKind | undefined
 }
@@ -144,7 +138,10 @@ export class EndpointRegistry {
     return {
       commit: () => {
         // As it is known now: it may have changed since the plan was made.
-        for (const entry of plan.started) entry.known = before.entries.get(keyOf(entry.route, entry.version))?.known
+        for (const entry of plan.started) {
+          const earlier = before.entries.get(keyOf(entry.route, entry.version))
+          if (earlier !== undefined) Object.assign(entry, { known: earlier.known, carried: carriedFrom(earlier, entry.config) })
+        }
         this.#use(plan.entries, plan.namespaces)
       },
       settle: () => { this.#exchangeSources(plan.started, before.entries) },
@@ -161,7 +158,11 @@ export class EndpointRegistry {
 
   #exchangeSources (started: readonly Entry[], before: ReadonlyMap<string, Entry>): void {
     for (const entry of started) {
-      entry.source.start(endpoints => { this.#receiveAll(entry, endpoints) }, change => { this.#receiveChange(entry, change) })
+      entry.source.start(
+        endpoints => { this.#receiveAll(entry, endpoints) },
+        change => { this.#receiveChange(entry, change) },
+        entry.carried?.sameService === true ? endpoints => { this.#receivePossible(entry, endpoints) } : undefined
+      )
     }
     // After the start of the new ones, so that a namespace which both use is not given up in between.
     for (const entry of before.values()) {
@@ -188,7 +189,10 @@ export class EndpointRegistry {
 
   /** Undefined for a version that is not configured. */
   statusOf (route: string, version: string): EndpointSourceStatus | undefined {
-    return this.#entries.get(keyOf(route, version))?.source.status()
+    const entry = this.#entries.get(keyOf(route, version))
+    const status = entry?.source.status()
+    if (status === undefined || status.synced || entry?.carried === undefined) return status
+    return { ...status, lastSyncWallMs: entry.carried.lastSyncWallMs }
   }
 
   /** What keeps a version from having endpoints to use, as far as its source can tell. */
@@ -227,9 +231,11 @@ export class EndpointRegistry {
       route: route.name,
       version: version.name,
       origin,
+      config: version.endpoints,
       ...this.#sourceOf(version, rivals, plan),
       known: undefined,
       heard: false,
+      carried: undefined,
       everUsable: false,
       told: undefined
     }
@@ -246,7 +252,7 @@ export class EndpointRegistry {
     }
     const { service, port } = endpoints
     const namespace = this.#namespaceOf(endpoints.namespace ?? this.#options.namespace, plan)
-    const claim = podClaimOf(endpoints, rivals)
+    const claim = podClaimOf(endpoints, rivals, () => this.#options.namespace ?? this.#options.api.ownNamespace)
     const selection = { port, allowed: this.#allowed, ownPorts: this.#ownPorts, ipFamily }
     const source = new ServiceSource({
       ...selection,
@@ -328,8 +334,18 @@ export class EndpointRegistry {
     if (isFirst || (!heard && !isNoChange(change))) this.#options.onEndpoints(route, version, endpoints)
     else this.#tellChange(entry, change)
     entry.heard = true
+    entry.carried = undefined
     this.#note(entry, endpoints)
     this.#tellSynced()
+  }
+
+  /** Which endpoints of the source before are still there. No other joins: it may be one that the version is not meant to have. */
+  #receivePossible (entry: Entry, possible: readonly Endpoint[]): void {
+    if (entry.known === undefined) return
+    const change = entry.known.replace(keepThese(entry.known.list(), possible))
+    if (isNoChange(change)) return
+    this.#tellChange(entry, change)
+    if (entry.known.size === 0) this.#note(entry, [])
   }
 
   #receiveChange (entry: Entry, change: EndpointChange): void {
@@ -372,20 +388,6 @@ export class EndpointRegistry {
       this.#stopping.add(stopping)
     }
   }
-}
-
-function problemOf ({ source, heard, known: endpoints, everUsable }: Entry): SourceProblem | undefined {
-  const known = endpoints?.size ?? 0
-  // The everyday case costs no look at the status of the source.
-  if (heard && known > 0) return source.overlap ?? (everUsable ? undefined : { kind: 'no-endpoints', detail: 'none of its endpoints has been ready yet' })
-  const status = source.status()
-  if (!heard) {
-    const reason = status.lastError === undefined ? '' : `: ${status.lastError}`
-    return { kind: 'unsynced', detail: `its endpoints could not be read yet${reason}${known > 0 ? '; those of its source before are used' : ''}` }
-  }
-  const { problem } = status
-  if (problem !== undefined || everUsable) return problem
-  return { kind: 'no-endpoints', detail: status.whyNone ?? 'its source has named none yet' }
 }
 
 /** Names hold no space (see the schema). */

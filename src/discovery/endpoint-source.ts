@@ -77,8 +77,9 @@ export interface EndpointSource {
    * Starts to tell, maybe before this returns. To be called once.
    * @param onAll told of all endpoints, first of all
    * @param onChange told of what is different since, by sources that know
+   * @param onPossible told, before the first call of `onAll`, of all endpoints that may be the version's, by sources that know
    */
-  start (onAll: EndpointListener, onChange: (change: EndpointChange) => void): void
+  start (onAll: EndpointListener, onChange: (change: EndpointChange) => void, onPossible?: EndpointListener): void
   /** Stops; the listener is not called again. */
   stop (): void
   status (): EndpointSourceStatus

@@ -56,7 +56,11 @@ interface SelectingVersion {
   readonly first: boolean
 }
 
-/** The other versions of a route that select pods of the Service which this version follows, in the order of the file. */
+/**
+ * The other versions of a route that select pods of the Service which this version follows, in the order of the file. A namespace that is
+ * left out may be any of those that are spelled out: `podClaimOf` finds out.
+ * @param namespace of those that name none; undefined for that of the credentials
+ */
 export function rivalsOf (route: RouteConfig, version: VersionConfig, namespace: string | undefined): readonly SelectingVersion[] {
   const own = version.endpoints
   if (!('service' in own)) return []
@@ -64,18 +68,31 @@ export function rivalsOf (route: RouteConfig, version: VersionConfig, namespace:
   return route.versions.flatMap(({ name, endpoints }, index) => {
     if (index === at || !('service' in endpoints) || endpoints.podLabels === undefined) return []
     const { podLabels, service } = endpoints
-    if (service !== own.service || (endpoints.namespace ?? namespace) !== (own.namespace ?? namespace)) return []
+    if (service !== own.service || !mayBeSame(endpoints.namespace ?? namespace, own.namespace ?? namespace)) return []
     return [{ name, endpoints: { ...endpoints, podLabels }, first: index < at }]
   })
 }
 
-/** Undefined when the version has all pods of its Service. */
-export function podClaimOf ({ podLabels }: ServiceEndpointsConfig, rivals: readonly SelectingVersion[]): PodClaim | undefined {
+function mayBeSame (left: string | undefined, right: string | undefined): boolean {
+  return left === undefined || right === undefined || left === right
+}
+
+/**
+ * Undefined when the version has all pods of its Service.
+ * @param defaultNamespace the namespace of those that name none; undefined as long as it is not known
+ */
+export function podClaimOf (
+  { podLabels, namespace }: ServiceEndpointsConfig, rivals: readonly SelectingVersion[], defaultNamespace: () => string | undefined
+): PodClaim | undefined {
   if (podLabels === undefined && rivals.length === 0) return undefined
   return {
     own: podLabels === undefined ? undefined : readPodSelector(podLabels),
     rivals: rivals.map(({ name, endpoints, first }) => ({
-      version: name, selector: readPodSelector(endpoints.podLabels), wants: portMatcher(endpoints.port), first
+      version: name,
+      selector: readPodSelector(endpoints.podLabels),
+      wants: portMatcher(endpoints.port),
+      first,
+      isSameService: () => mayBeSame(endpoints.namespace ?? defaultNamespace(), namespace ?? defaultNamespace())
     }))
   }
 }

@@ -64,6 +64,8 @@ export interface PodRival {
   readonly wants: (port: SlicePort) => boolean
   /** It stands before this version in the file. */
   readonly first: boolean
+  /** Is its Service the same one? One may leave out the namespace that the other spells out: with the credentials it is known. */
+  readonly isSameService: () => boolean
 }
 
 /** What a version claims of the pods of its Service. */
@@ -98,5 +100,6 @@ export function judgePod ({ own, rivals }: PodClaim, pod: PodAtPort): PodVerdict
 
 /** The first of the versions that select the endpoint as well. */
 export function rivalOf (rivals: readonly PodRival[], { labels, port }: PodAtPort): PodRival | undefined {
-  return labels === undefined ? undefined : rivals.find(({ selector, wants }) => wants(port) && isSelected(selector, labels))
+  if (labels === undefined) return undefined
+  return rivals.find(({ selector, wants, isSameService }) => wants(port) && isSelected(selector, labels) && isSameService())
 }

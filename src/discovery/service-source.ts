@@ -1,5 +1,5 @@
-import type { EndpointChange } from '../core/endpoint.ts'
 import { withoutPaths } from '../core/without-paths.ts'
+import type { Endpoint, EndpointChange } from '../core/endpoint.ts'
 import { noPods, type PodCounts, type SliceSelection } from './checked-slice.ts'
 import type { EndpointSlice, OwnPlace, SlicePort } from './endpoint-slice.ts'
 import type { EndpointListener, EndpointSource, EndpointSourceStatus, IgnoredAddress, PodStatus, SourceProblem } from './endpoint-source.ts'
@@ -113,15 +113,16 @@ export class ServiceSource implements EndpointSource {
     this.#endpoints = new ServiceEndpoints({ ...selection, ...(pods === undefined ? {} : { pods }) }, place)
   }
 
-  start (onAll: EndpointListener, onChange: (change: EndpointChange) => void): void {
+  start (onAll: EndpointListener, onChange: (change: EndpointChange) => void, onPossible?: EndpointListener): void {
     const { namespace, service, byPods } = this.#options
     const takeAll = (slices: ReadonlyMap<string, EndpointSlice>): void => {
-      if (!this.#listed || !this.#knowsPods()) return
+      if (!this.#listed) return
+      if (!this.#knowsPods()) return onPossible?.(this.#ofAnyPod(slices))
       this.#synced = true
       onAll(this.#endpoints.replace(slices))
     }
     const takeChange = (slices: ReadonlyMap<string, EndpointSlice | undefined>): void => {
-      if (!this.#synced) return
+      if (!this.#synced) return takeAll(namespace.slicesOf(service))
       const update = this.#endpoints.change(slices)
       if ('set' in update) onChange(update)
       else onAll(update)
@@ -129,6 +130,11 @@ export class ServiceSource implements EndpointSource {
     const slicesListener: SlicesListener = {
       all: slices => {
         this.#listed = true
+        // The namespace of the credentials is known by now: it may have turned out that no other version is about this Service.
+        if (byPods !== undefined && this.#pods === undefined) {
+          byPods.pods.unsubscribe(podsListener)
+          byPods.pods.settle()
+        }
         takeAll(slices)
       },
       changed: takeChange
@@ -156,6 +162,20 @@ export class ServiceSource implements EndpointSource {
     this.#unsubscribe?.()
   }
 
+  /** Undefined when all pods of the Service are the version's. */
+  get #pods (): NamespacePods | undefined {
+    const { byPods } = this.#options
+    if (byPods === undefined) return undefined
+    const { own, rivals } = byPods.claim
+    return own !== undefined || rivals.some(rival => rival.isSameService()) ? byPods.pods : undefined
+  }
+
+  /** The endpoints of all pods, whichever of them are the version's. */
+  #ofAnyPod (slices: ReadonlyMap<string, EndpointSlice>): readonly Endpoint[] {
+    const { byPods: _unknown, place, ...selection } = this.#options
+    return new ServiceEndpoints(selection, place).replace(slices)
+  }
+
   /** What others do not select is known without pods; see `judgePod`. */
   #knowsPods (): boolean {
     const { byPods } = this.#options
@@ -170,8 +190,9 @@ export class ServiceSource implements EndpointSource {
   status (): EndpointSourceStatus {
     const { namespace, namespaceName, service, port, ipFamily, byPods } = this.#options
     const claim = byPods?.claim
-    const common = { kind: 'kubernetes', ...freshness(namespace, byPods?.pods) } as const
-    if (!this.#synced) return { ...common, synced: false, ignored: [] }
+    const common = { kind: 'kubernetes', ...freshness(namespace, this.#pods) } as const
+    // The pods of other labels may have been read.
+    if (!this.#synced) return { ...common, lastSyncWallMs: undefined, synced: false, ignored: [] }
     const { unwatched } = namespace.stats()
     const error = unwatched?.error === undefined ? undefined : withoutPaths(unwatched.error)
     const ref = { namespace: namespaceName, service, port, ipFamily }

@@ -80,6 +80,8 @@ export interface KubeWatchEvent {
 }
 
 export interface KubeApi {
+  /** The namespace of the credentials; undefined before they were read, so before the first answer. */
+  readonly ownNamespace?: string | undefined
   /**
    * One page of a collection.
    * @throws KubeError for anything that is not a page, an abort of the signal included

@@ -79,12 +79,15 @@ export class KubeClient implements KubeApi, KubeObjectApi {
   readonly #clock: Clock
   readonly #limits: KubeClientLimits
   #credentials: Promise<KubeCredentials> | undefined
+  #ownNamespace: string | undefined
 
   constructor (options: KubeClientOptions) {
     this.#loadCredentials = options.loadCredentials
     this.#clock = options.clock
     this.#limits = options.limits ?? DEFAULT_KUBE_CLIENT_LIMITS
   }
+
+  get ownNamespace (): string | undefined { return this.#ownNamespace }
 
   async list (request: KubeListRequest): Promise<KubeListPage> {
     const query = new URLSearchParams()
@@ -175,6 +178,7 @@ export class KubeClient implements KubeApi, KubeObjectApi {
 
   async #open ({ groupVersion, namespace, path, method, accept, body }: Question, signal: AbortSignal): Promise<IncomingMessage> {
     const credentials = await abortable(this.#currentCredentials(), signal)
+    this.#ownNamespace = credentials.namespace
     const options = await abortable(credentials.requestOptions(signal), signal)
     // The core group is older than the others and has a place of its own.
     const root = groupVersion.includes('/') ? 'apis' : 'api'

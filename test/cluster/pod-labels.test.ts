@@ -240,3 +240,62 @@ t.test('what changes while the server is away is found when it is back, in a lis
   await follower.until(() => shown(follower, 'canary') === '1,3' && shown(follower, 'stable') === '')
   t.pass('followed')
 })
+
+/** The same version, in a namespace that is spelled out. */
+function inNamespace (version: VersionConfig, namespace: string): VersionConfig {
+  if (!('service' in version.endpoints)) throw new Error(`${version.name} has no Service`)
+  return { ...version, endpoints: { ...version.endpoints, namespace } }
+}
+
+t.test('a namespace may be spelled out in one version and left out in another one', async t => {
+  const { server } = await clusterOf(t)
+  const follower = await started(t, server, [versionOf('rest'), inNamespace(CANARY, 'default')])
+  await follower.until(() => shown(follower, 'rest') === '1,2' && shown(follower, 'canary') === '3')
+  const both = versionOf('both', { track: ['stable', 'canary'] })
+  takeOverNow(follower.registry.prepare([{ ...ROUTE_DEFAULTS, name: 'route', versions: [both, inNamespace(CANARY, 'default')] }]))
+  await follower.until(() => shown(follower, 'both') === '1,2,3' && shown(follower, 'canary') === '')
+  t.match(follower.registry.problemOf('route', 'canary'), { kind: 'pods-of-two' })
+})
+
+t.test('a Service of the same name in another namespace is another one, and makes nobody ask for pods', async t => {
+  const { server } = await clusterOf(t)
+  const targetRef = server.pods.create({ name: 'canary-1', namespace: 'two', labels: { track: 'canary' } })
+  server.createSlice({ name: 'hello-z', namespace: 'two', service: 'hello', endpoints: [endpointOf(9, targetRef)] })
+  const follower = await started(t, server, [versionOf('rest'), inNamespace(CANARY, 'two')])
+  await follower.until(() => shown(follower, 'canary') === '9')
+  t.equal(shown(follower, 'rest'), '1,2,3', 'also the pod with the labels of the canary')
+  await server.until(() => server.pods.watchCount === 1)
+  t.type(statusOf(follower, 'rest')?.lastSyncWallMs, 'number', 'current without pods')
+  takeOverNow(follower.registry.prepare([{ ...ROUTE_DEFAULTS, name: 'route', versions: [CANARY, inNamespace({ ...CANARY, name: 'two' }, 'two')] }]))
+  await follower.until(() => shown(follower, 'canary') === '3' && shown(follower, 'two') === '9')
+  t.pass('and the same labels there are no overlap')
+})
+
+for (const [what, before] of [['all pods', versionOf('stable')], ['pods with other labels', STABLE]] as const) {
+  t.test(`new labels while pods can't be read, after ${what}: those that go are gone, none comes, and how old that is is told`, async t => {
+    const { server, refs } = await clusterOf(t)
+    for (const name of ['stable-1', 'stable-2', 'canary-1']) server.pods.label(name, { tier: 'x' })
+    const problems: string[] = []
+    const follower = await started(t, server, [before], { onProblem: (_route, _version, problem) => { problems.push(problem?.detail ?? '-') } })
+    const syncedMs = statusOf(follower, 'stable')?.lastSyncWallMs ?? 0
+    const first = shown(follower, 'stable')
+    server.forbiddenResources.add('pods')
+    const failures = follower.failures.length
+    takeOverNow(follower.registry.prepare([{ ...ROUTE_DEFAULTS, name: 'route', versions: [versionOf('stable', { tier: 'x' })] }]))
+    await follower.until(() => follower.failures.length > failures)
+    t.equal(shown(follower, 'stable'), first, 'those of the source before')
+    t.strictSame(problems, [], 'a reload alone is nothing to tell')
+    const status = statusOf(follower, 'stable')
+    t.equal(status?.synced, false)
+    t.ok(syncedMs > 0 && (status?.lastSyncWallMs ?? 0) >= syncedMs, 'as old as they were')
+    const kept = { ...endpointOf(2, refs[1]), conditions: { ready: false, serving: true, terminating: true } }
+    server.patchSlice({ name: 'hello-a', endpoints: [kept, endpointOf(7, server.pods.create({ name: 'new', labels: { tier: 'x' } }))] })
+    await follower.until(() => shown(follower, 'stable') === '')
+    t.match(follower.registry.endpointsOf('route', 'stable'), [{ address: '192.0.2.2', ready: false, terminating: true }])
+    t.equal(statusOf(follower, 'stable')?.lastSyncWallMs, status?.lastSyncWallMs, 'news of the slices alone does not make it current')
+    server.patchSlice({ name: 'hello-a', endpoints: [endpointOf(7)] })
+    await follower.until(() => problems.length > 0)
+    t.strictSame(follower.registry.endpointsOf('route', 'stable'), [])
+    t.match(problems[0], /pods is forbidden.*; those of its source before have gone, and it has no other/)
+  })
+}

@@ -53,7 +53,7 @@ const changes = fc.uniqueArray(fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.optio
 
 const CANARY: PodSelector = [{ key: 'track', values: ['canary'] }]
 const labelsOf = (podKey: string): PodLabels | undefined => podKey === 'ns/one' ? new Map([['track', 'canary']]) : undefined
-const rest = { claim: { own: undefined, rivals: [{ version: 'canary', selector: CANARY, wants: () => true, first: true }] }, labelsOf }
+const rest = { claim: { own: undefined, rivals: [{ version: 'canary', selector: CANARY, wants: () => true, first: true, isSameService: () => true }] }, labelsOf }
 const VARIANTS: ReadonlyArray<readonly [string, Omit<SliceSelection, 'port' | 'allowed'>, OwnPlace?]> = [
   ['both families', { ipFamily: 'auto' }],
   ['IPv4', { ipFamily: 'IPv4' }],

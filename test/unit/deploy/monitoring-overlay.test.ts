@@ -65,6 +65,7 @@ const CASES: Readonly<Record<string, ReadonlyArray<readonly [series: string, goo
   WeirReplicaLags: [['weir_replica_epoch_lag{namespace="n",replica="r"}', '0x60', '2x60']],
   WeirReplicaSilent: [['weir_replicas{namespace="n",state="silent"}', '0x60', '1x60']],
   WeirEndpointsStale: [['weir_endpoint_source_age_seconds{route="a",version="b"}', '61x60', '301x60']],
+  WeirEndpointSourceProblem: [['weir_endpoint_source_problem{route="a",version="b",problem="unsynced"}', '_x60', '1x60']],
   WeirWorkersDie: [['weir_worker_restarts_total', '3x60', '0+1x60']],
   WeirConfigRefused: [['weir_config_last_reload_successful', '1x60', '0x60']],
   WeirCertificateExpires: [['weir_certificate_expiry_timestamp_seconds{listener="s",certificate="c"}', '700000x60', '500000x60']],
