@@ -99,6 +99,11 @@ export class NamespacePods {
     return this.#current?.serves.has(showPodSelector(selector)) === true
   }
 
+  /** Pods have been read, those that this selects are read now, and nothing has kept that from coming soon. */
+  expects (selector: PodSelector): boolean {
+    return this.#current !== undefined && !this.knows(selector) && this.#next?.listWatch.stats().lastError === undefined
+  }
+
   /** The labels of a pod, as far as they are asked for; undefined when there is no such pod, or none of that UID. */
   labelsOf (podKey: string, uid: string): PodLabels | undefined {
     const pod = this.#current?.pods?.get(podKey)
@@ -146,7 +151,11 @@ export class NamespacePods {
         listener: {
           replaced: pods => { this.#replace(following, pods) },
           changed: (key, before, after) => { if (this.#current === following && !samePod(before, after)) this.#note(key) },
-          failed: (error, retryInMs) => { onFailure(this.#namespace, error, retryInMs) },
+          failed: (error, retryInMs) => {
+            onFailure(this.#namespace, error, retryInMs)
+            // Who waits for it need not wait longer.
+            if (this.#next === following) this.#tellTogether(each => { each.all() })
+          },
           recovered: recovery => { onRecovery?.(this.#namespace, recovery) }
         }
       })

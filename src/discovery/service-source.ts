@@ -178,8 +178,10 @@ export class ServiceSource implements EndpointSource {
 
   /** What others do not select is known without pods; see `judgePod`. */
   #knowsPods (): boolean {
-    const { byPods } = this.#options
-    return byPods?.claim.own === undefined || byPods.pods.knows(byPods.claim.own)
+    if (this.#options.byPods === undefined) return true
+    const { claim: { own, rivals }, pods } = this.#options.byPods
+    if (own !== undefined) return pods.knows(own)
+    return this.#synced || !rivals.some(({ selector, isSameService }) => isSameService() && pods.expects(selector))
   }
 
   get overlap (): SourceProblem | undefined {

@@ -299,3 +299,23 @@ for (const [what, before] of [['all pods', versionOf('stable')], ['pods with oth
     t.match(problems[0], /pods is forbidden.*; those of its source before have gone, and it has no other/)
   })
 }
+
+t.test('a reload that changes the labels of another version gives the rest none of its pods meanwhile', async t => {
+  const { server } = await clusterOf(t)
+  server.pods.label('canary-1', { tier: 'y' })
+  const told: string[] = []
+  const follower = await started(t, server, [versionOf('rest'), CANARY], { onTold: (version, keys) => { told.push(`${version} ${keys}`) } })
+  await follower.until(() => shown(follower, 'rest') === '1,2')
+  told.length = 0
+  const reload = (labels: Record<string, string>): void => {
+    takeOverNow(follower.registry.prepare([{ ...ROUTE_DEFAULTS, name: 'route', versions: [versionOf('rest'), versionOf('canary', labels)] }]))
+  }
+  reload({ tier: 'y' })
+  await follower.until(() => statusOf(follower, 'canary')?.synced === true && statusOf(follower, 'rest')?.synced === true)
+  t.strictSame(told.filter(line => line.startsWith('rest') && line.includes('192.0.2.3')), [])
+  t.equal(shown(follower, 'rest'), '1,2')
+  server.forbiddenResources.add('pods')
+  reload({ track: 'canary' })
+  await follower.until(() => shown(follower, 'rest') === '1,2,3')
+  t.equal(statusOf(follower, 'rest')?.synced, true, 'it does not wait for pods that can not be read')
+})
