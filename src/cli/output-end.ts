@@ -1,4 +1,4 @@
-import { errorText } from '../core/error-text.ts'
+import { errorCode, errorText } from '../core/error-text.ts'
 
 /** The part of a process that commands write to. */
 interface OutputProcess {
@@ -18,7 +18,7 @@ export class OutputEnd {
   constructor (process: OutputProcess) {
     this.#process = process
     process.stdout.on('error', error => {
-      if (this.#failed || ('code' in error && error.code === 'EPIPE')) return
+      if (this.#failed || errorCode(error) === 'EPIPE') return
       this.#failed = true
       process.stderr.write(`weir: the output could not be written: ${errorText(error)}\n`)
       this.exit(0)

@@ -6,6 +6,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import { Client } from 'undici'
 import { endpointKey } from '../core/endpoint.ts'
+import { errorCode } from '../core/error-text.ts'
 import { isLocalShortage } from '../net/open-files.ts'
 import type { ProbeResult } from '../health/active-check.ts'
 import { createClientContext } from '../upstream/tls-transport.ts'
@@ -57,7 +58,7 @@ export class HttpProbe {
       await discard(body)
       return { passed: statusCode >= 200 && statusCode < 400, detail: `status ${statusCode}` }
     } catch (error) {
-      const unmade = error instanceof Error && 'code' in error && isLocalShortage(error.code)
+      const unmade = isLocalShortage(errorCode(error))
       return { passed: false, detail: describe(error), ...(unmade ? { unmade } : {}) }
     } finally {
       signal.removeEventListener('abort', abort)
@@ -101,6 +102,6 @@ async function discard (body: AsyncIterable<Uint8Array>): Promise<void> {
 
 function describe (error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name
+  const code = errorCode(error) ?? error.name
   return error.message.includes(code) ? error.message : `${code}: ${error.message}`
 }

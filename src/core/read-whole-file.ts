@@ -1,4 +1,4 @@
-import { errorText } from './error-text.ts'
+import { errorCode, errorText } from './error-text.ts'
 import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 
@@ -54,7 +54,7 @@ function refuse (kind: FileFault['kind'], phrase: string): WholeFile {
 }
 
 function systemFault (error: unknown): FileFault {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const code = errorCode(error)
   const systemMessage = errorText(error)
   switch (code) {
     case 'ENOENT': return { kind: 'missing', phrase: 'does not exist', systemMessage }

@@ -2,6 +2,7 @@
  * Looks names up: the port, and what the operating system offers for it.
  */
 import { lookup, Resolver } from 'node:dns/promises'
+import { errorCode } from '../core/error-text.ts'
 import { isLocalName } from '../core/socket-address.ts'
 import { readWholeFile } from '../core/read-whole-file.ts'
 
@@ -100,11 +101,11 @@ async function askDns (name: string, servers: readonly string[] | undefined): Pr
     ...(six.status === 'fulfilled' ? six.value.map(({ address, ttl }): NameAddress => ({ address, family: 'IPv6', ttlS: ttl })) : [])
   ]
   // The addresses of IPv4 are used where a name has both, so without an answer about them it is not known which are used.
-  const lacksIpv4 = four.status === 'rejected' && !NOT_FOUND.has(codeOf(four.reason))
+  const lacksIpv4 = four.status === 'rejected' && !NOT_FOUND.has(errorCode(four.reason) ?? '')
   if (found.length > 0 && !lacksIpv4) return found
   const failures: readonly unknown[] = [four, six].flatMap(outcome => outcome.status === 'rejected' ? [outcome.reason] : [])
   // A failure of one question leaves open whether there is an address.
-  throw nameError(name, failures.find(failure => !NOT_FOUND.has(codeOf(failure))) ?? failures[0], found)
+  throw nameError(name, failures.find(failure => !NOT_FOUND.has(errorCode(failure) ?? '')) ?? failures[0], found)
 }
 
 async function askSystem (name: string): Promise<readonly NameAddress[]> {
@@ -117,13 +118,9 @@ async function askSystem (name: string): Promise<readonly NameAddress[]> {
 }
 
 function nameError (name: string, error: unknown, partial: readonly NameAddress[] = []): NameError {
-  const code = codeOf(error)
+  const code = errorCode(error) ?? ''
   if (NOT_FOUND.has(code)) return new NameError(`the name "${name}" is not found (${code})`, true)
   return new NameError(`the name "${name}" can't be looked up (${code === '' ? String(error) : code})`, false, partial)
-}
-
-function codeOf (error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }
 
 async function isInHostsFile (name: string): Promise<boolean> {

@@ -1,7 +1,7 @@
 /**
  * What to tell a person when a port can't be opened.
  */
-import { errorText } from '../core/error-text.ts'
+import { errorCode, errorText } from '../core/error-text.ts'
 import net from 'node:net'
 import { networkInterfaces } from 'node:os'
 
@@ -22,7 +22,7 @@ const FIRST_PORT_FOR_ALL = 1024
 export async function explainListenError (error: unknown, wanted: WantedPort): Promise<string> {
   const { address, port, option } = wanted
   const reason = errorText(error)
-  switch (codeOf(error)) {
+  switch (errorCode(error)) {
     case 'EADDRINUSE': {
       const free = await findFreePort(address, port)
       const suggestion = free === undefined ? `choose another ${option}` : `choose another ${option}, such as ${free}, which is free`
@@ -36,10 +36,6 @@ export async function explainListenError (error: unknown, wanted: WantedPort): P
     case 'EAFNOSUPPORT': return `${reason}. This machine does not speak ${net.isIPv6(address) ? 'IPv6; use 0.0.0.0' : 'IPv4; use ::'} instead`
     default: return reason
   }
-}
-
-function codeOf (error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }
 
 function ownAddresses (address: string): string {

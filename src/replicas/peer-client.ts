@@ -7,7 +7,7 @@ import { randomBytes, type KeyObject } from 'node:crypto'
 import { Pool, type Dispatcher } from 'undici'
 import type { Clock } from '../core/clock.ts'
 import { endpointKey, type Endpoint } from '../core/endpoint.ts'
-import { errorText } from '../core/error-text.ts'
+import { errorCode, errorText } from '../core/error-text.ts'
 import { isLocalShortage } from '../net/open-files.ts'
 import { readReplicaAnswer, type ReplicaAnswer } from './replica-facts.ts'
 import { ANSWER_PROOF_FIELD, answerProof, formatProof, parseChallenge, requestProof, sameProof } from './replica-proof.ts'
@@ -228,16 +228,12 @@ function parseJson (text: string): unknown {
   }
 }
 
-function codeOf (error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
-}
-
 function isEndOfKept (error: unknown): boolean {
-  return ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(error))
+  return ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '')
 }
 
 function faultOf (error: unknown): PeerReply {
-  const code = codeOf(error)
+  const code = errorCode(error)
   if (code === 'ECONNREFUSED') return failed('absent', 'nothing listens there')
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return failed('silent', `no connection within ${CONNECT_MS} ms`)
   if (isLocalShortage(code)) return failed('own', `this replica can't open a connection: ${code}`)

@@ -1,12 +1,12 @@
 /**
  * The state file before the start: can it be read, and can its directory be written?
  */
-import { errorText } from '../core/error-text.ts'
+import { errorCode, errorText } from '../core/error-text.ts'
 import { open, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { readWholeFile } from '../core/read-whole-file.ts'
 import { openStateEnvelope } from './file-store.ts'
-import { errorCode, type StateCodec } from './state-store.ts'
+import type { StateCodec } from './state-store.ts'
 import { randomUUID } from 'node:crypto'
 
 /**
@@ -22,7 +22,7 @@ export async function tryCreating (directory: string): Promise<string | undefine
     await unlink(probe)
     return undefined
   } catch (error) {
-    return explain(error instanceof Error && 'code' in error ? String(error.code) : String(error))
+    return explain(errorCode(error) ?? String(error))
   }
 }
 

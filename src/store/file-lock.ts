@@ -6,7 +6,8 @@ import { constants } from 'node:fs'
 import { link, lstat, open, readFile, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import type { Clock, TimerHandle } from '../core/clock.ts'
-import { errorCode, fileError, StoreError } from './state-store.ts'
+import { errorCode } from '../core/error-text.ts'
+import { fileError, StoreError } from './state-store.ts'
 import { parseProcessStat } from '../core/process-stat.ts'
 
 /** What is known of a process id: `gone`, or alive, with what tells this process from a later one of the same id. */

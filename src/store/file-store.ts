@@ -1,4 +1,4 @@
-import { errorText } from '../core/error-text.ts'
+import { errorCode, errorText } from '../core/error-text.ts'
 import { constants } from 'node:fs'
 import * as nodeFiles from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -7,7 +7,7 @@ import type { EventLog } from '../core/logger.ts'
 import { FileLock } from './file-lock.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
 import {
-  ALL_IS_WELL, errorCode, fileError, type StateCodec, type StateStore, StoreError, type StoreStatus, type SwapResult, type Versioned,
+  ALL_IS_WELL, fileError, type StateCodec, type StateStore, StoreError, type StoreStatus, type SwapResult, type Versioned,
   Watchers
 } from './state-store.ts'
 

@@ -1,6 +1,7 @@
 /**
  * The port behind which Weir remembers: one value, changed only by compare-and-swap, watched by whoever needs it; and its errors.
  */
+import { errorCode } from '../core/error-text.ts'
 
 /** A value and the version under which the store knows it. */
 export interface Versioned<T> {
@@ -120,11 +121,6 @@ export function fileError (error: unknown, doing: string, path: string): StoreEr
     default:
       return new StoreError('io', `${doing} ${path} failed: ${errno ?? String(error)}; check state.path`, { cause: error })
   }
-}
-
-/** The `code` of a system error, such as ENOENT. */
-export function errorCode (error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
 /** A set of listeners. One that throws does not keep the others from hearing. */

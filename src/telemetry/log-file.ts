@@ -1,4 +1,4 @@
-import { errorText } from '../core/error-text.ts'
+import { errorCode, errorText } from '../core/error-text.ts'
 import { constants, fstatSync, write } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 
@@ -33,7 +33,7 @@ async function openToAppend (path: string): Promise<FileHandle> {
   const handle = await open(
     path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK, 0o640
   ).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENXIO') throw new Error(`"${path}" ${NO_READER}`, { cause: error })
+    if (errorCode(error) === 'ENXIO') throw new Error(`"${path}" ${NO_READER}`, { cause: error })
     throw error
   })
   if (!(await handle.stat()).isBlockDevice()) return handle
@@ -52,7 +52,7 @@ export async function findUnwritable (path: string): Promise<string | undefined>
     await handle.close()
     return stats.isBlockDevice() ? 'is a disk; name a file' : undefined
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENXIO') return NO_READER
+    if (errorCode(error) === 'ENXIO') return NO_READER
     return `can't be written: ${errorText(error)}`
   }
 }

@@ -1,4 +1,4 @@
-import { errorText } from '../core/error-text.ts'
+import { errorCode, errorText } from '../core/error-text.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import type { LogFile } from './log-file.ts'
@@ -169,7 +169,7 @@ export class LogWriter {
 }
 
 function isBusy (error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const code = errorCode(error)
   return code === 'EAGAIN' || code === 'EBUSY' || code === 'EINTR'
 }
 
