@@ -4,17 +4,12 @@
  */
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifySchemaValidationError } from 'fastify'
-import { type EventLog, printable } from '../core/logger.ts'
+import { type EventLog, printableJson } from '../core/logger.ts'
 import { Unanswered } from '../control/worker-questions.ts'
 import { STATUS_CODES } from '../http/http-response.ts'
 import {
   faultDetails, PROBLEM_TYPE, problemBody, ProblemError, type ProblemCode, type ProblemDetails, type ProblemFault
 } from './problem.ts'
-
-/** What the API sends: JSON without a character that a terminal would act on, such as in the reasons of an older history. */
-export function printableJson (value: unknown): string {
-  return printable(JSON.stringify(value))
-}
 
 const MAX_FAULTS = 20
 

@@ -1,5 +1,5 @@
 import type { ConfigText } from '../config/load.ts'
-import { nearestName } from '../config/nearest-name.ts'
+import { suggestion } from '../config/nearest-name.ts'
 import { DEFAULT_QUICK_PORT, quickConfig } from './quick-config.ts'
 import { parseWait, type WaitRequest } from './wait-arguments.ts'
 
@@ -61,7 +61,7 @@ export function parseArguments (args: readonly string[]): Arguments {
     case 'validate': return parseConfigCommand(first, rest)
     case 'wait': return parseWaitCommand(rest)
     case 'state': return parseState(rest)
-    default: return isOperate(first) ? { command: 'operate', words: args } : wrong(`weir has no command ${JSON.stringify(first.slice(0, 80))}${suggestion(first)}`)
+    default: return isOperate(first) ? { command: 'operate', words: args } : wrong(`weir has no command ${JSON.stringify(first.slice(0, 80))}${suggestion(first, COMMANDS)}`)
   }
 }
 
@@ -164,11 +164,6 @@ function fileOf (argument: string, next: string | undefined): string | undefined
   if (argument.startsWith('--config=')) return argument === '--config=' ? undefined : argument.slice('--config='.length)
   if (!namesConfig(argument)) return argument === '' ? undefined : argument
   return next === undefined || next === '' || next.startsWith('--') ? undefined : next
-}
-
-function suggestion (given: string): string {
-  const nearest = nearestName(given, COMMANDS)
-  return nearest === undefined ? '' : `; did you mean ${nearest}?`
 }
 
 function wrong (message: string): Arguments {

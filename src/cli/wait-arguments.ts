@@ -1,7 +1,7 @@
 /**
  * The arguments of `weir wait`: what has to be there, and for how long to look.
  */
-import { nearestName } from '../config/nearest-name.ts'
+import { suggestion } from '../config/nearest-name.ts'
 import { NAME_PATTERN, PATTERN_TEXTS } from '../config/patterns.ts'
 import { parseDurationMs } from '../core/duration.ts'
 import { parseTarget } from '../core/socket-address.ts'
@@ -149,8 +149,7 @@ function readUrl (flag: string, value: string): string {
 
 function unknown (name: string): string {
   const known = [...REPEATED, ...SINGLE, ...QUIET]
-  const nearest = nearestName(name, known)
-  return `weir wait does not know ${JSON.stringify(name.slice(0, 80))}${nearest === undefined ? '' : `; did you mean ${nearest}?`}`
+  return `weir wait does not know ${JSON.stringify(name.slice(0, 80))}${suggestion(name, known)}`
 }
 
 function isOneOf<Name extends string> (names: readonly Name[], given: string): given is Name {

@@ -9,6 +9,8 @@ import { Agent, request } from 'undici'
 import { abortable } from '../core/abortable.ts'
 import { errorText } from '../core/error-text.ts'
 import { readBounded } from '../core/read-bounded.ts'
+import { asObject } from '../core/untrusted.ts'
+import { answersAt, numberAt } from './operate/admin-api.ts'
 import type { WaitCondition } from './wait-arguments.ts'
 
 /** The largest answer of the admin API that is read. */
@@ -70,15 +72,9 @@ async function hasEndpoints (
 
 /** Endpoints of the version that may get requests; undefined without such a version. */
 function availableEndpoints (text: string, version: string): number | undefined {
-  const body: unknown = JSON.parse(text)
-  const versions: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'versions') : undefined
-  if (!Array.isArray(versions)) throw new Error('what answered is not the admin API of Weir')
-  for (const entry of versions as readonly unknown[]) {
-    if (typeof entry !== 'object' || entry === null || Reflect.get(entry, 'name') !== version) continue
-    const count: unknown = Reflect.get(entry, 'availableEndpoints')
-    if (typeof count === 'number') return count
-  }
-  return undefined
+  const body = asObject(JSON.parse(text))
+  if (!Array.isArray(body?.['versions'])) throw new Error('what answered is not the admin API of Weir')
+  return numberAt(answersAt(body, 'versions').find(each => each['name'] === version), 'availableEndpoints')
 }
 
 async function get (

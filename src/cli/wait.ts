@@ -1,6 +1,7 @@
 /**
  * `weir wait`: for init containers and scripts that may go on only when something else is there.
  */
+import { pause } from '../core/abortable.ts'
 import type { Clock } from '../core/clock.ts'
 import { printable } from '../core/logger.ts'
 import { conditionText, type WaitCondition, type WaitRequest } from './wait-arguments.ts'
@@ -53,7 +54,7 @@ async function waitForOne (condition: WaitCondition, deadlineMs: number, { clock
       saidMs = nowMs
       out(printable(`waiting for ${conditionText(condition)}: ${inTheWay} (${seconds(nowMs - startMs)})`))
     }
-    await pause(Math.min(Math.max(0, lookMs + EVERY_MS - nowMs), deadlineMs - nowMs), clock)
+    await pause(clock, Math.min(Math.max(0, lookMs + EVERY_MS - nowMs), deadlineMs - nowMs))
   }
 }
 
@@ -65,10 +66,6 @@ async function lookOnce (condition: WaitCondition, timeoutMs: number, clock: Clo
   } finally {
     timer.cancel()
   }
-}
-
-async function pause (delayMs: number, clock: Clock): Promise<void> {
-  await new Promise<void>(resolve => { clock.after(delayMs, resolve) })
 }
 
 function seconds (ms: number): string {

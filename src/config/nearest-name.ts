@@ -20,6 +20,12 @@ export function nearestName (given: string, known: readonly string[]): string | 
   return best
 }
 
+/** `; did you mean NAME?`, to go behind what is wrong with a name; empty when no known one is near. */
+export function suggestion (given: string, known: readonly string[]): string {
+  const nearest = nearestName(given, known)
+  return nearest === undefined ? '' : `; did you mean ${nearest}?`
+}
+
 /** The number of insertions, deletions, replacements and swaps of neighbours (optimal string alignment). */
 function editDistance (left: string, right: string): number {
   let beforeLast: number[] = []

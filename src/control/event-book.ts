@@ -2,7 +2,7 @@
  * What has happened, for those who follow it: numbered, and the latest of it kept for those who come back.
  */
 import type { Clock } from '../core/clock.ts'
-import { printable } from '../core/logger.ts'
+import { printableJson } from '../core/logger.ts'
 import type { TrafficControl } from '../rollout/traffic-control.ts'
 
 /** One thing that has happened. */
@@ -50,7 +50,7 @@ export class EventBook {
   /** @param fields what is said of it, beside its type, time and route */
   record (type: BookedEvent['type'], route: string, fields: object): void {
     const at = new Date(this.#clock.wallMs()).toISOString()
-    const event = { number: ++this.#last, type, route, text: printable(JSON.stringify({ type, at, route, ...fields })) }
+    const event = { number: ++this.#last, type, route, text: printableJson({ type, at, route, ...fields }) }
     this.#kept.push(event)
     this.#keptLength += event.text.length
     while (this.#kept.length > MAX_KEPT_EVENTS || (this.#keptLength > MAX_KEPT_LENGTH && this.#kept.length > 1)) {

@@ -1,3 +1,5 @@
+import type { Clock } from './clock.ts'
+
 /**
  * Waits for what can't be aborted itself, for as long as nobody wants it to end.
  * @throws the reason of the signal when it aborts first
@@ -25,4 +27,16 @@ export async function unlessAborted<T> (promise: Promise<T>, signal: AbortSignal
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
+}
+
+/** Resolves after the time, or as soon as the signal aborts. */
+export async function pause (clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  if (delayMs <= 0 || signal?.aborted === true) return
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  const done = (): void => { resolve(undefined) }
+  const timer = clock.after(delayMs, done)
+  signal?.addEventListener('abort', done, { once: true })
+  await promise
+  signal?.removeEventListener('abort', done)
+  timer.cancel()
 }

@@ -37,6 +37,11 @@ export function printable (text: string): string {
   return text.replace(UNPRINTABLE, escape)
 }
 
+/** JSON in one line, without a character that a terminal would act on, such as in the reasons of an older history. */
+export function printableJson (value: unknown): string {
+  return printable(JSON.stringify(value))
+}
+
 function escape (character: string): string {
   let escaped = ''
   for (let index = 0; index < character.length; index++) escaped += `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`

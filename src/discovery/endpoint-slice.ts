@@ -1,7 +1,7 @@
 /**
  * A discovery.k8s.io/v1 EndpointSlice, cut down to what Weir uses.
  */
-import { asList, asObject, asText, type UntrustedObject } from '../kube/kube-api.ts'
+import { asList, asObject, asText, type UntrustedObject } from '../core/untrusted.ts'
 
 export interface SliceEndpoint {
   /** As it stands in the slice: not checked, not canonical. */

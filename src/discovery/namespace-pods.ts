@@ -1,5 +1,6 @@
 import type { TimerHandle } from '../core/clock.ts'
-import { asObject, asText, KubeError } from '../kube/kube-api.ts'
+import { asObject, asText } from '../core/untrusted.ts'
+import { KubeError } from '../kube/kube-api.ts'
 import { ListWatch, type ListWatchStats } from '../kube/list-watch.ts'
 import { DEFAULT_COALESCE_MS, type SlicesContext } from './namespace-slices.ts'
 import { askFor, type PodAsk, type PodLabels, type PodSelector, showPodSelector } from './pod-labels.ts'

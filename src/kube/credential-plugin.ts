@@ -4,7 +4,8 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import type { Clock } from '../core/clock.ts'
-import { asList, asObject, asText, KubeError } from './kube-api.ts'
+import { asList, asObject, asText } from '../core/untrusted.ts'
+import { KubeError } from './kube-api.ts'
 
 export interface PluginLimits {
   /** From the start of the program to its answer. Below the 30 s of a list, so that the log names the program and not the API server. */

@@ -95,26 +95,6 @@ export interface KubeApi {
 }
 
 /**
- * Reading JSON that nobody has checked: each function gives the value if it has the type asked for, else undefined.
- */
-
-export type UntrustedObject = Readonly<Record<string, unknown>>
-
-export function asObject (value: unknown): UntrustedObject | undefined {
-  // A checked cast: after these tests every property of the value may be read as unknown.
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as UntrustedObject : undefined
-}
-
-export function asText (value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined
-}
-
-/** A list, where Kubernetes writes null for an empty one. */
-export function asList (value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : []
-}
-
-/**
  * What can go wrong between Weir and the Kubernetes API. Every one of them is worth another try: the API server that
  * says 401, 403 or 404 while it starts is the same one that says 200 a second later.
  */

@@ -4,9 +4,10 @@ import type { RequestOptions } from 'node:https'
 import { abortable } from '../core/abortable.ts'
 import { readBounded } from '../core/read-bounded.ts'
 import type { Clock } from '../core/clock.ts'
+import { asList, asObject, asText } from '../core/untrusted.ts'
 import {
-  asList, asObject, asText, KubeError, type KubeApi, type KubeCollection, type KubeListPage, type KubeListRequest, type KubeObjectApi,
-  type KubeObjectName, type KubeWatchEvent, type KubeWatchRequest
+  KubeError, type KubeApi, type KubeCollection, type KubeListPage, type KubeListRequest, type KubeObjectApi, type KubeObjectName,
+  type KubeWatchEvent, type KubeWatchRequest
 } from './kube-api.ts'
 import type { KubeCredentials } from './kube-credentials.ts'
 import { refusalOfServer } from './server-refusal.ts'

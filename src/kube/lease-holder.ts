@@ -1,3 +1,4 @@
+import { backoffMs } from '../core/backoff.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import type { HolderStanding, Leadership } from '../core/leadership.ts'
 import type { EventLog } from '../core/logger.ts'
@@ -6,7 +7,7 @@ import { LookSchedule } from '../net/look-schedule.ts'
 import { KubeError, type KubeApi, type KubeObjectApi, type KubeObjectName } from './kube-api.ts'
 import { LeaseElection, type LeaseTimes, type LeaseWrite } from './lease-election.ts'
 import { LEASE_GROUP_VERSION, leaseObject, type LeaseRecord, readLease } from './lease-record.ts'
-import { backoffMs, ListWatch, type ListWatchTuning } from './list-watch.ts'
+import { ListWatch, type ListWatchTuning } from './list-watch.ts'
 import { isOlder } from './stored-object.ts'
 
 export interface LeaseHolderOptions {

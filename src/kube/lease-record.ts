@@ -1,7 +1,7 @@
 /**
  * A Lease (https://kubernetes.io/docs/concepts/architecture/leases/) as it is read, whoever has written it, and as it is written.
  */
-import { asObject, asText } from './kube-api.ts'
+import { asObject, asText } from '../core/untrusted.ts'
 import { readStoredObject, type StoredObject, writtenMetadata } from './stored-object.ts'
 
 export const LEASE_GROUP_VERSION = 'coordination.k8s.io/v1'

@@ -1,18 +1,9 @@
+import { pause } from '../core/abortable.ts'
+import { backoffMs } from '../core/backoff.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
-import { asObject, asText, type KubeApi, type KubeCollection, KubeError, type KubeListPage, type KubeWatchEvent } from './kube-api.ts'
+import { asObject, asText } from '../core/untrusted.ts'
+import { type KubeApi, type KubeCollection, KubeError, type KubeListPage, type KubeWatchEvent } from './kube-api.ts'
 import { serverText } from './server-refusal.ts'
-
-/**
- * Exponential back-off with jitter: half of the time is fixed, half is drawn, so that clients of a server that came back
- * do not all return at once.
- * @param attempt the number of failures in a row, from 1
- * @param random uniform in [0, 1)
- * @returns milliseconds, at most `maxMs`
- */
-export function backoffMs (attempt: number, bounds: { readonly baseMs: number, readonly maxMs: number }, random: () => number): number {
-  const full = Math.min(bounds.maxMs, bounds.baseMs * 2 ** Math.min(attempt - 1, 30))
-  return full / 2 + random() * full / 2
-}
 
 /** When to retry, when to doubt, how much to keep. Times in milliseconds. */
 export interface ListWatchTuning {
@@ -175,10 +166,11 @@ export class ListWatch<T> {
   async #run (): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       // A listener that throws in spite of its contract is reported in the stats and must not end the loop.
-      await this.#pause(await this.#round().catch((thrown: unknown) => {
+      const pauseMs = await this.#round().catch((thrown: unknown) => {
         this.#lastError = KubeError.from(thrown)
         return this.#tuning.backoffMaxMs
-      }))
+      })
+      await pause(this.#options.clock, pauseMs, this.#stopping.signal)
     }
   }
 
@@ -355,18 +347,6 @@ export class ListWatch<T> {
 
   #nowMs (): number {
     return this.#options.clock.nowMs()
-  }
-
-  async #pause (delayMs: number): Promise<void> {
-    const { signal } = this.#stopping
-    if (delayMs <= 0 || signal.aborted) return
-    const { promise, resolve } = Promise.withResolvers<undefined>()
-    const done = (): void => { resolve(undefined) }
-    const timer = this.#options.clock.after(delayMs, done)
-    signal.addEventListener('abort', done, { once: true })
-    await promise
-    signal.removeEventListener('abort', done)
-    timer.cancel()
   }
 }
 

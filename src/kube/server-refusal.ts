@@ -1,7 +1,8 @@
 /**
  * What the API server says of a request that it refuses, made fit for logs and for the answers of the admin API.
  */
-import { asObject, asText, KubeError } from './kube-api.ts'
+import { asObject, asText } from '../core/untrusted.ts'
+import { KubeError } from './kube-api.ts'
 
 /** An answer that is neither 200 nor 201. */
 export interface RefusedAnswer {

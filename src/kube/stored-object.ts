@@ -1,7 +1,7 @@
 /**
  * What every object of the Kubernetes API has that is read, changed and written again: who it is, and which version of it this is.
  */
-import { asObject, asText, type UntrustedObject } from './kube-api.ts'
+import { asObject, asText, type UntrustedObject } from '../core/untrusted.ts'
 
 export interface StoredObject {
   readonly uid: string

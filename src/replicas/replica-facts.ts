@@ -2,7 +2,7 @@
  * What a replica says of itself to another one, and how that is read: a peer has proven that it knows the secret, not that it is of
  * this version of Weir.
  */
-import { asList, asObject, asText, type UntrustedObject } from '../kube/kube-api.ts'
+import { asList, asObject, asText, type UntrustedObject } from '../core/untrusted.ts'
 
 /** How far a replica has come with the weights of one route. */
 export interface RouteProgress {

@@ -10,7 +10,7 @@
  *        "history": [
  *       {…}]}
  */
-import type { UntrustedObject } from '../kube/kube-api.ts'
+import type { UntrustedObject } from '../core/untrusted.ts'
 import { NewerFormat, type ConfigMapCodec } from '../store/config-map-store.ts'
 import { StoreError } from '../store/state-store.ts'
 import { decodeRoute } from './traffic-codec.ts'

@@ -2,7 +2,8 @@
  * A ConfigMap (https://kubernetes.io/docs/concepts/configuration/configmap/) as it is read, whoever has written it, and as it is written
  * again; and what the refusal of a write means.
  */
-import { asObject, type KubeError, type UntrustedObject } from '../kube/kube-api.ts'
+import { asObject, type UntrustedObject } from '../core/untrusted.ts'
+import type { KubeError } from '../kube/kube-api.ts'
 import { readStoredObject, type StoredObject, writtenMetadata } from '../kube/stored-object.ts'
 import { StoreError } from './state-store.ts'
 

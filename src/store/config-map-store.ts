@@ -2,14 +2,17 @@
  * Keeps the value in a ConfigMap, which several replicas of Weir share: changed by compare-and-swap on its resourceVersion, followed by a
  * watch. What is not Weir's in it (labels, annotations, other keys) stays.
  */
+import { pause } from '../core/abortable.ts'
+import { backoffMs } from '../core/backoff.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import { errorText } from '../core/error-text.ts'
 import type { EventLog } from '../core/logger.ts'
 import { HolderDuty } from '../core/holder-duty.ts'
 import { type Leadership, SOLE_REPLICA } from '../core/leadership.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
-import { KubeError, type KubeApi, type KubeObjectApi, type KubeObjectName, type UntrustedObject } from '../kube/kube-api.ts'
-import { backoffMs, ListWatch, type ListWatchTuning } from '../kube/list-watch.ts'
+import type { UntrustedObject } from '../core/untrusted.ts'
+import { KubeError, type KubeApi, type KubeObjectApi, type KubeObjectName } from '../kube/kube-api.ts'
+import { ListWatch, type ListWatchTuning } from '../kube/list-watch.ts'
 import { isOlder } from '../kube/stored-object.ts'
 import {
   CONFLICT, configMapObject, failedWrite, isOutOfSpace, isSameConfigMap, isSameVersion, NOT_FOUND, readConfigMap, refusalOf,
@@ -185,7 +188,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
         const { notNow } = result
         const waitMs = Math.max(backoffMs(attempt, REFUSED_BACKOFF, random), notNow.retryAfterMs ?? 0)
         if (clock.nowMs() + waitMs >= deadlineMs) throw this.#failed(failedWrite('unavailable', notNow, this.#name), notNow)
-        await new Promise<void>(resolve => { clock.after(waitMs, resolve) })
+        await pause(clock, waitMs)
         this.#assertOpen()
         if (expectedVersion !== this.#current.version) return this.#conflict()
       }

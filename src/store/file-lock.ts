@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { link, lstat, open, readFile, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { pause } from '../core/abortable.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import { errorCode } from '../core/error-text.ts'
 import { fileError, StoreError } from './state-store.ts'
@@ -182,7 +183,7 @@ async function refuseLiving (path: string, content: string, clock: Clock): Promi
 async function isTouched (path: string, before: number, clock: Clock): Promise<boolean> {
   const looks = Math.ceil(2 * HEARTBEAT_MS / LOOK_MS)
   for (let look = 0; look < looks; look++) {
-    await new Promise<void>(resolve => { clock.after(LOOK_MS, resolve) })
+    await pause(clock, LOOK_MS)
     if (await stat(path).then(({ mtimeMs }) => mtimeMs, () => 0) !== before) return true
   }
   return false

@@ -1,5 +1,5 @@
+import { backoffMs } from '../core/backoff.ts'
 import type { Clock, TimerHandle } from '../core/clock.ts'
-import { backoffMs } from '../kube/list-watch.ts'
 
 export interface WriteHealthOptions {
   readonly clock: Clock

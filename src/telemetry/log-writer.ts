@@ -1,3 +1,4 @@
+import { pause } from '../core/abortable.ts'
 import { errorCode, errorText } from '../core/error-text.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
@@ -149,7 +150,7 @@ export class LogWriter {
     } catch (error) {
       if (!isBusy(error) || this.#abandoned) throw error
     }
-    await new Promise<void>(resolve => { this.#options.clock.after(RETRY_MS, resolve) })
+    await pause(this.#options.clock, RETRY_MS)
     return 0
   }
 

@@ -4,13 +4,13 @@
 import type { FastifyInstance } from 'fastify'
 import { DURATION_PATTERN } from '../../core/duration.ts'
 import { Type, type Static } from '../../core/json-schema.ts'
+import { printableJson } from '../../core/logger.ts'
 import type { KnownReplica } from '../../replicas/replica-book.ts'
 import { writeReplicaAnswer } from '../../replicas/replica-facts.ts'
 import { ANSWER_PROOF_FIELD } from '../../replicas/replica-proof.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { describeOperation, readWaitTimeout } from '../operation.ts'
 import { ProblemError } from '../problem.ts'
-import { printableJson } from '../send-problem.ts'
 
 export function replicaResources (app: FastifyInstance, deps: AdminDeps): void {
   replicaListResource(app, deps)

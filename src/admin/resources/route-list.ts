@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from '../../core/json-schema.ts'
+import { printableJson } from '../../core/logger.ts'
 import { WorkSlices } from '../../net/turns.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { describeOperation, WeightsSchema } from '../operation.ts'
-import { printableJson } from '../send-problem.ts'
 import { SharedAnswer } from '../../core/shared-answer.ts'
 
 const AnswerSchema = Type.object({

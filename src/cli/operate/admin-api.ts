@@ -1,7 +1,8 @@
 /** The admin API as a port, and how its answers are read. */
+import { asList, asObject, asText, type UntrustedObject } from '../../core/untrusted.ts'
 
 /** An object of an answer. Nobody has checked what is in it: it may come from another version of Weir, or from no Weir at all. */
-export type AdminAnswer = Readonly<Record<string, unknown>>
+export type AdminAnswer = UntrustedObject
 
 /** One question. */
 export interface Ask {
@@ -22,14 +23,9 @@ export interface AdminApi {
   ask (question: Ask): Promise<AdminAnswer>
 }
 
-export function isAnswer (value: unknown): value is AdminAnswer {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 /** Reading answers: each gives the value where it has the type that is asked for. */
 export function textAt (answer: AdminAnswer | undefined, key: string): string | undefined {
-  const value = answer?.[key]
-  return typeof value === 'string' ? value : undefined
+  return asText(answer?.[key])
 }
 
 export function numberAt (answer: AdminAnswer | undefined, key: string): number | undefined {
@@ -43,20 +39,17 @@ export function flagAt (answer: AdminAnswer | undefined, key: string): boolean |
 }
 
 export function answerAt (answer: AdminAnswer | undefined, key: string): AdminAnswer | undefined {
-  const value = answer?.[key]
-  return isAnswer(value) ? value : undefined
+  return asObject(answer?.[key])
 }
 
 /** The objects of a list. */
 export function answersAt (answer: AdminAnswer | undefined, key: string): readonly AdminAnswer[] {
-  const value = answer?.[key]
-  return Array.isArray(value) ? (value as readonly unknown[]).filter(isAnswer) : []
+  return asList(answer?.[key]).map(asObject).filter(each => each !== undefined)
 }
 
 /** The texts of a list. */
 export function textsAt (answer: AdminAnswer | undefined, key: string): readonly string[] {
-  const value = answer?.[key]
-  return Array.isArray(value) ? (value as readonly unknown[]).filter(each => typeof each === 'string') : []
+  return asList(answer?.[key]).map(asText).filter(each => each !== undefined)
 }
 
 /** Numbers by name, in the order of the answer. */

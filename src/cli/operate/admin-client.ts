@@ -3,7 +3,8 @@
  */
 import { errorText } from '../../core/error-text.ts'
 import { readBounded } from '../../core/read-bounded.ts'
-import { type AdminApi, type AdminAnswer, type Ask, isAnswer, textAt } from './admin-api.ts'
+import { asObject } from '../../core/untrusted.ts'
+import { type AdminAnswer, type AdminApi, type Ask, textAt } from './admin-api.ts'
 import { CommandError, EXIT } from './command-error.ts'
 import type { Connection } from './connection.ts'
 
@@ -47,8 +48,7 @@ export class AdminClient implements AdminApi {
 
 function parseAnswer (text: string): AdminAnswer | undefined {
   try {
-    const value: unknown = JSON.parse(text)
-    return isAnswer(value) ? value : undefined
+    return asObject(JSON.parse(text))
   } catch {
     return undefined
   }

@@ -1,4 +1,3 @@
-import type { Clock } from '../../core/clock.ts'
 import type { AdminApi, AdminAnswer, Ask } from './admin-api.ts'
 import { CommandError } from './command-error.ts'
 import { formatAnswer, type OutputFormat, Palette, type Terminal } from './terminal.ts'
@@ -55,16 +54,4 @@ export class CommandSession {
 /** The path of a route, and of what belongs to it. */
 export function routePath (route: string, below = ''): string {
   return `/v1/routes/${encodeURIComponent(route)}${below}`
-}
-
-/** Resolves after the time, or at once when the signal is aborted. */
-export async function pause (clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
-  const { promise, resolve } = Promise.withResolvers<undefined>()
-  const done = (): void => { resolve(undefined) }
-  const timer = clock.after(delayMs, done)
-  signal.addEventListener('abort', done, { once: true })
-  await promise
-  signal.removeEventListener('abort', done)
-  timer.cancel()
 }

@@ -5,7 +5,8 @@ import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { errorText } from '../../core/error-text.ts'
 import { readWholeFile } from '../../core/read-whole-file.ts'
-import { nearestName } from '../../config/nearest-name.ts'
+import { asObject, type UntrustedObject } from '../../core/untrusted.ts'
+import { suggestion } from '../../config/nearest-name.ts'
 import { CommandError, EXIT } from './command-error.ts'
 
 export const DEFAULT_SERVER = 'http://127.0.0.1:9901'
@@ -113,18 +114,15 @@ function wrong (file: string, place: string, what: string): CommandError {
 }
 
 /** @throws CommandError */
-function objectAt (value: unknown, file: string, place: string, what: string): Readonly<Record<string, unknown>> {
-  if (isObject(value)) return value
-  throw wrong(file, place, what)
-}
-
-function isObject (value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+function objectAt (value: unknown, file: string, place: string, what: string): UntrustedObject {
+  const object = asObject(value)
+  if (object === undefined) throw wrong(file, place, what)
+  return object
 }
 
 function hint (given: string, known: readonly string[]): string {
-  const nearest = nearestName(given, known)
-  return nearest === undefined ? `; known are: ${known.join(', ')}` : `; did you mean ${nearest}?`
+  const near = suggestion(given, known)
+  return near === '' ? `; known are: ${known.join(', ')}` : near
 }
 
 /**

@@ -1,8 +1,9 @@
 /** `weir drain`: may a version be scaled down? */
+import { pause } from '../../core/abortable.ts'
 import type { Clock } from '../../core/clock.ts'
 import { answerAt, flagAt, numberAt, textAt, textsAt, type AdminAnswer } from './admin-api.ts'
 import { EXIT } from './command-error.ts'
-import { pause, routePath, type CommandSession } from './command-session.ts'
+import { routePath, type CommandSession } from './command-session.ts'
 import { cleanLine } from './terminal.ts'
 
 /** The longest that one question may wait; the admin API allows 50 s. */

@@ -1,9 +1,11 @@
 /**
  * `weir status`: all routes with their weights, or one with what is known of its versions.
  */
+import { pause } from '../../core/abortable.ts'
 import type { Clock } from '../../core/clock.ts'
+import { endpointKey } from '../../core/endpoint.ts'
 import { answerAt, answersAt, numberAt, numbersAt, textAt, type AdminAnswer } from './admin-api.ts'
-import { pause, routePath, type CommandSession } from './command-session.ts'
+import { routePath, type CommandSession } from './command-session.ts'
 import { bar, cleanLine, percent, table, type Cell, type Palette } from './terminal.ts'
 
 const BAR_WIDTH = 20
@@ -143,16 +145,11 @@ function problemsOf (version: AdminAnswer): readonly string[] {
 function endpointsText (versions: readonly AdminAnswer[], palette: Palette): string {
   const rows = versions.flatMap(version => answersAt(version, 'endpoints').map((endpoint): readonly Cell[] => [
     textAt(version, 'name') ?? '',
-    addressText(endpoint),
+    endpointKey({ address: textAt(endpoint, 'address') ?? '', port: numberAt(endpoint, 'port') ?? 0 }),
     conditionText(endpoint),
     ...healthCells(endpoint)
   ]))
   return rows.length === 0 ? 'No version has endpoints.\n' : table(['VERSION', 'ENDPOINT', 'CONDITION', 'HEALTH'], rows, palette)
-}
-
-function addressText (endpoint: AdminAnswer): string {
-  const address = textAt(endpoint, 'address') ?? ''
-  return `${address.includes(':') ? `[${address}]` : address}:${numberAt(endpoint, 'port') ?? ''}`
 }
 
 function conditionText (endpoint: AdminAnswer): string {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { backoffMs } from '../../../src/kube/list-watch.ts'
+import { backoffMs } from '../../../src/core/backoff.ts'
 
 const BOUNDS = { baseMs: 100, maxMs: 10_000 }
 
