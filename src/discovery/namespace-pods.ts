@@ -1,8 +1,8 @@
-import type { TimerHandle } from '../core/clock.ts'
 import { asObject, asText } from '../core/untrusted.ts'
 import { KubeError } from '../kube/kube-api.ts'
 import { ListWatch, type ListWatchStats } from '../kube/list-watch.ts'
-import { DEFAULT_COALESCE_MS, type SlicesContext } from './namespace-slices.ts'
+import { CoalescedNotices } from './coalesced-notices.ts'
+import type { SlicesContext } from './namespace-slices.ts'
 import { askFor, type PodAsk, type PodLabels, type PodSelector, showPodSelector } from './pod-labels.ts'
 
 /** What is kept of a pod. */
@@ -50,15 +50,16 @@ export class NamespacePods {
   readonly #context: SlicesContext
   readonly #uses = new Map<PodsListener, readonly PodSelector[]>()
   readonly #changed = new Set<string>()
+  readonly #notices: CoalescedNotices
   readonly #stopping = new Set<Promise<void>>()
   #current: Following | undefined
   #next: Following | undefined
-  #coalescing: TimerHandle | undefined
 
   /** @param namespace undefined for the namespace of the credentials */
   constructor (namespace: string | undefined, context: SlicesContext) {
     this.#namespace = namespace
     this.#context = context
+    this.#notices = new CoalescedNotices(context, this.#changed, () => { this.#tellChanged() })
   }
 
   /** `settle` has to follow. */
@@ -119,7 +120,7 @@ export class NamespacePods {
 
   /** Resolves when the connections to the API server are closed. */
   async stop (): Promise<void> {
-    this.#coalescing?.cancel()
+    this.#notices.stop()
     this.#uses.clear()
     this.settle()
     await Promise.all(this.#stopping)
@@ -155,7 +156,7 @@ export class NamespacePods {
           failed: (error, retryInMs) => {
             onFailure(this.#namespace, error, retryInMs)
             // Who waits for it need not wait longer.
-            if (this.#next === following) this.#tellTogether(each => { each.all() })
+            if (this.#next === following) this.#tellAll()
           },
           recovered: recovery => { onRecovery?.(this.#namespace, recovery) }
         }
@@ -175,37 +176,28 @@ export class NamespacePods {
     if (this.#current !== following) return
     if (before === undefined) {
       this.#changed.clear()
-      this.#tellTogether(listener => { listener.all() })
+      this.#tellAll()
       return
     }
     for (const [key, pod] of pods) if (!samePod(before.get(key), pod)) this.#changed.add(key)
     for (const key of before.keys()) if (!pods.has(key)) this.#changed.add(key)
-    this.#tellSoon()
+    this.#notices.tellSoon()
   }
 
   #note (key: string): void {
     this.#changed.add(key)
-    this.#tellSoon()
+    this.#notices.tellSoon()
   }
 
-  /** At once, and then not again for a while. */
-  #tellSoon (): void {
-    if (this.#coalescing !== undefined || this.#changed.size === 0) return
-    const { clock, coalesceMs } = this.#context
-    this.#coalescing = clock.after(coalesceMs ?? DEFAULT_COALESCE_MS, () => {
-      this.#coalescing = undefined
-      this.#tellSoon()
-    })
+  #tellChanged (): void {
     const changed = new Set(this.#changed)
     this.#changed.clear()
-    this.#tellTogether(listener => { listener.changed(changed) })
+    for (const listener of this.#uses.keys()) listener.changed(changed)
   }
 
   /** A pod that moves from one version to another is in both notices: no request may meet half of it. */
-  #tellTogether (tell: (listener: PodsListener) => void): void {
-    const tellAll = (): void => { for (const listener of this.#uses.keys()) tell(listener) }
-    if (this.#context.together === undefined) tellAll()
-    else this.#context.together(tellAll)
+  #tellAll (): void {
+    this.#notices.together(() => { for (const listener of this.#uses.keys()) listener.all() })
   }
 }
 

@@ -1,21 +1,16 @@
-import type { Clock, TimerHandle } from '../core/clock.ts'
 import type { KubeApi, KubeError } from '../kube/kube-api.ts'
 import { ListWatch, type ListWatchStats, type ListWatchTuning, type WatchRecovery } from '../kube/list-watch.ts'
+import { CoalescedNotices, type NoticeContext } from './coalesced-notices.ts'
 import { type EndpointSlice, type OwnPlace, rereadEndpointSlice } from './endpoint-slice.ts'
 
 /** What every follower of a collection needs. */
-export interface SlicesContext {
+export interface SlicesContext extends NoticeContext {
   readonly api: KubeApi
-  readonly clock: Clock
   /** Uniform in [0, 1). */
   readonly random: () => number
   readonly tuning?: ListWatchTuning
-  /** The shortest time between two notices about one namespace; the first of a burst is told at once. */
-  readonly coalesceMs?: number
   /** Where Weir runs, if that decides which endpoints are preferred. */
   readonly place?: OwnPlace
-  /** What is told within `work` is acted on at once, so that no request meets half of it. */
-  readonly together?: (work: () => void) => void
   /** Told of every failure of the list+watch of a namespace. Undefined is the namespace of the credentials. */
   readonly onFailure: (namespace: string | undefined, error: KubeError, retryInMs: number) => void
   /** Told when a list+watch that had failed follows its namespace again. */
@@ -32,20 +27,16 @@ export interface SlicesListener {
 
 type Changes = Map<string, EndpointSlice | undefined>
 
-export const DEFAULT_COALESCE_MS = 20
-
 /**
- * All EndpointSlices of one namespace: one list+watch, shared by every version whose Service is there. A rollout of 250
- * pods makes 158 events in a row; those that come within `coalesceMs` make one notice.
+ * All EndpointSlices of one namespace: one list+watch, shared by every version whose Service is there.
  */
 export class NamespaceSlices {
-  readonly #context: SlicesContext
   readonly #listWatch: ListWatch<EndpointSlice>
   readonly #byService = new Map<string, Map<string, EndpointSlice>>()
   readonly #listeners = new Map<string, Set<SlicesListener>>()
   /** What is to be told, by service; `all` after a list. */
   readonly #changed = new Map<string, Changes | 'all'>()
-  #coalescing: TimerHandle | undefined
+  readonly #notices: CoalescedNotices
   #synced = false
 
   /**
@@ -54,7 +45,7 @@ export class NamespaceSlices {
    */
   constructor (namespace: string | undefined, context: SlicesContext, service?: string) {
     const labelSelector = `kubernetes.io/service-name${service === undefined ? '' : `=${service}`}`
-    this.#context = context
+    this.#notices = new CoalescedNotices(context, this.#changed, () => { this.#tell() })
     this.#listWatch = new ListWatch({
       api: context.api,
       collection: { groupVersion: 'discovery.k8s.io/v1', plural: 'endpointslices', namespace, labelSelector },
@@ -96,7 +87,7 @@ export class NamespaceSlices {
 
   /** Resolves when the connection to the API server is closed. */
   async stop (): Promise<void> {
-    this.#coalescing?.cancel()
+    this.#notices.stop()
     this.#listeners.clear()
     await this.#listWatch.stop()
   }
@@ -110,7 +101,7 @@ export class NamespaceSlices {
     this.#byService.clear()
     for (const [key, slice] of objects) this.#put(key, slice)
     for (const service of this.#listeners.keys()) this.#changed.set(service, 'all')
-    this.#tellSoon()
+    this.#notices.tellSoon()
   }
 
   #change (key: string, before: EndpointSlice | undefined, after: EndpointSlice | undefined): void {
@@ -118,7 +109,7 @@ export class NamespaceSlices {
     if (after !== undefined) this.#put(key, after)
     if (before !== undefined && before.service !== after?.service) this.#note(before.service, key, undefined)
     if (after !== undefined) this.#note(after.service, key, after)
-    this.#tellSoon()
+    this.#notices.tellSoon()
   }
 
   #note (service: string, key: string, slice: EndpointSlice | undefined): void {
@@ -138,22 +129,10 @@ export class NamespaceSlices {
     if (slices?.size === 0) this.#byService.delete(slice.service)
   }
 
-  #tellSoon (): void {
-    if (this.#coalescing !== undefined) return
-    const { clock, coalesceMs } = this.#context
-    this.#coalescing = clock.after(coalesceMs ?? DEFAULT_COALESCE_MS, () => {
-      this.#coalescing = undefined
-      if (this.#changed.size > 0) this.#tellSoon()
-    })
-    this.#tell()
-  }
-
   #tell (): void {
     const changed = [...this.#changed]
     this.#changed.clear()
-    const tell = (): void => { for (const [service, changes] of changed) this.#tellService(service, changes) }
-    if (this.#context.together === undefined) tell()
-    else this.#context.together(tell)
+    for (const [service, changes] of changed) this.#tellService(service, changes)
   }
 
   #tellService (service: string, changes: Changes | 'all'): void {
