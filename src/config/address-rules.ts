@@ -38,6 +38,12 @@ export function checkCidrs (entries: readonly string[], path: ConfigPath): reado
   return entries.flatMap((entry, index) => findUnreadable([...path, index], () => parseCidr(entry)))
 }
 
+/** A port of EndpointSlices, by its name or number. The name has a letter (RFC 6335), so a text of digits is meant as a number. */
+export function checkSlicePort (port: string | number, path: ConfigPath): readonly Finding[] {
+  if (typeof port !== 'string' || !/^[0-9]+$/.test(port)) return []
+  return [fault(path, 'is text, and the name of a port has a letter; for the number remove the quotes')]
+}
+
 /** The rules of the admin API: where it listens and who may use it. */
 export function checkAdmin (admin: AdminConfig): readonly Finding[] {
   const findings = [

@@ -1,12 +1,12 @@
 /**
- * The rules of `podLabels`: what Kubernetes takes as a label
- * (https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set), and versions that ask for the same pods.
+ * The rules of `podLabels`: what Kubernetes takes as a label, and versions that ask for the same pods.
  */
 import { fault, findDuplicates, formatPath, warning, type ConfigPath, type Finding } from './finding.ts'
+import { LABEL_VALUE_PATTERN, OBJECT_NAME_PATTERN } from './patterns.ts'
 import type { VersionConfig } from './schema.ts'
 
-const NAME = /^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/
-const PREFIX = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/
+const NAME = new RegExp(LABEL_VALUE_PATTERN)
+const PREFIX = new RegExp(OBJECT_NAME_PATTERN)
 
 type PodLabelsConfig = Readonly<Record<string, string | readonly string[]>>
 
@@ -27,11 +27,12 @@ export function checkPodLabels (labels: PodLabelsConfig, path: ConfigPath): read
 
 function isLabelKey (key: string): boolean {
   const slash = key.indexOf('/')
-  return NAME.test(key.slice(slash + 1)) && (slash === -1 || PREFIX.test(key.slice(0, slash)))
+  const name = key.slice(slash + 1)
+  return name !== '' && NAME.test(name) && (slash === -1 || PREFIX.test(key.slice(0, slash)))
 }
 
 function checkValue (value: string, path: ConfigPath): readonly Finding[] {
-  if (value === '' || NAME.test(value)) return []
+  if (NAME.test(value)) return []
   return [fault(path, 'is not the value of a label: empty, or up to 63 letters, digits, `-`, `_` and `.`, starting and ending with a letter or digit')]
 }
 

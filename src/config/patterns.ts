@@ -21,8 +21,11 @@ export const PORT_NAME_PATTERN = '^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$'
 export const NAMESPACE_PATTERN = '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$'
 /** RFC 1123 subdomain, which takes 253 characters at most. */
 export const OBJECT_NAME_PATTERN = '^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'
-/** The value of a label (https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set), or nothing. */
-export const ZONE_PATTERN = '^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$'
+/**
+ * The value of a label (https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set), which may be
+ * empty; the name in its key is the same and may not.
+ */
+export const LABEL_VALUE_PATTERN = '^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$'
 /** The name of a node, or nothing. */
 export const NODE_PATTERN = `^$|${OBJECT_NAME_PATTERN}`
 
@@ -39,7 +42,7 @@ export const PATTERN_TEXTS: ReadonlyMap<string, string> = new Map([
   [SERVICE_PATTERN, 'the name of a Kubernetes Service: up to 63 lower-case letters, digits and `-`, starting with a letter'],
   [PORT_NAME_PATTERN, 'the name of a port: up to 15 lower-case letters, digits and `-`'],
   [NAMESPACE_PATTERN, 'the name of a Kubernetes namespace: up to 63 lower-case letters, digits and `-`'],
-  [ZONE_PATTERN, 'the name of a zone: up to 63 letters, digits, `-`, `_` and `.`, starting and ending with a letter or digit'],
+  [LABEL_VALUE_PATTERN, 'the name of a zone: up to 63 letters, digits, `-`, `_` and `.`, starting and ending with a letter or digit'],
   [NODE_PATTERN, 'the name of a node: up to 253 lower-case letters, digits, `-` and `.`'],
   [OBJECT_NAME_PATTERN, 'the name of a Kubernetes object: up to 253 lower-case letters, digits, `-` and `.`']
 ])

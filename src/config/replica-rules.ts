@@ -3,6 +3,7 @@
  */
 import { CidrSet } from '../core/cidr-set.ts'
 import { isLoopback } from '../core/socket-address.ts'
+import { checkSlicePort } from './address-rules.ts'
 import { fault, warning, type ConfigPath, type Finding } from './finding.ts'
 import type { Config } from './schema.ts'
 
@@ -25,9 +26,7 @@ export function checkReplicas (config: Pick<Config, 'replicas' | 'state' | 'admi
   if (replicas.secretFile === undefined) {
     findings.push(fault(at('service'), 'needs `replicas.secretFile`: replicas believe only who proves to know their secret'))
   }
-  if (typeof replicas.port === 'string' && /^[0-9]+$/.test(replicas.port)) {
-    findings.push(fault(at('port'), 'is text, and the name of a port has a letter; for the number remove the quotes'))
-  }
+  findings.push(...checkSlicePort(replicas.port, at('port')))
   // Who allows such endpoints has all replicas on one machine.
   if (isLoopback(admin.address) && !new CidrSet(kubernetes.allowAddresses).has(admin.address)) {
     findings.push(warning(['admin', 'address'], 'is an address that only this machine reaches: the other replicas can\'t ask this one; use 0.0.0.0 or `::`, with admin.tokens'))

@@ -8,7 +8,7 @@ import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
 import { checkPodLabels, findSamePods } from './label-rules.ts'
 import { checkHost, checkMatch, findShadowedRoutes } from './match-rules.ts'
 import { checkReplicas } from './replica-rules.ts'
-import { checkAdmin, checkAdminApart, checkCidrs, checkListeners, findOwnEndpoints, ownPortsOf } from './address-rules.ts'
+import { checkAdmin, checkAdminApart, checkCidrs, checkListeners, checkSlicePort, findOwnEndpoints, ownPortsOf } from './address-rules.ts'
 
 /** Longer than anyone waits for a request, and well below what a timer can count: 2^31 ms. */
 const MAX_DURATION_MS = 7 * 24 * 3_600_000
@@ -121,9 +121,8 @@ function checkAffinity (affinity: AffinityConfig, path: ConfigPath): readonly Fi
 function checkEndpoints ({ endpoints, weight }: VersionConfig, path: ConfigPath): readonly Finding[] {
   if ('static' in endpoints) return checkStatic(endpoints.static, weight, [...path, 'static'])
   if ('dns' in endpoints) return checkName(endpoints.dns, [...path, 'dns'])
-  const isQuotedNumber = typeof endpoints.port === 'string' && /^[0-9]+$/.test(endpoints.port)
   return [
-    ...(isQuotedNumber ? [fault([...path, 'port'], 'is text, and the name of a port has a letter; for the number remove the quotes')] : []),
+    ...checkSlicePort(endpoints.port, [...path, 'port']),
     ...checkPodLabels(endpoints.podLabels ?? {}, [...path, 'podLabels'])
   ]
 }

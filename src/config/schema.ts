@@ -13,14 +13,14 @@ import {
   FIELD_NAME_PATTERN,
   HOST_AND_PORT_PATTERN,
   HOST_PATTERN,
+  LABEL_VALUE_PATTERN,
   METHOD_PATTERN,
   NAME_PATTERN,
   NAMESPACE_PATTERN, NODE_PATTERN, OBJECT_NAME_PATTERN,
   PATH_PATTERN,
   PORT_NAME_PATTERN,
   SERVICE_PATTERN,
-  UPGRADE_PATTERN,
-  ZONE_PATTERN
+  UPGRADE_PATTERN
 } from './patterns.ts'
 
 const strict = { additionalProperties: false } as const
@@ -247,7 +247,7 @@ export const ConfigSchema = Type.Object({
     context: Type.Optional(Type.String({ minLength: 1, description: 'The context of the kubeconfig.' })),
     namespace: Type.Optional(Type.String({ pattern: NAMESPACE_PATTERN, description: 'The namespace of Services that name none; by default that of the credentials.' })),
     startTimeout: duration('How long a start that has had the endpoints of some versions waits for those of the others before it is ready without them, such as those of a namespace that may not be read. 0s waits for as long as it takes.', '30s'),
-    zone: Type.Optional(Type.String({ pattern: ZONE_PATTERN, description: 'The zone that Weir runs in, as in the label `topology.kubernetes.io/zone` of its node. With it, the endpoints that the hints of their EndpointSlices (`trafficDistribution`) mean for this zone are preferred. Empty is none.' })),
+    zone: Type.Optional(Type.String({ pattern: LABEL_VALUE_PATTERN, description: 'The zone that Weir runs in, as in the label `topology.kubernetes.io/zone` of its node. With it, the endpoints that the hints of their EndpointSlices (`trafficDistribution`) mean for this zone are preferred. Empty is none.' })),
     node: Type.Optional(Type.String({ pattern: NODE_PATTERN, description: 'The node that Weir runs on, for hints that mean nodes (`trafficDistribution: PreferSameNode`). Empty is none.' })),
     ipFamily: Type.Union([Type.Literal('auto'), Type.Literal('IPv4'), Type.Literal('IPv6')], { default: 'auto', description: 'Which addresses of a dual-stack Service are used, so that each pod counts once. `auto` takes the IPv4 address of a pod that has both.' }),
     allowAddresses: Type.Array(Type.String({ description: 'An address or CIDR.' }), { default: [], maxItems: 1_000, description: 'Endpoint addresses that may be dialled although they are refused: loopback, link-local, unspecified, multicast, broadcast, metadata services, and IPv6 forms of those.' })
