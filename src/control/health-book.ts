@@ -3,6 +3,7 @@
  */
 import type { Clock } from '../core/clock.ts'
 import { type Endpoint, endpointKey } from '../core/endpoint.ts'
+import { isPreferred } from '../discovery/usable-endpoints.ts'
 import { usableMembers } from '../health/version-health.ts'
 import type { EndpointHealthReport, HealthMessage, HealthReasonReport } from '../contract/messages.ts'
 import type { Logger } from '../core/logger.ts'
@@ -48,7 +49,7 @@ const NOTHING_SAID: VersionHealthSummary = {
   panicWorkers: 0,
   endpoints: new Map(),
   unavailable: () => 0,
-  used: endpoints => endpoints.some(isNear) ? usedOf(undefined, endpoints).length : endpoints.length,
+  used: endpoints => endpoints.some(isPreferred) ? usedOf(undefined, endpoints).length : endpoints.length,
   usedBy: endpoints => new Map(usedOf(undefined, endpoints).map(key => [key, 'all']))
 }
 
@@ -156,10 +157,6 @@ function keysOf (endpoints: readonly Endpoint[]): ReadonlySet<string> {
   return new Set(endpoints.map(endpointKey))
 }
 
-function isNear ({ near, ready }: Endpoint): boolean {
-  return near === true && ready
-}
-
 /** The endpoints that the worker uses which said this (undefined: nothing), by the rule that it goes by. */
 function usedOf (message: HealthMessage | undefined, endpoints: readonly Endpoint[]): readonly string[] {
   if (message?.panic === true) return [...keysOf(endpoints)]
@@ -169,13 +166,13 @@ function usedOf (message: HealthMessage | undefined, endpoints: readonly Endpoin
     const report = reports.get(key)
     return {
       key,
-      isNear: isNear(endpoint),
+      isPreferred: isPreferred(endpoint),
       health: {
         available: report?.available ?? true, checkFailing: report?.reasons.some(({ kind }) => kind === 'check-failed') ?? false
       }
     }
   })
-  return usableMembers(members, 0, new Set(members.filter(member => member.isNear))).members.map(({ key }) => key)
+  return usableMembers(members, 0, new Set(members.filter(member => member.isPreferred))).members.map(({ key }) => key)
 }
 
 function ejectionsOf (message: HealthMessage | undefined): ReadonlyMap<string, HealthReasonReport> {

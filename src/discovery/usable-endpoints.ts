@@ -18,6 +18,11 @@ function isLastResort ({ serving, terminating }: Endpoint): boolean {
   return serving && terminating
 }
 
+/** Is it preferred for the place where Weir runs? Of those that terminate none is: they are the last resort. */
+export function isPreferred ({ near, ready }: Endpoint): boolean {
+  return near === true && ready
+}
+
 /** What a change of endpoints means for those that may get new requests. */
 export interface UsableChange {
   readonly joined: readonly Endpoint[]
@@ -60,12 +65,12 @@ export class UsableEndpoints {
     return { ...difference(before, new Map(keys.flatMap(key => this.#entry(key, isUsable)))), nearChanged: this.#findNear(keys) }
   }
 
-  /** Looks again at endpoints that may have changed. Of those that terminate none is preferred: they are the last resort. */
+  /** Looks again at endpoints that may have changed. */
   #findNear (keys: readonly string[]): boolean {
     let changed = false
     for (const key of keys) {
       const endpoint = this.#known.get(key)
-      const isNear = endpoint?.near === true && endpoint.ready
+      const isNear = endpoint !== undefined && isPreferred(endpoint)
       if (isNear === this.#near.has(key)) continue
       changed = true
       if (isNear) this.#near.add(key)
