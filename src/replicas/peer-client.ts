@@ -8,6 +8,7 @@ import { Pool, type Dispatcher } from 'undici'
 import type { Clock } from '../core/clock.ts'
 import { endpointKey, type Endpoint } from '../core/endpoint.ts'
 import { errorCode, errorText } from '../core/error-text.ts'
+import { readBounded } from '../core/read-bounded.ts'
 import { isLocalShortage } from '../net/open-files.ts'
 import { readReplicaAnswer, type ReplicaAnswer } from './replica-facts.ts'
 import { ANSWER_PROOF_FIELD, answerProof, formatProof, parseChallenge, requestProof, sameProof } from './replica-proof.ts'
@@ -150,7 +151,7 @@ export class PeerClient {
   async #read (
     { statusCode: status, headers, body: stream }: Dispatcher.ResponseData, lines: Lines, prove: (status: number, body: string) => string
   ): Promise<PeerReply | 'again'> {
-    const body = await readText(stream)
+    const body = (await readBounded(stream, MAX_PEER_ANSWER_BYTES))?.toString('utf8')
     if (body === undefined) return failed('odd', `its answer is longer than ${MAX_PEER_ANSWER_BYTES} bytes`)
     if (status === 401) {
       const asked = parseChallenge(textOf(headers['www-authenticate']))
@@ -202,18 +203,6 @@ function failed (kind: PeerFault['kind'], reason: string): PeerReply {
 
 async function closeLines ({ look, wait }: Lines): Promise<void> {
   await Promise.all([look.destroy(), wait.destroy()])
-}
-
-/** Undefined when it is too long; the rest is not read then. */
-async function readText (body: AsyncIterable<Uint8Array>): Promise<string | undefined> {
-  const pieces: Uint8Array[] = []
-  let bytes = 0
-  for await (const piece of body) {
-    bytes += piece.length
-    if (bytes > MAX_PEER_ANSWER_BYTES) return undefined
-    pieces.push(piece)
-  }
-  return Buffer.concat(pieces).toString('utf8')
 }
 
 function textOf (field: string | string[] | undefined): string | undefined {
