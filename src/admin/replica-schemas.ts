@@ -4,6 +4,7 @@
 import { Type, type Static } from '../core/json-schema.ts'
 import type { ClusterRoute } from '../replicas/cluster-facts.ts'
 import type { ConvergenceReceipt, MissingReplica } from '../replicas/convergence.ts'
+import { replicaLabel } from '../replicas/replica-facts.ts'
 
 const MissingSchema = Type.object({
   name: Type.optional(Type.string({ description: 'Absent when it has never said it.' })),
@@ -43,7 +44,7 @@ export const STOPPING_NOTE = 'this replica stops and waits no more: the change i
 export function describeConvergence (receipt: ConvergenceReceipt): ConvergenceAnswer {
   const { replicas, workers, complete, tookMs, missing, unknown, stopping } = receipt
   const notes = stopping ? [STOPPING_NOTE, ...receipt.notes] : receipt.notes
-  const lacks = missing.map(replica => `not ${nameOf(replica)}: ${replica.reason}`)
+  const lacks = missing.map(replica => `not ${replicaLabel(replica)}: ${replica.reason}`)
   const doubt = unknown === undefined ? [] : [`others are not known: ${unknown}`]
   return {
     workers: workers.of,
@@ -60,10 +61,6 @@ export function describeConvergence (receipt: ConvergenceReceipt): ConvergenceAn
 
 function describeMissing ({ name, address, reason }: MissingReplica): Static<typeof MissingSchema> {
   return { ...(name === undefined ? {} : { name }), address, reason }
-}
-
-function nameOf ({ name, address }: MissingReplica): string {
-  return name === undefined ? address : `${name} (${address})`
 }
 
 /** Who was asked. */

@@ -6,7 +6,7 @@ import { endpointKey } from '../core/endpoint.ts'
 import type { OwnFacts } from './own-facts.ts'
 import type { PeerClient } from './peer-client.ts'
 import type { ReplicaBook } from './replica-book.ts'
-import type { RouteFacts, VersionTally } from './replica-facts.ts'
+import { replicaLabel, type RouteFacts, type VersionTally } from './replica-facts.ts'
 import type { ReplicaMembers } from './replica-members.ts'
 import type { MissingReplica } from './convergence.ts'
 
@@ -93,7 +93,7 @@ export class ClusterFacts {
       book.answered(address, reply.answer)
       if (ids.has(reply.answer.id)) return
       ids.add(reply.answer.id)
-      heard.push({ label: `${reply.answer.name} (${address})`, route: reply.answer.route })
+      heard.push({ label: replicaLabel({ name: reply.answer.name, address }), route: reply.answer.route })
     }))
     const ownRoute = own.route(name)
     if (ownRoute === undefined) return undefined
@@ -107,7 +107,7 @@ function summed (heard: readonly Heard[], { missing, unknown }: Pick<ClusterRout
   const own = heard[0]?.route
   const recent = heard.reduce((total, { route }) => total + sumOf(route?.versions.values() ?? [], version => version.recent), 0)
   const absent = [
-    ...missing.map(({ name, address, reason }) => `replica ${name === undefined ? address : `${name} (${address})`} did not answer: ${reason}`),
+    ...missing.map(replica => `replica ${replicaLabel(replica)} did not answer: ${replica.reason}`),
     ...(unknown === undefined ? [] : [`the other replicas are not all known: ${unknown}`])
   ]
   const epoch = Math.max(...heard.map(({ route }) => route?.epoch ?? 0))

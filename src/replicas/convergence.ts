@@ -9,6 +9,7 @@ import { type Endpoint, endpointKey } from '../core/endpoint.ts'
 import type { SplitReceipt } from '../rollout/traffic-state.ts'
 import type { PeerClient } from './peer-client.ts'
 import type { ReplicaBook } from './replica-book.ts'
+import { replicaLabel } from './replica-facts.ts'
 import type { ReplicaMembers } from './replica-members.ts'
 
 /** A replica that does not apply it, or of which it is not known. */
@@ -209,13 +210,14 @@ class ChangeWait {
       return true
     }
     const { answer } = reply
-    book.answered(endpointKey(endpoint), answer)
-    outcome.self = book.isSelf(endpointKey(endpoint))
+    const address = endpointKey(endpoint)
+    book.answered(address, answer)
+    outcome.self = book.isSelf(address)
     outcome.name = answer.name
     outcome.id = answer.id
     outcome.workers = answer.workers
     if (answer.route === undefined) {
-      outcome.note = `${answer.name} (${endpointKey(endpoint)}) has no route "${route}": its configuration is another one`
+      outcome.note = `${replicaLabel({ name: answer.name, address })} has no route "${route}": its configuration is another one`
       outcome.applied = answer.workers
     } else {
       outcome.applied = Math.min(answer.route.workers, answer.workers)

@@ -28,6 +28,11 @@ export interface ReplicaFacts {
   readonly workers: number
 }
 
+/** What people call a replica and where it is; its address alone where it has never said its name. */
+export function replicaLabel ({ name, address }: { readonly name?: string, readonly address: string }): string {
+  return name === undefined ? address : `${name} (${address})`
+}
+
 /** What one replica has of one version. */
 export interface VersionTally {
   readonly weight: number
