@@ -110,7 +110,7 @@ export class ReplicaBook {
     entry.answeredAtMs = this.#clock.nowMs()
     entry.fault = undefined
     entry.faultSinceMs = undefined
-    if (answer.routes.size > 0) entry.lag = this.#lagBehind(answer.routes, this.#newestEpochs())
+    if (answer.routes.size > 0) entry.lag = this.#lagBehind(answer.routes, this.#newestEpochs(this.#own.routes()))
     entry.laggingSinceMs = sinceOf(entry.lag, entry.laggingSinceMs, this.#clock)
     return fault
   }
@@ -155,15 +155,15 @@ export class ReplicaBook {
 
   /** This replica first, then the others by address. */
   all (): readonly KnownReplica[] {
-    const newest = this.#newestEpochs()
+    const ownRoutes = this.#own.routes()
+    const newest = this.#newestEpochs(ownRoutes)
     const others = [...this.#entries].filter(([key]) => !this.isSelf(key)).toSorted(([left], [right]) => left < right ? -1 : 1)
-    return [this.#ownEntry(newest), ...others.map(([key, entry]) => this.#show(key, entry, newest))]
+    return [this.#ownEntry(this.#lagBehind(ownRoutes, newest)), ...others.map(([key, entry]) => this.#show(key, entry, newest))]
   }
 
-  #ownEntry (newest: ReadonlyMap<string, number>): KnownReplica {
+  #ownEntry (lag: EpochLag): KnownReplica {
     const facts = this.#own.facts()
     const [address, entry] = [...this.#entries].find(([key]) => this.isSelf(key)) ?? []
-    const lag = this.#lagBehind(this.#own.routes(), newest)
     this.#ownLaggingSinceMs = sinceOf(lag, this.#ownLaggingSinceMs, this.#clock)
     return {
       facts,
@@ -200,9 +200,8 @@ export class ReplicaBook {
   }
 
   /** By route, what any replica has read from the store. */
-  #newestEpochs (): ReadonlyMap<string, number> {
+  #newestEpochs (ownRoutes: ReadonlyMap<string, RouteProgress>): ReadonlyMap<string, number> {
     const nowMs = this.#clock.nowMs()
-    const own = this.#own.routes()
     if (this.#newest === undefined || nowMs - this.#newest.atMs >= NEWEST_MS) {
       const epochs = new Map<string, number>()
       for (const { answer } of this.#entries.values()) {
@@ -211,7 +210,7 @@ export class ReplicaBook {
       this.#newest = { atMs: nowMs, epochs }
     }
     const newest = new Map(this.#newest.epochs)
-    for (const [route, { epoch }] of own) if (epoch > (newest.get(route) ?? -1)) newest.set(route, epoch)
+    for (const [route, { epoch }] of ownRoutes) if (epoch > (newest.get(route) ?? -1)) newest.set(route, epoch)
     return newest
   }
 
