@@ -4,7 +4,8 @@
  * Each replica learns of a change by its own watch of the store. It is asked for the epoch at once and answers when its workers apply
  * it, so the answer is there as soon as it is true, and nobody asks again and again.
  */
-import type { Clock, TimerHandle } from '../core/clock.ts'
+import { pause } from '../core/abortable.ts'
+import type { Clock } from '../core/clock.ts'
 import { type Endpoint, endpointKey } from '../core/endpoint.ts'
 import type { SplitReceipt } from '../rollout/traffic-state.ts'
 import type { PeerClient } from './peer-client.ts'
@@ -92,11 +93,11 @@ class ChangeWait {
   readonly #deps: ConvergenceDeps
   readonly #change: AwaitedChange
   readonly #startedMs: number
-  readonly #over = Promise.withResolvers<undefined>()
+  /** Aborted when there is nothing to wait for any more. */
+  readonly #over = new AbortController()
   /** By address, of the ready ones. */
   readonly #outcomes = new Map<string, Outcome>()
   #own: SplitReceipt | undefined
-  #isOver = false
   #stopped = false
 
   constructor (deps: ConvergenceDeps, change: AwaitedChange) {
@@ -111,28 +112,26 @@ class ChangeWait {
 
   async run (): Promise<ConvergenceReceipt> {
     const { members, clock } = this.#deps
+    const { published, stopping, timeoutMs } = this.#change
     const unsubscribe = members.subscribe(({ set, gone }) => {
       for (const key of gone) this.#drop(key)
       for (const endpoint of set) this.#take(endpoint)
       this.#look()
     })
-    const timer = clock.after(this.#change.timeoutMs, () => { this.#over.resolve(undefined) })
-    void this.#change.published.then(receipt => {
+    void published.then(receipt => {
       this.#own = receipt
       this.#look()
     })
     for (const endpoint of members.all()) this.#take(endpoint)
-    const looking = this.#lookForMembers()
-    const { stopping } = this.#change
+    void this.#lookForMembers()
     const onStop = (): void => { this.#stop() }
     stopping.addEventListener('abort', onStop)
     if (stopping.aborted) this.#stop()
-    await this.#over.promise
+    // A moment at least, for what is known already.
+    await pause(clock, Math.max(1, timeoutMs), this.#over.signal)
+    this.#over.abort()
     stopping.removeEventListener('abort', onStop)
-    this.#isOver = true
     unsubscribe()
-    timer.cancel()
-    looking.cancel()
     const receipt = this.#receipt()
     for (const { leave } of this.#outcomes.values()) leave.abort()
     return receipt
@@ -141,19 +140,15 @@ class ChangeWait {
   /** With what is known of the workers of this replica. */
   #stop (): void {
     this.#stopped = true
-    void this.#change.published.then(() => { this.#over.resolve(undefined) })
+    void this.#change.published.then(() => { this.#over.abort() })
   }
 
   /** The first list of members may be on its way, and it may be empty: nothing tells of that. */
-  #lookForMembers (): TimerHandle {
-    let timer: TimerHandle = { cancel: () => {} }
-    const again = (): void => {
-      if (this.#isOver) return
+  async #lookForMembers (): Promise<void> {
+    while (!this.#over.signal.aborted) {
       this.#look()
-      timer = this.#deps.clock.after(PAUSE_MS, again)
+      await pause(this.#deps.clock, PAUSE_MS, this.#over.signal)
     }
-    again()
-    return { cancel: () => { timer.cancel() } }
   }
 
   /** A replica that is not ready is not waited for. */
@@ -185,16 +180,16 @@ class ChangeWait {
   /** Asks until it has the epoch, is not waited for any more, or the time is over. */
   async #follow (endpoint: Endpoint, outcome: Outcome): Promise<void> {
     const { signal } = outcome.leave
-    while (!outcome.done && !signal.aborted && !this.#isOver) {
-      const pause = await this.#ask(endpoint, outcome)
+    while (!outcome.done && !signal.aborted) {
+      await this.#ask(endpoint, outcome)
       this.#look()
-      if (outcome.done || signal.aborted || this.#leftMs === 0) return
-      if (pause) await this.#pause()
+      if (outcome.done || this.#leftMs === 0) return
+      // It can't be asked, or has answered before its time: too many wait there.
+      await pause(this.#deps.clock, PAUSE_MS, signal)
     }
   }
 
-  /** @returns whether to rest before the next time */
-  async #ask (endpoint: Endpoint, outcome: Outcome): Promise<boolean> {
+  async #ask (endpoint: Endpoint, outcome: Outcome): Promise<void> {
     const { client, book } = this.#deps
     const { route, epoch } = this.#change
     const leftMs = this.#leftMs
@@ -207,7 +202,7 @@ class ChangeWait {
     if (!reply.ok) {
       // At the end of the time every one that waits is silent: what was said before is more to the point.
       if (reply.fault.kind !== 'silent' || outcome.reason === undefined) outcome.reason = reply.fault.reason
-      return true
+      return
     }
     const { answer } = reply
     const address = endpointKey(endpoint)
@@ -226,12 +221,6 @@ class ChangeWait {
         : `${answer.route.workers} of its ${answer.workers} workers apply it`
     }
     outcome.done = outcome.self || outcome.applied >= answer.workers
-    // It has answered before its time: too many wait there.
-    return !outcome.done
-  }
-
-  #pause (): Promise<void> {
-    return new Promise(resolve => { this.#deps.clock.after(PAUSE_MS, resolve) })
   }
 
   /** Is it over? */
@@ -239,7 +228,7 @@ class ChangeWait {
     // A watch that is opened again in this moment is waited for: it may tell of one more.
     if (this.#own === undefined || this.#deps.members.doubt(0)?.waiting === true) return
     for (const { done } of this.#outcomes.values()) if (!done) return
-    this.#over.resolve(undefined)
+    this.#over.abort()
   }
 
   #receipt (): ConvergenceReceipt {
