@@ -4,6 +4,15 @@
 
 export type UntrustedObject = Readonly<Record<string, unknown>>
 
+/** Undefined for a text that is not JSON. */
+export function parseJson (text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 export function asObject (value: unknown): UntrustedObject | undefined {
   // A checked cast: after these tests every property of the value may be read as unknown.
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as UntrustedObject : undefined

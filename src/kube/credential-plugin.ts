@@ -4,7 +4,7 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import type { Clock } from '../core/clock.ts'
-import { asList, asObject, asText } from '../core/untrusted.ts'
+import { asList, asObject, asText, parseJson } from '../core/untrusted.ts'
 import { KubeError } from './kube-api.ts'
 
 export interface PluginLimits {
@@ -200,7 +200,7 @@ function endGroup (child: ChildProcess): void {
 
 /** @throws KubeError without a word of the answer, which may hold a secret */
 function readAnswer (plugin: PluginCommand, text: string): Pick<Answer, 'credential' | 'expiresMs'> {
-  const status = asObject(asObject(parse(text))?.['status'])
+  const status = asObject(asObject(parseJson(text))?.['status'])
   const token = asText(status?.['token'])
   const cert = asText(status?.['clientCertificateData'])
   const key = asText(status?.['clientKeyData'])
@@ -209,12 +209,4 @@ function readAnswer (plugin: PluginCommand, text: string): Pick<Answer, 'credent
   }
   const expires = Date.parse(asText(status?.['expirationTimestamp']) ?? '')
   return { credential: { token, cert, key }, expiresMs: Number.isNaN(expires) ? Infinity : expires }
-}
-
-function parse (text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -1,7 +1,7 @@
 /**
  * What the API server says of a request that it refuses, made fit for logs and for the answers of the admin API.
  */
-import { asObject, asText } from '../core/untrusted.ts'
+import { asObject, asText, parseJson } from '../core/untrusted.ts'
 import { KubeError } from './kube-api.ts'
 
 /** An answer that is neither 200 nor 201. */
@@ -37,12 +37,7 @@ export function refusalOfServer ({ status, reason, body, retryAfter }: RefusedAn
 
 /** The message of a Status (https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/), undefined for anything else. */
 function readStatus (body: string): string | undefined {
-  try {
-    const status = asObject(JSON.parse(body))
-    return asText(status?.['message'])
-  } catch {
-    return undefined
-  }
+  return asText(asObject(parseJson(body))?.['message'])
 }
 
 /** RFC 9110 section 10.2.3, in seconds only: API servers send no dates. */

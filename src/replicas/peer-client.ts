@@ -9,6 +9,7 @@ import type { Clock } from '../core/clock.ts'
 import { endpointKey, type Endpoint } from '../core/endpoint.ts'
 import { errorCode, errorText } from '../core/error-text.ts'
 import { readBounded } from '../core/read-bounded.ts'
+import { parseJson } from '../core/untrusted.ts'
 import { isLocalShortage } from '../net/open-files.ts'
 import { readReplicaAnswer, type ReplicaAnswer } from './replica-facts.ts'
 import { ANSWER_PROOF_FIELD, answerProof, formatProof, parseChallenge, requestProof, sameProof } from './replica-proof.ts'
@@ -207,14 +208,6 @@ async function closeLines ({ look, wait }: Lines): Promise<void> {
 
 function textOf (field: string | string[] | undefined): string | undefined {
   return typeof field === 'string' ? field : undefined
-}
-
-function parseJson (text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function isEndOfKept (error: unknown): boolean {

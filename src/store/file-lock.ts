@@ -10,6 +10,7 @@ import type { Clock, TimerHandle } from '../core/clock.ts'
 import { errorCode } from '../core/error-text.ts'
 import { fileError, StoreError } from './state-store.ts'
 import { parseProcessStat } from '../core/process-stat.ts'
+import { parseJson } from '../core/untrusted.ts'
 
 /** What is known of a process id: `gone`, or alive, with what tells this process from a later one of the same id. */
 type ProcessIdentity =
@@ -206,12 +207,7 @@ async function removeExactly (path: string, content: string): Promise<void> {
 }
 
 function parseHolder (content: string): Holder | undefined {
-  let plain: unknown
-  try {
-    plain = JSON.parse(content)
-  } catch {
-    return undefined
-  }
+  const plain = parseJson(content)
   if (typeof plain !== 'object' || plain === null) return undefined
   const { token, pid, host, started }: { token?: unknown, pid?: unknown, host?: unknown, started?: unknown } = plain
   if (typeof token !== 'string' || typeof host !== 'string') return undefined

@@ -3,7 +3,7 @@
  */
 import { errorText } from '../../core/error-text.ts'
 import { readBounded } from '../../core/read-bounded.ts'
-import { asObject } from '../../core/untrusted.ts'
+import { asObject, parseJson } from '../../core/untrusted.ts'
 import { type AdminAnswer, type AdminApi, type Ask, textAt } from './admin-api.ts'
 import { CommandError, EXIT } from './command-error.ts'
 import type { Connection } from './connection.ts'
@@ -35,7 +35,7 @@ export class AdminClient implements AdminApi {
         ...(body === undefined ? {} : { body: JSON.stringify(body) })
       })
       const bytes = response.body === null ? undefined : await readBounded(response.body, MAX_ANSWER_BYTES)
-      const answer = parseAnswer(bytes?.toString('utf8') ?? '')
+      const answer = asObject(parseJson(bytes?.toString('utf8') ?? ''))
       if (response.status === 200 && answer !== undefined) return answer
       throw refusal(response.status, answer, this.#connection)
     } catch (error) {
@@ -43,14 +43,6 @@ export class AdminClient implements AdminApi {
       if (limit.aborted) throw new CommandError(`${server} has not answered within ${timeoutMs} ms`)
       throw new CommandError(`${server} can't be reached: ${unreached(error)}`)
     }
-  }
-}
-
-function parseAnswer (text: string): AdminAnswer | undefined {
-  try {
-    return asObject(JSON.parse(text))
-  } catch {
-    return undefined
   }
 }
 
