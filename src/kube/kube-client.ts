@@ -106,8 +106,8 @@ export class KubeClient implements KubeApi, KubeObjectApi {
   }
 
   async create (object: KubeObjectName, body: unknown, timeoutMs: number): Promise<unknown> {
-    const { path, ...question } = objectQuestion(object)
-    return await this.#exchange({ ...question, path: path.slice(0, path.lastIndexOf('/')), method: 'POST', body }, timeoutMs)
+    const { groupVersion, namespace, plural } = object
+    return await this.#exchange({ groupVersion, namespace, path: plural, method: 'POST', body }, timeoutMs)
   }
 
   async replace (object: KubeObjectName, body: unknown, timeoutMs: number): Promise<unknown> {
@@ -127,12 +127,7 @@ export class KubeClient implements KubeApi, KubeObjectApi {
 
   async #ask (question: Question, timeoutMs: number): Promise<unknown> {
     return await this.#within(timeoutMs, new AbortController().signal, async signal => {
-      const text = await readBody(await this.#open(question, signal), this.#limits.maxEventBytes)
-      try {
-        return JSON.parse(text) as unknown
-      } catch (cause) {
-        throw new KubeError('malformed', 'the Kubernetes API sent an object that is not JSON', { cause })
-      }
+      return parsed(await readBody(await this.#open(question, signal), this.#limits.maxEventBytes), 'an object')
     })
   }
 
@@ -248,14 +243,17 @@ async function refusal (response: IncomingMessage): Promise<KubeError> {
   })
 }
 
-function readListPage (text: string): KubeListPage {
-  let body: unknown
+/** @param what the API server was to send */
+function parsed (text: string, what: string): unknown {
   try {
-    body = JSON.parse(text)
+    return JSON.parse(text)
   } catch (cause) {
-    throw new KubeError('malformed', 'the Kubernetes API sent a list that is not JSON', { cause })
+    throw new KubeError('malformed', `the Kubernetes API sent ${what} that is not JSON`, { cause })
   }
-  const list = asObject(body)
+}
+
+function readListPage (text: string): KubeListPage {
+  const list = asObject(parsed(text, 'a list'))
   const metadata = asObject(list?.['metadata'])
   const resourceVersion = asText(metadata?.['resourceVersion'])
   if (list === undefined || resourceVersion === undefined || resourceVersion === '') {
@@ -290,7 +288,7 @@ export async function * jsonLines (chunks: AsyncIterable<Uint8Array>, maxLineByt
       parts = []
       partsBytes = 0
       start = end + 1
-      if (line.trim() !== '') yield parseLine(line)
+      if (line.trim() !== '') yield parsed(line, 'a line')
     }
     if (start === chunk.length) continue
     partsBytes += chunk.length - start
@@ -302,13 +300,4 @@ export async function * jsonLines (chunks: AsyncIterable<Uint8Array>, maxLineByt
 
 function checkLength (bytes: number, maxLineBytes: number): void {
   if (bytes > maxLineBytes) throw new KubeError('too-large', `the Kubernetes API sent a line of more than ${maxLineBytes} bytes`)
-}
-
-function parseLine (line: string): unknown {
-  try {
-    const value: unknown = JSON.parse(line)
-    return value
-  } catch (cause) {
-    throw new KubeError('malformed', 'the Kubernetes API sent a line that is not JSON', { cause })
-  }
 }
