@@ -1,4 +1,5 @@
-import type { TrafficControl, TrafficEvent } from '../rollout/traffic-control.ts'
+import type { TrafficEvent } from '../rollout/split-announcer.ts'
+import type { TrafficControl } from '../rollout/traffic-control.ts'
 import type { Weights } from '../rollout/traffic-state.ts'
 import type { EventLog } from '../core/logger.ts'
 

@@ -6,7 +6,7 @@ import { Type, type Static } from '../../core/json-schema.ts'
 import { unlessAborted } from '../../core/abortable.ts'
 import { DURATION_PATTERN } from '../../core/duration.ts'
 import { withoutPaths } from '../../core/without-paths.ts'
-import type { ChangeOptions, ChangeResult } from '../../rollout/traffic-control.ts'
+import type { ChangeOptions, ChangeResult } from '../../rollout/change-result.ts'
 import type { SplitReceipt, TrafficCommand } from '../../rollout/traffic-state.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import {

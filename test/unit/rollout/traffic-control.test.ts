@@ -1,5 +1,6 @@
 import t from 'tap'
-import { TrafficControl, type TrafficEvent } from '../../../src/rollout/traffic-control.ts'
+import type { TrafficEvent } from '../../../src/rollout/split-announcer.ts'
+import { TrafficControl } from '../../../src/rollout/traffic-control.ts'
 import { EMPTY_TRAFFIC, type TrafficState } from '../../../src/rollout/traffic-state.ts'
 import { applyConfig } from '../../../src/rollout/transition.ts'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
