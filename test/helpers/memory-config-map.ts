@@ -7,6 +7,7 @@ import { ConfigMapStore, type ConfigMapCodec } from '../../src/store/config-map-
 import { FakeClock } from './fake-clock.ts'
 import { FakeLeadership } from './fake-leadership.ts'
 import { ListLog } from './list-log.ts'
+import { MemoryWatch } from './memory-watch.ts'
 
 /** One text under one key. */
 export const TEXT_CODEC: ConfigMapCodec<string> = {
@@ -41,9 +42,7 @@ export class MemoryConfigMapApi implements KubeApi, KubeObjectApi {
   /** Runs between a list and its answer. */
   beforeListed: (() => Promise<void>) | undefined
   writes = 0
-  #watchEnd: KubeError | undefined
-  readonly #events: KubeWatchEvent[] = []
-  #wake = (): void => {}
+  readonly #watch = new MemoryWatch()
 
   put (data: Readonly<Record<string, unknown>>, more: Partial<MemoryConfigMap['metadata']> = {}): MemoryConfigMap {
     this.revision++
@@ -52,14 +51,12 @@ export class MemoryConfigMapApi implements KubeApi, KubeObjectApi {
   }
 
   tell (type: string, object: unknown): void {
-    this.#events.push({ type, object })
-    this.#wake()
+    this.#watch.tell({ type, object })
   }
 
   /** Breaks the watch, so that a list follows. */
   breakWatch (): void {
-    this.#watchEnd = new KubeError('network', 'the watch broke')
-    this.#wake()
+    this.#watch.break(new KubeError('network', 'the watch broke'))
   }
 
   async list (): Promise<KubeListPage> {
@@ -68,23 +65,8 @@ export class MemoryConfigMapApi implements KubeApi, KubeObjectApi {
     return page
   }
 
-  async * watch ({ signal, opened }: Parameters<KubeApi['watch']>[0]): AsyncGenerator<KubeWatchEvent, void, undefined> {
-    opened?.()
-    while (!signal.aborted) {
-      const end = this.#watchEnd
-      this.#watchEnd = undefined
-      if (end !== undefined) throw end
-      const event = this.#events.shift()
-      if (event !== undefined) {
-        yield event
-        continue
-      }
-      await new Promise<void>(resolve => {
-        this.#wake = resolve
-        signal.addEventListener('abort', () => { resolve() }, { once: true })
-      })
-    }
-    throw KubeError.from(signal.reason)
+  watch (asked: Parameters<KubeApi['watch']>[0]): AsyncGenerator<KubeWatchEvent, void, undefined> {
+    return this.#watch.follow(asked)
   }
 
   async get (): Promise<unknown> {

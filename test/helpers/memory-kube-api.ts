@@ -4,6 +4,7 @@
 import { KubeError, type KubeApi, type KubeObjectApi, type KubeObjectName, type KubeWatchEvent } from '../../src/kube/kube-api.ts'
 import { LEASES } from './kube-api-server-collection.ts'
 import { type GivenObject, type NamedEvent, NamedObjects, type Written } from './kube-api-server-named.ts'
+import { MemoryWatch } from './memory-watch.ts'
 
 /** What a request gets instead of its answer; `made` writes all the same. */
 export interface MemoryFault {
@@ -30,8 +31,7 @@ export class MemoryKubeApi implements KubeApi, KubeObjectApi {
   /** Events are kept back. */
   deaf = false
   readonly #cluster: MemoryCluster
-  #events: KubeWatchEvent[] = []
-  #wake = (): void => {}
+  readonly #watch = new MemoryWatch(() => this.deaf)
 
   constructor (cluster: MemoryCluster) {
     this.#cluster = cluster
@@ -39,37 +39,27 @@ export class MemoryKubeApi implements KubeApi, KubeObjectApi {
   }
 
   tell ({ type, object }: NamedEvent): void {
-    this.#events.push({ type, object })
-    this.#wake()
+    this.#watch.tell({ type, object })
   }
 
   /** Hears what was kept back. */
   hear (): void {
     this.deaf = false
-    this.#wake()
+    this.#watch.look()
   }
 
   async list ({ collection }: Parameters<KubeApi['list']>[0]) {
     this.#begin('list')
-    this.#events = []
+    this.#watch.forget()
     return { resourceVersion: '1', continueToken: '', items: this.#cluster.leases.list(collection.namespace ?? 'default') }
   }
 
-  async * watch ({ signal, opened }: Parameters<KubeApi['watch']>[0]): AsyncGenerator<KubeWatchEvent, void, undefined> {
-    this.#begin('watch')
-    opened?.()
-    while (!signal.aborted) {
-      const event = this.deaf ? undefined : this.#events.shift()
-      if (event !== undefined) {
-        yield event
-        continue
-      }
-      await new Promise<void>(resolve => {
-        this.#wake = resolve
-        signal.addEventListener('abort', () => { resolve() }, { once: true })
-      })
+  watch (asked: Parameters<KubeApi['watch']>[0]): AsyncGenerator<KubeWatchEvent, void, undefined> {
+    const opened = (): void => {
+      this.#begin('watch')
+      asked.opened?.()
     }
-    throw KubeError.from(signal.reason)
+    return this.#watch.follow({ ...asked, opened })
   }
 
   async get ({ namespace = 'default', name }: KubeObjectName): Promise<unknown> {

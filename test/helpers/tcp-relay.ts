@@ -1,35 +1,21 @@
-import net from 'node:net'
+import type net from 'node:net'
+import { TcpBetween } from './tcp-between.ts'
 
 /** Somebody in between, who sees bytes and may end or hold a connection, but has no key. */
-export class TcpRelay {
+export class TcpRelay extends TcpBetween {
   /** Connections that were accepted. */
   accepted = 0
   /** Bytes that went from the far end to the near one, over all connections. */
   bytesBack = 0
-  readonly #target: number
-  readonly #server: net.Server
   readonly #near = new Set<net.Socket>()
   readonly #far = new Set<net.Socket>()
 
-  constructor (target: number) {
-    this.#target = target
-    this.#server = net.createServer({ noDelay: true, allowHalfOpen: true }, near => { this.#join(near) })
-  }
-
   static async start (target: number): Promise<TcpRelay> {
-    const relay = new TcpRelay(target)
-    await new Promise<void>(resolve => { relay.#server.listen(0, '127.0.0.1', resolve) })
-    return relay
+    return await new TcpRelay(target).listen()
   }
 
-  get port (): number {
-    const address = this.#server.address()
-    return typeof address === 'object' && address !== null ? address.port : 0
-  }
-
-  #join (near: net.Socket): void {
+  protected override join (near: net.Socket, far: net.Socket): void {
     this.accepted++
-    const far = net.connect({ host: '127.0.0.1', port: this.#target, noDelay: true, allowHalfOpen: true })
     this.#near.add(near)
     this.#far.add(far)
     far.on('data', (bytes: Buffer) => { this.bytesBack += bytes.length })
@@ -61,10 +47,5 @@ export class TcpRelay {
   finish (): void {
     for (const far of this.#far) far.unpipe()
     for (const near of this.#near) near.end()
-  }
-
-  async close (): Promise<void> {
-    for (const socket of [...this.#near, ...this.#far]) socket.destroy()
-    await new Promise<void>(resolve => { this.#server.close(() => { resolve() }) })
   }
 }
