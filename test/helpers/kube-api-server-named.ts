@@ -3,7 +3,7 @@
  * that the real server has for writes: a resourceVersion that is not the stored one is a conflict, a write that changes nothing makes no event.
  */
 import { randomUUID } from 'node:crypto'
-import type { KubeObjects } from './kube-api-server-objects.ts'
+import { commitObject, type KubeObjects } from './kube-api-server-objects.ts'
 
 interface NamedMetadata {
   readonly name: string
@@ -140,15 +140,11 @@ export class NamedObjects {
   #commit (type: NamedEvent['type'], content: NamedObject): Written {
     const refused = type === 'DELETED' ? undefined : this.#kind.refuse(content)
     if (refused !== undefined) return refused
-    this.#revisions.revision += 1
-    const object = { ...content, metadata: { ...content.metadata, resourceVersion: String(this.#revisions.revision) } }
-    const event = { revision: this.#revisions.revision, type, object }
-    const key = `${object.metadata.namespace}/${object.metadata.name}`
-    if (type === 'DELETED') this.#objects.delete(key)
-    else this.#objects.set(key, object)
+    const { namespace, name } = content.metadata
+    const event = commitObject(this.#revisions, this.#objects, { type, key: `${namespace}/${name}`, content })
     this.#events.push(event)
     this.#tell(event)
-    return { object, created: type === 'ADDED' }
+    return { object: event.object, created: type === 'ADDED' }
   }
 
   #notFound (name: string): WriteRefusal {

@@ -52,6 +52,26 @@ export interface StoredEvent<T extends StoredObject = SliceObject> {
   readonly previous: T | undefined
 }
 
+/** A write of an object, whatever its type. */
+interface StoredWrite<T> {
+  readonly type: StoredEvent['type']
+  readonly key: string
+  readonly content: T
+}
+
+/** Makes a write at the next revision, which all types share. @returns the event of it */
+export function commitObject<T extends { readonly metadata: { readonly resourceVersion: string } }> (
+  revisions: { revision: number }, objects: Map<string, T>, { type, key, content }: StoredWrite<T>
+) {
+  revisions.revision += 1
+  const { revision } = revisions
+  const object = { ...content, metadata: { ...content.metadata, resourceVersion: String(revision) } }
+  const event = { revision, type, key, object, previous: objects.get(key) }
+  if (type === 'DELETED') objects.delete(key)
+  else objects.set(key, object)
+  return event
+}
+
 export type Selector = (object: StoredObject) => boolean
 
 export class KubeObjects {
@@ -134,11 +154,7 @@ export class KubeObjects {
   }
 
   #commit (type: StoredEvent['type'], key: string, content: SliceObject): StoredEvent {
-    this.revision += 1
-    const object = { ...content, metadata: { ...content.metadata, resourceVersion: String(this.revision) } }
-    const event = { revision: this.revision, type, key, object, previous: this.#objects.get(key) }
-    if (type === 'DELETED') this.#objects.delete(key)
-    else this.#objects.set(key, object)
+    const event = commitObject(this, this.#objects, { type, key, content })
     this.#events.push(event)
     return event
   }

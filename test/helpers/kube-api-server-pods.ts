@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sendRefusal, sendStatus } from './kube-api-server-answers.ts'
-import { parseLabelSelector, type KubeObjects, type Selector, type StoredEvent, type StoredObject } from './kube-api-server-objects.ts'
+import { commitObject, parseLabelSelector, type KubeObjects, type Selector, type StoredEvent, type StoredObject } from './kube-api-server-objects.ts'
 import { WatchStream, type WatchOptions } from './kube-api-server-watch.ts'
 
 export interface PodObject extends StoredObject {
@@ -137,8 +137,7 @@ export class Pods {
       silent
     })
     if (after < objects.watchFloor) {
-      watch.sendLine({ type: 'ERROR', object: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: `too old resource version: ${after}`, reason: 'Expired', code: 410 } })
-      watch.end()
+      watch.expire(objects.watchFloor)
       return
     }
     this.#watches.add(watch)
@@ -156,12 +155,7 @@ export class Pods {
   }
 
   #commit (type: StoredEvent['type'], key: string, content: PodObject): void {
-    const { objects } = this.#surroundings
-    objects.revision += 1
-    const object = { ...content, metadata: { ...content.metadata, resourceVersion: String(objects.revision) } }
-    const event = { revision: objects.revision, type, key, object, previous: this.#objects.get(key) }
-    if (type === 'DELETED') this.#objects.delete(key)
-    else this.#objects.set(key, object)
+    const event = commitObject(this.#surroundings.objects, this.#objects, { type, key, content })
     this.#events.push(event)
     for (const watch of this.#watches) watch.sendEvent(event)
   }

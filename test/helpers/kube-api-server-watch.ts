@@ -102,6 +102,13 @@ export class WatchStream {
     this.sendRaw(text)
   }
 
+  /** The end of a watch from before what the watch cache still knows: a 410 inside of a 200. */
+  expire (watchFloor: number): void {
+    const message = `too old resource version: ${this.#options.after} (${watchFloor})`
+    this.sendLine({ type: 'ERROR', object: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason: 'Expired', code: 410 } })
+    this.end()
+  }
+
   /** The clean end: the last chunk of the framing. */
   end (): void {
     this.#response.end()

@@ -346,9 +346,7 @@ export class KubeApiServer {
     })
     watch.splitBytes = this.splitBytes
     if (!fromStart && Number(version) < this.objects.watchFloor) {
-      const message = `too old resource version: ${version} (${this.objects.watchFloor})`
-      watch.sendLine({ type: 'ERROR', object: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason: 'Expired', code: 410 } })
-      watch.end()
+      watch.expire(this.objects.watchFloor)
       return
     }
     this.#watches.add(watch)
