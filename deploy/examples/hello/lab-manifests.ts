@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseAllDocuments } from 'yaml'
+import { errorText } from '../../../src/core/error-text.ts'
 import { resolvePods, type RolloutGoal } from './lab-rollout.ts'
 
 export type Labels = Readonly<Record<string, string>>
@@ -50,7 +51,7 @@ export function readLabManifest (file: string): LabManifest {
       services: objects.filter(object => at(object, 'kind') === 'Service').map(readService)
     }
   } catch (error) {
-    throw new TypeError(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    throw new TypeError(`${file}: ${errorText(error)}`, { cause: error })
   }
 }
 

@@ -120,15 +120,20 @@ async function update (stage: LabStage): Promise<void> {
   stage.hold(history === 'revision 2: 2.0.0, revision 3: 1.0.0' ? undefined : history, 'the undo is a revision of its own')
 }
 
-async function canaryByPods (stage: LabStage): Promise<void> {
-  const { cluster: { controller }, print } = stage
-  print.command(`kubectl apply -f ${FOLDER}/hello-canary.yaml`)
+/** Another Deployment of hello, of which the folder has a file. */
+async function deployBeside (stage: LabStage, name: string): Promise<void> {
+  stage.print.command(`kubectl apply -f ${FOLDER}/${name}.yaml`)
   await stage.change(async () => {
-    controller.apply(readLabManifest('hello-canary.yaml'))
-    await stage.untilComplete('hello-canary')
+    stage.cluster.controller.apply(readLabManifest(`${name}.yaml`))
+    await stage.untilComplete(name)
   })
   stage.tell('hello')
-  stage.tell('hello-canary')
+  stage.tell(name)
+}
+
+async function canaryByPods (stage: LabStage): Promise<void> {
+  const { print } = stage
+  await deployBeside(stage, 'hello-canary')
   const answers = await stage.ask(4)
   const quarter = { [BLUE]: 3 * stage.clients, [NEXT]: stage.clients }
   stage.hold(judgeCounts(answers, quarter, TURN_TOLERANCE), '1 pod of 4 gets 25 % of the requests')
@@ -151,12 +156,10 @@ async function canaryByWeight (stage: LabStage): Promise<void> {
   print.fact(`${moved.length} clients moved, ${moved.length - back.length} of them to 2.0.0`)
   stage.hold(back.length === 0 ? undefined : `${back.map(([client]) => client).join(', ')} moved back`, 'nobody moved but to the canary')
 
-  print.command(`${API}/undo?wait=all' -X POST`)
-  await stage.change(async () => { await post(stage, '/undo?wait=all') })
+  await post(stage, '/undo?wait=all')
   stage.hold(judgeHomes(await stage.ask(1), quarter), 'everybody is where they were')
 
-  print.command(`${API}/switch?wait=all' --json '{"to":"stable","reason":"the canary has done its work"}'`)
-  await stage.change(async () => { await post(stage, '/switch?wait=all', { to: 'stable', reason: 'the canary has done its work' }) })
+  await post(stage, '/switch?wait=all', { to: 'stable', reason: 'the canary has done its work' })
   print.command(`${API}/versions/canary/drain?wait=true'`)
   const { body } = await frontend.route('GET', '/versions/canary/drain?wait=true')
   const drain = body as DrainBody // as its schema has it
@@ -192,21 +195,12 @@ async function setWeights (stage: LabStage, weights: Counts): Promise<ReadonlyMa
 }
 
 async function blueGreen (stage: LabStage): Promise<void> {
-  const { cluster: { controller }, print } = stage
-  print.command(`kubectl apply -f ${FOLDER}/hello-green.yaml`)
-  await stage.change(async () => {
-    controller.apply(readLabManifest('hello-green.yaml'))
-    await stage.untilComplete('hello-green')
-  })
-  stage.tell('hello')
-  stage.tell('hello-green')
+  await deployBeside(stage, 'hello-green')
   stage.hold(judgeCounts(await stage.ask(1), { [BLUE]: stage.clients }), 'green is ready, and nobody is sent there')
 
-  print.command(`${API}/switch?wait=all' --json '{"to":"green","reason":"release 2.0.0"}'`)
-  await stage.change(async () => { await post(stage, '/switch?wait=all', { to: 'green', reason: 'release 2.0.0' }) })
+  await post(stage, '/switch?wait=all', { to: 'green', reason: 'release 2.0.0' })
   stage.hold(judgeCounts(await stage.ask(1), { [NEXT]: stage.clients }), 'everybody is on green')
-  print.command(`${API}/undo?wait=all' -X POST`)
-  await stage.change(async () => { await post(stage, '/undo?wait=all') })
+  await post(stage, '/undo?wait=all')
   stage.hold(judgeCounts(await stage.ask(1), { [BLUE]: stage.clients }), 'everybody is back on blue')
 
   await switchService(stage)
@@ -233,7 +227,11 @@ function selectorPatch (track: string): string {
   return JSON.stringify({ spec: { selector: { track } } })
 }
 
+/** Changes the route by the admin API, while clients ask. */
 async function post (stage: LabStage, resource: string, body?: unknown): Promise<void> {
-  const answer = await stage.frontend.route('POST', resource, body)
-  if (answer.status !== 200) throw new LabFailure(`POST ${resource} was answered with ${answer.status} ${JSON.stringify(answer.body)}`)
+  stage.print.command(`${API}${resource}' ${body === undefined ? '-X POST' : `--json '${JSON.stringify(body)}'`}`)
+  await stage.change(async () => {
+    const answer = await stage.frontend.route('POST', resource, body)
+    if (answer.status !== 200) throw new LabFailure(`POST ${resource} was answered with ${answer.status} ${JSON.stringify(answer.body)}`)
+  })
 }

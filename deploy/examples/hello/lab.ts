@@ -7,6 +7,7 @@
  * Ends with 0 when every request was answered and every share was right, with 1 when not, 2 for wrong arguments, and 130 after a Ctrl-C.
  */
 import { parseArgs } from 'node:util'
+import { errorText } from '../../../src/core/error-text.ts'
 import { LabCleanups } from './lab-cleanups.ts'
 import { startCluster } from './lab-cluster.ts'
 import { LabFrontend, MAX_CLIENTS, MIN_CLIENTS } from './lab-frontend.ts'
@@ -57,7 +58,7 @@ async function runLab (clients: number, { print, cleanups, signal }: LabRun): Pr
       await run(stage)
     } catch (error) {
       if (signal.aborted) throw signal.reason
-      print.fail(error instanceof Error ? error.message : String(error))
+      print.fail(errorText(error))
       for (const pod of cluster.controller.lost) print.fact(`a pod ended by itself: ${pod}`)
       for (const line of stage.complaints) print.fact(line)
       print.say(`\nThe lab has failed in step ${index + 1}, ${title}.`)
@@ -123,7 +124,7 @@ async function main (): Promise<number> {
     process.stderr.write(`lab: ${error.message}\n`)
     return error.code
   } finally {
-    for (const failure of await cleanups.run()) process.stderr.write(`lab: ${failure instanceof Error ? failure.message : String(failure)}\n`)
+    for (const failure of await cleanups.run()) process.stderr.write(`lab: ${errorText(failure)}\n`)
     // What was on its way when it was ended would keep the process.
     if (signal.aborted) setTimeout(() => { process.exit() }, 0)
   }
@@ -131,7 +132,7 @@ async function main (): Promise<number> {
 
 if (import.meta.main) {
   main().then(code => { process.exitCode = code }, (error: unknown) => {
-    process.stderr.write(`lab: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(`lab: ${errorText(error)}\n`)
     process.exitCode = error instanceof TypeError && 'code' in error ? 2 : 1
   })
 }

@@ -11,6 +11,7 @@ import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { errorText } from '../../../src/core/error-text.ts'
 import { HELLO_DEFAULTS, type HelloServer, startHelloServer } from './hello-server.ts'
 import {
   choosePorts, explainBusyPorts, needsOwnConfig, originsAt, ownFiles, withPorts, type QuickstartChoice, type QuickstartPorts
@@ -142,7 +143,7 @@ async function main (): Promise<number> {
 
 if (import.meta.main) {
   main().then(code => { process.exitCode = code }, (error: unknown) => {
-    process.stderr.write(`quickstart: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(`quickstart: ${errorText(error)}\n`)
     process.exitCode = 1
   })
 }
