@@ -62,6 +62,11 @@ export async function mayRead (request: FastifyRequest, tokens: TokenBook): Prom
   return tokens.open ? refusalOf(request) === undefined : await holderOf(request, tokens) !== undefined
 }
 
+/** Who asks, where each client has a part of what there is: a name and the address that it comes from. */
+export function clientOf (request: FastifyRequest): string {
+  return `${request.actor} ${request.socket.remoteAddress ?? ''}`
+}
+
 /** Neither a token nor an address of this machine is enough: this resource is never open. */
 async function provePeer (request: FastifyRequest, reply: FastifyReply, gate: Pick<ProofGate, 'admit'>): Promise<SignAnswer> {
   const { remoteAddress = '', localAddress = '', localPort = 0 } = request.socket

@@ -107,6 +107,9 @@ export const WeightsSchema = Type.mapOf(Type.number({ minimum: 0, maximum: MAX_W
   maxProperties: 64
 })
 
+/** The longest that anybody may wait for a change to be applied, in seconds: a client with `wait=all`, and the replica that it asks. */
+export const MAX_CHANGE_WAIT_S = 30
+
 /**
  * Reads the query parameter `timeout` of an operation that waits.
  * @param maxS the longest that a client may wait, in seconds

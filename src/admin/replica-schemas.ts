@@ -12,7 +12,7 @@ const MissingSchema = Type.object({
   reason: Type.string()
 })
 
-const UnknownSchema = Type.optional(Type.string({ description: 'Why there may be replicas that are not known; absent when all are.' }))
+export const UnknownSchema = Type.optional(Type.string({ description: 'Why there may be replicas that are not known; absent when all are.' }))
 
 /** What `wait=all` adds with several replicas. */
 export const ConvergenceFields = {

@@ -10,15 +10,12 @@ import type { ChangeOptions, ChangeResult } from '../../rollout/change-result.ts
 import type { SplitReceipt, TrafficCommand } from '../../rollout/traffic-state.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import {
-  describeOperation, epochTag, parseIfMatch, readWaitTimeout, RouteParamsSchema, WeightsSchema, type Answer, type Operation,
-  type RouteParams
+  describeOperation, epochTag, MAX_CHANGE_WAIT_S, parseIfMatch, readWaitTimeout, RouteParamsSchema, WeightsSchema, type Answer,
+  type Operation, type RouteParams
 } from '../operation.ts'
 import { ProblemError, type ProblemCode } from '../problem.ts'
 import { NAME_PATTERN } from '../../config/patterns.ts'
 import { ConvergenceFields, describeConvergence, STOPPING_NOTE } from '../replica-schemas.ts'
-
-/** The longest that a client may wait for the workers, in seconds. */
-const MAX_WAIT_S = 30
 
 const ChangeQuerySchema = Type.object({
   wait: Type.optional(Type.oneOf(['all', 'none'], { default: 'none', description: '`all`: answer when every worker applies the weights, those of all ready replicas among them, or `timeout` is over; the answer says how far it came.' })),
@@ -142,7 +139,7 @@ function changeOptions (request: FastifyRequest<{ Querystring: ChangeQuery }>): 
   if (condition.kind === 'malformed') {
     throw new ProblemError('malformed_if_match', { detail: 'send the ETag of the route as it came, in its quotes, such as If-Match: "3"' })
   }
-  const publishTimeoutMs = readWaitTimeout(request.query.timeout ?? '5s', MAX_WAIT_S)
+  const publishTimeoutMs = readWaitTimeout(request.query.timeout ?? '5s', MAX_CHANGE_WAIT_S)
   return condition.kind === 'epochs' ? { ifEpoch: condition.epochs, publishTimeoutMs } : { publishTimeoutMs }
 }
 

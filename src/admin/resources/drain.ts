@@ -6,6 +6,7 @@ import type { Clock, TimerHandle } from '../../core/clock.ts'
 import { DURATION_PATTERN } from '../../core/duration.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { Type, type Static } from '../../core/json-schema.ts'
+import { clientOf } from '../guard-access.ts'
 import { describeOperation, readWaitTimeout, unknownRoute, VersionParamsSchema, type VersionParams } from '../operation.ts'
 import { ProblemError } from '../problem.ts'
 import type { VersionDrainStatus } from '../../control/version-drain.ts'
@@ -169,7 +170,7 @@ export function drainResource (app: FastifyInstance, deps: AdminDeps): void {
     const timeoutMs = readWaitTimeout(timeout, MAX_WAIT_S)
     const found = await findDrain(deps, route, version)
     if (wait === 'false' || found.safe) return found
-    const client = `${request.actor} ${request.socket.remoteAddress ?? ''}`
+    const client = clientOf(request)
     const refusal = waiters.refusal(client)
     if (refusal !== undefined) throw new ProblemError('too_many_waiting', { detail: `${refusal}: ask without wait=true, or later` })
     const gone = leavingClient({ response: reply.raw, socket: request.socket })

@@ -4,6 +4,7 @@ import type { TimerHandle } from '../../core/clock.ts'
 import { type Static, Type } from '../../core/json-schema.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { EventStream } from '../event-stream.ts'
+import { clientOf } from '../guard-access.ts'
 import { describeOperation, unknownRoute } from '../operation.ts'
 import { ProblemError } from '../problem.ts'
 
@@ -54,7 +55,7 @@ export function eventResource (app: FastifyInstance, { clock, events, traffic }:
   }, async (request, reply) => {
     const { route } = request.query
     if (route !== undefined && traffic.route(route) === undefined) throw unknownRoute()
-    const client = `${request.actor} ${request.socket.remoteAddress ?? ''}`
+    const client = clientOf(request)
     const own = [...streams.values()].filter(name => name === client).length
     if (streams.size >= MAX_STREAMS || own >= MAX_STREAMS_PER_CLIENT) {
       throw new ProblemError('too_many_streams', { detail: `at most ${MAX_STREAMS} are followed at a time, ${MAX_STREAMS_PER_CLIENT} by one client` })

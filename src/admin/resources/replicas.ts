@@ -9,8 +9,9 @@ import type { KnownReplica } from '../../replicas/replica-book.ts'
 import { writeReplicaAnswer } from '../../replicas/replica-facts.ts'
 import { ANSWER_PROOF_FIELD } from '../../replicas/replica-proof.ts'
 import type { AdminDeps } from '../admin-deps.ts'
-import { describeOperation, readWaitTimeout } from '../operation.ts'
+import { describeOperation, MAX_CHANGE_WAIT_S, readWaitTimeout } from '../operation.ts'
 import { ProblemError } from '../problem.ts'
+import { UnknownSchema } from '../replica-schemas.ts'
 
 export function replicaResources (app: FastifyInstance, deps: AdminDeps): void {
   replicaListResource(app, deps)
@@ -40,7 +41,7 @@ const ReplicaSchema = Type.object({
 
 const AnswerSchema = Type.object({
   replicas: Type.list(ReplicaSchema, { description: 'The one that answers first, the others by address.' }),
-  unknown: Type.optional(Type.string({ description: 'Why there may be replicas that are not known; absent when all are.' }))
+  unknown: UnknownSchema
 })
 
 const EXAMPLE: Static<typeof AnswerSchema> = {
@@ -115,9 +116,6 @@ function describe (replica: KnownReplica): Static<typeof ReplicaSchema> {
   }
 }
 
-/** The longest that another replica may wait, in seconds: as long as a client may with `wait=all`. */
-const MAX_WAIT_S = 30
-
 const QuerySchema = Type.object({
   route: Type.optional(Type.string({ description: 'Only this route, with its versions.' })),
   epoch: Type.optional(Type.integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Answer when all workers apply this epoch of the route or a later one, or `timeout` is over.' })),
@@ -159,7 +157,7 @@ function ownReplicaResource (app: FastifyInstance, deps: AdminDeps): void {
       throw new ProblemError('not_found', { detail: 'this Weir knows of no other replicas: replicas.service is not configured' })
     }
     const { route, epoch, timeout = '0s' } = request.query
-    const answer = await others.answer({ route, epoch, timeoutMs: readWaitTimeout(timeout, MAX_WAIT_S) })
+    const answer = await others.answer({ route, epoch, timeoutMs: readWaitTimeout(timeout, MAX_CHANGE_WAIT_S) })
     const body = printableJson(writeReplicaAnswer(answer))
     return reply.type('application/json; charset=utf-8').header(ANSWER_PROOF_FIELD, request.signAnswer(200, body)).send(body)
   })
