@@ -197,7 +197,7 @@ export class ControlPlane {
     // The workers load while this thread goes on. They listen last.
     this.#pool.start()
     await probeListeners(config.listeners, sources.text?.portOption)
-    this.#lease = await openLease(config, { clock, log, metrics: this.#metrics })
+    this.#lease = await openLease(config, { clock, log, metrics: this.#metrics, instance: this.#instance })
     const leadership = this.#lease ?? SOLE_REPLICA
     this.#store = await openStore(config, { clock, log, metrics: this.#metrics, leadership })
     this.#traffic = await TrafficControl.open({ store: this.#store, publisher: this.#pool, clock, log, leadership })

@@ -5,12 +5,14 @@ import { Random } from '../core/random.ts'
 import type { LeaseHolder } from '../kube/lease-holder.ts'
 import type { ControlMetrics } from '../telemetry/control-metrics.ts'
 import { createKubeClient } from './create-discovery.ts'
-import { instanceId, replicaName } from './replica-name.ts'
+import { replicaName } from './replica-name.ts'
 
 export interface LeaseDeps {
   readonly clock: Clock
   readonly log: EventLog
   readonly metrics: Pick<ControlMetrics, 'leaseChanged'>
+  /** Different for each process. */
+  readonly instance: string
 }
 
 /**
@@ -19,7 +21,7 @@ export interface LeaseDeps {
  * @returns undefined where nothing is shared
  */
 export async function openLease (
-  { state, kubernetes, replicas }: Pick<Config, 'state' | 'kubernetes' | 'replicas'>, { clock, log, metrics }: LeaseDeps
+  { state, kubernetes, replicas }: Pick<Config, 'state' | 'kubernetes' | 'replicas'>, { clock, log, metrics, instance }: LeaseDeps
 ): Promise<LeaseHolder | undefined> {
   if (state.store !== 'kubernetes') return undefined
   const { LeaseHolder } = await import('../kube/lease-holder.ts')
@@ -29,7 +31,7 @@ export async function openLease (
     name: state.name,
     namespace: kubernetes.namespace,
     // As client-go has it: a name for people, and a part that a new process of the same name does not have.
-    identity: `${replicaName(replicas?.name)}_${instanceId()}`,
+    identity: `${replicaName(replicas?.name)}_${instance}`,
     clock,
     random: () => random.nextFraction(),
     log,
