@@ -5,6 +5,7 @@
 import { ConfigError } from '../config/config-error.ts'
 import { loadConfig, type ConfigSources } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
+import { pause } from '../core/abortable.ts'
 import { foregroundClock } from '../core/clock.ts'
 import { errorText } from '../core/error-text.ts'
 import { printable, type EventLog } from '../core/logger.ts'
@@ -84,12 +85,9 @@ async function withStore<R> (config: Config, work: (store: StateStore<TrafficSta
 /** Waits for a store that may take a while until it can be read. */
 async function readSynced (store: StateStore<TrafficState>): Promise<Versioned<TrafficState>> {
   if (store.status().state === 'starting') {
-    const { promise, resolve } = Promise.withResolvers<undefined>()
-    const done = (): void => { resolve(undefined) }
-    const stop = store.watch(done)
-    const timer = foregroundClock.after(READ_MS, done)
-    await promise
-    timer.cancel()
+    const told = new AbortController()
+    const stop = store.watch(() => { told.abort() })
+    await pause(foregroundClock, READ_MS, told.signal)
     stop()
   }
   return await store.read()
