@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import type { RolloutControl } from '../rollout/rollout-control.ts'
 import type { TrafficControl } from '../rollout/traffic-control.ts'
 import type { LeaseStatus } from '../kube/lease-holder.ts'
 import type { EventLog } from '../core/logger.ts'
@@ -42,6 +43,7 @@ export interface AdminDeps {
   readonly log: EventLog
   readonly tokens: TokenBook
   readonly traffic: Pick<TrafficControl, 'route' | 'routes' | 'change'>
+  readonly rollouts?: RolloutControl
   readonly events: EventBook
   /** Aborted when this replica stops, and who waits for a change is to have an answer. */
   readonly stopping: AbortSignal

@@ -4,7 +4,7 @@ import type { RouteTraffic, SplitReceipt } from './traffic-state.ts'
 import type { TransitionErrorCode } from './transition.ts'
 
 /** Why a change was not made. */
-type ChangeErrorCode = TransitionErrorCode | 'unknown_route' | 'epoch_mismatch' | 'store_conflict' | 'store_failed'
+export type ChangeErrorCode = TransitionErrorCode | 'unknown_route' | 'epoch_mismatch' | 'store_conflict' | 'store_failed'
 
 export type ChangeResult =
   | {

@@ -1,0 +1,176 @@
+/** What the admin API, and through it the command line, asks of the rollouts: the port between them and the engine. */
+import type { ChangeErrorCode, ChangeOptions } from './change-result.ts'
+import type { SplitReceipt, Weights } from './traffic-state.ts'
+
+/**
+ * What a person may do with a rollout.
+ * @internal
+ */
+export type RolloutAction =
+  | { readonly type: 'pause' }
+  | { readonly type: 'resume' }
+  /** To the next step; `full`: all the way, at once. */
+  | { readonly type: 'promote', readonly full: boolean }
+  /** Back to the weights from before. */
+  | { readonly type: 'abort' }
+  /** The same plan again, after it failed or was aborted. */
+  | { readonly type: 'retry' }
+
+/**
+ * Who asks, and why, in one line.
+ * @internal
+ */
+export interface RolloutMeta {
+  readonly actor: string
+  readonly reason: string
+}
+
+/** @internal */
+export type RolloutErrorCode = ChangeErrorCode | 'no_rollout' | 'rollout_running' | 'rollout_not_running' | 'invalid_plan' | 'no_plan'
+
+/** @internal */
+export interface RolloutError {
+  readonly code: RolloutErrorCode
+  /** One sentence with the remedy. */
+  readonly message: string
+  /** The epoch of the route, where there is one. */
+  readonly epoch?: number
+  /** The actions that are possible instead: `start`, `pause`, `resume` and so on. */
+  readonly possible?: readonly string[]
+  /** With `invalid_plan`: every fault, at its place in the plan, such as `steps[2].setWeight`. */
+  readonly faults?: ReadonlyArray<{ readonly place: string, readonly message: string }>
+}
+
+/** @internal */
+export type RolloutResult =
+  | {
+    readonly ok: true
+    /** False when it was so already. */
+    readonly changed: boolean
+    readonly status: RolloutStatus
+    readonly epoch: number
+    /** Resolves when the workers have applied the weights or the time is over; never rejects. */
+    readonly published: Promise<SplitReceipt>
+  }
+  | { readonly ok: false, readonly error: RolloutError }
+
+/**
+ * One step of the plan.
+ * @internal
+ */
+export interface RolloutStepStatus {
+  readonly kind: 'await-endpoints' | 'set-weight' | 'ramp' | 'pause' | 'analyse'
+  /** A few words for people: `weight 25 %`, `ramp to 100 % over 10m`, `pause 10m`, `analyse 2m`. */
+  readonly text: string
+  /** The share that `to` has when the step is done, 0 to 100; null: the step does not move it. */
+  readonly weight: number | null
+  readonly state: 'done' | 'now' | 'ahead'
+}
+
+/**
+ * A rollout as it stands.
+ * @internal
+ */
+export interface RolloutStatus {
+  readonly id: string
+  readonly route: string
+  readonly phase: 'Progressing' | 'Paused' | 'Healthy' | 'Degraded' | 'Aborted'
+  readonly from: string
+  readonly to: string
+  /** The index of the present step; the number of steps: all are done, and the new version is watched or it is over. */
+  readonly step: number
+  readonly steps: readonly RolloutStepStatus[]
+  /** In a few words; null when it is over. */
+  readonly waitsFor: string | null
+  /** Since when it is in this phase and step. ISO 8601, UTC. */
+  readonly since: string
+  readonly startedAt: string
+  /** What a person wants to know, in one sentence. */
+  readonly sentence: string
+  /** The share that the plan gives `to` now, 0 to 100. */
+  readonly shareTo: number
+  /** Those of the route now. */
+  readonly weights: Weights
+  readonly epoch: number
+  /** Who has made the latest change of the rollout, and why. */
+  readonly actor: string
+  readonly reason: string
+  /** The plan as people write it. */
+  readonly plan: unknown
+  /** The default plan of the configuration is another one than the plan of this rollout was made from. */
+  readonly defaultDiffers: boolean
+  /** Why the latest change is not stored yet, though it is in force; null: it is stored. */
+  readonly pending: string | null
+  readonly verdict: StatedVerdict | null
+}
+
+/**
+ * What is known of one version.
+ * @internal
+ */
+export interface StatedVersionNumbers {
+  readonly requests: number
+  readonly failures: number
+  /** 0 to 1. */
+  readonly failureShare: number
+  /** The share of failures lies in it, with 95 % for all looks together. */
+  readonly interval: readonly [number, number]
+  readonly slow: number
+  readonly slowShare: number
+}
+
+/**
+ * What the test of one kind of fault has found.
+ * @internal
+ */
+export interface StatedTestNumbers {
+  /** A fail when it is `threshold` or more, and `difference` at least `allowed`. */
+  readonly evidence: number
+  readonly threshold: number
+  /** First failures of clients, and how many of these on the new version. */
+  readonly clients: number
+  readonly clientsOnNew: number
+  /** The estimated difference of the shares, new minus old. */
+  readonly difference: number
+  readonly allowed: number
+  /** A pass when it is `passThreshold` or more. */
+  readonly passEvidence: number
+  readonly passThreshold: number
+}
+
+/**
+ * A verdict, with its numbers as far as they are kept: all of them while the rollout runs.
+ * @internal
+ */
+export interface StatedVerdict {
+  readonly verdict: 'pass' | 'fail' | 'undecided'
+  /** The rule that speaks. */
+  readonly code: string
+  /** One sentence with the numbers. */
+  readonly reason: string
+  readonly pause?: boolean
+  readonly ejectEndpoint?: string | null
+  readonly from?: StatedVersionNumbers
+  readonly to?: StatedVersionNumbers
+  readonly errors?: StatedTestNumbers
+  readonly slow?: StatedTestNumbers
+  readonly pairs?: { readonly evidence: number } | null
+  readonly sentinel?: { readonly evidence: number, readonly silent: boolean }
+  readonly clients?: number | null
+  readonly heaviest?: { readonly key: string, readonly share: number } | null
+  /** What is missing until a pass, at the present rate. */
+  readonly needs?: { readonly requests: number, readonly minutes: number | null } | null
+}
+
+export interface RolloutControl {
+  /**
+   * Starts one.
+   * @param plan as people write it; undefined: the default plan of the configuration
+   */
+  start (route: string, plan: unknown, meta: RolloutMeta, options: ChangeOptions): Promise<RolloutResult>
+  act (route: string, action: RolloutAction, meta: RolloutMeta, options: ChangeOptions): Promise<RolloutResult>
+  /** Undefined: there never was one, or there is no such route. */
+  status (route: string): RolloutStatus | undefined
+  /** Of the rollout that runs; of the last one, as recorded. */
+  verdict (route: string): StatedVerdict | undefined
+}
