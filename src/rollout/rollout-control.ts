@@ -2,10 +2,7 @@
 import type { ChangeErrorCode, ChangeOptions } from './change-result.ts'
 import type { SplitReceipt, Weights } from './traffic-state.ts'
 
-/**
- * What a person may do with a rollout.
- * @internal
- */
+/** What a person may do with a rollout. */
 export type RolloutAction =
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
@@ -16,19 +13,14 @@ export type RolloutAction =
   /** The same plan again, after it failed or was aborted. */
   | { readonly type: 'retry' }
 
-/**
- * Who asks, and why, in one line.
- * @internal
- */
+/** Who asks, and why, in one line. */
 export interface RolloutMeta {
   readonly actor: string
   readonly reason: string
 }
 
-/** @internal */
-export type RolloutErrorCode = ChangeErrorCode | 'no_rollout' | 'rollout_running' | 'rollout_not_running' | 'invalid_plan' | 'no_plan'
+type RolloutErrorCode = ChangeErrorCode | 'no_rollout' | 'rollout_running' | 'rollout_not_running' | 'invalid_plan' | 'no_plan'
 
-/** @internal */
 export interface RolloutError {
   readonly code: RolloutErrorCode
   /** One sentence with the remedy. */
@@ -41,7 +33,6 @@ export interface RolloutError {
   readonly faults?: ReadonlyArray<{ readonly place: string, readonly message: string }>
 }
 
-/** @internal */
 export type RolloutResult =
   | {
     readonly ok: true
@@ -54,11 +45,8 @@ export type RolloutResult =
   }
   | { readonly ok: false, readonly error: RolloutError }
 
-/**
- * One step of the plan.
- * @internal
- */
-export interface RolloutStepStatus {
+/** One step of the plan. */
+interface RolloutStepStatus {
   readonly kind: 'await-endpoints' | 'set-weight' | 'ramp' | 'pause' | 'analyse'
   /** A few words for people: `weight 25 %`, `ramp to 100 % over 10m`, `pause 10m`, `analyse 2m`. */
   readonly text: string
@@ -67,10 +55,7 @@ export interface RolloutStepStatus {
   readonly state: 'done' | 'now' | 'ahead'
 }
 
-/**
- * A rollout as it stands.
- * @internal
- */
+/** A rollout as it stands. */
 export interface RolloutStatus {
   readonly id: string
   readonly route: string
@@ -104,11 +89,8 @@ export interface RolloutStatus {
   readonly verdict: StatedVerdict | null
 }
 
-/**
- * What is known of one version.
- * @internal
- */
-export interface StatedVersionNumbers {
+/** What is known of one version. */
+interface StatedVersionNumbers {
   readonly requests: number
   readonly failures: number
   /** 0 to 1. */
@@ -119,11 +101,8 @@ export interface StatedVersionNumbers {
   readonly slowShare: number
 }
 
-/**
- * What the test of one kind of fault has found.
- * @internal
- */
-export interface StatedTestNumbers {
+/** What the test of one kind of fault has found. */
+interface StatedTestNumbers {
   /** A fail when it is `threshold` or more, and `difference` at least `allowed`. */
   readonly evidence: number
   readonly threshold: number
@@ -138,10 +117,7 @@ export interface StatedTestNumbers {
   readonly passThreshold: number
 }
 
-/**
- * A verdict, with its numbers as far as they are kept: all of them while the rollout runs.
- * @internal
- */
+/** A verdict, with its numbers as far as they are kept: all of them while the rollout runs. */
 export interface StatedVerdict {
   readonly verdict: 'pass' | 'fail' | 'undecided'
   /** The rule that speaks. */

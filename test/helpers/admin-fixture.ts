@@ -12,6 +12,7 @@ import { MemoryStore } from '../../src/store/memory-store.ts'
 import type { StateStore } from '../../src/store/state-store.ts'
 import { FakeClock } from './fake-clock.ts'
 import { FakePublisher } from './fake-publisher.ts'
+import { FakeRollouts } from './fake-rollouts.ts'
 import { ListLog } from './list-log.ts'
 import { ROUTE_DEFAULTS } from './route-defaults.ts'
 import type { VersionDrainStatus } from '../../src/control/version-drain.ts'
@@ -37,6 +38,7 @@ export interface AdminFixture {
   readonly publisher: FakePublisher
   readonly traffic: TrafficControl
   readonly tokens: TokenBook
+  readonly rollouts: FakeRollouts
   /** What explain was asked. */
   readonly asked: ExplainQuery[]
   /** What is missing for readiness. */
@@ -75,11 +77,13 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
   const events = new EventBook('test', clock)
   bookTraffic(traffic, events)
   const stop = new AbortController()
+  const rollouts = new FakeRollouts()
   const deps: AdminDeps = {
     clock,
     log,
     tokens,
     traffic,
+    rollouts,
     events,
     stopping: stop.signal,
     details: route => route === 'hello' ? helloDetails() : undefined,
@@ -106,7 +110,7 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
       return { ...explainHello({ route, headers: new Map() }), why: [`because of ${requestId}`] }
     }
   }
-  return { app: createAdminApp(deps, options.limits), deps, clock, log, publisher, traffic, tokens, asked, missing, waiting, left, stop }
+  return { app: createAdminApp(deps, options.limits), deps, clock, log, publisher, traffic, tokens, rollouts, asked, missing, waiting, left, stop }
 }
 
 function ownReplica (clock: FakeClock): KnownReplica {
