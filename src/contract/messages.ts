@@ -5,6 +5,7 @@ import type { Endpoint, EndpointChange } from '../core/endpoint.ts'
 import type { ListenerSpec, TlsMaterial } from './listener-spec.ts'
 import type { HealthReasonKind } from './route-policy.ts'
 import type { RouteSpec } from './route-spec.ts'
+import type { EvidenceReport, RouteWatch } from './rollout-watch.ts'
 import type { DataPlaneOptions, IoMode } from './data-plane-options.ts'
 import type { ChoiceAnswer, ChoiceQuestion, RecallAnswer } from './questions.ts'
 
@@ -23,6 +24,15 @@ export interface SplitMessage {
   readonly route: string
   readonly epoch: number
   readonly weights: Readonly<Record<string, number>>
+  /** Mixed with the configured salt, so that another one draws another cohort; '' changes nothing. */
+  readonly salt: string
+}
+
+/** What to look at on a route while a rollout of it runs; null ends it. @internal */
+export interface WatchMessage {
+  readonly type: 'watch'
+  readonly route: string
+  readonly watch: RouteWatch | null
 }
 
 /** All endpoints of one version of one route. */
@@ -185,6 +195,15 @@ export interface HealthReasonReport {
   /** Null when it waits for an event. */
   readonly untilMs: number | null
   readonly detail: string
+}
+
+/** What the watch of a route has seen since the last report. @internal */
+export interface EvidenceMessage {
+  readonly type: 'evidence'
+  readonly route: string
+  /** Of the watch. */
+  readonly id: string
+  readonly report: EvidenceReport
 }
 
 interface ExplainedMessage {

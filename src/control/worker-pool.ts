@@ -19,6 +19,7 @@ import type {
   HealthMessage,
   RoutesMessage,
   SingleMessage,
+  SplitMessage,
   TicketKeysMessage,
   WorkerMessage
 } from '../contract/messages.ts'
@@ -147,7 +148,7 @@ export class WorkerPool implements SplitPublisher {
   publish (split: RouteSplit, timeoutMs: number): Promise<SplitReceipt> {
     this.#splits.set(split.route, split)
     this.#deps.log.debug('weights are sent to the workers', { route: split.route, epoch: split.epoch })
-    this.#broadcast({ type: 'split', route: split.route, epoch: split.epoch, weights: split.weights })
+    this.#broadcast(splitMessage(split))
     return this.#receipts.wait(split, timeoutMs)
   }
 
@@ -267,7 +268,7 @@ export class WorkerPool implements SplitPublisher {
   #bringUp (thread: RunningWorker): void {
     for (const [ref, endpoints] of this.#endpoints.entries()) thread.send({ type: 'endpoints', ...ref, endpoints: [...endpoints.values()] })
     for (const [, message] of this.#checks.entries()) thread.send(message)
-    for (const { route, epoch, weights } of this.#splits.values()) thread.send({ type: 'split', route, epoch, weights })
+    for (const split of this.#splits.values()) thread.send(splitMessage(split))
     thread.send(this.#routesMessage(thread.id))
     if (this.#ticketKeys !== undefined) thread.send(this.#ticketKeys)
     for (const message of this.#certificates.values()) thread.send(message)
@@ -380,4 +381,8 @@ export class WorkerPool implements SplitPublisher {
     this.#stopping = true
     await Promise.all([...this.#threads.values()].map(async thread => { await thread.terminate() }))
   }
+}
+
+function splitMessage ({ route, epoch, weights, salt }: RouteSplit): SplitMessage {
+  return { type: 'split', route, epoch, weights, salt }
 }

@@ -55,7 +55,7 @@ export class SplitAnnouncer {
   /** Sends the weights of a route to the workers. Never rejects. */
   async publish (route: string, { epoch, weights }: RouteTraffic, timeoutMs: number): Promise<SplitReceipt> {
     try {
-      const receipt = await this.#publisher.publish({ route, epoch, weights }, timeoutMs)
+      const receipt = await this.#publisher.publish({ route, epoch, weights, salt: '' }, timeoutMs)
       if (receipt.applied < receipt.workers) {
         this.#log.warn('a split was not applied by every worker in time', { route, epoch, workers: receipt.workers, applied: receipt.applied, tookMs: receipt.tookMs })
       }

@@ -109,6 +109,8 @@ export interface RouteSplit {
   readonly route: string
   readonly epoch: number
   readonly weights: Weights
+  /** Of the rollout, mixed with the configured one; '' without one. */
+  readonly salt: string
 }
 
 /** How far a split has come. */

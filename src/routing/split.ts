@@ -23,6 +23,7 @@ const GREATEST_INVERSE = 1e300
 export class Split {
   /** The versions' names; `choose` returns positions in this list. */
   readonly versions: readonly string[]
+  /** The configured one. */
   readonly #salt: string
   readonly #weights: readonly number[]
   /**
@@ -43,9 +44,10 @@ export class Split {
    * @param salt another salt draws another cohort
    * @param versions distinct names
    * @param weights one for each version, finite and not negative, in any unit: only their ratio counts
+   * @param rolloutSalt mixed with the salt; '' leaves it as it is
    * @throws RangeError when the lists do not fit together
    */
-  constructor (salt: string, versions: readonly string[], weights: readonly number[]) {
+  constructor (salt: string, versions: readonly string[], weights: readonly number[], rolloutSalt = '') {
     assertWeights(versions, weights)
     this.versions = [...versions]
     this.#salt = salt
@@ -56,8 +58,10 @@ export class Split {
     const names = order.map(index => versions[index] ?? '')
     this.#order = Int32Array.from(order)
     this.#inverses = Float64Array.from(order, index => Math.min(1 / this.weightOf(index), GREATEST_INVERSE))
-    this.#first = Int32Array.from(names, name => combineHashes(hashString(salt), hashString(name)))
-    this.#second = Int32Array.from(names, name => combineHashes(hashString(name, 0x5bd1e995), hashString(salt, 0x5bd1e995)))
+    // What people configure has no such character.
+    const mixed = rolloutSalt === '' ? salt : `${salt}\0${rolloutSalt}`
+    this.#first = Int32Array.from(names, name => combineHashes(hashString(mixed), hashString(name)))
+    this.#second = Int32Array.from(names, name => combineHashes(hashString(name, 0x5bd1e995), hashString(mixed, 0x5bd1e995)))
   }
 
   /** The weight of the version at `index`; 0 for one that there is not. */
@@ -65,9 +69,9 @@ export class Split {
     return this.#weights[index] ?? 0
   }
 
-  /** The same versions and salt with other weights. */
-  withWeights (weights: readonly number[]): Split {
-    return new Split(this.#salt, this.versions, weights)
+  /** The same versions and configured salt with other weights, and with the salt of a rollout unless that is ''. */
+  withWeights (weights: readonly number[], rolloutSalt: string): Split {
+    return new Split(this.#salt, this.versions, weights, rolloutSalt)
   }
 
   /** The position of the key's version; -1 when every weight is 0. */

@@ -29,6 +29,8 @@ export interface RouteMaterial {
 export interface RouteKnowledge {
   readonly epoch: number
   readonly weights: Readonly<Record<string, number>>
+  /** Of the rollout; '' without one. */
+  readonly salt: string
   readonly endpoints: ReadonlyMap<string, EndpointSet>
   /** What active checks found to fail, by version, then `address:port`. */
   readonly failing: ReadonlyMap<string, ReadonlyMap<string, CheckVerdict>>
@@ -53,7 +55,7 @@ export function compileRoute (spec: RouteSpec, material: RouteMaterial, knowledg
     return new VersionRuntime(name, pool, slotView(material.segments, slot))
   })
   const names = versions.map(({ name }) => name)
-  const split = new Split(spec.affinity.salt ?? spec.name, names, names.map(name => knowledge.weights[name] ?? 0))
+  const split = new Split(spec.affinity.salt ?? spec.name, names, names.map(name => knowledge.weights[name] ?? 0), knowledge.salt)
   const to = versions.find(({ name }) => name === failover?.to)
   return new RouteRuntime(spec.name, {
     stickyKey: compileStickyKey(spec.affinity, random),

@@ -28,6 +28,7 @@ import type { RouteSpec } from '../contract/route-spec.ts'
 interface Weights {
   readonly epoch: number
   readonly byVersion: Readonly<Record<string, number>>
+  readonly salt: string
 }
 
 export class WorkerRoutes {
@@ -89,10 +90,10 @@ export class WorkerRoutes {
   /** Puts the weights of one route in force. Requests read from now on use them. */
   applySplit (message: SplitMessage): void {
     if (message.epoch < (this.#weights.get(message.route)?.epoch ?? 0)) return
-    this.#weights.set(message.route, { epoch: message.epoch, byVersion: message.weights })
+    this.#weights.set(message.route, { epoch: message.epoch, byVersion: message.weights, salt: message.salt })
     const route = this.#plane.routes.get(message.route)
     if (route === undefined) return
-    route.split = route.split.withWeights(route.versions.map(version => message.weights[version.name] ?? 0))
+    route.split = route.split.withWeights(route.versions.map(version => message.weights[version.name] ?? 0), message.salt)
     route.epoch = message.epoch
     this.#flush(route.hold)
   }
@@ -156,6 +157,7 @@ export class WorkerRoutes {
     }, {
       epoch: weights?.epoch ?? 0,
       weights: weights?.byVersion ?? {},
+      salt: weights?.salt ?? '',
       endpoints: this.#endpoints.versionsOf(spec.name),
       failing: this.#failing.versionsOf(spec.name),
       state: this.#stateOf(spec)

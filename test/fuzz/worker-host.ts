@@ -50,7 +50,7 @@ export class WorkerHost implements ConversationHost {
     }])
     this.#running.pool.sendEndpoints('test', 'v1', [{ address: '127.0.0.1', port: originPort, ready: true, serving: true, terminating: false }])
     // Messages come in order: with this one, the others have been acted on.
-    await this.#running.pool.publish({ route: 'test', epoch: ++this.#epoch, weights: { v1: 1 } }, APPLIED_MS)
+    await this.#running.pool.publish({ route: 'test', epoch: ++this.#epoch, weights: { v1: 1 }, salt: '' }, APPLIED_MS)
   }
 
   /** Time moves by itself. */

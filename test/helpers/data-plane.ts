@@ -58,6 +58,8 @@ export interface TestRoute {
   readonly policy?: Partial<RouteConfig>
   /** Weights by version. */
   readonly weights: Readonly<Record<string, number>>
+  /** Of a rollout. */
+  readonly salt?: string
   /** How the endpoints of a version are reached, when it is not plain TCP; load `routes.transports` before. */
   readonly tls?: Readonly<Record<string, VersionSpec['tls']>>
 }
@@ -165,7 +167,7 @@ export class ProxyBench {
 
   /** Puts routes in force, with other options if there are any. */
   route (routes: readonly TestRoute[], options: DataPlaneOptions = this.#options): void {
-    for (const { name, weights } of routes) this.split(weights, name)
+    for (const { name, weights, salt } of routes) this.split(weights, name, salt)
     this.routes.applyRoutes({
       type: 'routes',
       options,
@@ -192,8 +194,8 @@ export class ProxyBench {
     return slot
   }
 
-  split (weights: Readonly<Record<string, number>>, route = 'test'): void {
-    this.routes.applySplit({ type: 'split', route, epoch: ++this.#epoch, weights })
+  split (weights: Readonly<Record<string, number>>, route = 'test', salt = ''): void {
+    this.routes.applySplit({ type: 'split', route, epoch: ++this.#epoch, weights, salt })
   }
 
   /** Sets the endpoints of a version, by port. */

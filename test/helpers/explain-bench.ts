@@ -54,9 +54,9 @@ export class ExplainBench {
     })
   }
 
-  split (weights: Readonly<Record<string, number>>, route = 'hello'): void {
+  split (weights: Readonly<Record<string, number>>, route = 'hello', salt = ''): void {
     this.#epoch++
-    for (const { routes } of this.workers) routes.applySplit({ type: 'split', route, epoch: this.#epoch, weights })
+    for (const { routes } of this.workers) routes.applySplit({ type: 'split', route, epoch: this.#epoch, weights, salt })
   }
 
   endpoints (version: string, endpoints: readonly Endpoint[], route = 'hello'): void {

@@ -26,7 +26,7 @@ async function start (t: Test): Promise<Running> {
   for (const [index, version] of ['stable', 'canary'].entries()) {
     pool.sendEndpoints('test', version, [{ address: '127.0.0.1', port: origins[index]?.port ?? 0, ready: true, serving: true, terminating: false }])
   }
-  t.equal((await pool.publish({ route: 'test', epoch: 1, weights: { stable: 1, canary: 0 } }, PATIENCE_MS)).applied, WORKERS)
+  t.equal((await pool.publish({ route: 'test', epoch: 1, weights: { stable: 1, canary: 0 }, salt: '' }, PATIENCE_MS)).applied, WORKERS)
   pool.sendRoutes(options, [{
     name: 'test',
     match: {},
@@ -47,7 +47,7 @@ t.test('two workers share a port, take weights, count and log', async t => {
   const { pool, book, port, accessLines } = await start(t)
   const clients = await Promise.all(Array.from({ length: 32 }, async () => await RawClient.connect(port)))
   for (const client of clients) t.equal((await client.ask(post('/', 'x'))).body.toString(), 'stable x')
-  const receipt = await pool.publish({ route: 'test', epoch: 2, weights: { stable: 0, canary: 1 } }, PATIENCE_MS)
+  const receipt = await pool.publish({ route: 'test', epoch: 2, weights: { stable: 0, canary: 1 }, salt: '' }, PATIENCE_MS)
   t.match(receipt, { workers: WORKERS, applied: WORKERS })
   for (const client of clients) t.equal((await client.ask(get())).body.toString(), 'canary ', 'every request after the receipt')
   t.same([0, 1].map(id => book.readWorker(id).connectionsAccepted > 0), [true, true], 'the kernel spreads connections')
@@ -61,7 +61,7 @@ t.test('two workers share a port, take weights, count and log', async t => {
 
 t.test('a worker that dies is replaced, and its replacement knows everything', async t => {
   const { pool, book, port, threads } = await start(t)
-  await pool.publish({ route: 'test', epoch: 2, weights: { stable: 0, canary: 1 } }, PATIENCE_MS)
+  await pool.publish({ route: 'test', epoch: 2, weights: { stable: 0, canary: 1 }, salt: '' }, PATIENCE_MS)
   const before = await RawClient.connect(port)
   t.equal((await before.ask(get())).body.toString(), 'canary ')
   before.destroy()

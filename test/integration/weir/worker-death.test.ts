@@ -24,7 +24,7 @@ t.test('one of two workers is killed under open connections', async t => {
   const running = new ThreadPool({ count: 2, listeners: config.listeners, reusePort: true }, dataPlaneOptions(config, 268_435_456))
   const { pool, book, threads } = running
   t.teardown(async () => { await pool.stop() })
-  const published = async (epoch: number) => await pool.publish({ route: 'hello', epoch, weights: { v1: 1 } }, 10_000)
+  const published = async (epoch: number) => await pool.publish({ route: 'hello', epoch, weights: { v1: 1 }, salt: '' }, 10_000)
 
   pool.start()
   pool.sendEndpoints('hello', 'v1', [{ address: '127.0.0.1', port: hello.port, ready: true, serving: true, terminating: false }])

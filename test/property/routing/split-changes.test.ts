@@ -1,5 +1,6 @@
 import t from 'tap'
 import fc from 'fast-check'
+import { combineHashes, hashString, mix32 } from '../../../src/core/hash.ts'
 import { Split } from '../../../src/routing/split.ts'
 
 /** Weights as people write them and as doubles can be, down to the smallest and up to the greatest. */
@@ -41,7 +42,7 @@ t.test('the order in which versions are listed does not matter', async t => {
 t.test('a change of one weight moves keys only into the version when it is raised, only out of it when it is lowered', async t => {
   fc.assert(fc.property(splits, keys, ({ salt, names, weights, changed, to }, keys) => {
     const before = new Split(salt, names, weights)
-    const after = before.withWeights(weights.with(changed, to))
+    const after = before.withWeights(weights.with(changed, to), '')
     const raised = to >= (weights[changed] ?? 0)
     return keys.every(key => {
       const from = before.choose(key)
@@ -55,8 +56,35 @@ t.test('a change of one weight moves keys only into the version when it is raise
 t.test('a key that is raised away does come back when the weight is lowered again', async t => {
   fc.assert(fc.property(splits, keys, ({ salt, names, weights, changed, to }, keys) => {
     const before = new Split(salt, names, weights)
-    const back = before.withWeights(weights.with(changed, to)).withWeights(weights)
+    const back = before.withWeights(weights.with(changed, to), '').withWeights(weights, '')
     return keys.every(key => before.choose(key) === back.choose(key))
+  }))
+  t.pass('held')
+})
+
+/** What a version scored before rollouts had a salt, written down once more. */
+function plainScore (salt: string, name: string, weight: number, key: number): number {
+  const first = combineHashes(hashString(salt), hashString(name))
+  const second = combineHashes(hashString(name, 0x5bd1e995), hashString(salt, 0x5bd1e995))
+  const u = ((mix32(mix32(key + first) ^ second) >>> 0) + 0.5) / 2 ** 32
+  return -Math.log(u) * Math.min(1 / weight, 1e300)
+}
+
+t.test('without the salt of a rollout, or when it has gone again, every client is where the configured salt alone puts it', async t => {
+  fc.assert(fc.property(splits, keys, fc.string({ minLength: 1 }), ({ salt, names, weights }, keys, rolloutSalt) => {
+    const plain = new Split(salt, names, weights)
+    const back = plain.withWeights(weights, rolloutSalt).withWeights(weights, '')
+    return keys.every(key => back.choose(key) === plain.choose(key) && plain.scores(key).every(({ score, weight }, index) =>
+      (weight === 0 ? undefined : plainScore(salt, names[index] ?? '', weight, key)) === score))
+  }))
+  t.pass('held')
+})
+
+t.test('the salt of a rollout is one more salt: the same whether a split is made with it or gets it later, and it stays with its weights', async t => {
+  fc.assert(fc.property(splits, keys, fc.string(), ({ salt, names, weights, changed, to }, keys, rolloutSalt) => {
+    const made = new Split(salt, names, weights, rolloutSalt)
+    const later = new Split(salt, names, weights.with(changed, to)).withWeights(weights, rolloutSalt)
+    return keys.every(key => made.choose(key) === later.choose(key))
   }))
   t.pass('held')
 })

@@ -70,3 +70,18 @@ t.test('another salt draws another cohort', async t => {
   }), { numRuns: 15 })
   t.pass('held')
 })
+
+t.test('a rollout draws a cohort of its own, independent of that without one and of the next one\'s', async t => {
+  const versions = ['stable', 'canary']
+  fc.assert(fc.property(fc.string(), fc.uniqueArray(fc.string(), { minLength: 2, maxLength: 2 }), (salt, [first = '', second = '']) => {
+    const one = new Split(salt, versions, [80, 20], first)
+    const other = new Split(salt, versions, [80, 20], second)
+    let both = 0
+    for (let n = 0; n < KEYS; n++) {
+      const key = hashString(`user-${n}`)
+      if (one.choose(key) === 1 && other.choose(key) === 1) both++
+    }
+    return Math.abs(both / KEYS - 0.04) < 0.01
+  }), { numRuns: 15 })
+  t.pass('held')
+})

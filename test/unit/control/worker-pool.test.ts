@@ -107,7 +107,7 @@ async function createOpenPool () {
   pool.start()
   book.slotFor('hello', 'v1')
   pool.sendEndpoints('hello', 'v1', [ENDPOINT])
-  void pool.publish({ route: 'hello', epoch: 1, weights: { v1: 1 } }, 1_000)
+  void pool.publish({ route: 'hello', epoch: 1, weights: { v1: 1 }, salt: '' }, 1_000)
   pool.sendRoutes(OPTIONS, [ROUTE])
   const listening = pool.listen()
   worker(0).say({ type: 'listening' })
@@ -168,7 +168,7 @@ t.test('a change of endpoints is told as one, and a replacement is told what all
 
 t.test('a worker that dies is counted and replaced, and the replacement gets the latest of everything before it listens', async t => {
   const { pool, clock, log, worker, workers, counts } = await createOpenPool()
-  void pool.publish({ route: 'hello', epoch: 2, weights: { v1: 7 } }, 1_000)
+  void pool.publish({ route: 'hello', epoch: 2, weights: { v1: 7 }, salt: '' }, 1_000)
   pool.sendEndpoints('hello', 'v1', [])
   pool.sendEndpoints('hello', 'v1', [{ ...ENDPOINT, port: 81 }])
   worker(0).die()
@@ -241,7 +241,7 @@ t.test('counters do not go backwards when a worker dies, and what it had in hand
 t.test('a change that is made while a worker is away is complete when its replacement has it', async t => {
   const { pool, clock, worker } = await createOpenPool()
   worker(0).die()
-  const published = pool.publish({ route: 'hello', epoch: 5, weights: { v1: 1 } }, 10_000)
+  const published = pool.publish({ route: 'hello', epoch: 5, weights: { v1: 1 }, salt: '' }, 10_000)
   worker(1).say({ type: 'applied', route: 'hello', epoch: 5 })
   clock.advance(100)
   const replacement = worker(2)
@@ -252,7 +252,7 @@ t.test('a change that is made while a worker is away is complete when its replac
 
 t.test('a change is reported as incomplete when the time is over', async t => {
   const { pool, clock, worker } = await createOpenPool()
-  const published = pool.publish({ route: 'hello', epoch: 5, weights: { v1: 1 } }, 200)
+  const published = pool.publish({ route: 'hello', epoch: 5, weights: { v1: 1 }, salt: '' }, 200)
   worker(1).say({ type: 'applied', route: 'hello', epoch: 4 })
   worker(0).say({ type: 'applied', route: 'hello', epoch: 6 })
   clock.advance(200)
@@ -393,7 +393,7 @@ t.test('what is told together is one message for each worker, in its order, even
   t.throws(() => {
     pool.together(() => {
       pool.sendEndpoints('hello', 'v1', [])
-      void pool.publish({ route: 'hello', epoch: 2, weights: { v1: 1 } }, 1_000)
+      void pool.publish({ route: 'hello', epoch: 2, weights: { v1: 1 }, salt: '' }, 1_000)
       pool.sendRoutes(OPTIONS, [ROUTE])
       throw new Error('broken')
     })

@@ -34,7 +34,7 @@ t.test('a split is taken over in place, and one that is older than that in force
   const bench = setUp()
   bench.route([{ weights: { v1: 1, v2: 0 } }])
   const route = match(bench)
-  const split = (epoch: number, weights: Readonly<Record<string, number>>): void => { bench.routes.applySplit({ type: 'split', route: 'test', epoch, weights }) }
+  const split = (epoch: number, weights: Readonly<Record<string, number>>): void => { bench.routes.applySplit({ type: 'split', route: 'test', epoch, weights, salt: '' }) }
   split(10, { v1: 0, v2: 1 })
   t.equal(route?.split.choose(0), 1)
   t.equal(route?.epoch, 10)
@@ -45,11 +45,29 @@ t.test('a split is taken over in place, and one that is older than that in force
   t.equal(route?.split.choose(0), 0, 'the same epoch again is as good as the first')
 })
 
+t.test('a split with another salt draws another cohort, which a reload keeps and the end of the salt takes back', async t => {
+  const bench = setUp()
+  const weights = { v1: 1, v2: 1 }
+  const keys = Array.from({ length: 64 }, (_, key) => key)
+  const cohort = (): readonly (number | undefined)[] => keys.map(key => match(bench)?.split.choose(key))
+  bench.route([{ weights }])
+  const before = cohort()
+  bench.split(weights, 'test', 'rollout-7')
+  const during = cohort()
+  t.not(during.join(), before.join())
+  bench.routes.applySplit({ type: 'split', route: 'test', epoch: 0, weights, salt: 'too old' })
+  t.same(cohort(), during, 'an old one counts for nothing')
+  bench.routes.together(() => { bench.route([{ weights, salt: 'rollout-7' }]) })
+  t.same(cohort(), during, 'routes are compiled with the latest salt')
+  bench.split(weights)
+  t.same(cohort(), before)
+})
+
 t.test('an older split does not come back with the next reload', async t => {
   const bench = setUp()
   bench.route([{ weights: { v1: 1, v2: 0 } }])
-  bench.routes.applySplit({ type: 'split', route: 'test', epoch: 10, weights: { v1: 0, v2: 1 } })
-  bench.routes.applySplit({ type: 'split', route: 'test', epoch: 9, weights: { v1: 1, v2: 0 } })
+  bench.routes.applySplit({ type: 'split', route: 'test', epoch: 10, weights: { v1: 0, v2: 1 }, salt: '' })
+  bench.routes.applySplit({ type: 'split', route: 'test', epoch: 9, weights: { v1: 1, v2: 0 }, salt: '' })
   bench.routes.applyRoutes({
     type: 'routes',
     options: planeOptions(),

@@ -1,0 +1,75 @@
+/**
+ * What the workers look at while a rollout of a route runs, and what they tell of it. Plain data.
+ */
+
+/** What the workers look at on a route while a rollout of it runs. */
+export interface RouteWatch {
+  /** The rollout's id: with another one everything begins anew. */
+  readonly id: string
+  readonly from: string
+  readonly to: string
+  /** Statuses that are failures besides gateway errors, resets and timeouts: inclusive ranges. */
+  readonly failureStatuses: ReadonlyArray<readonly [number, number]>
+  /** A good answer that took longer is slow; 0: not known yet, none is. May change while the watch lasts. */
+  readonly slowerThanMs: number
+  /** `client`: the first failure of each counts. `request`, for routes without affinity: each failure counts. */
+  readonly unit: 'client' | 'request'
+}
+
+/** A side of the comparison: the old version or the new one. */
+export type Side = 'from' | 'to'
+
+/** The outcomes of one version's requests: what has been added since the last report. */
+export interface SideCounts {
+  /** Finished and judged: failures and slow ones are among them. */
+  readonly requests: number
+  /** The first attempt failed. */
+  readonly failures: number
+  /** Of the failures: another version has answered well (failover), so they are this version's fault. */
+  readonly rescued: number
+  /** Of the failures: the version that helped out has failed too, so they are nobody's fault. */
+  readonly bothFailed: number
+  /** Good, but slower than `slowerThanMs`. */
+  readonly slow: number
+  /** Of `requests` and `failures`: those of clients in the odd half by a hash apart from the split's. */
+  readonly halfRequests: number
+  readonly halfFailures: number
+}
+
+/** Outcomes of the requests that began under one epoch of the split. */
+export interface CohortCounts {
+  readonly epoch: number
+  readonly from: SideCounts
+  readonly to: SideCounts
+}
+
+/** The first failure, or the first slow answer, of a client in this rollout, as far as one worker has seen. */
+export interface FirstSign {
+  readonly kind: 'failure' | 'slow'
+  /** 0 to 65,535: a hash of the client, apart from the split's and another one for each rollout. */
+  readonly bucket: number
+  readonly side: Side
+  readonly epoch: number
+  /** `address:port` of the first attempt. */
+  readonly endpoint: string
+}
+
+/** A client with many failures on the new version. */
+export interface HeavyClient {
+  /** As the access log names clients: the address, or the hash of the sticky key. */
+  readonly key: string
+  /** All that the worker has seen, not the difference; too many by the share of those that had no place of their own. */
+  readonly failures: number
+}
+
+/** What one worker has seen since its last report. */
+export interface EvidenceReport {
+  readonly cohorts: readonly CohortCounts[]
+  readonly signs: readonly FirstSign[]
+  /** Of the new version; only when something of it has changed. */
+  readonly heavy: readonly HeavyClient[]
+  /** Signs that did not fit, and outcomes of epochs that are too old to be told apart. */
+  readonly dropped: number
+  /** A bitmap of 1,024 buckets of clients seen; only when it has changed, and not once 256 are set. */
+  readonly seen?: Uint8Array
+}
