@@ -106,6 +106,7 @@ export function withFullPaths (config: Config, directory: string): Config {
     state: { ...config.state, path: full(config.state.path) },
     kubernetes: kubeconfig === undefined ? kubernetes : { ...kubernetes, kubeconfig: full(kubeconfig) },
     ...(replicas?.secretFile === undefined ? {} : { replicas: { ...replicas, secretFile: full(replicas.secretFile) } }),
+    webhooks: config.webhooks.map(webhook => ({ ...webhook, secretFile: full(webhook.secretFile) })),
     // `-` is no file.
     accessLog: accessLog.path === '-' ? accessLog : { ...accessLog, path: full(accessLog.path) }
   }

@@ -8,6 +8,7 @@ import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
 import { checkPodLabels, findSamePods } from './label-rules.ts'
 import { checkHost, checkMatch, findShadowedRoutes } from './match-rules.ts'
 import { checkReplicas } from './replica-rules.ts'
+import { checkWebhooks } from './webhook-rules.ts'
 import { checkAdmin, checkAdminApart, checkCidrs, checkListeners, checkSlicePort, findOwnEndpoints, ownPortsOf } from './address-rules.ts'
 
 /** Longer than anyone waits for a request, and well below what a timer can count: 2^31 ms. */
@@ -176,6 +177,7 @@ export function checkRules (config: Config, isBroken: (path: ConfigPath) => bool
   when([['clientIp']], () => checkCidrs(config.clientIp.trustedProxies, ['clientIp', 'trustedProxies']))
   when([['kubernetes']], () => checkCidrs(config.kubernetes.allowAddresses, ['kubernetes', 'allowAddresses']))
   when([['replicas'], ['state', 'store'], ['admin', 'address'], ['kubernetes', 'allowAddresses']], () => checkReplicas(config))
+  if (Array.isArray(config.webhooks)) findings.push(...checkWebhooks(config.webhooks, isBroken))
   for (const group of ['timeouts', 'drain'] as const) {
     when([[group]], () => Object.entries(config[group])
       .flatMap(([name, text]) => checkDuration(text, [group, name], { mayBeZero: group === 'drain' })))

@@ -215,6 +215,16 @@ const RouteSchema = Type.Object({
   versions: Type.Array(VersionSchema, { minItems: 1, maxItems: 64, description: 'The versions and their weights. Weights here are where the route starts; weights set at run time win until these change.' })
 }, { ...strict, description: 'A match with its versions and policies.' })
 
+const WebhookSchema = Type.Object({
+  name: Type.Optional(name('What logs, metrics and the admin API call it; by default the host of its URL, with the port if there is one.')),
+  url: Type.String({ maxLength: 2_048, description: 'Where events are posted to, over `https` or `http`. Redirects are not followed.' }),
+  secretFile: file('The file of the secret that signs each event: a line of at least 32 visible ASCII characters. During a rotation it may have up to four lines, and each signs. It is read again when it changes.'),
+  events: Type.Array(Type.Union([
+    Type.Literal('weights'), Type.Literal('rollout'), Type.Literal('verdict')
+  ]), { minItems: 1, maxItems: 3, description: 'The types of events that are posted, as in `GET /v1/events`.' }),
+  timeout: duration('For one try, from connecting to the end of the answer\'s header; from 100ms to 1m.', '10s')
+}, { ...strict, description: 'Posts events, as they happen, to a server of yours (docs/webhooks.md).' })
+
 export const ConfigSchema = Type.Object({
   listeners: Type.Array(ListenerSchema, { minItems: 1, maxItems: 32, description: 'Where requests come in. A change needs a restart.' }),
   routes: Type.Array(RouteSchema, { maxItems: 10_000, description: 'The routes.' }),
@@ -259,6 +269,7 @@ export const ConfigSchema = Type.Object({
     secretFile: Type.Optional(file('The file of the secret by which the replicas prove themselves to each other: a line of at least 32 visible ASCII characters, in all replicas the same. During a rotation it may have up to four lines: the first signs, all are accepted. It is read again when it changes.')),
     name: Type.Optional(Type.String({ pattern: OBJECT_NAME_PATTERN, description: 'What the others and metrics call this replica; its host name by default, which in Kubernetes is the name of the pod.' }))
   }, { ...strict, description: 'Other replicas of this Weir. Without it there is this one. A change needs a restart.' })),
+  webhooks: Type.Array(WebhookSchema, { default: [], maxItems: 32, description: 'Servers that events are posted to.' }),
   timeouts: Type.Object({
     firstByte: duration('From opening a connection to the first byte of its first request; a PROXY header counts as such.', '10s'),
     tlsHandshake: duration('From opening a TLS connection, or from its PROXY header, to the end of the handshake.', '10s'),
@@ -309,3 +320,5 @@ export type MatchConfig = Static<typeof MatchSchema>
 export type AffinityConfig = Static<typeof AffinitySchema>
 export type ListenerConfig = Static<typeof ListenerSchema>
 export type ListenerTlsConfig = Static<typeof ListenerTlsSchema>
+export type WebhookConfig = Static<typeof WebhookSchema>
+export type EventType = WebhookConfig['events'][number]

@@ -1,20 +1,33 @@
 /**
  * What has happened, for those who follow it: numbered, and the latest of it kept for those who come back.
  */
+import { createHash } from 'node:crypto'
+import type { EventType } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { printableJson } from '../core/logger.ts'
 import type { TrafficControl } from '../rollout/traffic-control.ts'
+import type { Revision } from '../rollout/traffic-state.ts'
 
 /** One thing that has happened. */
 export interface BookedEvent {
   /** Higher than that of any event before it in this process. */
   readonly number: number
-  readonly type: 'weights'
+  readonly type: EventType
   /** The route that it is about. */
   readonly route: string
   /** A JSON object in one line. */
   readonly text: string
+  /**
+   * What it is known by wherever it is booked, in visible ASCII without spaces: what all replicas see has the same in each. Undefined for what
+   * this process alone books.
+   */
+  readonly sharedId: string | undefined
+  /** False for what this process has only found: weights as they were before it, or of a route that nobody has seen before. */
+  readonly isChange: boolean
 }
+
+/** What an event is beside what it says. */
+type EventNature = Partial<Pick<BookedEvent, 'sharedId' | 'isChange'>>
 
 /** What somebody has missed who saw an event last. */
 export interface MissedEvents {
@@ -36,10 +49,13 @@ export class EventBook {
   readonly #listeners = new Set<(event: BookedEvent) => void>()
   #keptLength = 0
   #last = 0
+  /** When it began, in milliseconds since the Unix epoch. */
+  readonly beganMs: number
 
   constructor (instance: string, clock: Clock) {
     this.#instance = instance
     this.#clock = clock
+    this.beganMs = clock.wallMs()
   }
 
   /** The id of an event, or of the place behind the latest one. */
@@ -48,9 +64,10 @@ export class EventBook {
   }
 
   /** @param fields what is said of it, beside its type, time and route */
-  record (type: BookedEvent['type'], route: string, fields: object): void {
+  record (type: EventType, route: string, fields: object, { sharedId, isChange = true }: EventNature = {}): void {
     const at = new Date(this.#clock.wallMs()).toISOString()
-    const event = { number: ++this.#last, type, route, text: printableJson({ type, at, route, ...fields }) }
+    const text = printableJson({ type, at, route, ...fields })
+    const event: BookedEvent = { number: ++this.#last, type, route, text, sharedId, isChange }
     this.#kept.push(event)
     this.#keptLength += event.text.length
     while (this.#kept.length > MAX_KEPT_EVENTS || (this.#keptLength > MAX_KEPT_LENGTH && this.#kept.length > 1)) {
@@ -78,8 +95,15 @@ export class EventBook {
 /** Books every change of weights, with who made it and why. */
 export function bookTraffic (traffic: Pick<TrafficControl, 'subscribe'>, book: EventBook): void {
   traffic.subscribe(({ route, traffic: { epoch, revision: latest, weights }, revision }) => {
-    if (revision === undefined) return book.record('weights', route, { epoch, revision: latest, after: weights })
+    if (revision === undefined) return book.record('weights', route, { epoch, revision: latest, after: weights }, { isChange: false })
     const { actor, reason, source, action, before, after } = revision
-    book.record('weights', route, { epoch, revision: latest, action, source, actor, reason, before, after })
+    const isChange = Object.keys(before).length > 0 && Date.parse(revision.at) >= book.beganMs
+    const nature = { sharedId: sharedIdOf(route, revision), isChange }
+    book.record('weights', route, { epoch, revision: latest, action, source, actor, reason, before, after }, nature)
   })
+}
+
+/** Epochs begin anew where the state is lost; the time does not. */
+function sharedIdOf (route: string, { epoch, at, action, after }: Revision): string {
+  return `weights-${createHash('sha256').update(JSON.stringify([route, epoch, at, action, after])).digest('base64url').slice(0, 22)}`
 }

@@ -14,6 +14,7 @@ routes:
 admin: { tokens: [{ name: a, role: viewer, file: tokens/a }] }
 state: { store: kubernetes }
 replicas: { service: weir, secretFile: secret }
+webhooks: [{ url: "https://example.com/", secretFile: hook, events: [weights] }]
 `
 
 t.test('every file of a configuration is named in full, from the directory in which Weir was started', async t => {
@@ -29,6 +30,7 @@ t.test('every file of a configuration is named in full, from the directory in wh
   t.equal(full.state.path, '/srv/weir/.weir/state.json')
   t.equal(full.kubernetes.kubeconfig, '/srv/weir/kube')
   t.equal(full.replicas?.secretFile, '/srv/weir/secret')
+  t.equal(full.webhooks[0]?.secretFile, '/srv/weir/hook')
   t.equal(full.accessLog.path, '/srv/weir/access.log')
 })
 

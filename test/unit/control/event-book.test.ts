@@ -1,6 +1,8 @@
 import t from 'tap'
 import { EventStream } from '../../../src/admin/event-stream.ts'
-import { EventBook, MAX_KEPT_EVENTS } from '../../../src/control/event-book.ts'
+import { bookTraffic, EventBook, MAX_KEPT_EVENTS, type BookedEvent } from '../../../src/control/event-book.ts'
+import type { TrafficEvent } from '../../../src/rollout/split-announcer.ts'
+import type { Revision } from '../../../src/rollout/traffic-state.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { turns } from '../../helpers/turns.ts'
 
@@ -76,4 +78,37 @@ t.test('a stream of another process begins with a gap, and ends when it is told 
   let read = ''
   for await (const piece of stream) read += String(piece)
   t.equal(read, 'retry: 2000\nid: here-0\n\nid: here-0\nevent: gap\ndata: {}\n\n')
+})
+
+t.test('a change of weights is known by the same id in all replicas, and tells itself from what was only found', async t => {
+  const clock = new FakeClock(Date.UTC(2026, 0, 1))
+  const replicas = ['a', 'b'].map(instance => {
+    const book = new EventBook(instance, clock)
+    const seen: BookedEvent[] = []
+    book.subscribe(event => { seen.push(event) })
+    let tell = (_event: TrafficEvent): void => {}
+    bookTraffic({ subscribe: listener => { tell = listener; return () => {} } }, book)
+    return { seen, tell: (event: TrafficEvent) => { tell(event) } }
+  })
+  const revision: Revision = {
+    revision: 2, epoch: 2, actor: 'ops', reason: 'half', source: 'api', action: 'weights', before: { a: 1, b: 0 }, after: { a: 1, b: 1 }, at: new Date(clock.wallMs()).toISOString()
+  }
+  const tellAll = (route: string, change: Partial<Revision> = {}): void => {
+    const last = { ...revision, ...change }
+    const traffic = { epoch: last.epoch, revision: last.revision, weights: last.after, fileWeights: last.after, history: [last] }
+    clock.advance(5)
+    for (const { tell } of replicas) tell({ route, traffic, revision: last })
+  }
+  tellAll('hello')
+  tellAll('other')
+  tellAll('hello', { epoch: 3, revision: 3 })
+  tellAll('hello', { at: '2026-01-01T00:00:00.001Z' })
+  const [one = [], two = []] = replicas.map(({ seen }) => seen.map(({ sharedId }) => sharedId))
+  t.same(one, two)
+  t.equal(new Set(one).size, 4, 'and by another one than any other change')
+  for (const id of one) t.match(id, /^weights-[\w-]{22}$/)
+
+  tellAll('hello', { at: '2025-12-31T23:59:59.999Z' })
+  tellAll('new', { before: {} })
+  t.same(replicas[0]?.seen.map(({ isChange }) => isChange), [true, true, true, true, false, false])
 })
