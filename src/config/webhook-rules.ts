@@ -9,7 +9,7 @@ const MIN_TIMEOUT_MS = 100
 const MAX_TIMEOUT_MS = 60_000
 
 /** What a webhook is called: its name, or else the host and port of its URL. */
-export function webhookName ({ name, url }: Pick<WebhookConfig, 'name' | 'url'>): string {
+function webhookName ({ name, url }: Pick<WebhookConfig, 'name' | 'url'>): string {
   return name ?? URL.parse(url)?.host ?? url
 }
 
@@ -27,10 +27,12 @@ export function checkWebhooks (webhooks: readonly WebhookConfig[], isBroken: (pa
         ...checkTimeout(webhook.timeout, at(index, 'timeout')),
         ...findDuplicates(webhook.events, place => [...at(index, 'events'), place], first => `is the same as ${first}; name it once`)
       ])
-  const sameUrls = findDuplicates(whole.map(webhook => webhook === undefined ? undefined : URL.parse(webhook.url)?.href), index => at(index, 'url'), first =>
+  const keys = (keyOf: (webhook: WebhookConfig) => string | undefined): readonly (string | undefined)[] =>
+    whole.map(webhook => webhook === undefined ? undefined : keyOf(webhook))
+  const sameUrls = findDuplicates(keys(({ url }) => URL.parse(url)?.href), index => at(index, 'url'), first =>
     `is the same as ${first}; one webhook can have several types of events`)
   if (sameUrls.length > 0) return [...findings, ...sameUrls]
-  return [...findings, ...findDuplicates(whole.map(webhook => webhook === undefined ? undefined : webhookName(webhook)), index => at(index), first =>
+  return [...findings, ...findDuplicates(keys(webhookName), index => at(index), first =>
     `is called the same as ${first}, in metrics and the admin API; give each a \`name\` of its own`)]
 }
 

@@ -18,8 +18,7 @@ export interface BookedEvent {
   /** A JSON object in one line. */
   readonly text: string
   /**
-   * What it is known by wherever it is booked, in visible ASCII without spaces: what all replicas see has the same in each. Undefined for what
-   * this process alone books.
+   * What it is known by in every replica, which all book it; in visible ASCII without spaces. Undefined for what this process alone books.
    */
   readonly sharedId: string | undefined
   /** False for what this process has only found: weights as they were before it, or of a route that nobody has seen before. */
