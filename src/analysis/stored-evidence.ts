@@ -1,0 +1,157 @@
+/**
+ * The evidence of a rollout as plain JSON, at most 24 KiB, with which another process goes on exactly. What is read back may be anything:
+ * somebody can have edited it.
+ */
+import { asList, asObject, asText, type UntrustedObject } from '../core/untrusted.ts'
+
+/** The first signs of one kind: the products of their likelihood ratios, apart for a few endpoints. */
+export interface StoredSigns {
+  /** The buckets of clients that have spoken: bits, base64; '' for none. */
+  readonly spoken: string
+  readonly from: StoredRow
+  /** Of the new version's endpoints that are not kept apart. */
+  readonly others: StoredRow
+  readonly endpoints: readonly StoredEndpointRow[]
+}
+
+export interface StoredRow {
+  readonly signs: number
+  /** ln of the product, for each ratio of the mixture. */
+  readonly logs: readonly number[]
+}
+
+export interface StoredEndpointRow extends StoredRow {
+  readonly name: string
+}
+
+export interface StoredEvidence {
+  readonly format: 1
+  /** How long the rollout had lasted. */
+  readonly elapsedMs: number
+  readonly failures: StoredSigns
+  readonly slow: StoredSigns
+  /** Sums and products, by the names of `STORED_PARTS`. */
+  readonly parts: Readonly<Record<string, readonly number[]>>
+  /** The buckets of clients seen: bits, base64; '' when none was reported. */
+  readonly seen: string
+  /** The clients with the most failures on the new version. */
+  readonly heavy: ReadonlyArray<readonly [key: string, failures: number]>
+  /** The endpoint that the failures were found to belong to. */
+  readonly blamed: string | null
+}
+
+/** How many numbers each part has. */
+export const STORED_PARTS: Readonly<Record<string, number>> = {}
+
+/** The ratios of the label test's mixture. */
+export const STORED_RATIOS = 8
+/** The endpoints that are kept apart. */
+export const STORED_ENDPOINTS = 8
+/** The heaviest clients that are kept. */
+export const STORED_HEAVY = 16
+/** The longest name of an endpoint or client. */
+export const STORED_NAME_LENGTH = 64
+/** Bytes of the bitmaps: clients that have failed, been slow, been seen. */
+export const FAILURE_BYTES = 8_192
+export const SLOW_BYTES = 4_096
+export const SEEN_BYTES = 128
+
+const MAX_COUNT_STORED = 1e15
+const MAX_LOG = 1e15
+
+/**
+ * Reads what `Analysis.stored()` gave.
+ * @throws Error naming the field that is wrong
+ */
+export function readStoredEvidence (plain: unknown): StoredEvidence {
+  const evidence = objectAt(plain, 'evidence')
+  if (evidence['format'] !== 1) throw new Error('evidence.format: this Weir reads format 1 only')
+  const parts = objectAt(evidence['parts'], 'evidence.parts')
+  const stranger = Object.keys(parts).find(name => !Object.hasOwn(STORED_PARTS, name))
+  if (stranger !== undefined) throw new Error(`evidence.parts.${stranger.slice(0, STORED_NAME_LENGTH)}: there is no such part`)
+  return {
+    format: 1,
+    elapsedMs: countAt(evidence['elapsedMs'], 'evidence.elapsedMs'),
+    failures: signsAt(evidence['failures'], FAILURE_BYTES, 'evidence.failures'),
+    slow: signsAt(evidence['slow'], SLOW_BYTES, 'evidence.slow'),
+    parts: Object.fromEntries(Object.entries(STORED_PARTS).map(([name, length]) => [
+      name,
+      numbersAt(parts[name], length, `evidence.parts.${name}`)
+    ])),
+    seen: bitsAt(evidence['seen'], SEEN_BYTES, 'evidence.seen'),
+    heavy: listAt(evidence['heavy'], STORED_HEAVY, 'evidence.heavy').map((item, index) => {
+      const place = `evidence.heavy[${index}]`
+      const [key, failures, ...rest] = asList(item)
+      if (rest.length > 0) throw new Error(`${place}: a name and a count are needed`)
+      return [nameAt(key, `${place}[0]`), countAt(failures, `${place}[1]`)]
+    }),
+    blamed: evidence['blamed'] === null ? null : nameAt(evidence['blamed'], 'evidence.blamed')
+  }
+}
+
+/** Bytes from base64 that `bitsAt` has let pass. */
+export function bytesOf (bits: string, length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  if (bits !== '') bytes.set(Buffer.from(bits, 'base64'))
+  return bytes
+}
+
+export function bitsOf (bytes: Uint8Array): string {
+  return bytes.every(byte => byte === 0) ? '' : Buffer.from(bytes).toString('base64')
+}
+
+function signsAt (value: unknown, bytes: number, place: string): StoredSigns {
+  const signs = objectAt(value, place)
+  return {
+    spoken: bitsAt(signs['spoken'], bytes, `${place}.spoken`),
+    from: rowAt(signs['from'], `${place}.from`),
+    others: rowAt(signs['others'], `${place}.others`),
+    endpoints: listAt(signs['endpoints'], STORED_ENDPOINTS, `${place}.endpoints`).map((item, index) => {
+      const at = `${place}.endpoints[${index}]`
+      return { name: nameAt(objectAt(item, at)['name'], `${at}.name`), ...rowAt(item, at) }
+    })
+  }
+}
+
+function rowAt (value: unknown, place: string): StoredRow {
+  const row = objectAt(value, place)
+  return { signs: countAt(row['signs'], `${place}.signs`), logs: numbersAt(row['logs'], STORED_RATIOS, `${place}.logs`) }
+}
+
+function objectAt (value: unknown, place: string): UntrustedObject {
+  const object = asObject(value)
+  if (object === undefined) throw new Error(`${place}: an object is needed`)
+  return object
+}
+
+function listAt (value: unknown, most: number, place: string): readonly unknown[] {
+  if (!Array.isArray(value) || value.length > most) throw new Error(`${place}: a list of at most ${most} is needed`)
+  return asList(value)
+}
+
+function numbersAt (value: unknown, length: number, place: string): readonly number[] {
+  if (!Array.isArray(value) || value.length !== length) throw new Error(`${place}: ${length} numbers are needed`)
+  return asList(value).map((item, index) => {
+    if (typeof item !== 'number' || !(Math.abs(item) <= MAX_LOG)) throw new Error(`${place}[${index}]: a number between ±1e15 is needed`)
+    return item
+  })
+}
+
+function countAt (value: unknown, place: string): number {
+  if (typeof value !== 'number' || !(value >= 0 && value <= MAX_COUNT_STORED)) throw new Error(`${place}: a number from 0 to 1e15 is needed`)
+  return value
+}
+
+function nameAt (value: unknown, place: string): string {
+  const name = asText(value)
+  if (name === undefined || name.length > STORED_NAME_LENGTH) throw new Error(`${place}: a text of at most ${STORED_NAME_LENGTH} characters is needed`)
+  return name
+}
+
+function bitsAt (value: unknown, bytes: number, place: string): string {
+  const bits = asText(value)
+  if (bits === undefined) throw new Error(`${place}: base64 is needed`)
+  const decoded = Buffer.from(bits, 'base64')
+  if (bits !== '' && (decoded.length !== bytes || decoded.toString('base64') !== bits)) throw new Error(`${place}: base64 of ${bytes} bytes is needed, or ''`)
+  return bits
+}

@@ -1,0 +1,54 @@
+/**
+ * Evidence that comes back from a store may have been edited by anybody.
+ */
+import t from 'tap'
+import { FAILURE_BYTES, readStoredEvidence, STORED_PARTS } from '../../../src/analysis/stored-evidence.ts'
+
+const row = { signs: 0, logs: [0, 0, 0, 0, 0, 0, 0, 0] }
+const signs = { spoken: '', from: row, others: row, endpoints: [{ name: '10.0.0.1:80', ...row }] }
+const parts = Object.fromEntries(Object.entries(STORED_PARTS).map(([name, length]) => [name, new Array<number>(length).fill(0)]))
+const good = {
+  format: 1, elapsedMs: 12.5, failures: signs, slow: signs, parts, seen: '', heavy: [['10.1.2.3', 4]], blamed: null
+}
+
+function faultOf (plain: unknown): string {
+  try {
+    readStoredEvidence(plain)
+    return 'none'
+  } catch (error) {
+    return error instanceof Error ? error.message : 'no error'
+  }
+}
+
+t.test('what is well formed is read as it is', async t => {
+  t.same(readStoredEvidence(JSON.parse(JSON.stringify(good))), good)
+  const bits = Buffer.alloc(FAILURE_BYTES, 7).toString('base64')
+  const spoken = { ...good, failures: { ...signs, spoken: bits }, blamed: '10.0.0.1:80' }
+  t.same(readStoredEvidence(spoken), spoken)
+})
+
+t.test('what is not is refused by the name of the field', async t => {
+  const cases: ReadonlyArray<readonly [unknown, string]> = [
+    [null, 'evidence:'],
+    [[], 'evidence:'],
+    [{ ...good, format: 2 }, 'evidence.format:'],
+    [{ ...good, elapsedMs: -1 }, 'evidence.elapsedMs:'],
+    [{ ...good, elapsedMs: Number.NaN }, 'evidence.elapsedMs:'],
+    [{ ...good, failures: 3 }, 'evidence.failures:'],
+    [{ ...good, slow: { ...signs, spoken: 'AAAA' } }, 'evidence.slow.spoken:'],
+    [{ ...good, slow: { ...signs, spoken: '!' } }, 'evidence.slow.spoken:'],
+    [{ ...good, failures: { ...signs, from: { signs: 1, logs: [0] } } }, 'evidence.failures.from.logs:'],
+    [{ ...good, failures: { ...signs, from: { ...row, logs: [0, 0, 0, '1', 0, 0, 0, 0] } } }, 'evidence.failures.from.logs[3]:'],
+    [{ ...good, failures: { ...signs, endpoints: new Array(9).fill(signs.endpoints[0]) } }, 'evidence.failures.endpoints:'],
+    [{ ...good, failures: { ...signs, endpoints: [{ ...row, name: 'x'.repeat(65) }] } }, 'evidence.failures.endpoints[0].name:'],
+    [{ ...good, parts: { ...parts, other: [1] } }, 'evidence.parts.other:'],
+    [{ ...good, seen: 'AA==' }, 'evidence.seen:'],
+    [{ ...good, heavy: new Array(17).fill(['a', 1]) }, 'evidence.heavy:'],
+    [{ ...good, heavy: [['a', -1]] }, 'evidence.heavy[0][1]:'],
+    [{ ...good, heavy: [['a', 1, 2]] }, 'evidence.heavy[0]:'],
+    [{ ...good, blamed: 4 }, 'evidence.blamed:']
+  ]
+  for (const [plain, place] of cases) {
+    t.equal(faultOf(plain).split(' ')[0], place)
+  }
+})
