@@ -1,5 +1,5 @@
 import type { ConfigText } from '../config/load.ts'
-import { suggestion } from '../config/nearest-name.ts'
+import { suggestion } from '../core/nearest-name.ts'
 import { DEFAULT_QUICK_PORT, quickConfig } from './quick-config.ts'
 import { parseWait, type WaitRequest } from './wait-arguments.ts'
 

@@ -1,7 +1,7 @@
 /**
  * The arguments of `weir wait`: what has to be there, and for how long to look.
  */
-import { suggestion } from '../config/nearest-name.ts'
+import { suggestion } from '../core/nearest-name.ts'
 import { NAME_PATTERN, PATTERN_TEXTS } from '../config/patterns.ts'
 import { parseDurationMs } from '../core/duration.ts'
 import { parseTarget } from '../core/socket-address.ts'

@@ -4,7 +4,7 @@
 import type { ErrorObject } from 'ajv'
 import { formatPath, isMapping, valueAt, type ConfigPath } from './finding.ts'
 import { describeAllowed, type SchemaNode } from './options.ts'
-import { nearestName } from './nearest-name.ts'
+import { nearestName } from '../core/nearest-name.ts'
 
 /** What to tell a person who wrote a key that is no option; undefined for an ordinary one, which is a mistyped name. */
 function explainOddKey (key: string): string | undefined {

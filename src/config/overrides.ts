@@ -1,5 +1,5 @@
 import { COMMAND_LINE, FLAG, showValue, type ConfigFault } from './config-error.ts'
-import { nearestName } from './nearest-name.ts'
+import { nearestName } from '../core/nearest-name.ts'
 import type { ConfigOption } from './options.ts'
 
 /** An option given outside of the file. */

@@ -1,7 +1,7 @@
 import type { TrafficEvent } from '../rollout/split-announcer.ts'
 import type { TrafficControl } from '../rollout/traffic-control.ts'
-import type { Weights } from '../rollout/traffic-state.ts'
 import type { EventLog } from '../core/logger.ts'
+import type { Weights } from '../contract/weights.ts'
 
 /** Says in the log which weights have changed, from what to what, and who did it. */
 export function logTraffic (traffic: Pick<TrafficControl, 'subscribe'>, log: EventLog): void {

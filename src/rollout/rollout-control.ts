@@ -1,6 +1,7 @@
 /** What the admin API, and through it the command line, asks of the rollouts: the port between them and the engine. */
+import type { Weights } from '../contract/weights.ts'
 import type { ChangeErrorCode, ChangeOptions } from './change-result.ts'
-import type { SplitReceipt, Weights } from './traffic-state.ts'
+import type { SplitReceipt } from './traffic-state.ts'
 
 /** What a person may do with a rollout. */
 export type RolloutAction =

@@ -3,9 +3,8 @@
  * the state is that of its Weir at all.
  */
 import { nameSome } from '../core/logger.ts'
-import {
-  type ConfiguredRoute, MAX_SUPERSEDED, type RouteTraffic, sameWeights, type TrafficState, type Weights, weightOf
-} from './traffic-state.ts'
+import { sameWeights, weightOf, type Weights } from '../contract/weights.ts'
+import { type ConfiguredRoute, MAX_SUPERSEDED, type RouteTraffic, type TrafficState } from './traffic-state.ts'
 import { applyConfig } from './transition.ts'
 
 /**

@@ -1,9 +1,8 @@
 import { errorText } from '../core/error-text.ts'
 import type { EventLog } from '../core/logger.ts'
 import { Watchers } from '../store/state-store.ts'
-import {
-  type Revision, type RouteTraffic, sameWeights, type SplitPublisher, type SplitReceipt, type TrafficState
-} from './traffic-state.ts'
+import { sameWeights } from '../contract/weights.ts'
+import { type Revision, type RouteTraffic, type SplitPublisher, type SplitReceipt, type TrafficState } from './traffic-state.ts'
 
 /** A route has got new weights. */
 export interface TrafficEvent {

@@ -5,8 +5,9 @@ import type { Leadership } from '../core/leadership.ts'
 import { type EventLog, nameSome } from '../core/logger.ts'
 import type { SerialQueue } from '../core/serial-queue.ts'
 import type { StateStore, StoreStatus, Versioned } from '../store/state-store.ts'
+import { sameWeights } from '../contract/weights.ts'
 import { foreignTo, supersededIn } from './shared-config.ts'
-import { type ConfiguredRoute, sameWeights, type TrafficState } from './traffic-state.ts'
+import { type ConfiguredRoute, type TrafficState } from './traffic-state.ts'
 import { editedAt, goingOnFrom, recordEdits } from './transition.ts'
 
 export interface StoredTrafficDeps {

@@ -1,11 +1,12 @@
 import type { StateCodec } from '../store/state-store.ts'
-import type { ChangeAction, ChangeSource, Revision, RouteTraffic, TrafficState, Weights } from './traffic-state.ts'
-import { EMPTY_TRAFFIC, MAX_HISTORY, MAX_SUPERSEDED, sameVersions } from './traffic-state.ts'
+import { sameVersions, type Weights } from '../contract/weights.ts'
+import type { ChangeAction, ChangeSource, Revision, RouteTraffic, TrafficState } from './traffic-state.ts'
+import { EMPTY_TRAFFIC, MAX_HISTORY, MAX_SUPERSEDED } from './traffic-state.ts'
 
 type Plain = Readonly<Record<string, unknown>>
 
 const SOURCES: readonly ChangeSource[] = ['api', 'config', 'kubernetes', 'step', 'verdict']
-const ACTIONS: readonly ChangeAction[] = ['weights', 'switch', 'undo', 'config']
+const ACTIONS: readonly ChangeAction[] = ['weights', 'switch', 'undo', 'config', 'rollout']
 
 /**
  * The traffic state as JSON. A commit changes one route of perhaps thousands, so the text of each route is remembered as

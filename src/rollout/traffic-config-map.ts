@@ -13,10 +13,11 @@
 import type { UntrustedObject } from '../core/untrusted.ts'
 import { NewerFormat, type ConfigMapCodec } from '../store/config-map-store.ts'
 import { StoreError } from '../store/state-store.ts'
+import { isAllZero, sameWeights, type Weights } from '../contract/weights.ts'
 import { decodeRoute } from './traffic-codec.ts'
 import { MAX_WEIGHT } from '../contract/route-spec.ts'
 import { repeatedKey } from './repeated-key.ts'
-import { EMPTY_TRAFFIC, isAllZero, MAX_COUNT, type RouteTraffic, sameWeights, type TrafficState, type Weights } from './traffic-state.ts'
+import { EMPTY_TRAFFIC, MAX_COUNT, type RouteTraffic, type TrafficState } from './traffic-state.ts'
 import { isWeight, wasEdited } from './transition.ts'
 
 const FORMAT_KEY = 'format'

@@ -1,14 +1,13 @@
 /**
  * The traffic state: what every route's weights are, and how they came to be. Immutable; transition.ts makes new ones.
  */
-
-/** The weights of a route by version name. Every version of the route is in it. */
-export type Weights = Readonly<Record<string, number>>
+import type { Weights } from '../contract/weights.ts'
+import type { RolloutEvent, RolloutState } from './rollout-state.ts'
 
 /** Who asked: a client of the API, the configuration file, an editor of the ConfigMap, a step of a rollout, or the analysis. */
 export type ChangeSource = 'api' | 'config' | 'kubernetes' | 'step' | 'verdict'
 
-export type ChangeAction = 'weights' | 'switch' | 'undo' | 'config'
+export type ChangeAction = 'weights' | 'switch' | 'undo' | 'config' | 'rollout'
 
 /** One entry of a route's history. */
 export interface Revision {
@@ -42,6 +41,10 @@ export interface RouteTraffic {
   readonly supersededFileWeights?: readonly Weights[]
   /** The newest last. Never empty. */
   readonly history: readonly Revision[]
+  /** Mixed into the draw of a version, so that each rollout begins with another cohort. Without it, the configured one draws alone. */
+  readonly salt?: string
+  /** The rollout that runs, or the last one. */
+  readonly rollout?: RolloutState
 }
 
 export interface TrafficState {
@@ -61,6 +64,7 @@ export type TrafficCommand =
   | { readonly type: 'weights', readonly weights: Weights }
   | { readonly type: 'switch', readonly to: string }
   | { readonly type: 'undo', readonly revision?: number }
+  | { readonly type: 'rollout', readonly event: RolloutEvent }
 
 /** Who made a change, why, and when. */
 export interface ChangeMeta {
@@ -82,27 +86,6 @@ export const MAX_SUPERSEDED = 8
 export const MAX_COUNT = 1e14
 
 export const EMPTY_TRAFFIC: TrafficState = { routes: new Map(), epochFloor: 0 }
-
-/** The weight of a version, or undefined if there is no such version. Safe for names such as `constructor`. */
-export function weightOf (weights: Weights, version: string): number | undefined {
-  return Object.hasOwn(weights, version) ? weights[version] : undefined
-}
-
-/** Do both name the same versions with the same weights? The order does not matter. */
-export function sameWeights (left: Weights, right: Weights): boolean {
-  return sameVersions(left, right) && Object.keys(left).every(name => weightOf(right, name) === left[name])
-}
-
-/** Would nobody be served? */
-export function isAllZero (weights: Weights): boolean {
-  return Object.values(weights).every(weight => weight === 0)
-}
-
-/** Do both name the same versions? */
-export function sameVersions (left: Weights, right: Weights): boolean {
-  const names = Object.keys(left)
-  return names.length === Object.keys(right).length && names.every(name => weightOf(right, name) !== undefined)
-}
 
 /** The weights of one route, as the workers get them. */
 export interface RouteSplit {

@@ -4,10 +4,9 @@
  */
 import { assertNever } from '../core/assert-never.ts'
 import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
-import type {
-  ChangeAction, ChangeMeta, ConfiguredRoute, Revision, RouteTraffic, TrafficCommand, TrafficState, Weights
-} from './traffic-state.ts'
-import { isAllZero, MAX_COUNT, MAX_HISTORY, MAX_HISTORY_TOTAL, MIN_HISTORY, sameVersions, sameWeights, weightOf } from './traffic-state.ts'
+import { isAllZero, sameVersions, sameWeights, weightOf, type Weights } from '../contract/weights.ts'
+import type { ChangeAction, ChangeMeta, ConfiguredRoute, Revision, RouteTraffic, TrafficCommand, TrafficState } from './traffic-state.ts'
+import { MAX_COUNT, MAX_HISTORY, MAX_HISTORY_TOTAL, MIN_HISTORY } from './traffic-state.ts'
 
 /** Why a command was refused. */
 export type TransitionErrorCode =
@@ -173,6 +172,7 @@ function weigh (route: RouteTraffic, command: TrafficCommand): Weighed {
     case 'weights': return checkWeights(route.fileWeights, command.weights)
     case 'switch': return allTo(route.fileWeights, command.to)
     case 'undo': return earlierWeights(route, command.revision)
+    case 'rollout': return refuse('nothing_to_undo', 'this Weir runs no rollouts yet')
     default: return assertNever(command)
   }
 }

@@ -14,8 +14,8 @@ const RevisionSchema = Type.object({
   epoch: Type.integer({ description: 'The epoch that the change brought.' }),
   actor: Type.string({ description: 'The name of the token; `local` when the API is open; `config` for the configuration.' }),
   reason: Type.string({ description: 'As given with the change; may be empty.' }),
-  source: Type.oneOf(['api', 'config', 'step', 'verdict']),
-  action: Type.oneOf(['weights', 'switch', 'undo', 'config']),
+  source: Type.oneOf(['api', 'config', 'kubernetes', 'step', 'verdict']),
+  action: Type.oneOf(['weights', 'switch', 'undo', 'config', 'rollout']),
   before: { ...WeightsThen, description: 'Empty in the revision that first saw the route.' },
   after: WeightsSchema,
   at: Type.string({ description: 'ISO 8601, UTC.' })

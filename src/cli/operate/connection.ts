@@ -6,7 +6,7 @@ import path from 'node:path'
 import { errorText } from '../../core/error-text.ts'
 import { readWholeFile } from '../../core/read-whole-file.ts'
 import { asObject, type UntrustedObject } from '../../core/untrusted.ts'
-import { suggestion } from '../../config/nearest-name.ts'
+import { suggestion } from '../../core/nearest-name.ts'
 import { CommandError, EXIT } from './command-error.ts'
 
 export const DEFAULT_SERVER = 'http://127.0.0.1:9901'

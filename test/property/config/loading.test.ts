@@ -2,7 +2,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import { stringify } from 'yaml'
 import { ConfigError } from '../../../src/config/config-error.ts'
-import { nearestName } from '../../../src/config/nearest-name.ts'
+import { nearestName } from '../../../src/core/nearest-name.ts'
 import { listConfigOptions } from '../../../src/config/options.ts'
 import { createConfigResolver } from '../../../src/config/resolve.ts'
 

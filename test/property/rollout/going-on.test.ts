@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { ChangeMeta, RouteTraffic, TrafficState, Weights } from '../../../src/rollout/traffic-state.ts'
-import { EMPTY_TRAFFIC, sameWeights } from '../../../src/rollout/traffic-state.ts'
+import { sameWeights, type Weights } from '../../../src/contract/weights.ts'
+import type { ChangeMeta, RouteTraffic, TrafficState } from '../../../src/rollout/traffic-state.ts'
+import { EMPTY_TRAFFIC } from '../../../src/rollout/traffic-state.ts'
 import { applySharedConfig } from '../../../src/rollout/shared-config.ts'
 import { changeRoute, editedAt, goingOnFrom, recordEdits, withRoute } from '../../../src/rollout/transition.ts'
 

@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import t from 'tap'
 import { createTrafficCodec } from '../../../src/rollout/traffic-codec.ts'
 import { applyConfig, changeRoute, isWeight, withRoute } from '../../../src/rollout/transition.ts'
-import type { ChangeMeta, TrafficCommand, TrafficState, Weights } from '../../../src/rollout/traffic-state.ts'
-import { EMPTY_TRAFFIC, MAX_HISTORY, sameWeights } from '../../../src/rollout/traffic-state.ts'
+import { sameWeights, type Weights } from '../../../src/contract/weights.ts'
+import type { ChangeMeta, TrafficCommand, TrafficState } from '../../../src/rollout/traffic-state.ts'
+import { EMPTY_TRAFFIC, MAX_HISTORY } from '../../../src/rollout/traffic-state.ts'
 
 const AT = '2026-01-01T00:00:00.000Z'
 const META: ChangeMeta = { actor: 'a', reason: '', source: 'api', at: AT }

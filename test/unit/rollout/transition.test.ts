@@ -1,6 +1,7 @@
 import t from 'tap'
 import { applyConfig, changeRoute, withRoute } from '../../../src/rollout/transition.ts'
-import type { ChangeMeta, RouteTraffic, TrafficCommand, TrafficState, Weights } from '../../../src/rollout/traffic-state.ts'
+import type { Weights } from '../../../src/contract/weights.ts'
+import type { ChangeMeta, RouteTraffic, TrafficCommand, TrafficState } from '../../../src/rollout/traffic-state.ts'
 import { EMPTY_TRAFFIC, MAX_HISTORY, MAX_HISTORY_TOTAL, MIN_HISTORY } from '../../../src/rollout/traffic-state.ts'
 
 const AT = '2026-01-01T00:00:00.000Z'

@@ -1,0 +1,47 @@
+/** What a rollout is to do: how the weights move from one version of a route to another, and by what it is judged meanwhile. */
+import type { AnalysisSettings } from '../analysis/analysis-settings.ts'
+
+/** Which steps a plan has that names none. */
+export type RolloutPreset = 'canary' | 'blue-green'
+
+/** */
+export type PlanStep =
+  /** Waits until the new version has its endpoints. */
+  | { readonly kind: 'await-endpoints' }
+  /** Gives the new version so much of what both have, 0..100. */
+  | { readonly kind: 'set-weight', readonly weight: number }
+  /** Moves there every second, evenly. */
+  | { readonly kind: 'ramp', readonly to: number, readonly overMs: number }
+  /** null: until somebody resumes. */
+  | { readonly kind: 'pause', readonly durationMs: number | null }
+  | AnalyseStep
+
+/**
+ * At least so long and so many requests of the new version; then it ends by a pass, and `onUndecided` says what a lack of it means.
+ */
+export interface AnalyseStep {
+  readonly kind: 'analyse'
+  readonly forMs: number | null
+  readonly requests: number | null
+  readonly onUndecided: 'wait' | 'pass' | 'fail'
+}
+
+export interface RolloutPlan {
+  readonly preset: RolloutPreset
+  readonly from: string
+  readonly to: string
+  readonly steps: readonly PlanStep[]
+  /** Behind the last step the new version gets all of what both have, or keeps what it has. */
+  readonly onSuccess: 'promote' | 'keep'
+  /** How long it is judged after that. */
+  readonly watchMs: number
+  readonly analysis: AnalysisSettings
+}
+
+/** What is wrong with a plan. */
+export interface PlanFault {
+  /** `steps[2].setWeight`; empty for the plan as a whole. */
+  readonly place: string
+  /** What is wrong and what to do, to go behind the place. */
+  readonly message: string
+}
