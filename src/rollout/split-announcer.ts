@@ -14,16 +14,24 @@ export interface TrafficEvent {
 
 export const DEFAULT_PUBLISH_TIMEOUT_MS = 5_000
 
+/** What is served of a route of which `stored` is stored. */
+type ServedView = (route: string, stored: RouteTraffic) => RouteTraffic
+
 /** Brings new weights to the workers, and to whoever listens. */
 export class SplitAnnouncer {
   readonly #publisher: SplitPublisher
   readonly #log: EventLog
   readonly #watchers: Watchers<TrafficEvent>
+  readonly #changes: Watchers<undefined>
+  readonly #served: ServedView
 
-  constructor (publisher: SplitPublisher, log: EventLog) {
+  constructor (publisher: SplitPublisher, log: EventLog, served: ServedView) {
     this.#publisher = publisher
     this.#log = log
-    this.#watchers = new Watchers(error => { log.error('a listener to traffic changes failed', { error: String(error) }) })
+    this.#served = served
+    const onError = (error: unknown): void => { log.error('a listener to traffic changes failed', { error: String(error) }) }
+    this.#watchers = new Watchers(onError)
+    this.#changes = new Watchers(onError)
   }
 
   /** Returns a function that ends it. */
@@ -31,8 +39,19 @@ export class SplitAnnouncer {
     return this.#watchers.add(listener)
   }
 
+  /** Returns a function that ends it. */
+  onChange (listener: () => void): () => void {
+    return this.#changes.add(listener)
+  }
+
   clear (): void {
     this.#watchers.clear()
+    this.#changes.clear()
+  }
+
+  /** Anything of any route may be different. */
+  changed (): void {
+    this.#changes.tell(undefined)
   }
 
   /** Publishes every split that is not the one that was. */
@@ -51,10 +70,14 @@ export class SplitAnnouncer {
     this.#watchers.tell(revision === undefined ? { route, traffic } : { route, traffic, revision })
   }
 
-  /** Sends the weights of a route to the workers. Never rejects. */
-  async publish (route: string, { epoch, weights }: RouteTraffic, timeoutMs: number): Promise<SplitReceipt> {
+  /**
+   * Sends the workers what is served of a route. Never rejects.
+   * @param stored what is stored of it
+   */
+  async publish (route: string, stored: RouteTraffic, timeoutMs: number): Promise<SplitReceipt> {
+    const { epoch, weights, salt = '' } = this.#served(route, stored)
     try {
-      const receipt = await this.#publisher.publish({ route, epoch, weights, salt: '' }, timeoutMs)
+      const receipt = await this.#publisher.publish({ route, epoch, weights, salt }, timeoutMs)
       if (receipt.applied < receipt.workers) {
         this.#log.warn('a split was not applied by every worker in time', { route, epoch, workers: receipt.workers, applied: receipt.applied, tookMs: receipt.tookMs })
       }

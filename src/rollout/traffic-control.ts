@@ -5,12 +5,16 @@ import type { EventLog } from '../core/logger.ts'
 import type { PreparedChange } from '../core/prepared-change.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
 import type { StateStore, StoreStatus, Versioned } from '../store/state-store.ts'
-import { type ChangeOptions, type ChangeResult, refusedChange, refusedByStore } from './change-result.ts'
+import {
+  type ChangeOptions, type ChangeResult, type CutResult, refusedByStore, refusedChange, refusedEpoch
+} from './change-result.ts'
 import { applySharedConfig } from './shared-config.ts'
+import { PendingCuts } from './pending-cuts.ts'
 import { DEFAULT_PUBLISH_TIMEOUT_MS, SplitAnnouncer, type TrafficEvent } from './split-announcer.ts'
 import { StoredTraffic } from './stored-traffic.ts'
 import {
-  type ChangeMeta, type ConfiguredRoute, EMPTY_TRAFFIC, type RouteTraffic, type SplitPublisher, type TrafficCommand, type TrafficState
+  type ChangeMeta, type ConfiguredRoute, EMPTY_TRAFFIC, type RouteTraffic, type SplitPublisher, type SplitReceipt, type TrafficCommand,
+  type TrafficState
 } from './traffic-state.ts'
 import { applyConfig, changeRoute, goingOnFrom, ownView, withRoute } from './transition.ts'
 
@@ -39,20 +43,24 @@ interface StoredRoutes {
 
 /** A change is made or refused within so long, whatever the store does. */
 const CHANGE_MS = 4_000
+/** Of a change that no worker has to know of. */
+const NOT_SENT: Promise<SplitReceipt> = Promise.resolve({ workers: 0, applied: 0, tookMs: 0 })
 
 /**
  * Owns the traffic state of this process. Every change is stored first and published to the workers after it: what a
  * worker applies survives a crash. Changes are made one at a time; another replica that is faster makes it try again on
- * what that one wrote.
+ * what that one wrote. The one exception is a cut, which takes traffic away from a bad version: it is published first.
  */
 export class TrafficControl {
   readonly #deps: TrafficControlDeps
   readonly #queue = new SerialQueue()
   readonly #stored: StoredTraffic
   readonly #announcer: SplitAnnouncer
+  readonly #cuts: PendingCuts
   readonly #stopWatching: () => void
   /** Undefined before the first configuration. */
   #configured: readonly ConfiguredRoute[] | undefined
+  /** As stored. */
   #state: TrafficState = EMPTY_TRAFFIC
   readonly #known = Promise.withResolvers<undefined>()
 
@@ -61,7 +69,19 @@ export class TrafficControl {
     this.#deps = deps
     if (stored !== undefined) this.#known.resolve(undefined)
     const { store, publisher, clock, log, leadership = SOLE_REPLICA } = deps
-    this.#announcer = new SplitAnnouncer(publisher, log)
+    this.#cuts = new PendingCuts({
+      clock,
+      log,
+      queue: this.#queue,
+      stored: name => this.#state.routes.get(name),
+      write: async (name, route, timeoutMs) => {
+        const current = this.#stored.current
+        return current !== undefined && await this.#write(withRoute(this.#baseOf(current), name, route), timeoutMs)
+      },
+      onStored: (name, before, after) => { void this.#brought(name, before, after, {}) },
+      onVoid: (name, route) => { void this.#announcer.publish(name, route, DEFAULT_PUBLISH_TIMEOUT_MS) }
+    })
+    this.#announcer = new SplitAnnouncer(publisher, log, (route, traffic) => this.#cuts.view(route, traffic))
     this.#stored = new StoredTraffic({
       store, clock, log, leadership, queue: this.#queue, configured: () => this.#configured, onTaken: () => { this.#adoptStored() }
     }, stored)
@@ -88,14 +108,21 @@ export class TrafficControl {
     return this.#stored.status()
   }
 
-  /** The traffic state of a route, or undefined if the configuration has no such route. */
+  /** The traffic state of a route, or undefined if the configuration has no such route. With a cut that is not stored yet. */
   route (name: string): RouteTraffic | undefined {
-    return this.#state.routes.get(name)
+    const stored = this.#state.routes.get(name)
+    return stored === undefined ? undefined : this.#cuts.view(name, stored)
   }
 
   /** All routes, in the order of the configuration. */
   routes (): ReadonlyMap<string, RouteTraffic> {
-    return this.#state.routes
+    if (this.#cuts.isEmpty) return this.#state.routes
+    return new Map([...this.#state.routes].map(([name, stored]) => [name, this.#cuts.view(name, stored)]))
+  }
+
+  /** Why a cut of the route is in force and not stored yet; null when none is. */
+  pendingCut (route: string): string | null {
+    return this.#cuts.faultOf(route)
   }
 
   /**
@@ -121,7 +148,7 @@ export class TrafficControl {
         if (stored !== undefined) this.#state = this.#viewOf(stored.state)
       },
       settle: () => {
-        if (before !== undefined) this.#announcer.announce(before.state, this.#state)
+        if (before !== undefined) this.#announce(before.state)
         if (this.isKnown) this.#known.resolve(undefined)
         turn.resolve(undefined)
       },
@@ -157,15 +184,43 @@ export class TrafficControl {
     })
   }
 
+  /**
+   * A change that must not wait for the store, for it takes traffic away from a bad version: the workers have it when this returns. It is
+   * stored after that, and tried again until it is, or somebody else has ended the same rollout; until then its weights are served under
+   * the epoch that there is.
+   */
+  cutOff (name: string, command: TrafficCommand, meta: Omit<ChangeMeta, 'at'>, options: ChangeOptions = {}): CutResult {
+    const current = this.route(name)
+    if (current === undefined) return refusedChange('unknown_route', `there is no route "${name}"`)
+    const refused = refusedEpoch(current, options)
+    if (refused !== undefined) return refused
+    const at = this.#now()
+    const transition = changeRoute(current, command, { ...meta, at })
+    if (!transition.ok) return refusedChange(transition.error.code, transition.error.message, current.epoch)
+    const settled = transition.changed
+      ? this.#cuts.add(name, { command, meta: { ...meta, at }, rolloutId: current.rollout?.id })
+      : Promise.resolve(undefined)
+    const { publishTimeoutMs = DEFAULT_PUBLISH_TIMEOUT_MS } = options
+    const published = this.#announcer.publish(name, this.#state.routes.get(name) ?? current, publishTimeoutMs)
+    this.#announcer.changed()
+    return { ok: true, changed: transition.changed, traffic: this.route(name) ?? current, published, settled }
+  }
+
   /** Hears of every change of weights, after it was stored. Returns a function that ends it. */
   subscribe (listener: (event: TrafficEvent) => void): () => void {
     return this.#announcer.subscribe(listener)
+  }
+
+  /** Hears when anything of any route may be different, its rollout included. Returns a function that ends it. */
+  onChange (listener: () => void): () => void {
+    return this.#announcer.onChange(listener)
   }
 
   /** Waits for changes under way. The store is closed by its owner. */
   async close (): Promise<void> {
     this.#stopWatching()
     this.#stored.stop()
+    this.#cuts.stop()
     await this.#queue.idle()
     this.#announcer.clear()
   }
@@ -216,40 +271,51 @@ export class TrafficControl {
   async #attempt (
     name: string, command: TrafficCommand, meta: Omit<ChangeMeta, 'at'>, options: ChangeOptions & { readonly leftMs: number }
   ): Promise<ChangeResult | 'conflict'> {
+    // Whoever changes it next finds it as it is served.
+    const unstored = await this.#cuts.store(name, options.leftMs)
+    if (unstored !== undefined) return unstored
     const current = this.#state.routes.get(name)
     if (current === undefined) return refusedChange('unknown_route', `there is no route "${name}"`)
     const stored = this.#stored.current
     if (stored === undefined) return refusedChange('store_failed', `the stored weights are not known yet: ${this.storeStatus().detail}`, current.epoch)
-    if (options.ifEpoch !== undefined && !options.ifEpoch.includes(current.epoch)) {
-      return refusedChange('epoch_mismatch', `the route is at epoch ${current.epoch}; read it again and decide anew`, current.epoch)
-    }
+    const mismatch = refusedEpoch(current, options)
+    if (mismatch !== undefined) return mismatch
     const transition = changeRoute(current, command, { ...meta, at: this.#now() })
     if (!transition.ok) return refusedChange(transition.error.code, transition.error.message, current.epoch)
-    const { shared } = this.#deps.store
-    // That nothing changes is as much as this replica knows: what is written is what all have.
-    if (transition.changed || shared) {
-      const base = shared ? stored.value : this.#state
-      const next = transition.changed ? withRoute(base, name, transition.route) : base
-      const outcome = await this.#store(next, options.leftMs)
-      if (outcome !== 'stored') return outcome
+    try {
+      // That nothing changes is as much as this replica knows: what is written is what all have.
+      if (transition.changed || this.#deps.store.shared) {
+        const next = transition.changed ? withRoute(this.#baseOf(stored), name, transition.route) : this.#baseOf(stored)
+        if (!await this.#write(next, options.leftMs)) return 'conflict'
+      }
+    } catch (error) {
+      if (options.quiet !== true) this.#deps.log.error('a change of weights could not be stored and was not made', { error: errorText(error) })
+      return refusedByStore(error)
     }
-    if (transition.changed) this.#announcer.tell(name, transition.route)
-    const published = this.#announcer.publish(name, transition.route, options.publishTimeoutMs ?? DEFAULT_PUBLISH_TIMEOUT_MS)
+    const published = this.#brought(name, current, transition.route, options)
     return { ok: true, changed: transition.changed, traffic: transition.route, published }
   }
 
-  async #store (next: TrafficState, timeoutMs: number): Promise<'stored' | 'conflict' | ChangeResult> {
-    try {
-      if (!await this.#stored.write(next, { timeoutMs })) {
-        this.#adoptStored()
-        return 'conflict'
-      }
-    } catch (error) {
-      this.#deps.log.error('a change of weights could not be stored and was not made', { error: errorText(error) })
-      return refusedByStore(error)
-    }
-    this.#state = this.#viewOf(next)
-    return 'stored'
+  /** What changes are made of: with what only others know, where there are others. */
+  #baseOf (stored: Versioned<TrafficState>): TrafficState {
+    return this.#deps.store.shared ? stored.value : this.#state
+  }
+
+  /** Tells what a change that is stored has made of a route. */
+  #brought (name: string, before: RouteTraffic, after: RouteTraffic, options: ChangeOptions): Promise<SplitReceipt> {
+    // What is kept of a rollout beside its weights has no epoch of its own.
+    if (after.epoch !== before.epoch) this.#announcer.tell(name, after)
+    this.#announcer.changed()
+    if (after !== before && after.epoch === before.epoch) return NOT_SENT
+    return this.#announcer.publish(name, after, options.publishTimeoutMs ?? DEFAULT_PUBLISH_TIMEOUT_MS)
+  }
+
+  /** @returns false when others have written something else instead, which is the state now @throws StoreError */
+  async #write (next: TrafficState, timeoutMs: number): Promise<boolean> {
+    const isWritten = await this.#stored.write(next, { timeoutMs })
+    if (isWritten) this.#state = this.#viewOf(next)
+    else this.#adoptStored()
+    return isWritten
   }
 
   /** What another replica wrote, or an echo of our own commit, which changes nothing. */
@@ -297,6 +363,13 @@ export class TrafficControl {
     if (this.#stored.current === undefined) return
     const before = this.#state
     this.#state = this.#viewOf(this.#stored.current.value)
+    this.#announce(before)
+  }
+
+  /** Publishes what the state has changed, and what is served otherwise than before. */
+  #announce (before: TrafficState): void {
     this.#announcer.announce(before, this.#state)
+    this.#cuts.review()
+    this.#announcer.changed()
   }
 }

@@ -1,7 +1,6 @@
 /**
  * The composition of Weir: configuration, store, discovery, workers, admin API. It wires and starts; it decides nothing.
  */
-import { availableParallelism } from 'node:os'
 import { TokenBook } from '../admin/token-book.ts'
 import { configFileOf, type ConfigSources } from '../config/load.ts'
 import { formatFault } from '../config/config-error.ts'
@@ -28,16 +27,14 @@ import { ThrottledLogger } from '../telemetry/throttled-logger.ts'
 import { AdminPorts } from '../admin/admin-ports.ts'
 import { AuthorityFiles } from '../certificates/authority-files.ts'
 import type { CertificateStore } from '../certificates/certificate-store.ts'
-import { bufferShare, bufferWarning, memoryFacts } from '../net/byte-budget.ts'
 import { ConfigReloads } from '../control/config-reloads.ts'
 import { composeAdmin } from './compose-admin.ts'
 import { createDiscovery } from './create-discovery.ts'
+import { bufferBytes, createPool } from './create-pool.ts'
 import type { RunningReplicas } from './create-replicas.ts'
 import { createProber, type HealthProber } from '../control/health-prober.ts'
 import { ConfigFile, type RouteSource } from '../routes/config-file.ts'
-import { dataPlaneOptions } from '../routes/configured-options.ts'
 import { RouteBook } from '../routes/route-book.ts'
-import { openFilesLimit, openFilesWarning } from '../net/open-files.ts'
 import { DrainReport } from '../control/version-drain.ts'
 import { HealthBook } from '../control/health-book.ts'
 import { bookTraffic, EventBook } from '../control/event-book.ts'
@@ -50,8 +47,7 @@ import { readinessOf, StartGate } from '../control/start-gate.ts'
 import { Reload } from '../control/reload.ts'
 import { RouteSender } from '../control/route-sender.ts'
 import type { StopPatience } from './signals.ts'
-import { WorkerPool } from '../control/worker-pool.ts'
-import { WorkerThread } from '../control/worker-thread.ts'
+import type { WorkerPool } from '../control/worker-pool.ts'
 
 export interface ControlPlaneDeps {
   readonly clock: Clock
@@ -113,7 +109,16 @@ export class ControlPlane {
     this.#authorities = new AuthorityFiles({ clock, log, onChange: () => { this.#reloads?.between(() => { this.#sender.send() }) } })
     this.#file = new ConfigFile(loaded, { clock, sources: deps.sources, onFault: error => { this.#reloads?.refuse(error) } })
     this.#health = new HealthBook(this.#throttled, clock)
-    this.#pool = this.#createPool(config)
+    this.#pool = createPool(config, {
+      clock,
+      log,
+      throttled: this.#throttled,
+      book: this.#book,
+      accessLog: this.#accessLog,
+      health: this.#health,
+      metrics: this.#metrics,
+      instance: this.#instance
+    })
     this.#discovery = this.#createDiscovery(config)
     this.#gate = new StartGate({
       clock, log, waitMs: parseDurationMs(config.kubernetes.startTimeout), versions: () => this.#discovery.all()
@@ -133,38 +138,9 @@ export class ControlPlane {
       book: this.#book,
       health: this.#health,
       authorities: this.#authorities,
-      bufferBytes: given => this.#bufferBytes(given, this.#pool.workerCount)
+      bufferBytes: given => bufferBytes(given, this.#pool.workerCount)
     })
     for (const fault of loaded.warnings) log.warn('the configuration is odd', { fault: formatFault(fault) })
-  }
-
-  #createPool (config: Config): WorkerPool {
-    const { clock, log } = this.#deps
-    const sharing = process.platform === 'linux'
-    const wanted = config.workers === 'auto' ? availableParallelism() : config.workers
-    if (!sharing && wanted > 1) log.warn('this system does not spread connections over workers: there is one', { platform: process.platform, wanted })
-    const count = sharing ? wanted : 1
-    const shortage = openFilesWarning({ maxConnections: config.limits.maxConnections, workers: count }, openFilesLimit())
-    if (shortage !== undefined) log.warn('there are not enough descriptors for the connections that limits.maxConnections allows', shortage)
-    const shortOfMemory = bufferWarning(this.#bufferBytes(config, count), memoryFacts(), count)
-    if (shortOfMemory !== undefined) log.warn('the workers may keep more for slow clients than the memory limit leaves', shortOfMemory)
-    return new WorkerPool({
-      clock,
-      log: this.#throttled,
-      book: this.#book,
-      spawn: (data, startedMs, events) => new WorkerThread(data, startedMs, events),
-      appendAccessLog: (lines, done) => { this.#accessLog.append(lines, done) },
-      health: this.#health,
-      onRestart: () => { this.#metrics.workerRestarted() },
-      onIo: mode => { this.#metrics.ioDecided(mode) }
-    }, {
-      count, listeners: config.listeners, reusePort: count > 1, io: config.io, instance: this.#instance
-    }, dataPlaneOptions(config, this.#bufferBytes(config, count)))
-  }
-
-  /** What each of so many workers may keep for its clients and endpoints. */
-  #bufferBytes ({ limits }: Config, workers: number): number {
-    return limits.maxBufferedBytes ?? bufferShare(memoryFacts(), workers)
   }
 
   #createDiscovery (config: Config): EndpointRegistry {
@@ -239,7 +215,7 @@ export class ControlPlane {
     this.#deps.log.info('weir is running', {
       version: packageVersion(),
       workers: this.#pool.workerCount,
-      maxBufferedBytes: this.#bufferBytes(config, this.#pool.workerCount),
+      maxBufferedBytes: bufferBytes(config, this.#pool.workerCount),
       listeners: config.listeners.map(({ address, port }) => `${address}:${port}`).join(' '),
       admin: `${config.admin.address}:${config.admin.port}`,
       ...(config.admin.probes === undefined ? {} : { probes: `${config.admin.probes.address}:${config.admin.probes.port}` })
