@@ -16,6 +16,7 @@ const deps: AdminDeps = {
   log: silent,
   tokens: new TokenBook([], systemClock, silent),
   traffic: { route: undemanded, routes: undemanded, change: undemanded },
+  rollouts: { start: undemanded, act: undemanded, status: undemanded, verdict: undemanded },
   events: new EventBook('openapi', systemClock),
   stopping: new AbortController().signal,
   details: undemanded,
@@ -51,6 +52,7 @@ export const openapi: Generator = {
         tags: [
           { name: 'Routes', description: 'What is there, and who gets what.' },
           { name: 'Changes', description: 'Moving traffic, and how it came to be.' },
+          { name: 'Rollouts', description: 'Moving traffic step by step, judged by what the new version answers.' },
           { name: 'Operations', description: 'For probes and Prometheus.' },
           { name: 'About', description: 'The API itself.' }
         ],
@@ -72,7 +74,7 @@ export const openapi: Generator = {
     registerResources(app, deps)
     await app.ready()
     try {
-      return `${JSON.stringify(withOptionalBody(Object(app.swagger()), '/v1/routes/{route}/undo'), null, 2)}\n`
+      return `${JSON.stringify(withOptionalBodies(Object(app.swagger())), null, 2)}\n`
     } finally {
       await app.close()
     }
@@ -84,12 +86,18 @@ interface WithBodies {
   readonly paths: Readonly<Record<string, { readonly post?: { readonly requestBody?: { required?: boolean } } }>>
 }
 
-/** The plugin takes every body for required; this one may be left out. */
-function withOptionalBody (document: object, path: string): object {
+/** The plugin takes every body for required; those of these operations may be left out. */
+const OPTIONAL_BODIES: readonly string[] = [
+  '/undo', '/rollout', ...['pause', 'resume', 'promote', 'abort', 'retry'].map(action => `/rollout/${action}`), '/verdict/{gate}'
+]
+
+function withOptionalBodies (document: object): object {
   // The plugin's own type is a union of all versions of OpenAPI; what it makes is checked below.
   const copy = structuredClone(document) as WithBodies
-  const body = copy.paths[path]?.post?.requestBody
-  if (body === undefined) throw new Error(`${path} has no body to make optional`)
-  body.required = false
+  for (const below of OPTIONAL_BODIES) {
+    const body = copy.paths[`/v1/routes/{route}${below}`]?.post?.requestBody
+    if (body === undefined) throw new Error(`${below} has no body to make optional`)
+    body.required = false
+  }
   return copy
 }

@@ -43,7 +43,7 @@ export interface AdminDeps {
   readonly log: EventLog
   readonly tokens: TokenBook
   readonly traffic: Pick<TrafficControl, 'route' | 'routes' | 'change'>
-  readonly rollouts?: RolloutControl
+  readonly rollouts: RolloutControl
   readonly events: EventBook
   /** Aborted when this replica stops, and who waits for a change is to have an answer. */
   readonly stopping: AbortSignal

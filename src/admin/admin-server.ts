@@ -17,6 +17,8 @@ import { changeResources } from './resources/changes.ts'
 import { drainResource } from './resources/drain.ts'
 import { eventResource } from './resources/events.ts'
 import { replicaResources } from './resources/replicas.ts'
+import { rolloutResources } from './resources/rollouts.ts'
+import { verdictResources } from './resources/verdict-gates.ts'
 
 /** What clients of the admin API may take. */
 export interface AdminLimits extends PaceLimits {
@@ -95,6 +97,8 @@ export function registerResources (app: FastifyInstance, deps: AdminDeps): void 
   routeListResource(app, deps)
   routeResource(app, deps)
   changeResources(app, deps)
+  rolloutResources(app, deps)
+  verdictResources(app, deps)
   historyResource(app, deps)
   explainResource(app, deps)
   drainResource(app, deps)

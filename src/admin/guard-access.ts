@@ -17,6 +17,11 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** A route that does not say is for operators. */
     access?: Access
+    /**
+     * The token may also come as the password of Basic (RFC 7617), which is all that a URL can say. Browsers keep such a password and send
+     * it for other sites, so only what changes nothing takes it.
+     */
+    takesPassword?: true
   }
   interface FastifyRequest {
     /** Who asks: what the history will call them. */
@@ -100,7 +105,11 @@ function refusalOf (request: FastifyRequest): ProblemCode | undefined {
 }
 
 function presentedBy (request: FastifyRequest): string | undefined {
-  return /^bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '')?.[1]
+  const { authorization = '' } = request.headers
+  const basic = request.routeOptions.config.takesPassword === true ? /^basic +([a-z0-9+/]+=*) *$/i.exec(authorization)?.[1] : undefined
+  // RFC 7617 section 2: the password is what follows the first colon.
+  if (basic !== undefined) return /^[^:]*:([^ ]+)$/s.exec(Buffer.from(basic, 'base64').toString('latin1'))?.[1]
+  return /^bearer +([^ ]+) *$/i.exec(authorization)?.[1]
 }
 
 async function holderOf (request: FastifyRequest, tokens: TokenBook): Promise<TokenHolder | undefined> {

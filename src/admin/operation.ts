@@ -11,7 +11,7 @@ import { parseDurationMs } from '../core/duration.ts'
 /** One operation of the API: how its request is checked, and everything that its documentation says. */
 export interface Operation {
   readonly operationId: string
-  readonly tag: 'Routes' | 'Changes' | 'Operations' | 'About'
+  readonly tag: 'Routes' | 'Changes' | 'Rollouts' | 'Operations' | 'About'
   readonly summary: string
   readonly description: string
   /** No token is needed. */

@@ -21,11 +21,15 @@ export const PROBLEMS = {
   cross_site: { status: 403, title: 'Without tokens the API takes no changes from other web sites' },
   not_found: { status: 404, title: 'There is no such resource' },
   unknown_route: { status: 404, title: 'There is no such route' },
+  no_rollout: { status: 404, title: 'The route has no rollout' },
   unknown_request: { status: 404, title: 'No worker remembers the request' },
   method_not_allowed: { status: 405, title: 'The resource does not have this method' },
   request_timeout: { status: 408, title: 'The request did not arrive in time' },
   nothing_to_undo: { status: 409, title: 'The route was never changed' },
   versions_changed: { status: 409, title: 'The route has other versions now' },
+  rollout_running: { status: 409, title: 'A rollout of the route runs' },
+  rollout_not_running: { status: 409, title: 'The rollout of the route is over' },
+  gate_closed: { status: 409, title: 'The verdict keeps this gate closed' },
   store_conflict: { status: 409, title: 'Others changed the state at the same time' },
   epoch_mismatch: { status: 412, title: 'The route has changed since it was read' },
   body_too_large: { status: 413, title: 'The body is too large' },
@@ -36,6 +40,8 @@ export const PROBLEMS = {
   invalid_weight: { status: 422, title: 'A weight is out of range' },
   all_weights_zero: { status: 422, title: 'No version would be served' },
   unknown_revision: { status: 422, title: 'The history has no such revision' },
+  no_plan: { status: 422, title: 'There is no plan for a rollout' },
+  invalid_plan: { status: 422, title: 'The plan of the rollout can\'t work' },
   header_too_large: { status: 431, title: 'The header is too large' },
   internal_error: { status: 500, title: 'Weir failed to answer; its log says why' },
   workers_silent: { status: 503, title: 'The workers did not answer' },
@@ -53,6 +59,13 @@ export interface ProblemFault {
   readonly message: string
 }
 
+/** A fault of a plan. */
+interface PlanProblemFault {
+  /** Where in the plan: `steps[2].setWeight`. */
+  readonly place: string
+  readonly message: string
+}
+
 /** The body of an error response. */
 interface Problem {
   /** `urn:weir:problem:<code>` */
@@ -65,10 +78,13 @@ interface Problem {
   readonly errors?: readonly ProblemFault[]
   /** The epoch of the route, where the problem is about it. */
   readonly epoch?: number
+  /** What may be done with the rollout instead. */
+  readonly possible?: readonly string[]
+  readonly faults?: readonly PlanProblemFault[]
 }
 
 /** What is added to the row of a code. */
-export type ProblemDetails = Pick<Problem, 'detail' | 'errors' | 'epoch'>
+export type ProblemDetails = Pick<Problem, 'detail' | 'errors' | 'epoch' | 'possible' | 'faults'>
 
 /** What is said of faults in a request: each by itself, and all in one line. */
 export function faultDetails (errors: readonly ProblemFault[]): ProblemDetails {
@@ -107,5 +123,10 @@ export const ProblemSchema = Type.object({
     path: Type.string({ description: 'Where: `body/weights/canary`, `query/limit`.' }),
     message: Type.string()
   }), { description: 'Every fault of a request that is not what the resource expects.' })),
-  epoch: Type.optional(Type.integer({ description: 'The epoch of the route, where the problem is about it.' }))
+  epoch: Type.optional(Type.integer({ description: 'The epoch of the route, where the problem is about it.' })),
+  possible: Type.optional(Type.list(Type.string(), { description: 'What may be done with the rollout instead: `start`, `pause`, `resume`, `promote`, `abort`, `retry`.' })),
+  faults: Type.optional(Type.list(Type.object({
+    place: Type.string({ description: 'Where in the plan: `steps[2].setWeight`.' }),
+    message: Type.string()
+  }), { description: 'Every fault of a plan that can\'t work.' }))
 }, { $id: 'Problem', title: 'Problem', description: 'Problem details (RFC 9457).' })

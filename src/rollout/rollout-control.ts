@@ -94,12 +94,12 @@ export interface RolloutStatus {
 interface StatedVersionNumbers {
   readonly requests: number
   readonly failures: number
-  /** 0 to 1. */
-  readonly failureShare: number
-  /** The share of failures lies in it, with 95 % for all looks together. */
-  readonly interval: readonly [number, number]
   readonly slow: number
-  readonly slowShare: number
+  /** 0 to 1. */
+  readonly failureShare?: number
+  /** The share of failures lies in it, with 95 % for all looks together. */
+  readonly interval?: readonly [number, number]
+  readonly slowShare?: number
 }
 
 /** What the test of one kind of fault has found. */

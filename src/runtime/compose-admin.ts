@@ -20,6 +20,7 @@ import { OWN_NAMESPACE } from '../discovery/endpoint-registry.ts'
 import type { LeaseHolder } from '../kube/lease-holder.ts'
 import { OwnFacts } from '../replicas/own-facts.ts'
 import { replicaGauges } from '../replicas/replica-gauges.ts'
+import type { RolloutControl } from '../rollout/rollout-control.ts'
 import type { TrafficControl } from '../rollout/traffic-control.ts'
 import type { RouteBook } from '../routes/route-book.ts'
 import type { ControlMetrics } from '../telemetry/control-metrics.ts'
@@ -44,6 +45,7 @@ export interface AdminParts {
   readonly instance: string
   readonly tokens: TokenBook
   readonly traffic: TrafficControl
+  readonly rollouts: RolloutControl
   readonly routes: RouteBook
   readonly discovery: EndpointRegistry
   readonly pool: WorkerPool
@@ -89,6 +91,7 @@ export async function composeAdmin (parts: AdminParts): Promise<{ readonly deps:
       log,
       tokens,
       traffic,
+      rollouts: parts.rollouts,
       events: parts.events,
       stopping: parts.stopping,
       details: name => describer.details(name),

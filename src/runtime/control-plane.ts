@@ -12,6 +12,7 @@ import { errorText } from '../core/error-text.ts'
 import { SOLE_REPLICA } from '../core/leadership.ts'
 import type { Participant } from '../core/prepared-change.ts'
 import type { EndpointRegistry } from '../discovery/endpoint-registry.ts'
+import { NoRollouts } from '../rollout/no-rollouts.ts'
 import { TrafficControl } from '../rollout/traffic-control.ts'
 import type { TrafficState } from '../rollout/traffic-state.ts'
 import type { LeaseHolder } from '../kube/lease-holder.ts'
@@ -277,6 +278,7 @@ export class ControlPlane {
       instance: this.#instance,
       tokens: this.#tokens,
       traffic,
+      rollouts: new NoRollouts(),
       routes: this.#routes,
       discovery: this.#discovery,
       pool: this.#pool,

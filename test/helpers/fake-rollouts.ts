@@ -41,6 +41,24 @@ const HELLO_ROLLOUT: RolloutStatus = {
   verdict: null
 }
 
+/** A verdict with all of its numbers. */
+export const SAID: StatedVerdict = {
+  verdict: 'undecided',
+  code: 'more_needed',
+  reason: 'a pass needs 400 more requests',
+  pause: false,
+  ejectEndpoint: null,
+  from: { requests: 4_000, failures: 4, failureShare: 0.001, interval: [0.0002, 0.003], slow: 40, slowShare: 0.01 },
+  to: { requests: 200, failures: 1, failureShare: 0.005, interval: [0.0001, 0.04], slow: 2, slowShare: 0.01 },
+  errors: { evidence: 1.5, threshold: 1_000, clients: 5, clientsOnNew: 1, difference: 0.004, allowed: 0.005, passEvidence: 2, passThreshold: 20 },
+  slow: { evidence: 0.9, threshold: 1_000, clients: 30, clientsOnNew: 2, difference: 0, allowed: 0.02, passEvidence: 8.5, passThreshold: 20 },
+  pairs: null,
+  sentinel: { evidence: 1.1, silent: true },
+  clients: null,
+  heaviest: { key: '10.0.0.7', share: 1 },
+  needs: { requests: 400, minutes: 1.5 }
+}
+
 const OVER: ReadonlySet<string> = new Set(['Healthy', 'Degraded', 'Aborted'])
 const PHASES = { pause: 'Paused', resume: 'Progressing', promote: 'Progressing', abort: 'Aborted', retry: 'Progressing' } as const
 

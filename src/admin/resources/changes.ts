@@ -1,38 +1,19 @@
 /**
- * The changes of a route's weights: what all of them have in common (If-Match, waiting for the workers, the answer), and each.
+ * The changes of a route's weights.
  */
-import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifySchema } from 'fastify'
 import { Type, type Static } from '../../core/json-schema.ts'
-import { unlessAborted } from '../../core/abortable.ts'
-import { DURATION_PATTERN } from '../../core/duration.ts'
-import { withoutPaths } from '../../core/without-paths.ts'
-import type { ChangeOptions, ChangeResult } from '../../rollout/change-result.ts'
-import type { SplitReceipt, TrafficCommand } from '../../rollout/traffic-state.ts'
+import type { TrafficCommand } from '../../rollout/traffic-state.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import {
-  describeOperation, epochTag, MAX_CHANGE_WAIT_S, parseIfMatch, readWaitTimeout, RouteParamsSchema, WeightsSchema, type Answer,
-  type Operation, type RouteParams
+  AppliedSchema, ChangeHeadersSchema, changeOptions, ChangeQuerySchema, describeApplied, ReasonSchema, refusedChangeProblem,
+  type ChangeQuery, type ChangeRequest
+} from '../change-request.ts'
+import {
+  describeOperation, epochTag, RouteParamsSchema, WeightsSchema, type Answer, type Operation, type RouteParams
 } from '../operation.ts'
-import { ProblemError, type ProblemCode } from '../problem.ts'
+import type { ProblemCode } from '../problem.ts'
 import { NAME_PATTERN } from '../../config/patterns.ts'
-import { ConvergenceFields, describeConvergence, STOPPING_NOTE } from '../replica-schemas.ts'
-
-const ChangeQuerySchema = Type.object({
-  wait: Type.optional(Type.oneOf(['all', 'none'], { default: 'none', description: '`all`: answer when every worker applies the weights, those of all ready replicas among them, or `timeout` is over; the answer says how far it came.' })),
-  timeout: Type.optional(Type.string({ pattern: DURATION_PATTERN, default: '5s', description: 'How long `wait=all` waits; at most 30s.' }))
-}, { additionalProperties: false })
-
-const ChangeHeadersSchema = Type.object({
-  'if-match': Type.optional(Type.string({ description: 'The ETag of the route as it was read. The change is made only if the route is still at that epoch.' }))
-})
-
-/** No control characters, C1 among them, no line separators, and of the invisible marks only those that join letters. */
-const REASON_PATTERN = '^(?:[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}]|[\\u200c\\u200d])*$'
-
-/** The reason of a change: one line for the history. */
-const ReasonSchema = Type.optional(Type.string({
-  maxLength: 500, pattern: REASON_PATTERN, default: '', description: 'Why, in one line, for the history.'
-}))
 
 const ChangeAnswerSchema = Type.object({
   route: Type.string(),
@@ -40,18 +21,10 @@ const ChangeAnswerSchema = Type.object({
   revision: Type.integer({ description: 'The latest revision of the route.' }),
   changed: Type.boolean({ description: 'False when the route already had these weights; then there is no new epoch and no entry in the history.' }),
   weights: WeightsSchema,
-  applied: Type.optional(Type.object({
-    workers: Type.integer({ description: 'The workers of the data plane.' }),
-    applied: Type.integer({ description: 'Those that apply the weights.' }),
-    complete: Type.boolean({ description: 'All of them do. False means that the time was over, or that this replica stops: the change is stored and the rest will follow.' }),
-    tookMs: Type.number({ description: 'Milliseconds until the last of them.' }),
-    ...ConvergenceFields
-  }, { description: 'With `wait=all`. With several replicas the numbers are those of all that are ready.' }))
+  applied: Type.optional(AppliedSchema)
 }, { description: 'The route after the change.' })
 
 type ChangeAnswer = Static<typeof ChangeAnswerSchema>
-
-type ChangeQuery = Static<typeof ChangeQuerySchema>
 
 const CHANGE_ANSWER: Answer = {
   description: 'The change is stored, and survives a crash of Weir.',
@@ -92,55 +65,17 @@ function describeChange (
 
 /** Makes a change as the request's headers, query and reason ask for it, and answers. */
 async function answerChange (
-  deps: AdminDeps, request: FastifyRequest<{ Params: { route: string }, Querystring: ChangeQuery }>, reply: FastifyReply,
+  deps: AdminDeps, request: ChangeRequest, reply: FastifyReply,
   change: { readonly command: TrafficCommand, readonly reason: string | undefined }
 ): Promise<ChangeAnswer> {
   const { route } = request.params
   const meta = { actor: request.actor, reason: change.reason ?? '', source: 'api' } as const
   const options = changeOptions(request)
   const result = await deps.traffic.change(route, change.command, meta, options)
-  if (!result.ok) {
-    const { code, epoch } = result.error
-    const message = code === 'store_failed' ? withoutPaths(result.error.message) : result.error.message
-    if (epoch !== undefined) void reply.header('etag', epochTag(epoch))
-    throw new ProblemError(code, epoch === undefined ? { detail: message } : { detail: message, epoch })
-  }
-  const { epoch, revision, weights } = result.traffic
+  if (!result.ok) throw refusedChangeProblem(reply, result.error)
+  const { changed, published, traffic: { epoch, revision, weights } } = result
   void reply.header('etag', epochTag(epoch))
-  const answer = { route, epoch, revision, changed: result.changed, weights }
-  if (request.query.wait !== 'all') return answer
-  const { others } = deps.replicas
-  const published = publishedUnlessStopping(deps, route, result)
-  if (others === undefined) {
-    const { workers, applied, tookMs, stopping } = await published
-    const complete = applied === workers && !stopping
-    return { ...answer, applied: { workers, applied, complete, tookMs, ...(stopping ? { notes: [STOPPING_NOTE] } : {}) } }
-  }
-  const receipt = await others.converge({ route, epoch, timeoutMs: options.publishTimeoutMs, published, stopping: deps.stopping })
-  return { ...answer, applied: describeConvergence(receipt) }
-}
-
-/** How far the change has come in the workers; when this replica stops, what is known then. */
-async function publishedUnlessStopping (
-  deps: AdminDeps, route: string, { published, traffic }: Extract<ChangeResult, { ok: true }>
-): Promise<SplitReceipt & { readonly stopping: boolean }> {
-  const { clock, stopping } = deps
-  const startedMs = clock.nowMs()
-  const receipt = await unlessAborted(published, stopping)
-  if (receipt !== undefined) return { ...receipt, stopping: false }
-  // Every version of a route knows which workers apply its weights.
-  const [version = ''] = Object.keys(traffic.weights)
-  const { running, applied } = deps.drain(route, version)?.workers ?? { running: 0, applied: 0 }
-  return { workers: running, applied, tookMs: Math.round((clock.nowMs() - startedMs) * 1_000) / 1_000, stopping: true }
-}
-
-function changeOptions (request: FastifyRequest<{ Querystring: ChangeQuery }>): ChangeOptions & { readonly publishTimeoutMs: number } {
-  const condition = parseIfMatch(request.headers['if-match'])
-  if (condition.kind === 'malformed') {
-    throw new ProblemError('malformed_if_match', { detail: 'send the ETag of the route as it came, in its quotes, such as If-Match: "3"' })
-  }
-  const publishTimeoutMs = readWaitTimeout(request.query.timeout ?? '5s', MAX_CHANGE_WAIT_S)
-  return condition.kind === 'epochs' ? { ifEpoch: condition.epochs, publishTimeoutMs } : { publishTimeoutMs }
+  return { route, epoch, revision, changed, weights, ...await describeApplied(deps, request, { epoch, published }, options) }
 }
 
 /** What changes a route. */

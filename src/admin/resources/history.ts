@@ -14,7 +14,7 @@ const RevisionSchema = Type.object({
   epoch: Type.integer({ description: 'The epoch that the change brought.' }),
   actor: Type.string({ description: 'The name of the token; `local` when the API is open; `config` for the configuration.' }),
   reason: Type.string({ description: 'As given with the change; may be empty.' }),
-  source: Type.oneOf(['api', 'config', 'kubernetes', 'step', 'verdict']),
+  source: Type.oneOf(['api', 'config', 'kubernetes', 'step', 'verdict'], { description: '`step` and `verdict` are those of a rollout: it went on by itself, or the new version failed.' }),
   action: Type.oneOf(['weights', 'switch', 'undo', 'config', 'rollout']),
   before: { ...WeightsThen, description: 'Empty in the revision that first saw the route.' },
   after: WeightsSchema,

@@ -4,6 +4,7 @@ import { printableJson } from '../../core/logger.ts'
 import { WorkSlices } from '../../net/turns.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { describeOperation, WeightsSchema } from '../operation.ts'
+import { describeInShort, ShortRolloutSchema } from '../rollout-schemas.ts'
 import { SharedAnswer } from '../../core/shared-answer.ts'
 
 const AnswerSchema = Type.object({
@@ -12,7 +13,8 @@ const AnswerSchema = Type.object({
     epoch: Type.integer({ description: 'Raised by every change of the route.' }),
     revision: Type.integer({ description: 'The latest revision of the history.' }),
     weights: WeightsSchema,
-    readyEndpoints: Type.mapOf(Type.integer(), { description: 'By version, the number of endpoints that requests go to now, in the worker that uses the fewest: not those that are ejected or fail their active check; all of them in panic; terminating ones when no other is left.' })
+    readyEndpoints: Type.mapOf(Type.integer(), { description: 'By version, the number of endpoints that requests go to now, in the worker that uses the fewest: not those that are ejected or fail their active check; all of them in panic; terminating ones when no other is left.' }),
+    rollout: Type.optional(ShortRolloutSchema)
   }), { description: 'In the order of the configuration.' })
 })
 
@@ -39,13 +41,14 @@ export function routeListResource (app: FastifyInstance, deps: AdminDeps): void 
 /**
  * The answer as bytes, once for all who have asked, and made route by route: to make 5,000 of them at once would hold everybody else up.
  */
-async function listRoutes ({ clock, traffic, usedEndpoints }: AdminDeps): Promise<Buffer> {
+async function listRoutes ({ clock, traffic, rollouts, usedEndpoints }: AdminDeps): Promise<Buffer> {
   const slices = new WorkSlices(clock)
   const pieces: Buffer[] = [Buffer.from('{"routes":[')]
   let text = ''
   for (const [name, { epoch, revision, weights }] of [...traffic.routes()]) {
+    const rollout = describeInShort(rollouts.status(name))
     const route: Static<typeof AnswerSchema>['routes'][number] = {
-      name, epoch, revision, weights, readyEndpoints: usedEndpoints(name) ?? {}
+      name, epoch, revision, weights, readyEndpoints: usedEndpoints(name) ?? {}, ...(rollout === undefined ? {} : { rollout })
     }
     text += `${text === '' && pieces.length === 1 ? '' : ','}${printableJson(route)}`
     if (!slices.isOver) continue

@@ -7,6 +7,7 @@ import { describeOperation, epochTag, RouteParamsSchema, unknownRoute, WeightsSc
 import type { EndpointHealthSummary } from '../../control/health-book.ts'
 import type { RouteDetails, VersionDetails } from '../../control/route-describer.ts'
 import { ClusterSchema, describeCluster } from '../replica-schemas.ts'
+import { describeInShort, ShortRolloutSchema } from '../rollout-schemas.ts'
 
 const EndpointSchema = Type.object({
   address: Type.string(),
@@ -78,6 +79,7 @@ const AnswerSchema = Type.object({
   whenEmpty: Type.string(),
   policies: Type.object({}, { additionalProperties: true, description: 'How requests and endpoints of the route are treated, as configured, defaults included: timeouts and maxBodyBytes of its own, retries, failover, hold, health, slowStart, circuitBreaker, upgrades.' }),
   match: Type.object({}, { additionalProperties: true, description: 'Which requests the route takes, as configured.' }),
+  rollout: Type.optional(ShortRolloutSchema),
   versions: Type.list(VersionSchema),
   cluster: Type.optional(ClusterSchema)
 })
@@ -148,7 +150,12 @@ export function routeResource (app: FastifyInstance, deps: AdminDeps): void {
     if (traffic === undefined || details === undefined) throw unknownRoute()
     void reply.header('etag', epochTag(traffic.epoch))
     const cluster = await deps.replicas.others?.route(route)
-    return { ...describeRoute(route, traffic, details), ...(cluster === undefined ? {} : { cluster: describeCluster(cluster) }) }
+    const rollout = describeInShort(deps.rollouts.status(route))
+    return {
+      ...describeRoute(route, traffic, details),
+      ...(rollout === undefined ? {} : { rollout }),
+      ...(cluster === undefined ? {} : { cluster: describeCluster(cluster) })
+    }
   })
 }
 

@@ -4,6 +4,7 @@ import t from 'tap'
 import { openapi } from '../../../scripts/generators/openapi.ts'
 import { PROBLEMS } from '../../../src/admin/problem.ts'
 import { adminFixture } from '../../helpers/admin-fixture.ts'
+import { SAID } from '../../helpers/fake-rollouts.ts'
 
 interface Answer { readonly description: string, readonly content?: Readonly<Record<string, { readonly example?: unknown, readonly examples?: Readonly<Record<string, { readonly value: unknown }>> }>> }
 interface Operation {
@@ -57,7 +58,7 @@ t.test('every route of the API is in the document, and nothing else', async t =>
     other.push(...String(allow).split(', ').filter(method => method !== 'HEAD' && method !== 'OPTIONS' && !documented.includes(method)))
   }
   t.same(other, [])
-  t.equal(operations.length, 17)
+  t.equal(operations.length, 26)
 })
 
 t.test('every operation says what it does, who may use it, what it takes and what it answers', async t => {
@@ -92,7 +93,8 @@ t.test('every example fits its own schema', async t => {
 })
 
 t.test('what is really answered fits the document', async t => {
-  const { app } = await adminFixture()
+  const { app, rollouts } = await adminFixture()
+  rollouts.said = SAID
   const asks = [
     ['get', '/', '/'], ['get', '/healthz', '/healthz'], ['get', '/readyz', '/readyz'], ['get', '/v1/routes', '/v1/routes'], ['get', '/v1/routes/{route}', '/v1/routes/hello'],
     ['get', '/v1/routes/{route}', '/v1/routes/nope'], ['get', '/v1/routes/{route}/history', '/v1/routes/hello/history'], ['get', '/v1/routes/{route}/history', '/v1/routes/hello/history?limit=x'],
@@ -104,6 +106,13 @@ t.test('what is really answered fits the document', async t => {
     ['put', '/v1/routes/{route}/weights', '/v1/routes/hello/weights', { weights: { stable: 1 } }],
     ['put', '/v1/routes/{route}/weights', '/v1/routes/hello/weights', { weights: 1 }],
     ['post', '/v1/routes/{route}/switch', '/v1/routes/hello/switch', { to: 'canary' }], ['post', '/v1/routes/{route}/switch', '/v1/routes/hello/switch', { to: 'green' }],
+    ['get', '/v1/routes/{route}/verdict', '/v1/routes/hello/verdict'], ['get', '/v1/routes/{route}/rollout', '/v1/routes/hello/rollout'],
+    ['post', '/v1/routes/{route}/rollout/abort', '/v1/routes/hello/rollout/abort'], ['post', '/v1/routes/{route}/rollout', '/v1/routes/hello/rollout?wait=all', { to: 'canary' }],
+    ['post', '/v1/routes/{route}/rollout', '/v1/routes/hello/rollout', {}], ['get', '/v1/routes', '/v1/routes'], ['get', '/v1/routes/{route}', '/v1/routes/hello'],
+    ['get', '/v1/routes/{route}/rollout', '/v1/routes/hello/rollout'], ['get', '/v1/routes/{route}/verdict', '/v1/routes/hello/verdict'],
+    ['post', '/v1/routes/{route}/verdict/{gate}', '/v1/routes/hello/verdict/rollout', {}], ['post', '/v1/routes/{route}/verdict/{gate}', '/v1/routes/hello/verdict/rollback', {}],
+    ['post', '/v1/routes/{route}/rollout/pause', '/v1/routes/hello/rollout/pause'], ['post', '/v1/routes/{route}/rollout/promote', '/v1/routes/hello/rollout/promote', { full: true }],
+    ['post', '/v1/routes/{route}/rollout/resume', '/v1/routes/hello/rollout/resume'],
     ['post', '/v1/routes/{route}/undo', '/v1/routes/hello/undo', {}], ['post', '/v1/routes/{route}/undo', '/v1/routes/hello/undo', { revision: 99 }]
   ] as const
   for (const [method, path, url, payload] of asks) {

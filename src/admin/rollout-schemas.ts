@@ -1,0 +1,129 @@
+/** How the admin API writes rollouts and verdicts, and what a plan may have. */
+import { type JsonSchema, Type, type Static } from '../core/json-schema.ts'
+import { withoutPaths } from '../core/without-paths.ts'
+import type { RolloutStatus } from '../rollout/rollout-control.ts'
+import { WeightsSchema } from './operation.ts'
+
+const ROLLOUT_PHASES = ['Progressing', 'Paused', 'Healthy', 'Degraded', 'Aborted'] as const
+
+const VersionNumbersSchema = Type.object({
+  requests: Type.integer({ description: 'Requests that are finished and judged.' }),
+  failures: Type.integer(),
+  slow: Type.integer({ description: 'Good answers that took too long.' }),
+  failureShare: Type.optional(Type.number({ description: 'From 0 to 1.' })),
+  interval: Type.optional(Type.list(Type.number(), { description: 'The share of failures is between the two, with 95 % for all looks together.' })),
+  slowShare: Type.optional(Type.number())
+})
+
+const TestNumbersSchema = Type.object({
+  evidence: Type.number({ description: 'That the new version is worse. A fail when it is `threshold` or more and `difference` at least `allowed`.' }),
+  threshold: Type.number(),
+  clients: Type.integer({ description: 'Clients with a failure (or slow answer): only the first of each counts.' }),
+  clientsOnNew: Type.integer({ description: 'Those of them that were on the new version.' }),
+  difference: Type.number({ description: 'How much higher the share is on the new version, estimated.' }),
+  allowed: Type.number(),
+  passEvidence: Type.number({ description: 'That it is not worse by more than is allowed. A pass when it is `passThreshold` or more.' }),
+  passThreshold: Type.number()
+})
+
+const NULLABLE = { type: ['object', 'null'] }
+
+/** What every verdict says. */
+const VERDICT_FIELDS = {
+  verdict: Type.oneOf(['pass', 'fail', 'undecided']),
+  code: Type.string({ description: 'The rule that speaks: `errors`, `slow`, `pairs`, `max_failures`, `more_needed` and so on.' }),
+  reason: Type.string({ description: 'One sentence with the numbers.' }),
+  pause: Type.optional(Type.boolean({ description: 'Both versions fail alike: the rollout pauses.' })),
+  ejectEndpoint: Type.optional(Type.textOrNull('The endpoint to which alone the failures belong.')),
+  from: Type.optional(VersionNumbersSchema),
+  to: Type.optional(VersionNumbersSchema),
+  errors: Type.optional(TestNumbersSchema),
+  slow: Type.optional(TestNumbersSchema),
+  pairs: Type.optional({ ...Type.object({ evidence: Type.number() }), ...NULLABLE, description: 'Requests that one version failed and the other answered. Null: there is no failover.' }),
+  sentinel: Type.optional(Type.object({ evidence: Type.number(), silent: Type.boolean() }, { description: 'The same test between two halves of the old version: while it is not silent, counts of requests do not decide.' })),
+  clients: Type.optional(Type.numberOrNull('Clients seen, estimated. Null: many.')),
+  heaviest: Type.optional({ ...Type.object({ key: Type.string(), share: Type.number() }), ...NULLABLE, description: 'The client with the most failures on the new version, and its share of them.' }),
+  needs: Type.optional({
+    ...Type.object({ requests: Type.integer(), minutes: Type.numberOrNull('At the present rate.') }),
+    ...NULLABLE,
+    description: 'What is missing until a pass.'
+  })
+}
+
+const VerdictSchema = { ...Type.object(VERDICT_FIELDS), ...NULLABLE, description: 'The verdict in numbers: all of them while the rollout runs, the main ones afterwards. Null: there is none yet.' }
+
+export const VerdictAnswerSchema = Type.object({
+  route: Type.string(),
+  rollout: Type.string({ description: 'The id of the rollout.' }),
+  phase: Type.oneOf(ROLLOUT_PHASES),
+  ...VERDICT_FIELDS
+})
+
+const StepSchema = Type.object({
+  kind: Type.oneOf(['await-endpoints', 'set-weight', 'ramp', 'pause', 'analyse']),
+  text: Type.string({ description: 'The step in a few words.' }),
+  weight: Type.numberOrNull('The share of `to` when the step is done, 0 to 100. Null: the step does not move it.'),
+  state: Type.oneOf(['done', 'now', 'ahead'])
+})
+
+export const RolloutSchema = Type.object({
+  id: Type.string({ description: 'Another one for each rollout.' }),
+  route: Type.string(),
+  phase: Type.oneOf(ROLLOUT_PHASES, { description: 'Healthy, Degraded (failed, and back at the old weights) and Aborted (by a person) are ends.' }),
+  from: Type.string(),
+  to: Type.string(),
+  step: Type.integer({ description: 'The index of the present step; the number of steps when all are done.' }),
+  steps: Type.list(StepSchema),
+  waitsFor: Type.textOrNull('What it waits for. Null: it is over.'),
+  since: Type.string({ format: 'date-time', description: 'Since when it is in this phase and step.' }),
+  startedAt: Type.string({ format: 'date-time' }),
+  sentence: Type.string({ description: 'How it stands, for a person.' }),
+  shareTo: Type.number({ description: 'The share of `to` by the plan, 0 to 100.' }),
+  weights: WeightsSchema,
+  epoch: Type.integer({ description: 'Of the route; the value of ETag.' }),
+  actor: Type.string({ description: 'Who made its latest change.' }),
+  reason: Type.string(),
+  plan: Type.object({}, { additionalProperties: true, description: 'The plan, with everything that was left out filled in.' }),
+  defaultDiffers: Type.boolean({ description: 'The plan of the configuration is another one by now.' }),
+  pending: Type.textOrNull('The latest change is in force and not stored yet, and why. Null: it is stored.'),
+  verdict: VerdictSchema
+})
+
+/** A rollout in short, for the answers about routes. */
+export const ShortRolloutSchema = Type.object({
+  phase: Type.oneOf(ROLLOUT_PHASES),
+  from: Type.string(),
+  to: Type.string(),
+  step: Type.integer({ description: 'The index of the present step.' }),
+  steps: Type.integer({ description: 'The number of steps.' }),
+  doing: Type.string({ description: 'The present step in a few words.' })
+}, { description: 'While a rollout runs.' })
+
+/** The plan may be wrong in many places, and whoever reads plans names all of them: the validator takes anything. */
+function planField (description: string): JsonSchema<unknown> & { readonly [keyword: string]: unknown } {
+  return { description }
+}
+
+/** What a plan may have, as people write it. */
+export const PLAN_FIELDS = {
+  to: planField('The new version.'),
+  from: planField('The version that the new one is compared with, and that traffic comes from.'),
+  preset: planField('`canary` or `blue-green`: the steps where there are none.'),
+  steps: planField('A list of `{"setWeight": 5}`, `{"analyse": {"for": "2m", "requests": 5000, "onUndecided": "wait" | "pass" | "fail"}}`, `{"pause": {"duration": "10m"}}`, `{"pause": {}}`.'),
+  ramp: planField('In place of steps: `{"to": 100, "over": "10m"}`, moved every second, evenly.'),
+  analysis: planField('What counts as a failure and how much of it is too much: docs/rollouts.md.'),
+  onSuccess: planField('`promote` (all traffic) or `keep` (the weights of the last step).'),
+  watch: planField('For how long the new version is watched after a success, such as `10m`.')
+}
+
+/** How a rollout is answered: as it is, but for paths of files. */
+export function describeRolloutStatus (status: RolloutStatus): RolloutStatus {
+  return status.pending === null ? status : { ...status, pending: withoutPaths(status.pending) }
+}
+
+/** Undefined unless it runs. */
+export function describeInShort (status: RolloutStatus | undefined): Static<typeof ShortRolloutSchema> | undefined {
+  if (status === undefined || (status.phase !== 'Progressing' && status.phase !== 'Paused')) return undefined
+  const { phase, from, to, step, steps, waitsFor } = status
+  return { phase, from, to, step, steps: steps.length, doing: steps[step]?.text ?? waitsFor ?? '' }
+}
