@@ -31,7 +31,7 @@ export interface StoredEvidence {
   readonly failures: StoredSigns
   readonly slow: StoredSigns
   /** Sums and products, by the names of `STORED_PARTS`. */
-  readonly parts: Readonly<Record<string, readonly number[]>>
+  readonly parts: Readonly<Record<StoredPart, readonly number[]>>
   /** The buckets of clients seen: bits, base64; '' when none was reported. */
   readonly seen: string
   /** The clients with the most failures on the new version. */
@@ -41,12 +41,32 @@ export interface StoredEvidence {
 }
 
 /** How many numbers each part has. */
-export const STORED_PARTS: Readonly<Record<string, number>> = {}
+export const STORED_PARTS = {
+  from: 7,
+  to: 7,
+  guardFrom: 7,
+  guardTo: 7,
+  errors: 21,
+  slow: 21,
+  pairs: 21,
+  halvesFrom: 21,
+  halvesFromTurned: 21,
+  halvesTo: 21,
+  halvesToTurned: 21,
+  errorsAlone: 13,
+  slowAlone: 13,
+  blast: 7,
+  recent: 10,
+  silence: 4,
+  look: 4
+} as const satisfies Readonly<Record<string, number>>
+
+export type StoredPart = keyof typeof STORED_PARTS
 
 /** The ratios of the label test's mixture. */
 export const STORED_RATIOS = 8
 /** The endpoints that are kept apart. */
-export const STORED_ENDPOINTS = 8
+export const STORED_ENDPOINTS = 4
 /** The heaviest clients that are kept. */
 export const STORED_HEAVY = 16
 /** The longest name of an endpoint or client. */
@@ -57,7 +77,8 @@ export const SLOW_BYTES = 4_096
 export const SEEN_BYTES = 128
 
 const MAX_COUNT_STORED = 1e15
-const MAX_LOG = 1e15
+/** Sums of squares are large; none gets near this. */
+const MAX_NUMBER = 1e60
 
 /**
  * Reads what `Analysis.stored()` gave.
@@ -74,10 +95,7 @@ export function readStoredEvidence (plain: unknown): StoredEvidence {
     elapsedMs: countAt(evidence['elapsedMs'], 'evidence.elapsedMs'),
     failures: signsAt(evidence['failures'], FAILURE_BYTES, 'evidence.failures'),
     slow: signsAt(evidence['slow'], SLOW_BYTES, 'evidence.slow'),
-    parts: Object.fromEntries(Object.entries(STORED_PARTS).map(([name, length]) => [
-      name,
-      numbersAt(parts[name], length, `evidence.parts.${name}`)
-    ])),
+    parts: partsOf(name => numbersAt(parts[name], STORED_PARTS[name], `evidence.parts.${name}`)),
     seen: bitsAt(evidence['seen'], SEEN_BYTES, 'evidence.seen'),
     heavy: listAt(evidence['heavy'], STORED_HEAVY, 'evidence.heavy').map((item, index) => {
       const place = `evidence.heavy[${index}]`
@@ -87,6 +105,12 @@ export function readStoredEvidence (plain: unknown): StoredEvidence {
     }),
     blamed: evidence['blamed'] === null ? null : nameAt(evidence['blamed'], 'evidence.blamed')
   }
+}
+
+/** All parts, each as the function gives it. */
+export function partsOf (numbers: (name: StoredPart) => readonly number[]): Readonly<Record<StoredPart, readonly number[]>> {
+  const names = Object.keys(STORED_PARTS) as readonly StoredPart[] // the names of a constant object
+  return Object.fromEntries(names.map(name => [name, numbers(name)])) as Record<StoredPart, readonly number[]> // with each of them
 }
 
 /** Bytes from base64 that `bitsAt` has let pass. */
@@ -132,13 +156,15 @@ function listAt (value: unknown, most: number, place: string): readonly unknown[
 function numbersAt (value: unknown, length: number, place: string): readonly number[] {
   if (!Array.isArray(value) || value.length !== length) throw new Error(`${place}: ${length} numbers are needed`)
   return asList(value).map((item, index) => {
-    if (typeof item !== 'number' || !(Math.abs(item) <= MAX_LOG)) throw new Error(`${place}[${index}]: a number between ±1e15 is needed`)
+    if (typeof item !== 'number' || !(Math.abs(item) <= MAX_NUMBER)) throw new Error(`${place}[${index}]: a number between ±1e60 is needed`)
     return item
   })
 }
 
 function countAt (value: unknown, place: string): number {
-  if (typeof value !== 'number' || !(value >= 0 && value <= MAX_COUNT_STORED)) throw new Error(`${place}: a number from 0 to 1e15 is needed`)
+  if (typeof value !== 'number' || !(value >= 0 && value <= MAX_COUNT_STORED)) {
+    throw new Error(`${place}: a number from 0 to 1e15 is needed`)
+  }
   return value
 }
 

@@ -1,0 +1,254 @@
+/**
+ * The evidence of one rollout: takes what workers and replicas report, and says what it amounts to. Pure: no clock, no sockets.
+ */
+import type { CohortCounts, EvidenceReport, SideCounts } from '../contract/rollout-watch.ts'
+import { AloneTest } from './alone-test.ts'
+import type { AnalysisSettings } from './analysis-settings.ts'
+import { BlastGuard } from './blast-guard.ts'
+import { ClientBook } from './client-book.ts'
+import { type Block, Comparison } from './comparison.ts'
+import { soleEndpoint, judge, type Picture } from './judge.ts'
+import { LabelTest } from './label-test.ts'
+import { RecentWindow } from './recent-window.ts'
+import { addCounts, consistentCounts, type Counts, countsFrom, numbersFrom } from './side-counts.ts'
+import { SilenceGuard } from './silence-guard.ts'
+import { FAILURE_BYTES, partsOf, SLOW_BYTES, type StoredEvidence, type StoredPart } from './stored-evidence.ts'
+import type { Verdict } from './verdict.ts'
+
+/** What the evidence does not tell. */
+export interface AnalysisFacts {
+  /** Monotonic. */
+  readonly nowMs: number
+  /** The endpoints of the new version that are used. */
+  readonly endpointsTo: number
+  readonly inFlightTo: number
+  /** The new version's share of both that is in force now, 0..1. */
+  readonly shareTo: number
+}
+
+export class Analysis {
+  readonly #settings: AnalysisSettings
+  readonly #startMs: number
+  #tickMs: number
+  readonly #failures: LabelTest
+  readonly #slowSigns: LabelTest
+  readonly #errors: Comparison
+  readonly #slow: Comparison
+  /** With failover: failed here and answered well by the other. */
+  readonly #pairs: Comparison
+  /** The sentinel: the halves of a version's clients by a hash, both ways round. */
+  readonly #halves: { readonly from: readonly [Comparison, Comparison], readonly to: readonly [Comparison, Comparison] }
+  readonly #errorsAlone: AloneTest
+  readonly #slowAlone: AloneTest
+  readonly #blast: BlastGuard
+  readonly #recent: RecentWindow
+  readonly #silence: SilenceGuard
+  readonly #clients: ClientBook
+  /** Since the warm-up. */
+  readonly #from: Counts
+  readonly #to: Counts
+  /** Since the beginning: what the guards look at. */
+  readonly #guardFrom: Counts
+  readonly #guardTo: Counts
+  /** Requests and failures of the old and the new version, of those totals, at the last tick. */
+  #look: readonly number[]
+  #blamed: string | null
+
+  /** @param stored what another analysis of this rollout has left: this one goes on where that one was */
+  constructor (settings: AnalysisSettings, nowMs: number, stored?: StoredEvidence) {
+    const part = (name: StoredPart): readonly number[] | undefined => stored?.parts[name]
+    const compare = (name: StoredPart, margin = settings.maxErrorIncrease): Comparison => new Comparison(margin, part(name))
+    // A share of no request is none.
+    this.#settings = { ...settings, minRequests: Math.max(1, settings.minRequests) }
+    this.#startMs = nowMs - (stored?.elapsedMs ?? 0)
+    this.#tickMs = nowMs
+    this.#failures = new LabelTest(FAILURE_BYTES, stored?.failures)
+    this.#slowSigns = new LabelTest(SLOW_BYTES, stored?.slow)
+    this.#errors = compare('errors')
+    this.#slow = compare('slow', settings.maxSlowIncrease)
+    this.#pairs = compare('pairs')
+    this.#halves = {
+      from: [compare('halvesFrom'), compare('halvesFromTurned')],
+      to: [compare('halvesTo'), compare('halvesToTurned')]
+    }
+    this.#errorsAlone = new AloneTest(settings.maxErrorIncrease, part('errorsAlone'))
+    this.#slowAlone = new AloneTest(settings.maxSlowIncrease, part('slowAlone'))
+    this.#blast = new BlastGuard(part('blast'))
+    this.#recent = new RecentWindow(this.#settings.minRequests, part('recent'))
+    this.#silence = new SilenceGuard(part('silence'))
+    this.#clients = new ClientBook(stored?.seen, stored?.heavy)
+    this.#from = countsFrom(part('from') ?? [])
+    this.#to = countsFrom(part('to') ?? [])
+    this.#guardFrom = countsFrom(part('guardFrom') ?? [])
+    this.#guardTo = countsFrom(part('guardTo') ?? [])
+    this.#look = part('look') ?? [0, 0, 0, 0]
+    this.#blamed = stored?.blamed ?? null
+  }
+
+  /** What the old version did before the rollout. */
+  baseline (from: { readonly requests: number, readonly failures: number }): void {
+    for (const comparison of [this.#errors, this.#pairs, ...this.#halves.from]) comparison.seed(from.requests, from.failures)
+  }
+
+  /**
+   * Adds what one worker or replica has seen.
+   * @param shareOf the new version's share of both under an epoch, 0..1; undefined: not known, what began under it is left out
+   * @param source which worker of which replica: its list of heavy clients takes the place of the one before
+   */
+  add (report: EvidenceReport, shareOf: (epoch: number) => number | undefined, nowMs: number, source = ''): void {
+    const isWarm = nowMs - this.#startMs >= this.#settings.warmupMs
+    for (const cohort of report.cohorts) {
+      const share = shareOf(cohort.epoch)
+      if (share !== undefined && share >= 0 && share <= 1) this.#addCohort(cohort, share, isWarm)
+    }
+    for (const sign of report.signs) {
+      const share = shareOf(sign.epoch)
+      if (share === undefined) continue
+      const test = sign.kind === 'failure' ? this.#failures : this.#slowSigns
+      if (isWarm) test.add(sign, share)
+      else test.spend(sign.bucket)
+    }
+    this.#clients.add(source, report.heavy, report.seen)
+  }
+
+  #addCohort (cohort: CohortCounts, share: number, isWarm: boolean): void {
+    const from = consistentCounts(cohort.from)
+    const to = consistentCounts(cohort.to)
+    addCounts(this.#guardFrom, from)
+    addCounts(this.#guardTo, to)
+    // Nothing is to be compared with what the old version does before the new one has traffic: it says what the old one is like.
+    const beside = share > 0 ? from : emptyOf(from)
+    this.#blast.add(blockOf(to.requests, userFailures(to), beside.requests, userFailures(beside)))
+    if (share === 0) this.#learn(from)
+    if (!isWarm) return
+    addCounts(this.#from, from)
+    addCounts(this.#to, to)
+    if (share >= 1) {
+      this.#addAlone(to)
+    } else if (share > 0) {
+      // What fails on both is nobody's. Left out on both sides it leaves the difference of the shares as it is.
+      this.#errors.add(blockOf(to.requests, to.failures - to.bothFailed, from.requests, from.failures - from.bothFailed))
+      this.#slow.add(blockOf(to.requests, to.slow, from.requests, from.slow))
+      this.#pairs.add(blockOf(to.requests - to.bothFailed, to.rescued, from.requests - from.bothFailed, from.failures - from.bothFailed))
+    }
+    if (share < 1) addHalves(this.#halves.from, from)
+    if (share > 0) addHalves(this.#halves.to, to)
+  }
+
+  #learn (from: SideCounts): void {
+    this.#errors.seed(from.requests, from.failures)
+    this.#pairs.seed(from.requests, from.failures)
+    this.#slow.seed(from.requests, from.slow)
+  }
+
+  #addAlone (to: SideCounts): void {
+    if (to.requests === 0) return
+    const { minRequests } = this.#settings
+    if (this.#errors.known.requests >= minRequests) this.#errorsAlone.add(to.requests, to.failures - to.bothFailed, this.#errors.oldShare)
+    if (this.#slow.known.requests >= minRequests) this.#slowAlone.add(to.requests, to.slow, this.#slow.oldShare)
+  }
+
+  /** Ends a block: to be called every 100 to 250 ms, before `verdict()`. */
+  tick (facts: AnalysisFacts): void {
+    const elapsedMs = Math.max(0, facts.nowMs - this.#tickMs)
+    this.#tickMs = Math.max(this.#tickMs, facts.nowMs)
+    const comparisons = [this.#errors, this.#slow, this.#pairs, ...this.#halves.from, ...this.#halves.to]
+    for (const comparison of comparisons) comparison.tick(elapsedMs)
+    this.#blast.tick()
+    const before = this.#recent.outcomes
+    const totals = [this.#guardFrom.requests, this.#guardFrom.failures, this.#guardTo.requests, this.#guardTo.failures]
+    const since = totals.map((total, index) => total - (this.#look[index] ?? 0))
+    const [requestsFrom = 0, failuresFrom = 0, requestsTo = 0, failuresTo = 0] = since
+    this.#look = totals
+    this.#silence.look({
+      elapsedMs,
+      answersTo: requestsTo,
+      answersFrom: requestsFrom,
+      inFlightTo: facts.inFlightTo,
+      shareTo: facts.shareTo,
+      pace: before.ms >= this.#settings.silenceMs && before.requestsFrom + before.requestsTo > 0
+        ? (before.requestsFrom + before.requestsTo) / before.ms
+        : undefined
+    })
+    this.#recent.add({ ms: elapsedMs, requestsFrom, failuresFrom, requestsTo, failuresTo })
+    this.#blamed = soleEndpoint(this.#picture(facts)) ?? this.#blamed
+  }
+
+  verdict (facts: AnalysisFacts): Verdict {
+    return judge(this.#picture(facts))
+  }
+
+  #picture (facts: AnalysisFacts): Picture {
+    return {
+      settings: this.#settings,
+      elapsedMs: facts.nowMs - this.#startMs,
+      endpointsTo: facts.endpointsTo,
+      from: this.#from,
+      to: this.#to,
+      guardFrom: this.#guardFrom,
+      guardTo: this.#guardTo,
+      errors: { label: this.#failures, comparison: this.#errors, alone: this.#errorsAlone },
+      slow: { label: this.#slowSigns, comparison: this.#slow, alone: this.#slowAlone },
+      pairs: this.#pairs,
+      halves: [this.#halves.from, this.#halves.to],
+      blast: this.#blast,
+      recent: this.#recent.outcomes,
+      silence: this.#silence,
+      clients: this.#clients.estimate,
+      heaviest: this.#clients.heaviest(),
+      blamed: this.#blamed
+    }
+  }
+
+  /** Plain JSON, at most 24 KiB, with which another analysis goes on where this one is at the end of its block. */
+  stored (): StoredEvidence {
+    const parts: Readonly<Record<StoredPart, readonly number[]>> = {
+      from: numbersFrom(this.#from),
+      to: numbersFrom(this.#to),
+      guardFrom: numbersFrom(this.#guardFrom),
+      guardTo: numbersFrom(this.#guardTo),
+      errors: this.#errors.stored(),
+      slow: this.#slow.stored(),
+      pairs: this.#pairs.stored(),
+      halvesFrom: this.#halves.from[0].stored(),
+      halvesFromTurned: this.#halves.from[1].stored(),
+      halvesTo: this.#halves.to[0].stored(),
+      halvesToTurned: this.#halves.to[1].stored(),
+      errorsAlone: this.#errorsAlone.stored(),
+      slowAlone: this.#slowAlone.stored(),
+      blast: this.#blast.stored(),
+      recent: this.#recent.stored(),
+      silence: this.#silence.stored(),
+      look: this.#look
+    }
+    return {
+      format: 1,
+      elapsedMs: Math.max(0, this.#tickMs - this.#startMs),
+      failures: this.#failures.stored(),
+      slow: this.#slowSigns.stored(),
+      parts: partsOf(name => parts[name]),
+      seen: this.#clients.storedSeen,
+      heavy: this.#clients.heaviest(),
+      blamed: this.#blamed
+    }
+  }
+}
+
+function blockOf (newRequests: number, newFailures: number, oldRequests: number, oldFailures: number): Block {
+  return { newRequests, newFailures, oldRequests, oldFailures }
+}
+
+/** What users have seen of the failures, and was this version's: not what another version has answered well, nor what both failed. */
+function userFailures ({ failures, rescued, bothFailed }: SideCounts): number {
+  return failures - rescued - bothFailed
+}
+
+function addHalves (halves: readonly [Comparison, Comparison], counts: SideCounts): void {
+  const rest = { requests: counts.requests - counts.halfRequests, failures: counts.failures - counts.halfFailures }
+  halves[0].add(blockOf(counts.halfRequests, counts.halfFailures, rest.requests, rest.failures))
+  halves[1].add(blockOf(rest.requests, rest.failures, counts.halfRequests, counts.halfFailures))
+}
+
+function emptyOf (counts: SideCounts): SideCounts {
+  return { ...counts, requests: 0, failures: 0, rescued: 0, bothFailed: 0 }
+}

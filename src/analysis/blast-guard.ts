@@ -1,0 +1,68 @@
+/**
+ * The blast cap: failed user requests of the new version beyond what the old one's share over the same time predicts. A plain counter that
+ * needs no assumption to stop what is plainly bad; the prediction keeps it from stopping a version that is no worse.
+ */
+import type { Block } from './comparison.ts'
+
+export const BLAST_NUMBERS = 7
+
+/**
+ * Failures are charged only beyond so many standard deviations of the prediction: a route on which both versions fail one request in ten
+ * would otherwise stop any good version some day by chance. Nothing where the old version does not fail.
+ */
+const DEVIATIONS = 4
+/** With so many clients or more, one counts for a share of the cap at most. */
+const ONE_CLIENTS_SHARE = 0.2
+
+export class BlastGuard {
+  /** Of blocks that are over. */
+  #counted: number
+  #predicted: number
+  #variance: number
+  /** The block that is not over. */
+  #block: [newRequests: number, newFailures: number, oldRequests: number, oldFailures: number]
+
+  constructor (stored?: readonly number[]) {
+    const at = (index: number): number => stored?.[index] ?? 0
+    this.#counted = at(0)
+    this.#predicted = at(1)
+    this.#variance = at(2)
+    this.#block = [at(3), at(4), at(5), at(6)]
+  }
+
+  stored (): readonly number[] {
+    return [this.#counted, this.#predicted, this.#variance, ...this.#block]
+  }
+
+  add (block: Block): void {
+    this.#block[0] += block.newRequests
+    this.#block[1] += block.newFailures
+    this.#block[2] += block.oldRequests
+    this.#block[3] += block.oldFailures
+  }
+
+  tick (): void {
+    const [newRequests, newFailures, oldRequests, oldFailures] = this.#block
+    if (newRequests === 0 || oldRequests === 0) return
+    const ratio = newRequests / oldRequests
+    this.#counted += newFailures
+    this.#predicted += ratio * oldFailures
+    this.#variance += ratio * oldFailures + ratio * ratio * oldFailures
+    this.#block = [0, 0, 0, 0]
+  }
+
+  /**
+   * The failures that the new version is charged with.
+   * @param heavy failures of each of the heaviest clients; none when all of them are to count
+   * @param known of the old version, from before: it predicts where the old version has no traffic; undefined when that is too little
+   */
+  charged (heavy: readonly number[], maxFailures: number, known?: { readonly requests: number, readonly failures: number }): number {
+    const [newRequests, newFailures] = this.#block
+    const share = known === undefined ? 0 : known.failures / known.requests
+    const alone = newRequests * share
+    const variance = this.#variance + (known === undefined ? 0 : alone + newRequests * alone / known.requests)
+    const most = maxFailures * ONE_CLIENTS_SHARE
+    const ofFew = heavy.reduce((sum, failures) => sum + Math.max(0, failures - most), 0)
+    return Math.max(0, this.#counted + newFailures - ofFew - this.#predicted - alone - DEVIATIONS * Math.sqrt(variance))
+  }
+}

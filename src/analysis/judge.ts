@@ -1,0 +1,384 @@
+/**
+ * The rules of a verdict in their order: guards, tests, pass. The first that has something to say speaks.
+ */
+import type { SideCounts } from '../contract/rollout-watch.ts'
+import type { AloneTest } from './alone-test.ts'
+import type { AnalysisSettings } from './analysis-settings.ts'
+import type { BlastGuard } from './blast-guard.ts'
+import { type Comparison, projection } from './comparison.ts'
+import { shareInterval } from './share-interval.ts'
+import { evidenceText, shareText, requestsText, signsText } from './evidence-text.ts'
+import { type LabelTest, lnMean } from './label-test.ts'
+import type { RecentOutcomes } from './recent-window.ts'
+import type { SilenceGuard } from './silence-guard.ts'
+import type { TestNumbers, Verdict, VersionNumbers } from './verdict.ts'
+
+/** All that is known of one kind of sign: failures, or slow answers. */
+export interface KindEvidence {
+  readonly label: LabelTest
+  readonly comparison: Comparison
+  readonly alone: AloneTest
+}
+
+/** All that the rules look at. */
+export interface Picture {
+  readonly settings: AnalysisSettings
+  readonly elapsedMs: number
+  readonly endpointsTo: number
+  /** Since the warm-up. */
+  readonly from: SideCounts
+  readonly to: SideCounts
+  /** Since the beginning. */
+  readonly guardFrom: SideCounts
+  readonly guardTo: SideCounts
+  readonly errors: KindEvidence
+  readonly slow: KindEvidence
+  readonly pairs: Comparison
+  readonly halves: ReadonlyArray<readonly [Comparison, Comparison]>
+  readonly blast: BlastGuard
+  readonly recent: RecentOutcomes
+  readonly silence: SilenceGuard
+  readonly clients: number | null
+  readonly heaviest: ReadonlyArray<readonly [key: string, failures: number]>
+  readonly blamed: string | null
+}
+
+/** What a rule says. */
+type Finding = Pick<Verdict, 'verdict' | 'code' | 'reason'> & Partial<Pick<Verdict, 'pause' | 'ejectEndpoint'>>
+
+type Kind = 'errors' | 'slow'
+
+/** How alpha is shared among the tests that can fail a version, so that all of them together keep to it. The sum is 1. */
+const ALPHA_SHARES = { errors: 0.4, slow: 0.4, requests: 0.1, slowRequests: 0.05, pairs: 0.05 } as const
+
+/** With fewer clients the label test is slow: each speaks once. */
+const FEW_CLIENTS = 40
+/** Evidence that requests are no independent coins on this route. */
+const SENTINEL = 20
+/** Evidence that clients whose requests fail here would not have failed there as well. */
+const RETRY_EVIDENCE = 20
+/** A client with this share of the failures is named, and its failures condemn nobody. */
+const HEAVY_SHARE = 0.5
+/** The difference has to be there without so many of the heaviest clients. */
+const LEFT_OUT = 3
+const SOLE_SHARE = 0.9
+const SOLE_SIGNS = 4
+const MIN_FAILURES_TO_NAME = 5
+const DISPLAY_ALPHA = 0.05
+const MAX_LN = Math.log(1e300)
+
+const RULES: ReadonlyArray<(picture: Picture) => Finding | undefined> = [
+  bySilence, byBothFailing, byBlastCap, byErrorShare, byTraffic, byWarmup, byFirstSigns, byPairs, byRequests, byPass, byOneClient
+]
+
+export function judge (picture: Picture): Verdict {
+  let finding: Finding | undefined
+  for (const rule of RULES) {
+    finding = rule(picture)
+    if (finding !== undefined) break
+  }
+  const needs = needsOf(picture)
+  const { verdict, code, reason, pause = false, ejectEndpoint = null } = finding ?? moreNeeded(needs)
+  const [heaviest] = picture.heaviest
+  return {
+    verdict,
+    code,
+    reason,
+    pause,
+    ejectEndpoint,
+    from: versionNumbers(picture.from),
+    to: versionNumbers(picture.to),
+    errors: testNumbers(picture, 'errors'),
+    slow: testNumbers(picture, 'slow'),
+    pairs: picture.to.rescued + picture.to.bothFailed > 0 ? { evidence: evidenceOf(picture.pairs.lnEvidence) } : null,
+    sentinel: { evidence: evidenceOf(lnSentinel(picture)), silent: isSilent(picture) },
+    clients: picture.clients,
+    heaviest: heaviest === undefined ? null : { key: heaviest[0], share: heavyShare(picture) },
+    needs: verdict === 'undecided' ? needs : null
+  }
+}
+
+/** The endpoint of the new version, one of several, to which nearly all first failures belong that would condemn it. */
+export function soleEndpoint (picture: Picture): string | undefined {
+  return soleOf(picture, 'errors') ?? soleOf(picture, 'slow')
+}
+
+function soleOf ({ settings, endpointsTo, blamed, ...picture }: Picture, kind: Kind): string | undefined {
+  const { label } = picture[kind]
+  const worst = label.worstEndpoint
+  if (worst === undefined || worst.signs < SOLE_SIGNS || worst.signs < SOLE_SHARE * label.signsOnNew) return undefined
+  // Once it is ejected the version may have one endpoint left; the failures are not that one's.
+  if (endpointsTo < 2 && blamed !== worst.name) return undefined
+  return label.lnEvidence() >= lnThreshold(settings, kind) ? worst.name : undefined
+}
+
+function bySilence ({ silence, settings }: Picture): Finding | undefined {
+  const silent = silence.silent(settings.silenceMs)
+  const seconds = (silence.silentMs / 1_000).toFixed(1)
+  if (silent === 'new') return { verdict: 'fail', code: 'silence', reason: `The new version has had requests for ${seconds} s and answered none.` }
+  if (silent === 'no') return undefined
+  return { verdict: 'undecided', code: 'both_fail', reason: `Neither version has answered a request for ${seconds} s.`, pause: true }
+}
+
+/** Both versions fail alike, now: that is not the new one's fault, and no time to go on. */
+function byBothFailing (picture: Picture): Finding | undefined {
+  const { settings: { maxErrorShare, minRequests }, recent: { requestsFrom, failuresFrom, requestsTo, failuresTo } } = picture
+  if (maxErrorShare === null || requestsFrom < minRequests || requestsTo < minRequests) return undefined
+  const [old, now] = [failuresFrom / requestsFrom, failuresTo / requestsTo]
+  if (old <= maxErrorShare || now <= maxErrorShare || now > 2 * old) return undefined
+  return {
+    verdict: 'undecided', code: 'both_fail', reason: `Both versions fail: the old one ${shareText(old)}, the new one ${shareText(now)} lately.`, pause: true
+  }
+}
+
+function byBlastCap (picture: Picture): Finding | undefined {
+  const { settings: { maxFailures }, blast, clients, guardTo } = picture
+  const hasMany = clients === null || clients >= FEW_CLIENTS
+  // The lists have all failures of a client; those that the other version has made good are not charged.
+  const charged = guardTo.failures === 0 ? 0 : (guardTo.failures - guardTo.rescued - guardTo.bothFailed) / guardTo.failures
+  const heavy = hasMany ? picture.heaviest.map(([, failures]) => Math.min(failures, guardTo.failures) * charged) : []
+  const beyond = blast.charged(heavy, maxFailures, knownBefore(picture))
+  if (beyond < maxFailures) return undefined
+  return {
+    verdict: 'fail',
+    code: 'max_failures',
+    reason: `${Math.floor(beyond)} requests of users have failed on the new version beyond what the old one explains; maxFailures is ${maxFailures}.`
+  }
+}
+
+/** Where nothing is beside the new version, its share of failures itself judges. */
+function byErrorShare (picture: Picture): Finding | undefined {
+  const { settings: { maxErrorShare, maxErrorIncrease, minRequests }, recent, clients } = picture
+  if (maxErrorShare === null || recent.requestsTo < minRequests || recent.requestsFrom >= minRequests) return undefined
+  const isOneClient = (clients === null || clients >= FEW_CLIENTS) && heavyShare(picture) >= HEAVY_SHARE
+  const share = recent.failuresTo / recent.requestsTo * (isOneClient ? 1 - heavyShare(picture) : 1)
+  if (share <= maxErrorShare) return undefined
+  const known = knownBefore(picture)
+  const before = known === undefined ? 0 : known.failures / known.requests
+  if (before > maxErrorShare && share <= before + maxErrorIncrease) {
+    return {
+      verdict: 'undecided', code: 'both_fail', reason: `The new version fails ${shareText(share)}, but the old one failed ${shareText(before)} before.`, pause: true
+    }
+  }
+  return {
+    verdict: 'fail',
+    code: 'error_share',
+    reason: `The new version fails ${shareText(share)} of its requests lately; maxErrorShare is ${shareText(maxErrorShare)}.`
+  }
+}
+
+function byTraffic ({ guardTo }: Picture): Finding | undefined {
+  if (guardTo.requests > 0) return undefined
+  return { verdict: 'undecided', code: 'no_traffic', reason: 'The new version has answered no request yet.' }
+}
+
+function byWarmup ({ elapsedMs, settings: { warmupMs } }: Picture): Finding | undefined {
+  if (elapsedMs >= warmupMs) return undefined
+  const seconds = Math.ceil((warmupMs - elapsedMs) / 1_000)
+  return { verdict: 'undecided', code: 'warmup', reason: `The warm-up is left out of the verdict: ${seconds} s of it are left.` }
+}
+
+function byFirstSigns (picture: Picture): Finding | undefined {
+  return byFirst(picture, 'errors') ?? byFirst(picture, 'slow')
+}
+
+function byFirst (picture: Picture, kind: Kind): Finding | undefined {
+  const { label } = picture[kind]
+  const needed = lnThreshold(picture.settings, kind)
+  const difference = differenceOf(picture, kind)
+  if (label.lnEvidence() < needed || difference < allowedOf(picture.settings, kind)) return undefined
+  const sole = soleOf(picture, kind)
+  if (sole !== undefined && label.lnEvidence(sole) < needed) {
+    const what = kind === 'errors' ? 'failures' : 'slow answers'
+    return {
+      verdict: 'undecided', code: 'one_endpoint', ejectEndpoint: sole, reason: `The ${what} are those of one endpoint, ${sole}, and not of the new version.`
+    }
+  }
+  const numbers = requestsText(kind, shareOf(picture.to, kind), shareOf(picture.from, kind))
+  return { verdict: 'fail', code: kind, reason: `${numbers} ${signsText(kind, label)} ${evidenceText(label.lnEvidence(), needed)}` }
+}
+
+/** The other version has answered well what failed here. */
+function byPairs (picture: Picture): Finding | undefined {
+  const { pairs, settings, to, from } = picture
+  const needed = Math.log(1 / (settings.alpha * ALPHA_SHARES.pairs))
+  if (soleEndpoint(picture) !== undefined || pairs.lnEvidence < needed || pairs.difference < settings.maxErrorIncrease) return undefined
+  if (lnRetries(to, from) < Math.log(RETRY_EVIDENCE)) return undefined
+  return {
+    verdict: 'fail',
+    code: 'pairs',
+    reason: `${to.rescued} requests failed on the new version and were answered well by the old one, ${to.bothFailed} failed on both. ${evidenceText(pairs.lnEvidence, needed)}`
+  }
+}
+
+/**
+ * Do the clients whose requests fail here fail there too? If a version changed nothing, then repeating a failed request on the other
+ * version would fail again at least as often as any request does (clients that fail often are among the failed ones more often), so this
+ * compares how often it did with the share of failures here, as low as that may be.
+ */
+function lnRetries (to: SideCounts, from: SideCounts): number {
+  const [low] = shareInterval(to.failures, to.requests, DISPLAY_ALPHA)
+  const old = (from.failures + 0.5) / (from.requests + 50.5)
+  if (low <= old || low >= 1) return 0
+  return to.rescued * Math.log((1 - old) / (1 - low)) + to.bothFailed * Math.log(old / low)
+}
+
+/** Requests decide where clients can't: there are few of them, or the old version has no traffic any more. */
+function byRequests (picture: Picture): Finding | undefined {
+  if (!isSilent(picture) || soleEndpoint(picture) !== undefined) return undefined
+  return byRequestsOf(picture, 'errors') ?? byRequestsOf(picture, 'slow')
+}
+
+function byRequestsOf (picture: Picture, kind: Kind): Finding | undefined {
+  const { settings, clients } = picture
+  const { comparison, alone } = picture[kind]
+  const isFew = clients !== null && clients < FEW_CLIENTS
+  const needed = Math.log(1 / (settings.alpha * (kind === 'errors' ? ALPHA_SHARES.requests : ALPHA_SHARES.slowRequests)))
+  // Who the slow answers belong to is not told, so with few clients they can't be known to be more than one client's.
+  const beside = isFew && kind === 'errors' ? comparison.lnEvidence : 0
+  const after = isFew && kind === 'slow' ? 0 : alone.lnEvidence
+  if (Math.max(beside, after) < needed || differenceOf(picture, kind) < allowedOf(settings, kind)) return undefined
+  if (kind === 'errors' && (heavyShare(picture) >= HEAVY_SHARE || !isMoreThanFew(picture))) return undefined
+  const numbers = requestsText(kind, shareOf(picture.to, kind), comparison.oldShare)
+  const why = beside >= needed ? `With ${clients} clients requests decide.` : 'The old version has no traffic, so what was known of it decides.'
+  return { verdict: 'fail', code: 'requests', reason: `${numbers} ${why} ${evidenceText(Math.max(beside, after), needed)}` }
+}
+
+/** Is the difference there without the few clients that have the most failures? */
+function isMoreThanFew ({ guardTo, heaviest, errors, settings }: Picture): boolean {
+  const few = heaviest.slice(0, LEFT_OUT).reduce((sum, [, failures]) => sum + failures, 0)
+  return (guardTo.failures - few) / Math.max(1, guardTo.requests) >= errors.comparison.oldShare + settings.maxErrorIncrease
+}
+
+function byPass (picture: Picture): Finding | undefined {
+  const needed = Math.log(1 / picture.settings.passAlpha)
+  const kinds = picture.slow.comparison.known.requests > 0 ? ['errors', 'slow'] as const : ['errors'] as const
+  if (kinds.some(kind => lnPassOf(picture, kind) < needed || picture[kind].label.lnEvidence() >= needed)) return undefined
+  const { settings } = picture
+  return {
+    verdict: 'pass',
+    code: 'passed',
+    reason: `${requestsText('errors', shareOf(picture.to, 'errors'), shareOf(picture.from, 'errors'))} More than ${shareText(settings.maxErrorIncrease)} in addition is ruled out${kinds.length > 1 ? `, and more than ${shareText(settings.maxSlowIncrease)} slow ones` : ''}.`
+  }
+}
+
+function byOneClient (picture: Picture): Finding | undefined {
+  const [heaviest] = picture.heaviest
+  const { settings, guardTo } = picture
+  const share = heavyShare(picture)
+  if (heaviest === undefined || guardTo.failures < MIN_FAILURES_TO_NAME || share < HEAVY_SHARE) return undefined
+  if (differenceOf(picture, 'errors') < settings.maxErrorIncrease) return undefined
+  return {
+    verdict: 'undecided', code: 'one_client', reason: `One client, ${heaviest[0]}, has ${shareText(share)} of the new version's failures.`
+  }
+}
+
+function moreNeeded (needs: Verdict['needs']): Finding {
+  const minutes = needs?.minutes ?? null
+  const time = minutes === null ? '' : `, ${minutes < 1 ? 'less than a minute' : `about ${Math.ceil(minutes)} min`} at this rate`
+  const reason = needs === null
+    ? 'Nothing is shown yet, neither that the new version is worse nor that it is not.'
+    : `Nothing speaks against the new version; a pass needs about ${needs.requests} more requests of it${time}.`
+  return { verdict: 'undecided', code: 'more_needed', reason }
+}
+
+function isSilent (picture: Picture): boolean {
+  return lnSentinel(picture) < Math.log(SENTINEL)
+}
+
+function lnSentinel ({ halves }: Picture): number {
+  return Math.max(...halves.map(pair => lnMean(pair.map(half => half.lnEvidence))))
+}
+
+function heavyShare ({ heaviest: [heaviest], guardTo }: Picture): number {
+  return heaviest === undefined ? 0 : Math.min(1, heaviest[1] / Math.max(1, guardTo.failures, heaviest[1]))
+}
+
+/** What the old version did, before and in this rollout; undefined when that is too little to go by. */
+function knownBefore ({ errors, settings }: Picture): { readonly requests: number, readonly failures: number } | undefined {
+  const { known } = errors.comparison
+  return known.requests >= settings.minRequests ? known : undefined
+}
+
+function lnThreshold ({ alpha }: AnalysisSettings, kind: Kind): number {
+  return Math.log(1 / (alpha * ALPHA_SHARES[kind]))
+}
+
+function allowedOf (settings: AnalysisSettings, kind: Kind): number {
+  return kind === 'errors' ? settings.maxErrorIncrease : settings.maxSlowIncrease
+}
+
+function shareOf ({ requests, failures, slow }: SideCounts, kind: Kind): number {
+  return requests === 0 ? 0 : (kind === 'errors' ? failures : slow) / requests
+}
+
+/** Beside the old version, or against what is known of it where it has no traffic. */
+function differenceOf ({ settings, ...picture }: Picture, kind: Kind): number {
+  const { comparison, alone } = picture[kind]
+  if (alone.requests < settings.minRequests) return comparison.difference
+  return Math.max(comparison.difference, alone.failures / alone.requests - comparison.oldShare)
+}
+
+function lnPassOf (picture: Picture, kind: Kind): number {
+  return picture[kind].comparison.lnPass + picture[kind].alone.lnPass
+}
+
+function needsOf (picture: Picture): Verdict['needs'] {
+  const kinds = picture.slow.comparison.known.requests > 0 ? ['errors', 'slow'] as const : ['errors'] as const
+  const counts = kinds.map(kind => requestsToPass(picture, kind))
+  if (counts.some(count => count === null)) return null
+  const requests = Math.max(...counts.map(count => count ?? 0))
+  const perMinute = picture.recent.ms > 0 ? picture.recent.requestsTo / picture.recent.ms * 60_000 : 0
+  return { requests, minutes: perMinute > 0 ? requests / perMinute : null }
+}
+
+/**
+ * How many more requests of the new version until the pass test is there, if both versions go on like this; null: it does not get there.
+ */
+function requestsToPass (picture: Picture, kind: Kind): number | null {
+  const { comparison } = picture[kind]
+  const missing = Math.log(1 / picture.settings.passAlpha) - lnPassOf(picture, kind)
+  if (missing <= 0) return 0
+  const margin = allowedOf(picture.settings, kind)
+  const { from, to } = picture
+  const b = comparison.oldShare
+  const oldPerNew = to.requests === 0 ? 1 : from.requests / to.requests
+  if (!(margin > 0 && b + margin < 1)) return null
+  const x = oldPerNew > 0 ? projection({ a: b, b, newRequests: 1, oldRequests: oldPerNew, margin }) : b
+  // What few requests show of the new version counts for little against what is known of the old one.
+  const now = ((kind === 'errors' ? to.failures : to.slow) + 50 * b) / (to.requests + 50)
+  const growth = now * Math.log(b / (x + margin)) + (1 - now) * Math.log((1 - b) / (1 - x - margin)) +
+    oldPerNew * (b * Math.log(b / x) + (1 - b) * Math.log((1 - b) / (1 - x)))
+  return growth > 0 ? Math.min(1e12, Math.ceil(missing / growth)) : null
+}
+
+function versionNumbers (counts: SideCounts): VersionNumbers {
+  const { requests, failures, slow } = counts
+  return {
+    requests,
+    failures,
+    failureShare: shareOf(counts, 'errors'),
+    interval: shareInterval(failures, requests, DISPLAY_ALPHA),
+    slow,
+    slowShare: shareOf(counts, 'slow')
+  }
+}
+
+function testNumbers (picture: Picture, kind: Kind): TestNumbers {
+  const { label } = picture[kind]
+  return {
+    evidence: evidenceOf(label.lnEvidence()),
+    threshold: evidenceOf(lnThreshold(picture.settings, kind)),
+    clients: label.signs,
+    clientsOnNew: label.signsOnNew,
+    difference: differenceOf(picture, kind),
+    allowed: allowedOf(picture.settings, kind),
+    passEvidence: evidenceOf(lnPassOf(picture, kind)),
+    passThreshold: 1 / picture.settings.passAlpha
+  }
+}
+
+/** As a number that JSON can say. */
+function evidenceOf (ln: number): number {
+  return Math.exp(Math.min(ln, MAX_LN))
+}

@@ -1,0 +1,57 @@
+/**
+ * The counts of one version that come from workers of this and other replicas, made consistent: what is told may be anything, and nothing
+ * of it may turn evidence into NaN.
+ */
+import type { SideCounts } from '../contract/rollout-watch.ts'
+
+export type Counts = { -readonly [Name in keyof SideCounts]: number }
+
+/** Far more than a report can have. */
+const MAX_COUNT = 1e12
+
+export function emptyCounts (): Counts {
+  return { requests: 0, failures: 0, rescued: 0, bothFailed: 0, slow: 0, halfRequests: 0, halfFailures: 0 }
+}
+
+/** No count is above what it is a part of. */
+export function consistentCounts (told: SideCounts): Counts {
+  const requests = count(told.requests, MAX_COUNT)
+  const failures = count(told.failures, requests)
+  const rescued = count(told.rescued, failures)
+  const halfRequests = count(told.halfRequests, requests)
+  const halfFailures = Math.max(count(told.halfFailures, Math.min(failures, halfRequests)), failures - (requests - halfRequests))
+  return {
+    requests,
+    failures,
+    rescued,
+    bothFailed: count(told.bothFailed, failures - rescued),
+    slow: count(told.slow, requests - failures),
+    halfRequests,
+    halfFailures
+  }
+}
+
+export function addCounts (sum: Counts, more: SideCounts): void {
+  sum.requests += more.requests
+  sum.failures += more.failures
+  sum.rescued += more.rescued
+  sum.bothFailed += more.bothFailed
+  sum.slow += more.slow
+  sum.halfRequests += more.halfRequests
+  sum.halfFailures += more.halfFailures
+}
+
+export function countsFrom (numbers: readonly number[]): Counts {
+  const counts = numbers.map(item => Math.max(0, item))
+  const [requests = 0, failures = 0, rescued = 0, bothFailed = 0, slow = 0, halfRequests = 0, halfFailures = 0] = counts
+  return { requests, failures, rescued, bothFailed, slow, halfRequests, halfFailures }
+}
+
+export function numbersFrom (counts: SideCounts): readonly number[] {
+  const { requests, failures, rescued, bothFailed, slow, halfRequests, halfFailures } = counts
+  return [requests, failures, rescued, bothFailed, slow, halfRequests, halfFailures]
+}
+
+function count (value: number, most: number): number {
+  return value > 0 ? Math.min(Math.floor(value), most) : 0
+}
