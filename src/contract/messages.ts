@@ -28,11 +28,21 @@ export interface SplitMessage {
   readonly salt: string
 }
 
-/** What to look at on a route while a rollout of it runs; null ends it. @internal */
+/** What to look at on a route while a rollout of it runs; null ends it. */
 export interface WatchMessage {
   readonly type: 'watch'
   readonly route: string
   readonly watch: RouteWatch | null
+}
+
+/** Takes one endpoint out of use, as an outlier is: the verdict on a rollout says that it alone fails. */
+export interface EjectMessage {
+  readonly type: 'eject'
+  readonly route: string
+  readonly version: string
+  /** `address:port` */
+  readonly endpoint: string
+  readonly forMs: number
 }
 
 /** All endpoints of one version of one route. */
@@ -123,8 +133,9 @@ interface RecallMessage {
 }
 
 /** What a worker can be told by itself. */
-export type SingleMessage = RoutesMessage | SplitMessage | EndpointsMessage | EndpointChangeMessage | ChecksMessage | CertificatesMessage |
-  TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage | ExplainMessage | RecallMessage
+export type SingleMessage = RoutesMessage | SplitMessage | WatchMessage | EjectMessage | EndpointsMessage | EndpointChangeMessage |
+  ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage | ExplainMessage |
+  RecallMessage
 
 export type ControlMessage = SingleMessage | TogetherMessage
 
@@ -157,13 +168,13 @@ interface DrainedMessage {
 }
 
 /** A batch of whole access log lines, each ended by a line feed. */
-interface AccessLogMessage {
+export interface AccessLogMessage {
   readonly type: 'access-log'
   readonly lines: Uint8Array<ArrayBuffer>
 }
 
 /** Something for Weir's own log. */
-interface LogMessage {
+export interface LogMessage {
   readonly type: 'log'
   readonly level: 'debug' | 'info' | 'warn' | 'error'
   readonly message: string
@@ -197,7 +208,7 @@ export interface HealthReasonReport {
   readonly detail: string
 }
 
-/** What the watch of a route has seen since the last report. @internal */
+/** What the watch of a route has seen since the last report. */
 export interface EvidenceMessage {
   readonly type: 'evidence'
   readonly route: string
@@ -219,4 +230,4 @@ interface RecalledMessage {
 }
 
 export type WorkerMessage = ExplainedMessage | RecalledMessage | AppliedMessage | ListeningMessage | IoMessage |
-  ListenFailedMessage | DrainedMessage | AccessLogMessage | LogMessage | HealthMessage
+  ListenFailedMessage | DrainedMessage | AccessLogMessage | LogMessage | HealthMessage | EvidenceMessage

@@ -12,11 +12,15 @@ import { VersionMap } from '../core/version-map.ts'
 import { ConnectionLedger, createLedgerMemory } from '../downstream/connection-ledger.ts'
 import type { RouteSplit, SplitPublisher, SplitReceipt } from '../rollout/traffic-state.ts'
 import type {
+  AccessLogMessage,
   CertificatesMessage,
   ControlMessage,
   ChecksMessage,
+  EjectMessage,
+  EvidenceMessage,
   FailedCheck,
   HealthMessage,
+  LogMessage,
   RoutesMessage,
   SingleMessage,
   SplitMessage,
@@ -26,9 +30,11 @@ import type {
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { Logger } from '../core/logger.ts'
 import { SplitReceipts } from './split-receipts.ts'
+import { type EvidenceListener, WorkerWatches } from './worker-watches.ts'
 import { WorkerQuestions } from './worker-questions.ts'
 import type { WorkerAnswers } from './worker-questions.ts'
 import type { RunningWorker, WorkerThreadEvents } from './worker-thread.ts'
+import type { RouteWatch } from '../contract/rollout-watch.ts'
 import type { RouteSpec } from '../contract/route-spec.ts'
 import type { DataPlaneOptions, IoChoice, IoMode, WorkerData } from '../contract/data-plane-options.ts'
 import type { ChoiceAnswer, ChoiceQuestion, RecallAnswer } from '../contract/questions.ts'
@@ -81,6 +87,7 @@ export class WorkerPool implements SplitPublisher {
   readonly #receipts: SplitReceipts
   readonly #questions: WorkerQuestions<ChoiceAnswer>
   readonly #recalls: WorkerQuestions<RecallAnswer>
+  readonly #watches: WorkerWatches
   readonly #splits = new Map<string, RouteSplit>()
   readonly #endpoints = new VersionMap<EndpointSet>()
   readonly #checks = new VersionMap<ChecksMessage>()
@@ -107,6 +114,7 @@ export class WorkerPool implements SplitPublisher {
     this.#options = options
     this.#questions = new WorkerQuestions(deps.clock)
     this.#recalls = new WorkerQuestions(deps.clock)
+    this.#watches = new WorkerWatches(deps.clock)
     this.#receipts = new SplitReceipts(deps.clock, {
       workers: shape.count,
       applied: (route, epoch) => this.#appliedCount(route, epoch)
@@ -155,6 +163,21 @@ export class WorkerPool implements SplitPublisher {
   /** Resolves when all workers have applied this epoch of a route or a later one, or the time is over; sends nothing. */
   async untilApplied (route: string, epoch: number, timeoutMs: number): Promise<SplitReceipt> {
     return await this.#receipts.wait({ route, epoch }, timeoutMs)
+  }
+
+  /** Says what the workers look at on a route while a rollout of it runs; null ends it. */
+  watch (route: string, watch: RouteWatch | null): void {
+    this.#broadcast(this.#watches.watch(route, watch))
+  }
+
+  /** Hears what the workers see of watched routes, about ten times a second. Returns a function that ends it. */
+  onEvidence (listener: EvidenceListener): () => void {
+    return this.#watches.subscribe(listener)
+  }
+
+  /** Takes an endpoint out of use for a while in every worker, as far as the rules of ejection allow it there. */
+  eject (ejection: Omit<EjectMessage, 'type'>): void {
+    this.#broadcast(this.#watches.eject(ejection))
   }
 
   /** What `work` tells the workers, they act on in one turn: no request meets half of it. Sent even if `work` throws. */
@@ -242,6 +265,7 @@ export class WorkerPool implements SplitPublisher {
     for (const name of this.#splits.keys()) if (!names.has(name)) this.#splits.delete(name)
     this.#endpoints.retain(this.#specs)
     this.#checks.retain(this.#specs)
+    this.#watches.retain(names)
     for (const { appliedEpochs } of this.#threads.values()) {
       for (const name of appliedEpochs.keys()) if (!names.has(name)) appliedEpochs.delete(name)
     }
@@ -269,7 +293,9 @@ export class WorkerPool implements SplitPublisher {
     for (const [ref, endpoints] of this.#endpoints.entries()) thread.send({ type: 'endpoints', ...ref, endpoints: [...endpoints.values()] })
     for (const [, message] of this.#checks.entries()) thread.send(message)
     for (const split of this.#splits.values()) thread.send(splitMessage(split))
+    for (const message of this.#watches.watches) thread.send(message)
     thread.send(this.#routesMessage(thread.id))
+    for (const message of this.#watches.ejections) thread.send(message)
     if (this.#ticketKeys !== undefined) thread.send(this.#ticketKeys)
     for (const message of this.#certificates.values()) thread.send(message)
     if (this.#open) thread.send(this.#listenMessage())
@@ -294,7 +320,15 @@ export class WorkerPool implements SplitPublisher {
         return this.#onDrained?.()
       case 'explained': return this.#questions.answered(thread.id, message.id, message.answer)
       case 'recalled': return this.#recalls.answered(thread.id, message.id, message.answer)
+      default: return this.#onReport(thread, message)
+    }
+  }
+
+  /** What a worker says by itself, of requests and endpoints. */
+  #onReport (thread: RunningWorker, message: HealthMessage | EvidenceMessage | AccessLogMessage | LogMessage): void {
+    switch (message.type) {
       case 'health': return this.#deps.health.report(thread.id, message)
+      case 'evidence': return this.#watches.receive(message, thread)
       case 'access-log': return this.#appendAccessLog(thread, message.lines)
       case 'log': return this.#deps.log[message.level](message.message, { ...message.fields, worker: thread.id })
       default: assertNever(message)

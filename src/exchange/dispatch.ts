@@ -118,6 +118,7 @@ export class Dispatch implements HeldRequest {
   /** Where the client has logged in it stays. */
   #goOn (login: Login<VersionRuntime>): ProxyErrorCode | null {
     const { version, endpoint } = login
+    this.#facts.notePlaced()
     this.#enter(version)
     if (!version.pool.admits(endpoint)) return 'circuit_open'
     this.#assign(endpoint, login.take())
@@ -152,6 +153,7 @@ export class Dispatch implements HeldRequest {
       this.leaveHold()
       this.#route = route
       this.#trail.goesOn()
+      this.#facts.epoch = route.epoch
       this.#choose(route, version)
       this.#send(endpoint, kept)
       return true
@@ -360,8 +362,12 @@ export class Dispatch implements HeldRequest {
   #leave ({ call, code, status, stale }: Failure): KeptRequest {
     if (call.sent) this.#trail.sent++
     const { out, outLength, headLength, chunked } = call.kept
-    if (stale) this.#lease.closeUnjudged()
-    else this.#lease.close(code, status)
+    if (stale) {
+      this.#lease.closeUnjudged()
+    } else {
+      this.#facts.noteFirstFailure()
+      this.#lease.close(code, status)
+    }
     call.cancel()
     return { out, outLength, headLength, chunked }
   }

@@ -212,7 +212,8 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     if (status >= FIRST_GATEWAY_STATUS && !this.#toldClient && this.#dispatch.again(null, status)) return
     this.#lease.responded(status)
     facts.status = status
-    if (this.#context.accessLog.enabled) facts.firstByteMs = this.#context.clock.nowMs() - facts.startMs
+    const asked = this.#context.accessLog.enabled || (facts.route !== null && facts.route.watch !== null)
+    if (asked) facts.firstByteMs = this.#context.clock.nowMs() - facts.startMs
     this.#downstream.head(head, this.#context.responseFields.of(facts), this.#mayStay)
   }
 
@@ -223,6 +224,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     this.#lease.responded(head.status)
     facts.status = head.status
     facts.firstByteMs = this.#context.clock.nowMs() - facts.startMs
+    facts.route?.watch?.add(facts)
     const tunnel = this.#tunnel = new Tunnel(this.#context, { downstream: this.#downstream, call, endpoint }, this)
     // A tunnel may last for days: it is limited as a connection, not as a request in flight.
     this.#context.inFlight--

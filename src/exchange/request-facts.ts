@@ -5,6 +5,7 @@
 import type { StickyKeyKind } from '../contract/questions.ts'
 import type { RetryReason } from '../contract/route-policy.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import type { FirstFailure, JudgedRequest } from './outcome-watch.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
 import type { CidrSet } from '../core/cidr-set.ts'
 import type { HttpRequest, RequestEdits } from '../http/http-request.ts'
@@ -35,7 +36,7 @@ export interface RequestOrigin {
 /** The reasons of failed attempts are logged up to 48 characters: a request that waits may have many. */
 const MAX_RETRIED = 48
 
-export class RequestFacts implements RequestIdentity {
+export class RequestFacts implements RequestIdentity, JudgedRequest {
   clientIp = ''
   requestId = ''
   /** What the worker's RequestIds call it. */
@@ -69,6 +70,18 @@ export class RequestFacts implements RequestIdentity {
   failedOverFrom = ''
   /** The version of the split, which had no endpoint, so that another one was asked; empty when it had. */
   fallbackFrom = ''
+  /** Both are of the request with this number alone, so that a request that goes well has nothing to reset. */
+  #firstFailure: FirstFailure | null = null
+  #failedNumber = 0
+  #placedNumber = 0
+
+  /** Null when the first attempt has not failed, or is the last one. */
+  get firstFailure (): FirstFailure | null {
+    return this.#failedNumber === this.requestNumber ? this.#firstFailure : null
+  }
+
+  /** The client's key did not choose the version. */
+  get placed (): boolean { return this.#placedNumber === this.requestNumber }
 
   /**
    * A request begins.
@@ -103,6 +116,17 @@ export class RequestFacts implements RequestIdentity {
     this.error = code
     this.fault = fault
     this.status = status
+  }
+
+  /** Something else than the client's key has chosen the version. */
+  notePlaced (): void { this.#placedNumber = this.requestNumber }
+
+  /** An attempt that has failed gives way to another one: if it is the first, it is remembered. */
+  noteFirstFailure (): void {
+    if (this.#failedNumber === this.requestNumber) return
+    this.#failedNumber = this.requestNumber
+    const { version, fallbackFrom, endpoint, epoch } = this
+    this.#firstFailure = { version: version === null || fallbackFrom !== '' ? '' : version.name, endpoint, epoch }
   }
 
   /** An attempt has failed, and another one follows. */

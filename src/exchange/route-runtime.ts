@@ -8,6 +8,7 @@ import type { RetryBudget } from '../health/retry-budget.ts'
 import type { EndpointPool } from '../upstream/endpoint-pools.ts'
 import type { VersionPool } from '../upstream/version-pool.ts'
 import type { HoldQueue } from './hold-queue.ts'
+import type { OutcomeWatch } from './outcome-watch.ts'
 import type { RetryReason, RoutePolicy } from '../contract/route-policy.ts'
 
 export class VersionRuntime {
@@ -41,6 +42,7 @@ export interface RouteState {
   readonly hold: HoldQueue
   readonly budget: RetryBudget
   readonly tunnels: Set<RouteTunnel>
+  readonly watch: OutcomeWatch | null
 }
 
 export class RouteRuntime {
@@ -54,6 +56,8 @@ export class RouteRuntime {
   readonly versions: readonly VersionRuntime[]
   split: Split
   epoch: number
+  /** What is told of its requests while a rollout runs; null without one. */
+  watch: OutcomeWatch | null
   /** One for each version, in the order of `versions`; see readyVersions(). */
   readonly #readyVersions: Uint8Array
 
@@ -65,6 +69,7 @@ export class RouteRuntime {
     this.hold = state.hold
     this.budget = state.budget
     this.tunnels = state.tunnels
+    this.watch = state.watch
     this.versions = routed.versions
     this.split = routed.split
     this.epoch = routed.epoch

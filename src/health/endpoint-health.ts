@@ -30,7 +30,7 @@ export class SlowStart {
 
 /** Why an endpoint was ejected, and for how long. Times are those of the worker's monotonic clock. */
 export interface Ejection {
-  readonly cause: 'consecutive-failures' | 'success-rate'
+  readonly cause: 'consecutive-failures' | 'success-rate' | 'verdict'
   readonly sinceMs: number
   readonly untilMs: number
   readonly detail: string

@@ -103,6 +103,17 @@ export class OutlierEjection {
       : `${count} ${count === 1 ? 'failure' : 'failures'} in a row, the last one ${cause}`, nowMs)
   }
 
+  /**
+   * Takes a member out of use because the verdict on a rollout says so, by the rules of any ejection: never the last one that is available,
+   * nor more than the share that may be out. One that is out already stays out for that long at least.
+   * @param endpoint a member
+   */
+  order (endpoint: EndpointHealth, forMs: number, nowMs: number): void {
+    const untilMs = nowMs + forMs
+    if (endpoint.ejected ? endpoint.ejectedUntilMs >= untilMs : !this.#mayEject(endpoint)) return
+    this.#put(endpoint, { cause: 'verdict', sinceMs: nowMs, untilMs, detail: 'the verdict on the rollout: it alone fails' })
+  }
+
   /** Ends ejections whose time is over and compares success rates when an interval is. */
   tick (nowMs: number): void {
     if (nowMs < this.#nextDueMs) return
@@ -157,8 +168,11 @@ export class OutlierEjection {
   #eject (endpoint: EndpointHealth, cause: Ejection['cause'], detail: string, nowMs: number): void {
     const { baseMs, maxMs, intervalMs } = this.#policy
     const ejections = endpoint.ejectionsAt(nowMs, intervalMs)
-    const ejection = { cause, sinceMs: nowMs, untilMs: nowMs + Math.min(baseMs * ejections, maxMs), detail }
-    endpoint.eject(ejection, ejections)
+    this.#put(endpoint, { cause, sinceMs: nowMs, untilMs: nowMs + Math.min(baseMs * ejections, maxMs), detail })
+  }
+
+  #put (endpoint: EndpointHealth, ejection: Ejection): void {
+    endpoint.eject(ejection, endpoint.ejectionsAt(ejection.sinceMs, this.#policy.intervalMs))
     this.reschedule()
     this.#onEvent({ kind: 'ejected', endpoint: endpoint.key, ejection })
   }

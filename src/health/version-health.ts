@@ -149,6 +149,11 @@ export class VersionHealth<Member extends HealthMember> implements HealthWatcher
     else if (outcome !== 'none') this.#ejection.failed(endpoint, outcome, nowMs, startedMs)
   }
 
+  /** Takes an endpoint out of use by order of the control plane; see OutlierEjection.order. */
+  eject (endpoint: EndpointHealth, forMs: number, nowMs: number): void {
+    this.#ejection.order(endpoint, forMs, nowMs)
+  }
+
   /**
    * Should a request that the balancer gave to this endpoint go there? False now and then while it starts slowly, and
    * while it is on trial and busy. A caller that hears false asks the balancer for others, a few times, asks

@@ -28,6 +28,9 @@ export class RequestIds {
     this.#prefix = this.#id.toString('latin1', 0, RANDOM_DIGITS)
   }
 
+  /** The number of the latest request; 0 before the first. */
+  get last (): number { return this.#last }
+
   /** The number of another request: the first is 1. */
   next (): number { return ++this.#last }
 

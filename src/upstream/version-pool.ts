@@ -212,6 +212,12 @@ export class VersionPool {
     this.#health.report(pool.health, outcome, this.#options.nowMs(), startedMs)
   }
 
+  /** Takes an endpoint out of use for a while, as an outlier is. @param key `address:port`; nothing happens when it is no member */
+  eject (key: string, forMs: number): void {
+    const pool = this.#acquired.get(key)
+    if (pool !== undefined) this.#health.eject(pool.health, forMs, this.#options.nowMs())
+  }
+
   /** Does what is due. To be called a few times a second. */
   tick (nowMs: number): void {
     this.#health.tick(nowMs)

@@ -15,7 +15,9 @@ import { Listener } from '../downstream/listener.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { PausedLook } from '../downstream/paused-look.ts'
 import { listenerSettings } from '../downstream/downstream-context.ts'
-import type { ControlMessage, ListenMessage, WorkerMessage } from '../contract/messages.ts'
+import type {
+  ChecksMessage, ControlMessage, EjectMessage, EndpointChangeMessage, EndpointsMessage, ListenMessage, WatchMessage, WorkerMessage
+} from '../contract/messages.ts'
 import { WorkerRoutes } from './worker-routes.ts'
 import { WorkerTls } from './worker-tls.ts'
 import { AccessLog } from '../telemetry/access-log.ts'
@@ -119,9 +121,6 @@ export class WorkerApp {
       case 'split':
         this.#routes.applySplit(message)
         return this.#send({ type: 'applied', route: message.route, epoch: message.epoch })
-      case 'endpoints': return this.#routes.applyEndpoints(message)
-      case 'endpoint-change': return this.#routes.applyEndpointChange(message)
-      case 'checks': return this.#routes.applyChecks(message)
       case 'certificates': return this.#tls.applyCertificates(message)
       case 'ticket-keys': return this.#tls.applyTicketKeys(message)
       case 'listen':
@@ -131,6 +130,20 @@ export class WorkerApp {
       case 'explain': return this.#send({ type: 'explained', id: message.id, answer: explainChoice(this.#plane, message.question) })
       case 'recall': return this.#send({ type: 'recalled', id: message.id, answer: recallRequest(this.#plane, message.requestId) })
       case 'access-log-written': return this.#plane.accessLog.acknowledge(message.bytes)
+      default: return this.#actOnRoute(message)
+    }
+  }
+
+  /** What is said of one route. */
+  #actOnRoute (message: EndpointsMessage | EndpointChangeMessage | ChecksMessage | WatchMessage | EjectMessage): void {
+    switch (message.type) {
+      case 'endpoints': return this.#routes.applyEndpoints(message)
+      case 'endpoint-change': return this.#routes.applyEndpointChange(message)
+      case 'checks': return this.#routes.applyChecks(message)
+      case 'eject': return this.#routes.applyEject(message)
+      case 'watch':
+        this.#routes.applyWatch(message)
+        return this.#sendEvidence()
       default: assertNever(message)
     }
   }
@@ -164,6 +177,7 @@ export class WorkerApp {
     this.#paused.tick(nowMs, () => this.#plane.deadlines.snapshot())
     this.#routes.tick(nowMs)
     for (const news of this.#routes.healthNews()) this.#send(news)
+    this.#sendEvidence()
     for (const failure of this.#plane.failures.take()) {
       this.#send({
         type: 'log', level: 'warn', message: 'requests to an endpoint fail', fields: { ...failure }
@@ -219,7 +233,12 @@ export class WorkerApp {
     this.#tick?.cancel()
     this.#plane.accessLog.flush()
     this.#pools.retireAll()
+    this.#sendEvidence()
     this.#send({ type: 'drained', cut: this.#cut })
+  }
+
+  #sendEvidence (): void {
+    for (const evidence of this.#routes.evidence()) this.#send(evidence)
   }
 
   #tellToDrain (over: boolean): void {

@@ -13,6 +13,7 @@ import type { HealthEvent } from '../health/version-health.ts'
 import type { DataPlane } from './data-plane.ts'
 import { count } from '../exchange/finish.ts'
 import { HoldQueue } from '../exchange/hold-queue.ts'
+import { OutcomeWatch } from '../exchange/outcome-watch.ts'
 import type { RouteRuntime, RouteState } from '../exchange/route-runtime.ts'
 import { RouteTable } from '../routing/route-table.ts'
 import { SLOT } from '../telemetry/counter-layout.ts'
@@ -21,9 +22,12 @@ import { TransportBook } from '../upstream/transport-book.ts'
 import { compileRoute } from './compile-route.ts'
 import { HealthReporter } from './health-reporter.ts'
 import type {
-  ChecksMessage, EndpointChangeMessage, EndpointsMessage, HealthMessage, RoutesMessage, SplitMessage
+  ChecksMessage, EjectMessage, EndpointChangeMessage, EndpointsMessage, EvidenceMessage, HealthMessage, RoutesMessage, SplitMessage,
+  WatchMessage
 } from '../contract/messages.ts'
 import type { RouteSpec } from '../contract/route-spec.ts'
+
+const NO_EVIDENCE: readonly EvidenceMessage[] = []
 
 interface Weights {
   readonly epoch: number
@@ -38,6 +42,10 @@ export class WorkerRoutes {
   /** Has to be loaded before routes with TLS to their endpoints are applied. */
   readonly transports: TransportBook
   readonly #weights = new Map<string, Weights>()
+  /** What is told of routes with a rollout. */
+  readonly #watches = new Map<string, OutcomeWatch>()
+  /** Of watches that have ended. */
+  #lastWords: EvidenceMessage[] = []
   readonly #endpoints = new VersionMap<EndpointSet>()
   /** What active checks found to fail, by endpoint. */
   readonly #failing = new VersionMap<ReadonlyMap<string, CheckVerdict>>()
@@ -96,6 +104,42 @@ export class WorkerRoutes {
     route.split = route.split.withWeights(route.versions.map(version => message.weights[version.name] ?? 0), message.salt)
     route.epoch = message.epoch
     this.#flush(route.hold)
+  }
+
+  /** Begins, changes or ends what is told of a route. Requests that are in flight when it begins say nothing. */
+  applyWatch ({ route: name, watch }: WatchMessage): void {
+    const before = this.#watches.get(name)
+    if (watch !== null && before?.id === watch.id) return before.configure(watch)
+    this.#endWatch(name)
+    const route = this.#plane.routes.get(name)
+    const begun = watch === null ? null : new OutcomeWatch(watch, this.#plane.requestIds.last)
+    if (begun !== null) this.#watches.set(name, begun)
+    if (route !== undefined) route.watch = begun
+  }
+
+  /** What was seen last is told still. */
+  #endWatch (name: string): void {
+    const watch = this.#watches.get(name)
+    const report = watch?.take() ?? null
+    this.#watches.delete(name)
+    if (watch !== undefined && report !== null) this.#lastWords.push({ type: 'evidence', route: name, id: watch.id, report })
+  }
+
+  /** What has been seen of watched routes since the last call. */
+  evidence (): readonly EvidenceMessage[] {
+    if (this.#watches.size === 0 && this.#lastWords.length === 0) return NO_EVIDENCE
+    const told = this.#lastWords
+    this.#lastWords = []
+    for (const [route, watch] of this.#watches) {
+      const report = watch.take()
+      if (report !== null) told.push({ type: 'evidence', route, id: watch.id, report })
+    }
+    return told
+  }
+
+  /** Takes an endpoint out of use by order of the control plane. */
+  applyEject ({ route, version, endpoint, forMs }: EjectMessage): void {
+    this.#plane.routes.get(route)?.versions.find(({ name }) => name === version)?.pool.eject(endpoint, forMs)
   }
 
   /** Takes over the endpoints of one version. */
@@ -164,14 +208,14 @@ export class WorkerRoutes {
     })
   }
 
-  /** What lives on when a route is compiled anew: the requests that wait, and the retries under way. */
+  /** What lives on when a route is compiled anew: the requests that wait, the retries under way, what is watched. */
   #stateOf ({ name, policy }: RouteSpec): RouteState {
     const before = this.#plane.routes.get(name)
     const hold = before?.hold ?? new HoldQueue(policy.hold, callback => { this.#plane.afterReads(callback) })
     const budget = before?.budget ?? new RetryBudget(policy.retries.budget)
     hold.configure(policy.hold)
     budget.configure(policy.retries.budget)
-    return { hold, budget, tunnels: before?.tunnels ?? new Set() }
+    return { hold, budget, tunnels: before?.tunnels ?? new Set(), watch: this.#watches.get(name) ?? null }
   }
 
   #onHealthEvent (route: string, version: string, event: HealthEvent): void {
@@ -196,6 +240,7 @@ export class WorkerRoutes {
   #forgetMissing (specs: readonly RouteSpec[]): void {
     const names = new Set(specs.map(({ name }) => name))
     for (const name of this.#weights.keys()) if (!names.has(name)) this.#weights.delete(name)
+    for (const name of this.#watches.keys()) if (!names.has(name)) this.#endWatch(name)
     this.#endpoints.retain(specs)
     this.#failing.retain(specs)
   }

@@ -366,7 +366,7 @@ export class MemoryPeers {
       'memory',
       { stickyKey: compileStickyKey({ by: 'none', level: 'version' }, () => 0), policy: spec, failover: null },
       { versions: [version], split: new Split('memory', ['v1'], [1]), epoch: 1 },
-      { hold: new HoldQueue(spec.hold, callback => { shared.afterReads(callback) }), budget: new RetryBudget(spec.retries.budget), tunnels: new Set() }
+      { hold: new HoldQueue(spec.hold, callback => { shared.afterReads(callback) }), budget: new RetryBudget(spec.retries.budget), tunnels: new Set(), watch: null }
     )
     shared.routes = new Map([['memory', route]])
     shared.table = new RouteTable([{ match: {}, payload: route }])

@@ -12,6 +12,7 @@ import { CounterBook } from '../../../src/telemetry/counter-book.ts'
 import { SLOT, slotView, WORKER } from '../../../src/telemetry/counter-layout.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { clientCount } from '../../helpers/client-count.ts'
+import { testWatch } from '../../helpers/evidence-sum.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { RecordingLogger } from '../../helpers/recording-logger.ts'
 import { testPolicy } from '../../helpers/route-defaults.ts'
@@ -405,4 +406,25 @@ t.test('what is told together is one message for each worker, in its order, even
   }
   pool.sendEndpoints('hello', 'v1', [])
   t.equal(worker(0).types.at(-1), 'endpoints', 'afterwards each is a message of its own')
+})
+
+t.test('a replacement has the watch before it knows the routes and listens, and leaves out afterwards what a verdict has ejected', async t => {
+  const { pool, clock, worker } = await createOpenPool()
+  const heard: unknown[] = []
+  pool.onEvidence((...evidence) => { heard.push(evidence) })
+  pool.watch('hello', testWatch({ slowerThanMs: 0 }))
+  pool.watch('hello', testWatch({ slowerThanMs: 7 }))
+  pool.eject({ route: 'hello', version: 'v1', endpoint: '192.0.2.1:80', forMs: 30_000 })
+  t.same(worker(1).types.slice(-3), ['watch', 'watch', 'eject'])
+  worker(0).die()
+  clock.advance(100)
+  t.same(worker(2).types, ['routes', 'endpoints', 'split', 'watch', 'routes', 'eject', 'listen'])
+  t.match(worker(2).received[3], { route: 'hello', watch: { id: 'rollout-1', slowerThanMs: 7 } })
+  t.match(worker(2).received[5], { endpoint: '192.0.2.1:80', forMs: 29_900 })
+  const report = { cohorts: [], signs: [], heavy: [], dropped: 1 }
+  for (const index of [1, 2]) worker(index).say({ type: 'evidence', route: 'hello', id: 'rollout-1', report })
+  worker(1).say({ type: 'evidence', route: 'hello', id: 'another', report })
+  t.same(heard, [['hello', 'rollout-1', report, 'worker 1 since 0'], ['hello', 'rollout-1', report, 'worker 0 since 100']])
+  pool.watch('hello', null)
+  t.match(worker(2).received.at(-1), { type: 'watch', watch: null })
 })

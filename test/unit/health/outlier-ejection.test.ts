@@ -254,3 +254,31 @@ t.test('totals that wrap around at 32 bits do no harm', async t => {
   ejection.tick(10_000)
   t.same(ejected(), [0, 1, 0], '200 requests lie between the two')
 })
+
+t.test('by order of a verdict: for the time it says, by the rules of any ejection, and on trial afterwards', async t => {
+  const { members, ejection, events, fail, ejected } = ejecting(4)
+  const order = (index: number, forMs: number, nowMs: number): void => {
+    const endpoint = members[index]
+    if (endpoint !== undefined) ejection.order(endpoint, forMs, nowMs)
+  }
+  order(1, 30_000, 1_000)
+  t.same(ejected(), [0, 1, 0, 0])
+  t.match(events, [{ kind: 'ejected', endpoint: '10.0.0.2:80', ejection: { cause: 'verdict', sinceMs: 1_000, untilMs: 31_000 } }])
+  t.match(members[1]?.reasons(), [{ kind: 'ejected', detail: /verdict on the rollout/ }])
+  order(1, 1_000, 2_000)
+  t.equal(members[1]?.ejectedUntilMs, 31_000, 'a shorter time takes nothing away')
+  fail(0, 5, 2_000)
+  order(2, 30_000, 3_000)
+  t.same(ejected(), [1, 1, 0, 0], 'half of them is all that may be out')
+  order(0, 60_000, 4_000)
+  t.equal(members[0]?.ejectedUntilMs, 64_000, 'one that is out already stays out for longer')
+  ejection.tick(31_000)
+  t.same([ejected(), members[1]?.inTrial], [[1, 0, 0, 0], true])
+})
+
+t.test('a verdict does not eject the last endpoint', async t => {
+  const { members, ejection, ejected } = ejecting(1)
+  const [only] = members
+  if (only !== undefined) ejection.order(only, 30_000, 0)
+  t.same(ejected(), [0])
+})

@@ -97,3 +97,28 @@ t.test('a request that is held goes on when an endpoint passes its check', async
   checks('v1', [])
   t.same([pool()?.empty, asked], [false, 1])
 })
+
+t.test('an endpoint that the control plane ejects is out for that time, which is told; a reload changes nothing, and nothing else is touched', async t => {
+  const { bench, tick, picked } = setUp()
+  const eject = (different: Partial<Parameters<typeof bench.routes.applyEject>[0]> = {}): void => {
+    bench.routes.applyEject({ type: 'eject', route: 'test', version: 'v1', endpoint: '127.0.0.1:81', forMs: 10_000, ...different })
+  }
+  bench.route([{ weights: { v1: 1, v2: 1 } }])
+  bench.endpoints('v1', [80, 81, 82])
+  bench.endpoints('v2', [83, 84])
+  tick(100)
+  for (const nowhere of [{ route: 'none' }, { version: 'none' }, { endpoint: '127.0.0.1:99' }, { version: 'v2' }]) eject(nowhere)
+  tick(100)
+  t.same(bench.routes.healthNews(), [], 'what nobody knows is left alone')
+  eject()
+  t.same(new Set(picked()), new Set([80, 82]))
+  tick(100)
+  t.match(bench.routes.healthNews(), [{
+    type: 'health', route: 'test', version: 'v1', endpoints: [{ endpoint: '127.0.0.1:81', available: false, reasons: [{ kind: 'ejected', untilMs: START_MS + 10_200, detail: /verdict/ }] }]
+  }])
+  t.equal(bench.version('v1').ejections, 1)
+  bench.route([{ weights: { v1: 1, v2: 1 } }])
+  t.same(new Set(picked()), new Set([80, 82]))
+  tick(10_000)
+  t.match(bench.routes.healthNews(), [{ version: 'v1', endpoints: [{ endpoint: '127.0.0.1:81', available: true, reasons: [{ kind: 'trial' }] }] }])
+})

@@ -1,0 +1,239 @@
+/**
+ * What the requests of a route say of two of its versions while a rollout runs: counted in the worker, told in reports. Its memory is
+ * bounded: two bitmaps of 8 KiB, and what is told once in each tick. A route without a rollout has none. Hot while one runs.
+ *
+ * The first attempt of a request decides, whatever rescues it afterwards; the rescue is told beside it. What blames no endpoint (a client
+ * that left, refused input, what Weir itself has shed, no endpoint) counts for neither version.
+ */
+import { hashString, mix32 } from '../core/hash.ts'
+import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import { outcomeOf } from '../health/endpoint-health.ts'
+import { keyHashText } from '../routing/sticky-key.ts'
+import type { CohortCounts, EvidenceReport, FirstSign, RouteWatch, Side, SideCounts } from '../contract/rollout-watch.ts'
+import type { StickyKeyKind } from '../contract/questions.ts'
+import { HeavyClients } from './heavy-clients.ts'
+
+/** Where the first attempt of a request has failed: what decides for a verdict, whatever comes of the request afterwards. */
+export interface FirstFailure {
+  /** The version that was drawn for the client; empty when it stood in for another one. */
+  readonly version: string
+  readonly endpoint: string
+  /** The epoch that it was drawn by. */
+  readonly epoch: number
+}
+
+/** What a watch looks at of a request: its facts. */
+export interface JudgedRequest {
+  readonly requestNumber: number
+  readonly placed: boolean
+  readonly firstFailure: FirstFailure | null
+  readonly version: { readonly name: string } | null
+  readonly fallbackFrom: string
+  readonly failedOverFrom: string
+  readonly endpoint: string
+  readonly epoch: number
+  readonly error: ProxyErrorCode | null
+  readonly status: number
+  readonly firstByteMs: number
+  readonly keyHash: number
+  readonly stickyKind: StickyKeyKind
+  readonly clientIp: string
+}
+
+/** First failures that one report takes, and as many first slow answers: neither keeps the other out. */
+const MAX_SIGNS_OF_A_KIND = 512
+/** Epochs that one report tells apart. A ramp makes one a second, and a report is a tenth of that: more are of requests that last long. */
+const MAX_EPOCHS = 32
+const BUCKET_BITS = 16
+const SEEN_BUCKETS = 1_024
+/** With so many of the buckets set there are many clients: the bitmap is told for the last time. */
+const MANY_SEEN = 256
+
+type Tally = { -readonly [Count in keyof SideCounts]: SideCounts[Count] }
+type Outcome = 'good' | 'slow' | 'failure' | 'nothing'
+
+/** Outcomes of requests that began under one epoch, since the last report. */
+class Cohort implements CohortCounts {
+  readonly epoch: number
+  readonly from = emptyTally()
+  readonly to = emptyTally()
+
+  constructor (epoch: number) {
+    this.epoch = epoch
+  }
+}
+
+function emptyTally (): Tally {
+  return { requests: 0, failures: 0, rescued: 0, bothFailed: 0, slow: 0, halfRequests: 0, halfFailures: 0 }
+}
+
+export class OutcomeWatch {
+  readonly #salts: readonly [number, number]
+  readonly #lastBefore: number
+  #watch: RouteWatch
+  #cohorts: Cohort[] = []
+  #signs: FirstSign[] = []
+  readonly #signsOf: Record<FirstSign['kind'], number> = { failure: 0, slow: 0 }
+  #dropped = 0
+  /** Buckets of clients whose first sign has been told. */
+  readonly #told: Readonly<Record<FirstSign['kind'], Uint8Array>> = {
+    failure: new Uint8Array(2 ** BUCKET_BITS / 8), slow: new Uint8Array(2 ** BUCKET_BITS / 8)
+  }
+
+  readonly #seen = new Uint8Array(SEEN_BUCKETS / 8)
+  #seenCount = 0
+  #seenChanged = false
+  readonly #heavy = new HeavyClients()
+  #heavyChanged = false
+
+  /** @param lastBefore the number of the latest request that began before the watch: it and those before it say nothing */
+  constructor (watch: RouteWatch, lastBefore: number) {
+    this.#watch = watch
+    this.#lastBefore = lastBefore
+    this.#salts = [hashString(watch.id, 0x2545f491), hashString(watch.id, 0x6c078965)]
+  }
+
+  get id (): string { return this.#watch.id }
+
+  /** Takes over what may change while a rollout runs. @param watch of the same id */
+  configure (watch: RouteWatch): void {
+    this.#watch = watch
+  }
+
+  /** A request that has a version is over, or has become a tunnel. */
+  add (facts: JudgedRequest): void {
+    if (facts.requestNumber <= this.#lastBefore || facts.placed) return
+    const failure = facts.firstFailure
+    const side = this.#sideOf(failure === null ? drawnVersion(facts) : failure.version)
+    const outcome = failure === null ? this.#outcomeOf(facts) : 'failure'
+    if (side === null || outcome === 'nothing') return
+    const { epoch, endpoint } = failure ?? facts
+    const cohort = this.#cohortOf(epoch)
+    if (cohort === null) {
+      this.#dropped++
+      return
+    }
+    const bits = this.#bitsOf(facts.keyHash)
+    const tally = cohort[side]
+    const half = bits & 1
+    tally.requests++
+    tally.halfRequests += half
+    this.#see((bits >>> 1) % SEEN_BUCKETS)
+    if (outcome === 'good') return
+    if (outcome === 'failure') {
+      tally.failures++
+      tally.halfFailures += half
+      if (failure !== null) this.#countRescue(tally, facts, side)
+      if (side === 'to') this.#blame(facts)
+    } else {
+      tally.slow++
+    }
+    this.#sign({ kind: outcome, bucket: bits >>> (32 - BUCKET_BITS), side, epoch, endpoint })
+  }
+
+  #sideOf (version: string): Side | null {
+    const { from, to } = this.#watch
+    if (version === to) return 'to'
+    return version === from ? 'from' : null
+  }
+
+  /** How the last attempt has ended, as this watch sees it. */
+  #outcomeOf ({ error, status, firstByteMs }: JudgedRequest): Outcome {
+    const outcome = outcomeOf(error, status)
+    if (outcome === 'none') return 'nothing'
+    const { failureStatuses, slowerThanMs } = this.#watch
+    if (outcome !== 'success' || failureStatuses.some(([first, last]) => status >= first && status <= last)) return 'failure'
+    return slowerThanMs > 0 && firstByteMs > slowerThanMs ? 'slow' : 'good'
+  }
+
+  /** Did the other one of the two versions do better with what this one has failed? A third version says nothing of it. */
+  #countRescue (tally: Tally, facts: JudgedRequest, side: Side): void {
+    if (facts.failedOverFrom === '' || facts.version?.name !== this.#watch[side === 'to' ? 'from' : 'to']) return
+    const outcome = this.#outcomeOf(facts)
+    if (outcome === 'failure') tally.bothFailed++
+    else if (outcome !== 'nothing') tally.rescued++
+  }
+
+  /** A client that is not recognised is another one with each request: none of them is heavy. */
+  #blame ({ keyHash, stickyKind, clientIp }: JudgedRequest): void {
+    if (stickyKind === 'random') return
+    this.#heavy.add(keyHash, () => stickyKind === 'client-ip' ? clientIp : keyHashText(keyHash))
+    this.#heavyChanged = true
+  }
+
+  /** 32 bits that have nothing to do with those that the split draws by, and are others in another rollout. */
+  #bitsOf (keyHash: number): number {
+    const [first, second] = this.#salts
+    return mix32(mix32(keyHash ^ first) + second)
+  }
+
+  /** The counts of an epoch; null when there are newer ones enough. */
+  #cohortOf (epoch: number): Cohort | null {
+    const cohorts = this.#cohorts
+    for (const cohort of cohorts) if (cohort.epoch === epoch) return cohort
+    const cohort = new Cohort(epoch)
+    if (cohorts.length >= MAX_EPOCHS) {
+      const oldest = cohorts.reduce((old, each) => each.epoch < old.epoch ? each : old)
+      if (epoch < oldest.epoch) return null
+      this.#dropped += oldest.from.requests + oldest.to.requests
+      cohorts[cohorts.indexOf(oldest)] = cohort
+    } else {
+      cohorts.push(cohort)
+    }
+    return cohort
+  }
+
+  #see (bucket: number): void {
+    if (this.#seenCount > MANY_SEEN || !setBit(this.#seen, bucket)) return
+    this.#seenCount++
+    this.#seenChanged = true
+  }
+
+  /** Takes a sign unless its client has spoken before. One that does not fit may speak again. */
+  #sign (sign: FirstSign): void {
+    const { kind, bucket } = sign
+    const told = this.#told[kind]
+    const perClient = this.#watch.unit === 'client'
+    if (perClient && hasBit(told, bucket)) return
+    if (this.#signsOf[kind] >= MAX_SIGNS_OF_A_KIND) {
+      this.#dropped++
+      return
+    }
+    if (perClient) setBit(told, bucket)
+    this.#signsOf[kind]++
+    this.#signs.push(sign)
+  }
+
+  /** What has come since the last call; null when nothing has. */
+  take (): EvidenceReport | null {
+    if (this.#cohorts.length === 0 && this.#dropped === 0) return null
+    const report: EvidenceReport = {
+      cohorts: this.#cohorts.map(({ epoch, from, to }) => ({ epoch, from, to })),
+      signs: this.#signs,
+      heavy: this.#heavyChanged ? this.#heavy.list() : [],
+      dropped: this.#dropped,
+      ...(this.#seenChanged ? { seen: this.#seen.slice() } : {})
+    }
+    this.#cohorts = []
+    this.#signs = []
+    this.#signsOf.failure = this.#signsOf.slow = this.#dropped = 0
+    this.#heavyChanged = this.#seenChanged = false
+    return report
+  }
+}
+
+/** The version that the request's key was drawn for, if that is where it went; empty otherwise. */
+function drawnVersion ({ version, fallbackFrom, failedOverFrom }: JudgedRequest): string {
+  return version === null || fallbackFrom !== '' || failedOverFrom !== '' ? '' : version.name
+}
+
+function hasBit (bitmap: Uint8Array, bit: number): boolean {
+  return ((bitmap[bit >>> 3] ?? 0) & (1 << (bit & 7))) !== 0
+}
+
+/** @returns false when it was set already */
+function setBit (bitmap: Uint8Array, bit: number): boolean {
+  if (hasBit(bitmap, bit)) return false
+  bitmap[bit >>> 3] = (bitmap[bit >>> 3] ?? 0) | (1 << (bit & 7))
+  return true
+}
