@@ -140,6 +140,13 @@ export class EndpointHealth {
     this.#changed()
   }
 
+  /** It stays out for longer than was said, and for another reason: no ejection more. */
+  prolongEjection (prolonged: Omit<Ejection, 'sinceMs'>): void {
+    if (this.#ejection === null) return
+    this.#ejection = { ...prolonged, sinceMs: this.#ejection.sinceMs }
+    this.#changed()
+  }
+
   /** The ejection is over: the endpoint is on trial. */
   endEjection (nowMs: number): void {
     if (this.#ejection === null) return

@@ -105,13 +105,16 @@ export class OutlierEjection {
 
   /**
    * Takes a member out of use because the verdict on a rollout says so, by the rules of any ejection: never the last one that is available,
-   * nor more than the share that may be out. One that is out already stays out for that long at least.
+   * nor more than the share that may be out. One that is out already stays out for that long at least, and that is no other ejection.
    * @param endpoint a member
    */
   order (endpoint: EndpointHealth, forMs: number, nowMs: number): void {
-    const untilMs = nowMs + forMs
-    if (endpoint.ejected ? endpoint.ejectedUntilMs >= untilMs : !this.#mayEject(endpoint)) return
-    this.#put(endpoint, { cause: 'verdict', sinceMs: nowMs, untilMs, detail: 'the verdict on the rollout: it alone fails' })
+    const ejection = { cause: 'verdict', untilMs: nowMs + forMs, detail: 'the verdict on the rollout: it alone fails' } as const
+    if (!endpoint.ejected) {
+      if (this.#mayEject(endpoint)) this.#put(endpoint, { ...ejection, sinceMs: nowMs })
+    } else if (endpoint.ejectedUntilMs < ejection.untilMs) {
+      endpoint.prolongEjection(ejection)
+    }
   }
 
   /** Ends ejections whose time is over and compares success rates when an interval is. */
