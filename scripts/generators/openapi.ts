@@ -18,6 +18,7 @@ const deps: AdminDeps = {
   traffic: { route: undemanded, routes: undemanded, change: undemanded },
   rollouts: { start: undemanded, act: undemanded, status: undemanded, verdict: undemanded },
   events: new EventBook('openapi', systemClock),
+  webhooks: undemanded,
   stopping: new AbortController().signal,
   details: undemanded,
   usedEndpoints: undemanded,

@@ -16,6 +16,7 @@ import type { ReplicaQuery } from '../replicas/own-facts.ts'
 import type { ProofGate } from '../replicas/proof-gate.ts'
 import type { KnownReplica } from '../replicas/replica-book.ts'
 import type { ReplicaAnswer } from '../replicas/replica-facts.ts'
+import type { WebhookStatus } from '../webhooks/webhook.ts'
 
 /** The other replicas, where the configuration says how they are found. */
 export interface OtherReplicas {
@@ -45,6 +46,8 @@ export interface AdminDeps {
   readonly traffic: Pick<TrafficControl, 'route' | 'routes' | 'change'>
   readonly rollouts: RolloutControl
   readonly events: EventBook
+  /** In the order of the configuration. */
+  webhooks (): readonly WebhookStatus[]
   /** Aborted when this replica stops, and who waits for a change is to have an answer. */
   readonly stopping: AbortSignal
   /** Undefined when the configuration has no such route. */

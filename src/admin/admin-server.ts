@@ -19,6 +19,7 @@ import { eventResource } from './resources/events.ts'
 import { replicaResources } from './resources/replicas.ts'
 import { rolloutResources } from './resources/rollouts.ts'
 import { verdictResources } from './resources/verdict-gates.ts'
+import { webhookListResource } from './resources/webhook-list.ts'
 
 /** What clients of the admin API may take. */
 export interface AdminLimits extends PaceLimits {
@@ -104,6 +105,7 @@ export function registerResources (app: FastifyInstance, deps: AdminDeps): void 
   drainResource(app, deps)
   eventResource(app, deps)
   replicaResources(app, deps)
+  webhookListResource(app, deps)
   refuseOtherMethods()
 }
 

@@ -9,7 +9,7 @@ const MIN_TIMEOUT_MS = 100
 const MAX_TIMEOUT_MS = 60_000
 
 /** What a webhook is called: its name, or else the host and port of its URL. */
-function webhookName ({ name, url }: Pick<WebhookConfig, 'name' | 'url'>): string {
+export function webhookName ({ name, url }: Pick<WebhookConfig, 'name' | 'url'>): string {
   return name ?? URL.parse(url)?.host ?? url
 }
 

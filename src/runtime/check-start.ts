@@ -10,13 +10,13 @@ import { fileFault, type ConfigFault } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
 import { systemClock } from '../core/clock.ts'
 import { readWholeFile } from '../core/read-whole-file.ts'
+import { readSecretKeys } from '../core/secret-file.ts'
 import { checkStateFile, tryCreating } from '../store/check-state-file.ts'
 import { CredentialPlugins } from '../kube/credential-plugin.ts'
 import { loadKubeCredentials, MAX_KUBECONFIG_BYTES } from '../kube/kube-credentials.ts'
 import { createTrafficCodec } from '../rollout/traffic-codec.ts'
 import { findUnwritable } from '../telemetry/log-file.ts'
 import { findAuthorityFaults } from '../certificates/authority-files.ts'
-import { readReplicaSecret } from '../replicas/replica-secret.ts'
 
 export interface StartFindings {
   readonly faults: readonly ConfigFault[]
@@ -34,7 +34,7 @@ export async function checkStart (config: Config, source: string): Promise<Start
     await checkCertificates(config.listeners, source, systemClock),
     { faults: await findAuthorityFaults(config, source), warnings: [] },
     { faults: await checkTokens(config, about), warnings: [] },
-    { faults: await checkReplicaSecret(config, about), warnings: [] },
+    { faults: await checkSecrets(config, about), warnings: [] },
     { faults: await checkKubeconfig(config, about), warnings: [] },
     await checkState(config, about),
     { faults: await checkAccessLog(config, about), warnings: [] }
@@ -53,10 +53,17 @@ async function checkTokens ({ admin }: Config, about: About): Promise<readonly C
   return faults
 }
 
-async function checkReplicaSecret ({ replicas }: Config, about: About): Promise<readonly ConfigFault[]> {
-  if (replicas?.secretFile === undefined) return []
-  const secret = await readReplicaSecret(replicas.secretFile)
-  return 'fault' in secret ? [about('replicas.secretFile', replicas.secretFile, `holds no secret that can be used: ${secret.fault}`)] : []
+async function checkSecrets ({ replicas, webhooks }: Config, about: About): Promise<readonly ConfigFault[]> {
+  const files = [
+    ...(replicas?.secretFile === undefined ? [] : [{ path: 'replicas.secretFile', file: replicas.secretFile }]),
+    ...webhooks.map(({ secretFile }, index) => ({ path: `webhooks[${index}].secretFile`, file: secretFile }))
+  ]
+  const faults: ConfigFault[] = []
+  for (const { path, file } of files) {
+    const secret = await readSecretKeys(file)
+    if ('fault' in secret) faults.push(about(path, file, `holds no secret that can be used: ${secret.fault}`))
+  }
+  return faults
 }
 
 async function checkKubeconfig ({ kubernetes, routes, state }: Config, about: About): Promise<readonly ConfigFault[]> {

@@ -31,6 +31,7 @@ import type { ObservedShares } from '../telemetry/observed-share.ts'
 import { PromCollector } from '../telemetry/prom-collector.ts'
 import { SharedScrape } from '../telemetry/shared-scrape.ts'
 import { createReplicas, type RunningReplicas } from './create-replicas.ts'
+import type { LazyWebhooks } from './lazy-webhooks.ts'
 import { packageVersion } from './package-version.ts'
 import { replicaName } from './replica-name.ts'
 
@@ -56,6 +57,7 @@ export interface AdminParts {
   readonly ticker: ControlTicker
   readonly accessLog: LogWriter
   readonly events: EventBook
+  readonly webhooks: LazyWebhooks
   /** Undefined where nothing is shared. */
   readonly lease: LeaseHolder | undefined
   readonly readiness: () => Readiness
@@ -93,6 +95,7 @@ export async function composeAdmin (parts: AdminParts): Promise<{ readonly deps:
       traffic,
       rollouts: parts.rollouts,
       events: parts.events,
+      webhooks: () => parts.webhooks.list(),
       stopping: parts.stopping,
       details: name => describer.details(name),
       usedEndpoints: name => describer.usedEndpoints(name),
@@ -126,6 +129,7 @@ function metricsOf (parts: AdminParts, describer: RouteDescriber, replicas: Runn
   return async () => {
     metrics.stateStore(config.state.store, traffic.storeStatus().state === 'synced')
     if (lease !== undefined) metrics.leaseHeld(lease.isHolder)
+    metrics.webhooks(parts.webhooks.list())
     if (replicas.forAdmin.others !== undefined) metrics.replicas(replicaGauges(replicas.forAdmin.list().replicas))
     return { contentType: collector.contentType, body: scrape.read() }
   }

@@ -48,6 +48,7 @@ import { readinessOf, StartGate } from '../control/start-gate.ts'
 import { Reload } from '../control/reload.ts'
 import { RouteSender } from '../control/route-sender.ts'
 import type { StopPatience } from './signals.ts'
+import { LazyWebhooks } from './lazy-webhooks.ts'
 import type { WorkerPool } from '../control/worker-pool.ts'
 
 export interface ControlPlaneDeps {
@@ -87,6 +88,7 @@ export class ControlPlane {
   #traffic: TrafficControl | undefined
   #admin: AdminPorts | undefined
   #replicas: RunningReplicas | undefined
+  #webhooks: LazyWebhooks | undefined
   readonly #instance = instanceId()
   /** Not ready any more, though all goes on as usual until it drains. */
   #stopping = false
@@ -182,6 +184,7 @@ export class ControlPlane {
     void this.#traffic.known.then(() => { this.#lease?.start() })
     logTraffic(this.#traffic, log)
     bookTraffic(this.#traffic, this.#events)
+    this.#webhooks = new LazyWebhooks({ clock, log: this.#throttled, events: this.#events, leadership })
     this.#certificates = await openCertificates({
       listeners: config.listeners,
       clock,
@@ -191,9 +194,9 @@ export class ControlPlane {
       onTicketKeys: keys => { this.#pool.sendTicketKeys(keys) }
     }, configFileOf(sources))
     this.#gate.start()
-    const reloads = this.#reloads = this.#createReloads(this.#traffic)
+    const reloads = this.#reloads = this.#createReloads(this.#traffic, this.#webhooks)
     await reloads.start()
-    await this.#openAdmin(this.#traffic)
+    await this.#openAdmin(this.#traffic, this.#webhooks)
     this.#ticker.start()
     this.#metrics.configLoaded()
     for (const source of this.#routeSources) source.start(() => { reloads.ask() })
@@ -228,7 +231,7 @@ export class ControlPlane {
     return [this.#file]
   }
 
-  #createReloads (traffic: TrafficControl): ConfigReloads {
+  #createReloads (traffic: TrafficControl, webhooks: LazyWebhooks): ConfigReloads {
     const { clock, log, participants = own => own } = this.#deps
     return new ConfigReloads(this.#config, {
       clock,
@@ -236,7 +239,7 @@ export class ControlPlane {
       metrics: this.#metrics,
       reload: new Reload({
         clock,
-        participants: participants(this.#participants(traffic)),
+        participants: participants(this.#participants(traffic, webhooks)),
         together: work => { this.#pool.together(work) },
         onDefect: (part, error) => { log.error('a defect of Weir has left a part of a reload undone; please report it', { part, stack: error instanceof Error ? error.stack ?? error.message : String(error) }) }
       }),
@@ -251,11 +254,13 @@ export class ControlPlane {
    * Who takes over a configuration. Endpoints are told first, then splits, then routes, so that new routes are whole from their first
    * request.
    */
-  #participants (traffic: TrafficControl): ReadonlyArray<Participant<Config>> {
+  #participants (traffic: TrafficControl, webhooks: LazyWebhooks): ReadonlyArray<Participant<Config>> {
     const { log, sources } = this.#deps
     return [
       { name: 'authorities', prepare: config => this.#authorities.prepare(config, configFileOf(sources)) },
       { name: 'tokens', prepare: ({ admin }) => this.#tokens.prepare(admin.tokens) },
+      // Before the weights, of which they tell.
+      { name: 'webhooks', prepare: async config => await webhooks.prepare(config) },
       { name: 'log level', prepare: config => log.prepare(config.log.level) },
       { name: 'discovery', prepare: ({ routes }) => this.#discovery.prepare(routes) },
       {
@@ -268,7 +273,7 @@ export class ControlPlane {
     ]
   }
 
-  async #openAdmin (traffic: TrafficControl): Promise<void> {
+  async #openAdmin (traffic: TrafficControl, webhooks: LazyWebhooks): Promise<void> {
     const { clock, log } = this.#deps
     const { deps, replicas } = await composeAdmin({
       config: this.#config,
@@ -289,6 +294,7 @@ export class ControlPlane {
       ticker: this.#ticker,
       accessLog: this.#accessLog,
       events: this.#events,
+      webhooks,
       lease: this.#lease,
       stopping: this.#noWaiting.signal,
       readiness: () => readinessOf({
@@ -357,6 +363,7 @@ export class ControlPlane {
     await this.#discovery.stop()
     await this.#replicas?.stop()
     await this.#admin?.close(insisted)
+    await this.#webhooks?.stop(insisted)
     await this.#traffic?.close()
     await this.#store?.close()
     await this.#lease?.close()

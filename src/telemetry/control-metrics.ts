@@ -20,6 +20,18 @@ const prom = {
 
 const REASON_PATTERN = /^[a-z0-9_-]{1,32}$/
 
+/** What is shown of a webhook: events by what became of them, failed tries, and when it took one last (wall clock, ms). */
+export interface WebhookGauges {
+  readonly name: string
+  readonly queued: number
+  readonly delivered: number
+  readonly refused: number
+  readonly expired: number
+  readonly dropped: number
+  readonly retried: number
+  readonly lastSuccessMs: number | undefined
+}
+
 interface CheckCounts {
   pass: number
   fail: number
@@ -44,6 +56,10 @@ export class ControlMetrics {
   readonly #leaseTransitions: Counter
   readonly #replicas: Gauge
   readonly #replicaLag: Gauge
+  readonly #webhookEvents: Counter
+  readonly #webhookRetries: Counter
+  readonly #webhookQueued: Gauge
+  readonly #webhookSuccess: Gauge
   readonly #buildInfo: Gauge
   readonly #build: { readonly version: string, readonly node: string }
 
@@ -63,6 +79,10 @@ export class ControlMetrics {
     this.#leaseTransitions = this.#counter('weir_lease_transitions_total')
     this.#replicas = this.#gauge('weir_replicas')
     this.#replicaLag = this.#gauge('weir_replica_epoch_lag')
+    this.#webhookEvents = this.#counter('weir_webhook_events_total')
+    this.#webhookRetries = this.#counter('weir_webhook_retries_total')
+    this.#webhookQueued = this.#gauge('weir_webhook_queued_events')
+    this.#webhookSuccess = this.#gauge('weir_webhook_last_success_timestamp_seconds')
     this.#buildInfo = this.#gauge('weir_build_info')
     this.#build = build
     this.ioDecided('unknown')
@@ -141,6 +161,19 @@ export class ControlMetrics {
     for (const [state, count] of Object.entries(states)) this.#replicas.set({ state }, count)
     this.#replicaLag.reset()
     for (const [replica, lag] of lags) this.#replicaLag.set({ replica }, lag)
+  }
+
+  /** All webhooks, as of now. Those that are gone leave nothing. */
+  webhooks (all: readonly WebhookGauges[]): void {
+    for (const family of [this.#webhookEvents, this.#webhookRetries, this.#webhookQueued, this.#webhookSuccess]) family.reset()
+    for (const { name: webhook, queued, retried, lastSuccessMs, ...counts } of all) {
+      for (const outcome of ['delivered', 'refused', 'expired', 'dropped'] as const) {
+        this.#webhookEvents.inc({ webhook, outcome }, counts[outcome])
+      }
+      this.#webhookRetries.inc({ webhook }, retried)
+      this.#webhookQueued.set({ webhook }, queued)
+      if (lastSuccessMs !== undefined) this.#webhookSuccess.set({ webhook }, lastSuccessMs / 1000)
+    }
   }
 
   /** An active check of an endpoint has ended. */

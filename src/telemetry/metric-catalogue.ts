@@ -84,6 +84,10 @@ export const METRICS = {
   weir_lease_transitions_total: { type: 'counter', help: 'How often this replica has `gained` the Lease and `lost` it.', labels: ['change'], source: 'control plane' },
   weir_replicas: { type: 'gauge', help: 'Replicas of this Weir that it knows, itself included: `ready`, `not-ready` as their EndpointSlice says, or `silent`, which give no answer that can be believed. Only with `replicas.service`.', labels: ['state'], source: 'control plane' },
   weir_replica_epoch_lag: { type: 'gauge', help: 'Changes of weights that not all workers of a replica apply, of the route in which it is farthest behind. Only with `replicas.service`.', labels: ['replica'], source: 'control plane' },
+  weir_webhook_events_total: { type: 'counter', help: 'Events for a webhook by what became of them: `delivered`, `refused` by the receiver, `expired` because it did not take them in time, or `dropped` because too many waited.', labels: ['webhook', 'outcome'], source: 'control plane' },
+  weir_webhook_retries_total: { type: 'counter', help: 'Tries to deliver an event that failed and were followed by another one.', labels: ['webhook'], source: 'control plane' },
+  weir_webhook_queued_events: { type: 'gauge', help: 'Events that wait for a webhook, the one that is being posted among them.', labels: ['webhook'], source: 'control plane' },
+  weir_webhook_last_success_timestamp_seconds: { type: 'gauge', help: 'When the webhook last took an event, in seconds since the Unix epoch; absent until it has.', labels: ['webhook'], source: 'control plane' },
   weir_build_info: { type: 'gauge', help: 'Always 1; the labels carry the versions of Weir and Node, and how connections are read and written: `direct`, or `events`, which costs far more CPU; `unknown` until a worker has decided.', labels: ['version', 'node', 'io'], source: 'control plane' },
 
   process_cpu_user_seconds_total: { type: 'counter', help: 'CPU time of the process in user mode, all threads.', labels: [], source: 'process' },

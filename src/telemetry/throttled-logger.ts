@@ -5,7 +5,7 @@ import type { LogFields, Logger, LogLevel } from '../core/logger.ts'
 const MAX_SUBJECTS = 256
 
 /** What a line may be about, the most particular first: each has an allowance of its own. */
-const SUBJECT_FIELDS = ['endpoint', 'namespace', 'listener', 'file', 'version', 'route'] as const
+const SUBJECT_FIELDS = ['endpoint', 'namespace', 'listener', 'file', 'webhook', 'version', 'route'] as const
 
 interface Line {
   suppressed: number

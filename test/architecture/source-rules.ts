@@ -9,7 +9,7 @@ import { type SourceFile } from './source-file.ts'
 export const FOLDER_ORDER = [
   'core', 'contract', 'analysis', 'plans', 'net', 'http', 'http1', 'config', 'telemetry', 'health', 'routing', 'balancing', 'kube', 'store',
   'discovery', 'rollout',
-  'upstream', 'exchange', 'downstream', 'worker', 'certificates', 'routes', 'control', 'replicas', 'admin', 'console', 'cli', 'runtime'
+  'upstream', 'exchange', 'downstream', 'worker', 'certificates', 'routes', 'control', 'replicas', 'webhooks', 'admin', 'console', 'cli', 'runtime'
 ] as const
 
 /**

@@ -56,6 +56,7 @@ export interface AdminFixtureOptions {
   readonly store?: StateStore<TrafficState>
   readonly limits?: AdminLimits
   readonly metrics?: AdminDeps['metrics']
+  readonly webhooks?: AdminDeps['webhooks']
   /** This is one replica of several. */
   readonly others?: OtherReplicas
 }
@@ -85,6 +86,7 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
     traffic,
     rollouts,
     events,
+    webhooks: options.webhooks ?? (() => []),
     stopping: stop.signal,
     details: route => route === 'hello' ? helloDetails() : undefined,
     usedEndpoints: route => route === 'hello'

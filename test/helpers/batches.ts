@@ -22,7 +22,7 @@ export const BATCHES = {
   edges: ['admin', 'config', 'listener', 'split', 'store', 'tls', 'tls-upstream'].map(folder => `test/integration/${folder}`),
   machinery: [
     'admin', 'certificates', 'cli', 'control', 'core', 'deploy', 'downstream', 'exchange', 'net', 'runtime', 'telemetry', 'upstream',
-    'worker'
+    'webhooks', 'worker'
   ].map(folder => `test/unit/${folder}`),
   properties: ['test/property'],
   proxy: ['test/integration/proxy'],

@@ -28,6 +28,7 @@ const ABOUT = {
     state: '/v1/state',
     events: '/v1/events',
     replicas: '/v1/replicas',
+    webhooks: '/v1/webhooks',
     health: '/healthz',
     readiness: '/readyz',
     metrics: '/metrics',

@@ -187,3 +187,20 @@ t.test('/v1/state says how the store of the weights is doing', async t => {
   t.equal(answer.statusCode, 200)
   t.same(answer.json(), { store: 'memory', state: 'synced', detail: '' })
 })
+
+t.test('/v1/webhooks says how each is doing, and no more than is known', async t => {
+  const counts = { queued: 0, delivered: 1, retried: 2, refused: 3, expired: 4, dropped: 5 }
+  const { app } = await adminFixture({
+    webhooks: () => [
+      { name: 'new', url: 'http://a/', events: ['weights'], ...counts, lastSuccessMs: undefined, lastError: undefined },
+      { name: 'old', url: 'http://b/', events: ['verdict', 'rollout'], ...counts, lastSuccessMs: Date.UTC(2026, 0, 1), lastError: { atMs: Date.UTC(2026, 0, 2), reason: 'answers 503' } }
+    ]
+  })
+  const answer = await app.inject({ url: '/v1/webhooks', headers })
+  t.same(answer.json(), {
+    webhooks: [
+      { name: 'new', url: 'http://a/', events: ['weights'], ...counts },
+      { name: 'old', url: 'http://b/', events: ['verdict', 'rollout'], ...counts, lastSuccess: '2026-01-01T00:00:00.000Z', lastError: { at: '2026-01-02T00:00:00.000Z', reason: 'answers 503' } }
+    ]
+  })
+})

@@ -18,6 +18,7 @@ t.test('the schema of every part of every request compiles, though only the firs
     tokens: new TokenBook([], clock, log),
     traffic: { route: unused, routes: unused, change: unused },
     rollouts: { start: unused, act: unused, status: unused, verdict: unused },
+    webhooks: () => [],
     events: new EventBook('test', clock),
     stopping: new AbortController().signal,
     details: unused,

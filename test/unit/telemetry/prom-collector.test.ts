@@ -63,6 +63,7 @@ t.test('what is exposed is the catalogue: names, types, help and labels', async 
   control.watchRestarted('default', 'gone')
   control.workerRestarted()
   control.endpointProbed('hello', 'stable', true)
+  control.webhooks([{ name: 'chat', queued: 1, delivered: 2, refused: 0, expired: 0, dropped: 3, retried: 4, lastSuccessMs: Date.UTC(2026, 0, 1) }])
 
   const families = await scrape(from)
   t.strictSame([...families.keys()].sort(), METRIC_NAMES.toSorted())
@@ -87,6 +88,19 @@ t.test('the checks of a version that is not checked any more leave no series', a
   from.control.forgetProbes('hello', 'canary')
   const samples = (await scrape(from)).get('weir_health_checks_total')?.samples ?? []
   t.strictSame(samples.map(({ labels }) => [labels['version'], labels['result']]), [['stable', 'pass'], ['stable', 'fail']])
+})
+
+t.test('a webhook that is not configured any more leaves no series, and one that has taken nothing has no time', async t => {
+  const from = sources()
+  const gauges = { queued: 0, delivered: 0, refused: 0, expired: 0, dropped: 0, retried: 0 }
+  from.control.webhooks([{ ...gauges, name: 'one', lastSuccessMs: 1_500 }, { ...gauges, name: 'two', delivered: 7, lastSuccessMs: 2_500 }])
+  from.control.webhooks([{ ...gauges, name: 'two', delivered: 8, lastSuccessMs: undefined }])
+  const families = await scrape(from)
+  t.strictSame(values(families, 'weir_webhook_events_total'), {
+    'webhook="two",outcome="delivered"': 8, 'webhook="two",outcome="dropped"': 0, 'webhook="two",outcome="expired"': 0, 'webhook="two",outcome="refused"': 0
+  })
+  t.strictSame(values(families, 'weir_webhook_queued_events'), { 'webhook="two"': 0 })
+  t.strictSame(values(families, 'weir_webhook_last_success_timestamp_seconds'), {})
 })
 
 t.test('names follow the conventions of Prometheus', t => {
