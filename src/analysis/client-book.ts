@@ -17,6 +17,8 @@ export class ClientBook {
   readonly #bySource = new Map<string, readonly HeavyClient[]>()
   /** What was stored: workers may have gone on counting since, or have begun anew. */
   readonly #stored: ReadonlyMap<string, number>
+  /** The list of all, until a worker tells another one. */
+  #heaviest: ReadonlyArray<readonly [key: string, failures: number]> | undefined
 
   constructor (seen = '', heavy: ReadonlyArray<readonly [string, number]> = []) {
     this.#seen = bytesOf(seen, SEEN_BYTES)
@@ -25,6 +27,7 @@ export class ClientBook {
 
   add (source: string, heavy: readonly HeavyClient[], seen?: Uint8Array): void {
     if (heavy.length > 0) {
+      this.#heaviest = undefined
       this.#bySource.delete(source)
       const first = this.#bySource.keys().next()
       if (this.#bySource.size >= MAX_SOURCES && first.done !== true) this.#bySource.delete(first.value)
@@ -49,6 +52,11 @@ export class ClientBook {
 
   /** The clients with the most failures on the new version, the worst first. */
   heaviest (): ReadonlyArray<readonly [key: string, failures: number]> {
+    this.#heaviest ??= this.#sum()
+    return this.#heaviest
+  }
+
+  #sum (): ReadonlyArray<readonly [key: string, failures: number]> {
     const sums = new Map<string, number>()
     for (const heavy of this.#bySource.values()) {
       for (const { key, failures } of heavy) {
