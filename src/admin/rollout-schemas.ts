@@ -109,7 +109,7 @@ export const PLAN_FIELDS = {
   to: planField('The new version.'),
   from: planField('The version that the new one is compared with, and that traffic comes from.'),
   preset: planField('`canary` or `blue-green`: the steps where there are none.'),
-  steps: planField('A list of `{"setWeight": 5}`, `{"analyse": {"for": "2m", "requests": 5000, "onUndecided": "wait" | "pass" | "fail"}}`, `{"pause": {"duration": "10m"}}`, `{"pause": {}}`.'),
+  steps: planField('A list of `{"setWeight": 5}`, `{"analyse": {"for": "2m", "requests": 5000, "onUndecided": "wait" | "pass" | "fail"}}`, `{"pause": {"duration": "10m"}}`, `{"pause": {}}`, `{"ramp": {"to": 50, "over": "10m"}}`, `{"awaitEndpoints": {}}`.'),
   ramp: planField('In place of steps: `{"to": 100, "over": "10m"}`, moved every second, evenly.'),
   analysis: planField('What counts as a failure and how much of it is too much: docs/rollouts.md.'),
   onSuccess: planField('`promote` (all traffic) or `keep` (the weights of the last step).'),

@@ -15,6 +15,8 @@ Usage:
 
 Of a Weir that runs:
   weir status [ROUTE] [--watch]         routes with their weights, or one with its versions and endpoints
+  weir rollout start ROUTE [flags]      move traffic step by step; status, watch, pause, resume, promote, abort, retry
+  weir verdict ROUTE                    is the new version good? In numbers
   weir weights ROUTE stable=75 canary=25
   weir switch ROUTE VERSION             all traffic to one version
   weir undo ROUTE [--to REVISION]       back to earlier weights
@@ -33,7 +35,8 @@ The file may also be named by WEIR_CONFIG. Every option of the configuration tha
 flag or an environment variable: flags win over the environment, which wins over the file.
 
 Exit codes: 0 all is well, 1 the configuration is wrong, Weir failed, refused or waited in vain, 2 the arguments are wrong: an unknown command or
-flag, a flag with a wrong value, no configuration named; 3 a change that not all have applied in time, a version that is not safe to scale down.
+flag, a flag with a wrong value, no configuration named; 3 a change that not all have applied in time, a version that is not safe to scale down, a
+rollout that is not over in time, a verdict that is undecided; 4 the rollout failed or was aborted.
 
 Relative paths, on the command line as in the file, begin at the directory in which Weir is started.
 `

@@ -4,7 +4,7 @@
 import { errorText } from '../../core/error-text.ts'
 import { readBounded } from '../../core/read-bounded.ts'
 import { asObject, parseJson } from '../../core/untrusted.ts'
-import { type AdminAnswer, type AdminApi, type Ask, textAt } from './admin-api.ts'
+import { answersAt, type AdminAnswer, type AdminApi, type Ask, textAt, textsAt } from './admin-api.ts'
 import { CommandError, EXIT } from './command-error.ts'
 import type { Connection } from './connection.ts'
 
@@ -62,18 +62,47 @@ function refusal (status: number, answer: AdminAnswer | undefined, { server, tok
   if (answer === undefined || code === undefined) {
     return new CommandError(`${server} answered ${status}, and not as the admin API of Weir does; is it another server?`)
   }
+  const [message, exitCode] = refusalText(code, answer, { server, token })
+  return new CommandError(message, exitCode, code)
+}
+
+type Refusal = readonly [message: string, exitCode?: typeof EXIT.usage]
+
+function refusalText (code: string, answer: AdminAnswer, { server, token }: Connection): Refusal {
   const said = textAt(answer, 'detail') ?? textAt(answer, 'title') ?? code
   switch (code) {
-    case 'unauthenticated': return new CommandError(token === undefined
+    case 'unauthenticated': return [token === undefined
       ? `${server} wants a token: give --token-file FILE, or WEIR_TOKEN_FILE`
-      : `${server} does not take this token: ${said}`)
-    case 'forbidden': return new CommandError(`${said}; changes need a token with the role operator`)
+      : `${server} does not take this token: ${said}`]
+    case 'forbidden': return [`${said}; changes need a token with the role operator`]
     case 'epoch_mismatch': {
       const epoch = answer['epoch']
-      return new CommandError(`the route has changed meanwhile${typeof epoch === 'number' ? `: it is at epoch ${epoch}` : ''}; look at it with weir status and decide again`)
+      return [`the route has changed meanwhile${typeof epoch === 'number' ? `: it is at epoch ${epoch}` : ''}; look at it with weir status and decide again`]
     }
-    case 'unknown_route': return new CommandError('there is no such route; weir status lists them')
-    case 'invalid_request': return new CommandError(said, EXIT.usage)
-    default: return new CommandError(`${said} (${code})`)
+    case 'unknown_route': return ['there is no such route; weir status lists them']
+    case 'no_rollout': return ['the route has no rollout; weir rollout start begins one']
+    case 'rollout_running':
+    case 'rollout_not_running': return [`${said}${possibleText(answer)}`]
+    case 'invalid_plan': return [`the plan can't work:${faultsText(answer, said)}`, EXIT.usage]
+    case 'invalid_request': return [said, EXIT.usage]
+    default: return [`${said} (${code})`]
   }
+}
+
+function possibleText (answer: AdminAnswer): string {
+  const possible = textsAt(answer, 'possible')
+  return possible.length === 0 ? '' : `; possible now: ${possible.map(verb => `weir rollout ${verb}`).join(', ')}`
+}
+
+/** Each in a line of its own. */
+function faultsText (answer: AdminAnswer, said: string): string {
+  const faults = answersAt(answer, 'faults').map(fault => {
+    const place = textAt(fault, 'place') ?? ''
+    return `\n  ${oneLine(place === '' ? '' : `${place}: `)}${oneLine(textAt(fault, 'message') ?? '')}`
+  })
+  return faults.length === 0 ? ` ${said}` : faults.join('')
+}
+
+function oneLine (text: string): string {
+  return text.replaceAll('\n', '\\n')
 }

@@ -53,11 +53,20 @@ interface ChangeQuestion {
 /** @returns the exit code */
 async function change (session: CommandSession, { route, method, below, body }: ChangeQuestion, flags: ChangeFlags): Promise<number> {
   const { reason, ifEpoch, wait, waitTimeoutMs } = flags
-  const query = wait ? `?wait=all&timeout=${waitTimeoutMs}ms` : ''
   const answer = await session.askFor(['route', 'epoch', 'weights'], {
-    method, path: routePath(route, `${below}${query}`), body: reason === undefined ? body : { ...body, reason }, ifEpoch
+    method, path: routePath(route, `${below}${changeQuery(flags)}`), body: reason === undefined ? body : { ...body, reason }, ifEpoch
   }, wait ? waitTimeoutMs : 0)
   await session.print(answer, () => changeText(answer))
+  return changeExit(answer)
+}
+
+/** The query of a change that waits, or does not. */
+export function changeQuery ({ wait, waitTimeoutMs }: ChangeFlags): string {
+  return wait ? `?wait=all&timeout=${waitTimeoutMs}ms` : ''
+}
+
+/** The exit code of a change: not all apply it yet, or they do. */
+export function changeExit (answer: AdminAnswer): number {
   const applied = answerAt(answer, 'applied')
   return applied !== undefined && flagAt(applied, 'complete') === false ? EXIT.notYet : EXIT.ok
 }
@@ -70,7 +79,8 @@ function changeText (answer: AdminAnswer): string {
   return printable(`${textAt(answer, 'route') ?? '?'}: ${weights} (epoch ${epoch})${changed}${appliedText(answerAt(answer, 'applied'))}\n`)
 }
 
-function appliedText (applied: AdminAnswer | undefined): string {
+/** `, applied by 2 of 2 workers in 1.4 ms`; empty for a change that did not wait. */
+export function appliedText (applied: AdminAnswer | undefined): string {
   if (applied === undefined) return ''
   const workers = `${numberAt(applied, 'applied') ?? '?'} of ${numberAt(applied, 'workers') ?? '?'} workers`
   const tookMs = numberAt(applied, 'tookMs')

@@ -63,10 +63,24 @@ export async function candidates (words: readonly string[], sources: CompletionS
   if (current === undefined || name === 'help') return matching([...names, ...Object.keys(OTHERS)], current ?? name)
   const command = program.commands.find(each => each.name() === name)
   if (command === undefined) return matching(OTHERS[name] ?? [], current)
+  if (command.commands.length === 0) return await candidatesOf(command, rest, sources)
+  const [verb = '', ...further] = rest
+  if (further.length === 0) return matching(command.commands.map(each => each.name()), verb)
+  const below = command.commands.find(each => each.name() === verb)
+  return below === undefined ? [] : await candidatesOf(below, further, sources)
+}
+
+/** @param rest the words behind the command, at least one */
+async function candidatesOf (command: Command, rest: readonly string[], sources: CompletionSources): Promise<readonly string[]> {
+  const current = rest.at(-1) ?? ''
   const before = rest.at(-2)
   const option = command.options.find(each => before !== undefined && (each.long === before || each.short === before))
   if (option?.required === true) {
     if (option.long === '--context') return matching(await sources.contexts(), current)
+    if (option.flags.endsWith('<version>')) {
+      const [route = ''] = positionals(command, rest.slice(0, -2))
+      return matching(await sources.versions(route), current)
+    }
     return matching(option.argChoices ?? [], current)
   }
   if (current.startsWith('-')) return matching(command.options.map(({ long }) => long ?? ''), current)

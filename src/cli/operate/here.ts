@@ -21,6 +21,8 @@ export async function operateHere (words: readonly string[]): Promise<number> {
     },
     clock: foregroundClock,
     signal: interrupted.signal,
-    connect: connection => new AdminClient(connection)
+    connect: connection => new AdminClient(connection),
+    // To look at it costs time, so it is looked at when it is read.
+    input: () => process.stdin
   })
 }

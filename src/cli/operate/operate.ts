@@ -5,6 +5,7 @@ import type { Clock } from '../../core/clock.ts'
 import { errorText } from '../../core/error-text.ts'
 import { printable } from '../../core/logger.ts'
 import { type AdminApi, answersAt, numbersAt, textAt } from './admin-api.ts'
+import type { ChangeFlags } from './change-command.ts'
 import { CommandError, EXIT } from './command-error.ts'
 import { CommandSession } from './command-session.ts'
 import { candidates, completionScript } from './completion.ts'
@@ -22,6 +23,8 @@ export interface OperateDeps {
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal
   readonly connect: (connection: Connection) => AdminApi
+  /** Standard input. */
+  readonly input: () => AsyncIterable<unknown>
 }
 
 const COMPLETION_TIMEOUT_MS = 1_000
@@ -38,7 +41,8 @@ export async function operate (args: readonly string[], deps: OperateDeps): Prom
     return await carryOut(order, deps)
   } catch (error) {
     if (deps.signal.aborted) return INTERRUPTED
-    terminal.complain(printable(`weir ${order.command}: ${errorText(error)}\n`))
+    const verb = order.command === 'rollout' ? ` ${order.verb}` : ''
+    terminal.complain(printable(`weir ${order.command}${verb}: ${errorText(error)}\n`))
     return error instanceof CommandError ? error.exitCode : EXIT.failed
   }
 }
@@ -55,7 +59,7 @@ async function carryOut (order: Order, deps: OperateDeps): Promise<number> {
     return EXIT.ok
   }
   const api = deps.connect(await chooseConnection(order.flags, env, config))
-  return await speak(order, sessionFor(api, order.flags, deps), deps.clock)
+  return await speak(order, sessionFor(api, order.flags, deps), deps)
 }
 
 function sessionFor (api: AdminApi, { output, timeout }: CommonFlags, { terminal, signal }: OperateDeps): CommandSession {
@@ -64,7 +68,8 @@ function sessionFor (api: AdminApi, { output, timeout }: CommonFlags, { terminal
 
 type Question = Exclude<Order, { readonly command: 'completion' | 'contexts' }>
 
-async function speak (order: Question, session: CommandSession, clock: Clock): Promise<number> {
+async function speak (order: Question, session: CommandSession, deps: OperateDeps): Promise<number> {
+  const { clock } = deps
   switch (order.command) {
     case 'status': {
       const { status, watchStatus } = await import('./status-command.ts')
@@ -92,16 +97,51 @@ async function speak (order: Question, session: CommandSession, clock: Clock): P
       const { route, version, flags: { wait, waitTimeout } } = order
       return await drain(session, clock, { route, version, waitMs: wait ? waitTimeout : 0 })
     }
+    case 'rollout': return await speakOfRollout(order, session, deps)
+    case 'verdict': {
+      const { showVerdict } = await import('./rollout-status-command.ts')
+      return await showVerdict(session, order.route)
+    }
     default: return await change(order, session)
   }
+}
+
+async function speakOfRollout (
+  order: Extract<Order, { readonly command: 'rollout' }>, session: CommandSession, { clock, input }: OperateDeps
+): Promise<number> {
+  const { route } = order
+  switch (order.verb) {
+    case 'status': {
+      const { rolloutStatus } = await import('./rollout-status-command.ts')
+      return await rolloutStatus(session, clock, { route, watch: order.flags.watch, timeoutMs: order.flags.waitTimeout })
+    }
+    case 'watch': {
+      const { watchRollout } = await import('./rollout-watch-command.ts')
+      await watchRollout(session, route, { clock, intervalMs: Math.max(100, order.flags.interval) })
+      return EXIT.ok
+    }
+    case 'start': {
+      const { readPlanFlags } = await import('./plan-words.ts')
+      const { steerRollout } = await import('./rollout-command.ts')
+      return await steerRollout(session, { route, verb: 'start', body: await readPlanFlags(order.flags, input) }, changeFlags(order.flags))
+    }
+    default: {
+      const { steerRollout } = await import('./rollout-command.ts')
+      const body = order.flags.full === true ? { full: true } : {}
+      return await steerRollout(session, { route, verb: order.verb, body }, changeFlags(order.flags))
+    }
+  }
+}
+
+function changeFlags ({ reason, ifEpoch, wait, waitTimeout }: Change['flags']): ChangeFlags {
+  return { reason, ifEpoch, wait, waitTimeoutMs: waitTimeout }
 }
 
 type Change = Extract<Order, { readonly command: 'weights' | 'switch' | 'undo' }>
 
 async function change (order: Change, session: CommandSession): Promise<number> {
   const { parseWeights, setWeights, switchTo, undo } = await import('./change-command.ts')
-  const { reason, ifEpoch, wait, waitTimeout } = order.flags
-  const flags = { reason, ifEpoch, wait, waitTimeoutMs: waitTimeout }
+  const flags = changeFlags(order.flags)
   switch (order.command) {
     case 'weights': return await setWeights(session, order.route, parseWeights(order.weights), flags)
     case 'switch': return await switchTo(session, order.route, order.version, flags)

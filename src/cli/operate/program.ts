@@ -5,6 +5,8 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { parseDurationMs } from '../../core/duration.ts'
 import { DEFAULT_SERVER } from './connection.ts'
+import type { PlanFlags } from './plan-words.ts'
+import { ROLLOUT_ACTIONS } from './rollout-actions.ts'
 import { OUTPUTS } from './terminal.ts'
 
 /** What every command may be given. */
@@ -53,6 +55,26 @@ export type Order =
     readonly version: string
     readonly flags: CommonFlags & { readonly wait: boolean, readonly waitTimeout: number }
   }
+  | { readonly command: 'rollout', readonly verb: 'start', readonly route: string, readonly flags: ChangeOptions & PlanFlags }
+  | {
+    readonly command: 'rollout'
+    readonly verb: typeof ROLLOUT_ACTIONS[number]
+    readonly route: string
+    readonly flags: ChangeOptions & { readonly full?: true }
+  }
+  | {
+    readonly command: 'rollout'
+    readonly verb: 'status'
+    readonly route: string
+    readonly flags: CommonFlags & { readonly watch: boolean, readonly waitTimeout: number | undefined }
+  }
+  | {
+    readonly command: 'rollout'
+    readonly verb: 'watch'
+    readonly route: string
+    readonly flags: CommonFlags & { readonly interval: number }
+  }
+  | { readonly command: 'verdict', readonly route: string, readonly flags: CommonFlags }
   | { readonly command: 'replicas', readonly flags: CommonFlags }
   | { readonly command: 'contexts', readonly flags: CommonFlags }
   | { readonly command: 'completion', readonly shell: string }
@@ -70,7 +92,8 @@ Which Weir: --server, WEIR_SERVER, or a context of ~/.config/weir/config.yaml (X
   contexts:
     lab: { server: "${DEFAULT_SERVER}", tokenFile: ~/weir-token }
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong arguments, 3 not in time (a change that not all have applied yet, a version that is not safe).
+Exit codes: 0 done, 1 refused or failed, 2 wrong arguments, 3 not in time (a change that not all have applied yet, a version that is not safe, a
+rollout that is not over, a verdict that is undecided), 4 the rollout failed or was aborted.
 `
 
 /** The commands, whose actions give their order to `take`. */
@@ -83,6 +106,7 @@ export function createProgram (output: ProgramOutput, take: (order: Order) => vo
   program.showHelpAfterError('Try: weir help')
   addReading(program, take)
   addChanges(program, take)
+  addRollouts(program, take)
   addCluster(program, take)
   program.addCommand(new Command('contexts').description('list the contexts of the client\'s file').action((_options, command: Command) => {
     take({ command: 'contexts', flags: flagsOf(command) })
@@ -97,15 +121,22 @@ export function createProgram (output: ProgramOutput, take: (order: Order) => vo
 /** The settings of the program do not reach commands that were made apart. */
 function finish (command: Command): void {
   command.copyInheritedSettings(command.parent ?? command)
-  if (command.name() === 'completion') return
+  for (const below of command.commands) finish(below)
+  if (command.name() === 'completion' || command.commands.length > 0) return
   command.addOption(new Option('-s, --server <url>', `the admin API; environment WEIR_SERVER; by default that of the context, else ${DEFAULT_SERVER}`))
     .addOption(new Option('--token-file <file>', 'the file with the token; environment WEIR_TOKEN_FILE'))
     .addOption(new Option('--token <token>', 'the token itself, which others may see in the list of processes; environment WEIR_TOKEN').conflicts('tokenFile'))
     .addOption(new Option('--context <name>', 'a context of the client\'s file; environment WEIR_CONTEXT'))
     .addOption(new Option('-o, --output <format>', 'how to print').choices(OUTPUTS).default('table'))
-    .addOption(new Option('--timeout <duration>', 'the longest that an answer may take').argParser(duration).default(10_000, '10s'))
     .addHelpText('after', AFTER_HELP)
+  if (command.options.some(({ long }) => long === TIMEOUT)) return
+  const timeout = new Option(`${TIMEOUT} <duration>`, 'the longest that an answer may take')
+  command.addOption(timeout.argParser(duration).default(ANSWER_MS, '10s'))
 }
+
+const TIMEOUT = '--timeout'
+/** The longest that an answer may take. */
+const ANSWER_MS = 10_000
 
 function addReading (program: Command, take: (order: Order) => void): void {
   program.addCommand(new Command('status').description('show the routes with their weights, or one route with its versions and endpoints')
@@ -153,6 +184,52 @@ function addChanges (program: Command, take: (order: Order) => void): void {
     .argument('<route>')
     .addOption(new Option('--to <revision>', 'the revision of the history').argParser(wholeNumber))
     .action((route: string, _options, command: Command) => { take({ command: 'undo', route, flags: flagsOf(command) }) }))
+}
+
+/** In the manner of kubectl rollout. */
+function addRollouts (program: Command, take: (order: Order) => void): void {
+  const rollout = new Command('rollout').helpCommand(false)
+    .description('move traffic to a new version step by step, judged by its own answers')
+  rollout.addCommand(changing(new Command('start')).argument('<route>')
+    .description('start a rollout, by the plan of the configuration or of the flags')
+    .addOption(new Option('--to <version>', 'the new version'))
+    .addOption(new Option('--from <version>', 'the version that it is compared with, and that traffic comes from'))
+    .addOption(new Option('--preset <name>', 'which steps, where none are given').choices(['canary', 'blue-green']))
+    .addOption(new Option('--steps <list>', "such as '5, analyse 2m, 25, pause 10m, 50, pause, ramp 100 over 10m'"))
+    .addOption(new Option('--plan <file>', 'a plan in YAML or JSON; - is standard input. Flags win over it'))
+    .action((route: string, _options, command: Command) => { take({ command: 'rollout', verb: 'start', route, flags: flagsOf(command) }) }))
+  rollout.addCommand(new Command('status').description('wait until it is over, and say how').argument('<route>')
+    .addOption(new Option('-w, --watch [boolean]', 'wait; --watch=false looks once').choices(['true', 'false']).default('true'))
+    .addOption(new Option(`${TIMEOUT} <duration>`, 'the longest to wait; by default as long as it takes').argParser(duration))
+    .action((route: string, _options, command: Command) => {
+      const { watch, timeout: waitTimeout, ...flags } = flagsOf<StatusOptions>(command)
+      take({ command: 'rollout', verb: 'status', route, flags: { ...flags, timeout: ANSWER_MS, watch: watch !== 'false', waitTimeout } })
+    }))
+  rollout.addCommand(new Command('watch').description('show the route and its rollout live, until Ctrl-C').argument('<route>')
+    .addOption(new Option('--interval <duration>', 'how often to look').argParser(duration).default(1_000, '1s'))
+    .action((route: string, _options, command: Command) => { take({ command: 'rollout', verb: 'watch', route, flags: flagsOf(command) }) }))
+  for (const verb of ROLLOUT_ACTIONS) {
+    const command = changing(new Command(verb)).description(ACTION_HELP[verb]).argument('<route>')
+    if (verb === 'promote') command.addOption(new Option('--full', 'all the way at once, whatever steps are left'))
+    command.action((route: string) => { take({ command: 'rollout', verb, route, flags: flagsOf(command) }) })
+    rollout.addCommand(command)
+  }
+  program.addCommand(rollout)
+  program.addCommand(new Command('verdict').description('say whether the new version is good, in numbers').argument('<route>')
+    .action((route: string, _options, command: Command) => { take({ command: 'verdict', route, flags: flagsOf(command) }) }))
+}
+
+interface StatusOptions extends Omit<CommonFlags, 'timeout'> {
+  readonly watch: string | true
+  readonly timeout?: number
+}
+
+const ACTION_HELP: Readonly<Record<typeof ROLLOUT_ACTIONS[number], string>> = {
+  pause: 'stay at the weights of now',
+  resume: 'go on',
+  promote: 'go to the next step, whatever this one waits for',
+  abort: 'go back to the weights from before',
+  retry: 'begin it again, after it failed or was aborted'
 }
 
 function changing (command: Command): Command {

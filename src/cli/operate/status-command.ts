@@ -32,20 +32,29 @@ const HOME_AND_CLEAR = '\u001b[H\u001b[J'
 const SCREEN_ENTER = '\u001b[?1049h'
 const SCREEN_LEAVE = '\u001b[?1049l'
 
+/** What to wait with, and how long between two looks. */
+export interface Watching {
+  readonly clock: Clock
+  readonly intervalMs: number
+}
+
+/** Prints the status again and again until Ctrl-C. */
+export async function watchStatus (session: CommandSession, route: string | undefined, watching: Watching): Promise<void> {
+  await watchView(session, watching, async () => await statusText(session, route))
+}
+
 /**
- * Prints the status again and again until Ctrl-C: on a terminal in place, else one below the other. What fails is shown, and tried again.
- * @param watch what to wait with, and how long between two looks
+ * Prints something again and again until Ctrl-C: on a terminal in place, else one below the other. What fails is shown, and tried again.
+ * @param look what there is to print now
  */
-export async function watchStatus (
-  session: CommandSession, route: string | undefined, { clock, intervalMs }: { readonly clock: Clock, readonly intervalMs: number }
-): Promise<void> {
+export async function watchView (session: CommandSession, { clock, intervalMs }: Watching, look: () => Promise<string>): Promise<void> {
   const { terminal, signal } = session
   const inPlace = terminal.isTerminal && session.format !== 'json' && session.format !== 'yaml'
   if (inPlace) terminal.out(`${SCREEN_ENTER}${CURSOR_HIDE}`)
   let last = ''
   try {
     while (!signal.aborted) {
-      const text = await statusText(session, route).catch((error: unknown) => `${String(error instanceof Error ? error.message : error)}\n`)
+      const text = await look().catch((error: unknown) => `${String(error instanceof Error ? error.message : error)}\n`)
       if (signal.aborted) break
       terminal.out(inPlace ? `${HOME_AND_CLEAR}${text}` : text)
       last = text
@@ -60,7 +69,9 @@ export async function watchStatus (
 
 /** Every version of every route in a line. */
 function listText (answer: AdminAnswer, palette: Palette, wide: boolean): string {
-  const rows = answersAt(answer, 'routes').flatMap(route => {
+  const routes = answersAt(answer, 'routes')
+  const hasRollouts = routes.some(route => answerAt(route, 'rollout') !== undefined)
+  const rows = routes.flatMap(route => {
     const ready = new Map(numbersAt(route, 'readyEndpoints'))
     const weights = numbersAt(route, 'weights')
     const sum = weights.reduce((total, [, weight]) => total + weight, 0)
@@ -74,16 +85,27 @@ function listText (answer: AdminAnswer, palette: Palette, wide: boolean): string
         percent(share),
         endpoints === 0 && weight > 0 ? { text: '0', colour: 'red' } : String(endpoints),
         ...(wide ? ['epoch', 'revision'].map(key => index === 0 ? String(numberAt(route, key) ?? '') : '') : []),
+        ...(hasRollouts ? [index === 0 ? shortRollout(answerAt(route, 'rollout')) : ''] : []),
         { text: bar(share, BAR_WIDTH), colour: 'cyan' }
       ]
     })
   })
   if (rows.length === 0) return 'There are no routes.\n'
-  return table(['ROUTE', 'VERSION', 'WEIGHT', 'SHARE', 'ENDPOINTS', ...(wide ? ['EPOCH', 'REVISION'] : []), 'SPLIT'], rows, palette)
+  const more = [...(wide ? ['EPOCH', 'REVISION'] : []), ...(hasRollouts ? ['ROLLOUT'] : [])]
+  return table(['ROUTE', 'VERSION', 'WEIGHT', 'SHARE', 'ENDPOINTS', ...more, 'SPLIT'], rows, palette)
+}
+
+/** `Progressing, step 2 of 5: analyse 2m`; empty where none runs. */
+function shortRollout (rollout: AdminAnswer | undefined): string {
+  if (rollout === undefined) return ''
+  const step = numberAt(rollout, 'step') ?? 0
+  const steps = numberAt(rollout, 'steps') ?? 0
+  const where = step < steps ? `step ${step + 1} of ${steps}` : 'all steps done'
+  return `${textAt(rollout, 'phase') ?? '?'}, ${where}: ${textAt(rollout, 'doing') ?? '?'}`
 }
 
 /** One route: its versions, then what is wrong with them, and in the wide form each endpoint. */
-function routeText (answer: AdminAnswer, palette: Palette, wide: boolean): string {
+export function routeText (answer: AdminAnswer, palette: Palette, wide: boolean): string {
   const versions = answersAt(answer, 'versions')
   const cluster = answerAt(answer, 'cluster')
   const sums = new Map(answersAt(cluster, 'versions').map(version => [textAt(version, 'name'), version]))
@@ -106,7 +128,8 @@ function routeText (answer: AdminAnswer, palette: Palette, wide: boolean): strin
   })
   const name = palette.paint('bold', cleanLine(textAt(answer, 'name') ?? '').trimEnd())
   const counts = `epoch ${numberAt(answer, 'epoch') ?? '?'}, revision ${numberAt(answer, 'revision') ?? '?'}${clusterText(cluster)}`
-  const head = `${name}   ${counts}\n\n`
+  const rollout = shortRollout(answerAt(answer, 'rollout'))
+  const head = `${name}   ${counts}\n${rollout === '' ? '' : cleanLine(`rollout: ${rollout}`)}\n`
   const main = table(['VERSION', 'WEIGHT', 'SHARE', 'OBSERVED', 'REQUESTS', 'ENDPOINTS', 'SPLIT'], rows, palette)
   const problems = [...versions.flatMap(problemsOf), ...silenceOf(cluster)]
   const endpoints = wide ? `\n${endpointsText(versions, palette)}` : ''

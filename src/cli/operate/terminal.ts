@@ -83,6 +83,11 @@ export function bar (share: number, width: number): string {
   return `${'█'.repeat(Math.floor(eighths / 8))}${EIGHTHS[eighths % 8] ?? ''}`
 }
 
+/** A bar in a frame of this width, so that it can be seen how much is missing. */
+export function gauge (share: number, width: number): string {
+  return bar(Math.min(1, share), width).padEnd(width, '░')
+}
+
 /** A share from 0 to 1 in per cent, with one digit where there is something behind the point. */
 export function percent (share: number): string {
   const rounded = Math.round(share * 1_000) / 10

@@ -1,10 +1,7 @@
 /** The commands on an admin API in memory: what they ask, what they print, and their exit codes. */
 import t, { type Test } from 'tap'
-import type { AdminApi, AdminAnswer, Ask } from '../../../../src/cli/operate/admin-api.ts'
 import { CommandError } from '../../../../src/cli/operate/command-error.ts'
-import type { Connection } from '../../../../src/cli/operate/connection.ts'
-import { operate } from '../../../../src/cli/operate/operate.ts'
-import { FakeClock } from '../../../helpers/fake-clock.ts'
+import { benchOf } from '../../../helpers/operate-bench.ts'
 import { until } from '../../../helpers/until.ts'
 
 const ROUTES = {
@@ -46,48 +43,6 @@ const HELLO = {
 
 const CHANGED = {
   route: 'hello', epoch: 4, revision: 4, changed: true, weights: { stable: 50, canary: 50 }, applied: { workers: 2, applied: 2, complete: true, tookMs: 1.4 }
-}
-
-interface Bench {
-  readonly asked: Ask[]
-  readonly connections: Connection[]
-  readonly clock: FakeClock
-  readonly interrupt: AbortController
-  out: string
-  errors: string
-  run (...args: readonly string[]): Promise<number>
-}
-
-function benchOf (answer: (question: Ask) => AdminAnswer | Promise<AdminAnswer>, options: { env?: Record<string, string>, isTerminal?: boolean, colours?: boolean } = {}): Bench {
-  const bench: Bench = {
-    asked: [],
-    connections: [],
-    clock: new FakeClock(),
-    interrupt: new AbortController(),
-    out: '',
-    errors: '',
-    run: async (...args) => await operate(args, {
-      env: { HOME: '/nowhere', ...options.env },
-      clock: bench.clock,
-      signal: bench.interrupt.signal,
-      terminal: {
-        out: text => { bench.out += text },
-        complain: text => { bench.errors += text },
-        isTerminal: options.isTerminal ?? false,
-        colours: options.colours ?? false
-      },
-      connect: (connection): AdminApi => {
-        bench.connections.push(connection)
-        return {
-          ask: async question => {
-            bench.asked.push(question)
-            return await answer(question)
-          }
-        }
-      }
-    })
-  }
-  return bench
 }
 
 t.test('status lists every version of every route', async t => {
