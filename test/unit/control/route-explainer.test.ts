@@ -3,6 +3,7 @@
  */
 import t from 'tap'
 import type { RouteConfig } from '../../../src/config/schema.ts'
+import { IpKey } from '../../../src/routing/ip-key.ts'
 import { ExplainBench, HELLO, toEndpoint } from '../../helpers/explain-bench.ts'
 import { ROUTE_DEFAULTS } from '../../helpers/route-defaults.ts'
 
@@ -32,6 +33,25 @@ t.test('tells the epoch, the weights, the scores and the hash of the key, and th
     t.match(versions, [{ name: 'stable', weight: 75, usedEndpoints: 1, panic: 'none' }, { name: 'canary', weight: 25, usedEndpoints: 1 }])
     t.match(stickyKey, { kind: 'client-ip', value: `203.0.113.${host}`, hash: /^[0-9a-f]{8}$/, missing: null })
   }
+})
+
+t.test('the salt of a rollout is that of the explanation too, and of the scores in it', async t => {
+  const bench = new ExplainBench([HELLO])
+  const weights = { stable: 1, canary: 1 }
+  const versions = async (): Promise<readonly unknown[]> =>
+    await Promise.all(Array.from({ length: 40 }, async (_, host) => (await bench.ask({ ip: `203.0.113.${host}` })).version))
+  const before = await versions()
+  bench.split(weights, 'hello', 'rollout-7')
+  const drawn = bench.workers[0]?.plane.routes.get('hello')?.split
+  const during = await versions()
+  t.not(during.join(), before.join(), 'another cohort')
+  for (let host = 0; host < 40; host++) {
+    const { versions: scored, version } = await bench.ask({ ip: `203.0.113.${host}` })
+    t.equal(version, scored.toSorted((left, right) => (left.score ?? Infinity) - (right.score ?? Infinity))[0]?.name)
+    t.equal(version, drawn?.versions[drawn.choose(new IpKey().hash(`203.0.113.${host}`))], 'what requests get')
+  }
+  bench.split(weights)
+  t.same(await versions(), before)
 })
 
 t.test('a version whose endpoints fail their check is not named, as no request goes there', async t => {
