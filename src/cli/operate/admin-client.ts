@@ -82,7 +82,7 @@ function refusalText (code: string, answer: AdminAnswer, { server, token }: Conn
     case 'unknown_route': return ['there is no such route; weir status lists them']
     case 'no_rollout': return ['the route has no rollout; weir rollout start begins one']
     case 'rollout_running':
-    case 'rollout_not_running': return [`${said}${possibleText(answer)}`]
+    case 'rollout_not_running': return [`${said.replace(/; possible now: .*$/s, '')}${possibleText(answer)}`]
     case 'invalid_plan': return [`the plan can't work:${faultsText(answer, said)}`, EXIT.usage]
     case 'invalid_request': return [said, EXIT.usage]
     default: return [`${said} (${code})`]

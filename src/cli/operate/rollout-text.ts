@@ -19,9 +19,13 @@ export function endOf (rollout: AdminAnswer): 'good' | 'bad' | undefined {
 
 /** `Progressing, step 2 of 5: analyse 2m` */
 export function phaseText (rollout: AdminAnswer, palette: Palette): string {
-  const phase = textAt(rollout, 'phase') ?? '?'
-  const painted = palette.paint(COLOURS[phase] ?? 'bold', cleanLine(phase).trimEnd())
+  const painted = paintedPhase(rollout, palette)
   return endOf(rollout) === undefined ? `${painted}, ${cleanLine(stepText(rollout)).trimEnd()}` : painted
+}
+
+function paintedPhase (rollout: AdminAnswer, palette: Palette): string {
+  const phase = textAt(rollout, 'phase') ?? '?'
+  return palette.paint(COLOURS[phase] ?? 'bold', cleanLine(phase).trimEnd())
 }
 
 function stepText (rollout: AdminAnswer): string {
@@ -31,10 +35,12 @@ function stepText (rollout: AdminAnswer): string {
   return present === undefined ? 'all steps are done, and it is watched' : `step ${step + 1} of ${steps.length}: ${textAt(present, 'text') ?? '?'}`
 }
 
-/** A line that says how it stands. */
+/** A line that says how it stands; the sentence counts the steps. */
 export function rolloutLine (rollout: AdminAnswer, palette: Palette): string {
-  const sentence = textAt(rollout, 'sentence')
-  return `${name(rollout, palette)}: ${phaseText(rollout, palette)}${sentence === undefined ? '' : `: ${cleanLine(sentence).trimEnd()}`}\n`
+  const sentence = textAt(rollout, 'sentence') ?? ''
+  const step = answersAt(rollout, 'steps')[numberAt(rollout, 'step') ?? 0]
+  const doing = endOf(rollout) === undefined && step !== undefined ? `, ${textAt(step, 'text') ?? '?'}` : ''
+  return `${name(rollout, palette)}: ${paintedPhase(rollout, palette)}${cleanLine(`${doing}: ${sentence}`)}`
 }
 
 function name (rollout: AdminAnswer, palette: Palette): string {
@@ -57,20 +63,25 @@ export function nextText (rollout: AdminAnswer): string {
 export function rolloutText (rollout: AdminAnswer, palette: Palette, wide: boolean): string {
   const pending = textAt(rollout, 'pending')
   const since = (textAt(rollout, 'since') ?? '?').replace(/\.\d+Z$/, 'Z')
-  const who = [textAt(rollout, 'actor') ?? '', textAt(rollout, 'reason') ?? ''].filter(text => text !== '').join(': ')
+  const verdict = answerAt(rollout, 'verdict')
+  const why = textAt(verdict, 'reason')
+  // What the verdict says is said once.
+  const said = (text: string): boolean => why !== undefined && text.includes(why)
+  const tell = said(textAt(rollout, 'sentence') ?? '') ? numbersText : verdictText
+  const reason = textAt(rollout, 'reason') ?? ''
+  const who = [textAt(rollout, 'actor') ?? '', said(reason) ? '' : reason].filter(text => text !== '').join(': ')
   const notes = [
     ...(pending === undefined ? [] : [`in force, and not stored yet: ${pending}`]),
     ...(flagAt(rollout, 'defaultDiffers') === true ? ['the plan in the configuration is another one by now; this rollout keeps its own'] : [])
   ]
   const ways = `${textAt(rollout, 'from') ?? '?'} to ${textAt(rollout, 'to') ?? '?'}, since ${since}${who === '' ? '' : `, ${who}`}`
-  const verdict = answerAt(rollout, 'verdict')
   return [
     `${name(rollout, palette)}   ${phaseText(rollout, palette)}   ${palette.paint('dim', cleanLine(ways).trimEnd())}\n`,
     ...sentenceLines(rollout),
     ...notes.map(note => palette.paint('yellow', cleanLine(note).trimEnd()) + '\n'),
     '\n',
     stepsText(rollout, palette),
-    ...(verdict === undefined ? [] : ['\n', verdictText(verdict, palette, wide)])
+    ...(verdict === undefined ? [] : ['\n', tell(verdict, palette, wide)])
   ].join('')
 }
 
@@ -79,7 +90,9 @@ function sentenceLines (rollout: AdminAnswer): readonly string[] {
   return sentence === undefined ? [] : [cleanLine(sentence)]
 }
 
-const MARKS = { done: '✓', now: '▶', ahead: ' ' } as const
+const MARKS: Readonly<Record<string, Cell>> = {
+  done: { text: '✓', colour: 'green' }, now: { text: '▶', colour: 'cyan' }, bad: { text: '✗', colour: 'red' }
+}
 
 function stepsText (rollout: AdminAnswer, palette: Palette): string {
   const steps = answersAt(rollout, 'steps')
@@ -92,7 +105,7 @@ function stepsText (rollout: AdminAnswer, palette: Palette): string {
     const state = textAt(step, 'state') ?? ''
     const isNow = state === 'now'
     return [
-      { text: state === 'done' || state === 'now' ? MARKS[state] : MARKS.ahead, colour: state === 'done' ? 'green' : 'cyan' },
+      MARKS[endOf(rollout) === 'bad' && first + index === present ? 'bad' : state] ?? '',
       String(first + index + 1),
       isNow ? { text: textAt(step, 'text') ?? '', colour: 'bold' } : textAt(step, 'text') ?? '',
       { text: percentGauge(isNow ? share : numberAt(step, 'weight')), colour: isNow ? 'cyan' : 'dim' },
@@ -101,7 +114,7 @@ function stepsText (rollout: AdminAnswer, palette: Palette): string {
   })
   if (present >= steps.length && waitsFor !== '') {
     rows.push([
-      { text: MARKS.now, colour: 'cyan' }, '', { text: 'watch', colour: 'bold' }, { text: percentGauge(share), colour: 'cyan' }, waitsFor
+      MARKS['now'] ?? '', '', { text: 'watch', colour: 'bold' }, { text: percentGauge(share), colour: 'cyan' }, waitsFor
     ])
   }
   const hidden = steps.length - shown.length
@@ -117,10 +130,15 @@ function percentGauge (weight: number | undefined): string {
 export function verdictText (verdict: AdminAnswer, palette: Palette, wide: boolean): string {
   const word = textAt(verdict, 'verdict') ?? '?'
   const head = `${palette.paint(COLOURS[word] ?? 'bold', cleanLine(word).trimEnd())}: ${cleanLine(textAt(verdict, 'reason') ?? '')}`
+  return [head, numbersText(verdict, palette, wide)].filter(text => text !== '').join('\n')
+}
+
+/** What was counted, and how far the tests are. */
+function numbersText (verdict: AdminAnswer, palette: Palette, wide: boolean): string {
   const counts = countsText(verdict, palette)
   const tests = testsText(verdict, palette)
   const more = wide ? moreText(verdict) : ''
-  return [head, counts, tests, more].filter(text => text !== '').join('\n')
+  return [counts, tests, more].filter(text => text !== '').join('\n')
 }
 
 function countsText (verdict: AdminAnswer, palette: Palette): string {

@@ -171,9 +171,9 @@ t.test('status waits until it is healthy, and says each step once', async t => {
   t.equal(await ended, 0)
   t.match(bench.asked[0], { path: '/v1/routes/hello/rollout', timeoutMs: 10_000 })
   t.equal(bench.out.split('\n').slice(0, 4).join('\n'), [
-    'hello: Progressing, step 2 of 3: analyse 2m: canary has 5 % and is compared with stable',
-    'hello: Progressing, step 3 of 3: weight 50 %: on to 50 %',
-    'hello: Progressing, all steps are done, and it is watched: watched',
+    'hello: Progressing, analyse 2m: canary has 5 % and is compared with stable',
+    'hello: Progressing, weight 50 %: on to 50 %',
+    'hello: Progressing: watched',
     'hello   Healthy   stable to canary, since 2026-01-01T00:00:00Z, ops: release 2'
   ].join('\n'))
   t.match(bench.out, /\nnext: weir undo hello would go back\n$/)
@@ -188,7 +188,7 @@ t.test('status ends with 4 when it failed or was aborted, and prints why with th
     '',
     '    STEP   DOES          SHARE OF NEW   WAITS FOR',
     '✓      1   weight 5 %    ▌░░░░░░░░░',
-    '▶      2   analyse 2m    ░░░░░░░░░░',
+    '✗      2   analyse 2m    ░░░░░░░░░░',
     '       3   weight 50 %   █████░░░░░',
     '',
     'fail: canary: 8 of 200 requests failed, stable: 4 of 4000',
@@ -299,7 +299,7 @@ t.test('watch without a rollout shows what changes behind the versions, in lines
   t.equal(bench.out, [
     'hello: stable 95 (2/2 endpoints), canary 5 (2/2 endpoints)',
     'hello: stable 95 (1/2 endpoints), canary 5 (1/2 endpoints)',
-    'hello: Progressing, step 2 of 3: analyse 2m: canary has 5 % and is compared with stable',
+    'hello: Progressing, analyse 2m: canary has 5 % and is compared with stable',
     ''
   ].join('\n'))
 })
@@ -358,7 +358,7 @@ t.test('status shows a rollout that runs, in the list and of its route', async t
 t.test('refusals say what is possible, and every fault of a plan in a line of its own', async t => {
   const answers = [
     { code: 'invalid_plan', detail: 'all in one', faults: [{ place: 'to', message: 'there is no version "green"' }, { place: 'steps[0].setWeight', message: 'has to be 0 to 100\nforged' }] },
-    { code: 'rollout_running', detail: 'a rollout runs already', possible: ['pause', 'abort'] },
+    { code: 'rollout_running', detail: 'a rollout runs already; possible now: pause, abort', possible: ['pause', 'abort'] },
     { code: 'no_rollout', detail: 'POST it' }
   ]
   const origin = await RawOrigin.start((_, connection) => {
