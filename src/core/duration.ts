@@ -20,3 +20,9 @@ export function parseDurationMs (text: string): number {
   }
   return Number(match[1]) * unitMs
 }
+
+/** Writes a duration in the largest unit that it is a whole number of: `90s`, `2m`, `0s`. @param ms whole milliseconds */
+export function formatDuration (ms: number): string {
+  const [unit, unitMs] = Object.entries(UNIT_MS).findLast(([, each]) => ms % each === 0 && ms >= each) ?? ['s', 1_000]
+  return `${Math.floor(ms / unitMs)}${unit}`
+}

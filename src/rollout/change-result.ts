@@ -1,7 +1,7 @@
 /** What comes of a change of weights that somebody has asked for. */
 import { StoreError } from '../store/state-store.ts'
 import type { RouteTraffic, SplitReceipt } from './traffic-state.ts'
-import type { TransitionErrorCode } from './transition.ts'
+import type { TransitionErrorCode } from './transition-result.ts'
 
 /** Why a change was not made. */
 export type ChangeErrorCode = TransitionErrorCode | 'unknown_route' | 'epoch_mismatch' | 'store_conflict' | 'store_failed'

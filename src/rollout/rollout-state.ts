@@ -1,4 +1,5 @@
 /** A rollout of a route as it is stored, and what may happen to it. rollout-transition.ts makes new ones. */
+import type { StoredEvidence } from '../analysis/stored-evidence.ts'
 import type { Weights } from '../contract/weights.ts'
 import type { RolloutPlan } from '../plans/rollout-plan.ts'
 
@@ -9,7 +10,7 @@ import type { RolloutPlan } from '../plans/rollout-plan.ts'
 export type RolloutPhase = 'Progressing' | 'Paused' | 'Healthy' | 'Degraded' | 'Aborted'
 
 /** Who has paused it: its own pause step, a person, weights set by hand, or failures of both versions alike. */
-export type PauseCause = 'step' | 'person' | 'weights' | 'both-fail'
+type PauseCause = 'step' | 'person' | 'weights' | 'both-fail'
 
 /** The new version's share of what both have under an epoch, 0..1. */
 export interface EpochShare {
@@ -80,8 +81,11 @@ export interface RolloutState {
   /** Why it failed, paused or passed; null: nothing has been decided yet. */
   readonly verdict: VerdictRecord | null
   /** What the analysis has, so that another one can go on; null when there is none, or it is over. */
-  readonly evidence: object | null
+  readonly evidence: StoredEvidence | null
 }
+
+/** One that runs. */
+type LiveRollout = RolloutState & { readonly phase: 'Progressing' | 'Paused' }
 
 /** The epochs whose shares are kept. */
 export const MAX_SHARES = 64
@@ -91,7 +95,7 @@ export type RolloutEvent =
   | { readonly type: 'start', readonly plan: RolloutPlan, readonly id: string, readonly salt: string }
   | RolloutAdvance
   /** Keeps time and evidence. Nothing else changes, and no epoch is raised. */
-  | { readonly type: 'evidence', readonly id: string, readonly step: number, readonly stepMs: number, readonly evidence: object }
+  | { readonly type: 'evidence', readonly id: string, readonly step: number, readonly stepMs: number, readonly evidence: StoredEvidence }
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
   /** On to the next step; with `full` to the watch behind the last. */
@@ -114,10 +118,10 @@ export interface RolloutAdvance {
   /** The requests of the new version that the analysis has counted in this rollout. */
   readonly requestsTo: number
   /** Stored with what changes; without it the former evidence stays. */
-  readonly evidence?: object
+  readonly evidence?: StoredEvidence
 }
 
 /** Does it run: Progressing or Paused, the watch included? */
-export function isLive (state: RolloutState | undefined): state is RolloutState {
+export function isLive (state: RolloutState | undefined): state is LiveRollout {
   return state !== undefined && (state.phase === 'Progressing' || state.phase === 'Paused')
 }

@@ -5,38 +5,21 @@
 import { assertNever } from '../core/assert-never.ts'
 import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
 import { isAllZero, sameVersions, sameWeights, weightOf, type Weights } from '../contract/weights.ts'
-import type { ChangeAction, ChangeMeta, ConfiguredRoute, Revision, RouteTraffic, TrafficCommand, TrafficState } from './traffic-state.ts'
-import { MAX_COUNT, MAX_HISTORY, MAX_HISTORY_TOTAL, MIN_HISTORY } from './traffic-state.ts'
+import { beforeRollout, withImportedEpoch, withOthersWeights, withRolloutOf, withRolloutSeen } from './rollout-interference.ts'
+import { changeRollout } from './rollout-transition.ts'
+import type { ChangeMeta, ConfiguredRoute, Revision, RouteTraffic, TrafficCommand, TrafficState } from './traffic-state.ts'
+import { MAX_COUNT, MAX_HISTORY_TOTAL, MIN_HISTORY } from './traffic-state.ts'
+import { quoted, refusal, type Refusal, type Transition } from './transition-result.ts'
 
-/** Why a command was refused. */
-export type TransitionErrorCode =
-  | 'unknown_version'
-  | 'missing_version'
-  | 'invalid_weight'
-  | 'all_weights_zero'
-  | 'nothing_to_undo'
-  | 'unknown_revision'
-  | 'versions_changed'
-
-interface TransitionError {
-  readonly code: TransitionErrorCode
-  /** One sentence for the operator, with the remedy. */
-  readonly message: string
-}
-
-/** `changed: false` means that the route already was what the command asked for: no new epoch, no entry in the history. */
-export type Transition =
-  | { readonly ok: true, readonly changed: boolean, readonly route: RouteTraffic }
-  | { readonly ok: false, readonly error: TransitionError }
-
-type Weighed = { readonly ok: true, readonly weights: Weights } | { readonly ok: false, readonly error: TransitionError }
+type Weighed = { readonly ok: true, readonly weights: Weights } | Refusal
 
 /** Applies a command to one route. */
 export function changeRoute (route: RouteTraffic, command: TrafficCommand, meta: ChangeMeta): Transition {
+  if (command.type === 'rollout') return changeRollout(route, command.event, meta)
   const asked = weigh(route, command)
   if (!asked.ok) return asked
   if (sameWeights(asked.weights, route.weights)) return { ok: true, changed: false, route }
-  return { ok: true, changed: true, route: advance(route, command.type, asked.weights, meta) }
+  return { ok: true, changed: true, route: withOthersWeights(route, asked.weights, { ...meta, action: command.type }) }
 }
 
 /**
@@ -86,7 +69,7 @@ export function ownView (
 function withVersionsOf (route: RouteTraffic, fileWeights: Weights): RouteTraffic {
   if (sameVersions(fileWeights, route.weights)) return route
   const weights = Object.fromEntries(Object.keys(fileWeights).map(name => [name, weightOf(route.weights, name) ?? 0]))
-  return { ...route, weights: isAllZero(weights) ? fileWeights : weights, fileWeights }
+  return withRolloutSeen({ ...route, weights: isAllZero(weights) ? fileWeights : weights, fileWeights })
 }
 
 /**
@@ -99,7 +82,7 @@ export function withImported (state: TrafficState, imported: TrafficState): Traf
   for (const [name, route] of imported.routes) {
     const known = state.routes.get(name)
     const epoch = Math.max(route.epoch, epochFloor + 1, known === undefined ? 0 : known.epoch + 1)
-    routes.set(name, { ...route, epoch })
+    routes.set(name, withImportedEpoch(route, epoch))
   }
   return trimHistory({ routes, epochFloor })
 }
@@ -124,7 +107,8 @@ export function recordEdits (state: TrafficState, at: string): TrafficState {
   for (const [name, route] of state.routes) {
     const before = route.history.at(-1)?.after
     if (before === undefined || !wasEdited(route)) continue
-    recorded = withRoute(recorded, name, advance({ ...route, weights: before }, 'weights', route.weights, editedAt(at)))
+    const edited = withOthersWeights({ ...route, weights: before }, route.weights, { ...editedAt(at), action: 'weights' })
+    recorded = withRoute(recorded, name, edited)
   }
   return recorded
 }
@@ -154,7 +138,9 @@ function oneGoingOn (before: RouteTraffic, after: RouteTraffic, meta: ChangeMeta
   if (after.epoch > before.epoch || (after.epoch === before.epoch && (!isChanged || wasEdited(after)))) return after
   if (isChanged && meta.source === 'kubernetes' && !mayBeEdited(before, after.weights)) return before
   const known = sameWeights(before.fileWeights, after.fileWeights) ? before : { ...before, fileWeights: after.fileWeights }
-  return isChanged ? advance(known, 'weights', after.weights, meta) : known
+  if (!isChanged) return known
+  const next = withOthersWeights(known, after.weights, { ...meta, action: 'weights' })
+  return meta.source === 'config' ? withRolloutOf(next, after) : next
 }
 
 /** Weights that would serve nobody are those of a configuration or none; and the change needs an epoch. */
@@ -167,12 +153,11 @@ export function withRoute (state: TrafficState, name: string, route: RouteTraffi
   return trimHistory({ ...state, routes: new Map(state.routes).set(name, route) })
 }
 
-function weigh (route: RouteTraffic, command: TrafficCommand): Weighed {
+function weigh (route: RouteTraffic, command: Exclude<TrafficCommand, { readonly type: 'rollout' }>): Weighed {
   switch (command.type) {
     case 'weights': return checkWeights(route.fileWeights, command.weights)
     case 'switch': return allTo(route.fileWeights, command.to)
     case 'undo': return earlierWeights(route, command.revision)
-    case 'rollout': return refuse('nothing_to_undo', 'this Weir runs no rollouts yet')
     default: return assertNever(command)
   }
 }
@@ -181,17 +166,17 @@ function checkWeights (versions: Weights, asked: Weights): Weighed {
   const names = Object.keys(versions)
   const unknown = Object.keys(asked).filter(name => weightOf(versions, name) === undefined)
   if (unknown.length > 0) {
-    return refuse('unknown_version', `the route has no version ${quoted(unknown)}; it has ${quoted(names)}`)
+    return refusal('unknown_version', `the route has no version ${quoted(unknown)}; it has ${quoted(names)}`)
   }
   const missing = names.filter(name => weightOf(asked, name) === undefined)
   if (missing.length > 0) {
-    return refuse('missing_version', `every version of the route needs a weight; ${quoted(missing)} ${missing.length === 1 ? 'is' : 'are'} missing: give 0 to take a version out`)
+    return refusal('missing_version', `every version of the route needs a weight; ${quoted(missing)} ${missing.length === 1 ? 'is' : 'are'} missing: give 0 to take a version out`)
   }
   const weights: Record<string, number> = {}
   for (const name of names) {
     const weight = weightOf(asked, name) ?? Number.NaN
     if (!isWeight(weight)) {
-      return refuse('invalid_weight', `the weight of "${name}" is ${String(weight)}; it has to be 0 or a number from ${MIN_WEIGHT.toFixed(6)} to ${MAX_WEIGHT}`)
+      return refusal('invalid_weight', `the weight of "${name}" is ${String(weight)}; it has to be 0 or a number from ${MIN_WEIGHT.toFixed(6)} to ${MAX_WEIGHT}`)
     }
     // Adding 0 turns -0 into 0.
     weights[name] = weight + 0
@@ -206,36 +191,39 @@ export function isWeight (weight: number): boolean {
 
 function allTo (versions: Weights, to: string): Weighed {
   const names = Object.keys(versions)
-  if (weightOf(versions, to) === undefined) return refuse('unknown_version', `the route has no version "${to}"; it has ${quoted(names)}`)
+  if (weightOf(versions, to) === undefined) return refusal('unknown_version', `the route has no version "${to}"; it has ${quoted(names)}`)
   return { ok: true, weights: Object.fromEntries(names.map(name => [name, name === to ? 100 : 0])) }
 }
 
 function earlierWeights (route: RouteTraffic, revision: number | undefined): Weighed {
   const latest = route.history.at(-1)
   let weights: Weights
-  if (revision === undefined) {
+  const beforeIt = revision === undefined ? beforeRollout(route) : undefined
+  if (beforeIt !== undefined) {
+    weights = beforeIt
+  } else if (revision === undefined) {
     if (latest === undefined || Object.keys(latest.before).length === 0) {
-      return refuse('nothing_to_undo', 'the weights of the route were never changed')
+      return refusal('nothing_to_undo', 'the weights of the route were never changed')
     }
     weights = latest.before
   } else {
     const found = route.history.find(entry => entry.revision === revision)
     if (found === undefined) {
-      return refuse('unknown_revision', `revision ${revision} is not in the history, which goes from ${route.history[0]?.revision ?? 0} to ${route.revision}`)
+      return refusal('unknown_revision', `revision ${revision} is not in the history, which goes from ${route.history[0]?.revision ?? 0} to ${route.revision}`)
     }
     weights = found.after
   }
   const now = Object.keys(route.fileWeights)
   const then = Object.keys(weights)
   if (!sameVersions(route.fileWeights, weights)) {
-    return refuse('versions_changed', `the route had the versions ${quoted(then)} then and has ${quoted(now)} now; set the weights instead`)
+    return refusal('versions_changed', `the route had the versions ${quoted(then)} then and has ${quoted(now)} now; set the weights instead`)
   }
   return requireTraffic(weights)
 }
 
 function requireTraffic (weights: Weights): Weighed {
   if (isAllZero(weights)) {
-    return refuse('all_weights_zero', 'at least one version needs a weight above 0, or nobody would be served')
+    return refusal('all_weights_zero', 'at least one version needs a weight above 0, or nobody would be served')
   }
   return { ok: true, weights }
 }
@@ -259,16 +247,7 @@ function firstSight (weights: Weights, epochFloor: number, at: string): RouteTra
 function withFileWeights (route: RouteTraffic, fileWeights: Weights, meta: ChangeMeta): RouteTraffic {
   if (sameWeights(route.fileWeights, fileWeights)) return route
   const known = { ...route, fileWeights }
-  return sameWeights(route.weights, fileWeights) ? known : advance(known, 'config', fileWeights, meta)
-}
-
-function advance (route: RouteTraffic, action: ChangeAction, after: Weights, meta: ChangeMeta): RouteTraffic {
-  const epoch = route.epoch + 1
-  const revision = route.revision + 1
-  const entry: Revision = {
-    revision, epoch, actor: meta.actor, reason: meta.reason, source: meta.source, action, before: route.weights, after, at: meta.at
-  }
-  return { ...route, epoch, revision, weights: after, history: [...route.history, entry].slice(-MAX_HISTORY) }
+  return sameWeights(route.weights, fileWeights) ? known : withOthersWeights(known, fileWeights, { ...meta, action: 'config' })
 }
 
 /** Takes the oldest entries of the longest histories until all routes together are within the bound. */
@@ -290,12 +269,4 @@ function trimHistory (state: TrafficState): TrafficState {
     }
   }
   return { ...state, routes }
-}
-
-function refuse (code: TransitionErrorCode, message: string): { readonly ok: false, readonly error: TransitionError } {
-  return { ok: false, error: { code, message } }
-}
-
-function quoted (names: readonly string[]): string {
-  return names.map(name => `"${name}"`).join(', ')
 }

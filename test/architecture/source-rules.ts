@@ -35,6 +35,7 @@ export const NAMED_FOR_THE_WHOLE: ReadonlyMap<string, string> = new Map([
   ['src/config/address-rules.ts', 'the rules about where listeners and the admin API listen'],
   ['src/contract/messages.ts', 'all messages between the control plane and a worker'],
   ['src/http1/request-head-fields.ts', 'the fields that a request head is judged by, besides those of its framing'],
+  ['src/rollout/transition.ts', 'all transitions of the traffic state, from one state to the next'],
   ['src/telemetry/counter-layout.ts', 'the index tables of the shared counters']
 ])
 
