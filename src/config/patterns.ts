@@ -28,6 +28,10 @@ export const OBJECT_NAME_PATTERN = '^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(
 export const LABEL_VALUE_PATTERN = '^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$'
 /** The name of a node, or nothing. */
 export const NODE_PATTERN = `^$|${OBJECT_NAME_PATTERN}`
+/** A share as people write it: `0.5%`. */
+export const PERCENTAGE_PATTERN = '^[0-9]{1,3}(\\.[0-9]{1,9})? ?%$'
+/** Statuses: one, a range, a class. */
+export const STATUSES_PATTERN = '^[2-5]([0-9]{2}(-[2-5][0-9]{2})?|xx|XX)$'
 
 /** For each pattern, what completes "must be …". */
 export const PATTERN_TEXTS: ReadonlyMap<string, string> = new Map([
@@ -35,6 +39,8 @@ export const PATTERN_TEXTS: ReadonlyMap<string, string> = new Map([
   [NAME_PATTERN, 'a name of 1 to 63 lower-case letters, digits, `.`, `_` and `-` that starts and ends with a letter or digit'],
   [HOST_PATTERN, 'a host without scheme, port or path, such as `example.com`, `*.example.com` or `[fd00::1]`'],
   [HOST_AND_PORT_PATTERN, 'a host without scheme or path, with a port or without, such as `example.com` or `example.com:8080`'],
+  [PERCENTAGE_PATTERN, 'a percentage in quotes such as `"0.5%"`'],
+  [STATUSES_PATTERN, 'a range such as `"500-599"`, or a class such as `"5xx"`'],
   [PATH_PATTERN, 'a path that starts with `/`'],
   [METHOD_PATTERN, 'a method such as `GET`'],
   [FIELD_NAME_PATTERN, "a name of 1 to 128 letters, digits and !#$%&'*+.^_`|~-"],

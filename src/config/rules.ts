@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { parseDurationMs } from '../core/duration.ts'
 import { fault, findDuplicates, findUnreadable, isMapping, warning, type ConfigPath, type Finding } from './finding.ts'
+import { checkRollout } from './rollout-rules.ts'
 import type { AffinityConfig, Config, RouteConfig, VersionConfig } from './schema.ts'
 import { endpointKey } from '../core/endpoint.ts'
 import { parseTarget, type Target } from '../core/socket-address.ts'
@@ -87,6 +88,7 @@ function checkRoute (route: RouteConfig, path: ConfigPath, isBroken: (path: Conf
     ...when(['affinity'], at => checkAffinity(route.affinity, at)),
     ...when(['versions'], at => [...checkVersions(versions, at), ...findSamePods(versions, at)]),
     ...checkPolicy(route, path, isBroken),
+    ...when(['versions'], () => checkRollout(route.rollout, versions, [...path, 'rollout'], isBroken)),
     ...versions.flatMap((version, index) => when(['versions', index, 'weight'], at => checkWeight(version.weight, at))),
     ...versions.flatMap((version, index) => when(['versions', index, 'endpoints'], at => checkEndpoints(version, at))),
     ...versions.flatMap((version, index) => when(['versions', index, 'tls'], at => checkTls(version.tls, at)))

@@ -1,5 +1,5 @@
 /**
- * The schema of Weir's configuration: the only place where an option is declared. Types, validation, defaults,
+ * The schema of Weir's configuration: the only place where an option is declared, with plan-schema.ts. Types, validation, defaults,
  * environment variables, flags, `config/weir.schema.json` and docs/configuration.md all come from here. The running program
  * imports only types from this file and reads `config/weir.schema.json`, because TypeBox costs 20 MiB of memory: after a
  * change run `npm run generate`.
@@ -22,6 +22,7 @@ import {
   SERVICE_PATTERN,
   UPGRADE_PATTERN
 } from './patterns.ts'
+import { RolloutPlanSchema } from './plan-schema.ts'
 
 const strict = { additionalProperties: false } as const
 
@@ -212,7 +213,8 @@ const RouteSchema = Type.Object({
   }, { ...strict, default: {}, description: 'Warms up new endpoints.' }),
   circuitBreaker: CircuitBreakerSchema,
   upgrades: Type.Array(Type.String({ pattern: UPGRADE_PATTERN, description: 'A protocol name as in the Upgrade field, in any case.' }), { default: ['websocket'], maxItems: 16, description: 'The protocols that a client may switch to (RFC 9110 section 7.8); the connection is a tunnel from then on. A request for any other is passed on as plain HTTP.' }),
-  versions: Type.Array(VersionSchema, { minItems: 1, maxItems: 64, description: 'The versions and their weights. Weights here are where the route starts; weights set at run time win until these change.' })
+  versions: Type.Array(VersionSchema, { minItems: 1, maxItems: 64, description: 'The versions and their weights. Weights here are where the route starts; weights set at run time win until these change.' }),
+  rollout: Type.Optional(RolloutPlanSchema)
 }, { ...strict, description: 'A match with its versions and policies.' })
 
 const WebhookSchema = Type.Object({

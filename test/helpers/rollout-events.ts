@@ -1,4 +1,5 @@
 /** What tests of rollouts begin with: a plan, a route, and what happens to it. */
+import { Analysis } from '../../src/analysis/analysis.ts'
 import { DEFAULT_ANALYSIS } from '../../src/analysis/analysis-settings.ts'
 import type { Weights } from '../../src/contract/weights.ts'
 import type { PlanStep, RolloutPlan } from '../../src/plans/rollout-plan.ts'
@@ -8,6 +9,8 @@ import { applyConfig, changeRoute } from '../../src/rollout/transition.ts'
 
 const AT = '2026-01-01T00:00:00.000Z'
 export const BY_OPS: ChangeMeta = { actor: 'ops', reason: '', source: 'api', at: AT }
+
+export const EVIDENCE = new Analysis(DEFAULT_ANALYSIS, 0).stored()
 
 export const setWeight = (weight: number): PlanStep => ({ kind: 'set-weight', weight })
 export const pauseFor = (durationMs: number | null): PlanStep => ({ kind: 'pause', durationMs })

@@ -3,7 +3,7 @@ import { changeRollout, possibleActions } from '../../../src/rollout/rollout-tra
 import { MAX_SHARES, type RolloutEvent } from '../../../src/rollout/rollout-state.ts'
 import type { RouteTraffic } from '../../../src/rollout/traffic-state.ts'
 import {
-  advance, after, analyse, BY_OPS, judgement, pauseFor, planOf, ramp, rolloutOf, routeOf, setWeight, start
+  EVIDENCE, advance, after, analyse, BY_OPS, judgement, pauseFor, planOf, ramp, rolloutOf, routeOf, setWeight, start
 } from '../../helpers/rollout-events.ts'
 
 const route = routeOf({ stable: 100, canary: 0 })
@@ -205,14 +205,6 @@ t.test('a pause by a person stops the time of a step, and a resume goes on with 
   t.match(on.rollout, { phase: 'Paused', pausedBy: 'step', stepMs: 40_000 })
   t.match(after(on, advance(20_000)).rollout, { step: 2 })
 })
-
-const EVIDENCE = {
-  format: 1, elapsedMs: 1, failures: signs(), slow: signs(), parts: {}, seen: '', heavy: [], blamed: null
-} as const
-
-function signs () {
-  return { spoken: '', from: { signs: 0, logs: [0, 0, 0, 0, 0, 0, 0, 0] }, others: { signs: 0, logs: [0, 0, 0, 0, 0, 0, 0, 0] }, endpoints: [] }
-}
 
 t.test('failures of both versions pause it until a person resumes', async t => {
   const started = after(route, start(planOf([setWeight(5), analyse(MINUTE)])))

@@ -1,0 +1,77 @@
+/** The options of a rollout's plan, as `routes[].rollout` has them. src/plans reads them, there and in requests. */
+import Type from 'typebox'
+import { DURATION_PATTERN } from '../core/duration.ts'
+import { NAME_PATTERN, PERCENTAGE_PATTERN, STATUSES_PATTERN } from './patterns.ts'
+
+const strict = { additionalProperties: false } as const
+
+const version = (description: string) => Type.Optional(Type.String({ pattern: NAME_PATTERN, description }))
+const time = (description: string) => Type.String({ pattern: DURATION_PATTERN, description })
+const timeOr = (description: string, standard: string) => Type.String({ pattern: DURATION_PATTERN, description, default: standard })
+const share = (description: string, standard: number) => Type.Union([
+  Type.Number({ minimum: 0.000_1, maximum: 1 }), Type.String({ pattern: PERCENTAGE_PATTERN })
+], { description, default: standard })
+const errorLevel = (description: string, standard: number) =>
+  Type.Number({ minimum: 1e-9, maximum: 0.5, description, default: standard })
+const count = (description: string, standard: number) =>
+  Type.Integer({ minimum: 1, maximum: 1_000_000_000, description, default: standard })
+
+const shareOfBoth = (description: string) => Type.Number({ minimum: 0, maximum: 100, description })
+
+const RampSchema = (description: string) => Type.Object({
+  to: shareOfBoth('The percentage at its end.'),
+  over: time('How long it takes.')
+}, { ...strict, description })
+
+const StepSchema = Type.Union([
+  Type.Object({
+    awaitEndpoints: Type.Object({}, { ...strict, description: 'Waits until the new version has endpoints that are used. Written as `{}`.' })
+  }, strict),
+  Type.Object({
+    setWeight: shareOfBoth('Gives the new version this percentage of what both versions have, in one epoch.')
+  }, strict),
+  Type.Object({
+    ramp: RampSchema('Moves the new version there every second, evenly.')
+  }, strict),
+  Type.Object({
+    pause: Type.Object({
+      duration: Type.Optional(time('How long; without it, until somebody resumes.'))
+    }, { ...strict, description: 'Waits. Written as `{}` it waits for a person.' })
+  }, strict),
+  Type.Object({
+    analyse: Type.Object({
+      for: Type.Optional(time('At least so long.')),
+      requests: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000_000, description: 'At least so many requests of the new version, counted from the beginning of the step.' })),
+      onUndecided: Type.Optional(Type.Union([Type.Literal('wait'), Type.Literal('pass'), Type.Literal('fail')], { description: 'What it means when there is no pass by then: `wait` for one, which is the default, or take it for a `pass` or a `fail`.' }))
+    }, { ...strict, description: 'Waits for the verdict: it lasts as long as `for` and `requests` say, of which it needs one, and ends by a pass. A fail ends the rollout at any time, in every step.' })
+  }, strict)
+])
+
+const AnalysisSchema = Type.Object({
+  failureStatuses: Type.Array(Type.Union([
+    Type.Integer({ minimum: 200, maximum: 599 }), Type.String({ pattern: STATUSES_PATTERN })
+  ]), { default: ['5xx'], maxItems: 32, description: 'The statuses that count as failures: `429`, `"400-404"`, `"5xx"`. Gateway errors, resets and timeouts always do; what the client gave up and what Weir itself refused never does.' }),
+  alpha: errorLevel('How likely a version that is no worse may be failed, in one rollout, however often one looks.', 0.001),
+  passAlpha: errorLevel('How likely a version that is worse by more than is allowed may pass.', 0.05),
+  maxErrorIncrease: share('By how much the share of failures may exceed that of the old version: `0.005` or `"0.5%"` is half a percentage point.', 0.005),
+  maxSlowIncrease: share('The same for slow answers.', 0.02),
+  slowerThan: Type.Optional(time('A good answer that took longer is slow; by default, longer than the old version\'s own 99th percentile of earlier windows.')),
+  warmup: timeOr('So much of the beginning is left out of the verdict, not of the guards.', '0s'),
+  maxErrorShare: Type.Union([
+    Type.Number({ minimum: 0.000_1, maximum: 1 }), Type.String({ pattern: PERCENTAGE_PATTERN }), Type.Literal('off')
+  ], { default: 0.1, description: 'A guard: the share of failures at which the new version fails whatever the old one has. `off` leaves it out.' }),
+  maxFailures: count('A guard, the blast cap: so many failed requests beyond those that the old version would have had, and the new version is out.', 50),
+  minRequests: count('With fewer requests of the new version `maxErrorShare` does not judge.', 20),
+  silence: timeOr('A guard: a version that gets requests and answers none for so long has failed.', '2s')
+}, { ...strict, description: 'By what the new version is judged beside the old one.' })
+
+export const RolloutPlanSchema = Type.Object({
+  from: version('The version that is replaced. By default the other one of two, or the only one that has a weight.'),
+  to: version('The version that comes. By default the other one of two; then blue goes to green and later green to blue, without an edit.'),
+  preset: Type.Union([Type.Literal('canary'), Type.Literal('blue-green')], { default: 'canary', description: 'The steps of a plan that has neither `steps` nor `ramp`. `canary`: 5 %, 25 % and 50 %, each with an analysis (2m, 2m, 5m). `blue-green`: wait for the endpoints, then all at once.' }),
+  steps: Type.Optional(Type.Array(StepSchema, { minItems: 1, maxItems: 100, description: 'What happens, in this order. A weight only goes up; behind 100 % only pauses may come.' })),
+  ramp: Type.Optional(RampSchema('Instead of `steps`, a single ramp.')),
+  analysis: Type.Optional(AnalysisSchema),
+  onSuccess: Type.Union([Type.Literal('promote'), Type.Literal('keep')], { default: 'promote', description: 'Behind the last step the new version gets all (`promote`) or keeps what it has (`keep`).' }),
+  watch: timeOr('How long it is judged after that; a fail still returns the weights. 0s = not at all.', '10m')
+}, { ...strict, description: 'The plan of a rollout that is started without another one (`POST /v1/routes/{route}/rollout`). It starts nothing by itself, and a change of it does not touch a rollout that runs.' })

@@ -1,0 +1,219 @@
+import t from 'tap'
+import { DEFAULT_ANALYSIS } from '../../../src/analysis/analysis-settings.ts'
+import { checkPlan, readPlan } from '../../../src/plans/read-plan.ts'
+import { PRESET_STEPS } from '../../../src/plans/read-steps.ts'
+import type { PlanFault, RolloutPlan } from '../../../src/plans/rollout-plan.ts'
+import { writePlan } from '../../../src/plans/write-plan.ts'
+
+const weights = { stable: 100, canary: 0 }
+const three = { stable: 100, canary: 0, third: 0 }
+
+function planOf (plain: unknown, facts: Parameters<typeof readPlan>[1] = { weights }): RolloutPlan {
+  const reading = readPlan(plain, facts)
+  if (!reading.ok) throw new Error(reading.faults.map(({ place, message }) => `${place} ${message}`).join('; '))
+  return reading.plan
+}
+
+function faultsOf (plain: unknown, facts: Parameters<typeof readPlan>[1] = { weights }): readonly PlanFault[] {
+  const reading = readPlan(plain, facts)
+  if (reading.ok) throw new Error('it has no fault')
+  return reading.faults
+}
+
+t.test('nothing given is a canary of the version without weight', async t => {
+  t.same(planOf(undefined), {
+    preset: 'canary', from: 'stable', to: 'canary', steps: PRESET_STEPS.canary, onSuccess: 'promote', watchMs: 600_000, analysis: DEFAULT_ANALYSIS
+  })
+})
+
+t.test('a plan as in the issue', async t => {
+  const plan = planOf({
+    to: 'canary',
+    from: 'stable',
+    preset: 'canary',
+    steps: [
+      { setWeight: 5 }, { analyse: { for: '2m' } }, { pause: { duration: '10m' } }, { pause: {} }, { setWeight: 50 },
+      { analyse: { requests: 5000, onUndecided: 'fail' } }, { ramp: { to: 90, over: '30s' } }, { awaitEndpoints: {} }
+    ],
+    analysis: {
+      failureStatuses: ['5xx', 429, '400-404'], slowerThan: '300ms', maxErrorIncrease: '0.5%', maxSlowIncrease: 0.1, maxErrorShare: 'off', warmup: '5s'
+    },
+    onSuccess: 'keep',
+    watch: '0s'
+  })
+  t.same(plan.steps, [
+    { kind: 'set-weight', weight: 5 },
+    { kind: 'analyse', forMs: 120_000, requests: null, onUndecided: 'wait' },
+    { kind: 'pause', durationMs: 600_000 },
+    { kind: 'pause', durationMs: null },
+    { kind: 'set-weight', weight: 50 },
+    { kind: 'analyse', forMs: null, requests: 5000, onUndecided: 'fail' },
+    { kind: 'ramp', to: 90, overMs: 30_000 },
+    { kind: 'await-endpoints' }
+  ])
+  t.match(plan, { onSuccess: 'keep', watchMs: 0 })
+  t.same(plan.analysis, {
+    ...DEFAULT_ANALYSIS,
+    failureStatuses: [[500, 599], [429, 429], [400, 404]],
+    slowerThanMs: 300,
+    maxErrorIncrease: 0.005,
+    maxSlowIncrease: 0.1,
+    maxErrorShare: null,
+    warmupMs: 5_000
+  })
+  t.same(planOf(writePlan(plan)), plan, 'and it is read back as it is written')
+})
+
+t.test('a ramp alone, blue/green, and their faults', async t => {
+  t.same(planOf({ ramp: { to: 100, over: '10m' } }).steps, [{ kind: 'ramp', to: 100, overMs: 600_000 }])
+  t.same(planOf({ preset: 'blue-green' }).steps, [{ kind: 'await-endpoints' }, { kind: 'set-weight', weight: 100 }])
+  t.match(faultsOf({ ramp: { to: 100, over: '10m' }, steps: [{ setWeight: 5 }] }), [{ place: 'ramp', message: /beside `steps`/ }])
+  t.match(faultsOf({ ramp: { to: 0, over: '10m' } }), [{ place: 'ramp.to', message: /already: 0 %/ }])
+  t.match(faultsOf({ to: 'canary', ramp: { to: 20, over: '10m' } }, { weights: { stable: 70, canary: 30 } }), [{ place: 'ramp.to', message: /down from 30 % to 20 %/ }])
+})
+
+t.test('versions that are not named are those that they can only be', async t => {
+  const pair = (plain: unknown, of: Record<string, number>) => {
+    const { from, to } = planOf(plain, { weights: of })
+    return [from, to]
+  }
+  t.same(pair({}, { blue: 0, green: 7 }), ['green', 'blue'], 'blue and green alternate')
+  t.same(pair({ to: 'green', preset: 'blue-green' }, { blue: 1, green: 1 }), ['blue', 'green'])
+  t.same(pair({ from: 'green', preset: 'blue-green' }, { blue: 1, green: 1 }), ['green', 'blue'])
+  t.same(pair({ to: 'third' }, three), ['stable', 'third'])
+  t.match(faultsOf({}, { weights: three }), [{ place: 'to', message: /is missing: name the version.*"stable", "canary", "third"/ }])
+  t.match(faultsOf({}, { weights: { blue: 1, green: 1 } }), [{ place: 'from', message: /more than one version has a weight/ }, { place: 'to' }])
+  t.match(faultsOf({ to: 'third' }, { weights: { stable: 1, canary: 1, third: 0 } }), [{ place: 'from', message: /is missing/ }])
+  t.match(faultsOf({ to: 'nobody', from: 'stable' }), [{ place: 'to', message: /must be a version of the route: "stable", "canary", not "nobody"/ }])
+  t.match(faultsOf({ to: 'stable', from: 'stable' }), [{ place: 'to', message: 'is the same version as `from`' }])
+  t.match(faultsOf({ to: 'constructor' }), [{ place: 'to' }])
+  t.match(faultsOf({ to: 7 }), [{ place: 'to', message: /not 7/ }])
+})
+
+t.test('what is not given is as in the configuration', async t => {
+  const defaults = {
+    from: 'stable', to: 'canary', steps: [{ setWeight: 10 }], analysis: { maxFailures: 5, slowerThan: '1s' }, watch: '3m', onSuccess: 'keep'
+  }
+  t.match(planOf(undefined, { weights, defaults }), { steps: [{ weight: 10 }], watchMs: 180_000, onSuccess: 'keep', analysis: { maxFailures: 5 } })
+  const other = planOf({ ramp: { to: 50, over: '1m' }, analysis: { maxFailures: 9 } }, { weights, defaults })
+  t.match(other, { steps: [{ kind: 'ramp' }], watchMs: 180_000, analysis: { maxFailures: 9, slowerThanMs: 1_000 } })
+  t.match(planOf({ preset: 'blue-green' }, { weights, defaults }), { preset: 'blue-green', steps: PRESET_STEPS['blue-green'] })
+  t.match(planOf({ to: 'stable' }, { weights: { stable: 0, canary: 1 }, defaults }), { from: 'canary', to: 'stable' })
+  t.match(planOf({ to: 'third' }, { weights: { stable: 1, canary: 1, third: 0 }, defaults }), { from: 'stable', to: 'third' })
+})
+
+t.test('every fault is told at once, with its place and the remedy', async t => {
+  t.match(faultsOf({
+    too: 'canary',
+    steps: [
+      { setWeigth: 5 }, { setWeight: 5, pause: {} }, {}, 7, { setWeight: 101 }, { setWeight: '5%' }, { pause: { duration: '0s' } }, { pause: null },
+      { analyse: {} }, { analyse: { for: '0s' } }, { analyse: { requests: 0 } }, { analyse: { for: 120 } }, { analyse: { for: '1m', onUndecided: 'maybe' } },
+      { ramp: { over: '1m' } }, { ramp: { to: 5 } }, { setWeight: Number.NaN }, { analyze: { for: '1m' } }
+    ],
+    onSuccess: 'promoted',
+    watch: 10,
+    preset: 'rainbow',
+    analysis: {
+      alpha: 0,
+      passAlpha: 1,
+      maxErrorIncrease: 2,
+      maxSlowIncrease: '200%',
+      slowerThan: '0s',
+      warmup: 5,
+      maxErrorShare: 'none',
+      maxFailures: 0.5,
+      minRequests: -1,
+      silence: '0s',
+      failureStatuses: [99, '6xx', '404-400', null],
+      maxErrors: 1
+    }
+  }).map(({ place, message }) => `${place} ${message}`), [
+    /^too is not known here; did you mean to\?/,
+    /^preset must be "canary" or "blue-green", not "rainbow"/,
+    /^onSuccess must be "promote" or "keep", not "promoted"; did you mean promote\?/,
+    /^watch must be a duration: a whole number and a unit, such as 30s, 10m or 1h, not 10/,
+    /^analysis\.maxErrors is not known here; did you mean maxError/,
+    /^analysis\.failureStatuses\[0\] must be a status from 200 to 599.*not 99/,
+    /^analysis\.failureStatuses\[1\] .*not "6xx"/,
+    /^analysis\.failureStatuses\[2\] .*not "404-400"/,
+    /^analysis\.failureStatuses\[3\] .*not null/,
+    /^analysis\.alpha must be a number from 1e-9 to 0.5, not 0/,
+    /^analysis\.passAlpha /,
+    /^analysis\.maxErrorIncrease must be a share from 0.0001 to 1, or a percentage in quotes such as "0.5%", not 2/,
+    /^analysis\.maxSlowIncrease .*not "200%"/,
+    /^analysis\.slowerThan must be longer than 0s/,
+    /^analysis\.warmup must be a duration/,
+    /^analysis\.maxErrorShare /,
+    /^analysis\.maxFailures must be a whole number from 1/,
+    /^analysis\.minRequests /,
+    /^analysis\.silence must be longer than 0s/,
+    /^steps\[0\]\.setWeigth is no kind of step; did you mean setWeight\?/,
+    /^steps\[1\] has `setWeight` and `pause`; a step is one of them/,
+    /^steps\[2\] is empty; write one of `awaitEndpoints`/,
+    /^steps\[3\] must be a mapping with one of .*not 7/,
+    /^steps\[4\]\.setWeight must be 0, or a number from 0.001 to 100.*not 101/,
+    /^steps\[5\]\.setWeight .*not "5%"/,
+    /^steps\[6\]\.pause\.duration must be longer than 0s/,
+    /^steps\[7\]\.pause must be a mapping with `duration`, not null/,
+    /^steps\[8\]\.analyse needs `for`, such as 2m, or `requests`/,
+    /^steps\[9\]\.analyse\.for must be longer than 0s/,
+    /^steps\[10\]\.analyse\.requests must be a whole number from 1/,
+    /^steps\[11\]\.analyse\.for must be a duration.*not 120/,
+    /^steps\[12\]\.analyse\.onUndecided must be "wait" or "pass" or "fail", not "maybe"/,
+    /^steps\[13\]\.ramp\.to must be 0, or a number/,
+    /^steps\[14\]\.ramp\.over must be a duration/,
+    /^steps\[15\]\.setWeight .*not NaN/,
+    /^steps\[16\]\.analyze is no kind of step; did you mean analyse\?/
+  ])
+})
+
+const ORDER: ReadonlyArray<readonly [string, unknown, string, RegExp]> = [
+  ['a weight that goes down', { steps: [{ setWeight: 50 }, { setWeight: 20 }] }, 'steps[1].setWeight', /goes down from 50 % to 20 %/],
+  ['a ramp that goes down', { steps: [{ setWeight: 50 }, { ramp: { to: 20, over: '1m' } }] }, 'steps[1].ramp.to', /goes down from 50 % to 20 %/],
+  ['a step that changes nothing', { steps: [{ setWeight: 50 }, { setWeight: 50 }] }, 'steps[1].setWeight', /already: 50 %; remove/],
+  ['a weight behind 100 %', { steps: [{ setWeight: 100 }, { setWeight: 100 }] }, 'steps[1].setWeight', /comes after 100 %/],
+  ['an analysis behind 100 %', { steps: [{ ramp: { to: 100, over: '1m' } }, { analyse: { for: '1m' } }] }, 'steps[1].analyse', /comes after 100 %.*`watch`/],
+  ['endpoints awaited behind 100 %', { steps: [{ setWeight: 100 }, { awaitEndpoints: {} }] }, 'steps[1].awaitEndpoints', /comes after/],
+  ['an analysis of nobody', { steps: [{ analyse: { for: '1m' } }, { setWeight: 5 }] }, 'steps[0].analyse', /nothing to compare/],
+  ['an analysis at 0 %', { steps: [{ setWeight: 0 }, { analyse: { for: '1m' } }, { setWeight: 5 }] }, 'steps[1].analyse', /nothing to compare/],
+  ['an analysis within the warm-up', { analysis: { warmup: '2m' }, steps: [{ setWeight: 5 }, { pause: { duration: '1m' } }, { analyse: { for: '1m', onUndecided: 'fail' } }] }, 'steps[2].analyse', /can only fail/],
+  ['steps that move nothing', { onSuccess: 'keep', steps: [{ pause: {} }] }, 'steps', /move nothing/],
+  ['no steps', { steps: [] }, 'steps', /at least one step/],
+  ['steps that are no list', { steps: { setWeight: 5 } }, 'steps', /must be a list of steps/],
+  ['too many steps', { steps: Array.from({ length: 101 }, (_, index) => ({ setWeight: index })) }, 'steps', /at most 100 steps, not 101/]
+]
+
+for (const [name, plan, place, message] of ORDER) {
+  t.test(`${name} is refused`, async t => {
+    t.match(faultsOf(plan), [{ place, message }])
+    t.equal(faultsOf(plan).length, 1)
+    t.match(checkPlan(plan, ['stable', 'canary']), name.includes('of nobody') ? [] : [{ place, message }], 'in the configuration too')
+  })
+}
+
+t.test('a pause may stand behind 100 %, and an analysis first where the new version has a share', async t => {
+  t.equal(planOf({ steps: [{ setWeight: 100 }, { pause: {} }] }).steps.length, 2)
+  t.equal(planOf({ to: 'canary', steps: [{ analyse: { for: '1m' } }, { setWeight: 50 }] }, { weights: { stable: 90, canary: 10 } }).steps.length, 2)
+  t.match(faultsOf({ to: 'canary', preset: 'canary' }, { weights: { stable: 80, canary: 20 } }), [{ place: 'preset', message: /goes down from 20 % to 5 %/ }])
+})
+
+t.test('a plan of the configuration may leave its versions to each start', async t => {
+  t.same(checkPlan({}, ['blue', 'green']), [])
+  t.same(checkPlan({ preset: 'blue-green' }, ['a', 'b', 'c']), [])
+  t.match(checkPlan({ to: 'd' }, ['a', 'b']), [{ place: 'to', message: /must be a version of the route: "a", "b", not "d"/ }])
+  t.match(checkPlan({ from: 'a' }, ['a', 'b', 'c']), [{ place: 'from', message: /of no use without `to`/ }])
+  t.match(checkPlan({}, ['a']), [{ place: '', message: /two versions/ }])
+  t.match(checkPlan([], ['a', 'b']), [{ place: '', message: /must be a mapping with .*not a list/ }])
+})
+
+t.test('hostile plans are read in a moment, and told of in a few words', async t => {
+  const bomb = JSON.parse(`{"__proto__": {"to": "canary"}, "constructor": 1, ${Array.from({ length: 20_000 }, (_, index) => `"k${index}": 1`).join()}}`) as unknown
+  const faults = faultsOf(bomb)
+  t.ok(faults.length <= 20)
+  t.match(faults[0], { place: '__proto__', message: /not known/ })
+  t.equal(planOf(Object.create({ to: 'stable', from: 'nobody' })).to, 'canary', 'what a prototype has is not read')
+  const long = faultsOf({ to: 'x'.repeat(5_000_000), watch: '9'.repeat(5_000_000), steps: new Array(1e6) })
+  t.ok(JSON.stringify(long).length < 1_000)
+  const many = faultsOf({ steps: Array.from({ length: 100 }, () => ({ a: 1, b: 2, c: 3, d: 4 })) })
+  t.match(many.at(-1), { place: '', message: /has 200 more faults/ })
+})
