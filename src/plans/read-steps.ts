@@ -5,7 +5,7 @@ import { given, inside, listed, ownValue, PlanFaults, readChoice, readCount, rea
 import type { AnalyseStep, PlanStep, RolloutPreset } from './rollout-plan.ts'
 
 /** The steps of a plan at most. */
-const MAX_STEPS = 100
+export const MAX_STEPS = 100
 const KINDS = ['awaitEndpoints', 'setWeight', 'ramp', 'pause', 'analyse'] as const
 const MAX_ANALYSED = 1_000_000_000_000
 /** The least share of a version that gets any, in percent. */

@@ -106,7 +106,24 @@ export function recordOf ({ verdict, code, reason, from, to }: VerdictRecord): V
 }
 
 function numbersOf ({ requests, failures, failureShare, interval, slow, slowShare }: VerdictRecord['from']): VerdictRecord['from'] {
-  return { requests, failures, failureShare, interval, slow, slowShare }
+  const [low, high] = interval
+  return {
+    requests: counted(requests),
+    failures: counted(failures),
+    failureShare: share(failureShare),
+    interval: [share(low), share(high)],
+    slow: counted(slow),
+    slowShare: share(slowShare)
+  }
+}
+
+/** What is no number could not be read again. */
+function counted (count: number): number {
+  return Math.max(0, Math.min(count, Number.MAX_SAFE_INTEGER)) || 0
+}
+
+function share (part: number): number {
+  return Math.min(1, counted(part))
 }
 
 /**

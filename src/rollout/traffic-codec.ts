@@ -2,11 +2,20 @@ import type { StateCodec } from '../store/state-store.ts'
 import { sameVersions, type Weights } from '../contract/weights.ts'
 import type { ChangeAction, ChangeSource, Revision, RouteTraffic, TrafficState } from './traffic-state.ts'
 import { EMPTY_TRAFFIC, MAX_HISTORY, MAX_SUPERSEDED } from './traffic-state.ts'
-
-type Plain = Readonly<Record<string, unknown>>
+import { decodeRollout } from './rollout-codec.ts'
+import { countAt, listAt, oneOfAt, recordAt, textAt, weightsAt } from './values-at.ts'
 
 const SOURCES: readonly ChangeSource[] = ['api', 'config', 'kubernetes', 'step', 'verdict']
 const ACTIONS: readonly ChangeAction[] = ['weights', 'switch', 'undo', 'config', 'rollout']
+
+const MAX_SALT = 128
+
+/** What a Weir has to know that reads a state: 1, or 2 for one with rollouts, which a Weir without them would drop at its first change. */
+export function formatOf ({ routes }: TrafficState): 1 | typeof NEWEST_FORMAT {
+  return [...routes.values()].some(({ salt, rollout }) => salt !== undefined || rollout !== undefined) ? NEWEST_FORMAT : 1
+}
+
+export const NEWEST_FORMAT = 2
 
 /**
  * The traffic state as JSON. A commit changes one route of perhaps thousands, so the text of each route is remembered as
@@ -16,6 +25,8 @@ export function createTrafficCodec (): StateCodec<TrafficState> {
   const texts = new WeakMap<RouteTraffic, string>()
   return {
     initial: EMPTY_TRAFFIC,
+    newestFormat: NEWEST_FORMAT,
+    formatOf,
     encode (state) {
       const routes = []
       for (const [name, route] of state.routes) {
@@ -31,26 +42,29 @@ export function createTrafficCodec (): StateCodec<TrafficState> {
 
 /** @throws Error naming the first place that is wrong */
 function decodeTraffic (plain: unknown): TrafficState {
-  const value = record(plain, 'value')
+  const value = recordAt(plain, 'value')
   const routes = new Map<string, RouteTraffic>()
-  for (const [name, route] of Object.entries(record(value['routes'], 'value.routes'))) {
+  for (const [name, route] of Object.entries(recordAt(value['routes'], 'value.routes'))) {
     routes.set(name, decodeRoute(route, `value.routes.${name}`))
   }
-  return { routes, epochFloor: count(value['epochFloor'], 'value.epochFloor') }
+  return { routes, epochFloor: countAt(value['epochFloor'], 'value.epochFloor') }
 }
 
 /** @throws Error naming the first place that is wrong */
 export function decodeRoute (plain: unknown, place: string): RouteTraffic {
-  const value = record(plain, place)
-  const history = list(value['history'], `${place}.history`)
-  const former = value['supersededFileWeights']
+  const value = recordAt(plain, place)
+  const history = listAt(value['history'], `${place}.history`)
+  const { supersededFileWeights: former, salt, rollout } = value
+  const weights = weightsAt(value['weights'], `${place}.weights`)
   const route = {
-    epoch: count(value['epoch'], `${place}.epoch`),
-    revision: count(value['revision'], `${place}.revision`),
-    weights: weights(value['weights'], `${place}.weights`),
-    fileWeights: weights(value['fileWeights'], `${place}.fileWeights`),
+    epoch: countAt(value['epoch'], `${place}.epoch`),
+    revision: countAt(value['revision'], `${place}.revision`),
+    weights,
+    fileWeights: weightsAt(value['fileWeights'], `${place}.fileWeights`),
     ...(former === undefined ? {} : { supersededFileWeights: supersededList(former, `${place}.supersededFileWeights`) }),
-    history: history.slice(-MAX_HISTORY).map((entry, index) => decodeRevision(entry, `${place}.history[${index}]`))
+    history: history.slice(-MAX_HISTORY).map((entry, index) => decodeRevision(entry, `${place}.history[${index}]`)),
+    ...(salt === undefined ? {} : { salt: saltAt(salt, `${place}.salt`) }),
+    ...(rollout === undefined ? {} : { rollout: decodeRollout(rollout, `${place}.rollout`, weights) })
   }
   if (!sameVersions(route.fileWeights, route.weights)) {
     throw new Error(`${place}.weights and fileWeights name different versions`)
@@ -58,55 +72,27 @@ export function decodeRoute (plain: unknown, place: string): RouteTraffic {
   return route
 }
 
+function saltAt (plain: unknown, place: string): string {
+  const salt = textAt(plain, place)
+  if (salt.length > MAX_SALT) throw new Error(`${place} is longer than ${MAX_SALT} characters`)
+  return salt
+}
+
 function supersededList (plain: unknown, place: string): readonly Weights[] {
-  return list(plain, place).slice(-MAX_SUPERSEDED).map((each, index) => weights(each, `${place}[${index}]`))
+  return listAt(plain, place).slice(-MAX_SUPERSEDED).map((each, index) => weightsAt(each, `${place}[${index}]`))
 }
 
 function decodeRevision (plain: unknown, place: string): Revision {
-  const value = record(plain, place)
+  const value = recordAt(plain, place)
   return {
-    revision: count(value['revision'], `${place}.revision`),
-    epoch: count(value['epoch'], `${place}.epoch`),
-    actor: text(value['actor'], `${place}.actor`),
-    reason: text(value['reason'], `${place}.reason`),
-    source: oneOf(SOURCES, value['source'], `${place}.source`),
-    action: oneOf(ACTIONS, value['action'], `${place}.action`),
-    before: weights(value['before'], `${place}.before`),
-    after: weights(value['after'], `${place}.after`),
-    at: text(value['at'], `${place}.at`)
+    revision: countAt(value['revision'], `${place}.revision`),
+    epoch: countAt(value['epoch'], `${place}.epoch`),
+    actor: textAt(value['actor'], `${place}.actor`),
+    reason: textAt(value['reason'], `${place}.reason`),
+    source: oneOfAt(SOURCES, value['source'], `${place}.source`),
+    action: oneOfAt(ACTIONS, value['action'], `${place}.action`),
+    before: weightsAt(value['before'], `${place}.before`),
+    after: weightsAt(value['after'], `${place}.after`),
+    at: textAt(value['at'], `${place}.at`)
   }
-}
-
-function weights (plain: unknown, place: string): Weights {
-  return Object.fromEntries(Object.entries(record(plain, place)).map(([name, weight]) => {
-    // The file may hold weights that the API would refuse, because the configuration may set them.
-    if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0) throw new Error(`${place}.${name} is not a weight`)
-    return [name, weight]
-  }))
-}
-
-function record (plain: unknown, place: string): Plain {
-  if (typeof plain !== 'object' || plain === null || Array.isArray(plain)) throw new Error(`${place} is not an object`)
-  return { ...plain }
-}
-
-function list (plain: unknown, place: string): readonly unknown[] {
-  if (!Array.isArray(plain)) throw new Error(`${place} is not a list`)
-  return plain
-}
-
-function count (plain: unknown, place: string): number {
-  if (typeof plain !== 'number' || !Number.isSafeInteger(plain) || plain < 0) throw new Error(`${place} is not a whole number`)
-  return plain
-}
-
-function text (plain: unknown, place: string): string {
-  if (typeof plain !== 'string' || plain.length > 2000) throw new Error(`${place} is not a text`)
-  return plain
-}
-
-function oneOf<V extends string> (allowed: readonly V[], plain: unknown, place: string): V {
-  const found = allowed.find(value => value === plain)
-  if (found === undefined) throw new Error(`${place} is not one of ${allowed.join(', ')}`)
-  return found
 }

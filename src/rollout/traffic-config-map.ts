@@ -14,7 +14,7 @@ import type { UntrustedObject } from '../core/untrusted.ts'
 import { NewerFormat, type ConfigMapCodec } from '../store/config-map-store.ts'
 import { StoreError } from '../store/state-store.ts'
 import { isAllZero, sameWeights, type Weights } from '../contract/weights.ts'
-import { decodeRoute } from './traffic-codec.ts'
+import { decodeRoute, formatOf, NEWEST_FORMAT } from './traffic-codec.ts'
 import { MAX_WEIGHT } from '../contract/route-spec.ts'
 import { repeatedKey } from './repeated-key.ts'
 import { EMPTY_TRAFFIC, MAX_COUNT, type RouteTraffic, type TrafficState } from './traffic-state.ts'
@@ -22,7 +22,6 @@ import { isWeight, wasEdited } from './transition.ts'
 
 const FORMAT_KEY = 'format'
 const FORMAT = 'weir-traffic'
-const FORMAT_VERSION = 1
 const FLOOR_KEY = 'epochFloor'
 const ROUTE_PREFIX = 'route.'
 /** etcd takes objects of up to 1.5 MiB and the API server ConfigMaps of up to 1 MiB of data; there is more in an object than data. */
@@ -30,8 +29,10 @@ const MAX_CONFIG_MAP_BYTES = 900 * 1_024
 /** Of an epoch or a revision that somebody has written: there is room for a billion changes after it. */
 const MAX_EDITED_COUNT = MAX_COUNT - 1e9
 const COUNTED_OUT = 'stop all replicas and delete the ConfigMap: they begin anew with the weights of the configuration'
-/** How many entries each route keeps at most, when not all of them fit. */
-const SHORTER_HISTORIES = [100, 70, 50, 35, 25, 15, 10, 5, 2, 1] as const
+/** What each route keeps when not all fits: first not what its rollout has measured, which can be measured again; then less history. */
+const SMALLER: ReadonlyArray<{ readonly length: number, readonly withEvidence: boolean }> = [
+  { length: 100, withEvidence: true }, ...[100, 70, 50, 35, 25, 15, 10, 5, 2, 1].map(length => ({ length, withEvidence: false }))
+]
 
 /** @param maxBytes of all keys and texts; histories are cut to their newest entries to stay below */
 export function createTrafficConfigMapCodec (maxBytes = MAX_CONFIG_MAP_BYTES): ConfigMapCodec<TrafficState> {
@@ -47,11 +48,11 @@ export function createTrafficConfigMapCodec (maxBytes = MAX_CONFIG_MAP_BYTES): C
     owns: key => key === FORMAT_KEY || key === FLOOR_KEY || key.startsWith(ROUTE_PREFIX),
     encode (state) {
       checkCounts(state)
-      for (const length of SHORTER_HISTORIES) {
-        const data: Record<string, string> = { [FORMAT_KEY]: `${FORMAT}/${FORMAT_VERSION}`, [FLOOR_KEY]: String(state.epochFloor) }
+      for (const { length, withEvidence } of SMALLER) {
+        const data: Record<string, string> = { [FORMAT_KEY]: `${FORMAT}/${formatOf(state)}`, [FLOOR_KEY]: String(state.epochFloor) }
         let bytes = 0
         for (const [name, route] of state.routes) {
-          const kept = shortened(route, length)
+          const kept = shortened(withEvidence ? route : withoutEvidence(route), length)
           const text = data[ROUTE_PREFIX + name] = textOf(kept)
           bytes += ROUTE_PREFIX.length + name.length + Buffer.byteLength(text)
         }
@@ -87,11 +88,19 @@ function shortened (route: RouteTraffic, length: number): RouteTraffic {
   return superseded.length > length ? { ...kept, supersededFileWeights: superseded.slice(-length) } : kept
 }
 
+function withoutEvidence (route: RouteTraffic): RouteTraffic {
+  const { rollout } = route
+  return rollout === undefined || rollout.evidence === null ? route : { ...route, rollout: { ...rollout, evidence: null } }
+}
+
 /** With line breaks where a person reads. */
-function routeText ({ weights, epoch, revision, fileWeights, supersededFileWeights, history }: RouteTraffic): string {
+function routeText ({ weights, epoch, revision, fileWeights, supersededFileWeights, history, salt, rollout }: RouteTraffic): string {
   const entries = history.map(entry => JSON.stringify(entry)).join(',\n')
   const superseded = supersededFileWeights === undefined ? '' : ` "supersededFileWeights": ${JSON.stringify(supersededFileWeights)},\n`
-  return `{"weights": ${JSON.stringify(weights)},\n "epoch": ${epoch}, "revision": ${revision}, "fileWeights": ${JSON.stringify(fileWeights)},\n${superseded} "history": [\n${entries}]}\n`
+  const salted = salt === undefined ? '' : ` "salt": ${JSON.stringify(salt)},\n`
+  const rolledOut = rollout === undefined ? '' : ` "rollout": ${JSON.stringify(rollout)},\n`
+  const head = `{"weights": ${JSON.stringify(weights)},\n "epoch": ${epoch}, "revision": ${revision}, "fileWeights": ${JSON.stringify(fileWeights)},\n`
+  return `${head}${superseded}${salted}${rolledOut} "history": [\n${entries}]}\n`
 }
 
 type RouteReader = (key: string, text: unknown) => RouteTraffic
@@ -129,9 +138,9 @@ function readRoutesOnce (): (keys: readonly string[]) => RouteReader {
 
 function checkFormat (format: unknown): void {
   const match = typeof format === 'string' ? /^weir-traffic\/([0-9]{1,6})$/.exec(format.trim()) : null
-  if (match === null) throw new Error(`${FORMAT_KEY} is not ${FORMAT}/${FORMAT_VERSION}: this is no state of Weir`)
-  if (Number(match[1]) > FORMAT_VERSION) {
-    throw new NewerFormat(`has the format ${match[0]}, and this Weir writes ${FORMAT}/${FORMAT_VERSION}: update it, or name another ConfigMap`)
+  if (match === null) throw new Error(`${FORMAT_KEY} is not ${FORMAT}/1 or ${FORMAT}/${NEWEST_FORMAT}: this is no state of Weir`)
+  if (Number(match[1]) > NEWEST_FORMAT) {
+    throw new NewerFormat(`has the format ${match[0]}, and this Weir reads up to ${FORMAT}/${NEWEST_FORMAT}: update it, or name another ConfigMap`)
   }
 }
 

@@ -18,11 +18,12 @@ import {
  */
 
 const FORMAT = 'weir-state'
-const FORMAT_VERSION = 1
+/** Of values that any Weir can read. */
+const FIRST_FORMAT = 1
 
 /** The text of a state file. */
 export function sealStateEnvelope<T> (codec: StateCodec<T>, current: Versioned<T>): string {
-  const head = JSON.stringify({ format: FORMAT, formatVersion: FORMAT_VERSION, version: current.version })
+  const head = JSON.stringify({ format: FORMAT, formatVersion: codec.formatOf?.(current.value) ?? FIRST_FORMAT, version: current.version })
   return `${head.slice(0, -1)},"value":${codec.encode(current.value)}}\n`
 }
 
@@ -41,7 +42,10 @@ export function openStateEnvelope<T> (codec: StateCodec<T>, text: string): Versi
   if (typeof plain !== 'object' || plain === null) throw new Error('it is not a state file of Weir')
   const { format, formatVersion, version, value }: { format?: unknown, formatVersion?: unknown, version?: unknown, value?: unknown } = plain
   if (format !== FORMAT) throw new Error('it is not a state file of Weir')
-  if (formatVersion !== FORMAT_VERSION) throw new Error(`its format version is ${JSON.stringify(formatVersion)}; this Weir reads ${FORMAT_VERSION}`)
+  const newest = codec.newestFormat ?? FIRST_FORMAT
+  if (typeof formatVersion !== 'number' || !Number.isSafeInteger(formatVersion) || formatVersion < FIRST_FORMAT || formatVersion > newest) {
+    throw new Error(`its format version is ${JSON.stringify(formatVersion)}; this Weir reads ${newest === FIRST_FORMAT ? newest : `${FIRST_FORMAT} to ${newest}`}`)
+  }
   if (typeof version !== 'string' || !/^[0-9]{1,15}$/.test(version)) throw new Error('its version is not a number')
   return { version, value: codec.decode(value) }
 }

@@ -60,6 +60,10 @@ export interface StateStore<T> {
 export interface StateCodec<T> {
   /** What the store holds before the first write. */
   readonly initial: T
+  /** The newest format of values that `decode` reads; 1 without it. */
+  readonly newestFormat?: number
+  /** The format of a value: who knows only older ones must not read it. 1 without it. */
+  formatOf? (value: T): number
   /** The value as JSON text. */
   encode (value: T): string
   /**

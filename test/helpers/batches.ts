@@ -27,7 +27,7 @@ export const BATCHES = {
   properties: ['test/property'],
   proxy: ['test/integration/proxy'],
   rules: [
-    'analysis', 'balancing', 'config', 'discovery', 'docs', 'health', 'http', 'http1', 'kube', 'replicas', 'rollout', 'routes', 'routing', 'store'
+    'analysis', 'balancing', 'config', 'discovery', 'docs', 'health', 'http', 'http1', 'kube', 'plans', 'replicas', 'rollout', 'routes', 'routing', 'store'
   ].map(folder => `test/unit/${folder}`)
 } as const satisfies Readonly<Record<string, readonly string[]>>
 

@@ -1,7 +1,9 @@
 import t from 'tap'
 import { createTrafficCodec } from '../../../src/rollout/traffic-codec.ts'
 import { applyConfig } from '../../../src/rollout/transition.ts'
-import { EMPTY_TRAFFIC } from '../../../src/rollout/traffic-state.ts'
+import { EMPTY_TRAFFIC, type RouteTraffic } from '../../../src/rollout/traffic-state.ts'
+import { openStateEnvelope, sealStateEnvelope } from '../../../src/store/file-store.ts'
+import { after, analyse, EVIDENCE, pauseFor, planOf, ramp, routeOf, setWeight, start } from '../../helpers/rollout-events.ts'
 
 const codec = createTrafficCodec()
 const state = applyConfig(EMPTY_TRAFFIC, [{ name: 'hello', weights: { stable: 1.5, constructor: 0 } }, { name: 'constructor', weights: { a: 1 } }], '2026-01-01T00:00:00.000Z')
@@ -35,3 +37,84 @@ for (const [plain, message] of BROKEN) {
     t.throws(() => codec.decode(plain), { message })
   })
 }
+
+const ROLLED_OUT = after(routeOf({ stable: 100, canary: 0 }), start(planOf([
+  setWeight(5), { kind: 'await-endpoints' }, analyse(1_000, { requests: 5 }), ramp(50, 2_000), pauseFor(null)
+])), { type: 'evidence', id: 'r1', step: 1, stepMs: 7, evidence: EVIDENCE })
+const withRollout = { routes: new Map([['hello', ROLLED_OUT]]), epochFloor: 0 }
+
+t.test('a rollout is read back as it was, and is marked for Weirs that would drop it', async t => {
+  t.same(codec.decode(JSON.parse(codec.encode(withRollout))), withRollout)
+  t.equal(codec.newestFormat, 2)
+  t.equal(codec.formatOf?.(withRollout), 2)
+  t.equal(codec.formatOf?.(state), 1, 'a state without one stays what every Weir can read')
+  const sealed = sealStateEnvelope(codec, { value: withRollout, version: '3' })
+  t.match(sealed, /^\{"format":"weir-state","formatVersion":2,/)
+  t.same(openStateEnvelope(codec, sealed), { value: withRollout, version: '3' })
+  t.throws(() => openStateEnvelope(codec, sealed.replace('"formatVersion":2', '"formatVersion":3')), { message: /format version is 3; this Weir reads 1 to 2/ })
+})
+
+/** Every place in a value. */
+function placesIn (value: unknown, path: readonly (string | number)[] = []): ReadonlyArray<readonly (string | number)[]> {
+  if (typeof value !== 'object' || value === null) return [path]
+  return [...(path.length > 0 ? [path] : []), ...Object.entries(value).flatMap(([key, inner]) => placesIn(inner, [...path, Array.isArray(value) ? Number(key) : key]))]
+}
+
+function withValueAt (root: unknown, path: readonly (string | number)[], value: unknown): unknown {
+  const [key, ...rest] = path
+  if (key === undefined) return value
+  const copy = (Array.isArray(root) ? [...root] : { ...root as object }) as Record<string | number, unknown>
+  copy[key] = withValueAt(copy[key], rest, value)
+  return copy
+}
+
+t.test('no field of a rollout is taken as it comes', async t => {
+  const { rollout } = JSON.parse(JSON.stringify(ROLLED_OUT))
+  const decoded = (of: unknown) => codec.decode({ routes: { hello: { ...JSON.parse(JSON.stringify(ROLLED_OUT)), rollout: of } }, epochFloor: 0 })
+  // Within the evidence there are thousands of numbers, which have a test of their own.
+  const places = placesIn({ ...rollout, evidence: null }).concat([['evidence']])
+  t.ok(places.length > 60)
+  for (const path of places) {
+    for (const wrong of [{ a: 1 }, [1], true]) {
+      if (path.at(-1) === 'before' && !Array.isArray(wrong) && wrong !== true) continue
+      t.throws(() => decoded(withValueAt(rollout, path, wrong)), { message: /value\.routes\.hello\.rollout/ }, `${path.join('.')} ${JSON.stringify(wrong)}`)
+    }
+  }
+})
+
+const IMPOSSIBLE: ReadonlyArray<readonly [string, Record<string, unknown>, RegExp]> = [
+  ['a pause by nobody', { phase: 'Paused', pausedBy: null }, /pausedBy does not fit the phase Paused/],
+  ['a cause without a pause', { pausedBy: 'person' }, /pausedBy does not fit the phase Progressing/],
+  ['a pause of a step that is none', { phase: 'Paused', pausedBy: 'step' }, /the step is no pause/],
+  ['a step behind the watch', { step: 6 }, /rollout\.step is not a number from 0 to 5/],
+  ['weights of other versions', { before: { stable: 1 } }, /before and the weights name different versions/],
+  ['a version that the route has not', { plan: { ...planOf([setWeight(5)]), to: 'blue' }, step: 0 }, /plan names blue/],
+  ['no steps', { plan: planOf([]), step: 0 }, /steps are not 1 to 100/],
+  ['too many steps', { plan: planOf(Array.from({ length: 101 }, () => setWeight(5))), step: 0 }, /steps are not 1 to 100/],
+  ['the same version twice', { plan: { ...planOf([setWeight(5)]), to: 'stable' }, step: 0 }, /the same version/],
+  ['a ramp of no time', { plan: planOf([ramp(5, 0)]), step: 0 }, /overMs is 0/],
+  ['a share of more than all', { shareTo: 101 }, /shareTo is not a number from 0 to 100/],
+  ['no sum', { sum: 0 }, /sum is 0/],
+  ['an endless id', { id: 'x'.repeat(200) }, /id is not an id/],
+  ['evidence of another format', { evidence: { ...EVIDENCE, format: 9 } }, /rollout\.evidence: evidence\.format/]
+]
+
+for (const [name, fields, message] of IMPOSSIBLE) {
+  t.test(`${name} is refused`, async t => {
+    const route = { ...ROLLED_OUT, rollout: { ...ROLLED_OUT.rollout, ...fields } }
+    t.throws(() => codec.decode(JSON.parse(codec.encode({ routes: new Map([['hello', route as RouteTraffic]]), epochFloor: 0 }))), { message })
+  })
+}
+
+t.test('a salt is a short text', async t => {
+  const decoded = (salt: unknown) => codec.decode({ routes: { hello: { ...JSON.parse(JSON.stringify(ROLLED_OUT)), salt } }, epochFloor: 0 })
+  t.throws(() => decoded(7), { message: /hello\.salt is not a text/ })
+  t.throws(() => decoded('x'.repeat(129)), { message: /hello\.salt is longer than 128/ })
+  t.equal(decoded('x').routes.get('hello')?.salt, 'x')
+})
+
+t.test('a rollout that is over may name versions that are gone', async t => {
+  const gone = applyConfig({ routes: new Map([['hello', ROLLED_OUT]]), epochFloor: 0 }, [{ name: 'hello', weights: { stable: 1, blue: 0 } }], '')
+  t.match(gone.routes.get('hello')?.rollout, { phase: 'Aborted', reason: 'the configuration has no version "canary" any more' })
+  t.same(codec.decode(JSON.parse(codec.encode(gone))), gone)
+})

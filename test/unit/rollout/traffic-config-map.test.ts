@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { after, EVIDENCE, pauseFor, planOf, routeOf, setWeight, start } from '../../helpers/rollout-events.ts'
 import { applySharedConfig } from '../../../src/rollout/shared-config.ts'
 import { createTrafficConfigMapCodec } from '../../../src/rollout/traffic-config-map.ts'
 import { sameWeights } from '../../../src/contract/weights.ts'
@@ -82,7 +83,7 @@ t.test('what anybody may have written is refused with the key that is wrong', as
     [withRouteText({ weights: { v1: 0, v2: 0 } }), /all 0/]
   ]
   for (const [data, fault] of cases) t.throws(() => codec.decode(data), { message: fault })
-  t.throws(() => codec.decode({ ...good, format: 'weir-traffic/2' }), NewerFormat)
+  t.throws(() => codec.decode({ ...good, format: 'weir-traffic/3' }), NewerFormat)
   t.match(codec.decode({ ...good, note: 'ours' }).routes.get('hello'), { epoch: 2 }, 'other keys are nobody\'s business')
   t.same(['format', 'epochFloor', 'route.hello', 'note', 'routes'].map(key => codec.owns(key)), [true, true, true, false, false])
 })
@@ -174,4 +175,20 @@ t.test('weights at the end of all counting can\'t be edited', async t => {
   const data = { format: 'weir-traffic/1', epochFloor: '0' }
   t.match(codec.decode({ ...data, 'route.hello': JSON.stringify(last) }).routes.get('hello'), { epoch: MAX_COUNT })
   t.throws(() => codec.decode({ ...data, 'route.hello': JSON.stringify({ ...last, weights: { v1: 7, v2: 7 } }) }), { message: /epoch or revision is more than 99999999999999/ })
+})
+
+t.test('a rollout is in the text of its route, and its evidence is the first to go when there is no room', async t => {
+  const rolledOut = after(routeOf({ stable: 100, canary: 0 }), start(planOf([setWeight(5), pauseFor(null)])), {
+    type: 'evidence', id: 'r1', step: 1, stepMs: 7, evidence: EVIDENCE
+  })
+  const state = { routes: new Map([['hello', rolledOut]]), epochFloor: 0 }
+  const data = createTrafficConfigMapCodec().encode(state)
+  t.equal(data['format'], 'weir-traffic/2')
+  t.same(createTrafficConfigMapCodec().decode(data), state)
+  const bytes = Buffer.byteLength(data['route.hello'] ?? '')
+  const smaller = createTrafficConfigMapCodec(bytes - 100)
+  const kept = smaller.decode(smaller.encode(state)).routes.get('hello')
+  t.match(kept, { rollout: { id: 'r1', step: 1, stepMs: 7, evidence: null } })
+  t.equal(kept?.history.length, rolledOut.history.length)
+  t.equal(createTrafficConfigMapCodec().encode({ routes: new Map([['hello', routeOf({ stable: 1 })]]), epochFloor: 0 })['format'], 'weir-traffic/1')
 })

@@ -1,0 +1,172 @@
+/** Reads a rollout as it is stored. Every field is looked at, and the state that comes out is one that a rollout can be in. */
+import type { AnalysisSettings } from '../analysis/analysis-settings.ts'
+import { readStoredEvidence } from '../analysis/stored-evidence.ts'
+import { sameVersions, type Weights, weightOf } from '../contract/weights.ts'
+import { MAX_STEPS } from '../plans/read-steps.ts'
+import type { PlanStep, RolloutPlan } from '../plans/rollout-plan.ts'
+import { isLive, MAX_SHARES, type EpochShare, type RolloutState, type VerdictRecord } from './rollout-state.ts'
+import { countAt, listAt, numberAt, oneOfAt, orNull, recordAt, sumAt, textAt, weightsAt } from './values-at.ts'
+
+const PHASES = ['Progressing', 'Paused', 'Healthy', 'Degraded', 'Aborted'] as const
+const CAUSES = ['step', 'person', 'weights', 'both-fail'] as const
+const KINDS = ['await-endpoints', 'set-weight', 'ramp', 'pause', 'analyse'] as const
+const VERDICTS = ['pass', 'fail', 'undecided'] as const
+const MAX_NUMBER = Number.MAX_SAFE_INTEGER
+const MAX_RANGES = 32
+
+/** @throws Error naming the first place that is wrong */
+export function decodeRollout (plain: unknown, place: string, weights: Weights): RolloutState {
+  const value = recordAt(plain, place)
+  const at = (name: string): string => `${place}.${name}`
+  const plan = decodePlan(value['plan'], at('plan'))
+  const state: RolloutState = {
+    id: idAt(value['id'], at('id')),
+    plan,
+    phase: oneOfAt(PHASES, value['phase'], at('phase')),
+    step: numberAt(countAt(value['step'], at('step')), plan.steps.length, at('step')),
+    stepMs: numberAt(value['stepMs'], MAX_NUMBER, at('stepMs')),
+    stepRequests: orNull(value['stepRequests'], each => numberAt(each, MAX_NUMBER, at('stepRequests'))),
+    rampFrom: orNull(value['rampFrom'], each => numberAt(each, 100, at('rampFrom'))),
+    rampRevision: orNull(value['rampRevision'], each => countAt(each, at('rampRevision'))),
+    shareTo: numberAt(value['shareTo'], 100, at('shareTo')),
+    sum: sumAt(value['sum'], at('sum')),
+    before: weightsAt(value['before'], at('before')),
+    shares: listAt(value['shares'], at('shares')).slice(-MAX_SHARES).map((each, index) => decodeShare(each, `${at('shares')}[${index}]`)),
+    pausedBy: orNull(value['pausedBy'], each => oneOfAt(CAUSES, each, at('pausedBy'))),
+    startedAt: textAt(value['startedAt'], at('startedAt')),
+    since: textAt(value['since'], at('since')),
+    actor: textAt(value['actor'], at('actor')),
+    reason: textAt(value['reason'], at('reason')),
+    verdict: orNull(value['verdict'], each => decodeVerdict(each, at('verdict'))),
+    evidence: orNull(value['evidence'], each => evidenceAt(each, at('evidence')))
+  }
+  checkTogether(state, place, weights)
+  return state
+}
+
+/** What no rollout comes to, although each field alone could be. */
+function checkTogether (state: RolloutState, place: string, weights: Weights): void {
+  const { plan, phase, pausedBy, before, step } = state
+  if ((phase === 'Paused') !== (pausedBy !== null)) throw new Error(`${place}.pausedBy does not fit the phase ${phase}`)
+  if (pausedBy === 'step' && plan.steps[step]?.kind !== 'pause') throw new Error(`${place}.pausedBy is step, and the step is no pause`)
+  if (!isLive(state)) return
+  const gone = [plan.from, plan.to].find(name => weightOf(weights, name) === undefined)
+  if (gone !== undefined) throw new Error(`${place}.plan names ${gone}, which is no version of the route`)
+  if (!sameVersions(before, weights)) throw new Error(`${place}.before and the weights name different versions`)
+}
+
+function idAt (plain: unknown, place: string): string {
+  if (typeof plain !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(plain)) throw new Error(`${place} is not an id`)
+  return plain
+}
+
+function decodeShare (plain: unknown, place: string): EpochShare {
+  const value = recordAt(plain, place)
+  return { epoch: countAt(value['epoch'], `${place}.epoch`), share: numberAt(value['share'], 1, `${place}.share`) }
+}
+
+function decodeVerdict (plain: unknown, place: string): VerdictRecord {
+  const value = recordAt(plain, place)
+  return {
+    verdict: oneOfAt(VERDICTS, value['verdict'], `${place}.verdict`),
+    code: textAt(value['code'], `${place}.code`),
+    reason: textAt(value['reason'], `${place}.reason`),
+    from: decodeNumbers(value['from'], `${place}.from`),
+    to: decodeNumbers(value['to'], `${place}.to`)
+  }
+}
+
+function decodeNumbers (plain: unknown, place: string): VerdictRecord['from'] {
+  const value = recordAt(plain, place)
+  const [low, high, ...rest] = listAt(value['interval'], `${place}.interval`)
+  if (rest.length > 0) throw new Error(`${place}.interval is not a pair of numbers`)
+  return {
+    requests: numberAt(value['requests'], MAX_NUMBER, `${place}.requests`),
+    failures: numberAt(value['failures'], MAX_NUMBER, `${place}.failures`),
+    failureShare: numberAt(value['failureShare'], 1, `${place}.failureShare`),
+    interval: [numberAt(low, 1, `${place}.interval[0]`), numberAt(high, 1, `${place}.interval[1]`)],
+    slow: numberAt(value['slow'], MAX_NUMBER, `${place}.slow`),
+    slowShare: numberAt(value['slowShare'], 1, `${place}.slowShare`)
+  }
+}
+
+function evidenceAt (plain: unknown, place: string): RolloutState['evidence'] {
+  try {
+    return readStoredEvidence(plain)
+  } catch (error) {
+    throw new Error(`${place}: ${error instanceof Error ? error.message : 'it can\'t be read'}`, { cause: error })
+  }
+}
+
+function decodePlan (plain: unknown, place: string): RolloutPlan {
+  const value = recordAt(plain, place)
+  const steps = listAt(value['steps'], `${place}.steps`)
+  if (steps.length === 0 || steps.length > MAX_STEPS) throw new Error(`${place}.steps are not 1 to ${MAX_STEPS}`)
+  const [from, to] = [textAt(value['from'], `${place}.from`), textAt(value['to'], `${place}.to`)]
+  if (from === to) throw new Error(`${place}.from and to are the same version`)
+  return {
+    preset: oneOfAt(['canary', 'blue-green'], value['preset'], `${place}.preset`),
+    from,
+    to,
+    steps: steps.map((step, index) => decodeStep(step, `${place}.steps[${index}]`)),
+    onSuccess: oneOfAt(['promote', 'keep'], value['onSuccess'], `${place}.onSuccess`),
+    watchMs: countAt(value['watchMs'], `${place}.watchMs`),
+    analysis: decodeSettings(value['analysis'], `${place}.analysis`)
+  }
+}
+
+function decodeStep (plain: unknown, place: string): PlanStep {
+  const value = recordAt(plain, place)
+  const kind = oneOfAt(KINDS, value['kind'], `${place}.kind`)
+  switch (kind) {
+    case 'await-endpoints': return { kind }
+    case 'set-weight': return { kind, weight: numberAt(value['weight'], 100, `${place}.weight`) }
+    case 'ramp': return { kind, to: numberAt(value['to'], 100, `${place}.to`), overMs: timeAt(value['overMs'], `${place}.overMs`) }
+    case 'pause': return { kind, durationMs: orNull(value['durationMs'], each => timeAt(each, `${place}.durationMs`)) }
+    default: return {
+      kind,
+      forMs: orNull(value['forMs'], each => timeAt(each, `${place}.forMs`)),
+      requests: orNull(value['requests'], each => timeAt(each, `${place}.requests`)),
+      onUndecided: oneOfAt(['wait', 'pass', 'fail'], value['onUndecided'], `${place}.onUndecided`)
+    }
+  }
+}
+
+/** A duration, or a count, that is not 0. */
+function timeAt (plain: unknown, place: string): number {
+  const ms = countAt(plain, place)
+  if (ms === 0) throw new Error(`${place} is 0`)
+  return ms
+}
+
+function decodeSettings (plain: unknown, place: string): AnalysisSettings {
+  const value = recordAt(plain, place)
+  const at = (name: string): string => `${place}.${name}`
+  const statuses = listAt(value['failureStatuses'], at('failureStatuses'))
+  if (statuses.length > MAX_RANGES) throw new Error(`${at('failureStatuses')} are more than ${MAX_RANGES}`)
+  const level = (name: string): number => {
+    const share = numberAt(value[name], 1, at(name))
+    if (share === 0) throw new Error(`${at(name)} is 0`)
+    return share
+  }
+  return {
+    failureStatuses: statuses.map((each, index) => rangeAt(each, `${at('failureStatuses')}[${index}]`)),
+    alpha: level('alpha'),
+    passAlpha: level('passAlpha'),
+    maxErrorIncrease: level('maxErrorIncrease'),
+    maxSlowIncrease: level('maxSlowIncrease'),
+    slowerThanMs: orNull(value['slowerThanMs'], each => timeAt(each, at('slowerThanMs'))),
+    warmupMs: countAt(value['warmupMs'], at('warmupMs')),
+    maxErrorShare: orNull(value['maxErrorShare'], () => level('maxErrorShare')),
+    maxFailures: timeAt(value['maxFailures'], at('maxFailures')),
+    minRequests: timeAt(value['minRequests'], at('minRequests')),
+    silenceMs: timeAt(value['silenceMs'], at('silenceMs'))
+  }
+}
+
+function rangeAt (plain: unknown, place: string): readonly [number, number] {
+  const [low, high, ...rest] = listAt(plain, place)
+  const range = [numberAt(low, 599, `${place}[0]`), numberAt(high, 599, `${place}[1]`)] as const
+  if (rest.length > 0 || range[0] > range[1]) throw new Error(`${place} is not a range`)
+  return range
+}
