@@ -12,6 +12,7 @@ import { usableEndpoints } from '../discovery/usable-endpoints.ts'
 import type { RouteBook } from '../routes/route-book.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { ObservedShares } from '../telemetry/observed-share.ts'
+import type { RolloutGauges } from '../telemetry/rollout-families.ts'
 import type { RouteGauges } from '../telemetry/route-families.ts'
 
 /** Where the endpoints of a version come from, and how well that works. */
@@ -68,6 +69,8 @@ interface RouteDescriberDeps {
   readonly health: HealthBook
   /** Workers that run now. */
   readonly workers: () => number
+  /** Undefined for a route that never had a rollout. */
+  readonly rollout: (route: string) => RolloutGauges | undefined
   /** The traffic state of a route; undefined before it has one. */
   readonly traffic: (route: string) => { readonly epoch: number, readonly weights: Readonly<Record<string, number>> } | undefined
 }
@@ -136,12 +139,13 @@ export class RouteDescriber {
   }
 
   #state ({ name, versions }: RouteConfig, nowMs: number): RouteGauges {
-    const { discovery, health, traffic, workers } = this.#deps
+    const { discovery, health, rollout, traffic, workers } = this.#deps
     const running = workers()
     const { epoch, weights } = traffic(name) ?? NO_TRAFFIC
     return {
       name,
       epoch,
+      rollout: rollout(name),
       versions: versions.map(version => {
         const { panicWorkers, unavailable } = health.summary(name, version.name, running)
         const usable = this.#usable(name, version.name)

@@ -1,7 +1,7 @@
 /** What comes of a change of weights that somebody has asked for. */
 import { StoreError } from '../store/state-store.ts'
 import type { RouteTraffic, SplitReceipt } from './traffic-state.ts'
-import type { TransitionErrorCode } from './transition-result.ts'
+import type { Refusal, TransitionErrorCode } from './transition-result.ts'
 
 /** Why a change was not made. */
 export type ChangeErrorCode = TransitionErrorCode | 'unknown_route' | 'epoch_mismatch' | 'store_conflict' | 'store_failed'
@@ -22,6 +22,8 @@ export interface RefusedChange {
     readonly message: string
     /** The epoch of the route, where there is one. */
     readonly epoch?: number
+    /** Of a rollout: what may be asked of it instead. */
+    readonly possible?: readonly string[]
   }
 }
 
@@ -41,6 +43,11 @@ export interface ChangeOptions {
 
 export function refusedChange (code: ChangeErrorCode, message: string, epoch?: number): RefusedChange {
   return { ok: false, error: epoch === undefined ? { code, message } : { code, message, epoch } }
+}
+
+/** What the rules of weights and rollouts do not allow. */
+export function refusedTransition ({ error }: Refusal, { epoch }: RouteTraffic): RefusedChange {
+  return { ok: false, error: { ...error, epoch } }
 }
 
 /** Undefined: the route is at an epoch for which the change is meant. */

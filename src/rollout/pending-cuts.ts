@@ -61,6 +61,7 @@ const MAX_CONFLICTS = 20
 export class PendingCuts {
   readonly #deps: PendingCutsDeps
   readonly #pending = new Map<string, Pending>()
+  #stopped = false
 
   constructor (deps: PendingCutsDeps) {
     this.#deps = deps
@@ -165,14 +166,18 @@ export class PendingCuts {
   /** The cut of a route could not be stored: it is tried again. */
   #failed (route: string, fault: string): void {
     const pending = this.#pending.get(route)
-    if (pending === undefined) return
+    if (pending === undefined || this.#stopped) return
     pending.timer?.cancel()
     this.#say(route, pending, fault)
     const waitMs = Math.min(FIRST_RETRY_MS * 2 ** pending.tries++, MAX_RETRY_MS)
     pending.timer = this.#deps.clock.after(waitMs, () => { this.#storeInTurn(route) })
   }
 
-  stop (): void {
+  /** Tries once more. What can't be stored then is lost with this process. */
+  async close (): Promise<void> {
+    this.#stopped = true
+    for (const route of this.#pending.keys()) this.#storeInTurn(route)
+    await this.#deps.queue.idle()
     for (const { timer, settled } of this.#pending.values()) {
       timer?.cancel()
       settled.resolve(undefined)
@@ -191,6 +196,13 @@ export class PendingCuts {
 /** What a cut makes of a route; undefined when it has nothing to end there. */
 function applyCut ({ command, meta, rolloutId }: Cut, route: RouteTraffic): RouteTraffic | undefined {
   if (route.rollout?.id !== rolloutId) return undefined
-  const transition = changeRoute(route, command, meta)
+  const transition = changeRoute(asBefore(route), command, meta)
   return transition.ok && transition.changed ? transition.route : undefined
+}
+
+/** A success that was being stored when the cut was made comes too late: its rollout is as it was then. */
+function asBefore (route: RouteTraffic): RouteTraffic {
+  const { rollout, epoch } = route
+  const isLast = rollout?.shares.at(-1)?.epoch === epoch
+  return rollout?.phase === 'Healthy' && isLast ? { ...route, rollout: { ...rollout, phase: 'Progressing' } } : route
 }

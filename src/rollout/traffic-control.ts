@@ -6,7 +6,7 @@ import type { PreparedChange } from '../core/prepared-change.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
 import type { StateStore, StoreStatus, Versioned } from '../store/state-store.ts'
 import {
-  type ChangeOptions, type ChangeResult, type CutResult, refusedByStore, refusedChange, refusedEpoch
+  type ChangeOptions, type ChangeResult, type CutResult, refusedByStore, refusedChange, refusedEpoch, refusedTransition
 } from './change-result.ts'
 import { applySharedConfig } from './shared-config.ts'
 import { PendingCuts } from './pending-cuts.ts'
@@ -43,7 +43,7 @@ interface StoredRoutes {
 
 /** A change is made or refused within so long, whatever the store does. */
 const CHANGE_MS = 4_000
-/** Of a change that no worker has to know of. */
+/** Of what is kept and no worker has to know of. */
 const NOT_SENT: Promise<SplitReceipt> = Promise.resolve({ workers: 0, applied: 0, tookMs: 0 })
 
 /**
@@ -196,7 +196,7 @@ export class TrafficControl {
     if (refused !== undefined) return refused
     const at = this.#now()
     const transition = changeRoute(current, command, { ...meta, at })
-    if (!transition.ok) return refusedChange(transition.error.code, transition.error.message, current.epoch)
+    if (!transition.ok) return refusedTransition(transition, current)
     const settled = transition.changed
       ? this.#cuts.add(name, { command, meta: { ...meta, at }, rolloutId: current.rollout?.id })
       : Promise.resolve(undefined)
@@ -220,7 +220,7 @@ export class TrafficControl {
   async close (): Promise<void> {
     this.#stopWatching()
     this.#stored.stop()
-    this.#cuts.stop()
+    await this.#cuts.close()
     await this.#queue.idle()
     this.#announcer.clear()
   }
@@ -281,7 +281,7 @@ export class TrafficControl {
     const mismatch = refusedEpoch(current, options)
     if (mismatch !== undefined) return mismatch
     const transition = changeRoute(current, command, { ...meta, at: this.#now() })
-    if (!transition.ok) return refusedChange(transition.error.code, transition.error.message, current.epoch)
+    if (!transition.ok) return refusedTransition(transition, current)
     try {
       // That nothing changes is as much as this replica knows: what is written is what all have.
       if (transition.changed || this.#deps.store.shared) {
@@ -303,10 +303,11 @@ export class TrafficControl {
 
   /** Tells what a change that is stored has made of a route. */
   #brought (name: string, before: RouteTraffic, after: RouteTraffic, options: ChangeOptions): Promise<SplitReceipt> {
+    const isOfWeights = after.epoch !== before.epoch
     // What is kept of a rollout beside its weights has no epoch of its own.
-    if (after.epoch !== before.epoch) this.#announcer.tell(name, after)
+    if (isOfWeights) this.#announcer.tell(name, after)
     this.#announcer.changed()
-    if (after !== before && after.epoch === before.epoch) return NOT_SENT
+    if (!isOfWeights && options.quiet === true) return NOT_SENT
     return this.#announcer.publish(name, after, options.publishTimeoutMs ?? DEFAULT_PUBLISH_TIMEOUT_MS)
   }
 

@@ -20,7 +20,7 @@ import { OWN_NAMESPACE } from '../discovery/endpoint-registry.ts'
 import type { LeaseHolder } from '../kube/lease-holder.ts'
 import { OwnFacts } from '../replicas/own-facts.ts'
 import { replicaGauges } from '../replicas/replica-gauges.ts'
-import type { RolloutControl } from '../rollout/rollout-control.ts'
+import type { RolloutService } from '../rollout/rollout-service.ts'
 import type { TrafficControl } from '../rollout/traffic-control.ts'
 import type { RouteBook } from '../routes/route-book.ts'
 import type { ControlMetrics } from '../telemetry/control-metrics.ts'
@@ -46,7 +46,7 @@ export interface AdminParts {
   readonly instance: string
   readonly tokens: TokenBook
   readonly traffic: TrafficControl
-  readonly rollouts: RolloutControl
+  readonly rollouts: RolloutService
   readonly routes: RouteBook
   readonly discovery: EndpointRegistry
   readonly pool: WorkerPool
@@ -76,7 +76,15 @@ export async function composeAdmin (parts: AdminParts): Promise<{ readonly deps:
   })
   const recaller = new RequestRecaller({ routes, recall: async requestId => await pool.recall(requestId) })
   const describer = new RouteDescriber({
-    routes, clock, discovery, book, shares, health, workers: () => pool.workers().length, traffic: route => traffic.route(route)
+    routes,
+    clock,
+    discovery,
+    book,
+    shares,
+    health,
+    workers: () => pool.workers().length,
+    traffic: route => traffic.route(route),
+    rollout: route => parts.rollouts.gauges(route)
   })
   const drains = new VersionDrain({
     routes,

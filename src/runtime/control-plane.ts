@@ -9,10 +9,9 @@ import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { parseDurationMs } from '../core/duration.ts'
 import { errorText } from '../core/error-text.ts'
-import { SOLE_REPLICA } from '../core/leadership.ts'
+import { type Leadership, SOLE_REPLICA } from '../core/leadership.ts'
 import type { Participant } from '../core/prepared-change.ts'
 import type { EndpointRegistry } from '../discovery/endpoint-registry.ts'
-import { NoRollouts } from '../rollout/no-rollouts.ts'
 import { TrafficControl } from '../rollout/traffic-control.ts'
 import type { TrafficState } from '../rollout/traffic-state.ts'
 import type { LeaseHolder } from '../kube/lease-holder.ts'
@@ -30,6 +29,7 @@ import { AuthorityFiles } from '../certificates/authority-files.ts'
 import type { CertificateStore } from '../certificates/certificate-store.ts'
 import { ConfigReloads } from '../control/config-reloads.ts'
 import { composeAdmin } from './compose-admin.ts'
+import { composeRollouts, type RunningRollouts } from './compose-rollouts.ts'
 import { createDiscovery } from './create-discovery.ts'
 import { bufferBytes, createPool } from './create-pool.ts'
 import type { RunningReplicas } from './create-replicas.ts'
@@ -86,6 +86,7 @@ export class ControlPlane {
   #lease: LeaseHolder | undefined
   #store: StateStore<TrafficState> | undefined
   #traffic: TrafficControl | undefined
+  #rollouts: RunningRollouts | undefined
   #admin: AdminPorts | undefined
   #replicas: RunningReplicas | undefined
   #webhooks: LazyWebhooks | undefined
@@ -185,6 +186,7 @@ export class ControlPlane {
     logTraffic(this.#traffic, log)
     bookTraffic(this.#traffic, this.#events)
     this.#webhooks = new LazyWebhooks({ clock, log: this.#throttled, events: this.#events, leadership })
+    const rollouts = this.#rollouts = this.#composeRollouts(this.#traffic, leadership)
     this.#certificates = await openCertificates({
       listeners: config.listeners,
       clock,
@@ -196,7 +198,7 @@ export class ControlPlane {
     this.#gate.start()
     const reloads = this.#reloads = this.#createReloads(this.#traffic, this.#webhooks)
     await reloads.start()
-    await this.#openAdmin(this.#traffic, this.#webhooks)
+    await this.#openAdmin(this.#traffic, rollouts, this.#webhooks)
     this.#ticker.start()
     this.#metrics.configLoaded()
     for (const source of this.#routeSources) source.start(() => { reloads.ask() })
@@ -273,7 +275,25 @@ export class ControlPlane {
     ]
   }
 
-  async #openAdmin (traffic: TrafficControl, webhooks: LazyWebhooks): Promise<void> {
+  #composeRollouts (traffic: TrafficControl, leadership: Leadership): RunningRollouts {
+    const { clock, log } = this.#deps
+    return composeRollouts({
+      config: this.#config,
+      clock,
+      log,
+      leadership,
+      traffic,
+      routes: this.#routes,
+      discovery: this.#discovery,
+      pool: this.#pool,
+      book: this.#book,
+      health: this.#health,
+      events: this.#events,
+      metrics: this.#metrics
+    })
+  }
+
+  async #openAdmin (traffic: TrafficControl, rollouts: RunningRollouts, webhooks: LazyWebhooks): Promise<void> {
     const { clock, log } = this.#deps
     const { deps, replicas } = await composeAdmin({
       config: this.#config,
@@ -283,7 +303,7 @@ export class ControlPlane {
       instance: this.#instance,
       tokens: this.#tokens,
       traffic,
-      rollouts: new NoRollouts(),
+      rollouts: rollouts.service,
       routes: this.#routes,
       discovery: this.#discovery,
       pool: this.#pool,
@@ -364,6 +384,7 @@ export class ControlPlane {
     await this.#replicas?.stop()
     await this.#admin?.close(insisted)
     await this.#webhooks?.stop(insisted)
+    await this.#rollouts?.stop()
     await this.#traffic?.close()
     await this.#store?.close()
     await this.#lease?.close()

@@ -60,6 +60,8 @@ export class ControlMetrics {
   readonly #webhookRetries: Counter
   readonly #webhookQueued: Gauge
   readonly #webhookSuccess: Gauge
+  readonly #rolloutSteps: Counter
+  readonly #rolloutAborts: Counter
   readonly #buildInfo: Gauge
   readonly #build: { readonly version: string, readonly node: string }
 
@@ -83,12 +85,15 @@ export class ControlMetrics {
     this.#webhookRetries = this.#counter('weir_webhook_retries_total')
     this.#webhookQueued = this.#gauge('weir_webhook_queued_events')
     this.#webhookSuccess = this.#gauge('weir_webhook_last_success_timestamp_seconds')
+    this.#rolloutSteps = this.#counter('weir_rollout_steps_total')
+    this.#rolloutAborts = this.#counter('weir_rollout_aborts_total')
     this.#buildInfo = this.#gauge('weir_build_info')
     this.#build = build
     this.ioDecided('unknown')
     this.#reloads.inc({ result: 'success' }, 0)
     this.#reloads.inc({ result: 'failure' }, 0)
     for (const reason of ['invalid', 'newer']) this.#stateRefused.inc({ reason }, 0)
+    for (const cause of ['person', 'errors']) this.#rolloutAborts.inc({ cause }, 0)
     this.#leaseHolder.remove()
     for (const change of ['gained', 'lost']) this.#leaseTransitions.inc({ change }, 0)
     this.#certificateReloads.inc({ result: 'success' }, 0)
@@ -174,6 +179,16 @@ export class ControlMetrics {
       this.#webhookQueued.set({ webhook }, queued)
       if (lastSuccessMs !== undefined) this.#webhookSuccess.set({ webhook }, lastSuccessMs / 1000)
     }
+  }
+
+  /** A rollout has gone on to another step. */
+  rolloutStepped (): void {
+    this.#rolloutSteps.inc()
+  }
+
+  /** The weights of a rollout were put back. @param cause the rule that has failed it, or who has aborted it */
+  rolloutAborted (cause: string): void {
+    this.#rolloutAborts.inc({ cause })
   }
 
   /** An active check of an endpoint has ended. */

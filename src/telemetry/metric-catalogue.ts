@@ -51,6 +51,15 @@ export const METRICS = {
   weir_route_epoch: { type: 'gauge', help: 'Number of the route\'s traffic state in the control plane.', labels: ['route'], source: 'control plane' },
   weir_epoch_applied: { type: 'gauge', help: 'Number of the route\'s traffic state that the worker uses.', labels: ['route', 'worker'], source: 'control plane' },
 
+  weir_rollout_phase: { type: 'gauge', help: 'Always 1; the label is the phase of the rollout that the route has, or had last: `Progressing`, `Paused`, `Healthy`, `Degraded` or `Aborted`.', labels: ['route', 'phase'], source: 'control plane' },
+  weir_rollout_step: { type: 'gauge', help: 'The step of the rollout, from 0; the number of its steps while the new version is watched behind the last one, and when it is over.', labels: ['route'], source: 'control plane' },
+  weir_rollout_weight: { type: 'gauge', help: 'What the rollout gives its new version of what both versions have, 0 to 1.', labels: ['route'], source: 'control plane' },
+  weir_rollout_evidence: { type: 'gauge', help: 'How much likelier what was seen is if the new version is worse, by test: `errors` and `slow` by client, `pairs` of failovers, and `sentinel`, which compares one version with itself. Only while the rollout runs.', labels: ['route', 'test'], source: 'control plane' },
+  weir_rollout_verdict: { type: 'gauge', help: 'Always 1; the label is what is thought of the new version now, or was when the rollout ended: `pass`, `fail` or `undecided`.', labels: ['route', 'verdict'], source: 'control plane' },
+  weir_rollout_pending: { type: 'gauge', help: '1 while something of the rollout can\'t be stored: a fail or an abort is in force all the same, a step waits.', labels: ['route'], source: 'control plane' },
+  weir_rollout_steps_total: { type: 'counter', help: 'Steps that rollouts have gone on by, as far as this replica has seen.', labels: [], source: 'control plane' },
+  weir_rollout_aborts_total: { type: 'counter', help: 'Rollouts whose weights were put back, by the rule that has failed them, or `person` or `config`, as far as this replica has seen.', labels: ['cause'], source: 'control plane' },
+
   weir_unrouted_requests_total: { type: 'counter', help: 'Requests answered before a version was chosen, by status class.', labels: ['code_class'], source: 'worker counters' },
   weir_unrouted_errors_total: { type: 'counter', help: 'Failures before a version was chosen, by error code and by who caused them; a code is listed from its first failure on.', labels: ['code', 'source'], source: 'worker counters' },
   weir_connections_accepted_total: { type: 'counter', help: 'Client connections accepted.', labels: ['worker'], source: 'worker counters' },

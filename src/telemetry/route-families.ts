@@ -2,12 +2,15 @@ import type { Endpoint } from '../core/endpoint.ts'
 import { familyHead, labelText, sampleLine } from './exposition.ts'
 import type { MetricName } from './metric-catalogue.ts'
 import type { ObservedShares } from './observed-share.ts'
+import { rolloutFamilies, type RolloutGauges } from './rollout-families.ts'
 
 /** A route as the control plane knows it at the time of a scrape. */
 export interface RouteGauges {
   readonly name: string
   readonly epoch: number
   readonly versions: readonly VersionGauges[]
+  /** Undefined for a route that never had one. */
+  readonly rollout?: RolloutGauges | undefined
 }
 
 interface VersionGauges {
@@ -65,6 +68,7 @@ export function * routeFamilies (routes: readonly RouteRow[], workers: readonly 
   ))
   yield * perRoute('weir_route_epoch', routes, (name, { labels, gauges }) => sampleLine(name, labels, gauges.epoch))
   yield * perRoute('weir_epoch_applied', routes, (name, row) => appliedLines(name, row, workers, workerLabels))
+  yield * rolloutFamilies(routes.flatMap(({ labels, gauges: { rollout } }) => rollout === undefined ? [] : [{ labels, rollout }]))
 }
 
 function * perRoute (name: MetricName, routes: readonly RouteRow[], lines: (name: MetricName, row: RouteRow) => string): Generator<string> {

@@ -9,7 +9,7 @@ interface Timer {
 /** A clock that stands still until the test moves it. Timers run in the order of their time, then of their making. */
 export class FakeClock implements Clock {
   readonly #timers = new Set<Timer>()
-  readonly #startWallMs: number
+  #startWallMs: number
   #nowMs = 0
   #made = 0
 
@@ -45,6 +45,17 @@ export class FakeClock implements Clock {
       timer.callback()
     }
     this.#nowMs = end
+  }
+
+  /** The process does not run for so long: what falls due meanwhile does so afterwards, once. */
+  sleep (ms: number): void {
+    this.#nowMs += ms
+    this.advance(0)
+  }
+
+  /** Somebody sets the clock on the wall. */
+  setWall (wallMs: number): void {
+    this.#startWallMs = wallMs - this.#nowMs
   }
 
   #next (endMs: number): Timer | undefined {

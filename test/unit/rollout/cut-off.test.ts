@@ -190,3 +190,14 @@ t.test('what another replica stores meanwhile is served with the cut', async t =
   await first.control.close()
   await second.control.close()
 })
+
+t.test('a process that ends in peace tries once more', async t => {
+  const { control, store, clock } = await open()
+  store.fault = FULL
+  const result = control.cutOff('hello', BACK, META)
+  if (result.ok) await result.settled
+  store.fault = undefined
+  await control.close()
+  t.match((await store.read()).value.routes.get('hello'), { epoch: 2, weights: { canary: 0 } })
+  t.equal(clock.pending, 0)
+})

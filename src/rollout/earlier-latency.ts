@@ -1,0 +1,61 @@
+import { LATENCY_BOUNDS_S } from '../telemetry/counter-layout.ts'
+
+/** A window says something when it has so many requests. */
+const MIN_REQUESTS = 200
+/** The least that a window lasts. */
+const WINDOW_MS = 10_000
+const PERCENTILE = 0.99
+
+/**
+ * How slow the old version is at most, by its own account: the 99th percentile of an earlier window of its requests. The first one is all
+ * that was counted before the rollout; after that one window follows the other, and each holds from its end on.
+ */
+export class EarlierLatency {
+  #p99Ms = 0
+  #atStart: readonly number[] | undefined
+  #startedMs = 0
+
+  /** In milliseconds; 0 while no window had enough requests. */
+  get p99Ms (): number { return this.#p99Ms }
+
+  /**
+   * Looks at the counters of the old version. To be called now and then.
+   * @param buckets all its requests so far by duration: one for each of LATENCY_BOUNDS_S, and one past them
+   * @param nowMs monotonic
+   */
+  look (buckets: readonly number[], nowMs: number): void {
+    const before = this.#atStart
+    if (before === undefined) return this.#close(buckets, buckets, nowMs)
+    const window = buckets.map((count, index) => count - (before[index] ?? 0))
+    // Counters that went back are those of a version that has come anew.
+    if (window.some(count => count < 0)) return this.#begin(buckets, nowMs)
+    if (nowMs - this.#startedMs >= WINDOW_MS && total(window) >= MIN_REQUESTS) this.#close(window, buckets, nowMs)
+  }
+
+  #close (window: readonly number[], buckets: readonly number[], nowMs: number): void {
+    if (total(window) >= MIN_REQUESTS) this.#p99Ms = percentileMs(window)
+    this.#begin(buckets, nowMs)
+  }
+
+  #begin (buckets: readonly number[], nowMs: number): void {
+    this.#atStart = [...buckets]
+    this.#startedMs = nowMs
+  }
+}
+
+function total (counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0)
+}
+
+/** Interpolated within its bucket; of the bucket without bound, its beginning. In milliseconds. */
+function percentileMs (buckets: readonly number[]): number {
+  let left = total(buckets) * PERCENTILE
+  let lower = 0
+  for (const [index, count] of buckets.entries()) {
+    const upper = LATENCY_BOUNDS_S[index] ?? lower
+    if (left <= count) return (lower + (upper - lower) * (count === 0 ? 0 : left / count)) * 1_000
+    left -= count
+    lower = upper
+  }
+  return lower * 1_000
+}

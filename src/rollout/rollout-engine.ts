@@ -1,0 +1,144 @@
+import type { EvidenceReport } from '../contract/rollout-watch.ts'
+import type { TimerHandle } from '../core/clock.ts'
+import { errorText } from '../core/error-text.ts'
+import { LiveRollout } from './live-rollout.ts'
+import type { RolloutNews } from './rollout-news.ts'
+import type { AnalysisFactory, LiveRolloutDeps } from './rollout-ports.ts'
+import { isLive, type RolloutState } from './rollout-state.ts'
+import type { TrafficControl } from './traffic-control.ts'
+import type { RouteTraffic } from './traffic-state.ts'
+
+export interface RolloutEngineDeps extends Omit<LiveRolloutDeps, 'traffic' | 'createAnalysis'> {
+  readonly traffic: Pick<TrafficControl, 'route' | 'routes' | 'change' | 'cutOff' | 'onChange'>
+  /** Loads what judges; asked when the first rollout runs. */
+  readonly loadAnalysis: () => Promise<AnalysisFactory>
+  readonly news: RolloutNews
+}
+
+const TICK_MS = 100
+
+/**
+ * Runs the rollouts that are live: hears what the workers see of them, judges, and makes their steps. What a rollout is, is in the traffic
+ * state alone: whatever makes one live there starts it here, and nothing is left here of one that has ended. So another process goes on
+ * where this one has stopped.
+ */
+export class RolloutEngine {
+  readonly #deps: RolloutEngineDeps
+  readonly #live = new Map<string, LiveRollout>()
+  readonly #stopWatching: () => void
+  /** Those of which a defect was told. */
+  readonly #defects = new WeakSet<LiveRollout>()
+  #createAnalysis: AnalysisFactory | undefined
+  #loading = false
+  #timer: TimerHandle | undefined
+  #stopped = false
+
+  constructor (deps: RolloutEngineDeps) {
+    this.#deps = deps
+    this.#stopWatching = deps.traffic.onChange(() => { this.#review() })
+    this.#review()
+  }
+
+  /** The rollout of a route that runs; undefined when none does. */
+  live (route: string): LiveRollout | undefined {
+    return this.#live.get(route)
+  }
+
+  /**
+   * Takes what a worker, or another replica, has seen of a rollout. That of another one is of no use.
+   * @param source which worker of which replica, in this life of its
+   */
+  evidence (route: string, id: string, report: EvidenceReport, source: string): void {
+    const live = this.#live.get(route)
+    if (live?.id === id) this.#guard(live, () => { live.add(report, source) })
+  }
+
+  /** Stores what is known, so that another process goes on from it. */
+  async stop (): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#stopWatching()
+    this.#timer?.cancel()
+    await Promise.all([...this.#live.values()].map(async live => {
+      const state = this.#deps.traffic.route(live.route)?.rollout
+      if (isLive(state) && state.id === live.id) await live.keep(state)
+    }))
+    this.#live.clear()
+  }
+
+  /** The traffic state may be another one. */
+  #review (): void {
+    if (this.#stopped) return
+    const { traffic, news } = this.#deps
+    const routes = traffic.routes()
+    for (const live of this.#live.values()) {
+      const state = routes.get(live.route)?.rollout
+      if (!isLive(state) || state.id !== live.id) this.#end(live)
+    }
+    for (const [name, route] of routes) {
+      news.look(name, route)
+      if (isLive(route.rollout) && !this.#live.has(name)) this.#begin(name, route.rollout)
+    }
+    news.retain(routes)
+  }
+
+  #begin (route: string, state: RolloutState): void {
+    const { keepEveryMs, ...deps } = this.#deps
+    if (this.#createAnalysis === undefined) return this.#load()
+    this.#live.set(route, new LiveRollout(route, state, { ...deps, keepEveryMs, createAnalysis: this.#createAnalysis }))
+    this.#tickLater()
+  }
+
+  #load (): void {
+    if (this.#loading) return
+    this.#loading = true
+    this.#deps.loadAnalysis().then(createAnalysis => {
+      this.#createAnalysis = createAnalysis
+      this.#review()
+    }, (error: unknown) => {
+      this.#loading = false
+      this.#deps.log.error('what judges rollouts could not be loaded: none goes on', { error: errorText(error) })
+    })
+  }
+
+  #end (live: LiveRollout): void {
+    this.#live.delete(live.route)
+    live.end()
+    if (this.#live.size > 0) return
+    this.#timer?.cancel()
+    this.#timer = undefined
+  }
+
+  #tickLater (): void {
+    this.#timer ??= this.#deps.clock.after(TICK_MS, () => { this.#tick() })
+  }
+
+  #tick (): void {
+    this.#timer = undefined
+    for (const live of this.#live.values()) {
+      const traffic = this.#deps.traffic.route(live.route)
+      if (traffic !== undefined) this.#guard(live, () => { this.#tickOne(live, traffic) })
+    }
+    if (this.#live.size > 0 && !this.#stopped) this.#tickLater()
+  }
+
+  #tickOne (live: LiveRollout, traffic: RouteTraffic): void {
+    const state = traffic.rollout
+    if (!isLive(state) || state.id !== live.id) return
+    live.tick(traffic, state)
+    if (live.verdict !== undefined) this.#deps.news.judged(live.route, state, live.verdict)
+  }
+
+  /** A defect in one of them stops that one at its step, and no other. */
+  #guard (live: LiveRollout, work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      if (this.#defects.has(live)) return
+      this.#defects.add(live)
+      this.#deps.log.error('a defect of Weir keeps a rollout at its step; please report it', {
+        route: live.route, rollout: live.id, stack: error instanceof Error ? error.stack ?? error.message : String(error)
+      })
+    }
+  }
+}

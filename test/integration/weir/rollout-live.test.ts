@@ -1,0 +1,159 @@
+/** Rollouts in a whole Weir with real origins: a version that fails is taken out by itself, and a kill -9 loses neither the step nor its time. */
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import path from 'node:path'
+import t, { type Test } from 'tap'
+import { startOrigins } from '../../helpers/origins.ts'
+import { eventually, startWeir, temporaryDirectory, type WeirProcess } from '../../helpers/weir-process.ts'
+
+const CLIENTS = 200
+/** Requests at a time. */
+const LANES = 4
+/** Requests after the fail, of which none may fail. */
+const AFTER = 200
+
+interface Stored {
+  readonly weights: Readonly<Record<string, number>>
+  readonly rollout: { readonly step: number, readonly stepMs: number, readonly phase: string }
+}
+
+/** An origin whose every answer is a 500. */
+async function brokenOrigin (t: Test): Promise<{ readonly endpoint: string, readonly requests: () => number }> {
+  let requests = 0
+  const server = http.createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+    requests++
+    request.resume()
+    response.writeHead(500, { 'content-length': 6 })
+    response.end('broken')
+  })
+  server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 })
+  await once(server, 'listening')
+  t.teardown(async () => {
+    const closed = once(server, 'close')
+    server.close()
+    server.closeAllConnections()
+    await closed
+  })
+  const { port } = server.address() as AddressInfo // listens on TCP
+  return { endpoint: `127.0.0.1:${port}`, requests: () => requests }
+}
+
+async function start (t: Test, directory: string, endpoints: { readonly stable: string, readonly canary: string }): Promise<WeirProcess> {
+  const version = (name: 'stable' | 'canary', weight: number) => ({ name, weight, endpoints: { static: [endpoints[name]] } })
+  return await startWeir(t, {
+    directory,
+    config: () => ({
+      workers: 2,
+      state: { store: 'file', path: path.join(directory, 'state.json') },
+      routes: [{ name: 'hello', affinity: { by: 'header', header: 'x-client' }, versions: [version('stable', 100), version('canary', 0)] }]
+    })
+  })
+}
+
+/** Sends requests of many clients until it is told to stop, and counts the answers by status. */
+class Load {
+  readonly statuses = new Map<number, number>()
+  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: LANES })
+  readonly #port: number
+  #sent = 0
+  #stopping = false
+  readonly #lanes: ReadonlyArray<Promise<void>>
+
+  constructor (port: number) {
+    this.#port = port
+    this.#lanes = Array.from({ length: LANES }, async () => {
+      while (!this.#stopping) await this.request()
+    })
+  }
+
+  get total (): number { return [...this.statuses.values()].reduce((sum, count) => sum + count, 0) }
+
+  async request (): Promise<number> {
+    const headers = { 'x-client': `client ${this.#sent++ % CLIENTS}` }
+    const request = http.get({ host: '127.0.0.1', port: this.#port, agent: this.#agent, headers })
+    // The types of events do not say what they carry.
+    const [response] = await once(request, 'response') as [http.IncomingMessage]
+    response.resume()
+    await once(response, 'end')
+    const status = response.statusCode ?? 0
+    this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1)
+    return status
+  }
+
+  async stop (): Promise<void> {
+    this.#stopping = true
+    await Promise.all(this.#lanes)
+  }
+
+  close (): void { this.#agent.destroy() }
+}
+
+async function storedIn (directory: string): Promise<Stored> {
+  const state: unknown = JSON.parse(await readFile(path.join(directory, 'state.json'), 'utf8'))
+  // As the codec writes it.
+  return (state as { readonly value: { readonly routes: { readonly hello: Stored } } }).value.routes.hello
+}
+
+t.test('a canary that fails everything is taken out by itself, and every answer is accounted for', async t => {
+  const directory = await temporaryDirectory(t)
+  const [stable] = await startOrigins(t, ['stable'])
+  const broken = await brokenOrigin(t)
+  const weir = await start(t, directory, { stable: stable.endpoint, canary: broken.endpoint })
+  const load = new Load(weir.ports.web)
+  t.teardown(() => { load.close() })
+  await eventually(async () => load.total > 100 ? true : undefined)
+  t.same([...load.statuses.keys()], [200])
+  const plan = { to: 'canary', from: 'stable', steps: [{ setWeight: 25 }, { pause: {} }], reason: 'a broken version' }
+  const { status, body } = await weir.api('POST', '/v1/routes/hello/rollout', plan)
+  t.match({ status, body }, { status: 200, body: { weights: { canary: 25 }, rollout: { phase: 'Paused', step: 1 } } })
+  const failed = await weir.untilLogged('a rollout has failed, and the weights are back')
+  await load.stop()
+  const bad = load.statuses.get(500) ?? 0
+  t.match(failed, { level: 'warn', route: 'hello', phase: 'Degraded', code: /errors|requests|error_share|max_failures/ })
+  t.ok(bad > 0, 'it failed')
+  t.equal(bad, broken.requests(), 'each failed answer is one of the canary')
+  t.comment(`${bad} failed answers until the fail; ${JSON.stringify(failed)}`)
+  t.same([...load.statuses.keys()].toSorted((left, right) => left - right), [200, 500])
+  const total = load.total
+  for (let count = 0; count < AFTER; count++) t.equal(await load.request(), 200)
+  t.equal(broken.requests(), bad, 'nobody gets it any more')
+  await weir.untilMetric('weir_requests_total', total + AFTER)
+  await weir.untilMetric('weir_requests_total', bad, { version: 'canary', code_class: '5xx' })
+  t.match((await weir.api('GET', '/v1/routes/hello/rollout')).body, { phase: 'Degraded', pending: null, verdict: { verdict: 'fail' } })
+  t.match((await weir.api('GET', '/v1/routes/hello')).body, { weights: { stable: 100, canary: 0 } })
+  t.match((await weir.api('GET', '/v1/routes/hello/history')).body, { revisions: [{ source: 'verdict', action: 'rollout', after: { canary: 0 } }, { source: 'api', after: { canary: 25 } }, {}] })
+  t.match((await storedIn(directory)).rollout, { phase: 'Degraded' })
+  t.equal(await weir.metric('weir_rollout_phase', { route: 'hello', phase: 'Degraded' }), 1)
+  t.equal(await weir.metric('weir_rollout_aborts_total'), 1)
+  t.equal(await weir.stop(), 0)
+})
+
+t.test('a kill -9 in the middle of a step loses neither the step nor its time', async t => {
+  const directory = await temporaryDirectory(t)
+  const [stable, canary] = await startOrigins(t, ['stable', 'canary'])
+  const endpoints = { stable: stable.endpoint, canary: canary.endpoint }
+  let weir = await start(t, directory, endpoints)
+  const plan = { to: 'canary', from: 'stable', steps: [{ setWeight: 10 }, { pause: { duration: '4s' } }, { setWeight: 60 }, { pause: {} }] }
+  t.match(await weir.api('POST', '/v1/routes/hello/rollout', plan), { status: 200 })
+  const kept = await eventually(async () => {
+    const { rollout } = await storedIn(directory)
+    return rollout.stepMs >= 500 ? rollout : undefined
+  })
+  t.match(kept, { step: 1, phase: 'Paused' })
+  weir.kill('SIGKILL')
+  await weir.end()
+  const before = await storedIn(directory)
+  if (before.rollout.step !== 1) return t.comment('the machine was too slow to be killed in the step')
+  t.ok(before.rollout.stepMs >= kept.stepMs && before.rollout.stepMs < 4_000, `${before.rollout.stepMs} ms`)
+
+  weir = await start(t, directory, endpoints)
+  t.match(await weir.untilLogged('a rollout goes on where it was'), { step: 1, phase: 'Paused', shareTo: 10 })
+  const after = await storedIn(directory)
+  t.ok(after.rollout.stepMs >= before.rollout.stepMs, 'it never begins anew')
+  await weir.untilLine(line => line.message === 'a rollout has moved' && line['step'] === 3, 'the next step')
+  t.match((await weir.api('GET', '/v1/routes/hello')).body, { weights: { stable: 40, canary: 60 } })
+  t.match((await storedIn(directory)), { weights: { canary: 60 }, rollout: { step: 3, phase: 'Paused' } })
+  t.equal(await weir.stop(), 0)
+})

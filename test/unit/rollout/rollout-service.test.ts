@@ -1,0 +1,130 @@
+/** What people ask of rollouts: plans as they write them, actions, what is possible instead, and what they see. */
+import t from 'tap'
+import { Random } from '../../../src/core/random.ts'
+import { RolloutService } from '../../../src/rollout/rollout-service.ts'
+import { FAIL, PASS, RolloutBench } from '../../helpers/rollout-bench.ts'
+
+const META = { actor: 'ops', reason: 'a new version' } as const
+const PLAN = { to: 'canary', steps: [{ setWeight: 5 }, { pause: { duration: '1m' } }, { setWeight: 50 }, { pause: {} }], watch: '10s' }
+
+async function open (defaultPlan?: unknown) {
+  const bench = await RolloutBench.open()
+  const configured = { plan: defaultPlan }
+  const service = new RolloutService({
+    random: new Random(1), traffic: bench.traffic, live: route => bench.engine.live(route), defaultPlan: () => configured.plan
+  })
+  const start = async (plan: unknown, options = {}) => {
+    const result = await service.start('hello', plan, META, options)
+    await bench.settle()
+    return result
+  }
+  const act = async (type: 'pause' | 'resume' | 'abort' | 'retry', options = {}) => {
+    const result = await service.act('hello', { type }, META, options)
+    await bench.settle()
+    return result
+  }
+  return { bench, service, start, act, configured }
+}
+
+t.test('a plan in the body is carried out, and shown', async t => {
+  const { bench, service, start } = await open()
+  t.equal(service.status('hello'), undefined)
+  t.equal(service.verdict('hello'), undefined)
+  const result = await start(PLAN)
+  t.match(result, { ok: true, changed: true, epoch: 2, status: { route: 'hello', phase: 'Paused', step: 1, pending: null, defaultDiffers: false } })
+  bench.says = PASS
+  await bench.pass(1_000)
+  t.match(service.status('hello'), {
+    from: 'stable',
+    to: 'canary',
+    shareTo: 5,
+    weights: { stable: 95, canary: 5 },
+    actor: 'ops',
+    steps: [{ state: 'done' }, { state: 'now' }, { state: 'ahead' }, { state: 'ahead' }],
+    verdict: { verdict: 'pass', code: 'passed', needs: null }
+  })
+  t.match(service.gauges('hello'), { phase: 'Paused', step: 1, share: 0.05, evidence: { errors: 1, slow: 1, sentinel: 1 }, verdict: 'pass', pending: false })
+  await bench.close()
+})
+
+t.test('the plan of the configuration is the default, and one that was edited since is shown as different', async t => {
+  const { bench, service, start, configured } = await open(PLAN)
+  t.match(await start(undefined), { ok: true, status: { defaultDiffers: false } })
+  configured.plan = { ...PLAN, watch: '1h' }
+  t.match(service.status('hello'), { defaultDiffers: true, phase: 'Paused' })
+  await bench.close()
+})
+
+t.test('what can\'t be carried out is refused whole', async t => {
+  const { bench, service, start } = await open()
+  t.match(await start(undefined), { ok: false, error: { code: 'no_plan', epoch: 1 } })
+  const faulty = await start({ to: 'nobody', steps: [{ setWeight: 500 }] })
+  t.match(faulty, { ok: false, error: { code: 'invalid_plan' } })
+  t.ok(!faulty.ok && (faulty.error.faults?.length ?? 0) >= 2, JSON.stringify(faulty))
+  t.match(await service.start('nope', PLAN, META, {}), { ok: false, error: { code: 'unknown_route' } })
+  t.match(await start(PLAN, { ifEpoch: [9] }), { ok: false, error: { code: 'epoch_mismatch' } })
+  t.equal(bench.route.epoch, 1)
+  await bench.close()
+})
+
+t.test('one rollout a route at a time, and what is possible instead is said', async t => {
+  const { bench, service, start, act } = await open()
+  t.match(await act('pause'), { ok: false, error: { code: 'no_rollout', possible: ['start'] } })
+  await start(PLAN)
+  t.match(await start(PLAN), { ok: false, error: { code: 'rollout_running', possible: ['resume', 'promote', 'abort'] } })
+  t.match(await act('retry'), { ok: false, error: { code: 'rollout_running' } })
+  t.match(await act('abort', { ifEpoch: [1] }), { ok: false, error: { code: 'epoch_mismatch', epoch: 2 } })
+  t.match(await act('abort'), { ok: true, changed: true, epoch: 3, status: { phase: 'Aborted', weights: { canary: 0 } } })
+  t.match(await act('abort'), { ok: true, changed: false })
+  t.match(await act('resume'), { ok: false, error: { code: 'rollout_not_running', possible: ['retry', 'start'] } })
+  const first = service.status('hello')?.id
+  t.match(await act('retry'), { ok: true, status: { phase: 'Paused', step: 1 } })
+  t.not(service.status('hello')?.id, first)
+  await bench.close()
+})
+
+t.test('an abort takes effect at once where the store is away, and says that it is not stored', async t => {
+  const { bench, service, start, act } = await open()
+  await start(PLAN)
+  bench.store.fault = new Error('the disk is away')
+  t.match(await act('pause'), { ok: false, error: { code: 'store_failed' } })
+  const aborted = await act('abort')
+  t.match(bench.served, { canary: 0 })
+  t.match(aborted, { ok: true, status: { phase: 'Aborted', pending: /in force, and not stored/, weights: { canary: 0 }, epoch: 2 } })
+  t.equal(service.gauges('hello')?.pending, true)
+  bench.store.fault = undefined
+  await bench.pass(2_000)
+  t.match(service.status('hello'), { phase: 'Aborted', pending: null, epoch: 3 })
+  t.match((await bench.stored())?.rollout, { phase: 'Aborted' })
+  await bench.close()
+})
+
+t.test('an abort does not wait for a store that hangs', async t => {
+  const { bench, service, start } = await open()
+  await start(PLAN)
+  bench.store.hang()
+  const asked = service.act('hello', { type: 'abort' }, META, {})
+  t.match(bench.served, { canary: 0 }, 'before anybody has waited')
+  await bench.pass(1_100)
+  t.match(await asked, { ok: true, status: { phase: 'Aborted', pending: /takes too long/ } })
+  bench.store.release()
+  await bench.settle()
+  t.equal(service.status('hello')?.pending, null)
+  await bench.close()
+})
+
+t.test('the verdict of the last rollout stays, and an undo of a finished one returns its weights', async t => {
+  const { bench, service, start, act } = await open()
+  await start(PLAN)
+  bench.says = FAIL
+  await bench.pass(200)
+  t.match(service.verdict('hello'), { verdict: 'fail', code: 'errors', to: { failures: 12 } })
+  t.match(service.gauges('hello'), { phase: 'Degraded', evidence: {}, verdict: 'fail' })
+  bench.says = PASS
+  await act('retry')
+  await service.act('hello', { type: 'promote', full: true }, META, {})
+  await bench.pass(11_000)
+  t.match(service.status('hello'), { phase: 'Healthy', weights: { stable: 0, canary: 100 } })
+  t.match(await bench.traffic.change('hello', { type: 'undo' }, { ...META, source: 'api' }), { ok: true, traffic: { weights: { stable: 100, canary: 0 } } })
+  await bench.close()
+})
