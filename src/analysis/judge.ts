@@ -34,7 +34,8 @@ export interface Picture {
   readonly errors: KindEvidence
   readonly slow: KindEvidence
   readonly pairs: Comparison
-  readonly halves: ReadonlyArray<readonly [Comparison, Comparison]>
+  /** Of the old version, then of the new one. */
+  readonly halves: readonly [readonly [Comparison, Comparison], readonly [Comparison, Comparison]]
   readonly blast: BlastGuard
   readonly recent: RecentOutcomes
   readonly silence: SilenceGuard
@@ -287,7 +288,11 @@ function isSilent (picture: Picture): boolean {
 }
 
 function lnSentinel ({ halves }: Picture): number {
-  return Math.max(...halves.map(pair => lnMean(pair.map(half => half.lnEvidence))))
+  return Math.max(...halves.map(lnHalves))
+}
+
+function lnHalves (pair: readonly [Comparison, Comparison]): number {
+  return lnMean(pair.map(half => half.lnEvidence))
 }
 
 function heavyShare ({ heaviest: [heaviest], guardTo }: Picture): number {
@@ -313,10 +318,22 @@ function shareOf ({ requests, failures, slow }: SideCounts, kind: Kind): number 
 }
 
 /** Beside the old version, or against what is known of it where it has no traffic. */
-function differenceOf ({ settings, ...picture }: Picture, kind: Kind): number {
+function differenceOf (picture: Picture, kind: Kind): number {
   const { comparison, alone } = picture[kind]
-  if (alone.requests < settings.minRequests) return comparison.difference
-  return Math.max(comparison.difference, alone.failures / alone.requests - comparison.oldShare)
+  const beside = kind === 'errors' ? Math.max(comparison.difference, differenceFromBetterHalf(picture)) : comparison.difference
+  if (alone.requests < picture.settings.minRequests) return beside
+  return Math.max(beside, alone.failures / alone.requests - comparison.oldShare)
+}
+
+/**
+ * A broken client with many requests on the old version would hide how much worse the new one is. Where the halves of the old version's
+ * clients differ that much, the better half is what it is like. Nothing otherwise.
+ */
+function differenceFromBetterHalf ({ halves: [old], from, to, settings: { minRequests } }: Picture): number {
+  const odd = { requests: from.halfRequests, failures: from.halfFailures }
+  const even = { requests: from.requests - odd.requests, failures: from.failures - odd.failures }
+  if (Math.min(odd.requests, even.requests, to.requests) < minRequests || lnHalves(old) < Math.log(SENTINEL)) return -1
+  return to.failures / to.requests - Math.min(odd.failures / odd.requests, even.failures / even.requests)
 }
 
 function lnPassOf (picture: Picture, kind: Kind): number {

@@ -42,6 +42,22 @@ t.test('a difference that is allowed is no fail, whatever the evidence', async t
   t.not(verdict.verdict, 'fail')
 })
 
+t.test('a broken client with many requests on the old version does not hide that the new one is worse', async t => {
+  const bench = new EvidenceBench({ maxFailures: 10_000 })
+  for (let tick = 0; tick < 30; tick++) {
+    const heavyOnOld = { requests: 75, failures: 10, halfRequests: 40, halfFailures: 10 }
+    bench.happen({ from: heavyOnOld, to: { requests: 25, failures: 2 }, clients: 200, signs: signs(tick < 10 ? 2 : 0, tick * 100) })
+  }
+  const verdict = judged(bench)
+  t.match(verdict, { verdict: 'fail', code: 'errors', sentinel: { silent: false } })
+  t.ok(Math.abs(verdict.errors.difference - 0.08) < 1e-9, `${verdict.errors.difference}`)
+  const alike = new EvidenceBench({ maxFailures: 10_000 })
+  for (let tick = 0; tick < 30; tick++) {
+    alike.happen({ from: { requests: 75, failures: 10 }, to: { requests: 25, failures: 2 }, clients: 200, signs: signs(tick < 10 ? 2 : 0, tick * 100) })
+  }
+  t.not(alike.verdict().verdict, 'fail', 'where both halves fail alike the old version is no better')
+})
+
 t.test('a client counts once, whoever tells it, and only where both versions have traffic', async t => {
   const bench = new EvidenceBench()
   bench.happen({ signs: signs(3) }, 5)
