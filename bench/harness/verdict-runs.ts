@@ -149,7 +149,8 @@ export function runCounts (plan: CountsPlan, random: Random): CountsOutcome {
       newFailures = 0
       oldFailures = 0
     }
-    const isNew = at % everyNth === 0
+    // A coin of its own: by the number of the request it would depend on the gap, and so on the one before.
+    const isNew = random.nextFraction() * everyNth < 1
     label.add({ bucket: random.nextUint32() & 0xffff, side: isNew ? 'to' : 'from', endpoint: 'e' }, 1 / everyNth)
     if (!isNew) {
       oldFailures++

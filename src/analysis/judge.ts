@@ -62,6 +62,8 @@ const RETRY_EVIDENCE = 20
 const HEAVY_SHARE = 0.5
 /** The difference has to be there without so many of the heaviest clients. */
 const LEFT_OUT = 3
+/** With so many times the requests of the old version the new one is alone. */
+const ALONE_RATIO = 10
 const SOLE_SHARE = 0.9
 const SOLE_SIGNS = 4
 const MIN_FAILURES_TO_NAME = 5
@@ -151,6 +153,8 @@ function byBlastCap (picture: Picture): Finding | undefined {
 function byErrorShare (picture: Picture): Finding | undefined {
   const { settings: { maxErrorShare, maxErrorIncrease, minRequests }, recent, clients } = picture
   if (maxErrorShare === null || recent.requestsTo < minRequests || recent.requestsFrom >= minRequests) return undefined
+  // In the first moments neither has many requests; that is no reason to judge one of them alone.
+  if (recent.requestsTo < ALONE_RATIO * recent.requestsFrom) return undefined
   const isOneClient = (clients === null || clients >= FEW_CLIENTS) && heavyShare(picture) >= HEAVY_SHARE
   const share = recent.failuresTo / recent.requestsTo * (isOneClient ? 1 - heavyShare(picture) : 1)
   if (share <= maxErrorShare) return undefined

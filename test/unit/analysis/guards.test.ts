@@ -57,6 +57,13 @@ t.test('maxErrorShare: one client of many does not fill it', async t => {
   t.not(bench.verdict().code, 'error_share')
 })
 
+t.test('maxErrorShare: the first moments, in which the old version has few requests too, are no reason to judge alone', async t => {
+  const bench = new EvidenceBench().happen({ from: { requests: 18, failures: 11 }, to: { requests: 22, failures: 13 }, clients: 30 })
+  t.not(bench.verdict().verdict, 'fail')
+  const alone = new EvidenceBench({}, 0.95).happen({ from: { requests: 2 }, to: { requests: 22, failures: 13 }, clients: 30 })
+  t.equal(alone.verdict().code, 'error_share')
+})
+
 t.test('maxErrorShare: looks at the last seconds, not at the hours before', async t => {
   const bench = new EvidenceBench({ maxFailures: 1e9 }, 1)
   bench.happen({ to: { requests: 100 }, clients: 200 }, 5_000)
