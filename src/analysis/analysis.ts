@@ -148,7 +148,7 @@ export class Analysis {
     if (this.#slow.known.requests >= minRequests) this.#slowAlone.add(to.requests, to.slow, this.#slow.oldShare)
   }
 
-  /** Ends a block: to be called every 100 to 250 ms, before `verdict()`. */
+  /** Ends a block: to be called every 100 to 250 ms, whatever was seen, before `verdict()`. */
   tick (facts: AnalysisFacts): void {
     const elapsedMs = Math.max(0, facts.nowMs - this.#tickMs)
     this.#tickMs = Math.max(this.#tickMs, facts.nowMs)
@@ -171,10 +171,11 @@ export class Analysis {
         : undefined
     })
     this.#recent.add({ ms: elapsedMs, requestsFrom, failuresFrom, requestsTo, failuresTo })
-    this.#blamed = soleEndpoint(this.#picture(facts)) ?? this.#blamed
   }
 
+  /** What all that was added says. It may be asked within a block too, when there is news that should not wait for its end. */
   verdict (facts: AnalysisFacts): Verdict {
+    this.#blamed = soleEndpoint(this.#picture(facts)) ?? this.#blamed
     return judge(this.#picture(facts))
   }
 

@@ -86,10 +86,16 @@ export class OutcomeWatch {
   readonly #heavy = new HeavyClients()
   #heavyChanged = false
 
-  /** @param lastBefore the number of the latest request that began before the watch: it and those before it say nothing */
-  constructor (watch: RouteWatch, lastBefore: number) {
+  readonly #onFailure: () => void
+
+  /**
+   * @param lastBefore the number of the latest request that began before the watch: it and those before it say nothing
+   * @param onFailure the new version has failed a request: that is worth telling soon
+   */
+  constructor (watch: RouteWatch, lastBefore: number, onFailure: () => void) {
     this.#watch = watch
     this.#lastBefore = lastBefore
+    this.#onFailure = onFailure
     this.#salts = [hashString(watch.id, 0x2545f491), hashString(watch.id, 0x6c078965)]
   }
 
@@ -129,6 +135,7 @@ export class OutcomeWatch {
       tally.slow++
     }
     this.#sign({ kind: outcome, bucket: bits >>> (32 - BUCKET_BITS), side, epoch, endpoint })
+    if (outcome === 'failure' && side === 'to') this.#onFailure()
   }
 
   #sideOf (version: string): Side | null {

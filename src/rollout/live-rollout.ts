@@ -83,20 +83,30 @@ export class LiveRollout {
 
   /** Judges, and does what is due. To be called about every 100 ms. */
   tick (traffic: RouteTraffic, state: RolloutState): void {
+    this.#analysis.tick(this.#factsOf(state))
+    this.judge(traffic, state)
+  }
+
+  /**
+   * Judges between two ticks. The blocks of the tests on requests end with the ticks alone: they would not be fair if failures ended them.
+   */
+  judge (traffic: RouteTraffic, state: RolloutState): void {
     const nowMs = this.#deps.clock.nowMs()
     this.#follow(state, nowMs)
     if (nowMs - this.#lookedMs >= LOOK_EVERY_MS) this.#look(state, nowMs)
-    const facts: AnalysisFacts = {
-      nowMs,
-      endpointsTo: this.#endpointsTo,
-      inFlightTo: this.#deps.facts.inFlight(this.route, state.plan.to),
-      shareTo: state.shares.at(-1)?.share ?? 0
-    }
-    this.#analysis.tick(facts)
-    const verdict = this.#verdict = this.#analysis.verdict(facts)
+    const verdict = this.#verdict = this.#analysis.verdict(this.#factsOf(state))
     if (verdict.ejectEndpoint !== null) this.#eject(state, verdict.ejectEndpoint, nowMs)
     if (this.#advance(traffic, state, verdict)) return
     if (this.#isKeepingDue(state, nowMs)) void this.keep(state)
+  }
+
+  #factsOf ({ plan, shares }: RolloutState): AnalysisFacts {
+    return {
+      nowMs: this.#deps.clock.nowMs(),
+      endpointsTo: this.#endpointsTo,
+      inFlightTo: this.#deps.facts.inFlight(this.route, plan.to),
+      shareTo: shares.at(-1)?.share ?? 0
+    }
   }
 
   /** Nobody watches it any more. */

@@ -6,7 +6,6 @@ import type { RolloutNews } from './rollout-news.ts'
 import type { AnalysisFactory, LiveRolloutDeps } from './rollout-ports.ts'
 import { isLive, type RolloutState } from './rollout-state.ts'
 import type { TrafficControl } from './traffic-control.ts'
-import type { RouteTraffic } from './traffic-state.ts'
 
 export interface RolloutEngineDeps extends Omit<LiveRolloutDeps, 'traffic' | 'createAnalysis'> {
   readonly traffic: Pick<TrafficControl, 'route' | 'routes' | 'change' | 'cutOff' | 'onChange'>
@@ -16,6 +15,8 @@ export interface RolloutEngineDeps extends Omit<LiveRolloutDeps, 'traffic' | 'cr
 }
 
 const TICK_MS = 100
+/** Failures of a new version are judged after so long, with what else comes meanwhile: each of these milliseconds costs answers. */
+const SOON_MS = 5
 
 /**
  * Runs the rollouts that are live: hears what the workers see of them, judges, and makes their steps. What a rollout is, is in the traffic
@@ -31,6 +32,9 @@ export class RolloutEngine {
   #createAnalysis: AnalysisFactory | undefined
   #loading = false
   #timer: TimerHandle | undefined
+  /** Those that are to be judged before the next tick. */
+  readonly #urgent = new Set<LiveRollout>()
+  #soon: TimerHandle | undefined
   #stopped = false
 
   constructor (deps: RolloutEngineDeps) {
@@ -50,7 +54,20 @@ export class RolloutEngine {
    */
   evidence (route: string, id: string, report: EvidenceReport, source: string): void {
     const live = this.#live.get(route)
-    if (live?.id === id) this.#guard(live, () => { live.add(report, source) })
+    if (live?.id !== id) return
+    this.#guard(live, () => { live.add(report, source) })
+    if (report.cohorts.some(({ to }) => to.failures > 0)) this.#judgeSoon(live)
+  }
+
+  #judgeSoon (live: LiveRollout): void {
+    if (this.#urgent.size === 0) this.#soon = this.#deps.clock.after(SOON_MS, () => { this.#judgeUrgent() })
+    this.#urgent.add(live)
+  }
+
+  #judgeUrgent (): void {
+    const urgent = [...this.#urgent]
+    this.#urgent.clear()
+    for (const live of urgent) if (this.#live.get(live.route) === live) this.#turn(live, 'judge')
   }
 
   /** Stores what is known, so that another process goes on from it. */
@@ -59,6 +76,7 @@ export class RolloutEngine {
     this.#stopped = true
     this.#stopWatching()
     this.#timer?.cancel()
+    this.#soon?.cancel()
     await Promise.all([...this.#live.values()].map(async live => {
       const state = this.#deps.traffic.route(live.route)?.rollout
       if (isLive(state) && state.id === live.id) await live.keep(state)
@@ -115,18 +133,18 @@ export class RolloutEngine {
 
   #tick (): void {
     this.#timer = undefined
-    for (const live of this.#live.values()) {
-      const traffic = this.#deps.traffic.route(live.route)
-      if (traffic !== undefined) this.#guard(live, () => { this.#tickOne(live, traffic) })
-    }
+    for (const live of this.#live.values()) this.#turn(live, 'tick')
     if (this.#live.size > 0 && !this.#stopped) this.#tickLater()
   }
 
-  #tickOne (live: LiveRollout, traffic: RouteTraffic): void {
-    const state = traffic.rollout
-    if (!isLive(state) || state.id !== live.id) return
-    live.tick(traffic, state)
-    if (live.verdict !== undefined) this.#deps.news.judged(live.route, state, live.verdict)
+  #turn (live: LiveRollout, what: 'tick' | 'judge'): void {
+    this.#guard(live, () => {
+      const traffic = this.#deps.traffic.route(live.route)
+      const state = traffic?.rollout
+      if (traffic === undefined || !isLive(state) || state.id !== live.id) return
+      live[what](traffic, state)
+      if (live.verdict !== undefined) this.#deps.news.judged(live.route, state, live.verdict)
+    })
   }
 
   /** A defect in one of them stops that one at its step, and no other. */

@@ -30,6 +30,8 @@ import type { DataPlaneOptions, IoMode, WorkerData } from '../contract/data-plan
 
 /** Deadlines are met to this precision. */
 const TICK_MS = 100
+/** Failures of a version that is judged are told after so long, together: they come in crowds, and each millisecond costs answers. */
+const SOON_MS = 10
 /** When a worker that nobody uses yet gives back what its start needed; each worker a little later than the one before. */
 const RELEASE_AFTER_TICKS = 15
 /** What a worker has before its first message. */
@@ -56,6 +58,7 @@ export class WorkerApp {
   /** The listeners are not closed yet. */
   #accepts = true
   #tick: TimerHandle | undefined
+  #soon: TimerHandle | undefined
   #ticksToRelease: number
   #loop: EventLoopUtilization = performance.eventLoopUtilization()
   /** What has come while TLS is being loaded. */
@@ -87,7 +90,7 @@ export class WorkerApp {
     this.#memory = new MemoryWatch(this.#plane)
     this.#pools = new EndpointPools(this.#plane)
     this.#tls = new WorkerTls(this.#plane)
-    this.#routes = new WorkerRoutes(this.#plane, this.#pools, random)
+    this.#routes = new WorkerRoutes(this.#plane, this.#pools, random, () => { this.#tellSoon() })
   }
 
   start (): void {
@@ -237,7 +240,13 @@ export class WorkerApp {
     this.#send({ type: 'drained', cut: this.#cut })
   }
 
+  #tellSoon (): void {
+    this.#soon ??= this.#clock.after(SOON_MS, () => { this.#sendEvidence() })
+  }
+
   #sendEvidence (): void {
+    this.#soon?.cancel()
+    this.#soon = undefined
     for (const evidence of this.#routes.evidence()) this.#send(evidence)
   }
 

@@ -39,6 +39,7 @@ export class WorkerRoutes {
   readonly #plane: DataPlane
   readonly #pools: EndpointPools
   readonly #random: Random
+  readonly #onFailure: () => void
   /** Has to be loaded before routes with TLS to their endpoints are applied. */
   readonly transports: TransportBook
   readonly #weights = new Map<string, Weights>()
@@ -53,8 +54,10 @@ export class WorkerRoutes {
   /** Requests that may go on when all of a reload is in force; null at any other time. */
   #released: Set<HoldQueue> | null = null
 
-  constructor (plane: DataPlane, pools: EndpointPools, random: Random) {
+  /** @param onFailure a new version that is watched has failed a request: its evidence is worth telling soon */
+  constructor (plane: DataPlane, pools: EndpointPools, random: Random, onFailure: () => void = () => undefined) {
     this.#plane = plane
+    this.#onFailure = onFailure
     this.#pools = pools
     this.#random = random
     this.transports = new TransportBook(plane)
@@ -112,7 +115,7 @@ export class WorkerRoutes {
     if (watch !== null && before?.id === watch.id) return before.configure(watch)
     this.#endWatch(name)
     const route = this.#plane.routes.get(name)
-    const begun = watch === null ? null : new OutcomeWatch(watch, this.#plane.requestIds.last)
+    const begun = watch === null ? null : new OutcomeWatch(watch, this.#plane.requestIds.last, this.#onFailure)
     if (begun !== null) this.#watches.set(name, begun)
     if (route !== undefined) route.watch = begun
   }

@@ -30,11 +30,13 @@ interface Asked {
 class Watched {
   readonly watch: OutcomeWatch
   readonly sum = new EvidenceSum()
+  /** How often it was said that the new version has failed. */
+  failuresTold = 0
   readonly #facts = new RequestFacts()
   #number = 10
 
   constructor (changes: Partial<RouteWatch> = {}, lastBefore = 10) {
-    this.watch = new OutcomeWatch(testWatch(changes), lastBefore)
+    this.watch = new OutcomeWatch(testWatch(changes), lastBefore, () => { this.failuresTold++ })
   }
 
   /** A request that is over. */
@@ -96,6 +98,17 @@ const COUNTS_AS: Readonly<Record<ProxyErrorCode, 'failure' | 'nothing'>> = {
   version_not_supported: 'nothing',
   loop_detected: 'nothing'
 }
+
+t.test('each failure of the new version is said at once, and nothing else', async t => {
+  const watched = new Watched()
+  watched.add({})
+  watched.add({ version: 'stable', status: 500 })
+  watched.add({ error: 'client_gone' })
+  t.equal(watched.failuresTold, 0)
+  watched.add({ status: 500 })
+  watched.add({ error: 'upstream_reset' })
+  t.equal(watched.failuresTold, 2)
+})
 
 t.test('what each error counts as', async t => {
   for (const error of PROXY_ERROR_CODES) {

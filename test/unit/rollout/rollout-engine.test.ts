@@ -104,6 +104,25 @@ t.test('a version that fails is out within one look, and stays out', async t => 
   await bench.close()
 })
 
+t.test('failures of the new version are judged before the next look, which alone ends a block', async t => {
+  const bench = await RolloutBench.open()
+  await bench.begin([weight(25), pause(null)])
+  await bench.pass(2_000)
+  const ticks = bench.analyses[0]?.ticks
+  bench.says = FAIL
+  const good = { requests: 1, failures: 0, rescued: 0, bothFailed: 0, slow: 0, halfRequests: 0, halfFailures: 0 }
+  const report = (failures: number) => ({ ...REPORT, cohorts: [{ epoch: bench.route.epoch, from: good, to: { ...good, failures } }] })
+  bench.engine.evidence('hello', bench.state.id, report(0), 'worker 1')
+  bench.clock.advance(20)
+  t.match(bench.served, { canary: 25 }, 'good answers wait for the look')
+  bench.engine.evidence('hello', bench.state.id, report(1), 'worker 1')
+  bench.engine.evidence('hello', bench.state.id, report(1), 'worker 2')
+  bench.clock.advance(10)
+  t.match(bench.served, { stable: 100, canary: 0 })
+  t.equal(bench.analyses[0]?.ticks, ticks)
+  await bench.close()
+})
+
 t.test('the guard stays on through a pause of a person, and after 100 %', async t => {
   for (const asked of [{ type: 'pause' }, { type: 'promote', full: true }] as const) {
     const bench = await RolloutBench.open()
