@@ -66,6 +66,20 @@ const StepSchema = Type.object({
   state: Type.oneOf(['done', 'now', 'ahead'])
 })
 
+const EvidenceSchema = {
+  ...Type.object({
+    leads: Type.boolean({ description: 'The replica that answers makes the steps, by the evidence of all. If not, it judges by its own, and can only fail the rollout.' }),
+    replicas: Type.integer({ description: 'Replicas whose evidence is in the verdict, the one that answers among them.' }),
+    of: Type.numberOrNull('Replicas that there are. Null: the one that answers does not ask them.'),
+    missing: Type.list(Type.object({
+      name: Type.optional(Type.string()), address: Type.string(), reason: Type.string()
+    }), { description: 'Those that are left out, and why.' }),
+    unknown: Type.optional(Type.string({ description: 'Why there may be others that are not known.' }))
+  }),
+  ...NULLABLE,
+  description: 'Whose evidence the verdict rests on. Null: there is one replica alone, or the rollout is over.'
+}
+
 export const RolloutSchema = Type.object({
   id: Type.string({ description: 'Another one for each rollout.' }),
   route: Type.string(),
@@ -86,7 +100,8 @@ export const RolloutSchema = Type.object({
   plan: Type.object({}, { additionalProperties: true, description: 'The plan, with everything that was left out filled in.' }),
   defaultDiffers: Type.boolean({ description: 'The plan of the configuration is another one by now.' }),
   pending: Type.textOrNull('The latest change is in force and not stored yet, and why. Null: it is stored.'),
-  verdict: VerdictSchema
+  verdict: VerdictSchema,
+  evidence: EvidenceSchema
 })
 
 /** A rollout in short, for the answers about routes. */

@@ -38,6 +38,8 @@ export interface StoredEvidence {
   readonly heavy: ReadonlyArray<readonly [key: string, failures: number]>
   /** The endpoint that the failures were found to belong to. */
   readonly blamed: string | null
+  /** Where replicas share it: by the book of each, the last page that is in here. Absent where there is one alone. */
+  readonly books?: ReadonlyArray<readonly [book: string, page: number]>
 }
 
 /** How many numbers each part has. */
@@ -71,6 +73,8 @@ export const STORED_ENDPOINTS = 4
 export const STORED_HEAVY = 16
 /** The longest name of an endpoint or client. */
 export const STORED_NAME_LENGTH = 64
+/** The books of replicas whose pages are remembered. */
+export const MAX_STORED_BOOKS = 256
 /** Bytes of the bitmaps: clients that have failed, been slow, been seen. */
 export const FAILURE_BYTES = 8_192
 export const SLOW_BYTES = 4_096
@@ -97,13 +101,9 @@ export function readStoredEvidence (plain: unknown): StoredEvidence {
     slow: signsAt(evidence['slow'], SLOW_BYTES, 'evidence.slow'),
     parts: partsOf(name => numbersAt(parts[name], STORED_PARTS[name], `evidence.parts.${name}`)),
     seen: bitsAt(evidence['seen'], SEEN_BYTES, 'evidence.seen'),
-    heavy: listAt(evidence['heavy'], STORED_HEAVY, 'evidence.heavy').map((item, index) => {
-      const place = `evidence.heavy[${index}]`
-      const [key, failures, ...rest] = asList(item)
-      if (rest.length > 0) throw new Error(`${place}: a name and a count are needed`)
-      return [nameAt(key, `${place}[0]`), countAt(failures, `${place}[1]`)]
-    }),
-    blamed: evidence['blamed'] === null ? null : nameAt(evidence['blamed'], 'evidence.blamed')
+    heavy: pairsAt(evidence['heavy'], STORED_HEAVY, 'evidence.heavy'),
+    blamed: evidence['blamed'] === null ? null : nameAt(evidence['blamed'], 'evidence.blamed'),
+    ...(evidence['books'] === undefined ? {} : { books: pairsAt(evidence['books'], MAX_STORED_BOOKS, 'evidence.books') })
   }
 }
 
@@ -135,6 +135,15 @@ function signsAt (value: unknown, bytes: number, place: string): StoredSigns {
       return { name: nameAt(objectAt(item, at)['name'], `${at}.name`), ...rowAt(item, at) }
     })
   }
+}
+
+/** Names with counts. */
+function pairsAt (value: unknown, most: number, place: string): ReadonlyArray<readonly [name: string, count: number]> {
+  return listAt(value, most, place).map((item, index) => {
+    const [name, count, ...rest] = asList(item)
+    if (rest.length > 0) throw new Error(`${place}[${index}]: a name and a count are needed`)
+    return [nameAt(name, `${place}[${index}][0]`), countAt(count, `${place}[${index}][1]`)]
+  })
 }
 
 function rowAt (value: unknown, place: string): StoredRow {

@@ -2,6 +2,7 @@
  * What this replica tells others of itself.
  */
 import type { RouteBook } from '../routes/route-book.ts'
+import type { EvidenceQuestion, ToldEvidence } from '../rollout/evidence-ledger.ts'
 import type { RouteTraffic } from '../rollout/traffic-state.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { ObservedShares } from '../telemetry/observed-share.ts'
@@ -15,6 +16,11 @@ export interface ReplicaQuery {
   /** Answer when all workers apply this epoch of the route or a later one, or the time is over. */
   readonly epoch?: number | undefined
   readonly timeoutMs?: number | undefined
+  /** The evidence of this rollout of the route, and nothing else. */
+  readonly rollout?: string | undefined
+  /** With `rollout`: see EvidenceQuestion. */
+  readonly source?: string | undefined
+  readonly after?: number | undefined
 }
 
 export interface OwnFactsDeps {
@@ -27,6 +33,8 @@ export interface OwnFactsDeps {
   readonly book: Pick<CounterBook, 'read'>
   readonly shares: Pick<ObservedShares, 'recent'>
   readonly drains: Pick<VersionDrain, 'status'>
+  /** What this replica has seen of a rollout; undefined when it does not run here. */
+  readonly evidence: (route: string, rollout: string, question: EvidenceQuestion) => ToldEvidence | undefined
   /** Resolves when all workers apply this epoch or a later one, or the time is over. */
   readonly untilApplied: (route: string, epoch: number, timeoutMs: number) => Promise<unknown>
 }
@@ -65,8 +73,12 @@ export class OwnFacts {
   }
 
   /** The answer to another replica. */
-  async answer ({ route, epoch, timeoutMs = 0 }: ReplicaQuery): Promise<ReplicaAnswer> {
+  async answer ({ route, epoch, timeoutMs = 0, rollout, source, after = 0 }: ReplicaQuery): Promise<ReplicaAnswer> {
     if (route === undefined) return { ...this.facts(), routes: this.routes(), route: undefined }
+    if (rollout !== undefined) {
+      const evidence = this.#deps.evidence(route, rollout, { source, after }) ?? null
+      return { ...this.facts(), routes: new Map(), route: undefined, evidence }
+    }
     if (epoch === undefined) return { ...this.facts(), routes: new Map(), route: this.route(route) }
     await this.#wait(route, epoch, timeoutMs)
     const state = this.#deps.traffic.route(route)

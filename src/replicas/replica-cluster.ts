@@ -10,6 +10,7 @@ import type { Logger } from '../core/logger.ts'
 import type { EndpointSource } from '../discovery/endpoint-source.ts'
 import { ClusterFacts, type ClusterRoute } from './cluster-facts.ts'
 import { Convergence, type AwaitedChange, type ConvergenceReceipt } from './convergence.ts'
+import { EvidenceGatherer, type LedRollout } from './evidence-gatherer.ts'
 import type { OwnFacts } from './own-facts.ts'
 import { PeerClient, type PeerFault } from './peer-client.ts'
 import { ProofGate } from './proof-gate.ts'
@@ -27,6 +28,8 @@ interface ReplicaClusterDeps {
   readonly secret: ReplicaSecret
   /** The port of the admin API in the slices of the Service. */
   readonly source: EndpointSource
+  /** The rollouts whose steps this replica makes. */
+  readonly led: () => readonly LedRollout[]
 }
 
 /** Between two looks at a replica; a fifth more or less, so that they don't fall in step. */
@@ -43,6 +46,7 @@ export class ReplicaCluster {
   readonly #client: PeerClient
   readonly #convergence: Convergence
   readonly #facts: ClusterFacts
+  readonly #gatherer: EvidenceGatherer
   /** By address, the next look. */
   readonly #timers = new Map<string, TimerHandle>()
   /** Addresses whose fault was told in the log. */
@@ -56,7 +60,7 @@ export class ReplicaCluster {
   readonly gate: ProofGate
 
   constructor (deps: ReplicaClusterDeps) {
-    const { clock, log, own, secret, source } = deps
+    const { clock, log, own, secret, source, led } = deps
     this.#deps = deps
     this.#members = new ReplicaMembers(source, log)
     this.#book = new ReplicaBook(clock, { facts: () => own.facts(), routes: () => own.routes() })
@@ -65,6 +69,7 @@ export class ReplicaCluster {
     const parts = { clock, own, members: this.#members, book: this.#book, client: this.#client }
     this.#convergence = new Convergence(parts)
     this.#facts = new ClusterFacts(parts)
+    this.#gatherer = new EvidenceGatherer({ ...parts, ownId: own.id, led })
   }
 
   start (): void {
@@ -73,6 +78,7 @@ export class ReplicaCluster {
       for (const endpoint of set) this.#take(endpoint)
     })
     this.#members.start()
+    this.#gatherer.start()
     this.#watchDoubt()
   }
 
@@ -80,6 +86,7 @@ export class ReplicaCluster {
   async stop (): Promise<void> {
     this.#stopped = true
     this.#members.stop()
+    this.#gatherer.stop()
     this.#doubtTimer?.cancel()
     for (const timer of this.#timers.values()) timer.cancel()
     this.#timers.clear()
@@ -112,6 +119,7 @@ export class ReplicaCluster {
     this.#timers.delete(key)
     this.#told.delete(key)
     this.#book.remove(key)
+    this.#gatherer.forget(key)
     this.#client.forget(key)
   }
 

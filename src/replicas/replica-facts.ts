@@ -2,7 +2,9 @@
  * What a replica says of itself to another one, and how that is read: a peer has proven that it knows the secret, not that it is of
  * this version of Weir.
  */
+import type { ToldEvidence } from '../rollout/evidence-ledger.ts'
 import { asList, asObject, asText, type UntrustedObject } from '../core/untrusted.ts'
+import { readToldEvidence, writeToldEvidence } from './told-evidence.ts'
 
 /** How far a replica has come with the weights of one route. */
 export interface RouteProgress {
@@ -59,6 +61,8 @@ export interface ReplicaAnswer extends ReplicaFacts {
   readonly routes: ReadonlyMap<string, RouteProgress>
   /** The one that was asked for; undefined when the replica has no such route, or none was asked for. */
   readonly route: RouteFacts | undefined
+  /** Of the rollout that was asked for; null when it does not run there. Absent when none was asked for, or by an older Weir. */
+  readonly evidence?: ToldEvidence | null
 }
 
 const MAX_NAME = 253
@@ -67,9 +71,10 @@ const MAX_REASONS = 16
 const COUNTS = ['weight', 'requests', 'recent', 'inFlight', 'tunnels', 'held'] as const
 
 /** As it is sent. */
-export function writeReplicaAnswer ({ routes, route, ...facts }: ReplicaAnswer): object {
+export function writeReplicaAnswer ({ routes, route, evidence, ...facts }: ReplicaAnswer): object {
   return {
     ...facts,
+    ...(evidence === undefined ? {} : { evidence: evidence === null ? null : writeToldEvidence(evidence) }),
     routes: Object.fromEntries([...routes].map(([name, { epoch, workers, all }]) => [name, [epoch, workers, all]])),
     route: route === undefined ? null : { ...route, versions: Object.fromEntries(route.versions) }
   }
@@ -82,7 +87,12 @@ export function readReplicaAnswer (value: unknown): ReplicaAnswer | undefined {
   const facts = readFacts(answer)
   const routes = mapOf(answer['routes'], readProgress)
   const route = answer['route'] === null ? null : readRoute(answer['route'])
-  return facts === undefined || routes === undefined || route === undefined ? undefined : { ...facts, routes, route: route ?? undefined }
+  if (facts === undefined || routes === undefined || route === undefined) return undefined
+  const known = { ...facts, routes, route: route ?? undefined }
+  const { evidence } = answer
+  if (evidence === undefined || evidence === null) return evidence === null ? { ...known, evidence } : known
+  const told = readToldEvidence(evidence)
+  return told === undefined ? undefined : { ...known, evidence: told }
 }
 
 function readFacts (answer: UntrustedObject): ReplicaFacts | undefined {

@@ -3,7 +3,10 @@ import type { Verdict } from '../analysis/verdict.ts'
 import type { EvidenceReport, RouteWatch } from '../contract/rollout-watch.ts'
 import type { ChangeOptions, ChangeResult } from './change-result.ts'
 import { EarlierLatency } from './earlier-latency.ts'
-import type { LiveRolloutDeps, RolloutAnalysis } from './rollout-ports.ts'
+import type { EvidenceQuestion, ToldEvidence } from './evidence-ledger.ts'
+import { type Reading, RolloutEvidence } from './rollout-evidence.ts'
+import type { EvidenceCoverage, LiveRolloutDeps } from './rollout-ports.ts'
+import type { RolloutStatus } from './rollout-control.ts'
 import type { RolloutAdvance, RolloutEvent, RolloutState } from './rollout-state.ts'
 import { changeRollout } from './rollout-transition.ts'
 import type { ChangeMeta, RouteTraffic } from './traffic-state.ts'
@@ -26,13 +29,18 @@ const QUIET_FACTOR = 30
 /** A limit for slow answers is told anew when it is so much different. */
 const LIMIT_CHANGE = 0.1
 
+/** Without a Service of the replicas it stays so. */
+const NOBODY_ASKED: EvidenceCoverage = {
+  replicas: 1, of: 1, missing: [], unknown: 'no other replica has been asked yet, and without replicas.service none is'
+}
+
 /** A rollout that runs: what is seen of it, judged several times a second, and made into steps. */
 export class LiveRollout {
   readonly route: string
   readonly id: string
   readonly #deps: LiveRolloutDeps
   readonly #latency = new EarlierLatency()
-  #analysis: RolloutAnalysis
+  readonly #evidence: RolloutEvidence
   /** As last seen: `#elapsedMs` goes on from it. */
   #seen: RolloutState
   #elapsedMs = 0
@@ -40,11 +48,11 @@ export class LiveRollout {
   #lookedMs = -Infinity
   #keptMs: number
   #isHolder: boolean
-  /** The stored evidence, if there is any, is this process's. */
-  #isOwn = false
   #hasNews = false
   #endpointsTo = 0
   #verdict: Verdict | undefined
+  /** Whose evidence it has, as was found when the others were asked last. */
+  coverage: EvidenceCoverage | undefined
   #watched: RouteWatch | undefined
   #ejectedMs = -Infinity
   #ejected = ''
@@ -60,7 +68,8 @@ export class LiveRollout {
     this.#seen = state
     this.#tickedMs = this.#keptMs = deps.clock.nowMs()
     this.#isHolder = deps.leadership.isHolder
-    this.#analysis = this.#analysisOf(state)
+    this.#evidence = this.#evidenceOf(state)
+    if (this.#isHolder) this.#evidence.lead(state.evidence, this.#reading)
     this.#look(state, this.#tickedMs)
   }
 
@@ -74,16 +83,46 @@ export class LiveRollout {
     return isSlow ? 'the rollout stays at its step: the state store has not answered yet' : null
   }
 
-  /** Takes what a worker, or another replica, has seen. */
-  add (report: EvidenceReport, source: string): void {
-    const shares = this.#deps.traffic.route(this.route)?.rollout?.shares ?? this.#seen.shares
+  /** Its steps are made here, by what all replicas have seen. */
+  get leads (): boolean { return this.#isHolder && this.#deps.leadership.isHolder }
+
+  /** Takes what a worker of this replica has seen. */
+  add (report: EvidenceReport, worker: string): void {
     this.#hasNews = true
-    this.#analysis.add(report, epoch => shares.findLast(each => each.epoch === epoch)?.share, this.#deps.clock.nowMs(), source)
+    this.#evidence.add(report, worker, this.#reading)
+  }
+
+  /** The last page of another replica's book that is known here. */
+  pageOf (book: string): number {
+    return this.#evidence.pageOf(book)
+  }
+
+  /** Takes what another replica has told when it was asked for what comes behind a page. */
+  take (told: ToldEvidence, after: number): void {
+    if (this.leads && this.#evidence.take(told, after, this.#reading)) this.#hasNews = true
+  }
+
+  /** What this replica tells the one that leads; undefined where there is no other. */
+  tell (question: EvidenceQuestion): ToldEvidence | undefined {
+    return this.#evidence.tell(question, this.#deps.facts.inFlight(this.route, this.#seen.plan.to))
+  }
+
+  /** Whose evidence its verdict rests on; null where there is no other replica. */
+  get evidence (): RolloutStatus['evidence'] {
+    if (this.#deps.bookName === undefined) return null
+    if (!this.leads) return { leads: false, replicas: 1, of: null, missing: [] }
+    return { leads: true, ...(this.coverage ?? NOBODY_ASKED) }
+  }
+
+  /** How evidence is read: by the shares that the epochs had. */
+  get #reading (): Reading {
+    const shares = this.#deps.traffic.route(this.route)?.rollout?.shares ?? this.#seen.shares
+    return { shareOf: epoch => shares.findLast(each => each.epoch === epoch)?.share, nowMs: this.#deps.clock.nowMs() }
   }
 
   /** Judges, and does what is due. To be called about every 100 ms. */
   tick (traffic: RouteTraffic, state: RolloutState): void {
-    this.#analysis.tick(this.#factsOf(state))
+    this.#evidence.tick(this.#factsOf(state))
     this.judge(traffic, state)
   }
 
@@ -94,7 +133,7 @@ export class LiveRollout {
     const nowMs = this.#deps.clock.nowMs()
     this.#follow(state, nowMs)
     if (nowMs - this.#lookedMs >= LOOK_EVERY_MS) this.#look(state, nowMs)
-    const verdict = this.#verdict = this.#analysis.verdict(this.#factsOf(state))
+    const verdict = this.#verdict = this.#evidence.judge(this.#factsOf(state))
     if (verdict.ejectEndpoint !== null) this.#eject(state, verdict.ejectEndpoint, nowMs)
     if (this.#advance(traffic, state, verdict)) return
     if (this.#isKeepingDue(state, nowMs)) void this.keep(state)
@@ -116,10 +155,11 @@ export class LiveRollout {
 
   /** Stores time and evidence, unless something is being stored. */
   async keep (state: RolloutState): Promise<void> {
-    if (!this.#deps.leadership.isHolder || this.#storingMs !== undefined) return
+    const evidence = this.#evidence.stored()
+    if (evidence === undefined || !this.leads || this.#storingMs !== undefined) return
     this.#hasNews = false
     await this.#store({
-      type: 'evidence', id: this.id, step: state.step, stepMs: state.stepMs + this.#elapsedMs, evidence: this.#analysis.stored()
+      type: 'evidence', id: this.id, step: state.step, stepMs: state.stepMs + this.#elapsedMs, evidence
     }, { actor: state.actor, reason: state.reason, source: 'step' })
   }
 
@@ -137,8 +177,8 @@ export class LiveRollout {
     const wasHolder = this.#isHolder
     this.#isHolder = leadership.isHolder
     // Another replica had the time and the evidence until now.
-    if (this.#isHolder && !wasHolder && !this.#isOwn && state.evidence !== null) this.#analysis = this.#analysisOf(state)
-    if (!this.#isHolder) this.#isOwn = false
+    if (this.#isHolder && !wasHolder) this.#evidence.lead(state.evidence, this.#reading)
+    if (!this.#isHolder && wasHolder) this.#evidence.follow()
     if (!this.#isHolder || !wasHolder) this.#elapsedMs = 0
     else if (isTimed(state)) this.#elapsedMs += passedMs
     if (state.plan.steps[state.step]?.kind === 'ramp') this.#elapsedMs = Math.min(this.#elapsedMs, MAX_RAMP_MS)
@@ -182,7 +222,10 @@ export class LiveRollout {
     const outcome = changeRollout(traffic, event, { ...meta, at: new Date(clock.wallMs()).toISOString() })
     if (!outcome.ok || !outcome.changed) return false
     const after = outcome.route.rollout
-    const whole = (): RolloutAdvance => ({ ...event, evidence: this.#analysis.stored() })
+    const whole = (): RolloutAdvance => {
+      const evidence = this.#evidence.stored()
+      return evidence === undefined ? event : { ...event, evidence }
+    }
     if (after?.phase === 'Degraded') this.#cut(whole(), verdict)
     else if (this.#isHolder && this.#isFree(clock.nowMs())) void this.#store(whole(), meta, { ifEpoch: [traffic.epoch] })
     return true
@@ -217,8 +260,7 @@ export class LiveRollout {
   #heard (result: ChangeResult): void {
     const { clock, log } = this.#deps
     const isFault = !result.ok && (result.error.code === 'store_failed' || result.error.code === 'store_conflict')
-    if (result.ok) this.#isOwn = true
-    else this.#hasNews = true
+    if (!result.ok) this.#hasNews = true
     if (isFault) this.#notBeforeMs = clock.nowMs() + RETRY_MS
     const fault = isFault ? result.error.message : undefined
     if (fault !== undefined && this.#fault === undefined) {
@@ -241,16 +283,15 @@ export class LiveRollout {
     this.#deps.watcher.eject({ route: this.route, version: state.plan.to, endpoint, forMs: EJECT_MS })
   }
 
-  /** One that goes on from what is stored; from the counters of before, when nothing is. */
-  #analysisOf ({ plan, evidence }: RolloutState): RolloutAnalysis {
-    const { clock, createAnalysis, facts } = this.#deps
-    if (evidence !== null) return createAnalysis(plan.analysis, clock.nowMs(), evidence)
-    const analysis = createAnalysis(plan.analysis, clock.nowMs())
-    const before = facts.tally(this.route, plan.from)
-    if (before !== undefined && countsServerErrors(plan.analysis.failureStatuses)) {
-      analysis.baseline({ requests: before.requests, failures: before.serverErrors })
-    }
-    return analysis
+  #evidenceOf ({ plan }: RolloutState): RolloutEvidence {
+    const { clock, createAnalysis, facts, bookName } = this.#deps
+    const tally = countsServerErrors(plan.analysis.failureStatuses) ? facts.tally(this.route, plan.from) : undefined
+    return new RolloutEvidence({
+      settings: plan.analysis,
+      createAnalysis,
+      before: tally === undefined ? undefined : { requests: tally.requests, failures: tally.serverErrors },
+      book: bookName?.()
+    }, clock.nowMs())
   }
 }
 

@@ -88,6 +88,21 @@ export interface RolloutStatus {
   /** Why the latest change is not stored yet, though it is in force; null: it is stored. */
   readonly pending: string | null
   readonly verdict: StatedVerdict | null
+  /** Whose evidence the verdict rests on; null: there is one replica alone, or the rollout is over. */
+  readonly evidence: StatedEvidence | null
+}
+
+interface StatedEvidence {
+  /** This replica makes the steps, by the evidence of all; if not, it judges by its own and can only fail the rollout. */
+  readonly leads: boolean
+  /** Replicas whose evidence is in the verdict, this one among them. */
+  readonly replicas: number
+  /** Those that there are, as far as is known; null: this one does not ask them. */
+  readonly of: number | null
+  /** Those that are left out, and why. */
+  readonly missing: ReadonlyArray<{ readonly name?: string, readonly address: string, readonly reason: string }>
+  /** Why there may be others that are not known. */
+  readonly unknown?: string
 }
 
 /** What is known of one version. */

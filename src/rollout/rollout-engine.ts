@@ -1,6 +1,7 @@
 import type { EvidenceReport } from '../contract/rollout-watch.ts'
 import type { TimerHandle } from '../core/clock.ts'
 import { errorText } from '../core/error-text.ts'
+import type { EvidenceQuestion, ToldEvidence } from './evidence-ledger.ts'
 import { LiveRollout } from './live-rollout.ts'
 import type { RolloutNews } from './rollout-news.ts'
 import type { AnalysisFactory, LiveRolloutDeps } from './rollout-ports.ts'
@@ -49,13 +50,13 @@ export class RolloutEngine {
   }
 
   /**
-   * Takes what a worker, or another replica, has seen of a rollout. That of another one is of no use.
-   * @param source which worker of which replica, in this life of its
+   * Takes what a worker of this replica has seen of a rollout. That of another one is of no use.
+   * @param worker which one, in this life of its
    */
-  evidence (route: string, id: string, report: EvidenceReport, source: string): void {
+  evidence (route: string, id: string, report: EvidenceReport, worker: string): void {
     const live = this.#live.get(route)
     if (live?.id !== id) return
-    this.#guard(live, () => { live.add(report, source) })
+    this.#guard(live, () => { live.add(report, worker) })
     if (report.cohorts.some(({ to }) => to.failures > 0)) this.#judgeSoon(live)
   }
 
@@ -68,6 +69,17 @@ export class RolloutEngine {
     const urgent = [...this.#urgent]
     this.#urgent.clear()
     for (const live of urgent) if (this.#live.get(live.route) === live) this.#turn(live, 'judge')
+  }
+
+  /** Those whose steps are made here. */
+  led (): readonly LiveRollout[] {
+    return [...this.#live.values()].filter(({ leads }) => leads)
+  }
+
+  /** What this replica has seen of a rollout, for the one that leads it; undefined when it does not run here. */
+  tell (route: string, id: string, question: EvidenceQuestion): ToldEvidence | undefined {
+    const live = this.#live.get(route)
+    return live?.id === id ? live.tell(question) : undefined
   }
 
   /** Stores what is known, so that another process goes on from it. */

@@ -53,6 +53,18 @@ export interface RolloutAnalysis {
  */
 export type AnalysisFactory = (settings: AnalysisSettings, nowMs: number, stored?: StoredEvidence) => RolloutAnalysis
 
+/** Whose evidence a verdict rests on. */
+export interface EvidenceCoverage {
+  /** Replicas, this one among them, whose evidence is in it. */
+  readonly replicas: number
+  /** Those that there are, as far as is known. */
+  readonly of: number
+  /** Those that are left out, and why. */
+  readonly missing: ReadonlyArray<{ readonly name?: string, readonly address: string, readonly reason: string }>
+  /** Why there may be others; undefined when all are known. */
+  readonly unknown?: string
+}
+
 /** What each live rollout is given. */
 export interface LiveRolloutDeps {
   readonly clock: Clock
@@ -63,6 +75,8 @@ export interface LiveRolloutDeps {
   readonly watcher: RolloutWatcher
   readonly facts: RolloutFacts
   readonly createAnalysis: AnalysisFactory
+  /** Names the book of what this replica sees of a rollout: another name each time. Absent where there are no other replicas. */
+  readonly bookName?: () => string
   /** How often time and evidence are stored, in milliseconds. */
   readonly keepEveryMs: number
 }

@@ -16,7 +16,7 @@ export interface RolloutServiceDeps {
   readonly random: Random
   readonly traffic: Pick<TrafficControl, 'route' | 'change' | 'cutOff' | 'pendingCut'>
   /** The rollout of a route that runs; undefined when none does. */
-  readonly live: (route: string) => Pick<LiveRollout, 'id' | 'verdict' | 'fault'> | undefined
+  readonly live: (route: string) => Pick<LiveRollout, 'id' | 'verdict' | 'fault' | 'evidence'> | undefined
   /** The plan that the configuration in force has for a route, as people write it; undefined: none. */
   readonly defaultPlan: (route: string) => unknown
 }
@@ -62,16 +62,21 @@ export class RolloutService implements RolloutControl {
     const current = traffic.route(route)
     const state = current?.rollout
     if (current === undefined || state === undefined) return undefined
+    const described = describeRollout(state)
+    const running = live(route)
+    const evidence = isLive(state) && running?.id === state.id ? running.evidence : null
     return {
-      ...describeRollout(state),
+      ...described,
+      sentence: `${described.sentence}${evidenceText(evidence)}`,
       id: state.id,
       route,
       weights: current.weights,
       epoch: current.epoch,
       plan: writePlan(state.plan),
       defaultDiffers: this.#defaultDiffers(route, state),
-      pending: traffic.pendingCut(route) ?? live(route)?.fault ?? null,
-      verdict: this.verdict(route) ?? null
+      pending: traffic.pendingCut(route) ?? running?.fault ?? null,
+      verdict: this.verdict(route) ?? null,
+      evidence
     }
   }
 
@@ -139,6 +144,21 @@ export class RolloutService implements RolloutControl {
   }
 }
 
+/** Replicas that a sentence names. */
+const MAX_NAMED = 3
+
 function refused (error: RolloutError): RolloutResult {
   return { ok: false, error }
+}
+
+/** Whose evidence is missing, as a part of a sentence; empty when none is. */
+function evidenceText (evidence: RolloutStatus['evidence']): string {
+  if (evidence === null) return ''
+  const { leads, replicas, of, missing, unknown } = evidence
+  if (!leads) return '; this replica judges by its own evidence, the holder of the Lease by that of all'
+  if (missing.length === 0 && unknown === undefined) return ''
+  const absent = missing.slice(0, MAX_NAMED).map(({ name, address, reason }) => `${name === undefined ? address : `${name} (${address})`}: ${reason}`)
+  const more = missing.length > MAX_NAMED ? [`${missing.length - MAX_NAMED} more`] : []
+  const why = [...absent, ...more, ...(unknown === undefined ? [] : [`others are not known: ${unknown}`])]
+  return `; evidence of ${replicas} of ${of ?? replicas} replicas: ${why.join('; ')}`
 }

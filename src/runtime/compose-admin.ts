@@ -20,7 +20,6 @@ import { OWN_NAMESPACE } from '../discovery/endpoint-registry.ts'
 import type { LeaseHolder } from '../kube/lease-holder.ts'
 import { OwnFacts } from '../replicas/own-facts.ts'
 import { replicaGauges } from '../replicas/replica-gauges.ts'
-import type { RolloutService } from '../rollout/rollout-service.ts'
 import type { TrafficControl } from '../rollout/traffic-control.ts'
 import type { RouteBook } from '../routes/route-book.ts'
 import type { ControlMetrics } from '../telemetry/control-metrics.ts'
@@ -30,6 +29,7 @@ import type { LogWriter } from '../telemetry/log-writer.ts'
 import type { ObservedShares } from '../telemetry/observed-share.ts'
 import { PromCollector } from '../telemetry/prom-collector.ts'
 import { SharedScrape } from '../telemetry/shared-scrape.ts'
+import type { RunningRollouts } from './compose-rollouts.ts'
 import { createReplicas, type RunningReplicas } from './create-replicas.ts'
 import type { LazyWebhooks } from './lazy-webhooks.ts'
 import { packageVersion } from './package-version.ts'
@@ -46,7 +46,7 @@ export interface AdminParts {
   readonly instance: string
   readonly tokens: TokenBook
   readonly traffic: TrafficControl
-  readonly rollouts: RolloutService
+  readonly rollouts: RunningRollouts
   readonly routes: RouteBook
   readonly discovery: EndpointRegistry
   readonly pool: WorkerPool
@@ -84,7 +84,7 @@ export async function composeAdmin (parts: AdminParts): Promise<{ readonly deps:
     health,
     workers: () => pool.workers().length,
     traffic: route => traffic.route(route),
-    rollout: route => parts.rollouts.gauges(route)
+    rollout: route => parts.rollouts.service.gauges(route)
   })
   const drains = new VersionDrain({
     routes,
@@ -101,7 +101,7 @@ export async function composeAdmin (parts: AdminParts): Promise<{ readonly deps:
       log,
       tokens,
       traffic,
-      rollouts: parts.rollouts,
+      rollouts: parts.rollouts.service,
       events: parts.events,
       webhooks: () => parts.webhooks.list(),
       stopping: parts.stopping,
@@ -144,7 +144,7 @@ function metricsOf (parts: AdminParts, describer: RouteDescriber, replicas: Runn
 }
 
 async function replicasOf (parts: AdminParts, drains: VersionDrain): Promise<RunningReplicas> {
-  const { config, clock, throttled, instance, traffic, routes, pool, book, shares, metrics, readiness, stopping } = parts
+  const { config, clock, throttled, instance, traffic, routes, pool, book, shares, metrics, readiness, stopping, rollouts } = parts
   const own = new OwnFacts({
     identity: {
       id: instance,
@@ -160,9 +160,14 @@ async function replicasOf (parts: AdminParts, drains: VersionDrain): Promise<Run
     book,
     shares,
     drains,
+    evidence: (route, id, question) => rollouts.engine.tell(route, id, question),
     untilApplied: async (route, epoch, timeoutMs) => await unlessAborted(pool.untilApplied(route, epoch, timeoutMs), stopping)
   })
   return await createReplicas(config, {
-    clock, log: throttled, own, onWatchFailure: (namespace, kind) => { metrics.watchRestarted(namespace ?? OWN_NAMESPACE, kind) }
+    clock,
+    log: throttled,
+    own,
+    led: () => rollouts.engine.led(),
+    onWatchFailure: (namespace, kind) => { metrics.watchRestarted(namespace ?? OWN_NAMESPACE, kind) }
   })
 }

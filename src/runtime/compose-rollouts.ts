@@ -33,6 +33,8 @@ export interface RolloutParts extends FactParts {
   readonly config: Config
   readonly clock: Clock
   readonly log: EventLog
+  /** Different for each process. */
+  readonly instance: string
   readonly leadership: Leadership
   readonly traffic: TrafficControl
   readonly events: EventBook
@@ -41,6 +43,7 @@ export interface RolloutParts extends FactParts {
 
 export interface RunningRollouts {
   readonly service: RolloutService
+  readonly engine: RolloutEngine
   /** Stores what is known of those that run. */
   stop (): Promise<void>
 }
@@ -59,11 +62,13 @@ export function composeRollouts (parts: RolloutParts): RunningRollouts {
     watcher: pool,
     facts: factsOf(parts),
     loadAnalysis,
+    ...(config.state.store === 'kubernetes' ? { bookName: bookNames(parts.instance) } : {}),
     keepEveryMs: KEEP_EVERY_MS[config.state.store],
     news: new RolloutNews({ clock, log, events, counters: metrics })
   })
   const stopListening = pool.onEvidence((route, id, report, source) => { engine.evidence(route, id, report, source) })
   return {
+    engine,
     service: new RolloutService({
       random: new Random(), traffic, live: route => engine.live(route), defaultPlan: route => routes.route(route)?.rollout
     }),
@@ -72,6 +77,12 @@ export function composeRollouts (parts: RolloutParts): RunningRollouts {
       await engine.stop()
     }
   }
+}
+
+/** A book is of one process, and of one time that it watches a rollout. */
+function bookNames (instance: string): () => string {
+  let books = 0
+  return () => `${instance}.${++books}`
 }
 
 /** Only where a rollout runs: its tables are of no use at rest. */

@@ -11,6 +11,7 @@ import { OWN_NAMESPACE } from '../discovery/endpoint-registry.ts'
 import { NamespaceSlices } from '../discovery/namespace-slices.ts'
 import { DEFAULT_LIST_WATCH_TUNING } from '../kube/list-watch.ts'
 import { ServiceSource } from '../discovery/service-source.ts'
+import type { LedRollout } from '../replicas/evidence-gatherer.ts'
 import type { OwnFacts } from '../replicas/own-facts.ts'
 import { ReplicaBook } from '../replicas/replica-book.ts'
 import { createKubeClient } from './create-discovery.ts'
@@ -27,6 +28,8 @@ interface ReplicasDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly own: OwnFacts
+  /** The rollouts whose steps this replica makes. */
+  readonly led: () => readonly LedRollout[]
   readonly onWatchFailure: (namespace: string | undefined, kind: string) => void
 }
 
@@ -35,14 +38,14 @@ export async function createReplicas (config: Config, deps: ReplicasDeps): Promi
   const { replicas } = config
   if (replicas?.service === undefined || replicas.secretFile === undefined) return onlyOne(deps)
   const { service, secretFile } = replicas
-  const { clock, log, own } = deps
+  const { clock, log, own, led } = deps
   const { slices, source } = followReplicas({ ...replicas, service }, config.kubernetes, deps)
   const [{ ReplicaCluster }, { ReplicaSecret }] = await Promise.all([
     import('../replicas/replica-cluster.ts'), import('../replicas/replica-secret.ts')
   ])
   const random = new Random()
   const cluster = new ReplicaCluster({
-    clock, log, own, source, secret: new ReplicaSecret(secretFile, clock, log), random: () => random.nextFraction()
+    clock, log, own, source, led, secret: new ReplicaSecret(secretFile, clock, log), random: () => random.nextFraction()
   })
   return {
     forAdmin: {

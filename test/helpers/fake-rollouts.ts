@@ -38,7 +38,8 @@ const HELLO_ROLLOUT: RolloutStatus = {
   plan: PLAN,
   defaultDiffers: false,
   pending: null,
-  verdict: null
+  verdict: null,
+  evidence: null
 }
 
 /** A verdict with all of its numbers. */

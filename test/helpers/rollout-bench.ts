@@ -106,6 +106,7 @@ export class RolloutBench {
   isReady = true
   isSticky = true
   tally: CountedVersion | undefined
+  #books = 0
 
   constructor (traffic: TrafficControl, parts: { writer: string, store: FragileStore, clock: FakeClock, leadership: FakeLeadership, publisher: FakePublisher, log: ListLog }) {
     this.traffic = traffic
@@ -123,6 +124,7 @@ export class RolloutBench {
       log: this.log,
       leadership: this.leadership,
       traffic,
+      ...(this.store.shared ? { bookName: () => `${this.writer}.${++this.#books}` } : {}),
       keepEveryMs: this.store.shared ? 10_000 : 900,
       watcher: {
         watch: (_route, watch) => { this.watches.push(watch) },

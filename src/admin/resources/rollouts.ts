@@ -57,7 +57,8 @@ const EXAMPLE: RolloutStatus = {
     from: { requests: 7_790, failures: 9, slow: 71 },
     to: { requests: 410, failures: 1, slow: 4 },
     needs: { requests: 1_240, minutes: 2 }
-  }
+  },
+  evidence: { leads: true, replicas: 3, of: 3, missing: [] }
 }
 
 const ChangedSchema = Type.object({

@@ -23,6 +23,10 @@ function factsWith (applied: ReadonlyArray<number | undefined>, untilApplied: Ow
     drains: {
       status: (route, version) => ({ route, version, weight: 1, workers: { running: 2, applied: 2 }, inFlight: 3, tunnels: 2, held: 1, endpoints: [], safe: false, why: ['it has the weight 1'] })
     },
+    evidence: (route, rollout, { source, after }) => {
+      if (route !== 'hello' || rollout !== 'r1') return undefined
+      return { source: 'own.1', upTo: source === 'own.1' ? after + 1 : 0, hasMore: false, report: { cohorts: [], signs: [], heavy: [], dropped: 0 }, heavy: [], inFlightTo: 2 }
+    },
     untilApplied
   })
 }
@@ -36,13 +40,18 @@ t.test('how far its workers are', async t => {
 
 t.test('its answers are read as they were meant', async t => {
   const facts = factsWith([5, 5])
-  for (const query of [{}, { route: 'hello' }, { route: 'hello', epoch: 5 }, { route: 'unknown' }]) {
+  const ofRollout = { route: 'hello', rollout: 'r1' }
+  for (const query of [
+    {}, { route: 'hello' }, { route: 'hello', epoch: 5 }, { route: 'unknown' }, ofRollout, { ...ofRollout, source: 'own.1', after: 7 }, { ...ofRollout, rollout: 'r2' }
+  ]) {
     const answer = await facts.answer(query)
     t.strictSame(readReplicaAnswer(JSON.parse(JSON.stringify(writeReplicaAnswer(answer)))), answer)
   }
   const { route } = await facts.answer({ route: 'hello' })
   t.strictSame([...route?.versions ?? []], [['v1', { weight: 1, requests: 0, recent: 4, inFlight: 3, tunnels: 2, held: 1, why: ['it has the weight 1'] }]])
   t.equal((await facts.answer({ route: 'unknown' })).route, undefined)
+  t.match((await facts.answer({ ...ofRollout, source: 'own.1', after: 7 })).evidence, { source: 'own.1', upTo: 8, inFlightTo: 2 })
+  t.equal((await facts.answer({ ...ofRollout, rollout: 'r2' })).evidence, null, 'it does not run here')
 })
 
 t.test('what no replica would say is not read', async t => {

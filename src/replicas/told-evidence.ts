@@ -1,0 +1,117 @@
+/**
+ * The evidence of a rollout as one replica sends it to another, and how that is read: a peer has proven that it knows the secret, not that
+ * its numbers are any.
+ */
+import { SEEN_BYTES, STORED_HEAVY } from '../analysis/stored-evidence.ts'
+import type { CohortCounts, EvidenceReport, FirstSign, HeavyClient, SideCounts } from '../contract/rollout-watch.ts'
+import { asList, asObject, asText } from '../core/untrusted.ts'
+import { MAX_LEDGER_SIGNS, MAX_TOLD_EPOCHS, MAX_TOLD_WORKERS, type ToldEvidence } from '../rollout/evidence-ledger.ts'
+
+const COUNTS = ['requests', 'failures', 'rescued', 'bothFailed', 'slow', 'halfRequests', 'halfFailures'] as const
+const MAX_TEXT = 64
+/** Buckets of clients. */
+const BUCKETS = 65_536
+/** A replica has no more signs to tell at a time: a full book, and what has come since the last page was closed. */
+const MAX_SIGNS = 2 * MAX_LEDGER_SIGNS
+
+/** As it is sent: signs are many, so they are short. */
+export function writeToldEvidence ({ source, upTo, hasMore, report, heavy, inFlightTo }: ToldEvidence): object {
+  const endpoints = [...new Set(report.signs.map(({ endpoint }) => endpoint))]
+  const places = new Map(endpoints.map((endpoint, index) => [endpoint, index]))
+  return {
+    source,
+    upTo,
+    hasMore,
+    cohorts: report.cohorts.map(({ epoch, from, to }) => [epoch, COUNTS.map(name => from[name]), COUNTS.map(name => to[name])]),
+    endpoints: endpoints.map(endpoint => endpoint.slice(0, MAX_TEXT)),
+    signs: report.signs.map(({ kind, bucket, side, epoch, endpoint }) => [
+      kind === 'failure' ? 1 : 0, bucket, side === 'to' ? 1 : 0, epoch, places.get(endpoint)
+    ]),
+    dropped: report.dropped,
+    seen: report.seen === undefined ? '' : Buffer.from(report.seen).toString('base64'),
+    heavy: heavy.map(([worker, clients]) => [
+      worker.slice(0, MAX_TEXT), clients.slice(0, STORED_HEAVY).map(({ key, failures }) => [key.slice(0, MAX_TEXT), failures])
+    ]),
+    inFlightTo
+  }
+}
+
+/** Undefined for what no replica would say: nothing of it is taken then. */
+export function readToldEvidence (value: unknown): ToldEvidence | undefined {
+  const told = asObject(value)
+  const source = shortText(told?.['source'])
+  if (told === undefined || source === undefined || typeof told['hasMore'] !== 'boolean') return undefined
+  const { upTo, inFlightTo, hasMore } = told
+  const report = readReport(told)
+  const heavy = listOf(told['heavy'], MAX_TOLD_WORKERS, readHeavy)
+  if (!isCount(upTo) || !isCount(inFlightTo) || report === undefined || heavy === undefined) return undefined
+  return { source, upTo, hasMore, report, heavy, inFlightTo }
+}
+
+function readReport (told: Readonly<Record<string, unknown>>): EvidenceReport | undefined {
+  const { dropped } = told
+  const cohorts = listOf(told['cohorts'], MAX_TOLD_EPOCHS, readCohort)
+  const endpoints = listOf(told['endpoints'], MAX_SIGNS, shortText)
+  const signs = listOf(told['signs'], MAX_SIGNS, sign => readSign(sign, endpoints ?? []))
+  const seen = Buffer.from(shortText(told['seen'], 4 * SEEN_BYTES) ?? '', 'base64')
+  const isSeen = told['seen'] === '' || seen.length === SEEN_BYTES
+  if (cohorts === undefined || endpoints === undefined || signs === undefined || !isCount(dropped) || !isSeen) return undefined
+  return { cohorts, signs, heavy: [], dropped, ...(seen.length === 0 ? {} : { seen: new Uint8Array(seen) }) }
+}
+
+function readCohort (value: unknown): CohortCounts | undefined {
+  const [epoch, from, to] = asList(value)
+  const [old, next] = [readCounts(from), readCounts(to)]
+  return isCount(epoch) && old !== undefined && next !== undefined ? { epoch, from: old, to: next } : undefined
+}
+
+/** Whether they fit each other, the analysis sees to. */
+function readCounts (value: unknown): SideCounts | undefined {
+  const counts = listOf(value, COUNTS.length, count => isCount(count) ? count : undefined)
+  if (counts?.length !== COUNTS.length) return undefined
+  const [requests = 0, failures = 0, rescued = 0, bothFailed = 0, slow = 0, halfRequests = 0, halfFailures = 0] = counts
+  return { requests, failures, rescued, bothFailed, slow, halfRequests, halfFailures }
+}
+
+function readSign (value: unknown, endpoints: readonly string[]): FirstSign | undefined {
+  const [kind, bucket, side, epoch, place] = asList(value)
+  const endpoint = isCount(place) ? endpoints[place] : undefined
+  if (!isCount(bucket) || bucket >= BUCKETS || !isCount(epoch) || endpoint === undefined) return undefined
+  if ((kind !== 0 && kind !== 1) || (side !== 0 && side !== 1)) return undefined
+  return { kind: kind === 1 ? 'failure' : 'slow', bucket, side: side === 1 ? 'to' : 'from', epoch, endpoint }
+}
+
+function readHeavy (value: unknown): readonly [string, readonly HeavyClient[]] | undefined {
+  const [name, list] = asList(value)
+  const worker = shortText(name)
+  const clients = listOf(list, STORED_HEAVY, client => {
+    const [key, failures] = asList(client)
+    const text = shortText(key)
+    return text === undefined || !isCount(failures) ? undefined : { key: text, failures }
+  })
+  return worker === undefined || clients === undefined ? undefined : [worker, clients]
+}
+
+/** Undefined when it is no list, too long a one, or one of its entries can't be read. */
+function listOf<Entry> (value: unknown, most: number, read: (entry: unknown) => Entry | undefined): readonly Entry[] | undefined {
+  if (!Array.isArray(value) || value.length > most) return undefined
+  const entries: Entry[] = []
+  for (const entry of asList(value)) {
+    const known = read(entry)
+    if (known === undefined) return undefined
+    entries.push(known)
+  }
+  return entries
+}
+
+function shortText (value: unknown, most = MAX_TEXT): string | undefined {
+  const text = asText(value)
+  return text === undefined || text.length > most ? undefined : text
+}
+
+/** The most that anything can have been counted in the life of a process. */
+const MAX_COUNT = 1e12
+
+function isCount (value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= MAX_COUNT
+}

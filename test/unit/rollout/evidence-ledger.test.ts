@@ -1,0 +1,129 @@
+/** The book of what one replica has seen of a rollout: whoever fetches it gets everything once, whatever answers are lost, and it never grows without bound. */
+import t from 'tap'
+import type { EvidenceReport, FirstSign, SideCounts } from '../../../src/contract/rollout-watch.ts'
+import { EvidenceLedger, MAX_LEDGER_SIGNS, MAX_TOLD_EPOCHS, MAX_TOLD_WORKERS } from '../../../src/rollout/evidence-ledger.ts'
+
+const NONE: SideCounts = { requests: 0, failures: 0, rescued: 0, bothFailed: 0, slow: 0, halfRequests: 0, halfFailures: 0 }
+const sign = (bucket: number): FirstSign => ({ kind: 'failure', bucket, side: 'to', epoch: 2, endpoint: '10.0.0.1:80' })
+const report = (requests: number, signs: readonly FirstSign[] = [], epoch = 2): EvidenceReport =>
+  ({ cohorts: [{ epoch, from: NONE, to: { ...NONE, requests } }], signs, heavy: [], dropped: 0 })
+
+/** Reads a book as the leader does, some of whose answers are lost. */
+class Reader {
+  readonly ledger: EvidenceLedger
+  after = 0
+  requests = 0
+  readonly buckets: number[] = []
+  answers = 0
+
+  constructor (ledger: EvidenceLedger) {
+    this.ledger = ledger
+  }
+
+  read (isLost: () => boolean = () => false): void {
+    for (let hasMore = true; hasMore;) {
+      const told = this.ledger.since(this.after, 0)
+      this.answers++
+      if (isLost()) return
+      for (const { to } of told.report.cohorts) this.requests += to.requests
+      this.buckets.push(...told.report.signs.map(({ bucket }) => bucket))
+      this.after = told.upTo
+      hasMore = told.hasMore
+    }
+  }
+}
+
+t.test('everything is told once, whatever answers are lost', t => {
+  const ledger = new EvidenceLedger('one.1')
+  const reader = new Reader(ledger)
+  let turn = 0
+  for (let bucket = 0; bucket < 200; bucket++) {
+    ledger.add(report(bucket, [sign(bucket)]), 'worker 0')
+    if (bucket % 3 === 0) reader.read(() => turn++ % 2 === 0)
+  }
+  reader.read()
+  t.equal(reader.requests, 199 * 200 / 2)
+  t.same(reader.buckets, Array.from({ length: 200 }, (_, index) => index))
+  reader.read()
+  t.equal(reader.buckets.length, 200, 'without news there is nothing to tell')
+  t.end()
+})
+
+t.test('another one that comes later goes on behind the page that is known', t => {
+  const ledger = new EvidenceLedger('one.1')
+  const first = new Reader(ledger)
+  ledger.add(report(5, [sign(1)]), 'worker 0')
+  first.read()
+  ledger.add(report(7, [sign(2)]), 'worker 0')
+  first.read()
+  ledger.add(report(11, [sign(3)]), 'worker 0')
+  const stored = 1
+  const second = new Reader(ledger)
+  second.after = stored
+  second.read()
+  t.equal(second.requests, 18)
+  t.same(second.buckets, [2, 3])
+  t.equal(ledger.since(1_000_000, 0).upTo, 3, 'a page that was never written is none')
+  t.end()
+})
+
+t.test('only who names the book is told its pages', t => {
+  const ledger = new EvidenceLedger('one.2')
+  ledger.add(report(5, [sign(1)]), 'worker 0')
+  for (const source of [undefined, 'one.1', '']) {
+    t.match(ledger.answer({ source, after: 0 }, 3), { source: 'one.2', upTo: 0, hasMore: true, report: { cohorts: [], signs: [] }, inFlightTo: 3 })
+  }
+  t.match(ledger.answer({ source: 'one.2', after: 0 }, 3), { upTo: 1, hasMore: false, report: { cohorts: [{ to: { requests: 5 } }] } })
+  t.end()
+})
+
+t.test('heavy clients and clients seen are told when they have changed', t => {
+  const ledger = new EvidenceLedger('one.1')
+  const seen = (byte: number): Uint8Array => Uint8Array.from({ length: 128 }, (_, index) => index === 0 ? byte : 0)
+  ledger.add({ ...report(1), heavy: [{ key: 'a', failures: 3 }], seen: seen(1) }, 'worker 0')
+  ledger.add({ ...report(1), heavy: [{ key: 'b', failures: 2 }], seen: seen(2) }, 'worker 1')
+  ledger.add({ ...report(1), heavy: [{ key: 'a', failures: 4 }] }, 'worker 0')
+  const told = ledger.since(0, 0)
+  t.same(told.heavy, [['worker 1', [{ key: 'b', failures: 2 }]], ['worker 0', [{ key: 'a', failures: 4 }]]])
+  t.equal(told.report.seen?.[0], 3)
+  ledger.add(report(1), 'worker 0')
+  t.match(ledger.since(told.upTo, 0), { heavy: [], report: { seen: undefined } })
+  ledger.add({ cohorts: [], signs: [], heavy: [{ key: 'a', failures: 5 }], dropped: 0 }, 'worker 0')
+  t.match(ledger.since(2, 0), { upTo: 3, heavy: [['worker 0', [{ failures: 5 }]]] })
+  for (let worker = 0; worker < 500; worker++) ledger.add({ ...report(1), heavy: [{ key: 'c', failures: 1 }] }, `life ${worker}`)
+  t.equal(ledger.since(3, 0).heavy.length, MAX_TOLD_WORKERS)
+  t.end()
+})
+
+t.test('a book that nobody reads, or that somebody reads all the time, stays small', t => {
+  const ledger = new EvidenceLedger('one.1')
+  const many = Array.from({ length: 300 }, (_, index) => sign(index))
+  for (let round = 0; round < 1_000; round++) ledger.add(report(1, many, round), 'worker 0')
+  const told = ledger.since(0, 0)
+  t.ok(told.report.cohorts.length <= MAX_TOLD_EPOCHS)
+  const reader = new Reader(ledger)
+  reader.read()
+  t.ok(reader.buckets.length <= MAX_LEDGER_SIGNS + 600, `${reader.buckets.length} signs`)
+  t.ok(reader.answers < 30, `${reader.answers} answers`)
+  t.end()
+})
+
+t.test('pages that are long past become one, and no count is lost or told twice', t => {
+  const ledger = new EvidenceLedger('one.1')
+  for (let round = 0; round < 400; round++) {
+    ledger.add(report(1), 'worker 0')
+    ledger.since(0, 0)
+  }
+  const whole = new Reader(ledger)
+  whole.read()
+  t.equal(whole.requests, 400)
+  const known = new Reader(ledger)
+  known.after = 300
+  known.read()
+  t.equal(known.requests, 100)
+  const inside = new Reader(ledger)
+  inside.after = 20
+  inside.read()
+  t.equal(inside.requests, 255, 'a page of which a part is known is told as nothing')
+  t.end()
+})
