@@ -75,7 +75,7 @@ export class ResponseBody {
     this.done = this.surplus = false
     this.#remaining = length
     if (framing !== BODY.chunked) return
-    this.#decoder ??= new ChunkedDecoder()
+    this.#decoder ??= new ChunkedDecoder(true)
     this.#decoder.reset()
   }
 

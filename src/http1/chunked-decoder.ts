@@ -2,8 +2,8 @@
  * The strict decoder of the chunked transfer coding (RFC 9112 section 7.1).
  *
  * It takes the framing out in place: the data of all chunks in the given bytes is moved together, so that it can go on as
- * one piece. Sizes are hexadecimal digits and nothing else; lines end in CR LF; extensions are checked and dropped; trailers
- * are kept apart. Every byte of the framing is looked at once, and the framing of a chunk is bounded.
+ * one piece. Sizes are hexadecimal digits and nothing else (some servers pad them with spaces); lines end in CR LF; extensions
+ * are checked and dropped; trailers are kept apart. Every byte of the framing is looked at once, and the framing of a chunk is bounded.
  */
 import { HEX_VALUE, TOKEN_CHAR, VALUE_CHAR } from './char-table.ts'
 import { FAULT } from './parse-fault.ts'
@@ -15,7 +15,7 @@ import { LineCollector } from './line-collector.ts'
  * The syntax of chunk extensions (RFC 9112 section 7.1.1), one byte after the other: `*( ";" name [ "=" ( token / quoted-string ) ] )`.
  *
  * Nobody acts on them and they are not passed on, but two readers have to see the same end of the line. White space is taken
- * around `;` and `=`, as section 7.1.1 allows, but not between the size and the first `;`.
+ * around `;` and `=`, as section 7.1.1 asks (BWS, RFC 9110 section 5.6.3).
  */
 
 const HTAB = 0x09
@@ -139,17 +139,23 @@ const MAX_SIZE_DIGITS = 13
 /** Extension bytes of a whole body; nobody uses them, and without a bound they are a way to make work for nothing. */
 const MAX_EXTENSION_BYTES = 16_384
 
-const STATE = { sizeStart: 0, size: 1, extension: 2, sizeLf: 3, data: 4, dataCr: 5, dataLf: 6, trailers: 7, done: 8 } as const
+const STATE = { sizeStart: 0, size: 1, extension: 2, sizeLf: 3, data: 4, dataCr: 5, dataLf: 6, trailers: 7, done: 8, afterSize: 9 } as const
 
 export class ChunkedDecoder {
   /** How many of the given bytes the last decode() used up; less than given only when the body is done. */
   consumed = 0
+  readonly #takesPadding: boolean
   #state: number = STATE.sizeStart
   #remaining = 0
   #digits = 0
   #extension = EXTENSION_START
   #extensionBytes = 0
   #trailers: TrailerSection | null = null
+
+  /** @param takesPadding white space between a size and the end of its line is no fault */
+  constructor (takesPadding = false) {
+    this.#takesPadding = takesPadding
+  }
 
   /** Is the whole body, trailers included, behind us? */
   get done (): boolean { return this.#state === STATE.done }
@@ -199,6 +205,7 @@ export class ChunkedDecoder {
     switch (this.#state) {
       case STATE.sizeStart:
       case STATE.size: return this.#sizeByte(byte)
+      case STATE.afterSize: return this.#spaceByte(byte)
       case STATE.extension:
         if (++this.#extensionBytes > MAX_EXTENSION_BYTES) return FAULT.chunk_extension_too_long
         this.#extension = nextExtensionState(this.#extension, byte)
@@ -234,7 +241,24 @@ export class ChunkedDecoder {
     else if (byte === SEMICOLON) {
       this.#state = STATE.extension
       this.#extension = EXTENSION_START
-    } else return byte === SP || byte === HTAB || byte === LF ? FAULT.bad_chunk_extension : FAULT.bad_chunk_size
+    } else if (isWhiteSpace(byte)) {
+      this.#state = STATE.afterSize
+      return this.#spaceByte(byte)
+    } else return byte === LF ? FAULT.bad_chunk_extension : FAULT.bad_chunk_size
+    return 0
+  }
+
+  /** White space behind a size belongs to the extension that follows; there may be none where padding is taken. */
+  #spaceByte (byte: number): number {
+    if (++this.#extensionBytes > MAX_EXTENSION_BYTES) return FAULT.chunk_extension_too_long
+    if (isWhiteSpace(byte)) return 0
+    if (byte === SEMICOLON) {
+      this.#state = STATE.extension
+      this.#extension = EXTENSION_START
+      return 0
+    }
+    if (byte !== CR || !this.#takesPadding) return FAULT.bad_chunk_extension
+    this.#state = STATE.sizeLf
     return 0
   }
 

@@ -1,6 +1,6 @@
 /**
- * Connection, and the two fields that say where a body ends (RFC 9112 section 6), as requests and responses read them alike. Of the two,
- * each may come once and in one form; what is passed on is canonical.
+ * Connection, and the two fields that say where a body ends (RFC 9112 section 6). Of the two, each may come once and in one form, but for
+ * the length of a response, which may be said again; what is passed on is canonical.
  */
 import { connectionOptions, tokenIs } from './connection-options.ts'
 import type { FieldLines } from './field-lines.ts'
@@ -12,6 +12,9 @@ import { FAULT } from './parse-fault.ts'
 
 const ZERO = 0x30
 const NINE = 0x39
+const COMMA = 0x2c
+const SP = 0x20
+const HTAB = 0x09
 
 /** @returns the length, or the number of a fault */
 export function contentLength (buf: Uint8Array, start: number, end: number): number {
@@ -59,21 +62,67 @@ export function readConnection (head: FramedHead, line: number): number {
 }
 
 /**
- * Takes note of a Content-Length line.
- * @param passOn false when such a message has no Content-Length (RFC 9110 section 8.6)
+ * Takes note of a Content-Length line of a request.
  * @returns 0, or the number of a fault
  */
-export function readContentLength (head: FramedHead, line: number, passOn: boolean): number {
-  const { fields } = head
+export function readContentLength (head: FramedHead, line: number): number {
   if (head.length >= 0) return FAULT.repeated_content_length
-  const start = fields.valueStart(line)
-  const end = fields.valueEnd(line)
-  const length = contentLength(fields.buf, start, end)
+  const { buf } = head.fields
+  const start = head.fields.valueStart(line)
+  const end = head.fields.valueEnd(line)
+  const length = contentLength(buf, start, end)
   if (length < 0) return length
   head.length = length
-  head.rewriteLength = passOn && !isCanonicalLength(fields.buf, start, end)
-  if (!passOn || head.rewriteLength) fields.drop(line)
+  head.rewriteLength = !isCanonicalLength(buf, start, end)
+  if (head.rewriteLength) head.fields.drop(line)
   return 0
+}
+
+/**
+ * Takes note of a Content-Length line of a response. The same number again, in a list or in a line of its own, has one reading, and one
+ * line of it is passed on (RFC 9110 section 8.6).
+ * @param passOn false when such a message has no Content-Length
+ * @returns 0, or the number of a fault
+ */
+export function readResponseLength (head: FramedHead, line: number, passOn: boolean): number {
+  const { fields } = head
+  const start = fields.valueStart(line)
+  const end = fields.valueEnd(line)
+  let length = contentLength(fields.buf, start, end)
+  const isList = length < 0
+  if (isList) length = listedLength(fields.buf, start, end)
+  if (length < 0) return length
+  const isFirst = head.length < 0
+  if (!isFirst && length !== head.length) return FAULT.repeated_content_length
+  if (isFirst) {
+    head.length = length
+    head.rewriteLength = passOn && (isList || !isCanonicalLength(fields.buf, start, end))
+  }
+  if (!isFirst || !passOn || head.rewriteLength) fields.drop(line)
+  return 0
+}
+
+/** @returns the one number of which all members of the list are, or the number of a fault */
+function listedLength (buf: Uint8Array, start: number, end: number): number {
+  let length = -1
+  for (let pos = start; pos <= end; pos++) {
+    let stop = pos
+    while (stop < end && buf[stop] !== COMMA) stop++
+    let from = pos
+    let to = stop
+    while (from < to && isWhiteSpace(buf[from])) from++
+    while (to > from && isWhiteSpace(buf[to - 1])) to--
+    const member = contentLength(buf, from, to)
+    if (member < 0) return member
+    if (length >= 0 && member !== length) return FAULT.repeated_content_length
+    length = member
+    pos = stop
+  }
+  return length
+}
+
+function isWhiteSpace (byte: number | undefined): boolean {
+  return byte === SP || byte === HTAB
 }
 
 /**

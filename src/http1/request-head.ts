@@ -256,7 +256,7 @@ export class RequestHead implements HttpRequest {
         this.hostLine = line
         return hostFault(fields.buf, fields.valueStart(line), fields.valueEnd(line))
       case FIELD.connection: return readConnection(this, line)
-      case FIELD.contentLength: return readContentLength(this, line, true)
+      case FIELD.contentLength: return readContentLength(this, line)
       case FIELD.transferEncoding: return readTransferEncoding(this, line)
       case FIELD.expect: return this.#expect(line)
       case FIELD.maxForwards: return readMaxForwards(this, line)

@@ -1,7 +1,7 @@
 /**
  * The strict parser of an HTTP/1.1 response head (RFC 9112 sections 4, 5 and 6). As strict as that of requests: an origin
- * that is ambiguous is a 502 for the client, never passed on. A head that is not complete yet can be parsed on, line by line,
- * when more bytes have come.
+ * that is ambiguous is a 502 for the client, never passed on; what is odd and has one reading is taken. A head that is not
+ * complete yet can be parsed on, line by line, when more bytes have come.
  *
  * Hot: runs once for every response. One object is reused for many heads.
  */
@@ -10,7 +10,7 @@ import { VALUE_CHAR } from './char-table.ts'
 import { CONNECTION, keepAliveSeconds, offersLoginScheme } from './connection-options.ts'
 import { FIELD } from './field-id.ts'
 import { FieldLines, fitsLineShape, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
-import { readConnection, readContentLength, readTransferEncoding } from './message-length.ts'
+import { readConnection, readResponseLength, readTransferEncoding } from './message-length.ts'
 import { FAULT } from './parse-fault.ts'
 import { BODY } from './request-head.ts'
 
@@ -169,7 +169,7 @@ export class ResponseHead implements HttpResponse {
         // Whatever is meant, the field is not passed on, and a connection that is not used again needs no more of it.
         if (readConnection(this, line) < 0) this.connection |= CONNECTION.close | CONNECTION.nominates
         return 0
-      case FIELD.contentLength: return readContentLength(this, line, this.status >= 200 && this.status !== 204)
+      case FIELD.contentLength: return readResponseLength(this, line, this.status >= 200 && this.status !== 204)
       case FIELD.transferEncoding: return readTransferEncoding(this, line)
       case FIELD.date:
         this.hasDate = true

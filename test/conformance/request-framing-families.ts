@@ -99,6 +99,7 @@ function contentLengths (): FramingFamily {
     name: 'Content-Length values and places',
     variants: [
       ...variantsOf(400, FRAMING_FAULTS.lengths, withLength),
+      ...variantsOf(400, FRAMING_FAULTS.lengthsAgain, withLength),
       ...variantsOf('incomplete', tooLong, withLength),
       ...variantsOf(['hello'], exact, value => withLength(value).slice(0, -HIDDEN.length)),
       ...variantsOf(['hello', ''], exact, value => withLength(value).replace('/hidden', '/next'))
@@ -143,8 +144,9 @@ function chunkSizes (): FramingFamily {
     name: 'chunk sizes and extensions',
     variants: [
       ...variantsOf(400, FRAMING_FAULTS.chunkSizes, withSize),
+      ...variantsOf(400, FRAMING_FAULTS.paddedSizes, withSize),
       ...variantsOf('incomplete', tooLong, withSize),
-      ...variantsOf(['abc', ''], exact, size => withSize(size).replace('/hidden', '/next'))
+      ...variantsOf(['abc', ''], [...exact, ...FRAMING_FAULTS.spacedExtensions], size => withSize(size).replace('/hidden', '/next'))
     ]
   }
 }
@@ -162,7 +164,7 @@ function chunkLines (): FramingFamily {
   return {
     name: 'the lines of a chunked body',
     variants: [
-      ...variantsOf(400, FRAMING_FAULTS.chunkedBodies, body => withBody(body + HIDDEN)),
+      ...variantsOf(400, [...FRAMING_FAULTS.chunkedBodies, '0 \r\n\r\n'], body => withBody(body + HIDDEN)),
       ...variantsOf('incomplete', incomplete, withBody),
       ...variantsOf(['abc', ''], trailers, line => withBody(`3\r\nabc\r\n0\r\n${line}\r\n\r\n${HIDDEN.replace('hidden', 'next')}`))
     ]
@@ -207,7 +209,7 @@ function headerSections (): FramingFamily {
   const hosted = [
     'X[]: y', 'X\0: y', 'X: \0', ': y', 'no colon', 'X\x80: y', 'X: a\rb', 'X: \x01', 'X: \x1f', 'X: a\x7f', 'X: a\x0b', 'X Y: z',
     'X\t: y', 'X:y\nZ: a', 'X:\n\nGET /inner HTTP/1.1\nHost: h', '\rZ: y', 'X: y\r', '\nX: y', '=: y', 'X=y', 'Connection: ;',
-    'Connection: "close"', 'Connection: a b', 'Connection: close\0', 'Connection: \xe9', 'Host: h', 'HOST: other', 'Host : h',
+    'Connection: "close"', 'Connection: a b', 'Connection: keep-alive; timeout=5', 'Connection: close; x', 'Connection: x; close', 'Connection: close\0', 'Connection: \xe9', 'Host: h', 'HOST: other', 'Host : h',
     'host\t: h', 'Host', ' Host: other', 'X: y\r\n other', 'Connection: host\r\nHost: other',
     `Connection: ${Array.from({ length: 65 }, (_, index) => `a${index}`).join()}`
   ].map(lines => `Host: h\r\n${lines}`)

@@ -118,7 +118,8 @@ function lengths (): ResponseFamily {
     variants: [
       ...refused(FRAMING_FAULTS.lengths, withLength),
       ...refusedAtEnd(['6', '500', '4294967301', '9007199254740991'], withLength),
-      ...accepted('hello', ['5', '05', `${'0'.repeat(60)}5`, '\t5\t', '5\r\nContent_Length: 0', '5\r\nX-Content-Length: 0'], withLength)
+      ...accepted('hello', ['5', '05', `${'0'.repeat(60)}5`, '\t5\t', '5\r\nContent_Length: 0', '5\r\nX-Content-Length: 0'], withLength),
+      ...accepted('hello', FRAMING_FAULTS.lengthsAgain, withLength)
     ]
   }
 }
@@ -138,6 +139,8 @@ function chunks (): ResponseFamily {
       ...refusedAtEnd(['3e0', '80000000', 'ffffffff', 'fffffffffffff'], withSize),
       ...refusedAtEnd(incomplete, chunked),
       ...accepted('abc', ['3', '0000000000003', '3;a', '3;a="b;c"', '3;a = b'], withSize),
+      ...accepted('abc', [...FRAMING_FAULTS.paddedSizes, ...FRAMING_FAULTS.spacedExtensions], withSize),
+      ...accepted('', ['0 \r\n\r\n', '0\t;a\r\n\r\n'], chunked),
       ...accepted('abc', [
         'X: y', 'Content-Length: 99', 'Transfer-Encoding: gzip', 'Set-Cookie: a=b', 'Connection: keep-alive'
       ], line => chunked(`3\r\nabc\r\n0\r\n${line}\r\n\r\n`))

@@ -36,10 +36,26 @@ for (const [what, fields, body] of [
 }
 
 for (const value of [
-  '5\r\nContent-Length: 6', '5\r\nContent-Length: 5', '5, 6', '5, 5', '5,', ',5', '+5', '-5', '0x5', '5.0', '5e0', '', ' ', 'five', '5 5', '"5"',
+  '5\r\nContent-Length: 6', '5\r\nContent-Length: 5\r\nContent-Length: 6', '5, 6', '5, 5\r\nContent-Length: 6', '5,', ',5', '+5', '-5', '0x5', '5.0', '5e0', '', ' ', 'five', '5 5', '"5"',
   '5;', '9007199254740992', '18446744073709551621', '5\r\nX: y\r\ncontent-length: 4', '\xb5', '5\t6'
 ]) {
   refusalTest(`case 28: Content-Length: ${JSON.stringify(value)} of an answer is a 502`, `HTTP/1.1 200 OK\r\nContent-Length: ${value}\r\n\r\nhello`)
+}
+
+for (const value of ['5\r\nContent-Length: 5', '5, 5', '5,5\r\nX: y\r\ncontent-length:\t05', '05, 5', '5\r\nConnection: Content-Length\r\nContent-Length: 5']) {
+  for (const [method, status, own] of [['GET', 200, ['5']], ['HEAD', 200, ['5']], ['GET', 304, ['5']], ['GET', 204, []]] as const) {
+    proxyTest(`case 28: Content-Length: ${JSON.stringify(value)} of a ${status} to ${method} says one thing, which the client is told once`, async (t, bench) => {
+      const body = method === 'GET' && status === 200 ? 'hello' : ''
+      const origin = await bench.origin((_, connection) => { connection.send(`HTTP/1.1 ${status} Fine\r\nA: 1\r\nContent-Length: ${value}\r\nB: 2\r\n\r\n${body}`) })
+      const client = await bench.client()
+      for (let round = 0; round < 2; round++) {
+        const answer = await client.ask(`${method} / HTTP/1.1\r\nHost: h\r\n\r\n`)
+        t.same([answer.startLine, answer.body.toString(), valuesOf(answer, 'content-length')], [`HTTP/1.1 ${status} Fine`, body, own])
+        t.same([valuesOf(answer, 'a'), valuesOf(answer, 'b')], [['1'], ['2']])
+      }
+      t.equal(origin.connections.length, 1, 'the connection to the origin is used again')
+    })
+  }
 }
 
 for (const value of [

@@ -26,7 +26,7 @@ export function damage (text: string, list: readonly Damage[]): string {
 
 const CONTROLS = ['\r', '\n', '\r\n', '\0', ' ', '\t', '\x0b', '\x85', '\r\n\r\n']
 const LINE_ENDS = ['\n', '\r', '\n\n', 'X\n', '\r\r\n', '\n\r', '\r\n\r\n', '\r\n ', ' \r\n', '\0\r\n', '']
-const SIZES = ['0', '1', '+5', '-1', '0x5', ' 5', '5 ', '5;a', '5;a="\r\n"', '5;a=b;', '00005', 'ffffffff', 'fffffffffffff', '10000000000000005', '5\n', 'g', '']
+const SIZES = ['0', '1', '+5', '-1', '0x5', ' 5', '5 ', '5 ;a', '5;a', '5;a="\r\n"', '5;a=b;', '00005', 'ffffffff', 'fffffffffffff', '10000000000000005', '5\n', 'g', '']
 const SMUGGLED = ['GET /smuggled HTTP/1.1\r\nHost: b\r\n\r\n', '0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: b\r\n\r\n', '\r\n\r\nPOST /smuggled HTTP/1.1\r\nHost: b\r\nContent-Length: 30\r\n\r\n']
 
 function damageOnce (text: string, { kind, at, other, line }: Damage): string {

@@ -1,5 +1,5 @@
 import net from 'node:net'
-import { readStrictRequest, readStrictResponse, type StrictReading } from '../helpers/strict-reader.ts'
+import { readStrictRequest, readOriginResponse, type StrictReading } from '../helpers/strict-reader.ts'
 import { ByteLog } from './byte-log.ts'
 import { cutInto } from './conversation-client.ts'
 import { renderAnswer, surplusBytes, type AnswerPlan } from './conversation-plan.ts'
@@ -44,7 +44,7 @@ export function finalResponse (bytes: Buffer, method: string, ended: boolean): {
   const interims: StrictReading[] = []
   let at = 0
   for (;;) {
-    const reading = readStrictResponse(bytes, at, method, ended)
+    const reading = readOriginResponse(bytes, at, method, ended)
     const status = reading.message?.status ?? 0
     if (reading.state !== 'complete' || status >= 200 || status === 101) return { interims, final: reading }
     interims.push(reading)

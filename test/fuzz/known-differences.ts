@@ -41,6 +41,12 @@ function valuesOf (text: string, name: string): string[] {
     .map(line => line.slice(name.length + 1).replace(/^[ \t]+|[ \t]+$/g, ''))
 }
 
+/** One number, said more than once. */
+function saysAgain (lengths: readonly string[]): boolean {
+  const numbers = lengths.join().split(/[ \t]*,[ \t]*/)
+  return numbers.length > 1 && numbers.every(number => /^\d+$/.test(number) && Number(number) === Number(numbers[0]))
+}
+
 function isHost (value: string): boolean {
   const literal = /^\[(.*)\](:\d{0,5})?$/.exec(value)
   return literal === null ? /^([\w.~!$&'()*+;=-]|%[0-9a-f]{2})+(:\d{0,5})?$/i.test(value) : /^[\da-f:.]+$/i.test(literal[1] ?? '') && isIPv6(literal[1] ?? '')
@@ -256,8 +262,22 @@ export const LAXER: readonly KnownDifference[] = [
     name: 'white space in a chunk extension',
     in: 'both',
     why: 'RFC 9112 section 7.1.1 asks recipients to parse it; the line still has only one end, and extensions are not passed on.',
-    explains: (_weir, node, text) => /^HPE_(STRICT|INVALID_CHUNK_SIZE)$/.test(node.reason) && node.head !== undefined && /\n[0-9a-f]{1,13};[^\r\n]*[ \t]/i.test(text),
-    example: `${POST_CHUNKED}3; a = b\r\nabc\r\n0\r\n\r\n`
+    explains: (_weir, node, text) => /^HPE_(STRICT|INVALID_CHUNK_SIZE)$/.test(node.reason) && node.head !== undefined && /\n[0-9a-f]{1,13}([ \t]+;|;[^\r\n]*[ \t])/i.test(text),
+    example: `${POST_CHUNKED}3 ; a = b\r\nabc\r\n0\r\n\r\n`
+  },
+  {
+    name: 'white space behind a chunk size in a response',
+    in: 'response',
+    why: 'Some servers pad their sizes. All readers that take it read the same size, and the body is framed anew.',
+    explains: (_weir, node, text) => /^HPE_(STRICT|INVALID_CHUNK_SIZE)$/.test(node.reason) && node.head !== undefined && /\n[0-9a-f]{1,13}[ \t]+\r\n/i.test(text),
+    example: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3  \r\nabc\r\n0\r\n\r\n'
+  },
+  {
+    name: 'a Content-Length of a response that says the same number again',
+    in: 'response',
+    why: 'RFC 9110 section 8.6 lets a recipient take the one number that is said. One line with it goes on.',
+    explains: (weir, node, text) => /^HPE_(INVALID|UNEXPECTED)_CONTENT_LENGTH$/.test(node.reason) && weir.head !== undefined && saysAgain(valuesOf(text, 'content-length')),
+    example: 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3, 03\r\n\r\nabc'
   }
 ]
 

@@ -47,6 +47,7 @@ const TOKEN_LIST = new RegExp(`^[\\t ,]*(?:${TOKEN}[\\t ]*(?:,[\\t ,]*|$))*$`)
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[-A-Za-z0-9._~!$&'()*+;=%]+)(?::[0-9]*)?$/
 const QUOTED = '"(?:[\\t !#-\\[\\]-~\\x80-\\xff]|\\\\[\\t -~\\x80-\\xff])*"'
 const CHUNK_LINE = new RegExp(`^([0-9A-Fa-f]+)(?:[\\t ]*;[\\t ]*${TOKEN}(?:[\\t ]*=[\\t ]*(?:${TOKEN}|${QUOTED}))?)*$`)
+const PADDED_SIZE = /^([0-9A-Fa-f]+)[\t ]+$/
 
 class Invalid extends Error {}
 /** Thrown often: one object, so that it costs no stack. */
@@ -64,7 +65,7 @@ export function strictTokens (fields: readonly StrictField[], lowerName: string)
 
 /** Reads the request at `at`. */
 export function readStrictRequest (bytes: Buffer, at = 0): StrictReading {
-  return read(bytes, lines => requestHead(lines), afterEmptyLine(bytes, at), false)
+  return read(bytes, lines => requestHead(lines), { at: afterEmptyLine(bytes, at), ended: false, isOrigins: false })
 }
 
 /**
@@ -73,7 +74,15 @@ export function readStrictRequest (bytes: Buffer, at = 0): StrictReading {
  * @param ended the connection has ended well behind the bytes: the end of a response that has no other
  */
 export function readStrictResponse (bytes: Buffer, at: number, method: string, ended: boolean): StrictReading {
-  return read(bytes, lines => responseHead(lines, method), at, ended)
+  return read(bytes, lines => responseHead(lines, method, false), { at, ended, isOrigins: false })
+}
+
+/**
+ * The same for what an origin says, which may be odd where that has one reading: its Content-Length says the same number again, or spaces
+ * are behind the size of a chunk. Nothing of that may reach a client.
+ */
+export function readOriginResponse (bytes: Buffer, at: number, method: string, ended: boolean): StrictReading {
+  return read(bytes, lines => responseHead(lines, method, true), { at, ended, isOrigins: true })
 }
 
 /**
@@ -102,11 +111,18 @@ type Head = Omit<StrictMessage, 'body' | 'trailers'>
 interface Content {
   readonly parts: Buffer[]
   trailers: readonly StrictField[]
+  readonly takesPadding: boolean
 }
 
-function read (bytes: Buffer, parseHead: (lines: readonly string[]) => Head, at: number, ended: boolean): StrictReading {
+interface Place {
+  readonly at: number
+  readonly ended: boolean
+  readonly isOrigins: boolean
+}
+
+function read (bytes: Buffer, parseHead: (lines: readonly string[]) => Head, { at, ended, isOrigins }: Place): StrictReading {
   let head: Head | undefined
-  const content: Content = { parts: [], trailers: [] }
+  const content: Content = { parts: [], trailers: [], takesPadding: isOrigins }
   let state: StrictReading['state'] = 'complete'
   let fault = ''
   let end = bytes.length
@@ -148,16 +164,16 @@ function requestHead ([startLine = '', ...lines]: readonly string[]): Head {
   const hosts = strictValues(fields, 'host')
   if (hosts.length > 1 || (hosts.length === 0 && minor === 1)) throw new Invalid(`${hosts.length} Host fields`)
   if (hosts[0] !== undefined && !HOST.test(hosts[0])) throw new Invalid(`Host ${hosts[0]}`)
-  return { startLine, method, target, status: 0, minor, fields, framing: framingOf(fields, minor) ?? 'none', keepsAlive: keepsAlive(fields, minor) }
+  return { startLine, method, target, status: 0, minor, fields, framing: framingOf(fields, minor, false) ?? 'none', keepsAlive: keepsAlive(fields, minor) }
 }
 
-function responseHead ([startLine = '', ...lines]: readonly string[], method: string): Head {
+function responseHead ([startLine = '', ...lines]: readonly string[], method: string, isOrigins: boolean): Head {
   const match = STATUS_LINE.exec(startLine)
   if (match === null) throw new Invalid(`status line ${JSON.stringify(startLine)}`)
   const minor = match[1] === '0' ? 0 : 1
   const status = Number(match[2])
   const fields = fieldsOf(lines)
-  const framed = framingOf(fields, minor) ?? 'close'
+  const framed = framingOf(fields, minor, isOrigins) ?? 'close'
   const framing = method === 'HEAD' || status < 200 || status === 204 || status === 304 ? 'none' : framed
   return { startLine, method: '', target: '', status, minor, fields, framing, keepsAlive: keepsAlive(fields, minor) && framing !== 'close' }
 }
@@ -171,9 +187,12 @@ function fieldsOf (lines: readonly string[]): readonly StrictField[] {
 }
 
 /** RFC 9112 section 6.3, without the leniencies that it allows. */
-function framingOf (fields: readonly StrictField[], minor: number): 'length' | 'chunked' | undefined {
+function framingOf (fields: readonly StrictField[], minor: number, maySayAgain: boolean): 'length' | 'chunked' | undefined {
   const codings = strictValues(fields, 'transfer-encoding')
-  const lengths = strictValues(fields, 'content-length')
+  const lines = strictValues(fields, 'content-length')
+  const members = lines.join().split(/[\t ]*,[\t ]*/)
+  const isOne = maySayAgain && lines.length > 0 && members.every(member => /^[0-9]+$/.test(member) && Number(member) === Number(members[0]))
+  const lengths = isOne ? members.slice(0, 1) : lines
   if (codings.length + lengths.length > 1) throw new Invalid('framed twice')
   if (codings[0] !== undefined) {
     if (codings[0].toLowerCase() !== 'chunked' || minor === 0) throw new Invalid(`coded as ${codings[0]} in HTTP/1.${minor}`)
@@ -197,7 +216,7 @@ function readContent (bytes: Buffer, at: number, { framing, fields }: Head, cont
     case 'close':
       content.parts.push(bytes.subarray(at))
       return bytes.length
-    case 'length': return readData(bytes, at, Number(strictValues(fields, 'content-length')[0]), content)
+    case 'length': return readData(bytes, at, Number.parseInt(strictValues(fields, 'content-length')[0] ?? '', 10), content)
     case 'chunked': return readChunks(bytes, at, content)
   }
 }
@@ -215,7 +234,7 @@ function readChunks (bytes: Buffer, start: number, content: Content): number {
     const lineEnd = bytes.indexOf('\r\n', at, 'latin1')
     if (lineEnd < 0) throw INCOMPLETE
     const line = bytes.toString('latin1', at, lineEnd)
-    const match = CHUNK_LINE.exec(line)
+    const match = CHUNK_LINE.exec(line) ?? (content.takesPadding ? PADDED_SIZE.exec(line) : null)
     const size = Number.parseInt(match?.[1] ?? '', 16)
     if (!Number.isSafeInteger(size)) throw new Invalid(`chunk line ${JSON.stringify(line)}`)
     at = lineEnd + 2

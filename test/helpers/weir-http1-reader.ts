@@ -100,7 +100,7 @@ function withBody (head: MessageHead, { framing, length }: Framing, bytes: Buffe
 }
 
 function readChunked (head: MessageHead, bytes: Buffer, splits: readonly number[]): Reading {
-  const decoder = new ChunkedDecoder()
+  const decoder = new ChunkedDecoder(head.status > 0)
   const stops = [...splits.filter(split => split > head.end), bytes.length]
   let body = ''
   let from = head.end

@@ -6,8 +6,8 @@ import { latin1 } from '../../helpers/http1-message.ts'
 interface Decoded { readonly data: string, readonly consumed: number, readonly done: boolean, readonly trailers: string | undefined, readonly fault: string }
 
 /** Decodes text that comes in pieces of this size. */
-function decode (text: string, size = text.length): Decoded {
-  const decoder = new ChunkedDecoder()
+function decode (text: string, size = text.length, takesPadding = false): Decoded {
+  const decoder = new ChunkedDecoder(takesPadding)
   const bytes = latin1(text)
   let data = ''
   let from = 0
@@ -60,6 +60,26 @@ t.test('a size is up to 13 hexadecimal digits and nothing else', async t => {
     t.equal(decode(`${size}\r\nabc\r\n0\r\n\r\n`).fault, 'bad_chunk_size', JSON.stringify(size))
   }
   for (const size of ['3 ', '3\t', '3 x', '3\n']) t.equal(decode(`${size}\r\nabc\r\n0\r\n\r\n`).fault, 'bad_chunk_extension', JSON.stringify(size))
+})
+
+t.test('white space behind a size belongs to an extension; a server may pad its sizes with it', async t => {
+  const padded = '3 \r\nabc\r\n001\t  \r\nd\r\n0 \r\nX: a\r\n\r\n'
+  const spaced = padded.replaceAll(/[ \t]+\r\n(?!\r)/g, space => `${space.trimEnd()} \t ;a\r\n`)
+  for (const text of [padded, spaced]) {
+    for (let size = 1; size <= text.length; size++) {
+      t.same(decode(text, size, true), { data: 'abcd', consumed: text.length, done: true, trailers: 'X: a\r\n', fault: '' }, `pieces of ${size}`)
+    }
+  }
+  t.equal(decode(spaced).data, 'abcd')
+  for (const line of ['3 x', '3 3', '3 \n', '3 =a', '3 ;', '3\t;a=', '3 \r\r', '3 \0']) {
+    for (const takesPadding of [false, true]) {
+      t.equal(decode(`${line}\r\nabc\r\n0\r\n\r\n`, undefined, takesPadding).fault, 'bad_chunk_extension', JSON.stringify(line))
+    }
+  }
+  t.equal(decode(' 3\r\nabc\r\n0\r\n\r\n', undefined, true).fault, 'bad_chunk_size', 'not before it')
+  const long = `1${' '.repeat(1_000)}\r\na\r\n`
+  t.equal(decode(`${long.repeat(16)}0\r\n\r\n`, undefined, true).data.length, 16)
+  t.equal(decode(`${long.repeat(17)}0\r\n\r\n`, undefined, true).fault, 'chunk_extension_too_long', 'it is bounded over the whole body')
 })
 
 t.test('the size line ends in CR LF', async t => {

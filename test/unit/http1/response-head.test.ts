@@ -76,8 +76,11 @@ t.test('no body follows an answer to HEAD, 1xx, 204 and 304, whatever the fields
 
 t.test('ambiguous framing is refused', async t => {
   t.equal(ok('Content-Length: 5', 'Content-Length: 6').fault, 'repeated_content_length')
-  t.equal(ok('Content-Length: 5', 'Content-Length: 5').fault, 'repeated_content_length')
-  t.equal(ok('Content-Length: 5, 5').fault, 'bad_content_length')
+  t.equal(ok('Content-Length: 5, 6').fault, 'repeated_content_length')
+  t.equal(ok('Content-Length: 5, 5', 'Content-Length: 50').fault, 'repeated_content_length')
+  for (const value of ['5,', ',5', '5,,5', '5, x', '5, -5', '5 5', ',', '9007199254740992, 9007199254740992']) {
+    t.equal(ok(`Content-Length: ${value}`).fault, 'bad_content_length', value)
+  }
   t.equal(ok('Content-Length:').fault, 'bad_content_length')
   t.equal(ok('Content-Length: 5', 'Transfer-Encoding: chunked').fault, 'both_lengths')
   t.equal(ok('Transfer-Encoding: chunked', 'Content-Length: 5').fault, 'both_lengths')
@@ -105,6 +108,19 @@ t.test('hop-by-hop fields are dropped, also those that Connection names, but nev
   t.equal(head.hasDate, true)
   t.equal(head.fields.value(head.upgradeLine), 'h2c')
   t.equal(ok().head.hasDate, false)
+})
+
+t.test('Content-Length that says the same number again is one line', async t => {
+  const lines = (...values: readonly string[]) => {
+    const { head, dropped } = ok(...values.map(value => `Content-Length: ${value}`))
+    return [head.length, head.rewriteLength, dropped.length]
+  }
+  t.same(lines('5', '5'), [5, false, 1], 'the first stays')
+  t.same(lines('5', '5', '5,05'), [5, false, 2])
+  t.same(lines('5, 5'), [5, true, 1], 'a list is written anew')
+  t.same(lines('05', '5'), [5, true, 2])
+  t.same(lines('0, 0 ,\t00'), [0, true, 1])
+  t.same(parse('HTTP/1.1 204 ', 'Content-Length: 5', 'Content-Length: 5').dropped.length, 2)
 })
 
 t.test('Content-Length: not passed on from 1xx and 204, and written anew when it has leading zeros', async t => {
