@@ -1,5 +1,5 @@
 import net from 'node:net'
-import { readStrictRequest, readOriginResponse, type StrictReading } from '../helpers/strict-reader.ts'
+import { readForwardedRequest, readOriginResponse, readStrictRequest, type StrictReading } from '../helpers/strict-reader.ts'
 import { ByteLog } from './byte-log.ts'
 import { cutInto } from './conversation-client.ts'
 import { renderAnswer, surplusBytes, type AnswerPlan } from './conversation-plan.ts'
@@ -160,7 +160,7 @@ class OriginSide {
       const attempt = this.#current ??= this.#begin()
       attempt.received = this.#bytes.bytes
       if (this.#tunnel) return
-      attempt.reading = readStrictRequest(this.#bytes.bytes)
+      attempt.reading = readForwardedRequest(this.#bytes.bytes)
       const { state, fault, message, end } = attempt.reading
       if (state === 'invalid') {
         this.#violated(`the origin got bytes that are no request: ${fault}`)

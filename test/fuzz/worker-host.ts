@@ -12,13 +12,17 @@ import type { ConversationHost } from './conversation-host.ts'
 const PATIENCE_MS = 150
 const TIMEOUT_MS = 100
 const APPLIED_MS = 10_000
+/** What a route may have times of its own for. */
+const ROUTE_TIMEOUTS_MS = {
+  requestBody: TIMEOUT_MS, upstreamConnect: APPLIED_MS, upstreamResponse: TIMEOUT_MS, tunnelIdle: TIMEOUT_MS, streamIdle: TIMEOUT_MS
+} as const
 
 export class WorkerHost implements ConversationHost {
   readonly patienceMs = PATIENCE_MS
   readonly port: number
   readonly #running: ThreadPool
   readonly #options = planeOptions({
-    timeoutsMs: { firstByte: TIMEOUT_MS, requestHead: TIMEOUT_MS, requestBody: TIMEOUT_MS, keepAliveIdle: TIMEOUT_MS, upstreamResponse: TIMEOUT_MS, upstreamIdle: 1, tunnelIdle: TIMEOUT_MS, streamIdle: TIMEOUT_MS }
+    timeoutsMs: { ...ROUTE_TIMEOUTS_MS, firstByte: TIMEOUT_MS, requestHead: TIMEOUT_MS, keepAliveIdle: TIMEOUT_MS, upstreamIdle: 1 }
   })
 
   #epoch = 0
@@ -45,7 +49,7 @@ export class WorkerHost implements ConversationHost {
       match: {},
       affinity: { by: 'none', level: 'version' },
       balancing: 'least-request',
-      policy: testPolicy({ upgrades: upgrades ? ['websocket'] : [] }),
+      policy: testPolicy({ upgrades: upgrades ? ['websocket'] : [] }, { timeoutsMs: ROUTE_TIMEOUTS_MS, limits: { maxBodyBytes: 0 } }),
       versions: [{ name: 'v1', slot: this.#running.book.slotFor('test', 'v1') }]
     }])
     this.#running.pool.sendEndpoints('test', 'v1', [{ address: '127.0.0.1', port: originPort, ready: true, serving: true, terminating: false }])

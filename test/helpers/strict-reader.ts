@@ -65,7 +65,12 @@ export function strictTokens (fields: readonly StrictField[], lowerName: string)
 
 /** Reads the request at `at`. */
 export function readStrictRequest (bytes: Buffer, at = 0): StrictReading {
-  return read(bytes, lines => requestHead(lines), { at: afterEmptyLine(bytes, at), ended: false, isOrigins: false })
+  return read(bytes, lines => requestHead(lines, false), { at: afterEmptyLine(bytes, at), ended: false, isOrigins: false })
+}
+
+/** The same for what a proxy says, which has an empty Host for a client that names none. */
+export function readForwardedRequest (bytes: Buffer): StrictReading {
+  return read(bytes, lines => requestHead(lines, true), { at: 0, ended: false, isOrigins: false })
 }
 
 /**
@@ -153,7 +158,7 @@ function messageOf (head: Head, { parts, trailers }: Content): StrictMessage {
   }
 }
 
-function requestHead ([startLine = '', ...lines]: readonly string[]): Head {
+function requestHead ([startLine = '', ...lines]: readonly string[], mayNameNoHost: boolean): Head {
   const match = REQUEST_LINE.exec(startLine)
   if (match === null) throw new Invalid(`request line ${JSON.stringify(startLine)}`)
   const [, method = '', target = '', digit = ''] = match
@@ -163,7 +168,7 @@ function requestHead ([startLine = '', ...lines]: readonly string[]): Head {
   const fields = fieldsOf(lines)
   const hosts = strictValues(fields, 'host')
   if (hosts.length > 1 || (hosts.length === 0 && minor === 1)) throw new Invalid(`${hosts.length} Host fields`)
-  if (hosts[0] !== undefined && !HOST.test(hosts[0])) throw new Invalid(`Host ${hosts[0]}`)
+  if (hosts[0] !== undefined && !HOST.test(hosts[0]) && !(mayNameNoHost && hosts[0] === '')) throw new Invalid(`Host ${hosts[0]}`)
   return { startLine, method, target, status: 0, minor, fields, framing: framingOf(fields, minor, false) ?? 'none', keepsAlive: keepsAlive(fields, minor) }
 }
 
