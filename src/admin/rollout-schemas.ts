@@ -2,6 +2,8 @@
 import { type JsonSchema, Type, type Static } from '../core/json-schema.ts'
 import { withoutPaths } from '../core/without-paths.ts'
 import type { RolloutStatus } from '../rollout/rollout-control.ts'
+import { isLive, type RolloutState } from '../rollout/rollout-state.ts'
+import { stepText } from '../rollout/step-text.ts'
 import { WeightsSchema } from './operation.ts'
 
 const ROLLOUT_PHASES = ['Progressing', 'Paused', 'Healthy', 'Degraded', 'Aborted'] as const
@@ -137,8 +139,9 @@ export function describeRolloutStatus (status: RolloutStatus): RolloutStatus {
 }
 
 /** Undefined unless it runs. */
-export function describeInShort (status: RolloutStatus | undefined): Static<typeof ShortRolloutSchema> | undefined {
-  if (status === undefined || (status.phase !== 'Progressing' && status.phase !== 'Paused')) return undefined
-  const { phase, from, to, step, steps, waitsFor } = status
-  return { phase, from, to, step, steps: steps.length, doing: steps[step]?.text ?? waitsFor ?? '' }
+export function describeInShort (state: RolloutState | undefined): Static<typeof ShortRolloutSchema> | undefined {
+  if (!isLive(state)) return undefined
+  const { phase, plan: { from, to, steps }, step } = state
+  const present = steps[step]
+  return { phase, from, to, step, steps: steps.length, doing: present === undefined ? 'watch' : stepText(present) }
 }

@@ -41,14 +41,14 @@ export function routeListResource (app: FastifyInstance, deps: AdminDeps): void 
 /**
  * The answer as bytes, once for all who have asked, and made route by route: to make 5,000 of them at once would hold everybody else up.
  */
-async function listRoutes ({ clock, traffic, rollouts, usedEndpoints }: AdminDeps): Promise<Buffer> {
+async function listRoutes ({ clock, traffic, usedEndpoints }: AdminDeps): Promise<Buffer> {
   const slices = new WorkSlices(clock)
   const pieces: Buffer[] = [Buffer.from('{"routes":[')]
   let text = ''
-  for (const [name, { epoch, revision, weights }] of [...traffic.routes()]) {
-    const rollout = describeInShort(rollouts.status(name))
+  for (const [name, { epoch, revision, weights, rollout }] of [...traffic.routes()]) {
+    const short = describeInShort(rollout)
     const route: Static<typeof AnswerSchema>['routes'][number] = {
-      name, epoch, revision, weights, readyEndpoints: usedEndpoints(name) ?? {}, ...(rollout === undefined ? {} : { rollout })
+      name, epoch, revision, weights, readyEndpoints: usedEndpoints(name) ?? {}, ...(short === undefined ? {} : { rollout: short })
     }
     text += `${text === '' && pieces.length === 1 ? '' : ','}${printableJson(route)}`
     if (!slices.isOver) continue

@@ -150,7 +150,7 @@ export function routeResource (app: FastifyInstance, deps: AdminDeps): void {
     if (traffic === undefined || details === undefined) throw unknownRoute()
     void reply.header('etag', epochTag(traffic.epoch))
     const cluster = await deps.replicas.others?.route(route)
-    const rollout = describeInShort(deps.rollouts.status(route))
+    const rollout = describeInShort(traffic.rollout)
     return {
       ...describeRoute(route, traffic, details),
       ...(rollout === undefined ? {} : { rollout }),

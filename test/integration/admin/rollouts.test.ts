@@ -1,6 +1,7 @@
 /** The resources of rollouts and verdicts, on rollouts that do as they are told. */
 import { join } from 'node:path'
 import t from 'tap'
+import { readPlan } from '../../../src/plans/read-plan.ts'
 import { adminFixture } from '../../helpers/admin-fixture.ts'
 import { SAID } from '../../helpers/fake-rollouts.ts'
 
@@ -156,12 +157,15 @@ t.test('a store that fails is said without paths, in a refusal and where it is s
 })
 
 t.test('routes say in short what their rollout does, while it runs', async t => {
-  const { post, get } = await fixture()
-  const short = { phase: 'Progressing', from: 'stable', to: 'canary', step: 1, steps: 3, doing: 'analyse 2m' }
-  await post('', PLAN)
+  const { get, traffic } = await fixture()
+  const short = { phase: 'Progressing', from: 'stable', to: 'canary', step: 1, steps: 2, doing: 'analyse 2m' }
+  const meta = { actor: 'local', reason: '', source: 'api' } as const
+  const read = readPlan({ to: 'canary', steps: [{ setWeight: 20 }, { analyse: { for: '2m' } }] }, { weights: { stable: 90, canary: 10 } })
+  if (!read.ok) throw new Error(read.faults.map(({ message }) => message).join())
+  await traffic.change('hello', { type: 'rollout', event: { type: 'start', plan: read.plan, id: 'r1', salt: '' } }, meta)
   t.same((await get('/v1/routes')).json<{ routes: { rollout?: object }[] }>().routes[0]?.rollout, short)
   t.same((await get('/v1/routes/hello')).json<{ rollout?: object }>().rollout, short)
-  await post('/abort')
+  await traffic.change('hello', { type: 'rollout', event: { type: 'abort' } }, meta)
   t.notMatch((await get('/v1/routes')).body + (await get('/v1/routes/hello')).body, '"rollout":')
 })
 
