@@ -1,10 +1,11 @@
 /**
  * The sample origin: an HTTP server that says which version it is and where it runs. Part of the examples, not of Weir.
  *
- *     node hello-server.ts --version 1.0.0 --port 9001 [--name hello] [--address 127.0.0.1] [--latency-ms 50] [--error-rate 0.1]
+ *     node hello-server.ts --version 1.0.0 --port 9001 [--name hello] [--address 127.0.0.1] [--latency-ms 50]
+ *         [--error-rate 0.1] [--breakable]
  *
  * Without a flag the environment is asked: HELLO_VERSION, HELLO_PORT, HELLO_NAME, HELLO_ADDRESS, HELLO_LATENCY_MS, HELLO_ERROR_RATE.
- * Every path has the same answer, but /version ({"version":"1.0.0"}) and /healthz.
+ * Every path has the same answer, but /version ({"version":"1.0.0"}) and /healthz; and, when it is breakable, POST /break and POST /mend.
  */
 import { once } from 'node:events'
 import http from 'node:http'
@@ -22,6 +23,8 @@ export interface HelloOptions {
   readonly latencyMs: number
   /** The share of the answers that are 500, from 0 to 1. */
   readonly errorRate: number
+  /** POST /break makes every answer a 500 until POST /mend: for whoever can reach it, so not in a cluster. */
+  readonly breakable: boolean
 }
 
 export interface HelloServer {
@@ -32,11 +35,13 @@ export interface HelloServer {
 }
 
 export const HELLO_DEFAULTS: HelloOptions = {
-  name: 'hello', version: '1.0.0', address: '127.0.0.1', port: 9001, latencyMs: 0, errorRate: 0
+  name: 'hello', version: '1.0.0', address: '127.0.0.1', port: 9001, latencyMs: 0, errorRate: 0, breakable: false
 }
 
 /** Longer than any proxy keeps an idle connection to us, so that we never close one that is about to be used. */
 const KEEP_ALIVE_MS = 65_000
+/** What they make of the error rate. */
+const ORDERS: ReadonlyMap<string, number> = new Map([['/break', 1], ['/mend', 0]])
 /** Below what terminationGracePeriodSeconds leaves after preStop (see stable.yaml), so that the end is ours and not the kubelet's. */
 export const CLOSE_LIMIT_MS = 25_000
 
@@ -45,13 +50,16 @@ export const CLOSE_LIMIT_MS = 25_000
  * @throws the system's error when the address cannot be used, `EADDRINUSE` for example
  */
 export async function startHelloServer (options: HelloOptions): Promise<HelloServer> {
+  let { errorRate } = options
   const server = http.createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     // The body is of no interest, but has to be read before the connection can carry another request.
     request.resume()
     const respond = (): void => {
       // Nobody is to send another request on a connection that is about to go.
       if (!server.listening) response.setHeader('connection', 'close')
-      answer(options, request, response)
+      const order = options.breakable && request.method === 'POST' ? ORDERS.get(request.url ?? '') : undefined
+      if (order !== undefined) errorRate = order
+      answer({ ...options, errorRate: order === undefined ? errorRate : 0 }, request, response)
     }
     if (options.latencyMs === 0) respond()
     else setTimeout(respond, options.latencyMs)
@@ -105,7 +113,8 @@ export function readHelloOptions (args: readonly string[], env: Readonly<Record<
       address: { type: 'string' },
       port: { type: 'string' },
       'latency-ms': { type: 'string' },
-      'error-rate': { type: 'string' }
+      'error-rate': { type: 'string' },
+      breakable: { type: 'boolean', default: false }
     }
   })
   const number = (flag: 'port' | 'latency-ms' | 'error-rate', standard: number, maximum: number): number => {
@@ -120,7 +129,8 @@ export function readHelloOptions (args: readonly string[], env: Readonly<Record<
     address: values.address ?? env['HELLO_ADDRESS'] ?? HELLO_DEFAULTS.address,
     port: number('port', HELLO_DEFAULTS.port, 65_535),
     latencyMs: number('latency-ms', HELLO_DEFAULTS.latencyMs, 600_000),
-    errorRate: number('error-rate', HELLO_DEFAULTS.errorRate, 1)
+    errorRate: number('error-rate', HELLO_DEFAULTS.errorRate, 1),
+    breakable: values.breakable
   }
 }
 

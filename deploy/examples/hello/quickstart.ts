@@ -134,7 +134,7 @@ async function main (): Promise<number> {
   }
   const origins: HelloServer[] = []
   try {
-    for (const origin of originsAt(choice.ports)) origins.push(await startHelloServer({ ...HELLO_DEFAULTS, ...origin }))
+    for (const origin of originsAt(choice.ports)) origins.push(await startHelloServer({ ...HELLO_DEFAULTS, ...origin, breakable: true }))
     return await runWeir(choice)
   } finally {
     await Promise.all(origins.map(async origin => { await origin.close() }))

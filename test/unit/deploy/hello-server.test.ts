@@ -46,6 +46,20 @@ t.test('with an error rate it fails, its health check does not', async t => {
   t.match(await get(at, '/healthz'), { status: 200, body: 'ok\n' })
 })
 
+t.test('one that is breakable fails from POST /break to POST /mend, any other does not', async t => {
+  const { at } = await start(t, { breakable: true })
+  t.match(await get(at, '/break'), { status: 200 }, 'a GET breaks nothing')
+  t.match(await get(at), { status: 200 })
+  t.match(await get(at, '/break', { method: 'POST' }), { status: 200 })
+  t.match(await get(at), { status: 500, body: /failed on purpose/ })
+  t.match(await get(at, '/healthz'), { status: 200 })
+  t.match(await get(at, '/mend', { method: 'POST' }), { status: 200 })
+  t.match(await get(at), { status: 200 })
+  const { at: other } = await start(t)
+  t.match(await get(other, '/break', { method: 'POST' }), { status: 200 })
+  t.match(await get(other), { status: 200 })
+})
+
 t.test('closing lets an answer in flight finish and takes no new connection', async t => {
   const { server, at } = await start(t, { latencyMs: 100 })
   const request = http.request(`http://${at}/`, { agent: false, method: 'POST', headers: { expect: '100-continue' } })
