@@ -57,6 +57,8 @@ const CASES: Readonly<Record<string, ReadonlyArray<readonly [series: string, goo
   WeirErrors: [
     ['weir_requests_total{route="a",version="b",code_class="5xx"}', '0+1x60', '0+9x60'], ['weir_requests_total{route="a",version="b",code_class="2xx"}', '0+91x60', '0+91x60']
   ],
+  WeirRolloutFailed: [['weir_rollout_phase{namespace="n",route="a",phase="Degraded"}', '1x60', '_x50 1x10']],
+  WeirRolloutNotStored: [['weir_rollout_pending{route="a"}', '0x60', '1x60']],
   WeirPanic: [['weir_panic{route="a",version="b"}', '0x60', '2x60']],
   WeirWeightsNotApplied: [['weir_route_epoch{route="a"}', '7x60', '8x60'], ['weir_epoch_applied{route="a",worker="1"}', '7x60', '7x60']],
   WeirStateStoreDown: [['weir_state_store_up{store="kubernetes"}', '1x60', '0x60']],
