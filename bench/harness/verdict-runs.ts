@@ -1,7 +1,7 @@
 /**
  * Single runs of `npm run bench:verdict`: traffic that is simulated, and when each judge of it says fail.
  */
-import { Analysis } from '../../src/analysis/analysis.ts'
+import { Analysis, type AnalysisFacts } from '../../src/analysis/analysis.ts'
 import { type AnalysisSettings, DEFAULT_ANALYSIS } from '../../src/analysis/analysis-settings.ts'
 import { BlastGuard } from '../../src/analysis/blast-guard.ts'
 import { LabelTest } from '../../src/analysis/label-test.ts'
@@ -83,12 +83,21 @@ class WeirJudge implements Judge {
     // Nothing speaks against a version in a tick in which nothing of it has failed or been slow.
     if (to.failures + to.slow === 0) return {}
     const { verdict, code } = this.#analysis.verdict(facts)
+    if (code === 'both_fail') return this.#underAPause(facts)
     if (verdict !== 'fail') return {}
     const isGuard = GUARDS.has(code)
     const speaking = isGuard ? [TESTS_AND_GUARDS] : this.#left
     if (isGuard) this.#analysis = new Analysis(NO_GUARDS, nowMs, this.#analysis.stored())
     this.#left = this.#left.filter(name => !speaking.includes(name))
     return Object.fromEntries(speaking.map(name => [name, code]))
+  }
+
+  /** A rollout pauses here, so the tests do not speak; what they would have said is to be counted all the same. */
+  #underAPause (facts: AnalysisFacts): Readonly<Record<string, string>> {
+    const { verdict, code } = new Analysis(NO_GUARDS, facts.nowMs, this.#analysis.stored()).verdict(facts)
+    if (verdict !== 'fail' || !this.#left.includes(TESTS)) return {}
+    this.#left = this.#left.filter(name => name !== TESTS)
+    return { [TESTS]: code }
   }
 
   isDone (): boolean {
