@@ -5,7 +5,7 @@ import { sameVersions, type Weights, weightOf } from '../contract/weights.ts'
 import { MAX_STEPS } from '../plans/read-steps.ts'
 import type { PlanStep, RolloutPlan } from '../plans/rollout-plan.ts'
 import { isLive, MAX_SHARES, type EpochShare, type RolloutState, type VerdictRecord } from './rollout-state.ts'
-import { countAt, listAt, numberAt, oneOfAt, orNull, recordAt, sumAt, textAt, weightsAt } from './values-at.ts'
+import { countAt, listAt, amountAt, oneOfAt, orNull, recordAt, sumAt, wordsAt, weightsAt } from './values-at.ts'
 
 const PHASES = ['Progressing', 'Paused', 'Healthy', 'Degraded', 'Aborted'] as const
 const CAUSES = ['step', 'person', 'weights', 'both-fail'] as const
@@ -23,20 +23,20 @@ export function decodeRollout (plain: unknown, place: string, weights: Weights):
     id: idAt(value['id'], at('id')),
     plan,
     phase: oneOfAt(PHASES, value['phase'], at('phase')),
-    step: numberAt(countAt(value['step'], at('step')), plan.steps.length, at('step')),
-    stepMs: numberAt(value['stepMs'], MAX_NUMBER, at('stepMs')),
-    stepRequests: orNull(value['stepRequests'], each => numberAt(each, MAX_NUMBER, at('stepRequests'))),
-    rampFrom: orNull(value['rampFrom'], each => numberAt(each, 100, at('rampFrom'))),
+    step: amountAt(countAt(value['step'], at('step')), plan.steps.length, at('step')),
+    stepMs: amountAt(value['stepMs'], MAX_NUMBER, at('stepMs')),
+    stepRequests: orNull(value['stepRequests'], each => amountAt(each, MAX_NUMBER, at('stepRequests'))),
+    rampFrom: orNull(value['rampFrom'], each => amountAt(each, 100, at('rampFrom'))),
     rampRevision: orNull(value['rampRevision'], each => countAt(each, at('rampRevision'))),
-    shareTo: numberAt(value['shareTo'], 100, at('shareTo')),
+    shareTo: amountAt(value['shareTo'], 100, at('shareTo')),
     sum: sumAt(value['sum'], at('sum')),
     before: weightsAt(value['before'], at('before')),
     shares: listAt(value['shares'], at('shares')).slice(-MAX_SHARES).map((each, index) => decodeShare(each, `${at('shares')}[${index}]`)),
     pausedBy: orNull(value['pausedBy'], each => oneOfAt(CAUSES, each, at('pausedBy'))),
-    startedAt: textAt(value['startedAt'], at('startedAt')),
-    since: textAt(value['since'], at('since')),
-    actor: textAt(value['actor'], at('actor')),
-    reason: textAt(value['reason'], at('reason')),
+    startedAt: wordsAt(value['startedAt'], at('startedAt')),
+    since: wordsAt(value['since'], at('since')),
+    actor: wordsAt(value['actor'], at('actor')),
+    reason: wordsAt(value['reason'], at('reason')),
     verdict: orNull(value['verdict'], each => decodeVerdict(each, at('verdict'))),
     evidence: orNull(value['evidence'], each => evidenceAt(each, at('evidence')))
   }
@@ -62,15 +62,15 @@ function idAt (plain: unknown, place: string): string {
 
 function decodeShare (plain: unknown, place: string): EpochShare {
   const value = recordAt(plain, place)
-  return { epoch: countAt(value['epoch'], `${place}.epoch`), share: numberAt(value['share'], 1, `${place}.share`) }
+  return { epoch: countAt(value['epoch'], `${place}.epoch`), share: amountAt(value['share'], 1, `${place}.share`) }
 }
 
 function decodeVerdict (plain: unknown, place: string): VerdictRecord {
   const value = recordAt(plain, place)
   return {
     verdict: oneOfAt(VERDICTS, value['verdict'], `${place}.verdict`),
-    code: textAt(value['code'], `${place}.code`),
-    reason: textAt(value['reason'], `${place}.reason`),
+    code: wordsAt(value['code'], `${place}.code`),
+    reason: wordsAt(value['reason'], `${place}.reason`),
     from: decodeNumbers(value['from'], `${place}.from`),
     to: decodeNumbers(value['to'], `${place}.to`)
   }
@@ -81,12 +81,12 @@ function decodeNumbers (plain: unknown, place: string): VerdictRecord['from'] {
   const [low, high, ...rest] = listAt(value['interval'], `${place}.interval`)
   if (rest.length > 0) throw new Error(`${place}.interval is not a pair of numbers`)
   return {
-    requests: numberAt(value['requests'], MAX_NUMBER, `${place}.requests`),
-    failures: numberAt(value['failures'], MAX_NUMBER, `${place}.failures`),
-    failureShare: numberAt(value['failureShare'], 1, `${place}.failureShare`),
-    interval: [numberAt(low, 1, `${place}.interval[0]`), numberAt(high, 1, `${place}.interval[1]`)],
-    slow: numberAt(value['slow'], MAX_NUMBER, `${place}.slow`),
-    slowShare: numberAt(value['slowShare'], 1, `${place}.slowShare`)
+    requests: amountAt(value['requests'], MAX_NUMBER, `${place}.requests`),
+    failures: amountAt(value['failures'], MAX_NUMBER, `${place}.failures`),
+    failureShare: amountAt(value['failureShare'], 1, `${place}.failureShare`),
+    interval: [amountAt(low, 1, `${place}.interval[0]`), amountAt(high, 1, `${place}.interval[1]`)],
+    slow: amountAt(value['slow'], MAX_NUMBER, `${place}.slow`),
+    slowShare: amountAt(value['slowShare'], 1, `${place}.slowShare`)
   }
 }
 
@@ -102,7 +102,7 @@ function decodePlan (plain: unknown, place: string): RolloutPlan {
   const value = recordAt(plain, place)
   const steps = listAt(value['steps'], `${place}.steps`)
   if (steps.length === 0 || steps.length > MAX_STEPS) throw new Error(`${place}.steps are not 1 to ${MAX_STEPS}`)
-  const [from, to] = [textAt(value['from'], `${place}.from`), textAt(value['to'], `${place}.to`)]
+  const [from, to] = [wordsAt(value['from'], `${place}.from`), wordsAt(value['to'], `${place}.to`)]
   if (from === to) throw new Error(`${place}.from and to are the same version`)
   return {
     preset: oneOfAt(['canary', 'blue-green'], value['preset'], `${place}.preset`),
@@ -120,8 +120,8 @@ function decodeStep (plain: unknown, place: string): PlanStep {
   const kind = oneOfAt(KINDS, value['kind'], `${place}.kind`)
   switch (kind) {
     case 'await-endpoints': return { kind }
-    case 'set-weight': return { kind, weight: numberAt(value['weight'], 100, `${place}.weight`) }
-    case 'ramp': return { kind, to: numberAt(value['to'], 100, `${place}.to`), overMs: timeAt(value['overMs'], `${place}.overMs`) }
+    case 'set-weight': return { kind, weight: amountAt(value['weight'], 100, `${place}.weight`) }
+    case 'ramp': return { kind, to: amountAt(value['to'], 100, `${place}.to`), overMs: timeAt(value['overMs'], `${place}.overMs`) }
     case 'pause': return { kind, durationMs: orNull(value['durationMs'], each => timeAt(each, `${place}.durationMs`)) }
     default: return {
       kind,
@@ -145,7 +145,7 @@ function decodeSettings (plain: unknown, place: string): AnalysisSettings {
   const statuses = listAt(value['failureStatuses'], at('failureStatuses'))
   if (statuses.length > MAX_RANGES) throw new Error(`${at('failureStatuses')} are more than ${MAX_RANGES}`)
   const level = (name: string): number => {
-    const share = numberAt(value[name], 1, at(name))
+    const share = amountAt(value[name], 1, at(name))
     if (share === 0) throw new Error(`${at(name)} is 0`)
     return share
   }
@@ -166,7 +166,7 @@ function decodeSettings (plain: unknown, place: string): AnalysisSettings {
 
 function rangeAt (plain: unknown, place: string): readonly [number, number] {
   const [low, high, ...rest] = listAt(plain, place)
-  const range = [numberAt(low, 599, `${place}[0]`), numberAt(high, 599, `${place}[1]`)] as const
+  const range = [amountAt(low, 599, `${place}[0]`), amountAt(high, 599, `${place}[1]`)] as const
   if (rest.length > 0 || range[0] > range[1]) throw new Error(`${place} is not a range`)
   return range
 }

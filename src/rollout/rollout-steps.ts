@@ -126,15 +126,23 @@ function share (part: number): number {
   return Math.min(1, counted(part))
 }
 
+/** No step lasts that long, and there is room to add to it. */
+const MAX_TIME_MS = 1e15
+
+/** Milliseconds that are time: what is none, or goes back, is 0. */
+export function timeOf (ms: number): number {
+  return Math.min(MAX_TIME_MS, Math.max(0, ms) || 0)
+}
+
 /**
  * Lets time pass. What a step leaves of it goes to a ramp or pause right behind it; whatever is reached by a change of weights, an analysis
  * or a wait for endpoints has all of its time before it.
  * @returns the same route when it only has to wait on
  */
 export function passTime (route: RolloutRoute, event: RolloutAdvance, meta: ChangeMeta): RouteTraffic {
-  const cause = { meta: { ...meta, source: 'step', reason: '' } as const, requestsTo: event.requestsTo }
+  const cause = { meta: { ...meta, source: 'step', reason: '' } as const, requestsTo: counted(event.requestsTo) }
   let current = route
-  let leftMs = Math.max(0, event.elapsedMs) || 0
+  let leftMs = timeOf(event.elapsedMs)
   for (;;) {
     const course = spend(current, leftMs, event, cause.meta)
     // What has passed of a step that time alone has led to is a part of the change; else it is kept with the evidence.
@@ -158,7 +166,7 @@ function isTimed (step: PlanStep | undefined): boolean {
 
 function spend (route: RolloutRoute, leftMs: number, event: RolloutAdvance, meta: ChangeMeta): Course {
   const { stepMs, plan } = route.rollout
-  const spentMs = stepMs + leftMs
+  const spentMs = timeOf(stepMs + leftMs)
   const step = stepOf(route.rollout)
   if (step === undefined) {
     if (spentMs < plan.watchMs) return { isOver: false, route }
@@ -210,7 +218,7 @@ function analysed (route: RolloutRoute, step: AnalyseStep, spentMs: number, { ev
   const { verdict, requestsTo } = event
   const base = route.rollout.stepRequests
   // Nobody knew the count when the step began.
-  if (base === null) return { isOver: false, route: withState(route, { stepRequests: requestsTo, stepMs: spentMs }) }
+  if (base === null) return { isOver: false, route: withState(route, { stepRequests: counted(requestsTo), stepMs: spentMs }) }
   const isDue = spentMs >= (step.forMs ?? 0) && requestsTo - base >= (step.requests ?? 0)
   if (!isDue) return { isOver: false, route }
   const record = verdict === null ? null : recordOf(verdict)

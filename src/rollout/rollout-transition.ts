@@ -7,7 +7,9 @@ import { type Weights, weightOf } from '../contract/weights.ts'
 import type { RolloutPlan } from '../plans/rollout-plan.ts'
 import { movedTo, type RolloutRoute, sharedSum, shareOfNew, sumOf, withEpochShare } from './rollout-shares.ts'
 import { isLive, type RolloutAdvance, type RolloutEvent, type RolloutState } from './rollout-state.ts'
-import { type Cause, ended, endedAt, enterStep, failed, passTime, recordOf, stepChange, stepOf, withState } from './rollout-steps.ts'
+import {
+  type Cause, ended, endedAt, enterStep, failed, passTime, recordOf, stepChange, stepOf, timeOf, withState
+} from './rollout-steps.ts'
 import type { ChangeMeta, RouteTraffic } from './traffic-state.ts'
 import { quoted, refusal, type Refusal, type Transition } from './transition-result.ts'
 
@@ -22,7 +24,7 @@ export function changeRollout (route: RouteTraffic, event: RolloutEvent, meta: C
     case 'evidence': {
       const { id, step, stepMs, evidence } = event
       const isMeant = hasLive(route) && route.rollout.id === id && route.rollout.step === step
-      return isMeant && stepMs >= 0 && stepMs < Infinity ? changed(withState(route, { stepMs, evidence })) : unchanged(route)
+      return isMeant && stepMs === timeOf(stepMs) ? changed(withState(route, { stepMs, evidence })) : unchanged(route)
     }
     default: return act(route, event, meta)
   }
@@ -135,7 +137,7 @@ function advanced (route: RolloutRoute, event: RolloutAdvance, meta: ChangeMeta)
   if (rollout.phase === 'Paused' && !isTimedPause) return route
   if (event.verdict?.pause !== true) return passTime(route, event, meta)
   const verdict = recordOf(event.verdict)
-  const stepMs = rollout.stepMs + (Math.max(0, event.elapsedMs) || 0)
+  const stepMs = timeOf(rollout.stepMs + timeOf(event.elapsedMs))
   return withState(route, {
     phase: 'Paused', pausedBy: 'both-fail', stepMs, verdict, since: meta.at, actor: meta.actor, reason: verdict.reason
   })

@@ -3,7 +3,7 @@ import { sameVersions, type Weights } from '../contract/weights.ts'
 import type { ChangeAction, ChangeSource, Revision, RouteTraffic, TrafficState } from './traffic-state.ts'
 import { EMPTY_TRAFFIC, MAX_HISTORY, MAX_SUPERSEDED } from './traffic-state.ts'
 import { decodeRollout } from './rollout-codec.ts'
-import { countAt, listAt, oneOfAt, recordAt, textAt, weightsAt } from './values-at.ts'
+import { countAt, listAt, oneOfAt, recordAt, wordsAt, weightsAt } from './values-at.ts'
 
 const SOURCES: readonly ChangeSource[] = ['api', 'config', 'kubernetes', 'step', 'verdict']
 const ACTIONS: readonly ChangeAction[] = ['weights', 'switch', 'undo', 'config', 'rollout']
@@ -73,7 +73,7 @@ export function decodeRoute (plain: unknown, place: string): RouteTraffic {
 }
 
 function saltAt (plain: unknown, place: string): string {
-  const salt = textAt(plain, place)
+  const salt = wordsAt(plain, place)
   if (salt.length > MAX_SALT) throw new Error(`${place} is longer than ${MAX_SALT} characters`)
   return salt
 }
@@ -87,12 +87,12 @@ function decodeRevision (plain: unknown, place: string): Revision {
   return {
     revision: countAt(value['revision'], `${place}.revision`),
     epoch: countAt(value['epoch'], `${place}.epoch`),
-    actor: textAt(value['actor'], `${place}.actor`),
-    reason: textAt(value['reason'], `${place}.reason`),
+    actor: wordsAt(value['actor'], `${place}.actor`),
+    reason: wordsAt(value['reason'], `${place}.reason`),
     source: oneOfAt(SOURCES, value['source'], `${place}.source`),
     action: oneOfAt(ACTIONS, value['action'], `${place}.action`),
     before: weightsAt(value['before'], `${place}.before`),
     after: weightsAt(value['after'], `${place}.after`),
-    at: textAt(value['at'], `${place}.at`)
+    at: wordsAt(value['at'], `${place}.at`)
   }
 }

@@ -22,12 +22,12 @@ export function countAt (plain: unknown, place: string): number {
 }
 
 /** From 0 to `most`. */
-export function numberAt (plain: unknown, most: number, place: string): number {
+export function amountAt (plain: unknown, most: number, place: string): number {
   if (typeof plain !== 'number' || !(plain >= 0 && plain <= most)) throw new Error(`${place} is not a number from 0 to ${most}`)
   return plain
 }
 
-export function textAt (plain: unknown, place: string): string {
+export function wordsAt (plain: unknown, place: string): string {
   if (typeof plain !== 'string' || plain.length > MAX_TEXT) throw new Error(`${place} is not a text`)
   return plain
 }
@@ -53,7 +53,7 @@ export function weightsAt (plain: unknown, place: string): Weights {
 
 /** The weights of two versions together. */
 export function sumAt (plain: unknown, place: string): number {
-  const sum = numberAt(plain, MAX_WEIGHT, place)
+  const sum = amountAt(plain, MAX_WEIGHT, place)
   if (sum === 0) throw new Error(`${place} is 0`)
   return sum
 }
