@@ -1,11 +1,13 @@
+import { createTrafficCodec } from '../../src/rollout/traffic-codec.ts'
 import { EMPTY_TRAFFIC, type TrafficState } from '../../src/rollout/traffic-state.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import type { StateStore, SwapResult, Versioned } from '../../src/store/state-store.ts'
 
-/** A store that a test makes fail, or hang. */
+/** A store that a test makes fail, or hang. What is in it is text, as in a file. */
 export class FragileStore implements StateStore<TrafficState> {
   readonly shared: boolean
-  readonly #inner = new MemoryStore<TrafficState>(EMPTY_TRAFFIC, error => { throw error })
+  readonly #codec = createTrafficCodec()
+  readonly #inner = new MemoryStore(this.#codec.encode(EMPTY_TRAFFIC), error => { throw error })
   fault: Error | undefined
   /** The same for one of several who write to it. */
   faultOf: ((writer: string) => Error | undefined) | undefined
@@ -18,8 +20,18 @@ export class FragileStore implements StateStore<TrafficState> {
 
   status () { return this.#inner.status() }
   async close (): Promise<void> {}
-  read (): Promise<Versioned<TrafficState>> { return this.#inner.read() }
-  watch (listener: (current: Versioned<TrafficState>) => void): () => void { return this.#inner.watch(listener) }
+
+  async read (): Promise<Versioned<TrafficState>> {
+    return this.#read(await this.#inner.read())
+  }
+
+  watch (listener: (current: Versioned<TrafficState>) => void): () => void {
+    return this.#inner.watch(current => { listener(this.#read(current)) })
+  }
+
+  #read ({ value, version }: Versioned<string>): Versioned<TrafficState> {
+    return { value: this.#codec.decode(JSON.parse(value)), version }
+  }
 
   /** No write ends until `release`. */
   hang (): void { this.#held ??= [] }
@@ -61,6 +73,7 @@ export class FragileStore implements StateStore<TrafficState> {
     const dropped = await promise
     if (dropped !== undefined) throw dropped
     if (this.fault !== undefined) throw this.fault
-    return await this.#inner.compareAndSwap(version, value)
+    const swapped = await this.#inner.compareAndSwap(version, this.#codec.encode(value))
+    return swapped.ok ? swapped : { ...swapped, current: this.#read(swapped.current) }
   }
 }

@@ -1,23 +1,17 @@
-/** Rollouts in a whole Weir with real origins: a version that fails is taken out by itself, and a kill -9 loses neither the step nor its time. */
+/** A rollout in a whole Weir with real origins: a version that fails is taken out by itself. */
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import path from 'node:path'
 import t, { type Test } from 'tap'
 import { startOrigins } from '../../helpers/origins.ts'
-import { eventually, startWeir, temporaryDirectory, type WeirProcess } from '../../helpers/weir-process.ts'
+import { startRolloutWeir, storedIn } from '../../helpers/rollout-weir.ts'
+import { eventually, temporaryDirectory } from '../../helpers/weir-process.ts'
 
 const CLIENTS = 200
 /** Requests at a time. */
 const LANES = 4
 /** Requests after the fail, of which none may fail. */
-const AFTER = 200
-
-interface Stored {
-  readonly weights: Readonly<Record<string, number>>
-  readonly rollout: { readonly step: number, readonly stepMs: number, readonly phase: string }
-}
+const AFTER = 60
 
 /** An origin whose every answer is a 500. */
 async function brokenOrigin (t: Test): Promise<{ readonly endpoint: string, readonly requests: () => number }> {
@@ -38,18 +32,6 @@ async function brokenOrigin (t: Test): Promise<{ readonly endpoint: string, read
   })
   const { port } = server.address() as AddressInfo // listens on TCP
   return { endpoint: `127.0.0.1:${port}`, requests: () => requests }
-}
-
-async function start (t: Test, directory: string, endpoints: { readonly stable: string, readonly canary: string }): Promise<WeirProcess> {
-  const version = (name: 'stable' | 'canary', weight: number) => ({ name, weight, endpoints: { static: [endpoints[name]] } })
-  return await startWeir(t, {
-    directory,
-    config: () => ({
-      workers: 2,
-      state: { store: 'file', path: path.join(directory, 'state.json') },
-      routes: [{ name: 'hello', affinity: { by: 'header', header: 'x-client' }, versions: [version('stable', 100), version('canary', 0)] }]
-    })
-  })
 }
 
 /** Sends requests of many clients until it is told to stop, and counts the answers by status. */
@@ -90,17 +72,11 @@ class Load {
   close (): void { this.#agent.destroy() }
 }
 
-async function storedIn (directory: string): Promise<Stored> {
-  const state: unknown = JSON.parse(await readFile(path.join(directory, 'state.json'), 'utf8'))
-  // As the codec writes it.
-  return (state as { readonly value: { readonly routes: { readonly hello: Stored } } }).value.routes.hello
-}
-
 t.test('a canary that fails everything is taken out by itself, and every answer is accounted for', async t => {
   const directory = await temporaryDirectory(t)
   const [stable] = await startOrigins(t, ['stable'])
   const broken = await brokenOrigin(t)
-  const weir = await start(t, directory, { stable: stable.endpoint, canary: broken.endpoint })
+  const weir = await startRolloutWeir(t, directory, { stable: stable.endpoint, canary: broken.endpoint })
   const load = new Load(weir.ports.web)
   t.teardown(() => { load.close() })
   await eventually(async () => load.total > 100 ? true : undefined)
@@ -127,33 +103,5 @@ t.test('a canary that fails everything is taken out by itself, and every answer 
   t.match((await storedIn(directory)).rollout, { phase: 'Degraded' })
   t.equal(await weir.metric('weir_rollout_phase', { route: 'hello', phase: 'Degraded' }), 1)
   t.equal(await weir.metric('weir_rollout_aborts_total'), 1)
-  t.equal(await weir.stop(), 0)
-})
-
-t.test('a kill -9 in the middle of a step loses neither the step nor its time', async t => {
-  const directory = await temporaryDirectory(t)
-  const [stable, canary] = await startOrigins(t, ['stable', 'canary'])
-  const endpoints = { stable: stable.endpoint, canary: canary.endpoint }
-  let weir = await start(t, directory, endpoints)
-  const plan = { to: 'canary', from: 'stable', steps: [{ setWeight: 10 }, { pause: { duration: '4s' } }, { setWeight: 60 }, { pause: {} }] }
-  t.match(await weir.api('POST', '/v1/routes/hello/rollout', plan), { status: 200 })
-  const kept = await eventually(async () => {
-    const { rollout } = await storedIn(directory)
-    return rollout.stepMs >= 500 ? rollout : undefined
-  })
-  t.match(kept, { step: 1, phase: 'Paused' })
-  weir.kill('SIGKILL')
-  await weir.end()
-  const before = await storedIn(directory)
-  if (before.rollout.step !== 1) return t.comment('the machine was too slow to be killed in the step')
-  t.ok(before.rollout.stepMs >= kept.stepMs && before.rollout.stepMs < 4_000, `${before.rollout.stepMs} ms`)
-
-  weir = await start(t, directory, endpoints)
-  t.match(await weir.untilLogged('a rollout goes on where it was'), { step: 1, phase: 'Paused', shareTo: 10 })
-  const after = await storedIn(directory)
-  t.ok(after.rollout.stepMs >= before.rollout.stepMs, 'it never begins anew')
-  await weir.untilLine(line => line.message === 'a rollout has moved' && line['step'] === 3, 'the next step')
-  t.match((await weir.api('GET', '/v1/routes/hello')).body, { weights: { stable: 40, canary: 60 } })
-  t.match((await storedIn(directory)), { weights: { canary: 60 }, rollout: { step: 3, phase: 'Paused' } })
   t.equal(await weir.stop(), 0)
 })
