@@ -83,8 +83,8 @@ export function readStrictResponse (bytes: Buffer, at: number, method: string, e
 }
 
 /**
- * The same for what an origin says, which may be odd where that has one reading: its Content-Length says the same number again, or spaces
- * are behind the size of a chunk. Nothing of that may reach a client.
+ * The same for what an origin says, which may be odd where that has one reading: its Content-Length says the same number again, spaces are
+ * behind the size of a chunk, or Connection is no list, which ends the connection. Nothing of that may reach a client.
  */
 export function readOriginResponse (bytes: Buffer, at: number, method: string, ended: boolean): StrictReading {
   return read(bytes, lines => responseHead(lines, method, true), { at, ended, isOrigins: true })
@@ -169,7 +169,7 @@ function requestHead ([startLine = '', ...lines]: readonly string[], mayNameNoHo
   const hosts = strictValues(fields, 'host')
   if (hosts.length > 1 || (hosts.length === 0 && minor === 1)) throw new Invalid(`${hosts.length} Host fields`)
   if (hosts[0] !== undefined && !HOST.test(hosts[0]) && !(mayNameNoHost && hosts[0] === '')) throw new Invalid(`Host ${hosts[0]}`)
-  return { startLine, method, target, status: 0, minor, fields, framing: framingOf(fields, minor, false) ?? 'none', keepsAlive: keepsAlive(fields, minor) }
+  return { startLine, method, target, status: 0, minor, fields, framing: framingOf(fields, minor, false) ?? 'none', keepsAlive: keepsAlive(fields, minor, false) }
 }
 
 function responseHead ([startLine = '', ...lines]: readonly string[], method: string, isOrigins: boolean): Head {
@@ -180,7 +180,7 @@ function responseHead ([startLine = '', ...lines]: readonly string[], method: st
   const fields = fieldsOf(lines)
   const framed = framingOf(fields, minor, isOrigins) ?? 'close'
   const framing = method === 'HEAD' || status < 200 || status === 204 || status === 304 ? 'none' : framed
-  return { startLine, method: '', target: '', status, minor, fields, framing, keepsAlive: keepsAlive(fields, minor) && framing !== 'close' }
+  return { startLine, method: '', target: '', status, minor, fields, framing, keepsAlive: keepsAlive(fields, minor, isOrigins) && framing !== 'close' }
 }
 
 function fieldsOf (lines: readonly string[]): readonly StrictField[] {
@@ -208,8 +208,10 @@ function framingOf (fields: readonly StrictField[], minor: number, maySayAgain: 
   return 'length'
 }
 
-function keepsAlive (fields: readonly StrictField[], minor: number): boolean {
-  for (const value of strictValues(fields, 'connection')) if (!TOKEN_LIST.test(value)) throw new Invalid(`Connection ${value}`)
+function keepsAlive (fields: readonly StrictField[], minor: number, mayBeOdd: boolean): boolean {
+  const odd = strictValues(fields, 'connection').find(value => !TOKEN_LIST.test(value))
+  if (odd !== undefined && !mayBeOdd) throw new Invalid(`Connection ${odd}`)
+  if (odd !== undefined) return false
   const options = strictTokens(fields, 'connection')
   return !options.includes('close') && (minor === 1 || options.includes('keep-alive'))
 }
