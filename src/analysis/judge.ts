@@ -241,7 +241,9 @@ function byRequestsOf (picture: Picture, kind: Kind): Finding | undefined {
   const needed = Math.log(1 / (settings.alpha * (kind === 'errors' ? ALPHA_SHARES.requests : ALPHA_SHARES.slowRequests)))
   // Who the slow answers belong to is not told, so with few clients they can't be known to be more than one client's.
   const beside = isFew && kind === 'errors' ? comparison.lnEvidence : 0
-  const after = isFew && kind === 'slow' ? 0 : alone.lnEvidence
+  // With nothing beside it, a busy evening looks like a slow version, unless somebody has said what slow is.
+  const isGuess = kind === 'slow' && (isFew || settings.slowerThanMs === null)
+  const after = isGuess ? 0 : alone.lnEvidence
   if (Math.max(beside, after) < needed || differenceOf(picture, kind) < allowedOf(settings, kind)) return undefined
   if (kind === 'errors' && (heavyShare(picture) >= HEAVY_SHARE || !isMoreThanFew(picture))) return undefined
   const numbers = requestsText(kind, shareOf(picture.to, kind), comparison.oldShare)

@@ -71,6 +71,18 @@ t.test('maxErrorShare: looks at the last seconds, not at the hours before', asyn
   t.equal(bench.verdict().code, 'error_share')
 })
 
+t.test('slow answers with nothing beside them fail a version only where somebody has said what slow is', async t => {
+  for (const slowerThanMs of [null, 200]) {
+    const bench = new EvidenceBench({ slowerThanMs }, 0.25)
+    bench.happen({ from: { requests: 75, slow: 1 }, to: { requests: 25 }, clients: 200 }, 40)
+    bench.share = 1
+    // A busy evening, or a bad version: who knows?
+    bench.happen({ to: { requests: 100, slow: 20 }, clients: 200 }, 100)
+    const { verdict, code } = bench.verdict()
+    t.equal(verdict === 'fail', slowerThanMs !== null, `slowerThan ${slowerThanMs}: ${code}`)
+  }
+})
+
 t.test('silence: not while answers take as long as ever', async t => {
   // Ten requests a second of which each takes three seconds: one of the new version every two seconds.
   const slow = new EvidenceBench({}, 0.05)
