@@ -4,7 +4,7 @@ import type { EvidenceReport, RouteWatch } from '../contract/rollout-watch.ts'
 import type { ChangeOptions, ChangeResult } from './change-result.ts'
 import { EarlierLatency } from './earlier-latency.ts'
 import type { EvidenceQuestion, ToldEvidence } from './evidence-ledger.ts'
-import { type Reading, RolloutEvidence } from './rollout-evidence.ts'
+import { type EvidenceReading, RolloutEvidence } from './rollout-evidence.ts'
 import type { EvidenceCoverage, LiveRolloutDeps } from './rollout-ports.ts'
 import type { RolloutStatus } from './rollout-control.ts'
 import type { RolloutAdvance, RolloutEvent, RolloutState } from './rollout-state.ts'
@@ -115,7 +115,7 @@ export class LiveRollout {
   }
 
   /** How evidence is read: by the shares that the epochs had. */
-  get #reading (): Reading {
+  get #reading (): EvidenceReading {
     const shares = this.#deps.traffic.route(this.route)?.rollout?.shares ?? this.#seen.shares
     return { shareOf: epoch => shares.findLast(each => each.epoch === epoch)?.share, nowMs: this.#deps.clock.nowMs() }
   }

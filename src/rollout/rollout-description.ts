@@ -7,7 +7,9 @@ import type { RolloutState } from './rollout-state.ts'
 import { stepText } from './step-text.ts'
 
 /** What a status has of the state alone. */
-type RolloutDescription = Omit<RolloutStatus, 'route' | 'weights' | 'epoch' | 'plan' | 'defaultDiffers' | 'pending' | 'verdict' | 'evidence'>
+type RolloutDescription = Omit<
+  RolloutStatus, 'route' | 'weights' | 'epoch' | 'plan' | 'defaultDiffers' | 'pending' | 'verdict' | 'evidence'
+>
 
 export function describeRollout (state: RolloutState): RolloutDescription {
   const { id, phase, plan, step, since, startedAt, shareTo, actor, reason } = state

@@ -8,7 +8,7 @@ import { EvidenceLedger, type EvidenceQuestion, type ToldEvidence } from './evid
 import type { AnalysisFactory, RolloutAnalysis } from './rollout-ports.ts'
 
 /** What evidence is read by. */
-export interface Reading {
+export interface EvidenceReading {
   /** The new version's share of both under an epoch; undefined: not known. */
   readonly shareOf: (epoch: number) => number | undefined
   readonly nowMs: number
@@ -54,7 +54,7 @@ export class RolloutEvidence {
   }
 
   /** From now on this replica judges by what all have seen: by what is stored, and whatever the books have behind that. */
-  lead (stored: StoredEvidence | null, reading: Reading): void {
+  lead (stored: StoredEvidence | null, reading: EvidenceReading): void {
     const share = this.#ledger === undefined ? 1 : ALPHA_OF_ALL
     const { createAnalysis } = this.#options
     this.#pages.clear()
@@ -76,7 +76,7 @@ export class RolloutEvidence {
   }
 
   /** Takes what a worker of this replica reports. */
-  add (report: EvidenceReport, worker: string, { shareOf, nowMs }: Reading): void {
+  add (report: EvidenceReport, worker: string, { shareOf, nowMs }: EvidenceReading): void {
     this.#ledger?.add(report, worker)
     this.#own?.add(report, shareOf, nowMs, worker)
     this.#all?.add(report, shareOf, nowMs, this.#ledger === undefined ? worker : `${this.#ledger.source}/${worker}`)
@@ -92,7 +92,7 @@ export class RolloutEvidence {
    * @param after the page behind which was asked
    * @returns whether it is news
    */
-  take (told: ToldEvidence, after: number, reading: Reading): boolean {
+  take (told: ToldEvidence, after: number, reading: EvidenceReading): boolean {
     const { source, upTo } = told
     if (this.#all === undefined || source === this.#ledger?.source) return false
     this.#inFlight.set(source, { count: told.inFlightTo, atMs: reading.nowMs })
@@ -133,7 +133,7 @@ export class RolloutEvidence {
     return { ...evidence, books: [...this.#pages].slice(-MAX_STORED_BOOKS) }
   }
 
-  #read ({ source, upTo, report, heavy }: ToldEvidence, { shareOf, nowMs }: Reading): void {
+  #read ({ source, upTo, report, heavy }: ToldEvidence, { shareOf, nowMs }: EvidenceReading): void {
     this.#all?.add(report, shareOf, nowMs, source)
     for (const [worker, clients] of heavy) {
       this.#all?.add({ cohorts: [], signs: [], heavy: clients, dropped: 0 }, shareOf, nowMs, `${source}/${worker}`)

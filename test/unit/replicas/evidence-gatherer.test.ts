@@ -8,10 +8,10 @@ import { EvidenceGatherer, type LedRollout } from '../../../src/replicas/evidenc
 import type { PeerClient, PeerFault } from '../../../src/replicas/peer-client.ts'
 import { readReplicaAnswer } from '../../../src/replicas/replica-facts.ts'
 import { writeToldEvidence } from '../../../src/replicas/told-evidence.ts'
-import { type Reading, RolloutEvidence } from '../../../src/rollout/rollout-evidence.ts'
+import { type EvidenceReading, RolloutEvidence } from '../../../src/rollout/rollout-evidence.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
-const READING: Reading = { shareOf: () => 0.25, nowMs: 0 }
+const READING: EvidenceReading = { shareOf: () => 0.25, nowMs: 0 }
 const NONE: SideCounts = { requests: 0, failures: 0, rescued: 0, bothFailed: 0, slow: 0, halfRequests: 0, halfFailures: 0 }
 const seen = (requests: number): EvidenceReport => ({ cohorts: [{ epoch: 2, from: NONE, to: { ...NONE, requests } }], signs: [], heavy: [], dropped: 0 })
 const evidence = (book: string): RolloutEvidence => new RolloutEvidence({

@@ -5,9 +5,9 @@ import { DEFAULT_ANALYSIS } from '../../../src/analysis/analysis-settings.ts'
 import { MAX_STORED_BOOKS, readStoredEvidence, type StoredEvidence } from '../../../src/analysis/stored-evidence.ts'
 import type { Verdict } from '../../../src/analysis/verdict.ts'
 import type { EvidenceReport, SideCounts } from '../../../src/contract/rollout-watch.ts'
-import { type Reading, RolloutEvidence } from '../../../src/rollout/rollout-evidence.ts'
+import { type EvidenceReading, RolloutEvidence } from '../../../src/rollout/rollout-evidence.ts'
 
-const READING: Reading = { shareOf: epoch => epoch === 2 ? 0.25 : undefined, nowMs: 0 }
+const READING: EvidenceReading = { shareOf: epoch => epoch === 2 ? 0.25 : undefined, nowMs: 0 }
 const NONE: SideCounts = { requests: 0, failures: 0, rescued: 0, bothFailed: 0, slow: 0, halfRequests: 0, halfFailures: 0 }
 const facts = (nowMs: number, inFlightTo = 0): AnalysisFacts => ({ nowMs, endpointsTo: 2, inFlightTo, shareTo: 0.25 })
 
