@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { connectClient, type KeepAliveClient } from '../helpers/keep-alive-client.ts'
+import { connectClient } from '../helpers/keep-alive-client.ts'
 import { replicaSet, untilReplicas } from '../helpers/weir-replicas.ts'
 import { eventually, type WeirProcess } from '../helpers/weir-process.ts'
 
@@ -72,19 +72,18 @@ const started: WeirProcess[] = []
 for (const name of NAMES) started.push(await set.start({ name, routes }))
 const [a, b] = started
 if (a === undefined || b === undefined) throw new Error('three have started')
-const clients = new Map<WeirProcess, KeepAliveClient>()
-for (const weir of started) clients.set(weir, await connectClient({ port: weir.ports.web }))
-t.teardown(() => { for (const client of clients.values()) client.close() })
 let sent = 0
 
 /** Sends requests of ever other clients to each of them. @returns how many were not answered with 200 */
 async function send (weirs: readonly WeirProcess[], each = BATCH): Promise<number> {
   const failures = await Promise.all(weirs.map(async weir => {
+    const client = await connectClient({ port: weir.ports.web })
     let failed = 0
     for (let count = 0; count < each; count++) {
-      const answer = await clients.get(weir)?.get('/', { 'x-client': `client ${sent++ % CLIENTS}` })
-      if (answer?.status !== 200) failed++
+      const answer = await client.get('/', { 'x-client': `client ${sent++ % CLIENTS}` })
+      if (answer.status !== 200) failed++
     }
+    client.close()
     return failed
   }))
   return failures.reduce((sum, failed) => sum + failed, 0)

@@ -16,7 +16,7 @@ t.test('PUT weights changes the split, stores it, publishes it and answers with 
   t.equal(answer.statusCode, 200)
   t.equal(answer.headers.etag, '"2"')
   t.same(answer.json(), { route: 'hello', epoch: 2, revision: 2, changed: true, weights: { stable: 50, canary: 50 } })
-  t.same(publisher.splits.at(-1), { route: 'hello', epoch: 2, weights: { stable: 50, canary: 50 } })
+  t.same(publisher.splits.at(-1), { route: 'hello', epoch: 2, weights: { stable: 50, canary: 50 }, salt: '' })
   t.match(traffic.route('hello')?.history.at(-1), { actor: 'local', reason: 'looks good', source: 'api', action: 'weights' })
   t.match(log.at('info'), [{ message: 'the weights of a route have changed', fields: { actor: 'local', epoch: 2 } }])
   t.equal(log.at('info').length, 1, 'told once')
