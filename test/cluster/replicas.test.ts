@@ -5,7 +5,7 @@ import net from 'node:net'
 import t from 'tap'
 import { connectClient, getOnce } from '../helpers/keep-alive-client.ts'
 import { replicaSet, replicasOf, untilReplicas, type ReplicaBody } from '../helpers/weir-replicas.ts'
-import { changeAll, clusterAnswer, drainOf, type Applied } from '../helpers/weir-cluster-answers.ts'
+import { changeAll, clusterAnswer, drainOf, settledDrainOf, type Applied } from '../helpers/weir-cluster-answers.ts'
 import { eventually, type WeirProcess } from '../helpers/weir-process.ts'
 
 async function untilReplica (weir: WeirProcess, name: string, meant: (replica: ReplicaBody) => boolean): Promise<ReplicaBody> {
@@ -105,7 +105,7 @@ t.test('a replica that is stopped is named, falls behind, and catches up when it
   t.match(held, { complete: false, replicas: { applied: 2, of: 3 }, workers: 4, applied: 3, missing: [{ name: 'weir-c', address: `127.0.0.1:${c.ports.admin}`, reason: /no answer within/ }] })
   t.match(held.summary, /^2\/3 replicas, 3\/4 workers, \d+ ms; not weir-c \(127\.0\.0\.1:\d+\): it gave no answer/)
   t.match(await clusterAnswer(b), { replicas: { answered: 2, of: 3 }, missing: [{ name: 'weir-c', reason: /no answer within 300 ms/ }] })
-  t.match(await drainOf(b, 'v2'), { safe: false, why: [/.*/, /.*/, /^replica weir-c .* did not answer/] })
+  t.match(await settledDrainOf(b, 'v2'), { safe: false, why: [/.*/, /.*/, /^replica weir-c .* did not answer/] })
   const silent = await untilReplica(b, 'weir-c', ({ answering, epochLag }) => !answering && epochLag.max > 0)
   t.match(silent, { ready: true, reason: /no answer within/, laggingSince: /^20/ })
   await b.untilMetric('weir_replicas', 1, { state: 'silent' })

@@ -1,7 +1,7 @@
 /**
  * What the admin API of one replica says of all of them.
  */
-import type { WeirProcess } from './weir-process.ts'
+import { eventually, type WeirProcess } from './weir-process.ts'
 
 export interface Applied {
   readonly workers: number
@@ -45,4 +45,12 @@ export async function clusterAnswer (weir: WeirProcess): Promise<Cluster> {
 
 export async function drainOf (weir: WeirProcess, version: string, query = ''): Promise<DrainBody> {
   return (await weir.api('GET', `/v1/routes/hello/versions/${version}/drain${query}`)).body as DrainBody // as its schema has it
+}
+
+/** The same, when no worker is behind the latest weights any more: a change through another replica comes a moment later. */
+export async function settledDrainOf (weir: WeirProcess, version: string): Promise<DrainBody> {
+  return await eventually(async () => {
+    const drain = await drainOf(weir, version)
+    return drain.why.some(reason => reason.includes('workers apply the weights')) ? undefined : drain
+  })
 }
