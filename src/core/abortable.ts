@@ -40,3 +40,35 @@ export async function pause (clock: Clock, delayMs: number, signal?: AbortSignal
   signal?.removeEventListener('abort', done)
   timer.cancel()
 }
+
+/** How long something is waited for. */
+interface Patience {
+  readonly timeoutMs: number
+  /** Aborts when nobody waits for it any more. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * What `work` comes to; `late` when the time is over first, `gone` when the signal aborts first. Then the signal that `work` has aborts
+ * too, and whatever it still comes to is of no interest.
+ */
+export async function within<T> (
+  clock: Clock, { timeoutMs, signal }: Patience, work: (over: AbortSignal) => Promise<T>
+): Promise<T | 'late' | 'gone'> {
+  if (signal?.aborted === true) return 'gone'
+  const over = new AbortController()
+  const { promise: left, resolve } = Promise.withResolvers<'late' | 'gone'>()
+  const leave = (how: 'late' | 'gone'): void => {
+    resolve(how)
+    over.abort()
+  }
+  const onAbort = (): void => { leave('gone') }
+  const timer = clock.after(timeoutMs, () => { leave('late') })
+  signal?.addEventListener('abort', onAbort)
+  try {
+    return await Promise.race([left, work(over.signal)])
+  } finally {
+    timer.cancel()
+    signal?.removeEventListener('abort', onAbort)
+  }
+}

@@ -5,6 +5,7 @@
  */
 import { randomBytes, type KeyObject } from 'node:crypto'
 import { Pool, type Dispatcher } from 'undici'
+import { within } from '../core/abortable.ts'
 import type { Clock } from '../core/clock.ts'
 import { endpointKey, type Endpoint } from '../core/endpoint.ts'
 import { errorCode, errorText } from '../core/error-text.ts'
@@ -84,23 +85,10 @@ export class PeerClient {
     const keys = await this.#deps.secret.keys()
     if (keys === undefined) return failed('own', `the secret of this replica can't be used: ${this.#deps.secret.fault}`)
     if (this.#closed) return failed('own', 'this replica stops')
-    const over = new AbortController()
-    const late = Promise.withResolvers<PeerReply>()
-    const leave = (reply: PeerReply): void => {
-      late.resolve(reply)
-      over.abort()
-    }
-    const timer = this.#deps.clock.after(question.timeoutMs, () => { leave(failed('silent', `it gave no answer within ${Math.round(question.timeoutMs)} ms`)) })
-    const gone = (): void => { leave(failed('own', 'it is not waited for any more')) }
-    question.signal?.addEventListener('abort', gone)
-    if (question.signal?.aborted === true) gone()
-    try {
-      // undici sees to an abort only once there is a connection.
-      return await Promise.race([late.promise, this.#askWith(keys, place, question, over.signal)])
-    } finally {
-      timer.cancel()
-      question.signal?.removeEventListener('abort', gone)
-    }
+    // undici sees to an abort only once there is a connection.
+    const reply = await within(this.#deps.clock, question, over => this.#askWith(keys, place, question, over))
+    if (reply === 'late') return failed('silent', `it gave no answer within ${Math.round(question.timeoutMs)} ms`)
+    return reply === 'gone' ? failed('own', 'it is not waited for any more') : reply
   }
 
   /** Closes the connections to an address, as `endpointKey` writes it. */

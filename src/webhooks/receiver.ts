@@ -3,6 +3,7 @@
  * Loading this file loads undici.
  */
 import { Client, type Dispatcher } from 'undici'
+import { within } from '../core/abortable.ts'
 import type { Clock } from '../core/clock.ts'
 import { errorCode, errorText } from '../core/error-text.ts'
 import { printable } from '../core/logger.ts'
@@ -52,35 +53,22 @@ export class Receiver {
 
   /** @returns why it was not taken; undefined when it was. Never rejects, and never takes longer than it may and a second. */
   async post (post: Post): Promise<PostFault | undefined> {
-    const over = new AbortController()
-    const late = Promise.withResolvers<PostFault>()
-    const leave = (fault: PostFault): void => {
-      late.resolve(fault)
-      over.abort()
-    }
-    const timer = this.#clock.after(post.timeoutMs, () => { leave(temporary('timeout', `gives no answer within ${post.timeoutMs} ms`)) })
-    const gone = (): void => { leave(temporary('stopped', 'is not waited for any more')) }
-    post.signal.addEventListener('abort', gone)
-    if (post.signal.aborted) gone()
     let fault: PostFault | undefined
     try {
       // undici sees to an abort only once there is a connection.
-      const answer = await Promise.race([late.promise, this.#request(post, over.signal)])
-      if (!('statusCode' in answer)) {
-        fault = answer
-        this.close()
+      const answer = await within(this.#clock, post, over => this.#request(post, over))
+      if (answer === 'late') {
+        fault = temporary('timeout', `gives no answer within ${post.timeoutMs} ms`)
+      } else if (answer === 'gone') {
+        fault = temporary('stopped', 'is not waited for any more')
       } else {
         fault = faultOfAnswer(answer, this.#clock)
-        timer.cancel()
-        if (!await this.#readRest(answer.body, post.signal)) this.close()
+        if (await this.#readRest(answer.body, post.signal)) return fault
       }
     } catch (error) {
       fault = faultOfError(error)
-      this.close()
-    } finally {
-      timer.cancel()
-      post.signal.removeEventListener('abort', gone)
     }
+    this.close()
     return fault
   }
 
@@ -123,16 +111,9 @@ export class Receiver {
 
   /** @returns whether the connection can be used again */
   async #readRest (body: Dispatcher.ResponseData['body'], signal: AbortSignal): Promise<boolean> {
-    const late = Promise.withResolvers<undefined>()
-    const leave = (): void => { late.resolve(undefined) }
-    const timer = this.#clock.after(MAX_ANSWER_MS, leave)
-    signal.addEventListener('abort', leave)
-    if (signal.aborted) leave()
-    const read = readBounded(body, MAX_ANSWER_BYTES).catch(() => undefined)
-    const rest = await Promise.race([late.promise, read])
-    timer.cancel()
-    signal.removeEventListener('abort', leave)
-    return rest !== undefined
+    const patience = { timeoutMs: MAX_ANSWER_MS, signal }
+    const rest = await within(this.#clock, patience, () => readBounded(body, MAX_ANSWER_BYTES).catch(() => undefined))
+    return rest instanceof Buffer
   }
 }
 
