@@ -1,17 +1,15 @@
 import type { Clock } from '../core/clock.ts'
 import type { EventLog } from '../core/logger.ts'
 import type { readWholeFile } from '../core/read-whole-file.ts'
-import { SecretFile, type SecretKeys } from '../core/secret-file.ts'
+import { SecretFile } from '../core/secret-file.ts'
 
 /**
  * The secret that the replicas of one Weir share: the first key signs, all are accepted. Without a file that can be used nobody is
  * believed, and the log says so once.
  */
-export class ReplicaSecret {
-  readonly #file: SecretFile
-
+export class ReplicaSecret extends SecretFile {
   constructor (path: string, clock: Clock, log: EventLog, readFile?: typeof readWholeFile) {
-    this.#file = new SecretFile(path, {
+    super(path, {
       clock,
       ...(readFile === undefined ? {} : { readFile }),
       onFault: fault => {
@@ -19,13 +17,5 @@ export class ReplicaSecret {
         else log.error('the secret of the replicas can\'t be used: no other replica is believed until its file is right', { file: path, fault })
       }
     })
-  }
-
-  /** What is wrong with the file, for whoever may ask; empty when nothing is. */
-  get fault (): string { return this.#file.fault }
-
-  /** Undefined while the file can't be used. */
-  async keys (): Promise<SecretKeys | undefined> {
-    return await this.#file.keys()
   }
 }

@@ -2,12 +2,14 @@
  * The evidence of a rollout as one replica sends it to another, and how that is read: a peer has proven that it knows the secret, not that
  * its numbers are any.
  */
+import { countsFrom, emptyCounts, numbersFrom } from '../analysis/side-counts.ts'
 import { SEEN_BYTES, STORED_HEAVY } from '../analysis/stored-evidence.ts'
 import type { CohortCounts, EvidenceReport, FirstSign, HeavyClient, SideCounts } from '../contract/rollout-watch.ts'
 import { asList, asObject, asText } from '../core/untrusted.ts'
 import { MAX_LEDGER_SIGNS, MAX_TOLD_EPOCHS, MAX_TOLD_WORKERS, type ToldEvidence } from '../rollout/evidence-ledger.ts'
 
-const COUNTS = ['requests', 'failures', 'rescued', 'bothFailed', 'slow', 'halfRequests', 'halfFailures'] as const
+/** So many numbers are the counts of one side. */
+const COUNTS = numbersFrom(emptyCounts()).length
 const MAX_TEXT = 64
 /** Buckets of clients. */
 const BUCKETS = 65_536
@@ -22,7 +24,7 @@ export function writeToldEvidence ({ source, upTo, hasMore, report, heavy, inFli
     source,
     upTo,
     hasMore,
-    cohorts: report.cohorts.map(({ epoch, from, to }) => [epoch, COUNTS.map(name => from[name]), COUNTS.map(name => to[name])]),
+    cohorts: report.cohorts.map(({ epoch, from, to }) => [epoch, numbersFrom(from), numbersFrom(to)]),
     endpoints: endpoints.map(endpoint => endpoint.slice(0, MAX_TEXT)),
     signs: report.signs.map(({ kind, bucket, side, epoch, endpoint }) => [
       kind === 'failure' ? 1 : 0, bucket, side === 'to' ? 1 : 0, epoch, places.get(endpoint)
@@ -67,10 +69,8 @@ function readCohort (value: unknown): CohortCounts | undefined {
 
 /** Whether they fit each other, the analysis sees to. */
 function readCounts (value: unknown): SideCounts | undefined {
-  const counts = listOf(value, COUNTS.length, count => isCount(count) ? count : undefined)
-  if (counts?.length !== COUNTS.length) return undefined
-  const [requests = 0, failures = 0, rescued = 0, bothFailed = 0, slow = 0, halfRequests = 0, halfFailures = 0] = counts
-  return { requests, failures, rescued, bothFailed, slow, halfRequests, halfFailures }
+  const counts = listOf(value, COUNTS, count => isCount(count) ? count : undefined)
+  return counts?.length === COUNTS ? countsFrom(counts) : undefined
 }
 
 function readSign (value: unknown, endpoints: readonly string[]): FirstSign | undefined {
