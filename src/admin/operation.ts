@@ -99,6 +99,11 @@ export function unknownRoute (): ProblemError {
   return new ProblemError('unknown_route', { detail: 'GET /v1/routes lists the routes' })
 }
 
+/** For operations whose body may be left out: a request without one has the type null here. */
+export async function emptyBody (request: { body: unknown }): Promise<void> {
+  request.body ??= {}
+}
+
 /** Weights by version name. */
 export const WeightsSchema = Type.mapOf(Type.number({ minimum: 0, maximum: MAX_WEIGHT }), {
   description: 'A weight for every version of the route. Only the proportions count.',

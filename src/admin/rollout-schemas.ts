@@ -1,5 +1,5 @@
 /** How the admin API writes rollouts and verdicts, and what a plan may have. */
-import { type JsonSchema, Type, type Static } from '../core/json-schema.ts'
+import { Type, type Static } from '../core/json-schema.ts'
 import { withoutPaths } from '../core/without-paths.ts'
 import type { RolloutStatus } from '../rollout/rollout-control.ts'
 import { isLive, type RolloutState } from '../rollout/rollout-state.ts'
@@ -117,8 +117,8 @@ export const ShortRolloutSchema = Type.object({
 }, { description: 'While a rollout runs.' })
 
 /** The plan may be wrong in many places, and whoever reads plans names all of them: the validator takes anything. */
-function planField (description: string): JsonSchema<unknown> & { readonly [keyword: string]: unknown } {
-  return { description }
+function planField (description: string) {
+  return Type.optional<unknown>({ description })
 }
 
 /** What a plan may have, as people write it. */

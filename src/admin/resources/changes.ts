@@ -10,7 +10,7 @@ import {
   type ChangeQuery, type ChangeRequest
 } from '../change-request.ts'
 import {
-  describeOperation, epochTag, RouteParamsSchema, WeightsSchema, type Answer, type Operation, type RouteParams
+  describeOperation, emptyBody, epochTag, RouteParamsSchema, WeightsSchema, type Answer, type Operation, type RouteParams
 } from '../operation.ts'
 import type { ProblemCode } from '../problem.ts'
 import { NAME_PATTERN } from '../../config/patterns.ts'
@@ -144,10 +144,7 @@ function undoChange (app: FastifyInstance, deps: AdminDeps): void {
       body: UndoBody,
       problems: ['unknown_revision', 'nothing_to_undo', 'versions_changed']
     }),
-    preValidation: async request => {
-      // A request without a body has the type null here; it asks for the plain undo.
-      request.body ??= {}
-    }
+    preValidation: emptyBody
   }, (request, reply) => {
     const revision = request.body?.revision
     return answerChange(deps, request, reply, {

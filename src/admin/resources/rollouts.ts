@@ -8,7 +8,7 @@ import {
   type ChangeQuery, type ChangeRequest, type WaitingChangeOptions
 } from '../change-request.ts'
 import {
-  describeOperation, epochTag, RouteParamsSchema, unknownRoute, WeightsSchema, type Operation, type RouteParams
+  describeOperation, emptyBody, epochTag, RouteParamsSchema, unknownRoute, WeightsSchema, type Operation, type RouteParams
 } from '../operation.ts'
 import { ProblemError, type ProblemCode, type ProblemDetails } from '../problem.ts'
 import { describeRolloutStatus, PLAN_FIELDS, RolloutSchema } from '../rollout-schemas.ts'
@@ -119,7 +119,7 @@ export function noRollout (route: string): ProblemError {
   })
 }
 
-const StartBody = Type.object({ ...optional(PLAN_FIELDS), reason: ReasonSchema }, {
+const StartBody = Type.object({ ...PLAN_FIELDS, reason: ReasonSchema }, {
   description: 'A plan; without one, that of the configuration.',
   additionalProperties: true,
   examples: [
@@ -128,19 +128,6 @@ const StartBody = Type.object({ ...optional(PLAN_FIELDS), reason: ReasonSchema }
     { reason: 'the plan of the configuration' }
   ]
 })
-
-function optional (fields: typeof PLAN_FIELDS) {
-  return {
-    to: Type.optional(fields.to),
-    from: Type.optional(fields.from),
-    preset: Type.optional(fields.preset),
-    steps: Type.optional(fields.steps),
-    ramp: Type.optional(fields.ramp),
-    analysis: Type.optional(fields.analysis),
-    onSuccess: Type.optional(fields.onSuccess),
-    watch: Type.optional(fields.watch)
-  }
-}
 
 /** POST /v1/routes/{route}/rollout */
 function startRollout (app: FastifyInstance, deps: AdminDeps): void {
@@ -215,11 +202,6 @@ function actOnRollout (app: FastifyInstance, deps: AdminDeps): void {
       ask: async ({ rollouts }, route, meta, options) => await rollouts.act(route, { type: 'promote', full }, meta, options)
     })
   })
-}
-
-/** A request without a body has the type null here. */
-async function emptyBody (request: { body: unknown }): Promise<void> {
-  request.body ??= {}
 }
 
 function describeRolloutChange (

@@ -6,7 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from '../../core/json-schema.ts'
 import type { StatedVerdict } from '../../rollout/rollout-control.ts'
 import type { AdminDeps } from '../admin-deps.ts'
-import { describeOperation, RouteParamsSchema, unknownRoute, type RouteParams } from '../operation.ts'
+import { describeOperation, emptyBody, RouteParamsSchema, unknownRoute, type RouteParams } from '../operation.ts'
 import { ProblemError } from '../problem.ts'
 import { VerdictAnswerSchema } from '../rollout-schemas.ts'
 import { noRollout } from './rollouts.ts'
@@ -102,7 +102,7 @@ function askGate (app: FastifyInstance, deps: AdminDeps): void {
       },
       problems: ['invalid_request', 'unknown_route', 'no_rollout', 'gate_closed']
     }),
-    preValidation: async request => { request.body ??= {} }
+    preValidation: emptyBody
   }, request => {
     const { route, gate } = request.params
     const verdict = verdictOf(deps, route)
