@@ -33,7 +33,7 @@ export function finish (context: ExchangeContext, facts: RequestFacts, heads: He
     // An upgraded connection may last for days; what took its time is the answer to the request.
     countVersion(version.counters, facts, (status === SWITCHING ? facts.firstByteMs : durationMs) / 1000)
     // A tunnel was judged when it began.
-    if (facts.route !== null && facts.route.watch !== null && status !== SWITCHING) facts.route.watch.add(facts)
+    if (status !== SWITCHING) facts.route?.watch?.add(facts)
   }
   context.recent.add(facts, durationMs)
   const { accessLog } = context

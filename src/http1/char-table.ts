@@ -30,6 +30,14 @@ export const HOST_CHAR = tableOf(byte => isAlphaNumeric(byte) || "-._~%!$&'()*+;
 /** The lower-case form of each byte; only A to Z change. */
 export const LOWER = Uint8Array.from({ length: 256 }, (_, byte) => byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte)
 
+const SP = 0x20
+const HTAB = 0x09
+
+/** RFC 9110 section 5.6.3: what OWS and BWS are made of. */
+export function isWhiteSpace (byte: number | undefined): boolean {
+  return byte === SP || byte === HTAB
+}
+
 const DASH = 0x2d
 
 /** A field name as origins fold it: letters in lower case, digits, and a dash for every other character of a token. */

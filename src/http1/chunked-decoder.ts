@@ -5,7 +5,7 @@
  * one piece. Sizes are hexadecimal digits and nothing else (some servers pad them with spaces); lines end in CR LF; extensions
  * are checked and dropped; trailers are kept apart. Every byte of the framing is looked at once, and the framing of a chunk is bounded.
  */
-import { HEX_VALUE, TOKEN_CHAR, VALUE_CHAR } from './char-table.ts'
+import { HEX_VALUE, isWhiteSpace, TOKEN_CHAR, VALUE_CHAR } from './char-table.ts'
 import { FAULT } from './parse-fault.ts'
 import { FIELD } from './field-id.ts'
 import { FieldLines, LINE_INCOMPLETE, SECTION_END } from './field-lines.ts'
@@ -18,10 +18,8 @@ import { LineCollector } from './line-collector.ts'
  * around `;` and `=`, as section 7.1.1 asks (BWS, RFC 9110 section 5.6.3).
  */
 
-const HTAB = 0x09
 const LF = 0x0a
 const CR = 0x0d
-const SP = 0x20
 const QUOTE = 0x22
 const SEMICOLON = 0x3b
 const EQUALS = 0x3d
@@ -67,10 +65,6 @@ function afterWord (byte: number, state: number): number {
   if (byte === CR) return EXTENSION_END
   if (byte === EQUALS && state === EXTENSION.afterName) return EXTENSION.beforeValue
   return isWhiteSpace(byte) ? state : EXTENSION_INVALID
-}
-
-function isWhiteSpace (byte: number): boolean {
-  return byte === SP || byte === HTAB
 }
 
 /**

@@ -2,6 +2,7 @@
  * Connection, and the two fields that say where a body ends (RFC 9112 section 6). Of the two, each may come once and in one form, but for
  * the length of a response, which may be said again; what is passed on is canonical.
  */
+import { isWhiteSpace } from './char-table.ts'
 import { connectionOptions, tokenIs } from './connection-options.ts'
 import type { FieldLines } from './field-lines.ts'
 import { FAULT } from './parse-fault.ts'
@@ -13,8 +14,6 @@ import { FAULT } from './parse-fault.ts'
 const ZERO = 0x30
 const NINE = 0x39
 const COMMA = 0x2c
-const SP = 0x20
-const HTAB = 0x09
 
 /** @returns the length, or the number of a fault */
 export function contentLength (buf: Uint8Array, start: number, end: number): number {
@@ -119,10 +118,6 @@ function listedLength (buf: Uint8Array, start: number, end: number): number {
     pos = stop
   }
   return length
-}
-
-function isWhiteSpace (byte: number | undefined): boolean {
-  return byte === SP || byte === HTAB
 }
 
 /**
