@@ -14,7 +14,7 @@ export interface AskedOfRollouts {
 const PLAN = { from: 'stable', to: 'canary', preset: 'canary', steps: [{ setWeight: 5 }, { analyse: { for: '2m' } }, { setWeight: 50 }], onSuccess: 'promote', watch: '10m' }
 
 /** The rollout of `hello` at its second step. */
-const HELLO_ROLLOUT: RolloutStatus = {
+export const HELLO_ROLLOUT: RolloutStatus = {
   id: 'r1',
   route: 'hello',
   phase: 'Progressing',

@@ -46,8 +46,13 @@ export class CommandSession {
     this.terminal.out(await this.text(answer, show))
   }
 
+  /** The format when a program reads what is printed; undefined when a person does. */
+  get dataFormat (): 'json' | 'yaml' | undefined {
+    return this.format === 'json' || this.format === 'yaml' ? this.format : undefined
+  }
+
   async text (answer: AdminAnswer, show: (wide: boolean) => string): Promise<string> {
-    return this.format === 'json' || this.format === 'yaml' ? await formatAnswer(answer, this.format) : show(this.format === 'wide')
+    return this.dataFormat === undefined ? show(this.format === 'wide') : await formatAnswer(answer, this.dataFormat)
   }
 }
 

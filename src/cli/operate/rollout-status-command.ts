@@ -4,7 +4,7 @@ import type { Clock } from '../../core/clock.ts'
 import { answerAt, numberAt, textAt, type AdminAnswer } from './admin-api.ts'
 import { CommandError, EXIT } from './command-error.ts'
 import { routePath, type CommandSession } from './command-session.ts'
-import { endOf, nextText, rolloutLine, rolloutText, verdictText } from './rollout-text.ts'
+import { endOf, rolloutLine, rolloutPage, verdictText } from './rollout-text.ts'
 import { cleanLine } from './terminal.ts'
 
 /** A question costs next to nothing, and the numbers change with every request: events would tell of fewer things. */
@@ -33,14 +33,12 @@ export async function rolloutStatus (
     const rollout = await reader.read(route)
     if (rollout !== undefined) {
       const end = endOf(rollout)
-      if (end !== undefined || !watch) {
-        await session.print(rollout, wide => `${rolloutText(rollout, session.palette, wide)}\n${nextText(rollout)}`)
+      const waits = end === undefined && watch
+      if (waits) progress.tell(rollout)
+      if (!waits || clock.nowMs() >= deadlineMs) {
+        await session.print(rollout, wide => rolloutPage(rollout, session.palette, wide))
+        if (waits) return EXIT.notYet
         return end === 'bad' ? EXIT.rolledBack : EXIT.ok
-      }
-      progress.tell(rollout)
-      if (clock.nowMs() >= deadlineMs) {
-        await session.print(rollout, wide => `${rolloutText(rollout, session.palette, wide)}\n${nextText(rollout)}`)
-        return EXIT.notYet
       }
     }
     await pause(clock, Math.min(LOOK_MS, Math.max(1, deadlineMs - clock.nowMs())), session.signal)
@@ -90,8 +88,8 @@ class Progress {
   }
 
   tell (rollout: AdminAnswer): void {
-    const { format, terminal, palette } = this.#session
-    if (format === 'json' || format === 'yaml') return
+    const { dataFormat, terminal, palette } = this.#session
+    if (dataFormat !== undefined) return
     const now = progressKey(rollout)
     if (now === this.#said && this.#clock.nowMs() - this.#saidMs < STILL_MS) return
     this.#said = now

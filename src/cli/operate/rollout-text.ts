@@ -59,8 +59,13 @@ export function nextText (rollout: AdminAnswer): string {
   }
 }
 
-/** All of it: where it is, its steps, the verdict. */
-export function rolloutText (rollout: AdminAnswer, palette: Palette, wide: boolean): string {
+/** All of it, and what may come next. */
+export function rolloutPage (rollout: AdminAnswer, palette: Palette, wide: boolean): string {
+  return `${rolloutText(rollout, palette, wide)}\n${nextText(rollout)}`
+}
+
+/** Where it is, its steps, the verdict. */
+function rolloutText (rollout: AdminAnswer, palette: Palette, wide: boolean): string {
   const pending = textAt(rollout, 'pending')
   const since = (textAt(rollout, 'since') ?? '?').replace(/\.\d+Z$/, 'Z')
   const verdict = answerAt(rollout, 'verdict')

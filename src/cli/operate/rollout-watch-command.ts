@@ -4,14 +4,13 @@ import { answersAt, numberAt, textAt, type AdminAnswer } from './admin-api.ts'
 import { CommandError } from './command-error.ts'
 import { routePath, type CommandSession } from './command-session.ts'
 import { progressKey } from './rollout-status-command.ts'
-import { nextText, rolloutLine, rolloutText } from './rollout-text.ts'
+import { rolloutLine, rolloutPage } from './rollout-text.ts'
 import { routeText, watchView, type Watching } from './status-command.ts'
 import { cleanLine } from './terminal.ts'
 
 /** Until Ctrl-C: on a terminal in place, else a line for everything that happens. */
 export async function watchRollout (session: CommandSession, route: string, watching: Watching): Promise<void> {
-  const { terminal, format } = session
-  const isDrawn = terminal.isTerminal || format === 'json' || format === 'yaml'
+  const isDrawn = session.terminal.isTerminal || session.dataFormat !== undefined
   if (isDrawn) await watchView(session, watching, async () => await viewOf(session, route))
   else await watchLines(session, route, watching)
 }
@@ -40,7 +39,7 @@ async function viewOf (session: CommandSession, name: string): Promise<string> {
   const { route, rollout } = await look(session, name)
   return await session.text({ route, rollout: rollout ?? null }, wide => {
     const { palette } = session
-    const rest = rollout === undefined ? 'there is no rollout\n' : `${rolloutText(rollout, palette, wide)}\n${nextText(rollout)}`
+    const rest = rollout === undefined ? 'there is no rollout\n' : rolloutPage(rollout, palette, wide)
     return `${routeText(route, palette, wide)}\n${rest}`
   })
 }

@@ -49,7 +49,7 @@ export async function watchStatus (session: CommandSession, route: string | unde
  */
 export async function watchView (session: CommandSession, { clock, intervalMs }: Watching, look: () => Promise<string>): Promise<void> {
   const { terminal, signal } = session
-  const inPlace = terminal.isTerminal && session.format !== 'json' && session.format !== 'yaml'
+  const inPlace = terminal.isTerminal && session.dataFormat === undefined
   if (inPlace) terminal.out(`${SCREEN_ENTER}${CURSOR_HIDE}`)
   let last = ''
   try {

@@ -1,9 +1,9 @@
 /** A rollout in a whole Weir with real origins: a version that fails is taken out by itself. */
 import { once } from 'node:events'
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { startOrigins } from '../../helpers/origins.ts'
+import { startVersion } from '../../helpers/rollout-origins.ts'
 import { startRolloutWeir, storedIn } from '../../helpers/rollout-weir.ts'
 import { eventually, temporaryDirectory } from '../../helpers/weir-process.ts'
 
@@ -12,27 +12,6 @@ const CLIENTS = 200
 const LANES = 4
 /** Requests after the fail, of which none may fail. */
 const AFTER = 60
-
-/** An origin whose every answer is a 500. */
-async function brokenOrigin (t: Test): Promise<{ readonly endpoint: string, readonly requests: () => number }> {
-  let requests = 0
-  const server = http.createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
-    requests++
-    request.resume()
-    response.writeHead(500, { 'content-length': 6 })
-    response.end('broken')
-  })
-  server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 })
-  await once(server, 'listening')
-  t.teardown(async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  })
-  const { port } = server.address() as AddressInfo // listens on TCP
-  return { endpoint: `127.0.0.1:${port}`, requests: () => requests }
-}
 
 /** Sends requests of many clients until it is told to stop, and counts the answers by status. */
 class Load {
@@ -75,8 +54,9 @@ class Load {
 t.test('a canary that fails everything is taken out by itself, and every answer is accounted for', async t => {
   const directory = await temporaryDirectory(t)
   const [stable] = await startOrigins(t, ['stable'])
-  const broken = await brokenOrigin(t)
-  const weir = await startRolloutWeir(t, directory, { stable: stable.endpoint, canary: broken.endpoint })
+  const broken = await startVersion(t, 'canary', 1)
+  broken.behave({ failsEvery: 1 })
+  const weir = await startRolloutWeir(t, directory, { stable: stable.endpoint, canary: broken.endpoints[0] ?? '' })
   const load = new Load(weir.ports.web)
   t.teardown(() => { load.close() })
   await eventually(async () => load.total > 100 ? true : undefined)
@@ -89,12 +69,12 @@ t.test('a canary that fails everything is taken out by itself, and every answer 
   const bad = load.statuses.get(500) ?? 0
   t.match(failed, { level: 'warn', route: 'hello', phase: 'Degraded', code: /errors|requests|error_share|max_failures/ })
   t.ok(bad > 0, 'it failed')
-  t.equal(bad, broken.requests(), 'each failed answer is one of the canary')
+  t.equal(bad, broken.requests, 'each failed answer is one of the canary')
   t.comment(`${bad} failed answers until the fail; ${JSON.stringify(failed)}`)
   t.same([...load.statuses.keys()].toSorted((left, right) => left - right), [200, 500])
   const total = load.total
   for (let count = 0; count < AFTER; count++) t.equal(await load.request(), 200)
-  t.equal(broken.requests(), bad, 'nobody gets it any more')
+  t.equal(broken.requests, bad, 'nobody gets it any more')
   await weir.untilMetric('weir_requests_total', total + AFTER)
   await weir.untilMetric('weir_requests_total', bad, { version: 'canary', code_class: '5xx' })
   t.match((await weir.api('GET', '/v1/routes/hello/rollout')).body, { phase: 'Degraded', pending: null, verdict: { verdict: 'fail' } })

@@ -4,39 +4,12 @@ import t from 'tap'
 import type { AdminAnswer } from '../../../../src/cli/operate/admin-api.ts'
 import { AdminClient } from '../../../../src/cli/operate/admin-client.ts'
 import { CommandError } from '../../../../src/cli/operate/command-error.ts'
-import { SAID } from '../../../helpers/fake-rollouts.ts'
+import { HELLO_ROLLOUT, SAID } from '../../../helpers/fake-rollouts.ts'
 import { benchOf, type OperateBench } from '../../../helpers/operate-bench.ts'
 import { RawOrigin } from '../../../helpers/raw-origin.ts'
 import { until } from '../../../helpers/until.ts'
 
-const STEPS = [
-  { kind: 'set-weight', text: 'weight 5 %', weight: 5, state: 'done' },
-  { kind: 'analyse', text: 'analyse 2m', weight: null, state: 'now' },
-  { kind: 'set-weight', text: 'weight 50 %', weight: 50, state: 'ahead' }
-]
-
-const ROLLOUT = {
-  id: 'r1',
-  route: 'hello',
-  phase: 'Progressing',
-  from: 'stable',
-  to: 'canary',
-  step: 1,
-  steps: STEPS,
-  waitsFor: 'a pass',
-  since: '2026-01-01T00:00:00.000Z',
-  startedAt: '2026-01-01T00:00:00.000Z',
-  sentence: 'canary has 5 % and is compared with stable',
-  shareTo: 5,
-  weights: { stable: 95, canary: 5 },
-  epoch: 2,
-  actor: 'ops',
-  reason: 'release 2',
-  plan: {},
-  defaultDiffers: false,
-  pending: null,
-  verdict: SAID
-}
+const ROLLOUT = { ...HELLO_ROLLOUT, verdict: SAID }
 
 const FAILED = {
   ...ROLLOUT,
