@@ -2,11 +2,9 @@
  * Rollouts of three Weirs that share a ConfigMap: the verdict is of all traffic, and a bad version is out everywhere, whichever of them sees it,
  * leads, dies, or can't reach the API server.
  */
-import { once } from 'node:events'
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { connectClient } from '../helpers/keep-alive-client.ts'
+import { startVersion, type VersionManner } from '../helpers/rollout-origins.ts'
 import { replicaSet, untilReplicas } from '../helpers/weir-replicas.ts'
 import { eventually, type WeirProcess } from '../helpers/weir-process.ts'
 
@@ -25,47 +23,19 @@ interface RolloutBody {
   readonly evidence: { readonly leads: boolean, readonly replicas: number, readonly of: number | null } | null
 }
 
-/** An origin that answers with the status that it is told. */
-class Origin {
-  status = 200
-  requests = 0
-  readonly #server = http.createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
-    this.requests++
-    request.resume()
-    response.writeHead(this.status, { 'content-length': 2 })
-    response.end('ok')
-  })
-
-  static async start (t: Test): Promise<Origin> {
-    const origin = new Origin()
-    const server = origin.#server
-    server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 })
-    await once(server, 'listening')
-    t.teardown(async () => {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
-    })
-    return origin
-  }
-
-  get endpoint (): string {
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}` // listens on TCP
-  }
-}
-
 // A Lease that runs out takes 15 s, on a machine that has far more to do.
 if (import.meta.main) t.setTimeout(600_000)
 const set = await replicaSet(t)
-const [stable, bad, good] = await Promise.all([Origin.start(t), Origin.start(t), Origin.start(t)])
+const FAILING = { failsEvery: 1 }
+const [stable, bad, good] = await Promise.all([startVersion(t, 'stable', 1), startVersion(t, 'canary', 1), startVersion(t, 'canary', 1)])
+const bothBehave = (manner: Partial<VersionManner>): void => { for (const origin of [bad, good]) origin.behave(manner) }
 const routes = [{
   name: 'hello',
   affinity: { by: 'header', header: 'x-client' },
   health: { passive: { enabled: false } },
   versions: [
-    { name: 'stable', weight: 100, endpoints: { static: [stable.endpoint] } },
-    { name: 'canary', weight: 0, endpoints: { static: [bad.endpoint, good.endpoint] } }
+    { name: 'stable', weight: 100, endpoints: { static: stable.endpoints } },
+    { name: 'canary', weight: 0, endpoints: { static: [...bad.endpoints, ...good.endpoints] } }
   ]
 }]
 const started: WeirProcess[] = []
@@ -168,7 +138,7 @@ t.test('the verdict of the replica that leads is of the traffic of all, each req
 })
 
 t.test('a bad endpoint of the new version is ejected by each, and the version is kept', async t => {
-  bad.status = 500
+  bad.behave(FAILING)
   await start(a, started, { analysis: { maxFailures: 1_000_000, maxErrorShare: 'off' } })
   const ejected = 'the failures of a new version belong to one of its endpoints, which is ejected and not charged to the version'
   await eventually(async () => {
@@ -182,7 +152,7 @@ t.test('a bad endpoint of the new version is ejected by each, and the version is
   })
   t.equal(quiet, 0)
   for (const weir of started) {
-    t.match(weir.logged(ejected)[0], { version: 'canary', endpoint: bad.endpoint })
+    t.match(weir.logged(ejected)[0], { version: 'canary', endpoint: bad.endpoints[0] })
     t.match(await rolloutOf(weir), { phase: 'Paused', step: 1 })
     t.equal(await weightOf(weir), 25)
   }
@@ -190,7 +160,7 @@ t.test('a bad endpoint of the new version is ejected by each, and the version is
 })
 
 t.test('a new version that is bad everywhere is out on all of them, by one verdict', async t => {
-  bad.status = good.status = 500
+  bothBehave(FAILING)
   const before = await verdicts(a)
   const id = await start(b, started)
   const failed = await untilOut(started)
@@ -203,11 +173,11 @@ t.test('a new version that is bad everywhere is out on all of them, by one verdi
 })
 
 t.test('with the API server away each stops its own traffic and says that it is not stored; when it is back, it is stored once', async t => {
-  bad.status = good.status = 200
+  bothBehave({})
   const before = await verdicts(a)
   await start(a, started)
   await set.server.kill()
-  bad.status = good.status = 500
+  bothBehave(FAILING)
   t.ok(await untilOut(started) > 0)
   for (const weir of started) {
     t.match(await rolloutOf(weir), { phase: 'Degraded', pending: /not stored/ })
@@ -224,7 +194,7 @@ t.test('with the API server away each stops its own traffic and says that it is 
 })
 
 t.test('the one that leads is killed when it has failed the version and not stored it: another one finishes, once, and leads', async t => {
-  bad.status = good.status = 200
+  bothBehave({})
   const before = await verdicts(a)
   const id = await start(a, started)
   const leader = await untilLeader(started)
@@ -233,7 +203,7 @@ t.test('the one that leads is killed when it has failed the version and not stor
   if (next === undefined) return
   await send(started)
   set.server.hang()
-  bad.status = good.status = 500
+  bothBehave(FAILING)
   await untilOut([leader])
   leader.kill('SIGKILL')
   await leader.end()
@@ -245,7 +215,7 @@ t.test('the one that leads is killed when it has failed the version and not stor
     t.match(await rolloutOf(weir), { id, phase: 'Degraded' })
     await eventually(async () => await verdicts(weir) === before + 1 ? true : undefined)
   }
-  bad.status = good.status = 200
+  bothBehave({})
   await start(next, others, { steps: [{ setWeight: 5 }, { pause: { duration: '200ms' } }, { setWeight: 50 }, { pause: {} }] })
   await eventually(async () => (await Promise.all(others.map(rolloutOf))).every(({ step }) => step === 3) ? true : undefined)
   t.same(await Promise.all(others.map(weightOf)), [50, 50])
