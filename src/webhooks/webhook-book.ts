@@ -100,20 +100,24 @@ export class WebhookBook {
     const { clock, events, leadership } = this.#deps
     const event: QueuedEvent = { id: sharedId ?? events.idOf(number), type, text, atMs: clock.nowMs() }
     if (sharedId === undefined || leadership.standing !== 'follower') {
-      for (const webhook of this.#webhooks.values()) webhook.offer(event)
-      return
+      this.#offer(event)
+    } else {
+      this.#left = [...this.#recentlyLeft(), event].slice(-MAX_HANDOVER)
     }
-    const fromMs = event.atMs - HANDOVER_MS
-    this.#left = [...this.#left.filter(({ atMs }) => atMs >= fromMs), event].slice(-MAX_HANDOVER)
   }
 
   #takeOver (): void {
-    const left = this.#left
+    const left = this.#recentlyLeft()
     this.#left = []
+    for (const event of left) this.#offer(event)
+  }
+
+  #recentlyLeft (): readonly QueuedEvent[] {
     const fromMs = this.#deps.clock.nowMs() - HANDOVER_MS
-    for (const event of left) {
-      if (event.atMs < fromMs) continue
-      for (const webhook of this.#webhooks.values()) webhook.offer(event)
-    }
+    return this.#left.filter(({ atMs }) => atMs >= fromMs)
+  }
+
+  #offer (event: QueuedEvent): void {
+    for (const webhook of this.#webhooks.values()) webhook.offer(event)
   }
 }
