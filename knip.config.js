@@ -12,7 +12,7 @@ const production = process.argv.includes('--production')
 
 /** @type {import('knip').KnipConfig} */
 export default {
-  entry: ['src/main.ts!', 'src/worker/worker.ts!', 'src/analysis/*.ts!', 'scripts/*.ts!', 'bench/*.ts', 'bench/scenarios/*.ts', 'deploy/**/*.ts', 'test/{.,batches}/*.ts', 'test/**/*.test.ts', ...STARTED],
+  entry: ['src/main.ts!', 'src/worker/worker.ts!', 'scripts/*.ts!', 'bench/*.ts', 'bench/scenarios/*.ts', 'deploy/**/*.ts', 'test/{.,batches}/*.ts', 'test/**/*.test.ts', ...STARTED],
   project: production ? ['{src,scripts}/**/*.ts!'] : ['{src,scripts,bench,deploy,test}/**/*.ts', '!bench/peers/**', '!test/fixtures/**'],
   include: ['files', 'exports', 'types', 'duplicates'],
   ignoreExportsUsedInFile: production

@@ -6,9 +6,6 @@
 import { alternatives, COMPARISON_ALTERNATIVES } from './comparison.ts'
 import { lnMean } from './label-test.ts'
 
-/** How many numbers an `AloneTest` is stored as. */
-export const ALONE_NUMBERS = COMPARISON_ALTERNATIVES + 3
-
 export class AloneTest {
   readonly #margin: number
   readonly #logs: number[]

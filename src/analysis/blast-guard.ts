@@ -4,8 +4,6 @@
  */
 import type { Block } from './comparison.ts'
 
-export const BLAST_NUMBERS = 7
-
 /**
  * Failures are charged only beyond so many standard deviations of the prediction: a route on which both versions fail one request in ten
  * would otherwise stop any good version some day by chance. Nothing where the old version does not fail.

@@ -27,12 +27,11 @@ const PRIOR_REQUESTS = 50.5
 const MAX_SEED = 10_000
 const RECENT_HALF_LIFE_MS = 30_000
 
-/** The points of the mixture, and how many numbers a `Comparison` is stored as. */
+/** The points of the mixture. */
 export const COMPARISON_ALTERNATIVES = BEYOND.length
-export const COMPARISON_NUMBERS = COMPARISON_ALTERNATIVES + 11
 
 /** A point outside of the null hypothesis, how many requests of each side look at it, and what is allowed. */
-export interface Projected {
+interface Projected {
   readonly a: number
   readonly b: number
   readonly newRequests: number

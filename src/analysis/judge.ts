@@ -14,7 +14,7 @@ import type { SilenceGuard } from './silence-guard.ts'
 import type { TestNumbers, Verdict, VersionNumbers } from './verdict.ts'
 
 /** All that is known of one kind of sign: failures, or slow answers. */
-export interface KindEvidence {
+interface KindEvidence {
   readonly label: LabelTest
   readonly comparison: Comparison
   readonly alone: AloneTest

@@ -3,8 +3,6 @@
  * is bad now.
  */
 
-export const WINDOW_NUMBERS = 10
-
 const TURN_MS = 10_000
 
 export interface RecentOutcomes {

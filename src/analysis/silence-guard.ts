@@ -3,15 +3,13 @@
  * is known of the pace of answers: a route whose answers take seconds has long gaps by chance.
  */
 
-export const SILENCE_NUMBERS = 4
-
 /** So many answers should have come: that none did has a probability of 1 in 3,000 then. */
 const EXPECTED_ANSWERS = 8
 /** Where no pace is known, so many requests have to be waiting. */
 const WAITING_REQUESTS = 20
 
 /** What happened since the last look. */
-export interface SilenceLook {
+interface SilenceLook {
   readonly elapsedMs: number
   readonly answersTo: number
   readonly answersFrom: number

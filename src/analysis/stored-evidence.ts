@@ -20,7 +20,7 @@ export interface StoredRow {
   readonly logs: readonly number[]
 }
 
-export interface StoredEndpointRow extends StoredRow {
+interface StoredEndpointRow extends StoredRow {
   readonly name: string
 }
 
@@ -66,7 +66,7 @@ export const STORED_PARTS = {
 export type StoredPart = keyof typeof STORED_PARTS
 
 /** The ratios of the label test's mixture. */
-export const STORED_RATIOS = 8
+const STORED_RATIOS = 8
 /** The endpoints that are kept apart. */
 export const STORED_ENDPOINTS = 4
 /** The heaviest clients that are kept. */
