@@ -1,6 +1,9 @@
 /** What the admin API, and through it the command line, asks of the rollouts: the port between them and the engine. */
+import type { Verdict } from '../analysis/verdict.ts'
 import type { Weights } from '../contract/weights.ts'
+import type { PlanStep } from '../plans/rollout-plan.ts'
 import type { ChangeErrorCode, ChangeOptions } from './change-result.ts'
+import type { RolloutPhase, VerdictRecord } from './rollout-state.ts'
 import type { SplitReceipt } from './traffic-state.ts'
 
 /** What a person may do with a rollout. */
@@ -48,7 +51,7 @@ export type RolloutResult =
 
 /** One step of the plan. */
 interface RolloutStepStatus {
-  readonly kind: 'await-endpoints' | 'set-weight' | 'ramp' | 'pause' | 'analyse'
+  readonly kind: PlanStep['kind']
   /** A few words for people: `weight 25 %`, `ramp to 100 % over 10m`, `pause 10m`, `analyse 2m`. */
   readonly text: string
   /** The share that `to` has when the step is done, 0 to 100; null: the step does not move it. */
@@ -60,7 +63,7 @@ interface RolloutStepStatus {
 export interface RolloutStatus {
   readonly id: string
   readonly route: string
-  readonly phase: 'Progressing' | 'Paused' | 'Healthy' | 'Degraded' | 'Aborted'
+  readonly phase: RolloutPhase
   readonly from: string
   readonly to: string
   /** The index of the present step; the number of steps: all are done, and the new version is watched or it is over. */
@@ -105,54 +108,8 @@ interface StatedEvidence {
   readonly unknown?: string
 }
 
-/** What is known of one version. */
-interface StatedVersionNumbers {
-  readonly requests: number
-  readonly failures: number
-  readonly slow: number
-  /** 0 to 1. */
-  readonly failureShare?: number
-  /** The share of failures lies in it, with 95 % for all looks together. */
-  readonly interval?: readonly [number, number]
-  readonly slowShare?: number
-}
-
-/** What the test of one kind of fault has found. */
-interface StatedTestNumbers {
-  /** A fail when it is `threshold` or more, and `difference` at least `allowed`. */
-  readonly evidence: number
-  readonly threshold: number
-  /** First failures of clients, and how many of these on the new version. */
-  readonly clients: number
-  readonly clientsOnNew: number
-  /** The estimated difference of the shares, new minus old. */
-  readonly difference: number
-  readonly allowed: number
-  /** A pass when it is `passThreshold` or more. */
-  readonly passEvidence: number
-  readonly passThreshold: number
-}
-
 /** A verdict, with its numbers as far as they are kept: all of them while the rollout runs. */
-export interface StatedVerdict {
-  readonly verdict: 'pass' | 'fail' | 'undecided'
-  /** The rule that speaks. */
-  readonly code: string
-  /** One sentence with the numbers. */
-  readonly reason: string
-  readonly pause?: boolean
-  readonly ejectEndpoint?: string | null
-  readonly from?: StatedVersionNumbers
-  readonly to?: StatedVersionNumbers
-  readonly errors?: StatedTestNumbers
-  readonly slow?: StatedTestNumbers
-  readonly pairs?: { readonly evidence: number } | null
-  readonly sentinel?: { readonly evidence: number, readonly silent: boolean }
-  readonly clients?: number | null
-  readonly heaviest?: { readonly key: string, readonly share: number } | null
-  /** What is missing until a pass, at the present rate. */
-  readonly needs?: { readonly requests: number, readonly minutes: number | null } | null
-}
+export type StatedVerdict = Pick<VerdictRecord, 'verdict' | 'code' | 'reason'> & Partial<Omit<Verdict, 'verdict' | 'code' | 'reason'>>
 
 export interface RolloutControl {
   /**

@@ -1,5 +1,6 @@
 /** A rollout of a route as it is stored, and what may happen to it. rollout-transition.ts makes new ones. */
 import type { StoredEvidence } from '../analysis/stored-evidence.ts'
+import type { Verdict } from '../analysis/verdict.ts'
 import type { Weights } from '../contract/weights.ts'
 import type { RolloutPlan } from '../plans/rollout-plan.ts'
 
@@ -18,34 +19,14 @@ export interface EpochShare {
   readonly share: number
 }
 
-/** What was counted of one version. */
-interface RecordedNumbers {
-  readonly requests: number
-  readonly failures: number
-  /** 0..1 */
-  readonly failureShare: number
-  /** Where the share of failures lies. */
-  readonly interval: readonly [number, number]
-  readonly slow: number
-  readonly slowShare: number
-}
-
 /** A verdict, as far as it is kept. */
-export interface VerdictRecord {
-  readonly verdict: 'pass' | 'fail' | 'undecided'
-  /** Which rule speaks. */
+export interface VerdictRecord extends Pick<Verdict, 'verdict' | 'reason' | 'from' | 'to'> {
+  /** Which rule speaks: of the analysis, of the plan, or of another Weir that has stored it. */
   readonly code: string
-  /** One sentence for a person, with the numbers. */
-  readonly reason: string
-  readonly from: RecordedNumbers
-  readonly to: RecordedNumbers
 }
 
-/** What the analysis says now; its Verdict is one. */
-export interface Judgement extends VerdictRecord {
-  /** Both versions fail alike: the rollout is to pause. */
-  readonly pause: boolean
-}
+/** What the steps have to know of what the analysis says now. */
+export type Judgement = VerdictRecord & Pick<Verdict, 'pause'>
 
 export interface RolloutState {
   readonly id: string

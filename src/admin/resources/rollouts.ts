@@ -54,8 +54,8 @@ const EXAMPLE: RolloutStatus = {
     verdict: 'undecided',
     code: 'more_needed',
     reason: 'canary: 1 of 410 requests failed, stable: 9 of 7,790; a pass needs 1,240 more requests',
-    from: { requests: 7_790, failures: 9, slow: 71 },
-    to: { requests: 410, failures: 1, slow: 4 },
+    from: { requests: 7_790, failures: 9, failureShare: 0.00116, interval: [0.0004, 0.0031], slow: 71, slowShare: 0.0091 },
+    to: { requests: 410, failures: 1, failureShare: 0.00244, interval: [0, 0.021], slow: 4, slowShare: 0.0098 },
     needs: { requests: 1_240, minutes: 2 }
   },
   evidence: { leads: true, replicas: 3, of: 3, missing: [] }
