@@ -84,6 +84,12 @@ const MAX_COUNT_STORED = 1e15
 /** Sums of squares are large; none gets near this. */
 const MAX_NUMBER = 1e60
 
+/** Is it evidence as an older or newer Weir keeps it? It says nothing here, and can be gathered anew. */
+export function isOfOtherFormat (plain: unknown): boolean {
+  const format = asObject(plain)?.['format']
+  return typeof format === 'number' && Number.isSafeInteger(format) && format !== 1
+}
+
 /**
  * Reads what `Analysis.stored()` gave.
  * @throws Error naming the field that is wrong

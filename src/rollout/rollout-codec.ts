@@ -1,6 +1,6 @@
 /** Reads a rollout as it is stored. Every field is looked at, and the state that comes out is one that a rollout can be in. */
 import type { AnalysisSettings } from '../analysis/analysis-settings.ts'
-import { readStoredEvidence } from '../analysis/stored-evidence.ts'
+import { isOfOtherFormat, readStoredEvidence } from '../analysis/stored-evidence.ts'
 import { sameVersions, type Weights, weightOf } from '../contract/weights.ts'
 import { MAX_STEPS } from '../plans/read-steps.ts'
 import type { PlanStep, RolloutPlan } from '../plans/rollout-plan.ts'
@@ -19,13 +19,15 @@ export function decodeRollout (plain: unknown, place: string, weights: Weights):
   const value = recordAt(plain, place)
   const at = (name: string): string => `${place}.${name}`
   const plan = decodePlan(value['plan'], at('plan'))
+  // Weights and steps are not to be lost with it. The requests were counted with it, so an analyse step counts from where it is read.
+  const isWithout = isOfOtherFormat(value['evidence'])
   const state: RolloutState = {
     id: idAt(value['id'], at('id')),
     plan,
     phase: oneOfAt(PHASES, value['phase'], at('phase')),
     step: amountAt(countAt(value['step'], at('step')), plan.steps.length, at('step')),
     stepMs: amountAt(value['stepMs'], MAX_NUMBER, at('stepMs')),
-    stepRequests: orNull(value['stepRequests'], each => amountAt(each, MAX_NUMBER, at('stepRequests'))),
+    stepRequests: isWithout ? null : orNull(value['stepRequests'], each => amountAt(each, MAX_NUMBER, at('stepRequests'))),
     rampFrom: orNull(value['rampFrom'], each => amountAt(each, 100, at('rampFrom'))),
     rampRevision: orNull(value['rampRevision'], each => countAt(each, at('rampRevision'))),
     shareTo: amountAt(value['shareTo'], 100, at('shareTo')),
@@ -38,7 +40,7 @@ export function decodeRollout (plain: unknown, place: string, weights: Weights):
     actor: wordsAt(value['actor'], at('actor')),
     reason: wordsAt(value['reason'], at('reason')),
     verdict: orNull(value['verdict'], each => decodeVerdict(each, at('verdict'))),
-    evidence: orNull(value['evidence'], each => evidenceAt(each, at('evidence')))
+    evidence: isWithout ? null : orNull(value['evidence'], each => evidenceAt(each, at('evidence')))
   }
   checkTogether(state, place, weights)
   return state

@@ -3,7 +3,7 @@ import { createTrafficCodec } from '../../../src/rollout/traffic-codec.ts'
 import { applyConfig } from '../../../src/rollout/transition.ts'
 import { EMPTY_TRAFFIC, type RouteTraffic } from '../../../src/rollout/traffic-state.ts'
 import { openStateEnvelope, sealStateEnvelope } from '../../../src/store/file-store.ts'
-import { after, analyse, EVIDENCE, pauseFor, planOf, ramp, routeOf, setWeight, start } from '../../helpers/rollout-events.ts'
+import { after, analyse, EVIDENCE, pauseFor, planOf, ramp, rolloutOf, routeOf, setWeight, start } from '../../helpers/rollout-events.ts'
 
 const codec = createTrafficCodec()
 const state = applyConfig(EMPTY_TRAFFIC, [{ name: 'hello', weights: { stable: 1.5, constructor: 0 } }, { name: 'constructor', weights: { a: 1 } }], '2026-01-01T00:00:00.000Z')
@@ -96,7 +96,7 @@ const IMPOSSIBLE: ReadonlyArray<readonly [string, Record<string, unknown>, RegEx
   ['a share of more than all', { shareTo: 101 }, /shareTo is not a number from 0 to 100/],
   ['no sum', { sum: 0 }, /sum is 0/],
   ['an endless id', { id: 'x'.repeat(200) }, /id is not an id/],
-  ['evidence of another format', { evidence: { ...EVIDENCE, format: 9 } }, /rollout\.evidence: evidence\.format/]
+  ['evidence of no format', { evidence: { ...EVIDENCE, format: 'new' } }, /rollout\.evidence.*format/]
 ]
 
 for (const [name, fields, message] of IMPOSSIBLE) {
@@ -105,6 +105,13 @@ for (const [name, fields, message] of IMPOSSIBLE) {
     t.throws(() => codec.decode(JSON.parse(codec.encode({ routes: new Map([['hello', route as RouteTraffic]]), epochFloor: 0 }))), { message })
   })
 }
+
+t.test('evidence of another format is left out alone: weights, plan and step stay', async t => {
+  const rollout = { ...rolloutOf(ROLLED_OUT), step: 2, stepRequests: 40 }
+  const stored = JSON.parse(JSON.stringify({ ...ROLLED_OUT, rollout: { ...rollout, evidence: { format: 2, counts: [1, 2] } } }))
+  const expected = { ...ROLLED_OUT, rollout: { ...rollout, stepRequests: null, evidence: null } }
+  t.same(codec.decode({ routes: { hello: stored }, epochFloor: 0 }).routes.get('hello'), expected)
+})
 
 t.test('a salt is a short text', async t => {
   const decoded = (salt: unknown) => codec.decode({ routes: { hello: { ...JSON.parse(JSON.stringify(ROLLED_OUT)), salt } }, epochFloor: 0 })
