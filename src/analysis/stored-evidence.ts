@@ -2,7 +2,8 @@
  * The evidence of a rollout as plain JSON, at most 24 KiB, with which another process goes on exactly. What is read back may be anything:
  * somebody can have edited it.
  */
-import { asList, asObject, asText, type UntrustedObject } from '../core/untrusted.ts'
+import { asObject } from '../core/untrusted.ts'
+import { amountAt, listAt, orNull, recordAt, wordsAt } from '../core/values-at.ts'
 
 /** The first signs of one kind: the products of their likelihood ratios, apart for a few endpoints. */
 export interface StoredSigns {
@@ -94,22 +95,23 @@ export function isOfOtherFormat (plain: unknown): boolean {
  * Reads what `Analysis.stored()` gave.
  * @throws Error naming the field that is wrong
  */
-export function readStoredEvidence (plain: unknown): StoredEvidence {
-  const evidence = objectAt(plain, 'evidence')
-  if (evidence['format'] !== 1) throw new Error('evidence.format: this Weir reads format 1 only')
-  const parts = objectAt(evidence['parts'], 'evidence.parts')
+export function readStoredEvidence (plain: unknown, place = 'evidence'): StoredEvidence {
+  const evidence = recordAt(plain, place)
+  const at = (name: string): string => `${place}.${name}`
+  if (evidence['format'] !== 1) throw new Error(`${at('format')} is not 1, the only one that this Weir reads`)
+  const parts = recordAt(evidence['parts'], at('parts'))
   const stranger = Object.keys(parts).find(name => !Object.hasOwn(STORED_PARTS, name))
-  if (stranger !== undefined) throw new Error(`evidence.parts.${stranger.slice(0, STORED_NAME_LENGTH)}: there is no such part`)
+  if (stranger !== undefined) throw new Error(`${at('parts')}.${stranger.slice(0, STORED_NAME_LENGTH)} is no part of it`)
   return {
     format: 1,
-    elapsedMs: countAt(evidence['elapsedMs'], 'evidence.elapsedMs'),
-    failures: signsAt(evidence['failures'], FAILURE_BYTES, 'evidence.failures'),
-    slow: signsAt(evidence['slow'], SLOW_BYTES, 'evidence.slow'),
-    parts: partsOf(name => numbersAt(parts[name], STORED_PARTS[name], `evidence.parts.${name}`)),
-    seen: bitsAt(evidence['seen'], SEEN_BYTES, 'evidence.seen'),
-    heavy: pairsAt(evidence['heavy'], STORED_HEAVY, 'evidence.heavy'),
-    blamed: evidence['blamed'] === null ? null : nameAt(evidence['blamed'], 'evidence.blamed'),
-    ...(evidence['books'] === undefined ? {} : { books: pairsAt(evidence['books'], MAX_STORED_BOOKS, 'evidence.books') })
+    elapsedMs: amountAt(evidence['elapsedMs'], MAX_COUNT_STORED, at('elapsedMs')),
+    failures: signsAt(evidence['failures'], FAILURE_BYTES, at('failures')),
+    slow: signsAt(evidence['slow'], SLOW_BYTES, at('slow')),
+    parts: partsOf(name => numbersAt(parts[name], STORED_PARTS[name], at(`parts.${name}`))),
+    seen: bitsAt(evidence['seen'], SEEN_BYTES, at('seen')),
+    heavy: pairsAt(evidence['heavy'], STORED_HEAVY, at('heavy')),
+    blamed: orNull(evidence['blamed'], blamed => wordsAt(blamed, at('blamed'), STORED_NAME_LENGTH)),
+    ...(evidence['books'] === undefined ? {} : { books: pairsAt(evidence['books'], MAX_STORED_BOOKS, at('books')) })
   }
 }
 
@@ -130,69 +132,48 @@ export function bitsOf (bytes: Uint8Array): string {
   return bytes.every(byte => byte === 0) ? '' : Buffer.from(bytes).toString('base64')
 }
 
-function signsAt (value: unknown, bytes: number, place: string): StoredSigns {
-  const signs = objectAt(value, place)
+function signsAt (plain: unknown, bytes: number, place: string): StoredSigns {
+  const signs = recordAt(plain, place)
   return {
     spoken: bitsAt(signs['spoken'], bytes, `${place}.spoken`),
     from: rowAt(signs['from'], `${place}.from`),
     others: rowAt(signs['others'], `${place}.others`),
-    endpoints: listAt(signs['endpoints'], STORED_ENDPOINTS, `${place}.endpoints`).map((item, index) => {
+    endpoints: listAt(signs['endpoints'], `${place}.endpoints`, STORED_ENDPOINTS).map((item, index) => {
       const at = `${place}.endpoints[${index}]`
-      return { name: nameAt(objectAt(item, at)['name'], `${at}.name`), ...rowAt(item, at) }
+      return { name: wordsAt(recordAt(item, at)['name'], `${at}.name`, STORED_NAME_LENGTH), ...rowAt(item, at) }
     })
   }
 }
 
 /** Names with counts. */
-function pairsAt (value: unknown, most: number, place: string): ReadonlyArray<readonly [name: string, count: number]> {
-  return listAt(value, most, place).map((item, index) => {
-    const [name, count, ...rest] = asList(item)
-    if (rest.length > 0) throw new Error(`${place}[${index}]: a name and a count are needed`)
-    return [nameAt(name, `${place}[${index}][0]`), countAt(count, `${place}[${index}][1]`)]
+function pairsAt (plain: unknown, most: number, place: string): ReadonlyArray<readonly [name: string, count: number]> {
+  return listAt(plain, place, most).map((item, index) => {
+    const at = `${place}[${index}]`
+    const [name, count] = listAt(item, at, 2)
+    return [wordsAt(name, `${at}[0]`, STORED_NAME_LENGTH), amountAt(count, MAX_COUNT_STORED, `${at}[1]`)]
   })
 }
 
-function rowAt (value: unknown, place: string): StoredRow {
-  const row = objectAt(value, place)
-  return { signs: countAt(row['signs'], `${place}.signs`), logs: numbersAt(row['logs'], STORED_RATIOS, `${place}.logs`) }
+function rowAt (plain: unknown, place: string): StoredRow {
+  const row = recordAt(plain, place)
+  return {
+    signs: amountAt(row['signs'], MAX_COUNT_STORED, `${place}.signs`),
+    logs: numbersAt(row['logs'], STORED_RATIOS, `${place}.logs`)
+  }
 }
 
-function objectAt (value: unknown, place: string): UntrustedObject {
-  const object = asObject(value)
-  if (object === undefined) throw new Error(`${place}: an object is needed`)
-  return object
-}
-
-function listAt (value: unknown, most: number, place: string): readonly unknown[] {
-  if (!Array.isArray(value) || value.length > most) throw new Error(`${place}: a list of at most ${most} is needed`)
-  return asList(value)
-}
-
-function numbersAt (value: unknown, length: number, place: string): readonly number[] {
-  if (!Array.isArray(value) || value.length !== length) throw new Error(`${place}: ${length} numbers are needed`)
-  return asList(value).map((item, index) => {
-    if (typeof item !== 'number' || !(Math.abs(item) <= MAX_NUMBER)) throw new Error(`${place}[${index}]: a number between ±1e60 is needed`)
+function numbersAt (plain: unknown, length: number, place: string): readonly number[] {
+  const numbers = listAt(plain, place, length)
+  if (numbers.length < length) throw new Error(`${place} is shorter than ${length}`)
+  return numbers.map((item, index) => {
+    if (typeof item !== 'number' || !(Math.abs(item) <= MAX_NUMBER)) throw new Error(`${place}[${index}] is not a number between ±1e60`)
     return item
   })
 }
 
-function countAt (value: unknown, place: string): number {
-  if (typeof value !== 'number' || !(value >= 0 && value <= MAX_COUNT_STORED)) {
-    throw new Error(`${place}: a number from 0 to 1e15 is needed`)
-  }
-  return value
-}
-
-function nameAt (value: unknown, place: string): string {
-  const name = asText(value)
-  if (name === undefined || name.length > STORED_NAME_LENGTH) throw new Error(`${place}: a text of at most ${STORED_NAME_LENGTH} characters is needed`)
-  return name
-}
-
-function bitsAt (value: unknown, bytes: number, place: string): string {
-  const bits = asText(value)
-  if (bits === undefined) throw new Error(`${place}: base64 is needed`)
+function bitsAt (plain: unknown, bytes: number, place: string): string {
+  const bits = wordsAt(plain, place, 2 * bytes)
   const decoded = Buffer.from(bits, 'base64')
-  if (bits !== '' && (decoded.length !== bytes || decoded.toString('base64') !== bits)) throw new Error(`${place}: base64 of ${bytes} bytes is needed, or ''`)
+  if (bits !== '' && (decoded.length !== bytes || decoded.toString('base64') !== bits)) throw new Error(`${place} is not base64 of ${bytes} bytes, or ''`)
   return bits
 }

@@ -1,11 +1,12 @@
 /** Reads a rollout as it is stored. Every field is looked at, and the state that comes out is one that a rollout can be in. */
 import type { AnalysisSettings } from '../analysis/analysis-settings.ts'
 import { isOfOtherFormat, readStoredEvidence } from '../analysis/stored-evidence.ts'
+import { MAX_WEIGHT } from '../contract/route-spec.ts'
 import { sameVersions, type Weights, weightOf } from '../contract/weights.ts'
+import { amountAt, countAt, listAt, oneOfAt, orNull, recordAt, wordsAt } from '../core/values-at.ts'
 import { MAX_STEPS } from '../plans/read-steps.ts'
 import type { PlanStep, RolloutPlan } from '../plans/rollout-plan.ts'
 import { isLive, MAX_SHARES, type EpochShare, type RolloutState, type VerdictRecord } from './rollout-state.ts'
-import { countAt, listAt, amountAt, oneOfAt, orNull, recordAt, sumAt, wordsAt, weightsAt } from './values-at.ts'
 
 const PHASES = ['Progressing', 'Paused', 'Healthy', 'Degraded', 'Aborted'] as const
 const CAUSES = ['step', 'person', 'weights', 'both-fail'] as const
@@ -40,7 +41,7 @@ export function decodeRollout (plain: unknown, place: string, weights: Weights):
     actor: wordsAt(value['actor'], at('actor')),
     reason: wordsAt(value['reason'], at('reason')),
     verdict: orNull(value['verdict'], each => decodeVerdict(each, at('verdict'))),
-    evidence: isWithout ? null : orNull(value['evidence'], each => evidenceAt(each, at('evidence')))
+    evidence: isWithout ? null : orNull(value['evidence'], each => readStoredEvidence(each, at('evidence')))
   }
   checkTogether(state, place, weights)
   return state
@@ -55,6 +56,21 @@ function checkTogether (state: RolloutState, place: string, weights: Weights): v
   const gone = [plan.from, plan.to].find(name => weightOf(weights, name) === undefined)
   if (gone !== undefined) throw new Error(`${place}.plan names ${gone}, which is no version of the route`)
   if (!sameVersions(before, weights)) throw new Error(`${place}.before and the weights name different versions`)
+}
+
+export function weightsAt (plain: unknown, place: string): Weights {
+  return Object.fromEntries(Object.entries(recordAt(plain, place)).map(([name, weight]) => {
+    // The file may hold weights that the API would refuse, because the configuration may set them.
+    if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0) throw new Error(`${place}.${name} is not a weight`)
+    return [name, weight]
+  }))
+}
+
+/** The weights of two versions together. */
+function sumAt (plain: unknown, place: string): number {
+  const sum = amountAt(plain, MAX_WEIGHT, place)
+  if (sum === 0) throw new Error(`${place} is 0`)
+  return sum
 }
 
 function idAt (plain: unknown, place: string): string {
@@ -89,14 +105,6 @@ function decodeNumbers (plain: unknown, place: string): VerdictRecord['from'] {
     interval: [amountAt(low, 1, `${place}.interval[0]`), amountAt(high, 1, `${place}.interval[1]`)],
     slow: amountAt(value['slow'], MAX_NUMBER, `${place}.slow`),
     slowShare: amountAt(value['slowShare'], 1, `${place}.slowShare`)
-  }
-}
-
-function evidenceAt (plain: unknown, place: string): RolloutState['evidence'] {
-  try {
-    return readStoredEvidence(plain)
-  } catch (error) {
-    throw new Error(`${place}: ${error instanceof Error ? error.message : 'it can\'t be read'}`, { cause: error })
   }
 }
 
@@ -144,8 +152,7 @@ function timeAt (plain: unknown, place: string): number {
 function decodeSettings (plain: unknown, place: string): AnalysisSettings {
   const value = recordAt(plain, place)
   const at = (name: string): string => `${place}.${name}`
-  const statuses = listAt(value['failureStatuses'], at('failureStatuses'))
-  if (statuses.length > MAX_RANGES) throw new Error(`${at('failureStatuses')} are more than ${MAX_RANGES}`)
+  const statuses = listAt(value['failureStatuses'], at('failureStatuses'), MAX_RANGES)
   const level = (name: string): number => {
     const share = amountAt(value[name], 1, at(name))
     if (share === 0) throw new Error(`${at(name)} is 0`)

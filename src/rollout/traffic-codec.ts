@@ -1,9 +1,9 @@
 import type { StateCodec } from '../store/state-store.ts'
 import { sameVersions, type Weights } from '../contract/weights.ts'
+import { countAt, listAt, oneOfAt, recordAt, wordsAt } from '../core/values-at.ts'
 import type { ChangeAction, ChangeSource, Revision, RouteTraffic, TrafficState } from './traffic-state.ts'
 import { EMPTY_TRAFFIC, MAX_HISTORY, MAX_SUPERSEDED } from './traffic-state.ts'
-import { decodeRollout } from './rollout-codec.ts'
-import { countAt, listAt, oneOfAt, recordAt, wordsAt, weightsAt } from './values-at.ts'
+import { decodeRollout, weightsAt } from './rollout-codec.ts'
 
 const SOURCES: readonly ChangeSource[] = ['api', 'config', 'kubernetes', 'step', 'verdict']
 const ACTIONS: readonly ChangeAction[] = ['weights', 'switch', 'undo', 'config', 'rollout']

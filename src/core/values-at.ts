@@ -1,18 +1,17 @@
 /** Reading what is stored: it may be anything, somebody can have edited it. Each throws an Error that names the place. */
-import { MAX_WEIGHT } from '../contract/route-spec.ts'
-import type { Weights } from '../contract/weights.ts'
-
-export type Plain = Readonly<Record<string, unknown>>
+import type { UntrustedObject } from './untrusted.ts'
 
 const MAX_TEXT = 2_000
 
-export function recordAt (plain: unknown, place: string): Plain {
+export function recordAt (plain: unknown, place: string): UntrustedObject {
   if (typeof plain !== 'object' || plain === null || Array.isArray(plain)) throw new Error(`${place} is not an object`)
   return { ...plain }
 }
 
-export function listAt (plain: unknown, place: string): readonly unknown[] {
+/** @param most entries */
+export function listAt (plain: unknown, place: string, most = Infinity): readonly unknown[] {
   if (!Array.isArray(plain)) throw new Error(`${place} is not a list`)
+  if (plain.length > most) throw new Error(`${place} is longer than ${most}`)
   return plain
 }
 
@@ -27,8 +26,9 @@ export function amountAt (plain: unknown, most: number, place: string): number {
   return plain
 }
 
-export function wordsAt (plain: unknown, place: string): string {
-  if (typeof plain !== 'string' || plain.length > MAX_TEXT) throw new Error(`${place} is not a text`)
+/** @param most characters */
+export function wordsAt (plain: unknown, place: string, most = MAX_TEXT): string {
+  if (typeof plain !== 'string' || plain.length > most) throw new Error(`${place} is not a text of at most ${most} characters`)
   return plain
 }
 
@@ -41,19 +41,4 @@ export function oneOfAt<V extends string> (allowed: readonly V[], plain: unknown
 /** What may be null. */
 export function orNull<V> (plain: unknown, read: (plain: unknown) => V): V | null {
   return plain === null ? null : read(plain)
-}
-
-export function weightsAt (plain: unknown, place: string): Weights {
-  return Object.fromEntries(Object.entries(recordAt(plain, place)).map(([name, weight]) => {
-    // The file may hold weights that the API would refuse, because the configuration may set them.
-    if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0) throw new Error(`${place}.${name} is not a weight`)
-    return [name, weight]
-  }))
-}
-
-/** The weights of two versions together. */
-export function sumAt (plain: unknown, place: string): number {
-  const sum = amountAt(plain, MAX_WEIGHT, place)
-  if (sum === 0) throw new Error(`${place} is 0`)
-  return sum
 }
