@@ -2,6 +2,7 @@
  * A route without sockets: clients with shares of the requests after Zipf's law, a sticky split, and two versions that fail as they are
  * told. Everything that the workers of Weir would report of it, tick by tick.
  */
+import { emptyCounts } from '../../src/analysis/side-counts.ts'
 import type { EvidenceReport, FirstSign, HeavyClient, SideCounts } from '../../src/contract/rollout-watch.ts'
 import type { Random } from '../../src/core/random.ts'
 
@@ -38,8 +39,6 @@ export const USUAL_WORLD: World = {
   slowOld: 0.01,
   slowNew: 0.01
 }
-
-type MutableCounts = { -readonly [Name in keyof SideCounts]: number }
 
 export interface TickOutcome {
   readonly report: EvidenceReport
@@ -91,7 +90,7 @@ export class SimulatedTraffic {
   /** The next 100 ms. */
   next (): TickOutcome {
     const world = this.#world
-    const [from, to] = [noCounts(), noCounts()]
+    const [from, to] = [emptyCounts(), emptyCounts()]
     const signs: FirstSign[] = []
     const isOutage = world.outageShare > 0 && this.#tick % 400 < 20
     let newFailures = 0
@@ -160,10 +159,6 @@ export class SimulatedTraffic {
     }
     return top.sort((a, b) => b.failures - a.failures).slice(0, HEAVY_CLIENTS)
   }
-}
-
-function noCounts (): MutableCounts {
-  return { requests: 0, failures: 0, rescued: 0, bothFailed: 0, slow: 0, halfRequests: 0, halfFailures: 0 }
 }
 
 function aliasTable (weights: Float64Array): { readonly likely: Float64Array, readonly alias: Uint32Array } {

@@ -3,11 +3,12 @@
  */
 import { Analysis } from '../../src/analysis/analysis.ts'
 import { type AnalysisSettings, DEFAULT_ANALYSIS } from '../../src/analysis/analysis-settings.ts'
+import { emptyCounts } from '../../src/analysis/side-counts.ts'
 import type { StoredEvidence } from '../../src/analysis/stored-evidence.ts'
 import type { Verdict } from '../../src/analysis/verdict.ts'
 import type { EvidenceReport, FirstSign, SideCounts } from '../../src/contract/rollout-watch.ts'
 
-const NO_COUNTS: SideCounts = { requests: 0, failures: 0, rescued: 0, bothFailed: 0, slow: 0, halfRequests: 0, halfFailures: 0 }
+const NO_COUNTS: SideCounts = emptyCounts()
 
 /** What happened in one tick. Halves are even unless they are given. */
 export interface Happened {

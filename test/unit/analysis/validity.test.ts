@@ -3,6 +3,7 @@
  * ones are `npm run bench:verdict`.
  */
 import t from 'tap'
+import { emptyCounts } from '../../../src/analysis/side-counts.ts'
 import { Random } from '../../../src/core/random.ts'
 import { EvidenceBench } from '../../helpers/evidence.ts'
 
@@ -27,7 +28,7 @@ function run (seed: number, world: Partial<World>, ticks: number): { readonly ti
   const isOdd = Array.from({ length: clients }, () => random.nextFraction() < 0.5)
   const failures = new Map<string, number>()
   for (let tick = 0; tick < ticks; tick++) {
-    const sides = { from: emptySide(), to: emptySide() }
+    const sides = { from: emptyCounts(), to: emptyCounts() }
     const signs = []
     for (let request = 0; request < 40; request++) {
       // Squared: the first clients have many of the requests.
@@ -56,10 +57,6 @@ function run (seed: number, world: Partial<World>, ticks: number): { readonly ti
     if (verdict === 'fail') return { tick, code }
   }
   return undefined
-}
-
-function emptySide () {
-  return { requests: 0, failures: 0, rescued: 0, bothFailed: 0, slow: 0, halfRequests: 0, halfFailures: 0 }
 }
 
 const seeds = Array.from({ length: 12 }, (_, index) => index + 1)

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { DEFAULT_ANALYSIS } from '../../../src/analysis/analysis-settings.ts'
 import { Analysis } from '../../../src/analysis/analysis.ts'
+import { emptyCounts } from '../../../src/analysis/side-counts.ts'
 import type { EvidenceReport, SideCounts } from '../../../src/contract/rollout-watch.ts'
 import { endpointKey } from '../../../src/core/endpoint.ts'
 import { EvidenceGatherer, type LedRollout } from '../../../src/replicas/evidence-gatherer.ts'
@@ -12,7 +13,7 @@ import { type EvidenceReading, RolloutEvidence } from '../../../src/rollout/roll
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
 const READING: EvidenceReading = { shareOf: () => 0.25, nowMs: 0 }
-const NONE: SideCounts = { requests: 0, failures: 0, rescued: 0, bothFailed: 0, slow: 0, halfRequests: 0, halfFailures: 0 }
+const NONE: SideCounts = emptyCounts()
 const seen = (requests: number): EvidenceReport => ({ cohorts: [{ epoch: 2, from: NONE, to: { ...NONE, requests } }], signs: [], heavy: [], dropped: 0 })
 const evidence = (book: string): RolloutEvidence => new RolloutEvidence({
   settings: DEFAULT_ANALYSIS, createAnalysis: (...args) => new Analysis(...args), before: undefined, book

@@ -1,9 +1,10 @@
 /** The book of what one replica has seen of a rollout: whoever fetches it gets everything once, whatever answers are lost, and it never grows without bound. */
 import t from 'tap'
+import { emptyCounts } from '../../../src/analysis/side-counts.ts'
 import type { EvidenceReport, FirstSign, SideCounts } from '../../../src/contract/rollout-watch.ts'
 import { EvidenceLedger, MAX_LEDGER_SIGNS, MAX_TOLD_EPOCHS, MAX_TOLD_WORKERS } from '../../../src/rollout/evidence-ledger.ts'
 
-const NONE: SideCounts = { requests: 0, failures: 0, rescued: 0, bothFailed: 0, slow: 0, halfRequests: 0, halfFailures: 0 }
+const NONE: SideCounts = emptyCounts()
 const sign = (bucket: number): FirstSign => ({ kind: 'failure', bucket, side: 'to', epoch: 2, endpoint: '10.0.0.1:80' })
 const report = (requests: number, signs: readonly FirstSign[] = [], epoch = 2): EvidenceReport =>
   ({ cohorts: [{ epoch, from: NONE, to: { ...NONE, requests } }], signs, heavy: [], dropped: 0 })

@@ -2,13 +2,14 @@
 import t from 'tap'
 import { type AnalysisFacts, Analysis } from '../../../src/analysis/analysis.ts'
 import { DEFAULT_ANALYSIS } from '../../../src/analysis/analysis-settings.ts'
+import { emptyCounts } from '../../../src/analysis/side-counts.ts'
 import { MAX_STORED_BOOKS, readStoredEvidence, type StoredEvidence } from '../../../src/analysis/stored-evidence.ts'
 import type { Verdict } from '../../../src/analysis/verdict.ts'
 import type { EvidenceReport, SideCounts } from '../../../src/contract/rollout-watch.ts'
 import { type EvidenceReading, RolloutEvidence } from '../../../src/rollout/rollout-evidence.ts'
 
 const READING: EvidenceReading = { shareOf: epoch => epoch === 2 ? 0.25 : undefined, nowMs: 0 }
-const NONE: SideCounts = { requests: 0, failures: 0, rescued: 0, bothFailed: 0, slow: 0, halfRequests: 0, halfFailures: 0 }
+const NONE: SideCounts = emptyCounts()
 const facts = (nowMs: number, inFlightTo = 0): AnalysisFacts => ({ nowMs, endpointsTo: 2, inFlightTo, shareTo: 0.25 })
 
 let clients = 0
