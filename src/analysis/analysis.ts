@@ -175,8 +175,9 @@ export class Analysis {
 
   /** What all that was added says. It may be asked within a block too, when there is news that should not wait for its end. */
   verdict (facts: AnalysisFacts): Verdict {
-    this.#blamed = soleEndpoint(this.#picture(facts)) ?? this.#blamed
-    return judge(this.#picture(facts))
+    const picture = this.#picture(facts)
+    this.#blamed = soleEndpoint(picture) ?? this.#blamed
+    return judge({ ...picture, blamed: this.#blamed })
   }
 
   #picture (facts: AnalysisFacts): Picture {

@@ -259,7 +259,7 @@ function isMoreThanFew ({ guardTo, heaviest, errors, settings }: Picture): boole
 
 function byPass (picture: Picture): Finding | undefined {
   const needed = Math.log(1 / picture.settings.passAlpha)
-  const kinds = picture.slow.comparison.known.requests > 0 ? ['errors', 'slow'] as const : ['errors'] as const
+  const kinds = kindsOf(picture)
   if (kinds.some(kind => lnPassOf(picture, kind) < needed || picture[kind].label.lnEvidence() >= needed)) return undefined
   const { settings } = picture
   return {
@@ -267,6 +267,11 @@ function byPass (picture: Picture): Finding | undefined {
     code: 'passed',
     reason: `${requestsText('errors', shareOf(picture.to, 'errors'), shareOf(picture.from, 'errors'))} More than ${shareText(settings.maxErrorIncrease)} in addition is ruled out${kinds.length > 1 ? `, and more than ${shareText(settings.maxSlowIncrease)} slow ones` : ''}.`
   }
+}
+
+/** What a pass has to be shown of: of slow answers only when something is known of those of the old version. */
+function kindsOf ({ slow }: Picture): readonly Kind[] {
+  return slow.comparison.known.requests > 0 ? ['errors', 'slow'] : ['errors']
 }
 
 function byOneClient (picture: Picture): Finding | undefined {
@@ -347,8 +352,7 @@ function lnPassOf (picture: Picture, kind: Kind): number {
 }
 
 function needsOf (picture: Picture): Verdict['needs'] {
-  const kinds = picture.slow.comparison.known.requests > 0 ? ['errors', 'slow'] as const : ['errors'] as const
-  const counts = kinds.map(kind => requestsToPass(picture, kind))
+  const counts = kindsOf(picture).map(kind => requestsToPass(picture, kind))
   if (counts.some(count => count === null)) return null
   const requests = Math.max(...counts.map(count => count ?? 0))
   const perMinute = picture.recent.ms > 0 ? picture.recent.requestsTo / picture.recent.ms * 60_000 : 0
