@@ -1,12 +1,12 @@
 /** How the admin API writes rollouts and verdicts, and what a plan may have. */
 import { Type, type Static } from '../core/json-schema.ts'
 import { withoutPaths } from '../core/without-paths.ts'
+import { VERDICT_OUTCOMES } from '../analysis/verdict.ts'
+import { STEP_KINDS } from '../plans/rollout-plan.ts'
 import type { RolloutStatus } from '../rollout/rollout-control.ts'
-import { isLive, type RolloutState } from '../rollout/rollout-state.ts'
+import { isLive, ROLLOUT_PHASES, type RolloutState } from '../rollout/rollout-state.ts'
 import { stepText } from '../rollout/step-text.ts'
 import { WeightsSchema } from './operation.ts'
-
-const ROLLOUT_PHASES = ['Progressing', 'Paused', 'Healthy', 'Degraded', 'Aborted'] as const
 
 const VersionNumbersSchema = Type.object({
   requests: Type.integer({ description: 'Requests that are finished and judged.' }),
@@ -32,7 +32,7 @@ const NULLABLE = { type: ['object', 'null'] }
 
 /** What every verdict says. */
 const VERDICT_FIELDS = {
-  verdict: Type.oneOf(['pass', 'fail', 'undecided']),
+  verdict: Type.oneOf(VERDICT_OUTCOMES),
   code: Type.string({ description: 'The rule that speaks: `errors`, `slow`, `pairs`, `max_failures`, `more_needed` and so on.' }),
   reason: Type.string({ description: 'One sentence with the numbers.' }),
   pause: Type.optional(Type.boolean({ description: 'Both versions fail alike: the rollout pauses.' })),
@@ -62,7 +62,7 @@ export const VerdictAnswerSchema = Type.object({
 })
 
 const StepSchema = Type.object({
-  kind: Type.oneOf(['await-endpoints', 'set-weight', 'ramp', 'pause', 'analyse']),
+  kind: Type.oneOf(STEP_KINDS),
   text: Type.string({ description: 'The step in a few words.' }),
   weight: Type.numberOrNull('The share of `to` when the step is done, 0 to 100. Null: the step does not move it.'),
   state: Type.oneOf(['done', 'now', 'ahead'])

@@ -2,7 +2,9 @@
  * What the analysis says of a new version at one moment: plain JSON, every number finite.
  */
 
-export type VerdictOutcome = 'pass' | 'fail' | 'undecided'
+export const VERDICT_OUTCOMES = ['pass', 'fail', 'undecided'] as const
+
+export type VerdictOutcome = typeof VERDICT_OUTCOMES[number]
 
 /**
  * Which rule speaks. A fail: `errors`, `slow` (first failures or first slow answers by client), `pairs` (failed here, answered well by

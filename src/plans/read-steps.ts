@@ -2,7 +2,7 @@
 import { asObject } from '../core/untrusted.ts'
 import { suggestion } from '../core/nearest-name.ts'
 import { given, inside, listed, ownValue, PlanFaults, readChoice, readCount, readDuration, readMapping } from './plan-faults.ts'
-import type { AnalyseStep, PlanStep, RolloutPreset } from './rollout-plan.ts'
+import { type AnalyseStep, type PlanStep, type RolloutPreset, shareAfter } from './rollout-plan.ts'
 
 /** The steps of a plan at most. */
 export const MAX_STEPS = 100
@@ -164,11 +164,6 @@ function leastMsOf (step: PlanStep): number {
     case 'analyse': return step.forMs ?? 0
     default: return 0
   }
-}
-
-/** What the new version has after a step that moves it. */
-function shareAfter (step: PlanStep): number | undefined {
-  return step.kind === 'set-weight' ? step.weight : step.kind === 'ramp' ? step.to : undefined
 }
 
 interface AnalyseCheck {

@@ -4,11 +4,11 @@ import type { AnalysisSettings } from '../analysis/analysis-settings.ts'
 /** Which steps a plan has that names none. */
 export type RolloutPreset = 'canary' | 'blue-green'
 
-/** */
+/** One step of a plan. A weight is what the new version gets of what both have, 0..100. */
 export type PlanStep =
   /** Waits until the new version has its endpoints. */
   | { readonly kind: 'await-endpoints' }
-  /** Gives the new version so much of what both have, 0..100. */
+  /** Gives it to the new version at once. */
   | { readonly kind: 'set-weight', readonly weight: number }
   /** Moves there every second, evenly. */
   | { readonly kind: 'ramp', readonly to: number, readonly overMs: number }
@@ -24,6 +24,13 @@ export interface AnalyseStep {
   readonly forMs: number | null
   readonly requests: number | null
   readonly onUndecided: 'wait' | 'pass' | 'fail'
+}
+
+export const STEP_KINDS = ['await-endpoints', 'set-weight', 'ramp', 'pause', 'analyse'] as const satisfies ReadonlyArray<PlanStep['kind']>
+
+/** What the new version has after a step that moves it, 0..100; undefined for any other step. */
+export function shareAfter (step: PlanStep): number | undefined {
+  return step.kind === 'set-weight' ? step.weight : step.kind === 'ramp' ? step.to : undefined
 }
 
 export interface RolloutPlan {

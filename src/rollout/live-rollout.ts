@@ -7,7 +7,7 @@ import type { EvidenceQuestion, ToldEvidence } from './evidence-ledger.ts'
 import { type EvidenceReading, RolloutEvidence } from './rollout-evidence.ts'
 import type { EvidenceCoverage, LiveRolloutDeps } from './rollout-ports.ts'
 import type { RolloutStatus } from './rollout-control.ts'
-import type { RolloutAdvance, RolloutEvent, RolloutState } from './rollout-state.ts'
+import { type RolloutAdvance, type RolloutEvent, type RolloutState, timedPauseMs } from './rollout-state.ts'
 import { changeRollout } from './rollout-transition.ts'
 import type { ChangeMeta, RouteTraffic } from './traffic-state.ts'
 
@@ -296,9 +296,8 @@ export class LiveRollout {
 }
 
 /** Does the time in its step count? */
-function isTimed ({ phase, pausedBy, plan, step }: RolloutState): boolean {
-  const now = plan.steps[step]
-  return phase === 'Progressing' || (pausedBy === 'step' && now?.kind === 'pause' && now.durationMs !== null)
+function isTimed (state: RolloutState): boolean {
+  return state.phase === 'Progressing' || timedPauseMs(state) !== null
 }
 
 /** Are the failures of a plan what the counters know by class? */

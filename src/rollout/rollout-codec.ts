@@ -1,17 +1,16 @@
 /** Reads a rollout as it is stored. Every field is looked at, and the state that comes out is one that a rollout can be in. */
 import type { AnalysisSettings } from '../analysis/analysis-settings.ts'
 import { isOfOtherFormat, readStoredEvidence } from '../analysis/stored-evidence.ts'
+import { VERDICT_OUTCOMES } from '../analysis/verdict.ts'
 import { MAX_WEIGHT } from '../contract/route-spec.ts'
 import { sameVersions, type Weights, weightOf } from '../contract/weights.ts'
 import { amountAt, countAt, listAt, oneOfAt, orNull, recordAt, wordsAt } from '../core/values-at.ts'
 import { MAX_STEPS } from '../plans/read-steps.ts'
-import type { PlanStep, RolloutPlan } from '../plans/rollout-plan.ts'
-import { isLive, MAX_SHARES, type EpochShare, type RolloutState, type VerdictRecord } from './rollout-state.ts'
+import { type PlanStep, type RolloutPlan, STEP_KINDS } from '../plans/rollout-plan.ts'
+import {
+  isLive, MAX_SHARES, PAUSE_CAUSES, ROLLOUT_PHASES, type EpochShare, type RolloutState, type VerdictRecord
+} from './rollout-state.ts'
 
-const PHASES = ['Progressing', 'Paused', 'Healthy', 'Degraded', 'Aborted'] as const
-const CAUSES = ['step', 'person', 'weights', 'both-fail'] as const
-const KINDS = ['await-endpoints', 'set-weight', 'ramp', 'pause', 'analyse'] as const
-const VERDICTS = ['pass', 'fail', 'undecided'] as const
 const MAX_NUMBER = Number.MAX_SAFE_INTEGER
 const MAX_RANGES = 32
 
@@ -25,7 +24,7 @@ export function decodeRollout (plain: unknown, place: string, weights: Weights):
   const state: RolloutState = {
     id: idAt(value['id'], at('id')),
     plan,
-    phase: oneOfAt(PHASES, value['phase'], at('phase')),
+    phase: oneOfAt(ROLLOUT_PHASES, value['phase'], at('phase')),
     step: amountAt(countAt(value['step'], at('step')), plan.steps.length, at('step')),
     stepMs: amountAt(value['stepMs'], MAX_NUMBER, at('stepMs')),
     stepRequests: isWithout ? null : orNull(value['stepRequests'], each => amountAt(each, MAX_NUMBER, at('stepRequests'))),
@@ -35,7 +34,7 @@ export function decodeRollout (plain: unknown, place: string, weights: Weights):
     sum: sumAt(value['sum'], at('sum')),
     before: weightsAt(value['before'], at('before')),
     shares: listAt(value['shares'], at('shares')).slice(-MAX_SHARES).map((each, index) => decodeShare(each, `${at('shares')}[${index}]`)),
-    pausedBy: orNull(value['pausedBy'], each => oneOfAt(CAUSES, each, at('pausedBy'))),
+    pausedBy: orNull(value['pausedBy'], each => oneOfAt(PAUSE_CAUSES, each, at('pausedBy'))),
     startedAt: wordsAt(value['startedAt'], at('startedAt')),
     since: wordsAt(value['since'], at('since')),
     actor: wordsAt(value['actor'], at('actor')),
@@ -86,7 +85,7 @@ function decodeShare (plain: unknown, place: string): EpochShare {
 function decodeVerdict (plain: unknown, place: string): VerdictRecord {
   const value = recordAt(plain, place)
   return {
-    verdict: oneOfAt(VERDICTS, value['verdict'], `${place}.verdict`),
+    verdict: oneOfAt(VERDICT_OUTCOMES, value['verdict'], `${place}.verdict`),
     code: wordsAt(value['code'], `${place}.code`),
     reason: wordsAt(value['reason'], `${place}.reason`),
     from: decodeNumbers(value['from'], `${place}.from`),
@@ -127,7 +126,7 @@ function decodePlan (plain: unknown, place: string): RolloutPlan {
 
 function decodeStep (plain: unknown, place: string): PlanStep {
   const value = recordAt(plain, place)
-  const kind = oneOfAt(KINDS, value['kind'], `${place}.kind`)
+  const kind = oneOfAt(STEP_KINDS, value['kind'], `${place}.kind`)
   switch (kind) {
     case 'await-endpoints': return { kind }
     case 'set-weight': return { kind, weight: amountAt(value['weight'], 100, `${place}.weight`) }

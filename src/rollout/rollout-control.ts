@@ -3,6 +3,7 @@ import type { Verdict } from '../analysis/verdict.ts'
 import type { Weights } from '../contract/weights.ts'
 import type { PlanStep } from '../plans/rollout-plan.ts'
 import type { ChangeErrorCode, ChangeOptions } from './change-result.ts'
+import type { EvidenceCoverage } from './rollout-ports.ts'
 import type { RolloutPhase, VerdictRecord } from './rollout-state.ts'
 import type { SplitReceipt } from './traffic-state.ts'
 
@@ -95,17 +96,11 @@ export interface RolloutStatus {
   readonly evidence: StatedEvidence | null
 }
 
-interface StatedEvidence {
+interface StatedEvidence extends Omit<EvidenceCoverage, 'of'> {
   /** This replica makes the steps, by the evidence of all; if not, it judges by its own and can only fail the rollout. */
   readonly leads: boolean
-  /** Replicas whose evidence is in the verdict, this one among them. */
-  readonly replicas: number
-  /** Those that there are, as far as is known; null: this one does not ask them. */
+  /** The replicas that there are, as far as is known; null: this one does not ask them. */
   readonly of: number | null
-  /** Those that are left out, and why. */
-  readonly missing: ReadonlyArray<{ readonly name?: string, readonly address: string, readonly reason: string }>
-  /** Why there may be others that are not known. */
-  readonly unknown?: string
 }
 
 /** A verdict, with its numbers as far as they are kept: all of them while the rollout runs. */

@@ -1,9 +1,9 @@
 /** A rollout for people and the API: what is done, what it waits for, and how it stands in one sentence. */
 import { assertNever } from '../core/assert-never.ts'
 import { formatDuration } from '../core/duration.ts'
-import type { PlanStep } from '../plans/rollout-plan.ts'
+import { shareAfter } from '../plans/rollout-plan.ts'
 import type { RolloutStatus } from './rollout-control.ts'
-import type { RolloutState } from './rollout-state.ts'
+import { type RolloutState, timedPauseMs } from './rollout-state.ts'
 import { stepText } from './step-text.ts'
 
 /** What a status has of the state alone. */
@@ -23,7 +23,7 @@ export function describeRollout (state: RolloutState): RolloutDescription {
     steps: plan.steps.map((each, index) => ({
       kind: each.kind,
       text: stepText(each),
-      weight: weightOf(each),
+      weight: shareAfter(each) ?? null,
       state: index < step ? 'done' : index === step && waitsFor !== null ? 'now' : 'ahead'
     })),
     waitsFor,
@@ -34,11 +34,6 @@ export function describeRollout (state: RolloutState): RolloutDescription {
     actor,
     reason
   }
-}
-
-function weightOf (step: PlanStep): number | null {
-  if (step.kind === 'set-weight') return step.weight
-  return step.kind === 'ramp' ? step.to : null
 }
 
 /** Null when it is over. */
@@ -67,9 +62,8 @@ function stepWait ({ plan, step, stepMs }: RolloutState): string {
 }
 
 function pauseWait (state: RolloutState): string {
-  const now = state.plan.steps[state.step]
-  const isTimed = state.pausedBy === 'step' && now?.kind === 'pause' && now.durationMs !== null
-  return isTimed ? `the pause to end, in ${left(now.durationMs, state.stepMs)}` : 'somebody to resume it'
+  const pauseMs = timedPauseMs(state)
+  return pauseMs === null ? 'somebody to resume it' : `the pause to end, in ${left(pauseMs, state.stepMs)}`
 }
 
 /** Whole seconds. */

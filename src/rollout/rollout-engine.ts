@@ -113,9 +113,8 @@ export class RolloutEngine {
   }
 
   #begin (route: string, state: RolloutState): void {
-    const { keepEveryMs, ...deps } = this.#deps
     if (this.#createAnalysis === undefined) return this.#load()
-    this.#live.set(route, new LiveRollout(route, state, { ...deps, keepEveryMs, createAnalysis: this.#createAnalysis }))
+    this.#live.set(route, new LiveRollout(route, state, { ...this.#deps, createAnalysis: this.#createAnalysis }))
     this.#tickLater()
   }
 

@@ -68,7 +68,6 @@ export class RolloutService implements RolloutControl {
     return {
       ...described,
       sentence: `${described.sentence}${evidenceText(evidence)}`,
-      id: state.id,
       route,
       weights: current.weights,
       epoch: current.epoch,

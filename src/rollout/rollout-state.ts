@@ -8,10 +8,12 @@ import type { RolloutPlan } from '../plans/rollout-plan.ts'
  * Progressing: a step runs, or the watch behind the last one. Paused: it waits for a person or for time. The rest are ends: Healthy,
  * Degraded (failed and back at the old weights), Aborted (by a person, or for want of a version).
  */
-export type RolloutPhase = 'Progressing' | 'Paused' | 'Healthy' | 'Degraded' | 'Aborted'
+export const ROLLOUT_PHASES = ['Progressing', 'Paused', 'Healthy', 'Degraded', 'Aborted'] as const
+
+export type RolloutPhase = typeof ROLLOUT_PHASES[number]
 
 /** Who has paused it: its own pause step, a person, weights set by hand, or failures of both versions alike. */
-type PauseCause = 'step' | 'person' | 'weights' | 'both-fail'
+export const PAUSE_CAUSES = ['step', 'person', 'weights', 'both-fail'] as const
 
 /** The new version's share of what both have under an epoch, 0..1. */
 export interface EpochShare {
@@ -51,7 +53,7 @@ export interface RolloutState {
   /** The newest last, at most `MAX_SHARES`. */
   readonly shares: readonly EpochShare[]
   /** null unless it is Paused. */
-  readonly pausedBy: PauseCause | null
+  readonly pausedBy: typeof PAUSE_CAUSES[number] | null
   /** Of the start. ISO 8601, UTC; for display only. */
   readonly startedAt: string
   /** Of the present phase and step. */
@@ -105,4 +107,10 @@ export interface RolloutAdvance {
 /** Does it run: Progressing or Paused, the watch included? */
 export function isLive (state: RolloutState | undefined): state is LiveRollout {
   return state !== undefined && (state.phase === 'Progressing' || state.phase === 'Paused')
+}
+
+/** How long the pause of the plan lasts in which it is; null when it is in none, or in one that a person ends. */
+export function timedPauseMs ({ pausedBy, plan, step }: RolloutState): number | null {
+  const now = plan.steps[step]
+  return pausedBy === 'step' && now?.kind === 'pause' ? now.durationMs : null
 }

@@ -6,7 +6,7 @@ import { MAX_WEIGHT } from '../contract/route-spec.ts'
 import { type Weights, weightOf } from '../contract/weights.ts'
 import type { RolloutPlan } from '../plans/rollout-plan.ts'
 import { movedTo, type RolloutRoute, sharedSum, shareOfNew, sumOf, withEpochShare } from './rollout-shares.ts'
-import { isLive, type RolloutAdvance, type RolloutEvent, type RolloutState } from './rollout-state.ts'
+import { isLive, type RolloutAdvance, type RolloutEvent, type RolloutState, timedPauseMs } from './rollout-state.ts'
 import {
   type Cause, ended, endedAt, enterStep, failed, passTime, recordOf, stepChange, stepOf, timeOf, withState
 } from './rollout-steps.ts'
@@ -133,19 +133,13 @@ function advanceRollout (route: RouteTraffic, event: RolloutAdvance, meta: Chang
 
 function advanced (route: RolloutRoute, event: RolloutAdvance, meta: ChangeMeta): RouteTraffic {
   const { rollout } = route
-  const isTimedPause = rollout.pausedBy === 'step' && isTimed(rollout)
-  if (rollout.phase === 'Paused' && !isTimedPause) return route
+  if (rollout.phase === 'Paused' && timedPauseMs(rollout) === null) return route
   if (event.verdict?.pause !== true) return passTime(route, event, meta)
   const verdict = recordOf(event.verdict)
   const stepMs = timeOf(rollout.stepMs + timeOf(event.elapsedMs))
   return withState(route, {
     phase: 'Paused', pausedBy: 'both-fail', stepMs, verdict, since: meta.at, actor: meta.actor, reason: verdict.reason
   })
-}
-
-function isTimed (rollout: RolloutState): boolean {
-  const step = stepOf(rollout)
-  return step?.kind === 'pause' && step.durationMs !== null
 }
 
 /** What a person asks. */
@@ -172,9 +166,8 @@ function actOnEnded (route: RouteTraffic, rollout: RolloutState, event: Personal
 }
 
 function pause (route: RolloutRoute, { actor, reason, at }: ChangeMeta): Transition {
-  const { phase, pausedBy } = route.rollout
   // A pause of the plan that ends by itself becomes one that does not.
-  if (phase === 'Paused' && !(pausedBy === 'step' && isTimed(route.rollout))) return unchanged(route)
+  if (route.rollout.phase === 'Paused' && timedPauseMs(route.rollout) === null) return unchanged(route)
   return changed(withState(route, { phase: 'Paused', pausedBy: 'person', since: at, actor, reason }))
 }
 
