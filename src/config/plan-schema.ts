@@ -1,20 +1,25 @@
 /** The options of a rollout's plan, as `routes[].rollout` has them. src/plans reads them, there and in requests. */
 import Type from 'typebox'
-import { DURATION_PATTERN } from '../core/duration.ts'
+import { DEFAULT_ANALYSIS } from '../analysis/analysis-settings.ts'
+import { DURATION_PATTERN, formatDuration } from '../core/duration.ts'
+import { ERROR_LEVELS, HIGHEST_STATUS, INCREASES, LOWEST_STATUS, MAX_RANGES, MAX_REQUESTS } from '../plans/read-analysis.ts'
+import { DEFAULT_WATCH_MS } from '../plans/read-plan.ts'
+import { MAX_ANALYSED, MAX_STEPS } from '../plans/read-steps.ts'
 import { NAME_PATTERN, PERCENTAGE_PATTERN, STATUSES_PATTERN } from './patterns.ts'
 
 const strict = { additionalProperties: false } as const
 
 const version = (description: string) => Type.Optional(Type.String({ pattern: NAME_PATTERN, description }))
 const time = (description: string) => Type.String({ pattern: DURATION_PATTERN, description })
-const timeOr = (description: string, standard: string) => Type.String({ pattern: DURATION_PATTERN, description, default: standard })
+const timeOr = (description: string, standardMs: number) =>
+  Type.String({ pattern: DURATION_PATTERN, description, default: formatDuration(standardMs) })
 const share = (description: string, standard: number) => Type.Union([
-  Type.Number({ minimum: 0.000_1, maximum: 1 }), Type.String({ pattern: PERCENTAGE_PATTERN })
+  Type.Number({ minimum: INCREASES.least, maximum: INCREASES.most }), Type.String({ pattern: PERCENTAGE_PATTERN })
 ], { description, default: standard })
 const errorLevel = (description: string, standard: number) =>
-  Type.Number({ minimum: 1e-9, maximum: 0.5, description, default: standard })
+  Type.Number({ minimum: ERROR_LEVELS.least, maximum: ERROR_LEVELS.most, description, default: standard })
 const count = (description: string, standard: number) =>
-  Type.Integer({ minimum: 1, maximum: 1_000_000_000, description, default: standard })
+  Type.Integer({ minimum: 1, maximum: MAX_REQUESTS, description, default: standard })
 
 const shareOfBoth = (description: string) => Type.Number({ minimum: 0, maximum: 100, description })
 
@@ -41,7 +46,7 @@ const StepSchema = Type.Union([
   Type.Object({
     analyse: Type.Object({
       for: Type.Optional(time('At least so long.')),
-      requests: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000_000, description: 'At least so many requests of the new version, counted from the beginning of the step.' })),
+      requests: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_ANALYSED, description: 'At least so many requests of the new version, counted from the beginning of the step.' })),
       onUndecided: Type.Optional(Type.Union([Type.Literal('wait'), Type.Literal('pass'), Type.Literal('fail')], { description: 'What it means when there is no pass by then: `wait` for one, which is the default, or take it for a `pass` or a `fail`.' }))
     }, { ...strict, description: 'Waits for the verdict: it lasts as long as `for` and `requests` say, of which it needs one, and ends by a pass. A fail ends the rollout at any time, in every step.' })
   }, strict)
@@ -49,29 +54,29 @@ const StepSchema = Type.Union([
 
 const AnalysisSchema = Type.Object({
   failureStatuses: Type.Array(Type.Union([
-    Type.Integer({ minimum: 200, maximum: 599 }), Type.String({ pattern: STATUSES_PATTERN })
-  ]), { default: ['5xx'], maxItems: 32, description: 'The statuses that count as failures: `429`, `"400-404"`, `"5xx"`. Gateway errors, resets and timeouts always do; what the client gave up and what Weir itself refused never does.' }),
-  alpha: errorLevel('How likely a version that is no worse may be failed, in one rollout, however often one looks.', 0.001),
-  passAlpha: errorLevel('How likely a version that is worse by more than is allowed may pass.', 0.05),
-  maxErrorIncrease: share('By how much the share of failures may exceed that of the old version: `0.005` or `"0.5%"` is half a percentage point.', 0.005),
-  maxSlowIncrease: share('The same for slow answers.', 0.02),
+    Type.Integer({ minimum: LOWEST_STATUS, maximum: HIGHEST_STATUS }), Type.String({ pattern: STATUSES_PATTERN })
+  ]), { default: ['5xx'], maxItems: MAX_RANGES, description: 'The statuses that count as failures: `429`, `"400-404"`, `"5xx"`. Gateway errors, resets and timeouts always do; what the client gave up and what Weir itself refused never does.' }),
+  alpha: errorLevel('How likely a version that is no worse may be failed, in one rollout, however often one looks.', DEFAULT_ANALYSIS.alpha),
+  passAlpha: errorLevel('How likely a version that is worse by more than is allowed may pass.', DEFAULT_ANALYSIS.passAlpha),
+  maxErrorIncrease: share('By how much the share of failures may exceed that of the old version: `0.005` or `"0.5%"` is half a percentage point.', DEFAULT_ANALYSIS.maxErrorIncrease),
+  maxSlowIncrease: share('The same for slow answers.', DEFAULT_ANALYSIS.maxSlowIncrease),
   slowerThan: Type.Optional(time('A good answer that took longer is slow; by default, longer than the old version\'s own 99th percentile of earlier windows.')),
-  warmup: timeOr('So much of the beginning is left out of the verdict, not of the guards.', '0s'),
+  warmup: timeOr('So much of the beginning is left out of the verdict, not of the guards.', DEFAULT_ANALYSIS.warmupMs),
   maxErrorShare: Type.Union([
-    Type.Number({ minimum: 0.000_1, maximum: 1 }), Type.String({ pattern: PERCENTAGE_PATTERN }), Type.Literal('off')
-  ], { default: 0.1, description: 'A guard: the share of failures at which the new version fails whatever the old one has. `off` leaves it out.' }),
-  maxFailures: count('A guard, the blast cap: so many failed requests beyond those that the old version would have had, and the new version is out.', 50),
-  minRequests: count('With fewer requests of the new version `maxErrorShare` does not judge.', 20),
-  silence: timeOr('A guard: a version that gets requests and answers none for so long has failed.', '2s')
+    Type.Number({ minimum: INCREASES.least, maximum: INCREASES.most }), Type.String({ pattern: PERCENTAGE_PATTERN }), Type.Literal('off')
+  ], { default: DEFAULT_ANALYSIS.maxErrorShare, description: 'A guard: the share of failures at which the new version fails whatever the old one has. `off` leaves it out.' }),
+  maxFailures: count('A guard, the blast cap: so many failed requests beyond those that the old version would have had, and the new version is out.', DEFAULT_ANALYSIS.maxFailures),
+  minRequests: count('With fewer requests of the new version `maxErrorShare` does not judge.', DEFAULT_ANALYSIS.minRequests),
+  silence: timeOr('A guard: a version that gets requests and answers none for so long has failed.', DEFAULT_ANALYSIS.silenceMs)
 }, { ...strict, description: 'By what the new version is judged beside the old one.' })
 
 export const RolloutPlanSchema = Type.Object({
   from: version('The version that is replaced. By default the other one of two, or the only one that has a weight.'),
   to: version('The version that comes. By default the other one of two; then blue goes to green and later green to blue, without an edit.'),
   preset: Type.Union([Type.Literal('canary'), Type.Literal('blue-green')], { default: 'canary', description: 'The steps of a plan that has neither `steps` nor `ramp`. `canary`: 5 %, 25 % and 50 %, each with an analysis (2m, 2m, 5m). `blue-green`: wait for the endpoints, then all at once.' }),
-  steps: Type.Optional(Type.Array(StepSchema, { minItems: 1, maxItems: 100, description: 'What happens, in this order. A weight only goes up; behind 100 % only pauses may come.' })),
+  steps: Type.Optional(Type.Array(StepSchema, { minItems: 1, maxItems: MAX_STEPS, description: 'What happens, in this order. A weight only goes up; behind 100 % only pauses may come.' })),
   ramp: Type.Optional(RampSchema('Instead of `steps`, a single ramp.')),
   analysis: Type.Optional(AnalysisSchema),
   onSuccess: Type.Union([Type.Literal('promote'), Type.Literal('keep')], { default: 'promote', description: 'Behind the last step the new version gets all (`promote`) or keeps what it has (`keep`).' }),
-  watch: timeOr('How long it is judged after that; a fail still returns the weights. 0s = not at all.', '10m')
+  watch: timeOr('How long it is judged after that; a fail still returns the weights. 0s = not at all.', DEFAULT_WATCH_MS)
 }, { ...strict, description: 'The plan of a rollout that is started without another one (`POST /v1/routes/{route}/rollout`). It starts nothing by itself, and a change of it does not touch a rollout that runs.' })

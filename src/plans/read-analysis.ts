@@ -7,14 +7,16 @@ const KEYS = [
   'minRequests', 'silence'
 ] as const
 
-const MAX_RANGES = 32
-const LOWEST_STATUS = 200
-const HIGHEST_STATUS = 599
-const MAX_REQUESTS = 1_000_000_000
+/** Ranges of statuses. */
+export const MAX_RANGES = 32
+export const LOWEST_STATUS = 200
+export const HIGHEST_STATUS = 599
+/** Of counts of requests by which something is judged. */
+export const MAX_REQUESTS = 1_000_000_000
 /** Of a probability of error. */
-const ERROR_LEVELS = { least: 1e-9, most: 0.5 } as const
+export const ERROR_LEVELS = { least: 1e-9, most: 0.5 } as const
 /** Less can't be told from nothing by any number of requests that a person would wait for. */
-const INCREASES = { least: 0.000_1, most: 1 } as const
+export const INCREASES = { least: 0.000_1, most: 1 } as const
 
 /** Reads how the versions are judged. What is not given, or wrong, is as by default. */
 export function readAnalysis (plain: unknown, place: string, faults: PlanFaults): AnalysisSettings {

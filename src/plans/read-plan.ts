@@ -7,12 +7,10 @@ import { type Weights, weightOf } from '../contract/weights.ts'
 import { given, ownValue, PlanFaults, readChoice, readDuration, readMapping } from './plan-faults.ts'
 import { readAnalysis } from './read-analysis.ts'
 import { checkPreset, readRampAlone, readSteps, type OrderFacts } from './read-steps.ts'
-import type { PlanFault, PlanStep, RolloutPlan, RolloutPreset } from './rollout-plan.ts'
+import { ON_SUCCESS, type PlanFault, type PlanStep, ROLLOUT_PRESETS, type RolloutPlan, type RolloutPreset } from './rollout-plan.ts'
 
 const KEYS = ['from', 'to', 'preset', 'steps', 'ramp', 'analysis', 'onSuccess', 'watch'] as const
-const PRESETS: readonly RolloutPreset[] = ['canary', 'blue-green']
-const ON_SUCCESS: ReadonlyArray<RolloutPlan['onSuccess']> = ['promote', 'keep']
-const DEFAULT_WATCH_MS = 600_000
+export const DEFAULT_WATCH_MS = 600_000
 
 export type PlanReading =
   | { readonly ok: true, readonly plan: RolloutPlan }
@@ -115,7 +113,7 @@ function shareIn (weights: Weights, to: string, from: string): number | undefine
 
 /** All but the versions; undefined when the steps are wrong. */
 function readRest (value: UntrustedObject, share: number | undefined, faults: PlanFaults): Omit<RolloutPlan, 'from' | 'to'> | undefined {
-  const preset = optional(value, 'preset', plain => readChoice(plain, 'preset', PRESETS, faults)) ?? 'canary'
+  const preset = optional(value, 'preset', plain => readChoice(plain, 'preset', ROLLOUT_PRESETS, faults)) ?? 'canary'
   const onSuccess = optional(value, 'onSuccess', plain => readChoice(plain, 'onSuccess', ON_SUCCESS, faults)) ?? 'promote'
   const watchMs = optional(value, 'watch', plain => readDuration(plain, 'watch', 0, faults)) ?? DEFAULT_WATCH_MS
   const analysis = readAnalysis(ownValue(value, 'analysis'), 'analysis', faults)

@@ -2,12 +2,13 @@
 import { asObject } from '../core/untrusted.ts'
 import { suggestion } from '../core/nearest-name.ts'
 import { given, inside, listed, ownValue, PlanFaults, readChoice, readCount, readDuration, readMapping } from './plan-faults.ts'
-import { type AnalyseStep, type PlanStep, type RolloutPreset, shareAfter } from './rollout-plan.ts'
+import { type AnalyseStep, ON_UNDECIDED, type PlanStep, type RolloutPreset, shareAfter } from './rollout-plan.ts'
 
 /** The steps of a plan at most. */
 export const MAX_STEPS = 100
 const KINDS = ['awaitEndpoints', 'setWeight', 'ramp', 'pause', 'analyse'] as const
-const MAX_ANALYSED = 1_000_000_000_000
+/** The requests of an analyse step at most. */
+export const MAX_ANALYSED = 1_000_000_000_000
 /** The least share of a version that gets any, in percent. */
 const LEAST_SHARE = 0.001
 
@@ -127,7 +128,7 @@ function readAnalyse (plain: unknown, place: string, faults: PlanFaults): PlanSt
   const [time, count, undecided] = ['for', 'requests', 'onUndecided'].map(key => ownValue(value, key))
   const forMs = time === undefined ? null : readDuration(time, inside(place, 'for'), 1, own)
   const requests = count === undefined ? null : readCount(count, inside(place, 'requests'), MAX_ANALYSED, own)
-  const onUndecided = undecided === undefined ? 'wait' : readChoice(undecided, inside(place, 'onUndecided'), ['wait', 'pass', 'fail'], own)
+  const onUndecided = undecided === undefined ? 'wait' : readChoice(undecided, inside(place, 'onUndecided'), ON_UNDECIDED, own)
   if (time === undefined && count === undefined) own.add(place, 'needs `for`, such as 2m, or `requests`, such as 5000: how much there has to be before it may end')
   faults.addAll(own)
   if (forMs === undefined || requests === undefined || onUndecided === undefined || !own.isEmpty) return undefined

@@ -2,7 +2,9 @@
 import type { AnalysisSettings } from '../analysis/analysis-settings.ts'
 
 /** Which steps a plan has that names none. */
-export type RolloutPreset = 'canary' | 'blue-green'
+export const ROLLOUT_PRESETS = ['canary', 'blue-green'] as const
+
+export type RolloutPreset = typeof ROLLOUT_PRESETS[number]
 
 /** One step of a plan. A weight is what the new version gets of what both have, 0..100. */
 export type PlanStep =
@@ -16,6 +18,8 @@ export type PlanStep =
   | { readonly kind: 'pause', readonly durationMs: number | null }
   | AnalyseStep
 
+export const ON_UNDECIDED = ['wait', 'pass', 'fail'] as const
+
 /**
  * At least so long and so many requests of the new version; then it ends by a pass, and `onUndecided` says what a lack of it means.
  */
@@ -23,7 +27,7 @@ export interface AnalyseStep {
   readonly kind: 'analyse'
   readonly forMs: number | null
   readonly requests: number | null
-  readonly onUndecided: 'wait' | 'pass' | 'fail'
+  readonly onUndecided: typeof ON_UNDECIDED[number]
 }
 
 export const STEP_KINDS = ['await-endpoints', 'set-weight', 'ramp', 'pause', 'analyse'] as const satisfies ReadonlyArray<PlanStep['kind']>
@@ -33,13 +37,15 @@ export function shareAfter (step: PlanStep): number | undefined {
   return step.kind === 'set-weight' ? step.weight : step.kind === 'ramp' ? step.to : undefined
 }
 
+export const ON_SUCCESS = ['promote', 'keep'] as const
+
 export interface RolloutPlan {
   readonly preset: RolloutPreset
   readonly from: string
   readonly to: string
   readonly steps: readonly PlanStep[]
   /** Behind the last step the new version gets all of what both have, or keeps what it has. */
-  readonly onSuccess: 'promote' | 'keep'
+  readonly onSuccess: typeof ON_SUCCESS[number]
   /** How long it is judged after that. */
   readonly watchMs: number
   readonly analysis: AnalysisSettings

@@ -5,14 +5,14 @@ import { VERDICT_OUTCOMES } from '../analysis/verdict.ts'
 import { MAX_WEIGHT } from '../contract/route-spec.ts'
 import { sameVersions, type Weights, weightOf } from '../contract/weights.ts'
 import { amountAt, countAt, listAt, oneOfAt, orNull, recordAt, wordsAt } from '../core/values-at.ts'
+import { MAX_RANGES } from '../plans/read-analysis.ts'
 import { MAX_STEPS } from '../plans/read-steps.ts'
-import { type PlanStep, type RolloutPlan, STEP_KINDS } from '../plans/rollout-plan.ts'
+import { ON_SUCCESS, ON_UNDECIDED, type PlanStep, ROLLOUT_PRESETS, type RolloutPlan, STEP_KINDS } from '../plans/rollout-plan.ts'
 import {
   isLive, MAX_SHARES, PAUSE_CAUSES, ROLLOUT_PHASES, type EpochShare, type RolloutState, type VerdictRecord
 } from './rollout-state.ts'
 
 const MAX_NUMBER = Number.MAX_SAFE_INTEGER
-const MAX_RANGES = 32
 
 /** @throws Error naming the first place that is wrong */
 export function decodeRollout (plain: unknown, place: string, weights: Weights): RolloutState {
@@ -114,11 +114,11 @@ function decodePlan (plain: unknown, place: string): RolloutPlan {
   const [from, to] = [wordsAt(value['from'], `${place}.from`), wordsAt(value['to'], `${place}.to`)]
   if (from === to) throw new Error(`${place}.from and to are the same version`)
   return {
-    preset: oneOfAt(['canary', 'blue-green'], value['preset'], `${place}.preset`),
+    preset: oneOfAt(ROLLOUT_PRESETS, value['preset'], `${place}.preset`),
     from,
     to,
     steps: steps.map((step, index) => decodeStep(step, `${place}.steps[${index}]`)),
-    onSuccess: oneOfAt(['promote', 'keep'], value['onSuccess'], `${place}.onSuccess`),
+    onSuccess: oneOfAt(ON_SUCCESS, value['onSuccess'], `${place}.onSuccess`),
     watchMs: countAt(value['watchMs'], `${place}.watchMs`),
     analysis: decodeSettings(value['analysis'], `${place}.analysis`)
   }
@@ -136,7 +136,7 @@ function decodeStep (plain: unknown, place: string): PlanStep {
       kind,
       forMs: orNull(value['forMs'], each => timeAt(each, `${place}.forMs`)),
       requests: orNull(value['requests'], each => timeAt(each, `${place}.requests`)),
-      onUndecided: oneOfAt(['wait', 'pass', 'fail'], value['onUndecided'], `${place}.onUndecided`)
+      onUndecided: oneOfAt(ON_UNDECIDED, value['onUndecided'], `${place}.onUndecided`)
     }
   }
 }
