@@ -5,6 +5,7 @@ import { Analysis, type AnalysisFacts } from '../../src/analysis/analysis.ts'
 import { type AnalysisSettings, DEFAULT_ANALYSIS } from '../../src/analysis/analysis-settings.ts'
 import { BlastGuard } from '../../src/analysis/blast-guard.ts'
 import { LabelTest } from '../../src/analysis/label-test.ts'
+import { FAILURE_BYTES } from '../../src/analysis/stored-evidence.ts'
 import type { Random } from '../../src/core/random.ts'
 import { type PollingPlan, PollingRule } from './polling-rule.ts'
 import { SimulatedTraffic, TICK_MS, type TickOutcome, type World } from './simulated-traffic.ts'
@@ -137,7 +138,7 @@ export interface CountsOutcome {
 export function runCounts (plan: CountsPlan, random: Random): CountsOutcome {
   const { requests, share, everyNth, requestsPerTick } = plan
   if (share === 0) return { evidence: false, fail: false, cap: false }
-  const label = new LabelTest(8_192)
+  const label = new LabelTest(FAILURE_BYTES)
   const blast = new BlastGuard()
   const needed = Math.log(2.5 / DEFAULT_ANALYSIS.alpha)
   const perTick = { newRequests: requestsPerTick / everyNth, oldRequests: requestsPerTick - requestsPerTick / everyNth }
