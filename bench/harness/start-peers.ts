@@ -7,15 +7,16 @@ import type { NamedPeer } from './proxy-run.ts'
 import type { PeerRecord } from './results-file.ts'
 import { newDirectory, type Session } from './session.ts'
 import { listSetting } from './settings.ts'
-import { weirOnEvents, weirPeer } from './weir-peer.ts'
+import { weirBefore, weirOnEvents, weirPeer } from './weir-peer.ts'
 
-const ALL_PEERS: readonly Peer[] = [weirPeer, weirOnEvents, nginxPeer, haproxyPeer, ...nodePeers]
+const STANDARD_PEERS: readonly Peer[] = [weirPeer, weirOnEvents, nginxPeer, haproxyPeer, ...nodePeers]
+const ALL_PEERS: readonly Peer[] = [...STANDARD_PEERS, weirBefore]
 
 /**
  * The proxies named in BENCH_PEERS, or else those of `standard`.
  * @throws RangeError for a name that is not known
  */
-export function chosenPeers (standard: readonly string[] = ALL_PEERS.map(peer => peer.name)): readonly Peer[] {
+export function chosenPeers (standard: readonly string[] = STANDARD_PEERS.map(peer => peer.name)): readonly Peer[] {
   return (listSetting('BENCH_PEERS') ?? standard).map(name => {
     const peer = ALL_PEERS.find(candidate => candidate.name === name)
     if (peer === undefined) {

@@ -29,6 +29,8 @@ export interface WeirVariant {
   readonly sections?: Readonly<Record<string, unknown>>
   /** Where its threads write down how long they were held up; they don't by default. */
   readonly stallsDirectory?: string
+  /** The file that Node runs; by default this checkout's. */
+  readonly entry?: string | undefined
 }
 
 export interface RunningWeir extends RunningPeer {
@@ -68,6 +70,19 @@ export const weirOnEvents: Peer = {
   start: async options => await startWeir(options, { name: 'weir-events', workers: 1, io: 'events' })
 }
 
+/** The build that BENCH_WEIR_BEFORE names: the commit before, in the same rounds as this one, which no two runs can compare as well. */
+export const weirBefore: Peer = {
+  name: 'weir-before',
+  remedy: 'build another checkout and name its dist/main.js with BENCH_WEIR_BEFORE',
+  version: () => entryBefore() === undefined ? undefined : 'BENCH_WEIR_BEFORE',
+  start: async options => await startWeir(options, { name: 'weir-before', workers: 1, entry: entryBefore() })
+}
+
+function entryBefore (): string | undefined {
+  const named = process.env['BENCH_WEIR_BEFORE']
+  return named !== undefined && existsSync(named) ? resolve(named) : undefined
+}
+
 /** A command that starts Weir, and where it will be found. */
 export interface WeirCommand {
   readonly command: readonly [string, ...string[]]
@@ -79,7 +94,7 @@ export interface WeirCommand {
  * @throws Error when there is no Weir to run
  */
 export async function weirCommand (options: PeerStart, variant: WeirVariant): Promise<WeirCommand> {
-  const entry = weirEntry()
+  const entry = variant.entry ?? weirEntry()
   if (entry === undefined) throw new Error('there is no Weir to run: run `npm run build`')
   const adminPort = await freePort()
   const file = join(options.dir, `${variant.name}.yaml`)
