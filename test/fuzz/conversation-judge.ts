@@ -102,12 +102,12 @@ function assignAttempts (attempts: readonly AttemptRecord[], questions: Readonly
       continue
     }
     const index = asked.findIndex(({ request }, index) => index > before && corresponds(attempt, request))
-    const question = asked[index]
+    const question = asked[index] ?? asked.find((question, index) => index < before && wasGivenUp(question, attempt))
     if (question === undefined) {
       return violated(`the origin got a request that ${owner} did not send then`, { request: attempt.received.toString('latin1'), sent: asked.map(({ request }) => brief(request)) })
     }
     question.attempts.push(attempt)
-    latest.set(owner, index)
+    latest.set(owner, Math.max(before, index))
   }
 }
 
@@ -125,6 +125,17 @@ function mayBeRepeated ({ request, attempts, answer }: Question): boolean {
   const method = request.message?.method ?? ''
   return IDEMPOTENT.has(method) && attempts.every(({ sent, ended }) =>
     sent.length === 0 || (ended === 'reset' && !isAnswerOf(answer, finalResponse(sent, method, false).final)))
+}
+
+/**
+ * Had Weir sent it in time, and told the client that there is no answer before the origin read it? What waits in the kernel while
+ * the origin does not read, or has no turn, comes behind what Weir sent afterwards on another connection. After any other answer
+ * it can't: that came from the origin, which had read the request.
+ */
+function wasGivenUp (question: Question, attempt: AttemptRecord): boolean {
+  const { request, attempts, answer } = question
+  if (answer?.message?.status !== 504 || !isWeirs(answer.message, request)) return false
+  return corresponds(attempt, request) && (attempts.length === 0 || mayBeRepeated(question))
 }
 
 function isAnswerOf (answer: StrictReading | undefined, final: StrictReading): boolean {

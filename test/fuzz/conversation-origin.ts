@@ -167,16 +167,15 @@ class OriginSide {
         this.#socket.destroy()
         return
       }
+      if (state === 'complete' && attempt.state !== 'answered' && this.#bytes.length > end) this.#violated('the origin got more bytes before it had answered')
       if (attempt.state === 'reading' && message !== undefined && !this.#ended && isTime(attempt)) {
         attempt.state = 'answering'
         void this.#answer(attempt, message.method)
       }
       if (message !== undefined && attempt.plan.slow) this.#readLater(attempt)
-      if (state !== 'complete' || this.#tunnel) return
-      if (attempt.state !== 'answered') {
-        if (this.#bytes.length > end) this.#violated('the origin got more bytes before it had answered')
-        return
-      }
+      // An answer in one piece is out by now, and the request it was for is done with.
+      if (this.#current !== attempt) continue
+      if (state !== 'complete' || this.#tunnel || attempt.state !== 'answered') return
       this.#next(attempt, end)
     }
   }

@@ -34,6 +34,7 @@ const asked = (line: string, fields = '', body = ''): string => `${line} HTTP/1.
 const passed = (line: string, fields = '', body = '', owner = ME): string => `${line} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: ${owner}\r\n${fields}\r\n${body}`
 const answered = (body: string, fields = ''): string => `HTTP/1.1 200 OK\r\nX-Serial: 0\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`
 const REFUSED = 'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
+const GIVEN_UP = 'HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\n\r\n'
 const POST = 'Content-Length: 3\r\n'
 const CHUNKED = 'Transfer-Encoding: chunked\r\n'
 const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nX-Serial: 0\r\n\r\n'
@@ -44,6 +45,8 @@ const fine: ReadonlyArray<readonly [string, ConversationRecord]> = [
   ['a body in other chunks', record([client(asked('POST /', CHUNKED, '3\r\nabc\r\n0\r\n\r\n'), answered('one'))], [attempt(passed('POST /', CHUNKED, '1\r\na\r\n2\r\nbc\r\n0\r\n\r\n'), answered('one'))])],
   ['a refused request', record([client('GET / HTTP/1.1\r\n\r\n', REFUSED)], [])],
   ['an idempotent request again, after nothing came', record([client(asked('GET /'), answered('one'))], [attempt(passed('GET /'), ''), attempt(passed('GET /'), answered('one'), { serial: 1 })])],
+  ['a request that the origin reads when Weir has given it up and sent the next', record([client(asked('DELETE /1') + asked('POST /2'), GIVEN_UP + answered('two'))], [attempt(passed('POST /2'), answered('two')), attempt(passed('DELETE /1'), answered('one'), { serial: 1 })])],
+  ['an idempotent request that was sent twice before Weir gave it up', record([client(asked('GET /1') + asked('GET /2'), GIVEN_UP + answered('two'))], [attempt(passed('GET /1'), ''), attempt(passed('GET /2'), answered('two'), { serial: 1 }), attempt(passed('GET /1'), '', { serial: 2 })])],
   ['a part of a body, of a request that is a part', record([client(asked('POST /', POST, 'ab'), '')], [attempt(passed('POST /', POST, 'a'), '')])],
   ['a response that is cut on both sides', record([client(asked('GET /'), answered('one').slice(0, -1))], [attempt(passed('GET /'), answered('one').slice(0, -1))])],
   ['a tunnel', record([client(asked('GET /', UPGRADE, 'GET / '), `${SWITCHED}ab`)], [attempt(passed('GET /', UPGRADE, 'GET'), `${SWITCHED}abc`)], { upgrades: true })]
@@ -59,6 +62,10 @@ const wrong: ReadonlyArray<readonly [string, RegExp, ConversationRecord]> = [
   ['a whole request made of a part', /did not send then/, record([client(asked('POST /', CHUNKED, '3\r\nabc\r\n'), '')], [attempt(passed('POST /', CHUNKED, '3\r\nabc\r\n0\r\n\r\n'), '')])],
   ['a POST sent twice', /did not send then/, record([client(asked('POST /'), '')], [attempt(passed('POST /'), ''), attempt(passed('POST /'), '')])],
   ['a request sent again after its answer', /did not send then/, record([client(asked('GET /'), answered('one'))], [attempt(passed('GET /'), answered('one')), attempt(passed('GET /'), '')])],
+  ['a request that is read behind the next one although it was answered', /did not send then/, record([client(asked('GET /1') + asked('GET /2'), answered('one') + answered('two'))], [attempt(passed('GET /2'), answered('two')), attempt(passed('GET /1'), answered('one'))])],
+  ["a request behind the next one to which the 504 is the origin's", /did not send then/, record([client(asked('GET /1') + asked('GET /2'), GIVEN_UP.replace('\r\n', '\r\nX-Serial: 1\r\n') + answered('two'))], [attempt(passed('GET /2'), answered('two')), attempt(passed('GET /1'), '')])],
+  ['a request behind the next one that Weir has refused', /did not send then/, record([client(asked('GET /1') + asked('GET /2'), GIVEN_UP.replace('504', '403') + answered('two'))], [attempt(passed('GET /2'), answered('two')), attempt(passed('GET /1'), '')])],
+  ['a POST that was given up and is sent again', /did not send then/, record([client(asked('POST /1') + asked('POST /2'), GIVEN_UP + answered('two'))], [attempt(passed('POST /1'), ''), attempt(passed('POST /2'), answered('two')), attempt(passed('POST /1'), '')])],
   ['a request of nobody', /from nobody/, record([client(asked('GET /'), '')], [attempt(passed('GET /', '', '', '192.0.2.1'), '')])],
   ['a length with zeros before it', /not canonical/, record([client(asked('POST /', POST, 'abc'), '')], [attempt(passed('POST /', 'Content-Length: 003\r\n', 'abc'), '')])],
   ['what is for the next hop only', /meant for Weir/, record([client(asked('GET /', UPGRADE), '')], [attempt(passed('GET /', UPGRADE), '')])],
