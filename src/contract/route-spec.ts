@@ -2,6 +2,7 @@
  * What a worker is told of its routes: which requests each takes, for which versions, and how it treats them. Weights and endpoints come in
  * messages of their own.
  */
+import type { IssuedCookieSpec, PlacementSpec } from './placement-spec.ts'
 import type { RoutePolicy } from './route-policy.ts'
 
 /** Which requests a route takes; all conditions have to hold. */
@@ -31,6 +32,8 @@ export interface Affinity {
   readonly level: 'version' | 'endpoint'
   /** Mixed into every draw; the name of the route without it. */
   readonly salt?: string
+  /** The cookie that Weir gives to clients; with `by: cookie`. */
+  readonly issue?: IssuedCookieSpec
 }
 
 /** How an endpoint of a version is chosen. */
@@ -69,6 +72,8 @@ export interface RouteSpec {
   readonly affinity: Affinity
   readonly balancing: BalancingName
   readonly policy: RoutePolicy
+  /** Null when nothing but the split chooses. */
+  readonly placement: PlacementSpec | null
   readonly versions: readonly VersionSpec[]
 }
 

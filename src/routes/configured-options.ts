@@ -59,6 +59,7 @@ export function routeSpecs (
     affinity: route.affinity,
     balancing: route.balancing,
     policy: routePolicy(route, common),
+    placement: null,
     versions: route.versions.map(({ name, tls }) => ({
       name,
       slot: slotFor(route.name, name),

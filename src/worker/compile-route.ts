@@ -6,6 +6,7 @@ import type { EndpointSet } from '../core/endpoint.ts'
 import type { CheckVerdict } from '../health/endpoint-health.ts'
 import type { HealthEvent } from '../health/version-health.ts'
 import { type RouteState, RouteRuntime, VersionRuntime } from '../exchange/route-runtime.ts'
+import type { Membership } from '../placement/membership.ts'
 import { Split } from '../routing/split.ts'
 import { compileStickyKey } from '../routing/sticky-key.ts'
 import { slotView } from '../telemetry/counter-layout.ts'
@@ -35,6 +36,8 @@ export interface RouteKnowledge {
   /** What active checks found to fail, by version, then `address:port`. */
   readonly failing: ReadonlyMap<string, ReadonlyMap<string, CheckVerdict>>
   readonly state: RouteState
+  /** Who is on a list of the route. */
+  readonly listOf?: (list: string) => Membership
 }
 
 export function compileRoute (spec: RouteSpec, material: RouteMaterial, knowledge: RouteKnowledge): RouteRuntime {

@@ -50,6 +50,7 @@ export class WorkerHost implements ConversationHost {
       affinity: { by: 'none', level: 'version' },
       balancing: 'least-request',
       policy: testPolicy({ upgrades: upgrades ? ['websocket'] : [] }, { timeoutsMs: ROUTE_TIMEOUTS_MS, limits: { maxBodyBytes: 0 } }),
+      placement: null,
       versions: [{ name: 'v1', slot: this.#running.book.slotFor('test', 'v1') }]
     }])
     this.#running.pool.sendEndpoints('test', 'v1', [{ address: '127.0.0.1', port: originPort, ready: true, serving: true, terminating: false }])

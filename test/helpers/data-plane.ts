@@ -178,6 +178,7 @@ export class ProxyBench {
         affinity,
         balancing,
         policy: testPolicy({ whenEmpty, upgrades, ...policy }, options),
+        placement: null,
         versions: Object.keys(weights).map(version => this.#versionSpec(name, version, tls?.[version]))
       }))
     })

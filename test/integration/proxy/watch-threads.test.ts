@@ -43,6 +43,7 @@ async function start (t: Test): Promise<Running> {
     affinity: { by: 'header', header: 'x-user', level: 'version' },
     balancing: 'least-request',
     policy: testPolicy(NO_EJECTION),
+    placement: null,
     versions: ['stable', 'canary'].map(name => ({ name, slot: book.slotFor('test', name) }))
   }])
   await pool.listen()

@@ -33,6 +33,7 @@ async function start (t: Test): Promise<Running> {
     affinity: { by: 'none', level: 'version' },
     balancing: 'least-request',
     policy: testPolicy(),
+    placement: null,
     versions: ['stable', 'canary'].map(name => ({ name, slot: book.slotFor('test', name) }))
   }])
   await pool.listen()

@@ -61,6 +61,7 @@ function setUp (active: Active | null = ACTIVE) {
       affinity: ROUTE_DEFAULTS.affinity,
       balancing: 'least-request',
       policy: testPolicy(),
+      placement: null,
       versions: [{ name: 'v1', slot: 0, ...(tls === undefined ? {} : { tls }) }]
     }
     prober.configure([routeWith(config)], [spec])

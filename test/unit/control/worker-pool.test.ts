@@ -27,6 +27,7 @@ const ROUTE: RouteSpec = {
   affinity: { by: 'client-ip', level: 'version' },
   balancing: 'least-request',
   policy: testPolicy(),
+  placement: null,
   versions: [{ name: 'v1', slot: 0 }]
 }
 const ENDPOINT: Endpoint = { address: '192.0.2.1', port: 80, ready: true, serving: true, terminating: false }

@@ -78,6 +78,7 @@ t.test('an older split does not come back with the next reload', async t => {
       affinity: { by: 'none', level: 'version' },
       balancing: 'least-request',
       policy: testPolicy(),
+      placement: null,
       versions: [{ name: 'v1', slot: 0 }, { name: 'v2', slot: 1 }]
     }]
   })
@@ -102,6 +103,7 @@ t.test('what is said of routes and versions that nobody knows does no harm, and 
       affinity: { by: 'none', level: 'version' },
       balancing: 'least-request',
       policy: testPolicy(),
+      placement: null,
       versions: [{ name: 'v1', slot: 0 }]
     }]
   })
