@@ -39,7 +39,8 @@ export class Forwarding implements RequestOrigin {
       requestId: NO_BYTES,
       forwardedHost: undefined,
       defaultHost: '',
-      dropClaims: true
+      dropClaims: true,
+      fields: null
     }
   }
 
@@ -74,6 +75,7 @@ export class Forwarding implements RequestOrigin {
     if (this.#trusted) return this.#trustedEdits(request, identity, { requestId, defaultHost })
     this.#plain.requestId = requestId
     this.#plain.defaultHost = defaultHost
+    this.#plain.fields = null
     return request.protocol === 'HTTP/1.1'
       ? this.#plain
       : { ...this.#plain, prefix: this.#prefix(request.protocol, identity.clientIp, this.#scheme) }
@@ -90,7 +92,8 @@ export class Forwarding implements RequestOrigin {
       requestId: identity.requestId === '' ? requestId : Buffer.from(identity.requestId, 'latin1'),
       forwardedHost: host === undefined || host === '' ? undefined : Buffer.from(host, 'latin1'),
       defaultHost,
-      dropClaims: false
+      dropClaims: false,
+      fields: null
     }
   }
 

@@ -2,6 +2,8 @@
  * A request as an exchange gets it, in whatever version of HTTP it has come, and as routing sees it.
  */
 
+import type { FieldEdits } from './field-edits.ts'
+
 /**
  * What routing may ask of a request. The HTTP/1 head parser implements it over bytes; tests implement it over plain values.
  */
@@ -71,6 +73,8 @@ export interface RequestEdits {
   readonly defaultHost: string
   /** What the request says of where it has come from is not believed, and does not go on. */
   readonly dropClaims: boolean
+  /** What its route and version change besides; null for nothing. Whoever sends the request says so. */
+  fields: FieldEdits | null
 }
 
 /**

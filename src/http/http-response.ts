@@ -3,6 +3,7 @@
  */
 import type { Clock } from '../core/clock.ts'
 import type { ResponseFieldPolicy } from '../contract/data-plane-options.ts'
+import type { FieldEdits } from './field-edits.ts'
 import type { RequestIds } from './request-ids.ts'
 
 /**
@@ -87,6 +88,8 @@ export class ResponseFields {
   text = ''
   /** One more, as bytes: what almost every response gets is not made a string of. Empty when there is none. */
   line: Buffer = NO_LINE
+  /** What route and version change in an endpoint's response; null for nothing. */
+  edits: FieldEdits | null = null
   readonly policy: ResponseFieldPolicy
   readonly #ids: RequestIds
 
@@ -95,9 +98,13 @@ export class ResponseFields {
     this.#ids = ids
   }
 
-  /** What the response to this request gets; valid until the next call. What an origin says itself under these names is replaced. */
-  of ({ requestId, requestNumber, version }: AnsweredRequest): this {
+  /**
+   * What the response to this request gets; valid until the next call. What an origin says itself under these names is replaced.
+   * @param edits what is changed besides
+   */
+  of ({ requestId, requestNumber, version }: AnsweredRequest, edits: FieldEdits | null = null): this {
     const { policy } = this
+    this.edits = edits
     const own = policy.requestId && requestId === ''
     this.line = own ? this.#ids.line(requestNumber) : NO_LINE
     this.text = policy.requestId && !own ? `${REQUEST_ID_NAME}: ${requestId}\r\n` : ''

@@ -4,7 +4,7 @@
  * Offsets are kept in one flat array, five numbers a line, so that a reused object allocates nothing. The arrays begin small
  * and grow, so that heads that come slowly cost by what has come of them. Hot.
  */
-import { LOWER, TOKEN_CHAR, VALUE_CHAR } from './char-table.ts'
+import { FOLDED, LOWER, TOKEN_CHAR, VALUE_CHAR } from './char-table.ts'
 import { FIELD, fieldId } from './field-id.ts'
 import { FAULT } from './parse-fault.ts'
 
@@ -225,6 +225,16 @@ export class FieldLines {
     if (this.nameEnd(line) - start !== lowerName.length) return false
     for (let index = 0; index < lowerName.length; index++) {
       if (LOWER[this.buf[start + index] ?? 0] !== lowerName.charCodeAt(index)) return false
+    }
+    return true
+  }
+
+  /** Is this the line's name, in any case, or does an origin that folds names take it for it? */
+  nameFolds (line: number, name: string): boolean {
+    const start = this.nameStart(line)
+    if (this.nameEnd(line) - start !== name.length) return false
+    for (let index = 0; index < name.length; index++) {
+      if (FOLDED[this.buf[start + index] ?? 0] !== FOLDED[name.charCodeAt(index)]) return false
     }
     return true
   }

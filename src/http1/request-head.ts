@@ -396,16 +396,17 @@ export class RequestHead implements HttpRequest {
   host (): string { return hostOf(this.authority()) }
 
   path (): string {
-    const end = this.#pathEnd()
+    const end = this.pathEnd()
     return end === this.pathStart ? '/' : this.fields.buf.toString('latin1', this.pathStart, end)
   }
 
   query (): string {
-    const end = this.#pathEnd()
+    const end = this.pathEnd()
     return end >= this.targetEnd ? '' : this.fields.buf.toString('latin1', end + 1, this.targetEnd)
   }
 
-  #pathEnd (): number {
+  /** Where the path ends: before the query, or with the target. */
+  pathEnd (): number {
     const buf = this.fields.buf
     let pos = this.pathStart
     while (pos < this.targetEnd && buf[pos] !== QUESTION) pos++

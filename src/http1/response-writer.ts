@@ -2,6 +2,7 @@
  * Writes responses to a client of HTTP/1: the head rewritten right before the body that came with it, the body framed as the client can
  * read it, head and first piece in one write. Hot.
  */
+import type { FieldEdits } from '../http/field-edits.ts'
 import type { FieldBlock } from '../http/http-request.ts'
 import { type HttpDate, type HttpResponse, type ResponseFields, STATUS_CODES } from '../http/http-response.ts'
 import type { OwnAnswer } from '../http/own-answer.ts'
@@ -10,7 +11,7 @@ import { FIELD } from './field-id.ts'
 import { foreignResponseHead } from './foreign-heads.ts'
 import { BODY } from './request-head.ts'
 import { ResponseHead } from './response-head.ts'
-import { rewriteResponseHead } from './rewrite-response-head.ts'
+import { MAX_ADDED_BYTES, rewriteResponseHead } from './rewrite-response-head.ts'
 
 const UPGRADE_REQUIRED = 426
 const NO_CONTENT = 204
@@ -34,8 +35,8 @@ export class ResponseWriter {
   #framing: number = FRAMING.plain
   /** Where the rewritten head starts that waits for its body; -1 when none does. */
   #headFrom = -1
-  /** A head of another version of HTTP that waits for its body. */
-  #foreignHead: Buffer | null = null
+  /** A head in memory of its own that waits for its body: of another version of HTTP, or longer by more than there is room for. */
+  #headApart: Buffer | null = null
 
   constructor (target: ResponseTarget, date: HttpDate) {
     this.#target = target
@@ -54,15 +55,20 @@ export class ResponseWriter {
     this.#toHead = toHead
     this.#framing = FRAMING.plain
     this.#headFrom = -1
-    this.#foreignHead = null
+    this.#headApart = null
   }
 
   /**
    * An interim head, or that of a switch.
    * @param additions whole lines that it gets besides
+   * @param edits what is changed in it besides
    */
-  interimBytes (response: HttpResponse, additions = ''): Buffer {
-    return response instanceof ResponseHead ? interimResponse(response, additions) : foreignResponseHead(response, () => false, additions)
+  interimBytes (response: HttpResponse, additions = '', edits: FieldEdits | null = null): Buffer {
+    const text = edits === null ? additions : `${additions}${edits.text}`
+    const { removed = [] } = edits ?? {}
+    if (!(response instanceof ResponseHead)) return foreignResponseHead(response, name => removed.includes(name), text)
+    if (edits !== null) dropEdited(response, edits)
+    return interimResponse(response, text)
   }
 
   /**
@@ -76,6 +82,7 @@ export class ResponseWriter {
     this.#framing = FRAMING.plain
     if (!(response instanceof ResponseHead)) return this.#foreign(response, fields, keep)
     if (response.hasOwnField) dropOwn(response, fields)
+    if (fields.edits !== null) dropEdited(response, fields.edits)
     let additions = response.hasDate ? fields.text : `${fields.text}Date: ${this.#date.now()}\r\n`
     let kept = keep
     const { bodyFraming } = response
@@ -86,8 +93,18 @@ export class ResponseWriter {
       additions += `Content-Length: ${response.length}\r\n`
     }
     if (response.status === UPGRADE_REQUIRED && response.upgradeLine >= 0) additions += 'Connection: Upgrade\r\n'
-    this.#headFrom = rewriteResponseHead(response, additions + this.#connectionLine(kept), fields.line)
+    this.#place(response, additions + this.#connectionLine(kept), fields)
     return kept
+  }
+
+  /** Rewrites the head in place when there is room for what it gets, and otherwise in memory of its own. */
+  #place (response: ResponseHead, additions: string, { line, edits }: ResponseFields): void {
+    const tail = edits === null ? '' : edits.text
+    if (additions.length + line.length + tail.length > MAX_ADDED_BYTES) {
+      this.#headApart = interimResponse(response, `${line.toString('latin1')}${additions}${tail}`)
+    } else {
+      this.#headFrom = rewriteResponseHead(response, additions, line, tail)
+    }
   }
 
   /** What the client has to be told of its connection; empty when it takes it for granted. */
@@ -112,7 +129,9 @@ export class ResponseWriter {
     if (response.length >= 0) additions += response.status === NO_CONTENT ? '' : `Content-Length: ${response.length}\r\n`
     else if (!bare && this.#endsByClose()) kept = false
     else if (!bare) additions += 'Transfer-Encoding: chunked\r\n'
-    this.#foreignHead = foreignResponseHead(response, name => fields.replaces(name), additions + this.#connectionLine(kept))
+    const { edits } = fields
+    const replaced = (name: string): boolean => fields.replaces(name) || (edits !== null && edits.removed.includes(name))
+    this.#headApart = foreignResponseHead(response, replaced, `${additions}${this.#connectionLine(kept)}${edits === null ? '' : edits.text}`)
     return kept
   }
 
@@ -121,14 +140,14 @@ export class ResponseWriter {
    * @returns has the kernel taken everything, so that the buffer is free?
    */
   body (buf: Buffer, start: number, end: number): boolean {
-    if (this.#foreignHead !== null) this.#writeForeignHead()
+    if (this.#headApart !== null) this.#writeHeadApart()
     if (this.#framing !== FRAMING.chunked || end === start) return this.#write(buf, this.#takeHead(start), end)
     return this.#write(buf, this.#takeChunkHead(buf, start, end), chunkEnd(buf, end))
   }
 
   /** The same for the last piece, with the trailers if there are any. */
   end (buf: Buffer, start: number, end: number, trailers: FieldBlock | undefined): boolean {
-    if (this.#foreignHead !== null) this.#writeForeignHead()
+    if (this.#headApart !== null) this.#writeHeadApart()
     if (this.#framing !== FRAMING.chunked) return this.#write(buf, this.#takeHead(start), end)
     if (end > start) {
       const from = this.#takeChunkHead(buf, start, end)
@@ -140,9 +159,9 @@ export class ResponseWriter {
     return this.#writeTrailers(this.#write(buf, this.#takeHead(start), end), trailers)
   }
 
-  #writeForeignHead (): void {
-    const head = this.#foreignHead
-    this.#foreignHead = null
+  #writeHeadApart (): void {
+    const head = this.#headApart
+    this.#headApart = null
     if (head !== null) this.#target.write(head)
   }
 
@@ -183,6 +202,13 @@ export class ResponseWriter {
     for (const [name, value] of answer.fields) head += `${name}: ${value}\r\n`
     head += `Content-Length: ${Buffer.byteLength(body)}\r\n${this.#connectionLine(keep)}`
     return Buffer.from(`${head}\r\n${answer.toHead ? '' : body}`, 'latin1')
+  }
+}
+
+/** The lines that edits take out. */
+function dropEdited ({ fields }: ResponseHead, { removed }: FieldEdits): void {
+  for (const name of removed) {
+    for (let line = 0; line < fields.count; line++) if (fields.nameIs(line, name)) fields.dropLate(line)
   }
 }
 

@@ -2,6 +2,7 @@
  * Writes the head of the request as an endpoint gets it (RFC 9110 section 7.6): hop-by-hop fields out, Via and
  * X-Forwarded-* in, framing fields canonical. All other bytes are copied in the ranges between the dropped lines.
  */
+import type { FieldEdits, PathEdit } from '../http/field-edits.ts'
 import type { RequestEdits } from '../http/http-request.ts'
 import { equalsLower, FIELD } from './field-id.ts'
 import type { RequestHead } from './request-head.ts'
@@ -54,6 +55,7 @@ const FORWARDED_HOST = Buffer.from('\r\nX-Forwarded-Host: ', 'latin1')
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1')
 const CHUNKED = Buffer.from('\r\nTransfer-Encoding: chunked', 'latin1')
 const TE_TRAILERS = Buffer.from('\r\nTE: trailers\r\nConnection: TE', 'latin1')
+const LINE_END = Buffer.from('\r\n', 'latin1')
 const ASTERISK = 0x2a
 const SLASH = 0x2f
 const VERSION_11 = Buffer.from('http/1.1\r\n', 'latin1')
@@ -64,7 +66,13 @@ const SLACK_BYTES = 1_024
 /** An upper bound of what rewriteRequestHead writes. */
 export function rewrittenHeadBound (head: RequestHead, edits: RequestEdits): number {
   const hostLength = edits.forwardedHost === undefined ? 0 : edits.forwardedHost.length
-  return (head.end - head.start) + edits.prefix.length + edits.requestId.length + hostLength + head.upgrade.length + SLACK_BYTES
+  const written = edits.prefix.length + edits.requestId.length + hostLength + head.upgrade.length + editedBytes(edits.fields)
+  return (head.end - head.start) + written + SLACK_BYTES
+}
+
+/** The most that edits make a head longer. */
+function editedBytes (edits: FieldEdits | null): number {
+  return edits === null ? 0 : edits.block.length + (edits.path?.by.length ?? 0) + (edits.host?.length ?? 0)
 }
 
 /**
@@ -73,16 +81,14 @@ export function rewrittenHeadBound (head: RequestHead, edits: RequestEdits): num
  */
 export function rewriteRequestHead (head: RequestHead, edits: RequestEdits, out: Buffer, at: number): number {
   if (edits.dropClaims && head.claimsOrigin) dropClaims(head)
+  const { fields } = edits
+  if (fields !== null) dropEdited(head, fields)
   const writer = new ByteWriter(out, at)
-  writeRequestLine(head, writer)
+  writeRequestLine(head, fields === null ? null : fields.path, writer)
   writeKeptFields(head, writer)
-  if (head.authorityEnd > head.authorityStart) {
-    writer.text('Host: ')
-    writer.range(head.fields.buf, head.authorityStart, head.authorityEnd)
-    writer.text('\r\n')
-  } else if (head.hostLine < 0) {
-    writer.text(`Host: ${edits.defaultHost}\r\n`)
-  }
+  if (fields !== null && fields.host !== null) writeHost(fields.host, 0, fields.host.length, writer)
+  else if (head.authorityEnd > head.authorityStart) writeHost(head.fields.buf, head.authorityStart, head.authorityEnd, writer)
+  else if (head.hostLine < 0) writer.text(`Host: ${edits.defaultHost}\r\n`)
   writer.all(edits.prefix)
   writer.all(edits.requestId)
   writeForwardedHost(head, edits, writer)
@@ -92,12 +98,35 @@ export function rewriteRequestHead (head: RequestHead, edits: RequestEdits, out:
   if (head.maxForwards > 0) writer.text(`\r\nMax-Forwards: ${head.maxForwards - 1}`)
   if (head.upgrade !== '') writer.text(`\r\nUpgrade: ${head.upgrade}\r\nConnection: Upgrade`)
   else if (head.acceptsTrailers) writer.all(TE_TRAILERS)
-  writer.all(HEAD_END)
+  writeEnd(fields, writer)
   return writer.position
 }
 
-function writeRequestLine (head: RequestHead, writer: ByteWriter): void {
+function writeHost (source: Buffer, from: number, to: number, writer: ByteWriter): void {
+  writer.text('Host: ')
+  writer.range(source, from, to)
+  writer.all(LINE_END)
+}
+
+/** Ends the line before it, and the head. */
+function writeEnd (edits: FieldEdits | null, writer: ByteWriter): void {
+  if (edits === null || edits.block.length === 0) return writer.all(HEAD_END)
+  writer.all(LINE_END)
+  writer.all(edits.block)
+  writer.all(LINE_END)
+}
+
+/** The lines that edits take out. What origins take for the same name goes with it: it would come in place of what was set. */
+function dropEdited ({ fields, hostLine }: RequestHead, { removed, host }: FieldEdits): void {
+  for (const name of removed) {
+    for (let line = 0; line < fields.count; line++) if (fields.nameFolds(line, name)) fields.dropLate(line)
+  }
+  if (host !== null && hostLine >= 0) fields.dropLate(hostLine)
+}
+
+function writeRequestLine (head: RequestHead, path: PathEdit | null, writer: ByteWriter): void {
   const buf = head.fields.buf
+  if (path !== null && writeEditedLine(head, path, writer)) return
   if (head.pathStart === head.targetStart && equalsLower(buf, head.targetEnd + 1, VERSION_11)) {
     writer.range(buf, head.start, head.lineEnd)
     return
@@ -108,6 +137,28 @@ function writeRequestLine (head: RequestHead, writer: ByteWriter): void {
   else if (buf[head.pathStart] !== SLASH && head.pathStart !== head.targetStart) writer.byte(SLASH)
   writer.range(buf, head.pathStart, head.targetEnd)
   writer.all(HTTP_11_LINE)
+}
+
+/** @returns false, with nothing written, when the edit leaves the path as it is */
+function writeEditedLine (head: RequestHead, { prefix, by }: PathEdit, writer: ByteWriter): boolean {
+  const { fields: { buf }, pathStart, targetEnd } = head
+  const pathEnd = head.pathEnd()
+  // The asterisk, or a URI without path and query in its place, is about the whole server.
+  if (buf[pathStart] === ASTERISK || (pathStart === targetEnd && head.methodIs('OPTIONS'))) return false
+  let from = pathEnd
+  if (prefix !== null) {
+    from = pathStart + prefix.length
+    if (from > pathEnd || (from < pathEnd && buf[from] !== SLASH)) return false
+    if (buf.compare(prefix, 0, prefix.length, pathStart, from) !== 0) return false
+  }
+  writer.range(buf, head.start, head.targetStart)
+  writer.all(by)
+  // A URI without a path means this one.
+  if (from < pathEnd) writer.range(buf, from, pathEnd)
+  else if (by.length === 0 || (prefix !== null && pathStart === pathEnd)) writer.byte(SLASH)
+  writer.range(buf, pathEnd, targetEnd)
+  writer.all(HTTP_11_LINE)
+  return true
 }
 
 function writeKeptFields (head: RequestHead, writer: ByteWriter): void {

@@ -36,19 +36,22 @@ const ALIGNMENT = 64
 export const RESPONSE_HEADROOM = Math.ceil((MAX_ADDED_BYTES + MISSING_SPACE + CHUNK_HEADROOM) / ALIGNMENT) * ALIGNMENT
 
 const CHAR_1 = 0x31
+const EMPTY_LINE_BYTES = 2
 const NO_LINE = new Uint8Array(0)
 
 /**
  * Rewrites the head that lies at `buf[head.start, head.end)`, with RESPONSE_HEADROOM bytes free before it.
  * @param text whole lines to add, each with CR LF
  * @param line one more, as bytes: what almost every response gets is not made a string of
+ * @param tail whole lines to add behind all others
  * @returns where the head starts now; it still ends at `head.end`
  * @throws RangeError when more is added than there is room for
  */
-export function rewriteResponseHead (head: ResponseHead, text: string, line: Uint8Array = NO_LINE): number {
+export function rewriteResponseHead (head: ResponseHead, text: string, line: Uint8Array = NO_LINE, tail = ''): number {
   const { fields, lineEnd } = head
   const added = text.length + line.length
-  if (added > MAX_ADDED_BYTES) throw new RangeError(`${added} bytes are too many to add to a response: there is room for ${MAX_ADDED_BYTES}`)
+  const all = added + tail.length
+  if (all > MAX_ADDED_BYTES) throw new RangeError(`${all} bytes are too many to add to a response: there is room for ${MAX_ADDED_BYTES}`)
   const buf = fields.buf
   // The kept ranges move right over the dropped lines, last first, so that no byte is overwritten before it was moved.
   let to = head.end
@@ -68,7 +71,15 @@ export function rewriteResponseHead (head: ResponseHead, text: string, line: Uin
   if (missingSpace === 1) buf.write(' \r\n', start + statusLength - 2, 'latin1')
   if (line.length > 0) buf.set(line, to - added)
   if (text.length > 0) buf.write(text, to - text.length, 'latin1')
-  return start
+  return tail.length === 0 ? start : insertTail(buf, start, head.end, tail)
+}
+
+/** Moves the head `buf[start, end)` to make room before the empty line that ends it. @returns where it starts then */
+function insertTail (buf: Buffer, start: number, end: number, tail: string): number {
+  const tailEnd = end - EMPTY_LINE_BYTES
+  buf.copyWithin(start - tail.length, start, tailEnd)
+  buf.write(tail, tailEnd - tail.length, 'latin1')
+  return start - tail.length
 }
 
 /** Moves `buf[from, end)` so that it ends at `to`; returns where it starts now. */

@@ -104,7 +104,8 @@ function checkRequestRewriting (bytes: Buffer, additions: Additions): void {
     requestId: latin1(additions.requestId),
     forwardedHost: additions.forwardedHost === undefined ? undefined : latin1(additions.forwardedHost),
     defaultHost: 'default:80',
-    dropClaims: false
+    dropClaims: false,
+    fields: null
   }
   const bound = rewrittenHeadBound(head, raw)
   const at = 5

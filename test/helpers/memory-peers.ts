@@ -115,7 +115,8 @@ const ORIGIN: RequestOrigin = {
     requestId,
     forwardedHost: undefined,
     defaultHost,
-    dropClaims: true
+    dropClaims: true,
+    fields: null
   })
 }
 

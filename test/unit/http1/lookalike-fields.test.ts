@@ -15,7 +15,8 @@ function forwarded (fields: string): string {
     requestId: Buffer.from('1'),
     forwardedHost: undefined,
     defaultHost: '',
-    dropClaims: false
+    dropClaims: false,
+    fields: null
   }
   return out.toString('latin1', 0, rewriteRequestHead(head, additions, out, 0))
 }

@@ -13,7 +13,8 @@ const EDITS: RequestEdits = {
   requestId: Buffer.from('1'),
   forwardedHost: undefined,
   defaultHost: 'h',
-  dropClaims: true
+  dropClaims: true,
+  fields: null
 }
 
 /** Sends as a call does, and takes down what it has sent. */

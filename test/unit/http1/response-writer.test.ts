@@ -1,7 +1,8 @@
 import t from 'tap'
 import { READ_TAILROOM } from '../../../src/http1/chunk-framing.ts'
 import { ResponseHead } from '../../../src/http1/response-head.ts'
-import { RESPONSE_HEADROOM } from '../../../src/http1/rewrite-response-head.ts'
+import { MAX_ADDED_BYTES, RESPONSE_HEADROOM } from '../../../src/http1/rewrite-response-head.ts'
+import { fieldEdits } from '../../../src/http/field-edits.ts'
 import { HttpDate, ResponseFields } from '../../../src/http/http-response.ts'
 import { RequestIds } from '../../../src/http/request-ids.ts'
 import { ResponseWriter } from '../../../src/http1/response-writer.ts'
@@ -26,7 +27,7 @@ function createWriter () {
 }
 
 /** Relays a head with the first of these pieces behind it in the same buffer, the others in buffers of their own. */
-function relay (head: string, pieces: readonly string[], { minor = 1, trailers = '' } = {}): Relayed {
+function relay (head: string, pieces: readonly string[], { minor = 1, trailers = '', fields = NOTHING } = {}): Relayed {
   const { subject, written } = createWriter()
   const parsed = new ResponseHead({ maxHeadBytes: 4096, maxHeaderFields: 20 })
   let keepAlive = true
@@ -40,7 +41,7 @@ function relay (head: string, pieces: readonly string[], { minor = 1, trailers =
       start = parsed.end
       parsed.bodyFraming = parsed.framing(false)
       subject.reset(minor, false)
-      keepAlive = subject.head(parsed, NOTHING, true)
+      keepAlive = subject.head(parsed, fields, true)
     }
     if (index < pieces.length - 1) subject.body(buf, start, end)
     else subject.end(buf, start, end, trailers === '' ? undefined : Buffer.from(trailers, 'latin1'))
@@ -115,4 +116,32 @@ t.test('the framing of an attempt that failed after its head is forgotten', asyn
     if (text !== CHUNKED) subject.end(buf, parsed.end, end, undefined)
   }
   t.match(written.join(''), /\r\nContent-Length: 5\r\n\r\nhello$/)
+})
+
+t.test('edits take lines out and put theirs behind all others, however long they are', async t => {
+  const ids = new RequestIds()
+  for (const length of [1, 100, MAX_ADDED_BYTES - 100, MAX_ADDED_BYTES - 10, MAX_ADDED_BYTES, 5_000]) {
+    const edits = fieldEdits({ removed: ['x', 'server'], added: [{ name: 'Set-Cookie', value: 'b' }, { name: 'X', value: 'c'.repeat(length) }] })
+    for (const [pieces, trailers] of [[['']], [['body']], [['one', 'two', 'three'], 'T: 1\r\n']] as const) {
+      const fields = new ResponseFields({ requestId: true, version: false }, ids).of({ requestId: 'i', requestNumber: 1, version: null }, edits)
+      const { text, reading, writes } = relay('HTTP/1.1 200 OK\r\nx: 1\r\nSet-Cookie: a\r\nTransfer-Encoding: chunked\r\nX: y\r\nDate: d\r\n\r\n', pieces, { trailers: trailers ?? '', fields })
+      t.same([reading.verdict, reading.body, reading.consumed], ['complete', pieces.join(''), text.length])
+      t.same(reading.head?.fields.filter(([name]) => !/^(transfer-encoding|x-request-id)$/i.test(name)), [
+        ['Set-Cookie', 'a'], ['Date', 'd'], ['Set-Cookie', 'b'], ['X', 'c'.repeat(length)]
+      ])
+      if (length === 1 && trailers === undefined) t.equal(writes, pieces[0] === '' ? 2 : 1, 'head and body leave in one write')
+    }
+  }
+})
+
+t.test('edits hold for the head of a switch, and for one of another version of HTTP', async t => {
+  const { subject } = createWriter()
+  const edits = fieldEdits({ removed: ['x'], added: [{ name: 'Set-Cookie', value: 'b' }] })
+  const bytes = Buffer.from('HTTP/1.1 101 Switching Protocols\r\nX: 1\r\nUpgrade: a\r\nConnection: upgrade\r\nY: 2\r\n\r\n', 'latin1')
+  const head = new ResponseHead({ maxHeadBytes: 4096, maxHeaderFields: 20 })
+  head.parse(bytes, 0, bytes.length)
+  t.equal(subject.interimBytes(head, 'Connection: Upgrade\r\n', edits).toString('latin1'),
+    'HTTP/1.1 101 Switching Protocols\r\nY: 2\r\nConnection: Upgrade\r\nSet-Cookie: b\r\n\r\n')
+  const foreign = { status: 204, length: -1, eachField: (visit: (name: string, value: string) => void) => { visit('X', '1'); visit('Y', '2') } }
+  t.equal(subject.interimBytes(foreign, '', edits).toString('latin1'), 'HTTP/1.1 204 \r\nY: 2\r\nSet-Cookie: b\r\n\r\n')
 })

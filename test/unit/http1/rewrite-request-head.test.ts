@@ -10,7 +10,8 @@ const ADDITIONS: RequestEdits = {
   requestId: latin1('42'),
   forwardedHost: undefined,
   defaultHost: '192.0.2.1:80',
-  dropClaims: false
+  dropClaims: false,
+  fields: null
 }
 const ADDED = 'Via: 1.1 weir\r\nX-Request-Id: 42\r\n'
 
