@@ -13,6 +13,8 @@ export interface ClientRecord {
   readonly address: string
   readonly plan: ClientPlan
   readonly written: Buffer
+  /** How much was written after each write: Weir may have had to wait for the next one. */
+  readonly cuts: readonly number[]
   readonly received: Buffer
   /** How the connection ended for the client: by Weir's FIN, by its reset, or by its own doing. */
   readonly ended: 'fin' | 'reset' | 'own'
@@ -38,6 +40,7 @@ export class ConversationClient {
   readonly #stillness: Stillness
   readonly #socket: net.Socket
   readonly #written = new ByteLog()
+  readonly #cuts: number[] = []
   readonly #received = new ByteLog()
   #finished = false
   #reset = false
@@ -71,7 +74,7 @@ export class ConversationClient {
 
   get record (): ClientRecord {
     const ended = this.#reset ? 'reset' : this.#finished ? 'fin' : 'own'
-    return { address: this.#address, plan: this.#plan, written: this.#written.bytes, received: this.#received.bytes, ended }
+    return { address: this.#address, plan: this.#plan, written: this.#written.bytes, cuts: this.#cuts, received: this.#received.bytes, ended }
   }
 
   #moved (): void {
@@ -111,6 +114,7 @@ export class ConversationClient {
     for (const piece of cutInto(bytes, this.#plan.pieces)) {
       if (this.#closed) return
       this.#written.append(piece)
+      this.#cuts.push(this.#written.length)
       this.#socket.write(piece)
       this.#stillness.moved()
       await turn()

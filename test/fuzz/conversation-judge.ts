@@ -10,6 +10,8 @@ import { finalResponse, type AttemptRecord } from './conversation-origin.ts'
 /** RFC 9110 section 9.2.2. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])
 
+const HEAD_METHOD = 'HEAD '
+
 /** A request of a client, with everything that belongs to it. */
 interface Question {
   readonly request: StrictReading
@@ -58,12 +60,13 @@ function newQuestion (request: StrictReading): Question {
 }
 
 /** Reads what a client got, as answers to its requests in order. */
-function readAnswers ({ received, ended }: ClientRecord, questions: Question[]): void {
+function readAnswers (client: ClientRecord, questions: Question[]): void {
+  const { received } = client
   let at = 0
   let open = true
   for (const [index, question] of questions.entries()) {
     while (open && at < received.length && question.answer === undefined) {
-      const reading = readStrictResponse(received, at, question.request.message?.method ?? '', ended === 'fin')
+      const reading = readAnswer(client, at, { request: question.request, start: questions[index - 1]?.request.end ?? 0 })
       const { message } = reading
       if (reading.state === 'invalid') violated(`the client got a malformed response, ${reading.fault}`, received.toString('latin1', at))
       if (message === undefined) return
@@ -81,6 +84,17 @@ function readAnswers ({ received, ended }: ClientRecord, questions: Question[]):
     }
   }
   if (at < received.length) violated('the client got bytes that answer no question', received.toString('latin1', at))
+}
+
+/** Reads the response at `at` to the request whose bytes begin at `start`. */
+function readAnswer ({ received, written, cuts, ended }: ClientRecord, at: number, { request, start }: { readonly request: StrictReading, readonly start: number }): StrictReading {
+  const method = request.message?.method ?? ''
+  const reading = readStrictResponse(received, at, method, ended === 'fin')
+  if (method !== 'HEAD' || reading.message?.status !== 408 || reading.end === received.length) return reading
+  // Of a request that is cut in its method Weir may have had no more in time: nobody knows from HEA that the answer has no content.
+  const begin = written.indexOf(HEAD_METHOD, start, 'latin1')
+  const mayBeUnknown = cuts.some(cut => cut > begin && cut < begin + HEAD_METHOD.length)
+  return mayBeUnknown ? readStrictResponse(received, at, '', ended === 'fin') : reading
 }
 
 /** Finds the question of each request that came to the origin. */

@@ -62,7 +62,7 @@ export class ConversationLane {
     if (plan.clean && !await this.#stillness.until(allClosed, CLEAN_PATIENCE_MS)) violations.push('nothing moves any more, although everybody behaves')
     const closed = await this.#pass(allClosed, this.#host.patienceMs)
     await this.#host.settle()
-    const ended = closed && await this.#pass(() => this.#isOver(), this.#host.patienceMs)
+    const ended = closed && await this.#finish()
     if (!ended) {
       violations.push(`what is left never ends: ${JSON.stringify({ ...this.#host.left(), origin: this.#origin.open, clients: clients.filter(client => !client.closed).length })}`)
       for (const client of clients) client.destroy()
@@ -76,6 +76,14 @@ export class ConversationLane {
     if (this.#upgrades === upgrades) return
     this.#upgrades = upgrades
     await this.#host.route(this.#originPort, upgrades)
+  }
+
+  /** Waits until nothing is left of the conversation; false when something stays. What came later would be taken for the next one's. */
+  async #finish (): Promise<boolean> {
+    const isOver = (): boolean => this.#isOver()
+    if (!await this.#pass(isOver, this.#host.patienceMs)) return false
+    await this.#origin.settle()
+    return await this.#pass(isOver, this.#host.patienceMs)
   }
 
   #isOver (): boolean {

@@ -111,6 +111,19 @@ export class ConversationOrigin {
     this.#stillness.moved()
   }
 
+  /**
+   * Comes back when all connections that were opened so far have been seen, and what came on them before they ended: they are
+   * accepted in their order, and this one is the last. Weir has forgotten one that it gave up before this thread had a turn.
+   */
+  async settle (): Promise<void> {
+    const address = this.#server.address()
+    if (typeof address !== 'object' || address === null) return
+    await new Promise<void>(resolve => {
+      const probe = net.connect({ host: '127.0.0.1', port: address.port }, () => { probe.end() })
+      probe.resume().on('error', () => {}).on('close', () => { resolve() })
+    })
+  }
+
   async close (): Promise<void> {
     for (const connection of this.#connections) connection.destroy()
     await new Promise<void>(resolve => { this.#server.close(() => { resolve() }) })

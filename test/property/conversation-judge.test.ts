@@ -19,7 +19,7 @@ const anyAnswer: AnswerPlan = {
 
 function client (written: string, received: string, changes: Partial<ClientRecord> = {}): ClientRecord {
   const plan = { parts: [written], pipelined: false, pieces: [], ending: 'finish', slow: false, hold: undefined, late: 0 } as const
-  return { address: ME, plan, written: latin1(written), received: latin1(received), ended: 'fin', ...changes }
+  return { address: ME, plan, written: latin1(written), cuts: [written.length], received: latin1(received), ended: 'fin', ...changes }
 }
 
 function attempt (received: string, sent: string, changes: Partial<AttemptRecord> = {}): AttemptRecord {
@@ -35,6 +35,7 @@ const passed = (line: string, fields = '', body = '', owner = ME): string => `${
 const answered = (body: string, fields = ''): string => `HTTP/1.1 200 OK\r\nX-Serial: 0\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`
 const REFUSED = 'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
 const GIVEN_UP = 'HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\n\r\n'
+const TOO_LATE = 'HTTP/1.1 408 Request Timeout\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlate'
 const POST = 'Content-Length: 3\r\n'
 const CHUNKED = 'Transfer-Encoding: chunked\r\n'
 const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nX-Serial: 0\r\n\r\n'
@@ -47,6 +48,8 @@ const fine: ReadonlyArray<readonly [string, ConversationRecord]> = [
   ['an idempotent request again, after nothing came', record([client(asked('GET /'), answered('one'))], [attempt(passed('GET /'), ''), attempt(passed('GET /'), answered('one'), { serial: 1 })])],
   ['a request that the origin reads when Weir has given it up and sent the next', record([client(asked('DELETE /1') + asked('POST /2'), GIVEN_UP + answered('two'))], [attempt(passed('POST /2'), answered('two')), attempt(passed('DELETE /1'), answered('one'), { serial: 1 })])],
   ['an idempotent request that was sent twice before Weir gave it up', record([client(asked('GET /1') + asked('GET /2'), GIVEN_UP + answered('two'))], [attempt(passed('GET /1'), ''), attempt(passed('GET /2'), answered('two'), { serial: 1 }), attempt(passed('GET /1'), '', { serial: 2 })])],
+  ['a timeout with content, for all that came of HEAD in time', record([client(asked('GET /') + asked('HEAD /'), answered('one') + TOO_LATE, { cuts: [asked('GET /').length + 4, 100] })], [attempt(passed('GET /'), answered('one'))])],
+  ['a timeout without content, for a HEAD that came in two pieces', record([client(asked('HEAD /'), TOO_LATE.slice(0, -4), { cuts: [4, 100] })], [])],
   ['a part of a body, of a request that is a part', record([client(asked('POST /', POST, 'ab'), '')], [attempt(passed('POST /', POST, 'a'), '')])],
   ['a response that is cut on both sides', record([client(asked('GET /'), answered('one').slice(0, -1))], [attempt(passed('GET /'), answered('one').slice(0, -1))])],
   ['a tunnel', record([client(asked('GET /', UPGRADE, 'GET / '), `${SWITCHED}ab`)], [attempt(passed('GET /', UPGRADE, 'GET'), `${SWITCHED}abc`)], { upgrades: true })]
@@ -75,6 +78,8 @@ const wrong: ReadonlyArray<readonly [string, RegExp, ConversationRecord]> = [
   ['a response until close that is cut and looks whole', /did not send it/, record([client('GET / HTTP/1.0\r\n\r\n', 'HTTP/1.1 200 OK\r\nX-Serial: 0\r\n\r\non')], [attempt(passed('GET /').replace('Host: a\r\n', 'Host: b\r\n'), answered('one').slice(0, -1))])],
   ['a malformed response', /malformed/, record([client(asked('GET /'), 'HTTP/1.1 200 OK\nX: 1\r\n\r\n')], [])],
   ['surplus bytes', /answer no question/, record([client(asked('GET /'), answered('one') + answered('two'))], [attempt(passed('GET /'), answered('one') + answered('two'))])],
+  ['the content of a timeout to a HEAD', /answer no question/, record([client(asked('HEAD /'), TOO_LATE, { cuts: [5, 100] })], [])],
+  ['the content of a refusal to a HEAD', /answer no question/, record([client(asked('HEAD /'), TOO_LATE.replace('408', '400'), { cuts: [4, 100] })], [])],
   ['bytes behind the last answer', /answer no question/, record([client(asked('GET /') + asked('GET /'), REFUSED + answered('one'))], [])],
   ['an interim response of nobody', /interim response that the origin did not send/, record([client(asked('GET /'), `HTTP/1.1 103 Early Hints\r\n\r\n${answered('one')}`)], [attempt(passed('GET /'), answered('one'))])],
   ['an interim response to HTTP/1.0', /does not know/, record([client('GET / HTTP/1.0\r\nHost: a\r\n\r\n', `HTTP/1.1 103 Early Hints\r\n\r\n${answered('one')}`)], [attempt(passed('GET /'), `HTTP/1.1 103 Early Hints\r\n\r\n${answered('one')}`)])],

@@ -1,6 +1,7 @@
 /**
  * The origin of the conversations has to keep what it got, and to see what came when it may not.
  */
+import net from 'node:net'
 import t from 'tap'
 import { ConversationOrigin, type AttemptRecord } from '../fuzz/conversation-origin.ts'
 import type { AnswerPlan } from '../fuzz/conversation-plan.ts'
@@ -41,3 +42,15 @@ for (const [how, pieces] of [['one piece', []], ['pieces', [20]]] as const) {
     t.same(records.map(({ reading }) => reading.message?.target), ['/1', '/2'])
   })
 }
+
+t.test('a request on a connection that was given up before it was accepted belongs to this conversation', async t => {
+  const origin = new ConversationOrigin(new Stillness())
+  const port = await origin.listen()
+  origin.begin([answer])
+  const client = net.connect({ host: '127.0.0.1', port })
+  client.end(get('/late'))
+  client.resume()
+  await origin.settle()
+  t.same(origin.records.map(({ received }) => received.toString('latin1')), [get('/late')])
+  await origin.close()
+})
