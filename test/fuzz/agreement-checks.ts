@@ -18,19 +18,19 @@ function assertComplete (verdict: string, bytes: Buffer): void {
 }
 
 export const agreementChecks: readonly FuzzCheck[] = [
-  defineCheck('a valid request is taken, and read as Node reads it', 6_000, fc.oneof(validRequest, validOldRequest), bytes => {
+  defineCheck('a valid request is taken, and read as Node reads it', 2_500, fc.oneof(validRequest, validOldRequest), bytes => {
     assertComplete(readRequest(bytes).verdict, bytes)
     assertAgreement(readAsRequest, bytes)
   }),
-  defineCheck('any bytes are read as a request as Node reads them, or more strictly', 18_000, anyRequestBytes, bytes => {
+  defineCheck('any bytes are read as a request as Node reads them, or more strictly', 6_000, anyRequestBytes, bytes => {
     assertAgreement(readAsRequest, bytes)
   }),
-  defineCheck('a valid response is taken, and read as Node reads it', 3_000, validResponse, bytes => {
+  defineCheck('a valid response is taken, and read as Node reads it', 1_500, validResponse, bytes => {
     const untilClose = !/\r\n(content-length|transfer-encoding):/i.test(bytes.toString('latin1')) && !/^HTTP\/1\.1 (1|204|304)/.test(bytes.toString('latin1'))
     if (!untilClose) assertComplete(readResponse(bytes, false).verdict, bytes)
     assertAgreement(readAsResponse(false), bytes)
   }),
-  defineCheck('any bytes are read as a response as Node reads them, or more strictly', 15_000, fc.tuple(anyResponseBytes, fc.boolean()), ([bytes, toHead]) => {
+  defineCheck('any bytes are read as a response as Node reads them, or more strictly', 5_000, fc.tuple(anyResponseBytes, fc.boolean()), ([bytes, toHead]) => {
     assertAgreement(readAsResponse(toHead), bytes)
   })
 ]

@@ -199,10 +199,10 @@ const FILLING_LINE = `${COOKIE}${'a'.repeat(MAX_ADDED_BYTES - ADDED_LINES.join('
 const additionsOfResponse = fc.subarray([...ADDED_LINES, FILLING_LINE]).map(lines => lines.join(''))
 
 export const forwardingChecks: readonly FuzzCheck[] = [
-  defineCheck('a rewritten request is the same request, framed once, without hop-by-hop fields', 6_000,
+  defineCheck('a rewritten request is the same request, framed once, without hop-by-hop fields', 2_500,
     fc.tuple(anyRequestBytes, additionsOfRequest), ([bytes, additions]) => checkRequestRewriting(bytes, additions)),
-  defineCheck('a rewritten response is the same response, in its place, without hop-by-hop fields', 4_000,
+  defineCheck('a rewritten response is the same response, in its place, without hop-by-hop fields', 2_000,
     fc.tuple(anyResponseBytes, additionsOfResponse), ([bytes, additions]) => checkResponseRewriting(bytes, additions)),
-  defineCheck('chunked data is decoded to what was encoded, at any cut', 2_000,
+  defineCheck('chunked data is decoded to what was encoded, at any cut', 1_000,
     fc.tuple(fc.array(bodyText.filter(text => text !== ''), { maxLength: 5 }), fc.array(fc.nat(), { maxLength: 5 })), ([pieces, splits]) => checkChunkFraming(pieces, splits))
 ]

@@ -47,5 +47,5 @@ function reader (): (bytes: Buffer) => void {
 }
 
 export const robustnessChecks: readonly FuzzCheck[] = [
-  defineCheck('no bytes make a parser throw', 8_000, anyBytes, reader())
+  defineCheck('no bytes make a parser throw', 4_000, anyBytes, reader())
 ]

@@ -151,16 +151,16 @@ const chunkedInput = fc.oneof(
 )
 
 export const splittingChecks: readonly FuzzCheck[] = [
-  defineCheck('a request is read the same whole, cut once at every point, and byte after byte', 400, anyRequestBytes, bytes => {
+  defineCheck('a request is read the same whole, cut once at every point, and byte after byte', 200, anyRequestBytes, bytes => {
     const whole = comparable(readRequest(bytes))
     for (const split of everyByte(bytes)) assertSame(whole, comparable(readRequest(bytes, [split])), bytes, [split])
     assertSame(whole, comparable(readRequest(bytes, everyByte(bytes))), bytes, everyByte(bytes))
   }),
-  defineCheck('a request is read the same however many pieces it comes in', 2_000, fc.tuple(anyRequestBytes, fc.array(fc.nat(), { maxLength: 6 })), ([bytes, places]) => {
+  defineCheck('a request is read the same however many pieces it comes in', 1_000, fc.tuple(anyRequestBytes, fc.array(fc.nat(), { maxLength: 6 })), ([bytes, places]) => {
     const splits = places.map(at => at % (bytes.length + 1)).sort((a, b) => a - b)
     assertSame(comparable(readRequest(bytes)), comparable(readRequest(bytes, splits)), bytes, splits)
   }),
-  defineCheck('a connection that is given pieces sees the head that is there', 2_000, fc.tuple(anyRequestBytes, fc.array(fc.nat(), { maxLength: 6 })), ([bytes, places]) => {
+  defineCheck('a connection that is given pieces sees the head that is there', 1_000, fc.tuple(anyRequestBytes, fc.array(fc.nat(), { maxLength: 6 })), ([bytes, places]) => {
     const splits = places.map(at => at % (bytes.length + 1)).sort((a, b) => a - b)
     const whole = headAsOnConnection(bytes, [])
     for (const cuts of [splits, everyByte(bytes)]) {
@@ -169,17 +169,17 @@ export const splittingChecks: readonly FuzzCheck[] = [
       if (cut !== 0 || typeof whole !== 'number') assertSame(whole, cut, bytes, cuts)
     }
   }),
-  defineCheck('a chunked body is decoded the same whole, cut once at every point, and byte after byte', 3_000, chunkedInput, bytes => {
+  defineCheck('a chunked body is decoded the same whole, cut once at every point, and byte after byte', 1_000, chunkedInput, bytes => {
     const whole = decodeCut(bytes, [])
     for (const split of everyByte(bytes)) assertDecodedAlike(whole, bytes, [split])
     assertDecodedAlike(whole, bytes, everyByte(bytes))
   }),
-  defineCheck('a response head is waited for until it is whole, and read the same then', 800, anyResponseBytes, bytes => {
+  defineCheck('a response head is waited for until it is whole, and read the same then', 400, anyResponseBytes, bytes => {
     const whole = responseVerdict(bytes)
     const firstVerdict = everyByte(bytes).map(length => responseVerdict(bytes.subarray(0, length))).find(verdict => verdict !== 0)
     assertSame(whole, firstVerdict ?? whole, bytes, [])
   }),
-  defineCheck('an endpoint that sends pieces is understood as if it had sent the whole', 1_000, fc.tuple(anyResponseBytes, fc.array(fc.nat(), { maxLength: 6 })), ([bytes, places]) => {
+  defineCheck('an endpoint that sends pieces is understood as if it had sent the whole', 500, fc.tuple(anyResponseBytes, fc.array(fc.nat(), { maxLength: 6 })), ([bytes, places]) => {
     const splits = places.map(at => at % (bytes.length + 1)).sort((a, b) => a - b)
     const whole = responseAsOnConnection(bytes, [])
     for (const cuts of [splits, everyByte(bytes)]) {
@@ -189,5 +189,5 @@ export const splittingChecks: readonly FuzzCheck[] = [
       assertSame(whole, awaitsLineEnd ? responseAsOnConnection(Buffer.concat([bytes, LINE_END]), [...cuts, bytes.length]) : cut, bytes, cuts)
     }
   }),
-  defineCheck('limits hold however the bytes come', 1_500, anyRequestBytes, checkLimits)
+  defineCheck('limits hold however the bytes come', 750, anyRequestBytes, checkLimits)
 ]

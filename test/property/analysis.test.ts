@@ -8,6 +8,7 @@ import { DEFAULT_ANALYSIS } from '../../src/analysis/analysis-settings.ts'
 import { readStoredEvidence } from '../../src/analysis/stored-evidence.ts'
 import { VERDICT_CODES, type Verdict } from '../../src/analysis/verdict.ts'
 import type { EvidenceReport, SideCounts } from '../../src/contract/rollout-watch.ts'
+import { propertyRuns } from '../helpers/property-runs.ts'
 
 const wild = fc.oneof({ weight: 8, arbitrary: fc.nat(60) }, { weight: 1, arbitrary: fc.double() })
 const plain = fc.nat(60)
@@ -64,7 +65,7 @@ t.test('any reports, in any order, make a declared verdict of finite numbers, an
       mustBeDeclared(analysis.verdict({ nowMs, ...rest }))
     }
     readStoredEvidence(JSON.parse(JSON.stringify(analysis.stored())))
-  }), { numRuns: 200 })
+  }), { numRuns: propertyRuns(70) })
 })
 
 t.test('an analysis that goes on from what was stored says the same as the one that stored it, ever after', async () => {
@@ -87,5 +88,5 @@ t.test('an analysis that goes on from what was stored says the same as the one t
       const [first, second] = [analysis, restored].map(each => JSON.stringify([each.verdict({ nowMs, ...rest }), each.stored()]))
       if (first !== second) throw new Error(`${first}\nis not\n${second}`)
     })
-  }), { numRuns: 150 })
+  }), { numRuns: propertyRuns(60) })
 })

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { type Balancer, type Candidate, createBalancer } from '../../../src/balancing/balancer.ts'
 import { hashString, mix32 } from '../../../src/core/hash.ts'
 import { Random } from '../../../src/core/random.ts'
+import { propertyRuns } from '../../helpers/property-runs.ts'
 
 const KINDS = ['least-request', 'round-robin', 'rendezvous'] as const
 
@@ -21,7 +22,7 @@ for (const kind of KINDS) {
     fc.assert(fc.property(candidates, fc.integer(), fc.integer(), (list, key, seed) => {
       const picked = balancer(kind, seed).pick(list, key)
       return list.some(({ eligible }) => eligible) ? list[picked]?.eligible === true : picked === -1
-    }), { numRuns: 1000 })
+    }), { numRuns: propertyRuns(300) })
     t.pass('held')
   })
 
@@ -37,7 +38,7 @@ for (const kind of KINDS) {
         counts[picked] = (counts[picked] ?? 0) + 1
       }
       return counts.every((count, index) => Math.abs(count / 20_000 - (eligible[index] === true ? 1 / up : 0)) < 0.02)
-    }), { numRuns: 40 })
+    }), { numRuns: propertyRuns(15) })
     t.pass('held')
   })
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { type Candidate, Rendezvous } from '../../../src/balancing/balancer.ts'
 import { hashString } from '../../../src/core/hash.ts'
 import { Split } from '../../../src/routing/split.ts'
+import { propertyRuns } from '../../helpers/property-runs.ts'
 
 const balancer = new Rendezvous()
 const keys = fc.array(fc.integer(), { minLength: 200, maxLength: 200 })
@@ -56,6 +57,6 @@ t.test('the clients of a small version spread evenly over its endpoints', async 
     // Six standard deviations of a fair draw.
     const tolerance = 6 * Math.sqrt(clients * (1 / pods) * (1 - 1 / pods))
     return counts.every(count => Math.abs(count - clients / pods) < tolerance)
-  }), { numRuns: 25 })
+  }), { numRuns: propertyRuns(8) })
   t.pass('held')
 })

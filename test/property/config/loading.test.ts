@@ -5,6 +5,7 @@ import { ConfigError } from '../../../src/config/config-error.ts'
 import { nearestName } from '../../../src/core/nearest-name.ts'
 import { listConfigOptions } from '../../../src/config/options.ts'
 import { createConfigResolver } from '../../../src/config/resolve.ts'
+import { propertyRuns } from '../../helpers/property-runs.ts'
 
 const resolve = createConfigResolver()
 const options = listConfigOptions()
@@ -36,12 +37,12 @@ const SOUND = { listeners: [{ name: 'web', port: 8080 }], routes: [{ name: 'r', 
 t.test('any bytes give a configuration or a ConfigError', async t => {
   await t.resolves(fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async bytes => {
     await outcome(bytes)
-  }), { numRuns: 300 }))
+  }), { numRuns: propertyRuns(100) }))
 })
 
 t.test('any text made of what YAML is made of gives a configuration or a ConfigError', async t => {
   const yamlLike = fc.array(fc.constantFrom(...'[]{},:-?&*!|>\'"%@`#\n\t ~<0aé', '\n  ', ': ', '- ', '&a ', '*a', '!!map ', '<<: ', '---\n', '...\n', '%YAML 1.1\n', 'routes', 'name'), { maxLength: 80 })
-  await t.resolves(fc.assert(fc.asyncProperty(yamlLike, async parts => { await outcome(Buffer.from(parts.join(''))) }), { numRuns: 1_000 }))
+  await t.resolves(fc.assert(fc.asyncProperty(yamlLike, async parts => { await outcome(Buffer.from(parts.join(''))) }), { numRuns: propertyRuns(300) }))
 })
 
 t.test('any values in the place of any option give a configuration or a ConfigError with a place', async t => {
@@ -52,7 +53,7 @@ t.test('any values in the place of any option give a configuration or a ConfigEr
         if (fault.message === '' || !/^f(:\d+:\d+)?$/.test(fault.source)) throw new Error(`a fault without message or place: ${JSON.stringify(fault)}`)
       }
     }
-  }), { numRuns: 500 }))
+  }), { numRuns: propertyRuns(200) }))
 })
 
 t.test('any environment and arguments give a configuration or a ConfigError', async t => {
@@ -66,7 +67,7 @@ t.test('any environment and arguments give a configuration or a ConfigError', as
     fc.oneof(fc.constantFrom(...options.map(option => option.flag)), fc.string(), fc.string().map(text => `--${text}`)),
     { maxLength: 5 }
   )
-  await t.resolves(fc.assert(fc.asyncProperty(env, args, async (env, args) => { await outcome(bytes, env, args) }), { numRuns: 300 }))
+  await t.resolves(fc.assert(fc.asyncProperty(env, args, async (env, args) => { await outcome(bytes, env, args) }), { numRuns: propertyRuns(100) }))
 })
 
 t.test('loading the same twice gives the same', async t => {
@@ -74,7 +75,7 @@ t.test('loading the same twice gives the same', async t => {
     const bytes = Buffer.from(stringify({ ...SOUND, match: value }))
     const [first, second] = [await outcome(bytes), await outcome(bytes)]
     if (first?.message !== second?.message) throw new Error('two loads differ')
-  }), { numRuns: 100 }))
+  }), { numRuns: propertyRuns(50) }))
 })
 
 t.test('the nearest name is one of those known, and a known name is nearest to itself', async t => {

@@ -4,6 +4,7 @@ import type { MatchConfig } from '../../../src/config/schema.ts'
 import { PlainRequest } from '../../../src/routing/plain-request.ts'
 import { RouteTable } from '../../../src/routing/route-table.ts'
 import type { PlainRequestParts } from '../../../src/contract/questions.ts'
+import { propertyRuns } from '../../helpers/property-runs.ts'
 
 /** What the documentation says, written for clarity: filter all routes, sort what is left, take the first. */
 function model (routes: readonly MatchConfig[], request: Required<PlainRequestParts>): number | undefined {
@@ -67,7 +68,7 @@ t.test('the table finds what looking at every route would find', async t => {
   fc.assert(fc.property(fc.array(route, { maxLength: 12 }), fc.array(request, { minLength: 10, maxLength: 10 }), (routes, requests) => {
     const table = new RouteTable(routes.map((match, order) => ({ match, payload: { order } })))
     return requests.every(request => table.match(new PlainRequest(request))?.order === model(routes, request))
-  }), { numRuns: 1000 })
+  }), { numRuns: propertyRuns(400) })
   t.pass('held')
 })
 

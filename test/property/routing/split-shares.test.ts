@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { hashString } from '../../../src/core/hash.ts'
 import { IpKey } from '../../../src/routing/ip-key.ts'
 import { Split } from '../../../src/routing/split.ts'
+import { propertyRuns } from '../../helpers/property-runs.ts'
 
 const KEYS = 100_000
 const ipKey = new IpKey()
@@ -43,7 +44,7 @@ for (const [family, keyHash] of Object.entries(families)) {
       }
       const sum = weights.reduce((left, right) => left + right, 0)
       return counts.every((count, index) => Math.abs(count / KEYS - (weights[index] ?? 0) / sum) < 0.01)
-    }), { numRuns: 15 })
+    }), { numRuns: propertyRuns(6) })
     t.pass('held')
   })
 }
@@ -67,7 +68,7 @@ t.test('another salt draws another cohort', async t => {
       if (one.choose(key) === 1 && other.choose(key) === 1) both++
     }
     return Math.abs(both / KEYS - 0.04) < 0.01
-  }), { numRuns: 15 })
+  }), { numRuns: propertyRuns(6) })
   t.pass('held')
 })
 
@@ -82,6 +83,6 @@ t.test('a rollout draws a cohort of its own, independent of that without one and
       if (one.choose(key) === 1 && other.choose(key) === 1) both++
     }
     return Math.abs(both / KEYS - 0.04) < 0.01
-  }), { numRuns: 15 })
+  }), { numRuns: propertyRuns(6) })
   t.pass('held')
 })
