@@ -11,7 +11,7 @@ t.test('npm test runs every test once: alone, or in one batch', async t => {
   const include: unknown = typeof settings === 'object' && settings !== null ? Reflect.get(settings, 'include') : undefined
   const programs = Array.isArray(include) ? include.flatMap(pattern => globSync(String(pattern), { cwd: root })) : []
   const names = Object.keys(BATCHES) as ReadonlyArray<keyof typeof BATCHES> // the names of a constant object
-  t.same(programs.filter(file => file.startsWith('test/batches/')).toSorted(), names.map(name => `test/batches/${name}.ts`), 'each batch is a program')
+  t.same(programs.filter(file => file.startsWith('test/batches/')).toSorted(), names.map(name => `test/batches/${name}.ts`).toSorted(), 'each batch is a program')
   const run = [...programs.filter(file => !file.startsWith('test/batches/')), ...names.flatMap(filesOf)]
   t.same(run.toSorted(), globSync('test/**/*.test.ts', { cwd: root }).toSorted())
 })

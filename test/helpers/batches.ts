@@ -11,15 +11,18 @@ const ROOT = path.resolve(import.meta.dirname, '../..')
 const ALONE = /-data-events\.test\.ts$/
 
 /**
- * The folders of each batch, which is a file of test/batches. The runner begins with what comes first in the alphabet, so what takes longest
- * has such a name: what is short fills the end, when there is nothing else for the other processor.
+ * The folders of each batch, or patterns of its files, by the name of its file of test/batches. The runner begins with what comes first in
+ * the alphabet, and has as many at a time as .taprc says: batches of about the same time, none of which is left alone at the end. The
+ * files of test/chaos come last, and are short.
  */
 export const BATCHES = {
-  'a-whole-weir': ['test/integration/weir'],
+  'a-whole-weir': ['test/integration/weir/[a-q]*.test.ts'],
   architecture: ['test/architecture'],
-  cluster: ['test/cluster'],
+  'b-whole-weir': ['test/integration/weir/[!a-q]*.test.ts'],
+  cluster: ['test/cluster/!(weir-*).test.ts'],
+  'cluster-weir': ['test/cluster/weir-*.test.ts'],
   conformance: ['test/conformance'],
-  edges: ['admin', 'config', 'listener', 'split', 'store', 'tls', 'tls-upstream'].map(folder => `test/integration/${folder}`),
+  edges: ['admin', 'config', 'listener', 'split', 'store'].map(folder => `test/integration/${folder}`),
   machinery: [
     'admin', 'certificates', 'cli', 'control', 'core', 'deploy', 'downstream', 'exchange', 'net', 'runtime', 'telemetry', 'upstream',
     'webhooks', 'worker'
@@ -28,12 +31,14 @@ export const BATCHES = {
   proxy: ['test/integration/proxy'],
   rules: [
     'analysis', 'balancing', 'config', 'discovery', 'docs', 'health', 'http', 'http1', 'kube', 'plans', 'replicas', 'rollout', 'routes', 'routing', 'store'
-  ].map(folder => `test/unit/${folder}`)
+  ].map(folder => `test/unit/${folder}`),
+  secured: ['test/integration/tls', 'test/integration/tls-upstream']
 } as const satisfies Readonly<Record<string, readonly string[]>>
 
 /** The tests of a batch, by path, in a fixed order. */
 export function filesOf (batch: keyof typeof BATCHES): readonly string[] {
-  return BATCHES[batch].flatMap(folder => globSync(`${folder}/**/*.test.ts`, { cwd: ROOT }).filter(file => !ALONE.test(file)).toSorted())
+  const patterns = BATCHES[batch].map(place => place.endsWith('.test.ts') ? place : `${place}/**/*.test.ts`)
+  return patterns.flatMap(pattern => globSync(pattern, { cwd: ROOT }).filter(file => !ALONE.test(file)).toSorted())
 }
 
 /** Runs the tests of a batch. */

@@ -1,0 +1,3 @@
+import { runBatch } from '../helpers/batches.ts'
+
+await runBatch('cluster-weir')
