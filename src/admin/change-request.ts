@@ -23,7 +23,7 @@ export const ChangeHeadersSchema = Type.object({
 })
 
 /** No control characters, C1 among them, no line separators, and of the invisible marks only those that join letters. */
-const REASON_PATTERN = '^(?:[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}]|[\\u200c\\u200d])*$'
+export const REASON_PATTERN = '^(?:[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}]|[\\u200c\\u200d])*$'
 
 /** The reason of a change: one line for the history. */
 export const ReasonSchema = Type.optional(Type.string({

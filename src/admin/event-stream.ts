@@ -23,12 +23,11 @@ export class EventStream extends Readable {
     super({ highWaterMark: MAX_UNREAD_BYTES })
     this.#book = book
     this.#route = route
-    this.#send(`retry: ${RETRY_MS}\nid: ${book.idOf()}\n\n`)
-    if (lastId !== undefined) {
-      const { events, gap } = book.after(lastId)
-      if (gap) this.#sendGap()
-      for (const event of events) this.#take(event)
-    }
+    const missed = lastId === undefined ? undefined : book.after(lastId)
+    // Who comes back without a gap stays where it was until it has read what it has missed: the connection may break before that.
+    this.#send(`retry: ${RETRY_MS}\nid: ${lastId === undefined || missed?.gap === true ? book.idOf() : lastId}\n\n`)
+    if (missed?.gap === true) this.#sendGap()
+    for (const event of missed?.events ?? []) this.#take(event)
     this.#unsubscribe = book.subscribe(event => { this.#take(event) })
   }
 

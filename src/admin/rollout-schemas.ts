@@ -101,7 +101,8 @@ export const RolloutSchema = Type.object({
   reason: Type.string(),
   plan: Type.object({}, { additionalProperties: true, description: 'The plan, with everything that was left out filled in.' }),
   defaultDiffers: Type.boolean({ description: 'The plan of the configuration is another one by now.' }),
-  pending: Type.textOrNull('The latest change is in force and not stored yet, and why. Null: it is stored.'),
+  possible: Type.list(Type.string(), { description: 'What may be asked of it now: `start`, `pause`, `resume`, `promote`, `abort`, `retry`, `undo`.' }),
+  pending: Type.textOrNull('What can\'t be stored, and why: a change that is in force all the same, or that the rollout stays at its step. Null: all is stored.'),
   verdict: VerdictSchema,
   evidence: EvidenceSchema
 })

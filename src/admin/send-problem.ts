@@ -4,9 +4,11 @@
  */
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifySchemaValidationError } from 'fastify'
+import { DURATION_PATTERN } from '../core/duration.ts'
 import { type EventLog, printableJson } from '../core/logger.ts'
 import { Unanswered } from '../control/worker-questions.ts'
 import { STATUS_CODES } from '../http/http-response.ts'
+import { REASON_PATTERN } from './change-request.ts'
 import {
   faultDetails, PROBLEM_TYPE, problemBody, ProblemError, type ProblemCode, type ProblemDetails, type ProblemFault
 } from './problem.ts'
@@ -101,6 +103,12 @@ function validationDetails (faults: readonly FastifySchemaValidationError[], con
   return faultDetails(faults.slice(0, MAX_FAULTS).map(fault => describeFault(fault, context === 'querystring' ? 'query' : context)))
 }
 
+/** What people write that has to fit a pattern: what they have to write. */
+const PATTERN_FAULTS: ReadonlyArray<readonly [pattern: string, message: string]> = [
+  [REASON_PATTERN, 'has to be one line, without control characters and invisible marks'],
+  [DURATION_PATTERN, 'has to be a whole number and a unit, such as 250ms, 5s or 2m']
+]
+
 function describeFault (fault: FastifySchemaValidationError, context: string): ProblemFault {
   const path = `${context}${fault.instancePath}`
   const { additionalProperty, missingProperty, allowedValues }: {
@@ -109,6 +117,8 @@ function describeFault (fault: FastifySchemaValidationError, context: string): P
   if (typeof additionalProperty === 'string') return { path: `${path}/${additionalProperty.slice(0, 80)}`, message: 'is not known here' }
   if (typeof missingProperty === 'string') return { path: `${path}/${missingProperty}`, message: 'is missing' }
   if (Array.isArray(allowedValues)) return { path, message: `has to be one of ${allowedValues.join(', ')}` }
+  const pattern = PATTERN_FAULTS.find(([source]) => source === fault.params['pattern'])
+  if (pattern !== undefined) return { path, message: pattern[1] }
   return { path, message: fault.message ?? 'is not valid' }
 }
 

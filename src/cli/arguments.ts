@@ -61,8 +61,13 @@ export function parseArguments (args: readonly string[]): Arguments {
     case 'validate': return parseConfigCommand(first, rest)
     case 'wait': return parseWaitCommand(rest)
     case 'state': return parseState(rest)
-    default: return isOperate(first) ? { command: 'operate', words: args } : wrong(`weir has no command ${JSON.stringify(first.slice(0, 80))}${suggestion(first, COMMANDS)}`)
+    default: return isOperate(first) ? { command: 'operate', words: args } : noCommand(first, rest)
   }
+}
+
+function noCommand (first: string, rest: readonly string[]): Arguments {
+  if (first.startsWith('-') && rest.some(isOperate)) return wrong('flags stand behind the command, as in: weir status --server http://127.0.0.1:9901')
+  return wrong(`weir has no command ${JSON.stringify(first.slice(0, 80))}${suggestion(first, COMMANDS)}`)
 }
 
 function isOperate (name: string): boolean {

@@ -32,7 +32,10 @@ export function readPlan (plain: unknown, { weights, defaults }: PlanFacts): Pla
   const merged = withDefaults(value, asObject(defaults) ?? {})
   const pair = readPair(merged, weights, faults)
   const share = pair === undefined ? undefined : shareIn(weights, pair.to, pair.from)
-  const rest = readRest(merged, share, faults)
+  const hasAll = pair !== undefined && share !== undefined && !(weightOf(weights, pair.from) ?? 0)
+  // Beside that, every step would be wrong.
+  if (hasAll) faults.add('to', `has all that "${pair.from}" and "${pair.to}" share already, so there is nothing to move; name the other one, or set the weights first`)
+  const rest = readRest(merged, hasAll ? undefined : share, faults)
   if (pair === undefined || rest === undefined || !faults.isEmpty) return { ok: false, faults: faults.list() }
   return { ok: true, plan: { ...rest, ...pair } }
 }

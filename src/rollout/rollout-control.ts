@@ -89,7 +89,9 @@ export interface RolloutStatus {
   readonly plan: unknown
   /** The default plan of the configuration is another one than the plan of this rollout was made from. */
   readonly defaultDiffers: boolean
-  /** Why the latest change is not stored yet, though it is in force; null: it is stored. */
+  /** What may be asked of it now: `pause`, `retry` and so on; `undo`: the weights are still those that it has ended with. */
+  readonly possible: readonly string[]
+  /** What can't be stored, and why: a change that is in force all the same, or that it stays at its step; null: all is stored. */
   readonly pending: string | null
   readonly verdict: StatedVerdict | null
   /** Whose evidence the verdict rests on; null: there is one replica alone, or the rollout is over. */

@@ -3,15 +3,18 @@ import { assertNever } from '../core/assert-never.ts'
 import { formatDuration } from '../core/duration.ts'
 import { shareAfter } from '../plans/rollout-plan.ts'
 import type { RolloutStatus } from './rollout-control.ts'
+import { sameWeights } from '../contract/weights.ts'
+import { hasVersions, type RolloutRoute, shareOfNew } from './rollout-shares.ts'
 import { type RolloutState, timedPauseMs } from './rollout-state.ts'
 import { stepText } from './step-text.ts'
 
 /** What a status has of the state alone. */
 type RolloutDescription = Omit<
-  RolloutStatus, 'route' | 'weights' | 'epoch' | 'plan' | 'defaultDiffers' | 'pending' | 'verdict' | 'evidence'
+  RolloutStatus, 'route' | 'weights' | 'epoch' | 'plan' | 'defaultDiffers' | 'possible' | 'pending' | 'verdict' | 'evidence'
 >
 
-export function describeRollout (state: RolloutState): RolloutDescription {
+export function describeRollout (route: RolloutRoute): RolloutDescription {
+  const state = route.rollout
   const { id, phase, plan, step, since, startedAt, shareTo, actor, reason } = state
   const waitsFor = waitOf(state)
   return {
@@ -29,7 +32,7 @@ export function describeRollout (state: RolloutState): RolloutDescription {
     waitsFor,
     since,
     startedAt,
-    sentence: sentenceOf(state, waitsFor),
+    sentence: sentenceOf(route, waitsFor),
     shareTo,
     actor,
     reason
@@ -71,18 +74,30 @@ function left (ofMs: number, spentMs: number): string {
   return formatDuration(Math.ceil(Math.max(0, ofMs - spentMs) / 1_000) * 1_000)
 }
 
-function sentenceOf (state: RolloutState, waitsFor: string | null): string {
+function sentenceOf (route: RolloutRoute, waitsFor: string | null): string {
+  const state = route.rollout
   const { phase, plan: { from, to, steps }, step, shareTo, reason, verdict } = state
   const share = `${to} has ${Number(shareTo.toFixed(2))} % of what it shares with ${from}`
   const place = step < steps.length ? `step ${step + 1} of ${steps.length}` : 'behind the last step'
   switch (phase) {
     case 'Progressing': return `${share}, ${place}: waits for ${waitsFor ?? ''}`
     case 'Paused': return `${share}, ${place}, paused ${pauseCause(state)}: waits for ${waitsFor ?? ''}`
-    case 'Healthy': return `${to} has come through all steps; ${share}`
-    case 'Degraded': return `${to} has failed and the weights are back: ${verdict?.reason ?? reason}`
-    case 'Aborted': return `it was aborted and the weights are back${reason === '' ? '' : `: ${reason}`}`
+    case 'Healthy': return `${to} has come through all steps; ${hasItsShare(route) ? share : 'the weights were changed afterwards'}`
+    case 'Degraded': return `${to} has failed${backText(route)}: ${verdict?.reason ?? reason}`
+    case 'Aborted': return `it was aborted${backText(route)}${reason === '' ? '' : `: ${reason}`}`
     default: return assertNever(phase)
   }
+}
+
+/** Does the new version have what the steps gave it? */
+function hasItsShare ({ weights, rollout: { plan, shareTo } }: RolloutRoute): boolean {
+  return hasVersions(weights, plan) && Math.abs(100 * (shareOfNew(weights, plan) ?? 0) - shareTo) < 1e-6
+}
+
+/** What has become of the weights. Those of a route that has lost a version are the configuration's. */
+function backText ({ weights, rollout: { plan, before } }: RolloutRoute): string {
+  if (!hasVersions(weights, plan)) return ''
+  return sameWeights(weights, before) ? ' and the weights are back' : ' and the weights were put back, and changed afterwards'
 }
 
 function pauseCause ({ pausedBy, actor }: RolloutState): string {

@@ -40,7 +40,7 @@ export class RolloutService implements RolloutControl {
         code: 'rollout_running',
         message: `the rollout to "${current.rollout.plan.to}" runs, and a route has one at a time`,
         epoch: current.epoch,
-        possible: possibleActions(current.rollout)
+        possible: possibleActions(current)
       })
     }
     const defaults = defaultPlan(route)
@@ -62,7 +62,7 @@ export class RolloutService implements RolloutControl {
     const current = traffic.route(route)
     const state = current?.rollout
     if (current === undefined || state === undefined) return undefined
-    const described = describeRollout(state)
+    const described = describeRollout({ ...current, rollout: state })
     const running = live(route)
     const evidence = isLive(state) && running?.id === state.id ? running.evidence : null
     return {
@@ -73,6 +73,7 @@ export class RolloutService implements RolloutControl {
       epoch: current.epoch,
       plan: writePlan(state.plan),
       defaultDiffers: this.#defaultDiffers(route, state),
+      possible: possibleActions(current),
       pending: traffic.pendingCut(route) ?? running?.fault ?? null,
       verdict: this.verdict(route) ?? null,
       evidence

@@ -20,6 +20,11 @@ interface Pair {
   readonly to: string
 }
 
+/** Are both still versions of the route? */
+export function hasVersions (weights: Weights, { from, to }: Pair): boolean {
+  return weightOf(weights, from) !== undefined && weightOf(weights, to) !== undefined
+}
+
 /** What both have together. */
 export function sumOf (weights: Weights, { from, to }: Pair): number {
   return (weightOf(weights, from) ?? 0) + (weightOf(weights, to) ?? 0)

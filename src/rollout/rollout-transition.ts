@@ -5,7 +5,8 @@
 import { MAX_WEIGHT } from '../contract/route-spec.ts'
 import { type Weights, weightOf } from '../contract/weights.ts'
 import type { RolloutPlan } from '../plans/rollout-plan.ts'
-import { movedTo, type RolloutRoute, sharedSum, shareOfNew, sumOf, withEpochShare } from './rollout-shares.ts'
+import { beforeRollout } from './rollout-interference.ts'
+import { hasVersions, movedTo, type RolloutRoute, sharedSum, shareOfNew, sumOf, withEpochShare } from './rollout-shares.ts'
 import { isLive, type RolloutAdvance, type RolloutEvent, type RolloutState, timedPauseMs } from './rollout-state.ts'
 import {
   type Cause, ended, endedAt, enterStep, failed, passTime, recordOf, stepChange, stepOf, timeOf, withState
@@ -30,14 +31,16 @@ export function changeRollout (route: RouteTraffic, event: RolloutEvent, meta: C
   }
 }
 
-/** What may be asked of a rollout now. */
-export function possibleActions (rollout: RolloutState | undefined): readonly string[] {
-  switch (rollout?.phase) {
-    case undefined: return ['start']
+/** What may be asked of the rollout of a route now. */
+export function possibleActions (route: RouteTraffic): readonly string[] {
+  const { rollout, weights } = route
+  if (rollout === undefined) return ['start']
+  switch (rollout.phase) {
     case 'Progressing': return ['pause', 'promote', 'abort']
     case 'Paused': return ['resume', 'promote', 'abort']
-    case 'Healthy': return ['start', 'undo']
-    default: return ['retry', 'start']
+    // Whatever came later is what an undo would take back.
+    case 'Healthy': return beforeRollout(route) === undefined ? ['start'] : ['start', 'undo']
+    default: return hasVersions(weights, rollout.plan) ? ['retry', 'start'] : ['start']
   }
 }
 
@@ -55,8 +58,8 @@ function unchanged (route: RouteTraffic): Transition {
 
 type PhaseErrorCode = 'no_rollout' | 'rollout_running' | 'rollout_not_running'
 
-function refuseNow (code: PhaseErrorCode, message: string, rollout: RolloutState | undefined): Refusal {
-  const possible = possibleActions(rollout)
+function refuseNow (code: PhaseErrorCode, message: string, route: RouteTraffic): Refusal {
+  const possible = possibleActions(route)
   return refusal(code, `${message}; possible now: ${possible.join(', ')}`, possible)
 }
 
@@ -67,7 +70,7 @@ interface Beginning {
 
 function start (route: RouteTraffic, { plan, id, salt }: Beginning & { readonly plan: RolloutPlan }, meta: ChangeMeta): Transition {
   const { rollout } = route
-  if (isLive(rollout)) return refuseNow('rollout_running', `a rollout to "${rollout.plan.to}" runs on the route and is ${rollout.phase}`, rollout)
+  if (isLive(rollout)) return refuseNow('rollout_running', `a rollout to "${rollout.plan.to}" runs on the route and is ${rollout.phase}`, route)
   const fault = whyNot(route.weights, plan)
   if (fault !== undefined) return fault
   const state: RolloutState = {
@@ -111,15 +114,15 @@ function whyNot (weights: Weights, plan: RolloutPlan): Refusal | undefined {
 
 function retry (route: RouteTraffic, { id, salt }: Beginning, meta: ChangeMeta): Transition {
   const { rollout } = route
-  if (rollout === undefined) return noRollout()
+  if (rollout === undefined) return noRollout(route)
   if (rollout.phase !== 'Degraded' && rollout.phase !== 'Aborted') {
-    return refuseNow(isLive(rollout) ? 'rollout_running' : 'rollout_not_running', `the rollout to "${rollout.plan.to}" is ${rollout.phase}; only one that has failed or was aborted can be tried again`, rollout)
+    return refuseNow(isLive(rollout) ? 'rollout_running' : 'rollout_not_running', `the rollout to "${rollout.plan.to}" is ${rollout.phase}; only one that has failed or was aborted can be tried again`, route)
   }
   return start(route, { plan: rollout.plan, id, salt }, meta)
 }
 
-function noRollout (): Refusal {
-  return refuseNow('no_rollout', 'the route has no rollout', undefined)
+function noRollout (route: RouteTraffic): Refusal {
+  return refuseNow('no_rollout', 'the route has no rollout', route)
 }
 
 function advanceRollout (route: RouteTraffic, event: RolloutAdvance, meta: ChangeMeta): Transition {
@@ -144,7 +147,7 @@ function advanced (route: RolloutRoute, event: RolloutAdvance, meta: ChangeMeta)
 
 /** What a person asks. */
 function act (route: RouteTraffic, event: PersonalEvent, meta: ChangeMeta): Transition {
-  if (route.rollout === undefined) return noRollout()
+  if (route.rollout === undefined) return noRollout(route)
   if (!hasLive(route)) return actOnEnded(route, route.rollout, event)
   const { rollout } = route
   switch (event.type) {
@@ -162,7 +165,7 @@ function actOnEnded (route: RouteTraffic, rollout: RolloutState, event: Personal
   const { phase, plan, shareTo } = rollout
   if (event.type === 'abort' && phase !== 'Healthy') return unchanged(route)
   if (event.type === 'promote' && event.full && phase === 'Healthy' && shareTo === 100) return unchanged(route)
-  return refuseNow('rollout_not_running', `the rollout to "${plan.to}" is over: it is ${phase}`, rollout)
+  return refuseNow('rollout_not_running', `the rollout to "${plan.to}" is over: it is ${phase}`, route)
 }
 
 function pause (route: RolloutRoute, { actor, reason, at }: ChangeMeta): Transition {
@@ -197,7 +200,7 @@ function promote (route: RolloutRoute, full: boolean, meta: ChangeMeta): Transit
   if (full) {
     // Asked once more, it would end the guard.
     if (isWatched && shareTo === 100) return phase === 'Paused' ? changed(resumed(route, meta)) : unchanged(route)
-    const all = movedTo(inForce(route, meta), 100, stepChange(route.rollout, meta))
+    const all = movedTo(inForce(route, meta), 100, stepChange({ ...route.rollout, step: plan.steps.length }, meta))
     return changed(enterStep(all, plan.steps.length, cause))
   }
   const back = inForce(route, meta)

@@ -233,7 +233,9 @@ export class Webhook {
     this.#failures = again ? this.#failures + 1 : 0
     const restMs = kind === 'secret' ? SECRET_REST_MS : Math.max(backoffMs(this.#failures, BACKOFF, random), Math.min(afterMs, MAX_REST_MS))
     this.#restUntilMs = again ? clock.nowMs() + restMs : 0
-    this.#say(kind, 'a webhook does not take events', { reason, queued: this.queued })
+    // Which file it is, is for the log alone.
+    const where = kind === 'secret' ? { secretFile: this.#config.secretFile } : {}
+    this.#say(kind, 'a webhook does not take events', { reason, ...where, queued: this.queued })
   }
 
   /** Once until an event is taken. */

@@ -1,12 +1,18 @@
 /**
- * Blue/green there and back, and a canary to 100 %, through the command line while clients ask: what was sent was answered, and what clients
- * got of each version is what its origins have seen. Recreate and rolling updates: recreate.test.ts, rolling-update.test.ts.
+ * Recreate and a rolling update seen, and blue/green there and back and a canary to 100 % made, through the command line while clients ask: what
+ * was sent was answered, and what clients got is what the origins have seen. Pods that end badly: recreate.test.ts, rolling-update.test.ts.
  */
 import t, { type Test } from 'tap'
+import { AdminClient } from '../../src/cli/operate/admin-client.ts'
+import { operate } from '../../src/cli/operate/operate.ts'
+import { foregroundClock } from '../../src/core/clock.ts'
+import { Deployment, TERMINATING, UNREADY } from '../helpers/chaos-deployment.ts'
+import { executedOnce, nothingFailed } from '../helpers/chaos-losses.ts'
 import { scaled } from '../helpers/chaos-scale.ts'
+import { PacedLoad } from '../helpers/paced-load.ts'
 import { BY_CLIENT, RolloutClients } from '../helpers/rollout-clients.ts'
 import { startVersion, type VersionOrigins } from '../helpers/rollout-origins.ts'
-import { runWeir, startWeir } from '../helpers/weir-process.ts'
+import { eventually, runWeir, startWeir, type WeirProcess } from '../helpers/weir-process.ts'
 
 const CLIENTS = 300
 const ROUND = 30
@@ -34,7 +40,11 @@ const weir = await startWeir(t, {
 })
 
 async function command (...args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await runWeir([...args, '--server', weir.url], { NO_COLOR: '1' })
+  return await commandTo(weir, ...args)
+}
+
+async function commandTo ({ url }: WeirProcess, ...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await runWeir([...args, '--server', url], { NO_COLOR: '1' })
   if (code !== 0) throw new Error(`weir ${args.join(' ')} ended with ${code}: ${stdout}${stderr}`)
   return stdout
 }
@@ -103,4 +113,115 @@ t.test('a canary goes to 100 % step by step, and nobody who has moved goes back'
   t.match(await command('rollout', 'promote', 'hello'), 'hello: Healthy; stable 0, canary 100 (epoch 4)')
   t.match(await command('rollout', 'status', 'hello'), 'canary has come through all steps')
   await allAnswered(t, 'hello', clients, [stable, canary])
+})
+
+/** `weir rollout watch hello` of a Weir, without a terminal: a line for everything that happens. It runs in this process. */
+class Watch {
+  readonly lines: string[] = []
+  readonly #interrupt = new AbortController()
+  readonly #ended: Promise<number>
+  #complaints = ''
+
+  constructor (t: Test, { url, directory }: WeirProcess) {
+    this.#ended = operate(['rollout', 'watch', 'hello', '--interval', '100ms'], {
+      env: { WEIR_SERVER: url, HOME: directory },
+      clock: foregroundClock,
+      signal: this.#interrupt.signal,
+      terminal: {
+        out: text => { this.lines.push(...text.split('\n').filter(line => line !== '')) },
+        complain: text => { this.#complaints += text },
+        isTerminal: false,
+        colours: false
+      },
+      connect: connection => new AdminClient(connection),
+      input: () => process.stdin
+    })
+    t.teardown(async () => { await this.stop() })
+  }
+
+  /** Resolves when that is the latest that it has printed: so many endpoints in use, of so many. */
+  async shows (endpoints: string): Promise<void> {
+    await eventually(async () => this.lines.at(-1) === `hello: v1 1 (${endpoints} endpoints)` || undefined)
+  }
+
+  /** As Ctrl-C does. @returns what it has complained of */
+  async stop (): Promise<string> {
+    this.#interrupt.abort()
+    await this.#ended
+    return this.#complaints
+  }
+}
+
+const PODS = 3
+/** Clients of these. */
+const ASKING = 50
+const POD_REQUESTS = scaled(100, 5_000)
+
+interface Scene {
+  readonly deployment: Deployment
+  readonly weir: WeirProcess
+  readonly load: PacedLoad
+  readonly watch: Watch
+}
+
+/** A Weir before pods of one version, clients that ask, and somebody who watches. */
+async function podsUnderLoad (t: Test, route: object): Promise<Scene> {
+  const deployment = await Deployment.start(t, 2)
+  for (let pod = 0; pod < PODS; pod++) await deployment.add()
+  const followed = await deployment.follow({ ...route })
+  const watch = new Watch(t, followed)
+  await watch.shows(`${PODS}/${PODS}`)
+  const load = new PacedLoad({ port: followed.ports.web, clients: ASKING, rate: RATE, posts: 0.2 })
+  await load.more(POD_REQUESTS)
+  return { deployment, weir: followed, load, watch }
+}
+
+/** Other pods than before serve: what was sent was answered, once, by pods that there were, and Weir has counted no more and no less. */
+async function allByPods (t: Test, { deployment, weir, load, watch }: Scene): Promise<void> {
+  await load.more(POD_REQUESTS)
+  await load.stop()
+  t.equal(await watch.stop(), '')
+  nothingFailed(t, load)
+  executedOnce(t, load, deployment.journal)
+  t.same([...load.byBody.keys()].toSorted(), deployment.pods.map(({ spec }) => spec.name).toSorted(), 'each of the pods has served')
+  t.equal(await weir.untilMetric('weir_requests_total', load.sent, { route: 'hello', code_class: '2xx' }), load.sent)
+  t.match(await commandTo(weir, 'status', 'hello'), new RegExp(`\nv1 +1 +100 % .* ${PODS}/${PODS} `))
+  t.comment(`${load.summary(await weir.metric('weir_upstream_retries_total'))}; ${[...load.byBody].map(([pod, count]) => `${pod} ${count}`).join(', ')}`)
+}
+
+t.test('recreate: nobody is there for a while, which the watch shows, and each request waits for the new pods', async t => {
+  const scene = await podsUnderLoad(t, { whenEmpty: 'hold', hold: { maxAge: '10m' } })
+  const { deployment, weir, watch } = scene
+  const old = deployment.listed
+  for (const pod of old) deployment.tell(pod, UNREADY)
+  await watch.shows(`0/${PODS}`)
+  await eventually(async () => await weir.metric('weir_requests_held') === ASKING || undefined)
+  for (const pod of old) {
+    await pod.end('SIGTERM')
+    deployment.tell(pod, undefined)
+  }
+  await watch.shows('0/0')
+  t.match(await commandTo(weir, 'status', 'hello'), / 0\/0 /)
+  for (let pod = 0; pod < PODS; pod++) await deployment.add()
+  await watch.shows(`${PODS}/${PODS}`)
+  await allByPods(t, scene)
+})
+
+t.test('a rolling update: a new pod, then an old one less, each of which the watch shows', async t => {
+  const scene = await podsUnderLoad(t, {})
+  const { deployment, weir, load, watch } = scene
+  for (const pod of deployment.listed) {
+    await deployment.add()
+    await watch.shows(`${PODS + 1}/${PODS + 1}`)
+    deployment.tell(pod, TERMINATING)
+    await watch.shows(`${PODS}/${PODS + 1}`)
+    await deployment.untilKnown(weir, pod)
+    await load.turnover()
+    await pod.end('SIGTERM')
+    deployment.tell(pod, undefined)
+    await watch.shows(`${PODS}/${PODS}`)
+  }
+  const update = ['4/4', '3/4', '3/3'].map(endpoints => `hello: v1 1 (${endpoints} endpoints)`)
+  t.same(watch.lines, ['hello: v1 1 (3/3 endpoints)', ...update, ...update, ...update])
+  await allByPods(t, scene)
 })

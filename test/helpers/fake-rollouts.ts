@@ -37,6 +37,7 @@ export const HELLO_ROLLOUT: RolloutStatus = {
   reason: 'release 2',
   plan: PLAN,
   defaultDiffers: false,
+  possible: ['pause', 'promote', 'abort'],
   pending: null,
   verdict: null,
   evidence: null

@@ -49,6 +49,7 @@ const EXAMPLE: RolloutStatus = {
     watch: '10m'
   },
   defaultDiffers: false,
+  possible: ['pause', 'promote', 'abort'],
   pending: null,
   verdict: {
     verdict: 'undecided',

@@ -1,7 +1,7 @@
 /**
  * The admin API as the commands ask it: with Node's own fetch, which loads in half the time that undici takes as a package.
  */
-import { errorText } from '../../core/error-text.ts'
+import { errorCode, errorText } from '../../core/error-text.ts'
 import { readBounded } from '../../core/read-bounded.ts'
 import { asObject, parseJson } from '../../core/untrusted.ts'
 import { answersAt, type AdminAnswer, type AdminApi, type Ask, textAt, textsAt } from './admin-api.ts'
@@ -37,7 +37,7 @@ export class AdminClient implements AdminApi {
       const bytes = response.body === null ? undefined : await readBounded(response.body, MAX_ANSWER_BYTES)
       const answer = asObject(parseJson(bytes?.toString('utf8') ?? ''))
       if (response.status === 200 && answer !== undefined) return answer
-      throw refusal(response.status, answer, this.#connection)
+      throw refusal({ status: response.status, answer, path }, this.#connection)
     } catch (error) {
       if (error instanceof CommandError) throw error
       if (limit.aborted) throw new CommandError(`${server} has not answered within ${timeoutMs} ms`)
@@ -51,24 +51,32 @@ function unreached (error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
   const errors: readonly unknown[] = cause instanceof AggregateError ? cause.errors : [cause]
   // fetch keeps to the list of ports that browsers do not speak to (https://fetch.spec.whatwg.org/#port-blocking).
+  if (errors.some(one => errorCode(one) === 'ERR_SSL_WRONG_VERSION_NUMBER')) return 'what listens there does not speak TLS; should the URL begin with http://?'
   if (errors.some(one => errorText(one) === 'bad port')) return 'the port is one of those that browsers and Node\'s fetch refuse; give Weir another admin.port, or use curl'
   const texts = errors.map(errorText).filter(text => text !== '')
   return texts.length === 0 ? 'no connection' : [...new Set(texts)].join('; ')
 }
 
+interface Refused {
+  readonly status: number
+  readonly answer: AdminAnswer | undefined
+  /** What was asked for. */
+  readonly path: string
+}
+
 /** Problem details (RFC 9457) as one line, with what helps. */
-function refusal (status: number, answer: AdminAnswer | undefined, { server, token }: Connection): CommandError {
+function refusal ({ status, answer, path }: Refused, { server, token }: Connection): CommandError {
   const code = textAt(answer, 'code')
   if (answer === undefined || code === undefined) {
     return new CommandError(`${server} answered ${status}, and not as the admin API of Weir does; is it another server?`)
   }
-  const [message, exitCode] = refusalText(code, answer, { server, token })
+  const [message, exitCode] = refusalText(code, answer, { server, token, path: path.replace(/\?.*$/, '') })
   return new CommandError(message, exitCode, code)
 }
 
 type Refusal = readonly [message: string, exitCode?: typeof EXIT.usage]
 
-function refusalText (code: string, answer: AdminAnswer, { server, token }: Connection): Refusal {
+function refusalText (code: string, answer: AdminAnswer, { server, token, path }: Connection & { readonly path: string }): Refusal {
   const said = textAt(answer, 'detail') ?? textAt(answer, 'title') ?? code
   switch (code) {
     case 'unauthenticated': return [token === undefined
@@ -79,7 +87,8 @@ function refusalText (code: string, answer: AdminAnswer, { server, token }: Conn
       const epoch = answer['epoch']
       return [`the route has changed meanwhile${typeof epoch === 'number' ? `: it is at epoch ${epoch}` : ''}; look at it with weir status and decide again`]
     }
-    case 'unknown_route': return ['there is no such route; weir status lists them']
+    case 'unknown_route': return [`there is no ${routeText(path)}; weir status lists them`]
+    case 'not_found': return [`${server} has no ${path}: is it an older Weir, or is there a path in the URL of the server?`]
     case 'no_rollout': return ['the route has no rollout; weir rollout start begins one']
     case 'rollout_running':
     case 'rollout_not_running': return [`${said.replace(/; possible now: .*$/s, '')}${possibleText(answer)}`]
@@ -89,9 +98,15 @@ function refusalText (code: string, answer: AdminAnswer, { server, token }: Conn
   }
 }
 
+/** The route that was asked for, as `routePath` writes it. */
+function routeText (path: string): string {
+  const [, name] = /^\/v1\/routes\/([^/]+)/.exec(path) ?? []
+  return name === undefined ? 'such route' : `route ${JSON.stringify(decodeURIComponent(name))}`
+}
+
 function possibleText (answer: AdminAnswer): string {
   const possible = textsAt(answer, 'possible')
-  return possible.length === 0 ? '' : `; possible now: ${possible.map(verb => `weir rollout ${verb}`).join(', ')}`
+  return possible.length === 0 ? '' : `; possible now: ${possible.map(verb => verb === 'undo' ? 'weir undo' : `weir rollout ${verb}`).join(', ')}`
 }
 
 /** Each in a line of its own. */

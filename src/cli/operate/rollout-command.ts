@@ -41,7 +41,7 @@ function changedText (answer: AdminAnswer, palette: Palette): string {
   return [
     `${name}: ${phaseText(rollout, palette)}${was}; ${weights}${printable(appliedText(answerAt(answer, 'applied')))}\n`,
     sentence === undefined ? '' : cleanLine(sentence),
-    pending === undefined ? '' : palette.paint('yellow', cleanLine(`in force, and not stored yet: ${pending}`).trimEnd()) + '\n',
+    pending === undefined ? '' : palette.paint('yellow', cleanLine(pending).trimEnd()) + '\n',
     nextText(rollout)
   ].join('')
 }

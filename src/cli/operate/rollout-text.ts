@@ -1,5 +1,5 @@
 /** What is printed of a rollout: one line, all of it, and the verdict in numbers. */
-import { answerAt, answersAt, flagAt, numberAt, numbersAt, textAt, type AdminAnswer } from './admin-api.ts'
+import { answerAt, answersAt, flagAt, numberAt, numbersAt, textAt, textsAt, type AdminAnswer } from './admin-api.ts'
 import { cleanLine, gauge, percent, table, type Cell, type Colour, type Palette } from './terminal.ts'
 
 const BAR_WIDTH = 10
@@ -50,11 +50,13 @@ function name (rollout: AdminAnswer, palette: Palette): string {
 /** What may come next, as it is typed. */
 export function nextText (rollout: AdminAnswer): string {
   const route = cleanLine(textAt(rollout, 'route') ?? 'ROUTE').trimEnd()
+  const possible = textsAt(rollout, 'possible')
+  const anew = `next: weir rollout start ${route} begins another one\n`
   switch (textAt(rollout, 'phase')) {
     case 'Paused': return `next: weir rollout resume ${route} goes on, weir rollout abort ${route} goes back\n`
-    case 'Healthy': return `next: weir undo ${route} would go back\n`
+    case 'Healthy': return possible.includes('undo') ? `next: weir undo ${route} would go back\n` : anew
     case 'Degraded':
-    case 'Aborted': return `next: weir rollout retry ${route} begins it again\n`
+    case 'Aborted': return possible.includes('retry') ? `next: weir rollout retry ${route} begins it again\n` : anew
     default: return `next: weir rollout status ${route} waits until it is over, weir rollout watch ${route} shows it\n`
   }
 }
@@ -76,7 +78,7 @@ function rolloutText (rollout: AdminAnswer, palette: Palette, wide: boolean): st
   const reason = textAt(rollout, 'reason') ?? ''
   const who = [textAt(rollout, 'actor') ?? '', said(reason) ? '' : reason].filter(text => text !== '').join(': ')
   const notes = [
-    ...(pending === undefined ? [] : [`in force, and not stored yet: ${pending}`]),
+    ...(pending === undefined ? [] : [pending]),
     ...(flagAt(rollout, 'defaultDiffers') === true ? ['the plan in the configuration is another one by now; this rollout keeps its own'] : [])
   ]
   const ways = `${textAt(rollout, 'from') ?? '?'} to ${textAt(rollout, 'to') ?? '?'}, since ${since}${who === '' ? '' : `, ${who}`}`

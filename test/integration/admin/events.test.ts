@@ -29,6 +29,7 @@ t.test('heartbeats come every 15 s; who comes back is told what came meanwhile',
   await app.inject({ method: 'POST', url: '/v1/routes/hello/switch', headers: { host: 'localhost' }, payload: { to: 'canary' } })
   const again = new AdminClient(t, port).write(ask('Last-Event-ID: test-0\r\n'))
   await again.until(({ received }) => received.includes('"action":"switch"'))
+  t.match(again.received, 'retry: 2000\nid: test-0\n\nid: test-1\nevent: weights\n', 'what it has missed is not behind it before it has read it')
   const stranger = new AdminClient(t, port).write(ask('Last-Event-ID: another-9\r\n'))
   await stranger.until(({ received }) => received.includes('event: gap'))
   t.notMatch(stranger.received, 'event: weights')

@@ -122,6 +122,8 @@ t.test('bodies that are none are refused with every fault, before anything is as
   t.match((await post('', 'to=canary', { 'content-type': 'text/plain' })).json(), { status: 415, code: 'unsupported_media_type' })
   t.match((await post('/stop')).json(), { status: 404, code: 'not_found' })
   t.match((await post('?wait=some')).json(), { errors: [{ path: 'query/wait' }] })
+  t.match((await post('/pause', { reason: 'two\nlines' })).json(), { detail: 'body/reason has to be one line, without control characters and invisible marks' })
+  t.match((await post('/abort?wait=all&timeout=0')).json(), { detail: 'query/timeout has to be a whole number and a unit, such as 250ms, 5s or 2m' })
   t.match((await post('/abort?wait=all&timeout=31s')).json(), { errors: [{ path: 'query/timeout' }] })
   t.same(rollouts.asked, [])
 })

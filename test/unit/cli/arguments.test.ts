@@ -37,6 +37,7 @@ const WRONG: readonly (readonly [readonly string[], RegExp])[] = [
   [[], /needs a command/],
   [['rum'], /no command "rum"; did you mean run\?/],
   [['--config'], /no command "--config"/],
+  [['--context', 'lab', 'status'], /flags stand behind the command/],
   [[''], /no command ""/],
   [['x'.repeat(1000)], /^weir has no command "x{80}"/],
   [['help', 'me'], /no help for "me"/],

@@ -102,6 +102,13 @@ t.test('what is not given is as in the configuration', async t => {
   t.match(planOf({ to: 'third' }, { weights: { stable: 1, canary: 1, third: 0 }, defaults }), { from: 'stable', to: 'third' })
 })
 
+t.test('a version that has all already is one fault, whatever the steps are', async t => {
+  for (const plan of [{ to: 'stable' }, { to: 'stable', steps: [{ setWeight: 5 }, { analyse: { for: '1m' } }] }, { preset: 'blue-green', to: 'stable' }]) {
+    t.match(faultsOf(plan), [{ place: 'to', message: /^has all that "canary" and "stable" share already/ }])
+    t.equal(faultsOf(plan).length, 1)
+  }
+})
+
 t.test('every fault is told at once, with its place and the remedy', async t => {
   t.match(faultsOf({
     too: 'canary',

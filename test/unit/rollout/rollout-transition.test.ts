@@ -181,7 +181,7 @@ for (const [name, live] of LIVE) {
     t.match(failed.rollout, { verdict: { verdict: 'fail', code: 'errors', to: { requests: 100, failures: 1 } } })
     const aborted = after(live, { type: 'abort' })
     t.match(aborted, { epoch: live.epoch + 1, weights: { stable: 100, canary: 0 }, rollout: { phase: 'Aborted', pausedBy: null } }, 'an abort does too')
-    t.match(refusal(live, start(planOf([setWeight(5)]), { id: 'r2' })), { code: 'rollout_running', possible: possibleActions(live.rollout) })
+    t.match(refusal(live, start(planOf([setWeight(5)]), { id: 'r2' })), { code: 'rollout_running', possible: possibleActions(live) })
     t.match(refusal(live, { type: 'retry', id: 'r2', salt: '' }), { code: 'rollout_running' })
     t.ok(isUnchanged(live, { ...advance(1e9, { verdict: judgement('fail') }), id: 'another' }), 'what is meant for another one does not touch it')
     const byHand = after(live, { type: 'weights', weights: { stable: 1, canary: 3 } })

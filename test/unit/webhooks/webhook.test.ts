@@ -195,6 +195,7 @@ t.test('nothing is sent without a secret that can be used; each of its lines sig
   t.same(by(SECRET), [true, true, false])
   t.same(by(OTHER_SECRET), [false, true, true])
   t.same(bench.log.events.map(({ message }) => message), ['a webhook does not take events', 'a webhook takes events again'])
+  t.equal(typeof bench.log.events[0]?.fields?.['secretFile'], 'string', 'the log says which file')
 })
 
 t.test('a new configuration is tried at once', async t => {

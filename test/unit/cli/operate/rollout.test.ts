@@ -1,4 +1,6 @@
 /** `weir rollout` and `weir verdict` on an admin API in memory. */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import type { AdminAnswer } from '../../../../src/cli/operate/admin-api.ts'
@@ -18,6 +20,7 @@ const FAILED = {
   waitsFor: null,
   shareTo: 0,
   sentence: 'canary failed: 8 of 200 requests failed; back at stable 100, canary 0',
+  possible: ['retry', 'start'],
   verdict: { verdict: 'fail', code: 'errors', reason: 'canary: 8 of 200 requests failed, stable: 4 of 4000', from: { requests: 4_000, failures: 4, slow: 40 }, to: { requests: 200, failures: 8, slow: 2 } }
 }
 
@@ -110,14 +113,16 @@ t.test('words that are no step are shown, with what is one', async t => {
 
 t.test('each action is asked for, and says how the rollout stands and what may come next', async t => {
   const phases = [
-    ['pause', 'Paused', 'next: weir rollout resume hello goes on, weir rollout abort hello goes back'],
-    ['resume', 'Progressing', 'next: weir rollout status hello waits until it is over, weir rollout watch hello shows it'],
-    ['abort', 'Aborted', 'next: weir rollout retry hello begins it again'],
-    ['retry', 'Progressing', 'next: weir rollout status hello'],
-    ['promote', 'Healthy', 'next: weir undo hello would go back']
+    ['pause', 'Paused', [], 'next: weir rollout resume hello goes on, weir rollout abort hello goes back'],
+    ['resume', 'Progressing', [], 'next: weir rollout status hello waits until it is over, weir rollout watch hello shows it'],
+    ['abort', 'Aborted', ['retry', 'start'], 'next: weir rollout retry hello begins it again'],
+    ['abort', 'Aborted', ['start'], 'next: weir rollout start hello begins another one'],
+    ['retry', 'Progressing', [], 'next: weir rollout status hello'],
+    ['promote', 'Healthy', ['start', 'undo'], 'next: weir undo hello would go back'],
+    ['promote', 'Healthy', ['start'], 'next: weir rollout start hello begins another one']
   ] as const
-  for (const [verb, phase, next] of phases) {
-    const bench = benchOf(() => ({ ...CHANGED, rollout: { ...ROLLOUT, phase } }))
+  for (const [verb, phase, possible, next] of phases) {
+    const bench = benchOf(() => ({ ...CHANGED, rollout: { ...ROLLOUT, phase, possible } }))
     t.equal(await bench.run('rollout', verb, 'hello', '-r', 'because'), 0, verb)
     t.match(bench.asked, [{ method: 'POST', path: `/v1/routes/hello/rollout/${verb}?wait=all&timeout=5000ms`, body: { reason: 'because' } }])
     t.match(bench.out, new RegExp(`^hello: ${phase}[,;]`), verb)
@@ -127,7 +132,7 @@ t.test('each action is asked for, and says how the rollout stands and what may c
   t.equal(await full.run('rollout', 'promote', 'hello', '--full'), 3, 'not all apply it')
   t.same(full.asked[0]?.body, { full: true })
   t.match(full.out, /, as it was already; .*\nstored, and not yet applied by all: 1 of 2 workers have it\n/)
-  t.match(full.out, 'in force, and not stored yet: the disk is full\n')
+  t.match(full.out, '\nthe disk is full\n')
   const json = benchOf(() => CHANGED)
   await json.run('rollout', 'abort', 'hello', '-o', 'json')
   t.same(JSON.parse(json.out), CHANGED)
@@ -136,7 +141,7 @@ t.test('each action is asked for, and says how the rollout stands and what may c
 t.test('status waits until it is healthy, and says each step once', async t => {
   const answers: AdminAnswer[] = [
     ROLLOUT, { ...ROLLOUT, sentence: 'other numbers' }, { ...ROLLOUT, step: 2, sentence: 'on to 50 %' },
-    { ...ROLLOUT, step: 3, waitsFor: 'the end of the watch', sentence: 'watched' }, { ...ROLLOUT, phase: 'Healthy', step: 3, waitsFor: null, sentence: 'canary has all traffic' }
+    { ...ROLLOUT, step: 3, waitsFor: 'the end of the watch', sentence: 'watched' }, { ...ROLLOUT, phase: 'Healthy', step: 3, waitsFor: null, possible: ['undo'], sentence: 'canary has all traffic' }
   ]
   const bench = benchOf(() => answers.shift() ?? {})
   const ended = bench.run('rollout', 'status', 'hello')
@@ -332,7 +337,10 @@ t.test('refusals say what is possible, and every fault of a plan in a line of it
   const answers = [
     { code: 'invalid_plan', detail: 'all in one', faults: [{ place: 'to', message: 'there is no version "green"' }, { place: 'steps[0].setWeight', message: 'has to be 0 to 100\nforged' }] },
     { code: 'rollout_running', detail: 'a rollout runs already; possible now: pause, abort', possible: ['pause', 'abort'] },
-    { code: 'no_rollout', detail: 'POST it' }
+    { code: 'no_rollout', detail: 'POST it' },
+    { code: 'rollout_not_running', detail: 'it is over', possible: ['start', 'undo'] },
+    { code: 'unknown_route', detail: 'GET it' },
+    { code: 'not_found', detail: 'GET /' }
   ]
   const origin = await RawOrigin.start((_, connection) => {
     const body = JSON.stringify(answers.shift())
@@ -340,10 +348,24 @@ t.test('refusals say what is possible, and every fault of a plan in a line of it
   })
   t.teardown(async () => { await origin.close() })
   const client = new AdminClient({ server: `http://127.0.0.1:${origin.port}`, token: undefined })
-  const ask = async () => await client.ask({ method: 'POST', path: '/', timeoutMs: 10_000, signal: new AbortController().signal })
+  const ask = async (path = '/') => await client.ask({ method: 'POST', path, timeoutMs: 10_000, signal: new AbortController().signal })
   await t.rejects(ask(), { exitCode: 2, problem: 'invalid_plan', message: 'the plan can\'t work:\n  to: there is no version "green"\n  steps[0].setWeight: has to be 0 to 100\\nforged' })
   await t.rejects(ask(), { exitCode: 1, message: 'a rollout runs already; possible now: weir rollout pause, weir rollout abort' })
   await t.rejects(ask(), { exitCode: 1, problem: 'no_rollout', message: 'the route has no rollout; weir rollout start begins one' })
+  await t.rejects(ask(), { message: 'it is over; possible now: weir rollout start, weir undo' })
+  await t.rejects(ask('/v1/routes/b%C3%BC/rollout?wait=all'), { message: 'there is no route "bü"; weir status lists them' })
+  await t.rejects(ask('/v1/routes/hello/rollout?wait=all'), { message: /^http:\/\/127\.0\.0\.1:\d+ has no \/v1\/routes\/hello\/rollout: is it an older Weir/ })
+})
+
+t.test('https to a server that speaks http is said in words', async t => {
+  const server = createServer(socket => { socket.on('error', () => {}).once('data', () => { socket.end('HTTP/1.1 400 Bad Request\r\n\r\n') }) })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => { server.close() })
+  const address = server.address()
+  const port = typeof address === 'object' ? address?.port : undefined
+  const client = new AdminClient({ server: `https://127.0.0.1:${port}`, token: undefined })
+  await t.rejects(client.ask({ path: '/', timeoutMs: 10_000, signal: new AbortController().signal }), { message: /does not speak TLS; should the URL begin with http:\/\/\?$/ })
 })
 
 t.test('wrong words are refused before anything is asked', async t => {
