@@ -3,6 +3,7 @@
  */
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { KubeApiServer } from '../helpers/kube-api-server.ts'
 import { connectClient, getOnce, type KeepAliveClient } from '../helpers/keep-alive-client.ts'
@@ -12,6 +13,8 @@ import { eventually, startWeir, temporaryDirectory, type WeirProcess } from '../
 const CLIENTS = 16
 /** So many answers in a row from the right endpoints are taken for the new state. */
 const ENOUGH = CLIENTS * 10
+/** After each answer: more requests would only keep the processors from what is waited for. */
+const PAUSE_MS = 10
 
 interface Condition {
   readonly ready?: boolean
@@ -29,7 +32,7 @@ function sliceOf (origin: Origin, service: string, { ready = true, serving = tru
   }
 }
 
-/** Clients that ask without a pause, and everything that they saw. */
+/** Clients that ask all the time, and everything that they saw. */
 class Traffic {
   sent = 0
   answered = 0
@@ -52,6 +55,7 @@ class Traffic {
         this.answered++
         this.latest.push(body)
         if (this.latest.length > ENOUGH) this.latest.shift()
+        await wait(PAUSE_MS)
       } catch (error) {
         this.failed.push(String(error))
         this.#stopping = true
