@@ -7,7 +7,7 @@ import type { EvidenceQuestion, ToldEvidence } from './evidence-ledger.ts'
 import { type EvidenceReading, RolloutEvidence } from './rollout-evidence.ts'
 import type { EvidenceCoverage, LiveRolloutDeps } from './rollout-ports.ts'
 import type { RolloutStatus } from './rollout-control.ts'
-import { type RolloutAdvance, type RolloutEvent, type RolloutState, timedPauseMs } from './rollout-state.ts'
+import { type RolloutAdvance, type RolloutEvent, type RolloutState, timedPauseMs, type VerdictRecord } from './rollout-state.ts'
 import { changeRollout } from './rollout-transition.ts'
 import type { ChangeMeta, RouteTraffic } from './traffic-state.ts'
 
@@ -226,17 +226,20 @@ export class LiveRollout {
       const evidence = this.#evidence.stored()
       return evidence === undefined ? event : { ...event, evidence }
     }
-    if (after?.phase === 'Degraded') this.#cut(whole(), verdict)
+    if (after?.phase === 'Degraded') this.#cut(whole(), after.verdict ?? verdict)
     else if (this.#isHolder && this.#isFree(clock.nowMs())) void this.#store(whole(), meta, { ifEpoch: [traffic.epoch] })
     return true
   }
 
-  /** Back to the old weights, before anything else. */
-  #cut (event: RolloutAdvance, verdict: Verdict): void {
+  /**
+   * Back to the old weights, before anything else.
+   * @param verdict what has failed it: the cut holds whatever time is stored, so it may be made by no other reason
+   */
+  #cut (event: RolloutAdvance, verdict: VerdictRecord): void {
     const { traffic, log } = this.#deps
-    const result = traffic.cutOff(
-      this.route, { type: 'rollout', event: { ...event, elapsedMs: 0 } }, { actor: 'weir', reason: verdict.reason, source: 'verdict' }
-    )
+    const failed: RolloutAdvance = { ...event, elapsedMs: 0, verdict: { ...verdict, pause: false } }
+    const meta = { actor: 'weir', reason: verdict.reason, source: 'verdict' } as const
+    const result = traffic.cutOff(this.route, { type: 'rollout', event: failed }, meta)
     if (!result.ok) log.error('a bad version could not be taken out', { route: this.route, fault: result.error.message })
   }
 

@@ -71,6 +71,19 @@ t.test('the time that a person has paused it does not count', async t => {
   await bench.close()
 })
 
+t.test('an analysis that no pass has ended in its time fails where the plan says so, and is stored', async t => {
+  const bench = await RolloutBench.open()
+  await bench.begin([weight(5), analyse(120_000, { onUndecided: 'fail' }), weight(50), pause(null)])
+  await bench.pass(119_000)
+  t.match(bench.state, { phase: 'Progressing', step: 1 })
+  await bench.pass(1_100)
+  t.match(bench.state, { phase: 'Degraded', verdict: { verdict: 'fail', code: 'undecided', reason: /undecided after "analyse 2m"/ } })
+  t.match(bench.served, { stable: 100, canary: 0 })
+  t.match(await bench.stored(), { weights: { stable: 100, canary: 0 }, rollout: { phase: 'Degraded' } })
+  t.same(bench.counted.at(-1), 'undecided')
+  await bench.close()
+})
+
 t.test('promote goes on at once, and with full to the end', async t => {
   const bench = await RolloutBench.open()
   await bench.begin([weight(5), pause(null), weight(25), pause(null)], { watchMs: 5_000 })
