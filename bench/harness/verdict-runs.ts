@@ -78,7 +78,7 @@ class WeirJudge implements Judge {
   }
 
   look ({ report, to }: TickOutcome, nowMs: number): Readonly<Record<string, string>> {
-    const facts = { nowMs, endpointsTo: 4, inFlightTo: 0, shareTo: this.#share }
+    const facts = { nowMs, endpointsTo: 4, inFlightTo: 0, shareTo: this.#share, slowestFromMs: 0, isPrompt: true }
     this.#analysis.add(report, () => this.#share, nowMs)
     this.#analysis.tick(facts)
     // Nothing speaks against a version in a tick in which nothing of it has failed or been slow.
@@ -154,7 +154,7 @@ export function runCounts (plan: CountsPlan, random: Random): CountsOutcome {
       const { newRequests, oldRequests } = perTick
       if (good > 0) blast.add({ newRequests: newRequests * good, newFailures: 0, oldRequests: oldRequests * good, oldFailures: 0 })
       blast.tick()
-      cap ||= blast.charged([], DEFAULT_ANALYSIS.maxFailures) >= DEFAULT_ANALYSIS.maxFailures
+      cap ||= blast.charged([], DEFAULT_ANALYSIS.maxFailures, 0, 1) >= DEFAULT_ANALYSIS.maxFailures
       tick = now
       newFailures = 0
       oldFailures = 0

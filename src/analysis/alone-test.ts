@@ -1,10 +1,18 @@
 /**
  * Where the old version has no traffic any more (after 100 %, or after a switch): the new version's requests against the share that was
- * known of the old one before. Nothing is beside it, so an outage of both would look like its own fault: the judge asks for more before
- * it believes.
+ * known of the old one before. What few requests have shown of it may be far from what it is like, so a fail compares with the most that it
+ * may be, and a pass with the least. Nothing is beside it, so an outage of both would look like its own fault: the judge asks for more
+ * before it believes.
  */
 import { alternatives, COMPARISON_ALTERNATIVES } from './comparison.ts'
 import { lnMean } from './label-test.ts'
+
+/** The old version's share of failures, as known from before: about, at least, at most. */
+export interface KnownShare {
+  readonly share: number
+  readonly low: number
+  readonly high: number
+}
 
 export class AloneTest {
   readonly #margin: number
@@ -25,17 +33,19 @@ export class AloneTest {
     return [...this.#logs, this.#passLog, this.#requests, this.#failures]
   }
 
-  /** @param b the old version's share of failures, as known from before */
-  add (requests: number, failures: number, b: number): void {
+  add (requests: number, failures: number, { share, low, high }: KnownShare): void {
     this.#requests += requests
     this.#failures += failures
-    const limit = b + this.#margin
-    if (!(limit < 1)) return
-    const lnOf = (p: number): number => failures * Math.log(p / limit) + (requests - failures) * Math.log((1 - p) / (1 - limit))
-    alternatives(b, this.#margin).forEach((a, index) => {
-      if (a > limit) this.#logs[index] = (this.#logs[index] ?? 0) + lnOf(a)
-    })
-    this.#passLog += lnOf(b)
+    const good = requests - failures
+    const lnOf = (p: number, limit: number): number => failures * Math.log(p / limit) + good * Math.log((1 - p) / (1 - limit))
+    const most = high + this.#margin
+    if (most < 1) {
+      alternatives(high, this.#margin).forEach((a, index) => {
+        if (a > most) this.#logs[index] = (this.#logs[index] ?? 0) + lnOf(a, most)
+      })
+    }
+    const least = low + this.#margin
+    if (share < least && least < 1) this.#passLog += lnOf(share, least)
   }
 
   get requests (): number {

@@ -2,7 +2,7 @@
  * The evidence of one rollout: takes what workers and replicas report, and says what it amounts to. Pure: no clock, no sockets.
  */
 import type { CohortCounts, EvidenceReport, SideCounts } from '../contract/rollout-watch.ts'
-import { AloneTest } from './alone-test.ts'
+import { AloneTest, type KnownShare } from './alone-test.ts'
 import type { AnalysisSettings } from './analysis-settings.ts'
 import { BlastGuard } from './blast-guard.ts'
 import { ClientBook } from './client-book.ts'
@@ -11,6 +11,7 @@ import { soleEndpoint, judge, type Picture } from './judge.ts'
 import { LabelTest } from './label-test.ts'
 import { RecentWindow } from './recent-window.ts'
 import { addCounts, consistentCounts, type Counts, countsFrom, numbersFrom } from './side-counts.ts'
+import { shareInterval } from './share-interval.ts'
 import { SilenceGuard } from './silence-guard.ts'
 import { FAILURE_BYTES, partsOf, SLOW_BYTES, type StoredEvidence, type StoredPart } from './stored-evidence.ts'
 import type { Verdict } from './verdict.ts'
@@ -24,7 +25,14 @@ export interface AnalysisFacts {
   readonly inFlightTo: number
   /** The new version's share of both that is in force now, 0..1. */
   readonly shareTo: number
+  /** How long the slowest answers of the old version take; 0: not known. */
+  readonly slowestFromMs: number
+  /** What one replica has seen itself is told at once; what all have, once a second. */
+  readonly isPrompt: boolean
 }
+
+/** How likely it is that the old version is not what its requests have shown. */
+const KNOWN_ALPHA = 0.001
 
 export class Analysis {
   readonly #settings: AnalysisSettings
@@ -144,8 +152,9 @@ export class Analysis {
   #addAlone (to: SideCounts): void {
     if (to.requests === 0) return
     const { minRequests } = this.#settings
-    if (this.#errors.known.requests >= minRequests) this.#errorsAlone.add(to.requests, to.failures - to.bothFailed, this.#errors.oldShare)
-    if (this.#slow.known.requests >= minRequests) this.#slowAlone.add(to.requests, to.slow, this.#slow.oldShare)
+    const { requests, failures, bothFailed, slow } = to
+    if (this.#errors.known.requests >= minRequests) this.#errorsAlone.add(requests, failures - bothFailed, knownShare(this.#errors))
+    if (this.#slow.known.requests >= minRequests) this.#slowAlone.add(requests, slow, knownShare(this.#slow))
   }
 
   /** Ends a block: to be called every 100 to 250 ms, whatever was seen, before `verdict()`. */
@@ -166,6 +175,8 @@ export class Analysis {
       answersFrom: requestsFrom,
       inFlightTo: facts.inFlightTo,
       shareTo: facts.shareTo,
+      slowestMs: facts.slowestFromMs,
+      endpointsTo: facts.isPrompt ? facts.endpointsTo : 0,
       pace: before.ms >= this.#settings.silenceMs && before.requestsFrom + before.requestsTo > 0
         ? (before.requestsFrom + before.requestsTo) / before.ms
         : undefined
@@ -224,7 +235,7 @@ export class Analysis {
       look: this.#look
     }
     return {
-      format: 1,
+      format: 2,
       elapsedMs: Math.max(0, this.#tickMs - this.#startMs),
       failures: this.#failures.stored(),
       slow: this.#slowSigns.stored(),
@@ -234,6 +245,11 @@ export class Analysis {
       blamed: this.#blamed
     }
   }
+}
+
+function knownShare ({ oldShare, known: { requests, failures } }: Comparison): KnownShare {
+  const [low, high] = shareInterval(failures, requests, KNOWN_ALPHA)
+  return { share: oldShare, low, high }
 }
 
 function blockOf (newRequests: number, newFailures: number, oldRequests: number, oldFailures: number): Block {

@@ -52,13 +52,13 @@ export class BlastGuard {
   /**
    * The failures that the new version is charged with.
    * @param heavy failures of each of the heaviest clients; none when all of them are to count
-   * @param known of the old version, from before: it predicts where the old version has no traffic; undefined when that is too little
+   * @param known what the old version may have failed at most before, as a share: it predicts where that has no traffic; 0: not known
+   * @param perClient how many failures a client of the old version has that has any: they come together, on one version or the other
    */
-  charged (heavy: readonly number[], maxFailures: number, known?: { readonly requests: number, readonly failures: number }): number {
+  charged (heavy: readonly number[], maxFailures: number, known: number, perClient: number): number {
     const [newRequests, newFailures] = this.#block
-    const share = known === undefined ? 0 : known.failures / known.requests
-    const alone = newRequests * share
-    const variance = this.#variance + (known === undefined ? 0 : alone + newRequests * alone / known.requests)
+    const alone = newRequests * known
+    const variance = this.#variance * Math.max(1, perClient) + alone
     const most = maxFailures * ONE_CLIENTS_SHARE
     const ofFew = heavy.reduce((sum, failures) => sum + Math.max(0, failures - most), 0)
     return Math.max(0, this.#counted + newFailures - ofFew - this.#predicted - alone - DEVIATIONS * Math.sqrt(variance))

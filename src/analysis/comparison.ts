@@ -165,7 +165,7 @@ export class Comparison {
     return (this.#oldFailures + PRIOR_FAILURES) / (this.#oldRequests + PRIOR_REQUESTS)
   }
 
-  /** The requests that the old side's share rests on, and those of them that failed. */
+  /** The requests that the old side's share rests on, and those of them that failed: of many, fewer of the same share. */
   get known (): { readonly requests: number, readonly failures: number } {
     return { requests: this.#oldRequests, failures: this.#oldFailures }
   }

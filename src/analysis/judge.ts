@@ -68,6 +68,8 @@ const SOLE_SHARE = 0.9
 const SOLE_SIGNS = 4
 const MIN_FAILURES_TO_NAME = 5
 const DISPLAY_ALPHA = 0.05
+/** How likely a guard may take what few requests have shown for more than chance. */
+const GUARD_ALPHA = 0.001
 const MAX_LN = Math.log(1e300)
 
 const RULES: ReadonlyArray<(picture: Picture) => Finding | undefined> = [
@@ -140,7 +142,10 @@ function byBlastCap (picture: Picture): Finding | undefined {
   // The lists have all failures of a client; those that the other version has made good are not charged.
   const charged = guardTo.failures === 0 ? 0 : (guardTo.failures - guardTo.rescued - guardTo.bothFailed) / guardTo.failures
   const heavy = hasMany ? picture.heaviest.map(([, failures]) => Math.min(failures, guardTo.failures) * charged) : []
-  const beyond = blast.charged(heavy, maxFailures, knownBefore(picture))
+  const known = knownBefore(picture)
+  const most = known === undefined ? 0 : shareInterval(known.failures, known.requests, GUARD_ALPHA)[1]
+  const { label } = picture.errors
+  const beyond = blast.charged(heavy, maxFailures, most, picture.from.failures / Math.max(1, label.signs - label.signsOnNew))
   if (beyond < maxFailures) return undefined
   return {
     verdict: 'fail',
@@ -165,6 +170,8 @@ function byErrorShare (picture: Picture): Finding | undefined {
       verdict: 'undecided', code: 'both_fail', reason: `The new version fails ${shareText(share)}, but the old one failed ${shareText(before)} before.`, pause: true
     }
   }
+  // A few of twenty requests are above any limit by chance where the old version fails now and then too.
+  if (known !== undefined && shareInterval(share * recent.requestsTo, recent.requestsTo, GUARD_ALPHA)[0] <= before) return undefined
   return {
     verdict: 'fail',
     code: 'error_share',
@@ -246,9 +253,13 @@ function byRequestsOf (picture: Picture, kind: Kind): Finding | undefined {
   const after = isGuess ? 0 : alone.lnEvidence
   if (Math.max(beside, after) < needed || differenceOf(picture, kind) < allowedOf(settings, kind)) return undefined
   if (kind === 'errors' && (heavyShare(picture) >= HEAVY_SHARE || !isMoreThanFew(picture))) return undefined
-  const numbers = requestsText(kind, shareOf(picture.to, kind), comparison.oldShare)
+  const numbers = requestsText(kind, shareOf(picture.to, kind), beside >= needed ? shareOf(picture.from, kind) : knownShareOf(comparison))
   const why = beside >= needed ? `With ${clients} clients requests decide.` : 'The old version has no traffic, so what was known of it decides.'
   return { verdict: 'fail', code: 'requests', reason: `${numbers} ${why} ${evidenceText(Math.max(beside, after), needed)}` }
+}
+
+function knownShareOf ({ known: { requests, failures } }: Comparison): number {
+  return requests === 0 ? 0 : failures / requests
 }
 
 /** Is the difference there without the few clients that have the most failures? */
@@ -260,13 +271,25 @@ function isMoreThanFew ({ guardTo, heaviest, errors, settings }: Picture): boole
 function byPass (picture: Picture): Finding | undefined {
   const needed = Math.log(1 / picture.settings.passAlpha)
   const kinds = kindsOf(picture)
-  if (kinds.some(kind => lnPassOf(picture, kind) < needed || picture[kind].label.lnEvidence() >= needed)) return undefined
+  if (kinds.some(kind => lnPassOf(picture, kind) < needed)) return undefined
+  if (isContradicted(picture)) {
+    return {
+      verdict: 'undecided',
+      code: 'more_needed',
+      reason: `By requests the new version is no worse, but a few clients have many of the failures. ${signsText('errors', picture.errors.label)}`
+    }
+  }
   const { settings } = picture
   return {
     verdict: 'pass',
     code: 'passed',
     reason: `${requestsText('errors', shareOf(picture.to, 'errors'), shareOf(picture.from, 'errors'))} More than ${shareText(settings.maxErrorIncrease)} in addition is ruled out${kinds.length > 1 ? `, and more than ${shareText(settings.maxSlowIncrease)} slow ones` : ''}.`
   }
+}
+
+/** Where requests are no coins, failures of a few clients of the old version may hide that more clients fail on the new one. */
+function isContradicted (picture: Picture): boolean {
+  return !isSilent(picture) && picture.errors.label.lnEvidence() >= Math.log(1 / picture.settings.passAlpha)
 }
 
 /** What a pass has to be shown of: of slow answers only when something is known of those of the old version. */
@@ -355,6 +378,7 @@ function needsOf (picture: Picture): Verdict['needs'] {
   const counts = kindsOf(picture).map(kind => requestsToPass(picture, kind))
   if (counts.some(count => count === null)) return null
   const requests = Math.max(...counts.map(count => count ?? 0))
+  if (requests === 0) return null
   const perMinute = picture.recent.ms > 0 ? picture.recent.requestsTo / picture.recent.ms * 60_000 : 0
   return { requests, minutes: perMinute > 0 ? requests / perMinute : null }
 }

@@ -26,7 +26,7 @@ interface StoredEndpointRow extends StoredRow {
 }
 
 export interface StoredEvidence {
-  readonly format: 1
+  readonly format: 2
   /** How long the rollout had lasted. */
   readonly elapsedMs: number
   readonly failures: StoredSigns
@@ -60,7 +60,7 @@ export const STORED_PARTS = {
   slowAlone: 13,
   blast: 7,
   recent: 10,
-  silence: 4,
+  silence: 6,
   look: 4
 } as const satisfies Readonly<Record<string, number>>
 
@@ -88,7 +88,7 @@ const MAX_NUMBER = 1e60
 /** Is it evidence as an older or newer Weir keeps it? It says nothing here, and can be gathered anew. */
 export function isOfOtherFormat (plain: unknown): boolean {
   const format = asObject(plain)?.['format']
-  return typeof format === 'number' && Number.isSafeInteger(format) && format !== 1
+  return typeof format === 'number' && Number.isSafeInteger(format) && format !== 2
 }
 
 /**
@@ -98,12 +98,12 @@ export function isOfOtherFormat (plain: unknown): boolean {
 export function readStoredEvidence (plain: unknown, place = 'evidence'): StoredEvidence {
   const evidence = recordAt(plain, place)
   const at = (name: string): string => `${place}.${name}`
-  if (evidence['format'] !== 1) throw new Error(`${at('format')} is not 1, the only one that this Weir reads`)
+  if (evidence['format'] !== 2) throw new Error(`${at('format')} is not 2, the only one that this Weir reads`)
   const parts = recordAt(evidence['parts'], at('parts'))
   const stranger = Object.keys(parts).find(name => !Object.hasOwn(STORED_PARTS, name))
   if (stranger !== undefined) throw new Error(`${at('parts')}.${stranger.slice(0, STORED_NAME_LENGTH)} is no part of it`)
   return {
-    format: 1,
+    format: 2,
     elapsedMs: amountAt(evidence['elapsedMs'], MAX_COUNT_STORED, at('elapsedMs')),
     failures: signsAt(evidence['failures'], FAILURE_BYTES, at('failures')),
     slow: signsAt(evidence['slow'], SLOW_BYTES, at('slow')),

@@ -64,10 +64,10 @@ const AnalysisSchema = Type.Object({
   warmup: timeOr('So much of the beginning is left out of the verdict, not of the guards.', DEFAULT_ANALYSIS.warmupMs),
   maxErrorShare: Type.Union([
     Type.Number({ minimum: INCREASES.least, maximum: INCREASES.most }), Type.String({ pattern: PERCENTAGE_PATTERN }), Type.Literal('off')
-  ], { default: DEFAULT_ANALYSIS.maxErrorShare, description: 'A guard: the share of failures at which the new version fails whatever the old one has. `off` leaves it out.' }),
+  ], { default: DEFAULT_ANALYSIS.maxErrorShare, description: 'A guard: the share of failures above which the new version fails where the old one has no traffic, and above which both are said to fail. `off` leaves it out.' }),
   maxFailures: count('A guard, the blast cap: so many failed requests beyond those that the old version would have had, and the new version is out.', DEFAULT_ANALYSIS.maxFailures),
   minRequests: count('With fewer requests of the new version `maxErrorShare` does not judge.', DEFAULT_ANALYSIS.minRequests),
-  silence: timeOr('A guard: a version that gets requests and answers none for so long has failed.', DEFAULT_ANALYSIS.silenceMs)
+  silence: timeOr('A guard: a version that gets requests and answers none for so long has failed. It waits for twice the time of the old version\'s slowest answers; where all of several endpoints stop at once, a third of it is enough.', DEFAULT_ANALYSIS.silenceMs)
 }, { ...strict, description: 'By what the new version is judged beside the old one.' })
 
 export const RolloutPlanSchema = Type.Object({

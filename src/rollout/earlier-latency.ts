@@ -5,6 +5,9 @@ const MIN_REQUESTS = 200
 /** The least that a window lasts. */
 const WINDOW_MS = 10_000
 const PERCENTILE = 0.99
+const SLOWEST = 0.999
+/** Where more than one in 100 takes longer than the last bound of the buckets, it may take any time. */
+const ANY_TIME_MS = 1e12
 
 /**
  * How slow the old version is at most, by its own account: the 99th percentile of an earlier window of its requests. The first one is all
@@ -12,11 +15,15 @@ const PERCENTILE = 0.99
  */
 export class EarlierLatency {
   #p99Ms = 0
+  #slowestMs = 0
   #atStart: readonly number[] | undefined
   #startedMs = 0
 
   /** In milliseconds; 0 while no window had enough requests. */
   get p99Ms (): number { return this.#p99Ms }
+
+  /** How long the slowest answers take, but for one in 1,000; 0 while nothing was counted. It goes by few requests too. */
+  get slowestMs (): number { return this.#slowestMs }
 
   /**
    * Looks at the counters of the old version. To be called now and then.
@@ -33,7 +40,8 @@ export class EarlierLatency {
   }
 
   #close (window: readonly number[], buckets: readonly number[], nowMs: number): void {
-    if (total(window) >= MIN_REQUESTS) this.#p99Ms = percentileMs(window)
+    if (total(window) >= MIN_REQUESTS) this.#p99Ms = percentileMs(window, PERCENTILE)
+    if (total(window) > 0) this.#slowestMs = isBounded(window, PERCENTILE) ? percentileMs(window, SLOWEST) : ANY_TIME_MS
     this.#begin(buckets, nowMs)
   }
 
@@ -47,9 +55,14 @@ function total (counts: readonly number[]): number {
   return counts.reduce((sum, count) => sum + count, 0)
 }
 
+/** Does the percentile lie below the last bound? */
+function isBounded (buckets: readonly number[], share: number): boolean {
+  return total(buckets) * share <= total(buckets.slice(0, LATENCY_BOUNDS_S.length))
+}
+
 /** Interpolated within its bucket; of the bucket without bound, its beginning. In milliseconds. */
-function percentileMs (buckets: readonly number[]): number {
-  let left = total(buckets) * PERCENTILE
+function percentileMs (buckets: readonly number[], share: number): number {
+  let left = total(buckets) * share
   let lower = 0
   for (const [index, count] of buckets.entries()) {
     const upper = LATENCY_BOUNDS_S[index] ?? lower

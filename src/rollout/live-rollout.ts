@@ -144,7 +144,9 @@ export class LiveRollout {
       nowMs: this.#deps.clock.nowMs(),
       endpointsTo: this.#endpointsTo,
       inFlightTo: this.#deps.facts.inFlight(this.route, plan.to),
-      shareTo: shares.at(-1)?.share ?? 0
+      shareTo: shares.at(-1)?.share ?? 0,
+      slowestFromMs: this.#latency.slowestMs,
+      isPrompt: true
     }
   }
 

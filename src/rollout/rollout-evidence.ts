@@ -121,7 +121,7 @@ export class RolloutEvidence {
   }
 
   #wholeOf (facts: AnalysisFacts): AnalysisFacts {
-    return { ...facts, inFlightTo: facts.inFlightTo + this.#inFlightElsewhere(facts.nowMs) }
+    return { ...facts, inFlightTo: facts.inFlightTo + this.#inFlightElsewhere(facts.nowMs), isPrompt: this.#ledger === undefined }
   }
 
   /** With which another process goes on; undefined where another replica leads. */

@@ -28,6 +28,7 @@ export class EvidenceBench {
   share: number
   endpointsTo = 2
   inFlightTo = 0
+  slowestFromMs = 0
 
   constructor (settings: Partial<AnalysisSettings> = {}, share = 0.25) {
     this.settings = { ...DEFAULT_ANALYSIS, ...settings }
@@ -59,7 +60,7 @@ export class EvidenceBench {
   }
 
   #facts () {
-    return { nowMs: this.nowMs, endpointsTo: this.endpointsTo, inFlightTo: this.inFlightTo, shareTo: this.share }
+    return { nowMs: this.nowMs, endpointsTo: this.endpointsTo, inFlightTo: this.inFlightTo, shareTo: this.share, slowestFromMs: this.slowestFromMs, isPrompt: true }
   }
 }
 

@@ -28,7 +28,7 @@ const reportOf = (count: fc.Arbitrary<number>): fc.Arbitrary<EvidenceReport> => 
   dropped: fc.nat(3)
 }).chain(report => fc.option(fc.uint8Array({ minLength: 128, maxLength: 128 }), { nil: undefined }).map(seen => seen === undefined ? report : { ...report, seen }))
 
-const facts = fc.record({ elapsedMs: fc.nat(4_000), endpointsTo: fc.nat(3), inFlightTo: fc.nat(40), shareTo: fc.constantFrom(0, 0.05, 0.5, 1) })
+const facts = fc.record({ elapsedMs: fc.nat(4_000), endpointsTo: fc.nat(3), inFlightTo: fc.nat(40), shareTo: fc.constantFrom(0, 0.05, 0.5, 1), slowestFromMs: fc.constantFrom(0, 30, 1e12), isPrompt: fc.boolean() })
 const stepsOf = (count: fc.Arbitrary<number>) => fc.array(fc.record({ report: reportOf(count), facts }), { minLength: 1, maxLength: 25 })
 /** By epoch; the last is not known. */
 const SHARES = [0, 0.05, 0.25, 0.9, 1] as const

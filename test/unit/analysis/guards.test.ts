@@ -44,6 +44,38 @@ t.test('maxFailures: after 100 % what is known of the old version predicts', asy
   t.equal(unknown.verdict().code, 'max_failures', 'raw where nothing is known')
 })
 
+t.test('after 100 % what few requests have shown of the old version condemns nobody', async t => {
+  // It fails 2 % of its requests, as the old one does: of whose 40 requests none has failed.
+  const bench = new EvidenceBench({}, 1)
+  bench.baseline({ requests: 40, failures: 0 })
+  const heavy = (tick: number) => Object.fromEntries(Array.from({ length: 16 }, (_, index) => [`c${index}`, Math.ceil(tick / 8)]))
+  for (let tick = 1; tick <= 200; tick++) bench.happen({ to: { requests: 50, failures: 1 }, clients: 200, heavy: heavy(tick) })
+  t.not(bench.verdict().verdict, 'fail', bench.verdict().reason)
+  t.not(bench.verdict().verdict, 'pass')
+  bench.happen({ to: { requests: 50, failures: 45 }, clients: 200, heavy: heavy(201) }, 30)
+  t.equal(bench.verdict().verdict, 'fail', 'what is plainly bad is')
+})
+
+t.test('maxErrorShare: a few of twenty requests are chance where the old version fails now and then too', async t => {
+  for (const failures of [3, 20]) {
+    const bench = new EvidenceBench({ maxFailures: 1e9 }, 1)
+    bench.baseline({ requests: 10_000, failures: 500 })
+    bench.happen({ to: { requests: 20, failures }, clients: 200 })
+    t.equal(bench.verdict().code === 'error_share', failures === 20, `${failures} of 20`)
+  }
+})
+
+t.test('maxFailures: failures that come by client are not beyond what the old version explains', async t => {
+  // Of 20 clients that always fail 8 are on the new version, at a weight of 25 %.
+  const failing = (fails: number) => {
+    const bench = new EvidenceBench({ maxErrorShare: null, maxErrorIncrease: 0.9 }).happen(GOOD, 5)
+    const clients = Array.from({ length: 20 }, (_, client) => ({ bucket: client * 9, side: client < 8 ? 'to' : 'from', endpoint: `e${client % 3}` } as const))
+    bench.happen({ ...GOOD, from: { requests: 75, failures: 12 }, to: { requests: 25, failures: 8 }, signs: clients }, fails)
+    return bench.verdict().code
+  }
+  t.not(failing(20), 'max_failures')
+})
+
 t.test('maxErrorShare: pauses where the old version was as bad before', async t => {
   const bench = new EvidenceBench({ maxFailures: 10_000 }, 1)
   bench.baseline({ requests: 10_000, failures: 2_000 })
@@ -93,8 +125,37 @@ t.test('silence: not while answers take as long as ever', async t => {
   }
 })
 
+t.test('silence: not before the old version\'s slowest answers have had their time twice', async t => {
+  // Answers take five seconds: the first ones of the new version come after that.
+  for (const slowestFromMs of [5_000, 0]) {
+    const bench = new EvidenceBench()
+    bench.slowestFromMs = slowestFromMs
+    bench.inFlightTo = 90
+    bench.happen({ from: { requests: 30 } }, 50)
+    t.equal(bench.verdict().code === 'silence', slowestFromMs === 0, `after five seconds, ${slowestFromMs} known`)
+    bench.happen({ from: { requests: 30 } }, 51)
+    t.equal(bench.verdict().code, 'silence', 'it can be told at last')
+  }
+})
+
+t.test('silence: a third of the time is enough where all of several endpoints stop that have answered well', async t => {
+  const silentAfter = (ticks: number, change: (bench: EvidenceBench) => void, before = 30): boolean => {
+    const bench = new EvidenceBench().happen(GOOD, before)
+    bench.inFlightTo = 9
+    change(bench)
+    return bench.happen({ from: { requests: 30 } }, ticks).verdict().code === 'silence'
+  }
+  t.equal(silentAfter(6, () => {}), false, 'not in 0.6 s')
+  t.equal(silentAfter(7, () => {}), true)
+  t.equal(silentAfter(19, bench => { bench.endpointsTo = 1 }), false, 'one process may pause')
+  t.equal(silentAfter(19, () => {}, 0), false, 'a version that has not answered yet may be cold')
+  t.equal(silentAfter(11, bench => { bench.slowestFromMs = 600 }), false, 'the old one has such pauses too')
+  t.equal(silentAfter(12, bench => { bench.slowestFromMs = 600 }), true)
+})
+
 t.test('silence: not without requests, and over with an answer', async t => {
   const bench = new EvidenceBench().happen(GOOD, 30).happen({ from: { requests: 75 } }, 50)
+  bench.endpointsTo = 1
   t.not(bench.verdict().code, 'silence', 'nothing is in flight')
   bench.inFlightTo = 9
   bench.happen({ from: { requests: 75 } }, 19)

@@ -136,13 +136,13 @@ t.test('a comparison is that mixture with the old share of earlier blocks, by di
 
 t.test('alone: requests against a known share, by direct products', async t => {
   const alone = new AloneTest(0.005)
-  alone.add(100, 3, 0.001)
-  alone.add(40, 1, 0.002)
+  alone.add(100, 3, { share: 0.001, low: 0.0005, high: 0.002 })
+  alone.add(40, 1, { share: 0.002, low: 0.001, high: 0.004 })
   const steps = [0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.6, 0.9]
   const ratioFor = (n: number, y: number, p: number, limit: number): number => (p / limit) ** y * ((1 - p) / (1 - limit)) ** (n - y)
-  const products = steps.map(step => ratioFor(100, 3, Math.min(0.006 + step, 0.995), 0.006) * ratioFor(40, 1, Math.min(0.007 + step, 0.995), 0.007))
+  const products = steps.map(step => ratioFor(100, 3, Math.min(0.007 + step, 0.995), 0.007) * ratioFor(40, 1, Math.min(0.009 + step, 0.995), 0.009))
   near(t, alone.lnEvidence, Math.log(products.reduce((sum, product) => sum + product, 0) / 10), 'evidence')
-  near(t, alone.lnPass, Math.log(ratioFor(100, 3, 0.001, 0.006) * ratioFor(40, 1, 0.002, 0.007)), 'pass')
+  near(t, alone.lnPass, Math.log(ratioFor(100, 3, 0.001, 0.0055) * ratioFor(40, 1, 0.002, 0.006)), 'pass')
 })
 
 /** ln of the Beta function by Simpson's rule after p = sin², which takes the poles away. */

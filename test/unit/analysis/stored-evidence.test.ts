@@ -8,7 +8,7 @@ const row = { signs: 0, logs: [0, 0, 0, 0, 0, 0, 0, 0] }
 const signs = { spoken: '', from: row, others: row, endpoints: [{ name: '10.0.0.1:80', ...row }] }
 const parts = Object.fromEntries(Object.entries(STORED_PARTS).map(([name, length]) => [name, new Array<number>(length).fill(0)]))
 const good = {
-  format: 1, elapsedMs: 12.5, failures: signs, slow: signs, parts, seen: '', heavy: [['10.1.2.3', 4]], blamed: null
+  format: 2, elapsedMs: 12.5, failures: signs, slow: signs, parts, seen: '', heavy: [['10.1.2.3', 4]], blamed: null
 }
 
 function faultOf (plain: unknown): string {
@@ -31,7 +31,7 @@ t.test('what is not is refused by the name of the field', async t => {
   const cases: ReadonlyArray<readonly [unknown, string]> = [
     [null, 'evidence'],
     [[], 'evidence'],
-    [{ ...good, format: 2 }, 'evidence.format'],
+    [{ ...good, format: 1 }, 'evidence.format'],
     [{ ...good, elapsedMs: -1 }, 'evidence.elapsedMs'],
     [{ ...good, elapsedMs: Number.NaN }, 'evidence.elapsedMs'],
     [{ ...good, failures: 3 }, 'evidence.failures'],

@@ -170,6 +170,25 @@ t.test('no_traffic, then more_needed with how much, then passed', async t => {
   t.match(bench.verdict().reason, /More than 0\.50 % in addition is ruled out, and more than 2\.0 % slow ones\.$/)
 })
 
+t.test('a version that is worse by less than is allowed passes, however clear that is, unless a few clients may hide more', async t => {
+  const worse = (halfFailures: number) => {
+    const bench = new EvidenceBench({ maxFailures: 10_000 })
+    for (let tick = 0; tick < 800; tick++) {
+      const from = { requests: 75, failures: tick % 20 === 0 ? 6 : 0, halfFailures: tick % 20 === 0 ? halfFailures : 0 }
+      const isBad = tick % 10 === 5
+      const to = { requests: 25, failures: isBad ? 1 : 0, halfFailures: tick % 20 === 5 ? 1 : 0 }
+      bench.happen({ from, to, clients: 200, signs: isBad ? signs(1, tick * 40) : [] })
+    }
+    return judged(bench)
+  }
+  const clear = worse(3)
+  t.ok(clear.errors.evidence > clear.errors.threshold)
+  t.match(clear, { verdict: 'pass', sentinel: { silent: true } })
+  const hidden = worse(6)
+  t.match(hidden, { verdict: 'undecided', code: 'more_needed', sentinel: { silent: false }, needs: null })
+  t.match(hidden.reason, /^By requests the new version is no worse, but a few clients have many of the failures\. Of 80 clients/)
+})
+
 t.test('a version that is worse by more than allowed never gets there', async t => {
   const bench = new EvidenceBench({ maxFailures: 10_000 }).happen({ ...GOOD, to: { requests: 25, failures: 1 } }, 40)
   t.match(bench.verdict(), { verdict: 'undecided', needs: null })

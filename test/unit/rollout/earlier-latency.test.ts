@@ -33,6 +33,18 @@ t.test('the percentile is interpolated in its bucket, whatever lies below', t =>
   t.end()
 })
 
+t.test('the slowest answers are those of one in 1,000, of few requests too; past the last bound they may take any time', t => {
+  const latency = new EarlierLatency()
+  latency.look(buckets({}), 0)
+  t.equal(latency.slowestMs, 0)
+  for (const [counts, slowestMs] of [[{ 5: 3 }, 4_998], [{ 0.1: 9_950, 5: 50 }, 4_500], [{ 0.1: 9_950, Infinity: 50 }, 30_000], [{ 0.1: 98, Infinity: 2 }, 1e12]] as const) {
+    const slow = new EarlierLatency()
+    slow.look(buckets(counts), 0)
+    t.equal(Math.round(slow.slowestMs), slowestMs)
+  }
+  t.end()
+})
+
 t.test('one window follows the other: ten seconds and 200 requests', t => {
   const latency = new EarlierLatency()
   const before = buckets({ 0.1: 1_000 })

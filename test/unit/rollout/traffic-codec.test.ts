@@ -108,7 +108,7 @@ for (const [name, fields, message] of IMPOSSIBLE) {
 
 t.test('evidence of another format is left out alone: weights, plan and step stay', async t => {
   const rollout = { ...rolloutOf(ROLLED_OUT), step: 2, stepRequests: 40 }
-  const stored = JSON.parse(JSON.stringify({ ...ROLLED_OUT, rollout: { ...rollout, evidence: { format: 2, counts: [1, 2] } } }))
+  const stored = JSON.parse(JSON.stringify({ ...ROLLED_OUT, rollout: { ...rollout, evidence: { format: 1, counts: [1, 2] } } }))
   const expected = { ...ROLLED_OUT, rollout: { ...rollout, stepRequests: null, evidence: null } }
   t.same(codec.decode({ routes: { hello: stored }, epochFloor: 0 }).routes.get('hello'), expected)
 })
