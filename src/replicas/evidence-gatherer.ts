@@ -18,6 +18,8 @@ export interface LedRollout {
   /** @param after the page behind which was asked */
   take (told: ToldEvidence, after: number): void
   coverage: EvidenceCoverage | undefined
+  /** The endpoint that each replica is to eject, by the evidence of all. */
+  readonly blamed: string | undefined
 }
 
 interface EvidenceGathererDeps {
@@ -120,10 +122,11 @@ export class EvidenceGatherer {
   /** @returns whether there is more to be had at once */
   async #askOnce (endpoint: Endpoint, rollout: LedRollout, line: Line): Promise<boolean> {
     const { client, clock, ownId } = this.#deps
-    const { route, id } = rollout
+    const { route, id, blamed } = rollout
     const { source } = line
     const after = source === undefined ? 0 : rollout.pageOf(source)
-    const query = { route, rollout: id, ...(source === undefined ? {} : { source, after: String(after) }) }
+    const known = source === undefined ? {} : { source, after: String(after) }
+    const query = { route, rollout: id, ...known, ...(blamed === undefined ? {} : { blamed }) }
     const reply = await client.ask(endpoint, { query, timeoutMs: ASK_MS, kind: 'look' })
     if (!reply.ok) return failed(line, reply.fault.reason)
     const { answer: { id: replica, evidence } } = reply

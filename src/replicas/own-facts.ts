@@ -21,6 +21,7 @@ export interface ReplicaQuery {
   /** With `rollout`: see EvidenceQuestion. */
   readonly source?: string | undefined
   readonly after?: number | undefined
+  readonly blamed?: string | undefined
 }
 
 export interface OwnFactsDeps {
@@ -73,10 +74,10 @@ export class OwnFacts {
   }
 
   /** The answer to another replica. */
-  async answer ({ route, epoch, timeoutMs = 0, rollout, source, after = 0 }: ReplicaQuery): Promise<ReplicaAnswer> {
+  async answer ({ route, epoch, timeoutMs = 0, rollout, source, after = 0, blamed }: ReplicaQuery): Promise<ReplicaAnswer> {
     if (route === undefined) return { ...this.facts(), routes: this.routes(), route: undefined }
     if (rollout !== undefined) {
-      const evidence = this.#deps.evidence(route, rollout, { source, after }) ?? null
+      const evidence = this.#deps.evidence(route, rollout, { source, after, blamed }) ?? null
       return { ...this.facts(), routes: new Map(), route: undefined, evidence }
     }
     if (epoch === undefined) return { ...this.facts(), routes: new Map(), route: this.route(route) }

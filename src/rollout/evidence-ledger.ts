@@ -28,6 +28,8 @@ export interface EvidenceQuestion {
   readonly source: string | undefined
   /** The last page that is known. */
   readonly after: number
+  /** The endpoint of the new version to which the failures of all replicas belong: it is to be ejected by each. */
+  readonly blamed?: string | undefined
 }
 
 interface Page {

@@ -102,8 +102,12 @@ export class LiveRollout {
     if (this.leads && this.#evidence.take(told, after, this.#reading)) this.#hasNews = true
   }
 
-  /** What this replica tells the one that leads; undefined where there is no other. */
+  /** The endpoint that the evidence of all replicas blames now; undefined while it blames none. */
+  get blamed (): string | undefined { return this.leads ? this.#verdict?.ejectEndpoint ?? undefined : undefined }
+
+  /** What this replica tells the one that leads, which may know what endpoint is to be ejected; undefined where there is no other. */
   tell (question: EvidenceQuestion): ToldEvidence | undefined {
+    if (question.blamed !== undefined && !this.leads) this.#eject(this.#seen, question.blamed, this.#deps.clock.nowMs())
     return this.#evidence.tell(question, this.#deps.facts.inFlight(this.route, this.#seen.plan.to))
   }
 

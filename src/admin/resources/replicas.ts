@@ -122,7 +122,8 @@ const QuerySchema = Type.object({
   timeout: Type.optional(Type.string({ pattern: DURATION_PATTERN, default: '0s', description: 'At most 30s.' })),
   rollout: Type.optional(Type.string({ maxLength: 64, description: 'What this replica has seen of this rollout of the route, and nothing else.' })),
   source: Type.optional(Type.string({ maxLength: 64, description: 'With `rollout`: the book that the asking one knows. Without it, or with another one, only its name is told.' })),
-  after: Type.optional(Type.integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'With `source`: the last page of it that is known.' }))
+  after: Type.optional(Type.integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'With `source`: the last page of it that is known.' })),
+  blamed: Type.optional(Type.string({ maxLength: 64, description: 'With `rollout`: the endpoint of the new version to which the failures of all replicas belong. It is ejected here too.' }))
 })
 
 /** GET /v1/replica */
@@ -159,8 +160,9 @@ function ownReplicaResource (app: FastifyInstance, deps: AdminDeps): void {
     if (others === undefined || request.signAnswer === null) {
       throw new ProblemError('not_found', { detail: 'this Weir knows of no other replicas: replicas.service is not configured' })
     }
-    const { route, epoch, timeout = '0s', rollout, source, after } = request.query
-    const answer = await others.answer({ route, epoch, rollout, source, after, timeoutMs: readWaitTimeout(timeout, MAX_CHANGE_WAIT_S) })
+    const { route, epoch, timeout = '0s', rollout, source, after, blamed } = request.query
+    const timeoutMs = readWaitTimeout(timeout, MAX_CHANGE_WAIT_S)
+    const answer = await others.answer({ route, epoch, rollout, source, after, blamed, timeoutMs })
     const body = printableJson(writeReplicaAnswer(answer))
     return reply.type('application/json; charset=utf-8').header(ANSWER_PROOF_FIELD, request.signAnswer(200, body)).send(body)
   })

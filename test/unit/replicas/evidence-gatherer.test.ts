@@ -25,6 +25,8 @@ class Peer {
   lives = 1
   evidence: RolloutEvidence
   asked = 0
+  /** The endpoints that it was told to eject. */
+  readonly blamed: string[] = []
   /** Answers that are made and never arrive. */
   lose = 0
   /** Instead of its answer, or what becomes of it. */
@@ -44,6 +46,7 @@ class Peer {
 
   async answer (query: Readonly<Record<string, string>>): Promise<unknown> {
     this.asked++
+    if (query['blamed'] !== undefined) this.blamed.push(query['blamed'])
     const { spoil } = this
     await this.held
     const told = this.evidence.tell({ source: query['source'], after: Number(query['after'] ?? 0) }, 0)
@@ -63,6 +66,7 @@ class Bench {
   readonly led: Array<LedRollout & { readonly evidence: RolloutEvidence }> = []
   readonly gatherer: EvidenceGatherer
   doubt: string | undefined
+  blamed: string | undefined
 
   constructor (names: readonly string[], rollouts = 1) {
     this.peers = names.map(name => new Peer(name))
@@ -94,7 +98,9 @@ class Bench {
   #lead (id: string): LedRollout & { readonly evidence: RolloutEvidence } {
     const own = evidence(`own.${id}`)
     own.lead(null, READING)
+    const blamed = (): string | undefined => this.blamed
     return {
+      get blamed () { return blamed() },
       route: 'hello',
       id,
       evidence: own,
@@ -138,6 +144,17 @@ t.test('what all have seen comes in once, and who is asked is counted', async t 
   t.match(bench.coverage, { replicas: 3, unknown: 'their EndpointSlices are not watched' })
   bench.gatherer.stop()
   t.equal(bench.clock.pending, 0)
+})
+
+t.test('each is told of the endpoint that the evidence of all blames, as long as it does', async t => {
+  const bench = new Bench(['b', 'c'])
+  await bench.pass(1)
+  bench.blamed = '10.0.1.7:80'
+  await bench.pass(2)
+  bench.blamed = undefined
+  await bench.pass(1)
+  for (const peer of bench.peers) t.same(peer.blamed, ['10.0.1.7:80', '10.0.1.7:80'])
+  bench.gatherer.stop()
 })
 
 t.test('a lost answer loses nothing, a restart takes nothing twice', async t => {

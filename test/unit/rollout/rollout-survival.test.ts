@@ -207,6 +207,25 @@ t.test('the replica that comes to hold the Lease goes on with the time and evide
   await close()
 })
 
+t.test('an endpoint that the evidence of all replicas blames is ejected by those too that do not lead', async t => {
+  const { one, other, close } = await replicas()
+  await one.begin([weight(5), pause(null)])
+  await other.settle()
+  one.says = { ...UNDECIDED, code: 'one_endpoint', ejectEndpoint: '10.0.0.7:80' }
+  await one.pass(200)
+  t.equal(other.engine.live('hello')?.blamed, undefined, 'who does not lead blames nobody')
+  const { blamed } = one.engine.live('hello') ?? {}
+  t.equal(blamed, '10.0.0.7:80')
+  for (const bench of [one, other]) {
+    for (let second = 0; second < 3; second++) bench.engine.tell('hello', bench.state.id, { source: undefined, after: 0, blamed })
+    t.same(bench.ejected, ['canary 10.0.0.7:80'], 'once in ten seconds')
+  }
+  one.says = UNDECIDED
+  await one.pass(200)
+  t.equal(one.engine.live('hello')?.blamed, undefined)
+  await close()
+})
+
 t.test('two that both think they hold it make each step once', async t => {
   const { one, other, close } = await replicas()
   other.leadership.become('holder')
