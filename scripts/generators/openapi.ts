@@ -22,6 +22,8 @@ const deps: AdminDeps = {
   stopping: new AbortController().signal,
   details: undemanded,
   usedEndpoints: undemanded,
+  plan: undemanded,
+  clients: undemanded,
   drain: undemanded,
   replicas: { list: undemanded, others: undefined },
   readiness: undemanded,

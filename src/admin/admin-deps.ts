@@ -1,11 +1,14 @@
 import type { Clock } from '../core/clock.ts'
 import type { RolloutControl } from '../rollout/rollout-control.ts'
+import type { TrafficCommand } from '../rollout/traffic-state.ts'
 import type { TrafficControl } from '../rollout/traffic-control.ts'
+import type { Refusal } from '../rollout/transition-result.ts'
 import type { LeaseStatus } from '../kube/lease-holder.ts'
 import type { EventLog } from '../core/logger.ts'
 import type { ExplainAnswer, ExplainQuery } from '../control/explain-answer.ts'
 import type { TokenBook } from './token-book.ts'
 import type { RouteDetails } from '../control/route-describer.ts'
+import type { PlannedWeights, SeenClients } from '../control/change-planner.ts'
 import type { EventBook } from '../control/event-book.ts'
 import type { VersionDrainStatus } from '../control/version-drain.ts'
 import type { Readiness } from '../control/start-gate.ts'
@@ -56,6 +59,10 @@ export interface AdminDeps {
    * By version, the endpoints that requests go to, in the worker that uses the fewest. Undefined when the configuration has no such route.
    */
   usedEndpoints (route: string): Readonly<Record<string, number>> | undefined
+  /** What a change would move, without making it. Undefined when the configuration has no such route. */
+  plan (route: string, command: TrafficCommand): Promise<PlannedWeights | Refusal | undefined>
+  /** The clients that a route has had in the last minutes. */
+  clients (route: string): Promise<SeenClients>
   /** Undefined when the configuration has no such route, or the route no such version. */
   drain (route: string, version: string): VersionDrainStatus | undefined
   readonly replicas: AdminReplicas

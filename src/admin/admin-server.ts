@@ -20,6 +20,7 @@ import { replicaResources } from './resources/replicas.ts'
 import { rolloutResources } from './resources/rollouts.ts'
 import { verdictResources } from './resources/verdict-gates.ts'
 import { webhookListResource } from './resources/webhook-list.ts'
+import { weightPreviewResource } from './resources/weight-preview.ts'
 
 /** What clients of the admin API may take. */
 export interface AdminLimits extends PaceLimits {
@@ -102,6 +103,7 @@ export function registerResources (app: FastifyInstance, deps: AdminDeps): void 
   verdictResources(app, deps)
   historyResource(app, deps)
   explainResource(app, deps)
+  weightPreviewResource(app, deps)
   drainResource(app, deps)
   eventResource(app, deps)
   replicaResources(app, deps)

@@ -22,6 +22,7 @@ Of a Weir that runs:
   weir undo ROUTE [--to REVISION]       back to earlier weights
   weir history ROUTE                    who changed what, when and why
   weir explain ROUTE --ip ADDRESS       which version a client gets, and why
+  weir plan ROUTE stable=50 canary=50   what a change of weights would move, without making it
   weir drain ROUTE VERSION [--wait]     may the version be scaled down?
   weir replicas                         the replicas of this Weir, and how far each is behind
   weir contexts                         the servers of your own file

@@ -7,6 +7,7 @@ import type { HealthReasonKind } from './route-policy.ts'
 import type { RouteSpec } from './route-spec.ts'
 import type { EvidenceReport, RouteWatch } from './rollout-watch.ts'
 import type { DataPlaneOptions, IoMode } from './data-plane-options.ts'
+import type { ClientSample } from './client-sample.ts'
 import type { ChoiceAnswer, ChoiceQuestion, RecallAnswer } from './questions.ts'
 
 /** Replaces the options and all routes. Rare: at the start and after a reload. */
@@ -132,10 +133,17 @@ interface RecallMessage {
   readonly requestId: string
 }
 
+/** Asks which clients a route has had lately. */
+interface ClientsMessage {
+  readonly type: 'clients'
+  readonly id: number
+  readonly route: string
+}
+
 /** What a worker can be told by itself. */
 export type SingleMessage = RoutesMessage | SplitMessage | WatchMessage | EjectMessage | EndpointsMessage | EndpointChangeMessage |
   ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage | ExplainMessage |
-  RecallMessage
+  RecallMessage | ClientsMessage
 
 export type ControlMessage = SingleMessage | TogetherMessage
 
@@ -229,5 +237,12 @@ interface RecalledMessage {
   readonly answer: RecallAnswer
 }
 
-export type WorkerMessage = ExplainedMessage | RecalledMessage | AppliedMessage | ListeningMessage | IoMessage |
+interface SampledMessage {
+  readonly type: 'sampled'
+  readonly id: number
+  /** Null when the worker has no such route. */
+  readonly sample: ClientSample | null
+}
+
+export type WorkerMessage = ExplainedMessage | SampledMessage | RecalledMessage | AppliedMessage | ListeningMessage | IoMessage |
   ListenFailedMessage | DrainedMessage | AccessLogMessage | LogMessage | HealthMessage | EvidenceMessage

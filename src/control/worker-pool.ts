@@ -37,6 +37,7 @@ import type { RunningWorker, WorkerThreadEvents } from './worker-thread.ts'
 import type { RouteWatch } from '../contract/rollout-watch.ts'
 import type { RouteSpec } from '../contract/route-spec.ts'
 import type { DataPlaneOptions, IoChoice, IoMode, WorkerData } from '../contract/data-plane-options.ts'
+import type { ClientSample } from '../contract/client-sample.ts'
 import type { ChoiceAnswer, ChoiceQuestion, RecallAnswer } from '../contract/questions.ts'
 
 export interface WorkerPoolDeps {
@@ -87,6 +88,7 @@ export class WorkerPool implements SplitPublisher {
   readonly #receipts: SplitReceipts
   readonly #questions: WorkerQuestions<ChoiceAnswer>
   readonly #recalls: WorkerQuestions<RecallAnswer>
+  readonly #samples: WorkerQuestions<ClientSample | null>
   readonly #watches: WorkerWatches
   readonly #splits = new Map<string, RouteSplit>()
   readonly #endpoints = new VersionMap<EndpointSet>()
@@ -114,6 +116,7 @@ export class WorkerPool implements SplitPublisher {
     this.#options = options
     this.#questions = new WorkerQuestions(deps.clock)
     this.#recalls = new WorkerQuestions(deps.clock)
+    this.#samples = new WorkerQuestions(deps.clock)
     this.#watches = new WorkerWatches(deps.clock)
     this.#receipts = new SplitReceipts(deps.clock, {
       workers: shape.count,
@@ -227,6 +230,11 @@ export class WorkerPool implements SplitPublisher {
     return await this.#recalls.ask([...this.#threads.keys()], id => { this.#broadcast({ type: 'recall', id, requestId }) })
   }
 
+  /** Asks all workers which clients a route has had lately. Undefined when too many questions wait for their answers. */
+  async clients (route: string): Promise<WorkerAnswers<ClientSample | null> | undefined> {
+    return await this.#samples.ask([...this.#threads.keys()], id => { this.#broadcast({ type: 'clients', id, route }) })
+  }
+
   /** Tells what the active checks of a version find to fail. */
   sendChecks (route: string, version: string, failing: readonly FailedCheck[]): void {
     const message: ChecksMessage = { type: 'checks', route, version, failing }
@@ -319,6 +327,7 @@ export class WorkerPool implements SplitPublisher {
         this.#drained.set(thread.id, message.cut)
         return this.#onDrained?.()
       case 'explained': return this.#questions.answered(thread.id, message.id, message.answer)
+      case 'sampled': return this.#samples.answered(thread.id, message.id, message.sample)
       case 'recalled': return this.#recalls.answered(thread.id, message.id, message.answer)
       default: return this.#onReport(thread, message)
     }
@@ -356,6 +365,7 @@ export class WorkerPool implements SplitPublisher {
     this.#deps.health.forget(thread.id)
     this.#questions.gone(thread.id)
     this.#recalls.gone(thread.id)
+    this.#samples.gone(thread.id)
     new ConnectionLedger(this.#ledger, thread.id).clear()
     if (this.#stopping) {
       this.#drained.set(thread.id, this.#drained.get(thread.id) ?? 0)

@@ -7,7 +7,7 @@ import { LATENCY_BOUNDS_S, SLOT, WORKER } from '../telemetry/counter-layout.ts'
 import type { HttpRequest } from '../http/http-request.ts'
 import type { ExchangeContext } from './exchange-context.ts'
 import type { RequestFacts } from './request-facts.ts'
-import type { VersionRuntime } from './route-runtime.ts'
+import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
 
 const SWITCHING = 101
 
@@ -24,7 +24,8 @@ export interface HeadSource {
 
 /** Counts and logs a request that is over. */
 export function finish (context: ExchangeContext, facts: RequestFacts, heads: HeadSource): void {
-  const durationMs = context.readClock() - facts.startMs
+  const nowMs = context.readClock()
+  const durationMs = nowMs - facts.startMs
   const { version, status } = facts
   if (version === null) {
     count(context.page, WORKER.unroutedByClass + classOf(status), 1)
@@ -32,12 +33,20 @@ export function finish (context: ExchangeContext, facts: RequestFacts, heads: He
   } else {
     // An upgraded connection may last for days; what took its time is the answer to the request.
     countVersion(version.counters, facts, (status === SWITCHING ? facts.firstByteMs : durationMs) / 1000)
+    if (facts.route !== null) noteClient(facts.route, version, facts, nowMs)
     // A tunnel was judged when it began.
     if (status !== SWITCHING) facts.route?.watch?.add(facts)
   }
   context.recent.add(facts, durationMs)
   const { accessLog } = context
   if (accessLog.enabled && accessLog.wants(status, facts.error !== null)) log(context, facts, { durationMs, head: heads.requestHead() })
+}
+
+function noteClient (
+  { clients }: RouteRuntime, { index }: VersionRuntime, { keyHash, placed, stickyKind }: RequestFacts, nowMs: number
+): void {
+  if (placed || stickyKind === 'random') clients.noteOther(index, placed, nowMs)
+  else clients.note(keyHash, index, nowMs)
 }
 
 /** The place of a status among the classes; what is above 599 counts as a 5xx (RFC 9110 section 15). */

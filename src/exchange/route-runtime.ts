@@ -7,6 +7,7 @@ import type { StickyKeyResolver } from '../routing/sticky-key.ts'
 import type { RetryBudget } from '../health/retry-budget.ts'
 import type { EndpointPool } from '../upstream/endpoint-pools.ts'
 import type { VersionPool } from '../upstream/version-pool.ts'
+import type { ClientSketch } from './client-sketch.ts'
 import type { HoldQueue } from './hold-queue.ts'
 import type { OutcomeWatch } from './outcome-watch.ts'
 import type { RetryReason, RoutePolicy } from '../contract/route-policy.ts'
@@ -16,9 +17,12 @@ export class VersionRuntime {
   readonly pool: VersionPool
   /** The version's slot of the shared counters; see SLOT. */
   readonly counters: Float64Array
+  /** Its place among the versions of the route. */
+  readonly index: number
 
-  constructor (name: string, pool: VersionPool, counters: Float64Array) {
+  constructor (name: string, index: number, pool: VersionPool, counters: Float64Array) {
     this.name = name
+    this.index = index
     this.pool = pool
     this.counters = counters
   }
@@ -43,6 +47,7 @@ export interface RouteState {
   readonly budget: RetryBudget
   readonly tunnels: Set<RouteTunnel>
   readonly watch: OutcomeWatch | null
+  readonly clients: ClientSketch
 }
 
 export class RouteRuntime {
@@ -58,6 +63,8 @@ export class RouteRuntime {
   epoch: number
   /** What is told of its requests while a rollout runs; null without one. */
   watch: OutcomeWatch | null
+  /** The clients of the last minutes. */
+  readonly clients: ClientSketch
   /** One for each version, in the order of `versions`; see readyVersions(). */
   readonly #readyVersions: Uint8Array
 
@@ -70,6 +77,7 @@ export class RouteRuntime {
     this.budget = state.budget
     this.tunnels = state.tunnels
     this.watch = state.watch
+    this.clients = state.clients
     this.versions = routed.versions
     this.split = routed.split
     this.epoch = routed.epoch

@@ -4,6 +4,7 @@
 import type { AdminDeps } from '../admin/admin-deps.ts'
 import type { TokenBook } from '../admin/token-book.ts'
 import type { Config } from '../config/schema.ts'
+import { ChangePlanner } from '../control/change-planner.ts'
 import { RequestRecaller } from '../control/request-recaller.ts'
 import { RouteDescriber } from '../control/route-describer.ts'
 import { RouteExplainer } from '../control/route-explainer.ts'
@@ -86,6 +87,13 @@ export async function composeAdmin (parts: AdminParts): Promise<{ readonly deps:
     traffic: route => traffic.route(route),
     rollout: route => parts.rollouts.service.gauges(route)
   })
+  const planner = new ChangePlanner({
+    clock,
+    routes,
+    traffic: route => traffic.route(route),
+    usedEndpoints: route => describer.usedEndpoints(route),
+    clients: async route => await pool.clients(route)
+  })
   const drains = new VersionDrain({
     routes,
     traffic: route => traffic.route(route),
@@ -107,6 +115,8 @@ export async function composeAdmin (parts: AdminParts): Promise<{ readonly deps:
       stopping: parts.stopping,
       details: name => describer.details(name),
       usedEndpoints: name => describer.usedEndpoints(name),
+      plan: async (route, command) => await planner.plan(route, command),
+      clients: async route => await planner.seen(route),
       drain: (route, version) => drains.status(route, version),
       readiness,
       replicas: replicas.forAdmin,

@@ -43,7 +43,7 @@ export interface RouteKnowledge {
 export function compileRoute (spec: RouteSpec, material: RouteMaterial, knowledge: RouteKnowledge): RouteRuntime {
   const { random, nowMs, pools, transports } = material
   const { health, circuitBreaker, failover } = spec.policy
-  const versions = spec.versions.map(({ name, slot, tls }) => {
+  const versions = spec.versions.map(({ name, slot, tls }, index) => {
     const pool = new VersionPool(pools, createBalancer(spec.balancing, spec.affinity.level, random), {
       transport: transports.of(tls),
       health,
@@ -55,7 +55,7 @@ export function compileRoute (spec: RouteSpec, material: RouteMaterial, knowledg
     pool.update([...knowledge.endpoints.get(name)?.values() ?? []])
     const failing = knowledge.failing.get(name)
     if (failing !== undefined) pool.applyChecks(failing)
-    return new VersionRuntime(name, pool, slotView(material.segments, slot))
+    return new VersionRuntime(name, index, pool, slotView(material.segments, slot))
   })
   const names = versions.map(({ name }) => name)
   const split = new Split(spec.affinity.salt ?? spec.name, names, names.map(name => knowledge.weights[name] ?? 0), knowledge.salt)

@@ -131,6 +131,7 @@ export class WorkerApp {
         return
       case 'drain': return this.#drain(message.timeoutMs)
       case 'explain': return this.#send({ type: 'explained', id: message.id, answer: explainChoice(this.#plane, message.question) })
+      case 'clients': return this.#send({ type: 'sampled', id: message.id, sample: this.#routes.clientsOf(message.route) })
       case 'recall': return this.#send({ type: 'recalled', id: message.id, answer: recallRequest(this.#plane, message.requestId) })
       case 'access-log-written': return this.#plane.accessLog.acknowledge(message.bytes)
       default: return this.#actOnRoute(message)

@@ -11,6 +11,7 @@ import type { CheckVerdict } from '../health/endpoint-health.ts'
 import { RetryBudget } from '../health/retry-budget.ts'
 import type { HealthEvent } from '../health/version-health.ts'
 import type { DataPlane } from './data-plane.ts'
+import { ClientSketch, MAX_SAMPLED } from '../exchange/client-sketch.ts'
 import { count } from '../exchange/finish.ts'
 import { HoldQueue } from '../exchange/hold-queue.ts'
 import { OutcomeWatch } from '../exchange/outcome-watch.ts'
@@ -25,7 +26,11 @@ import type {
   ChecksMessage, EjectMessage, EndpointChangeMessage, EndpointsMessage, EvidenceMessage, HealthMessage, RoutesMessage, SplitMessage,
   WatchMessage
 } from '../contract/messages.ts'
+import type { ClientSample } from '../contract/client-sample.ts'
 import type { RouteSpec } from '../contract/route-spec.ts'
+
+/** Clients that the samples of all routes may have together: a megabyte, if all are that busy. */
+const MAX_SAMPLED_TOTAL = 65_536
 
 const NO_EVIDENCE: readonly EvidenceMessage[] = []
 
@@ -51,6 +56,8 @@ export class WorkerRoutes {
   /** What active checks found to fail, by endpoint. */
   readonly #failing = new VersionMap<ReadonlyMap<string, CheckVerdict>>()
   readonly #reporter: HealthReporter
+  /** The most clients in the sample of a route. */
+  #sampled = MAX_SAMPLED
   /** Requests that may go on when all of a reload is in force; null at any other time. */
   #released: Set<HoldQueue> | null = null
 
@@ -83,6 +90,7 @@ export class WorkerRoutes {
     this.#plane.accessLog.configure(message.options.accessLog)
     const before = this.#plane.routes
     this.transports.renew()
+    this.#sampled = Math.min(MAX_SAMPLED, Math.floor(MAX_SAMPLED_TOTAL / Math.max(1, message.routes.length)))
     const routes = new Map(message.routes.map(spec => [spec.name, this.#compile(spec, message.segments)]))
     this.#plane.table = new RouteTable(message.routes.flatMap(spec => {
       const payload = routes.get(spec.name)
@@ -138,6 +146,11 @@ export class WorkerRoutes {
       if (report !== null) told.push({ type: 'evidence', route, id: watch.id, report })
     }
     return told
+  }
+
+  /** The clients that a route has had lately; null when there is no such route. */
+  clientsOf (route: string): ClientSample | null {
+    return this.#plane.routes.get(route)?.clients.sample(this.#plane.clock.nowMs()) ?? null
   }
 
   /** Takes an endpoint out of use by order of the control plane. */
@@ -212,13 +225,15 @@ export class WorkerRoutes {
   }
 
   /** What lives on when a route is compiled anew: the requests that wait, the retries under way, what is watched. */
-  #stateOf ({ name, policy }: RouteSpec): RouteState {
+  #stateOf ({ name, policy, versions }: RouteSpec): RouteState {
     const before = this.#plane.routes.get(name)
     const hold = before?.hold ?? new HoldQueue(policy.hold, callback => { this.#plane.afterReads(callback) })
     const budget = before?.budget ?? new RetryBudget(policy.retries.budget)
     hold.configure(policy.hold)
     budget.configure(policy.retries.budget)
-    return { hold, budget, tunnels: before?.tunnels ?? new Set(), watch: this.#watches.get(name) ?? null }
+    const names = versions.map(version => version.name)
+    const clients = before?.clients.isOf(names) === true ? before.clients : new ClientSketch(names, this.#sampled)
+    return { hold, budget, clients, tunnels: before?.tunnels ?? new Set(), watch: this.#watches.get(name) ?? null }
   }
 
   #onHealthEvent (route: string, version: string, event: HealthEvent): void {

@@ -1,6 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import type { AdminDeps, OtherReplicas } from '../../src/admin/admin-deps.ts'
 import { createAdminApp, type AdminLimits } from '../../src/admin/admin-server.ts'
+import type { ClientSample } from '../../src/contract/client-sample.ts'
+import { RouteBook } from '../../src/routes/route-book.ts'
+import { ChangePlanner } from '../../src/control/change-planner.ts'
 import type { ExplainAnswer, ExplainQuery } from '../../src/control/explain-answer.ts'
 import { bookTraffic, EventBook } from '../../src/control/event-book.ts'
 import { Unanswered } from '../../src/control/worker-questions.ts'
@@ -57,6 +60,8 @@ export interface AdminFixtureOptions {
   readonly limits?: AdminLimits
   readonly metrics?: AdminDeps['metrics']
   readonly webhooks?: AdminDeps['webhooks']
+  /** What the workers have seen of clients; nothing by default. */
+  readonly samples?: readonly ClientSample[]
   /** This is one replica of several. */
   readonly others?: OtherReplicas
 }
@@ -79,6 +84,13 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
   bookTraffic(traffic, events)
   const stop = new AbortController()
   const rollouts = new FakeRollouts()
+  const planner = new ChangePlanner({
+    clock,
+    routes: new RouteBook([HELLO]),
+    traffic: route => traffic.route(route),
+    usedEndpoints: route => route === 'hello' ? Object.fromEntries(helloDetails().versions.map(version => [version.name, version.usedEndpoints])) : undefined,
+    clients: async () => ({ answers: new Map((options.samples ?? []).map((sample, worker) => [worker, sample])), silent: [] })
+  })
   const deps: AdminDeps = {
     clock,
     log,
@@ -92,6 +104,8 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
     usedEndpoints: route => route === 'hello'
       ? Object.fromEntries(helloDetails().versions.map(version => [version.name, version.usedEndpoints]))
       : undefined,
+    plan: async (route, command) => await planner.plan(route, command),
+    clients: async route => await planner.seen(route),
     drain: (route, version) => route === 'hello' && ['stable', 'canary'].includes(version) ? drainOf(version, left) : undefined,
     replicas: { list: () => ({ replicas: [ownReplica(clock)], unknown: undefined }), others: options.others },
     readiness: () => ({

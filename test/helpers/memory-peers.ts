@@ -22,6 +22,7 @@ import type { AfterReads } from '../../src/upstream/upstream-context.ts'
 import { MemoryContext } from './memory-context.ts'
 import { testPolicy } from './route-defaults.ts'
 import { RouteRuntime, VersionRuntime } from '../../src/exchange/route-runtime.ts'
+import { ClientSketch } from '../../src/exchange/client-sketch.ts'
 import { HoldQueue } from '../../src/exchange/hold-queue.ts'
 import { RetryBudget } from '../../src/health/retry-budget.ts'
 import { RouteTable } from '../../src/routing/route-table.ts'
@@ -362,12 +363,12 @@ export class MemoryPeers {
     pool.update(Array.from({ length: endpoints }, (_, index) => ({
       address: '192.0.2.1', port: index + 1, ready: true, serving: true, terminating: false
     })))
-    const version = new VersionRuntime('v1', pool, this.counters)
+    const version = new VersionRuntime('v1', 0, pool, this.counters)
     const route = new RouteRuntime(
       'memory',
       { stickyKey: compileStickyKey({ by: 'none', level: 'version' }, () => 0), policy: spec, failover: null },
       { versions: [version], split: new Split('memory', ['v1'], [1]), epoch: 1 },
-      { hold: new HoldQueue(spec.hold, callback => { shared.afterReads(callback) }), budget: new RetryBudget(spec.retries.budget), tunnels: new Set(), watch: null }
+      { hold: new HoldQueue(spec.hold, callback => { shared.afterReads(callback) }), budget: new RetryBudget(spec.retries.budget), tunnels: new Set(), watch: null, clients: new ClientSketch(['v1'], 64) }
     )
     shared.routes = new Map([['memory', route]])
     shared.table = new RouteTable([{ match: {}, payload: route }])

@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from '../../core/json-schema.ts'
-import { weightOf, type Weights } from '../../contract/weights.ts'
+import { weightOf } from '../../contract/weights.ts'
 import type { RouteTraffic } from '../../rollout/traffic-state.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { describeOperation, epochTag, RouteParamsSchema, unknownRoute, WeightsSchema, type RouteParams } from '../operation.ts'
 import type { EndpointHealthSummary } from '../../control/health-book.ts'
+import { observedClients, type ObservedClients } from '../../control/observed-clients.ts'
 import type { RouteDetails, VersionDetails } from '../../control/route-describer.ts'
 import { ClusterSchema, describeCluster } from '../replica-schemas.ts'
 import { describeInShort, ShortRolloutSchema } from '../rollout-schemas.ts'
@@ -41,6 +42,7 @@ const VersionSchema = Type.object({
     requests: Type.integer({ description: 'Requests that the version has served since the workers started.' }),
     share: Type.number({ description: 'The version\'s share of the requests of the route in the last 30 seconds, from 0 to 1.' })
   })),
+  clientShare: Type.optional(Type.number({ description: 'Its share of the clients of the last minutes whose version their keys choose, on this replica.' })),
   source: Type.object({
     kind: Type.oneOf(['static', 'dns', 'kubernetes'], { description: '`dns`: all or some endpoints are named, and looked up again and again.' }),
     state: Type.oneOf(['starting', 'synced', 'stale'], { description: '`starting`: nothing was heard yet; `stale`: the source can\'t be reached and the last known endpoints are used.' }),
@@ -80,6 +82,11 @@ const AnswerSchema = Type.object({
   policies: Type.object({}, { additionalProperties: true, description: 'How requests and endpoints of the route are treated, as configured, defaults included: timeouts and maxBodyBytes of its own, retries, failover, hold, health, slowStart, circuitBreaker, upgrades.' }),
   match: Type.object({}, { additionalProperties: true, description: 'Which requests the route takes, as configured.' }),
   rollout: Type.optional(ShortRolloutSchema),
+  clients: Type.optional(Type.object({
+    seen: Type.integer({ description: 'How many; where there are more than a thousand, an estimate.' }),
+    seconds: Type.number({ description: 'The time that was looked back.' }),
+    note: Type.optional(Type.string({ description: 'A few heavy clients bend the shares of the requests.' }))
+  }, { description: 'The clients of the last two to five minutes on this replica.' })),
   versions: Type.list(VersionSchema),
   cluster: Type.optional(ClusterSchema)
 })
@@ -103,12 +110,14 @@ const EXAMPLE: RouteAnswer = {
   whenEmpty: 'fallback',
   policies: { failover: { to: 'stable', on: ['connect', 'reset', 502, 503, 504] }, upgrades: ['websocket'] },
   match: { path: '/' },
+  clients: { seen: 812, seconds: 281.4 },
   versions: [
     {
       name: 'stable',
       weight: 75,
       targetShare: 0.75,
       observed: { requests: 7510, share: 0.751 },
+      clientShare: 0.749,
       source: { kind: 'kubernetes', state: 'synced', name: 'shop/hello-stable:http' },
       availableEndpoints: 1,
       panic: 'none',
@@ -122,6 +131,7 @@ const EXAMPLE: RouteAnswer = {
       weight: 25,
       targetShare: 0.25,
       observed: { requests: 2490, share: 0.249 },
+      clientShare: 0.251,
       source: { kind: 'static', state: 'synced' },
       availableEndpoints: 1,
       panic: 'none',
@@ -151,15 +161,18 @@ export function routeResource (app: FastifyInstance, deps: AdminDeps): void {
     void reply.header('etag', epochTag(traffic.epoch))
     const cluster = await deps.replicas.others?.route(route)
     const rollout = describeInShort(traffic.rollout)
+    const { census } = await deps.clients(route)
     return {
-      ...describeRoute(route, traffic, details),
+      ...describeRoute(route, traffic, details, observedClients(census)),
       ...(rollout === undefined ? {} : { rollout }),
       ...(cluster === undefined ? {} : { cluster: describeCluster(cluster) })
     }
   })
 }
 
-function describeRoute (name: string, traffic: RouteTraffic, { config, versions }: RouteDetails): RouteAnswer {
+function describeRoute (
+  name: string, traffic: RouteTraffic, { config, versions }: RouteDetails, clients: ObservedClients | null
+): RouteAnswer {
   const { by, level, header, cookie } = config.affinity
   const total = Object.values(traffic.weights).reduce((sum, weight) => sum + weight, 0)
   return {
@@ -173,7 +186,10 @@ function describeRoute (name: string, traffic: RouteTraffic, { config, versions 
     whenEmpty: config.whenEmpty,
     policies: policiesOf(config),
     match: config.match ?? {},
-    versions: versions.map(version => describeVersion(version, traffic.weights, total))
+    ...(clients === null ? {} : { clients: describeClients(clients) }),
+    versions: versions.map(version => {
+      return describeVersion(version, { weight: weightOf(traffic.weights, version.name) ?? 0, total }, clients)
+    })
   }
 }
 
@@ -183,14 +199,20 @@ function policiesOf (config: RouteDetails['config']): object {
   return { ...own, retries, ...(failover === undefined ? {} : { failover }), hold, health, slowStart, circuitBreaker, upgrades }
 }
 
-function describeVersion (version: VersionDetails, weights: Weights, total: number): RouteAnswer['versions'][number] {
+function describeClients ({ seen, coversMs, note }: ObservedClients): NonNullable<RouteAnswer['clients']> {
+  return { seen, seconds: Math.round(coversMs / 100) / 10, ...(note === null ? {} : { note }) }
+}
+
+function describeVersion (
+  version: VersionDetails, { weight, total }: { readonly weight: number, readonly total: number }, clients: ObservedClients | null
+): RouteAnswer['versions'][number] {
   const { name, observed, source, endpoints, availableEndpoints, panic } = version
-  const weight = weightOf(weights, name) ?? 0
   return {
     name,
     weight,
     targetShare: total === 0 ? 0 : weight / total,
     ...(observed === undefined ? {} : { observed: { requests: observed.requests, share: observed.share } }),
+    ...(clients === null ? {} : { clientShare: clients.shares.get(name) ?? 0 }),
     source: {
       kind: source.kind,
       state: source.state,

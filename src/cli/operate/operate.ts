@@ -92,6 +92,11 @@ async function speak (order: Question, session: CommandSession, deps: OperateDep
       await explain(session, order.route, order.flags)
       return EXIT.ok
     }
+    case 'plan': {
+      const { plan } = await import('./plan-command.ts')
+      await plan(session, order.route, order.weights, order.flags.to)
+      return EXIT.ok
+    }
     case 'drain': {
       const { drain } = await import('./drain-command.ts')
       const { route, version, flags: { wait, waitTimeout } } = order

@@ -36,6 +36,12 @@ export type Order =
   | { readonly command: 'weights', readonly route: string, readonly weights: readonly string[], readonly flags: ChangeOptions }
   | { readonly command: 'switch', readonly route: string, readonly version: string, readonly flags: ChangeOptions }
   | { readonly command: 'undo', readonly route: string, readonly flags: ChangeOptions & { readonly to?: number } }
+  | {
+    readonly command: 'plan'
+    readonly route: string
+    readonly weights: readonly string[]
+    readonly flags: CommonFlags & { readonly to?: string }
+  }
   | { readonly command: 'history', readonly route: string, readonly flags: CommonFlags & { readonly limit: number } }
   | {
     readonly command: 'explain'
@@ -155,6 +161,12 @@ function addReading (program: Command, take: (order: Order) => void): void {
     .addOption(new Option('--path <path>', 'with its query; by default /'))
     .addOption(new Option('-H, --header <field>', 'a field as name:value; may be given several times').argParser(collect).default([], 'none'))
     .action((route: string, _options, command: Command) => { take({ command: 'explain', route, flags: flagsOf(command) }) }))
+  program.addCommand(new Command('plan').description('say what a change of weights would move, without making it')
+    .argument('<route>').argument('[weights...]', 'such as stable=50 canary=50')
+    .addOption(new Option('--to <version>', 'instead of weights: the version that would get all traffic'))
+    .action((route: string, weights: string[], _options, command: Command) => {
+      take({ command: 'plan', route, weights, flags: flagsOf(command) })
+    }))
   program.addCommand(new Command('drain').description('say whether a version may be scaled down').argument('<route>').argument('<version>')
     .addOption(new Option('--wait', 'wait until it may').default(false))
     .addOption(new Option('--wait-timeout <duration>', 'the longest that --wait waits').argParser(duration).default(300_000, '5m'))

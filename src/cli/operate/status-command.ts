@@ -116,11 +116,13 @@ export function routeText (answer: AdminAnswer, palette: Palette, wide: boolean)
     const available = numberAt(version, 'availableEndpoints') ?? 0
     const total = answersAt(version, 'endpoints').length
     const seen = numberAt(observed, 'share')
+    const clientShare = numberAt(version, 'clientShare')
     return [
       { text: textAt(version, 'name') ?? '', colour: 'bold' },
       String(numberAt(version, 'weight') ?? ''),
       percent(share),
       seen === undefined ? '-' : percent(seen),
+      clientShare === undefined ? '-' : percent(clientShare),
       observed === undefined ? '-' : String(numberAt(observed, 'requests') ?? 0),
       { text: `${available}/${total}`, colour: available === 0 && share > 0 ? 'red' : available < total ? 'yellow' : 'green' },
       { text: bar(share, BAR_WIDTH), colour: 'cyan' }
@@ -130,8 +132,9 @@ export function routeText (answer: AdminAnswer, palette: Palette, wide: boolean)
   const counts = `epoch ${numberAt(answer, 'epoch') ?? '?'}, revision ${numberAt(answer, 'revision') ?? '?'}${clusterText(cluster)}`
   const rollout = shortRollout(answerAt(answer, 'rollout'))
   const head = `${name}   ${counts}\n${rollout === '' ? '' : cleanLine(`rollout: ${rollout}`)}\n`
-  const main = table(['VERSION', 'WEIGHT', 'SHARE', 'OBSERVED', 'REQUESTS', 'ENDPOINTS', 'SPLIT'], rows, palette)
-  const problems = [...versions.flatMap(problemsOf), ...silenceOf(cluster)]
+  const main = table(['VERSION', 'WEIGHT', 'SHARE', 'OBSERVED', 'CLIENTS', 'REQUESTS', 'ENDPOINTS', 'SPLIT'], rows, palette)
+  const note = textAt(answerAt(answer, 'clients'), 'note')
+  const problems = [...versions.flatMap(problemsOf), ...silenceOf(cluster), ...(note === undefined ? [] : [note])]
   const endpoints = wide ? `\n${endpointsText(versions, palette)}` : ''
   return `${head}${main}${problems.length === 0 ? '' : `\n${problems.map(text => palette.paint('yellow', cleanLine(text).trimEnd())).join('\n')}\n`}${endpoints}`
 }

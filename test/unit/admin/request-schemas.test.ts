@@ -29,7 +29,9 @@ t.test('the schema of every part of every request compiles, though only the firs
     state: unused,
     metrics: unused,
     explain: unused,
-    explainRequest: unused
+    explainRequest: unused,
+    plan: unused,
+    clients: unused
   }
   const app = createAdminServer({ log, clock })
   t.teardown(async () => { await app.close() })

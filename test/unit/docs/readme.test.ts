@@ -45,6 +45,7 @@ t.test('the shares of the tour are what the quickstart gives', async t => {
   t.ok(block.includes(counted(count(after))), 'after')
   t.ok(block.endsWith(counted({ '2.0.0': moved.length })), 'moved')
   t.ok(moved.every(name => name === 'canary'))
+  t.ok(blockAfter(readme, '<!-- tour: plan 50/50 -->').includes(`: ${moved.length} % of the 100 clients of the last `), 'planned')
   t.ok(readme.includes(`${moved.length} clients moved, all of them to 2.0.0.`))
   t.equal(after[7], 'canary', 'explain: 127.0.0.9')
 })

@@ -13,7 +13,7 @@ import { MemoryPeers } from '../../helpers/memory-peers.ts'
 
 const VERSIONS: ReadonlyMap<string, VersionRuntime> = new Map(
   [...new MemoryPeers().context.routes.values()].flatMap(({ versions }) => versions).flatMap(({ pool, counters }) =>
-    ['stable', 'canary', 'other'].map(name => [name, new VersionRuntime(name, pool, counters)]))
+    ['stable', 'canary', 'other'].map((name, index) => [name, new VersionRuntime(name, index, pool, counters)]))
 )
 
 interface Asked {

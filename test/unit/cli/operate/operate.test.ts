@@ -21,6 +21,7 @@ const HELLO = {
       weight: 75,
       targetShare: 0.75,
       observed: { requests: 7510, share: 0.751 },
+      clientShare: 0.75,
       source: { kind: 'kubernetes', state: 'synced' },
       availableEndpoints: 1,
       panic: 'none',
@@ -65,9 +66,9 @@ t.test('status of a route shows target and observed shares, and what is wrong, p
   t.equal(bench.out, [
     'hello   epoch 3, revision 3',
     '',
-    'VERSION   WEIGHT   SHARE   OBSERVED   REQUESTS   ENDPOINTS   SPLIT',
-    'stable        75    75 %     75.1 %       7510   1/2         ███████████████',
-    'canary        25    25 %          -          -   0/0         █████',
+    'VERSION   WEIGHT   SHARE   OBSERVED   CLIENTS   REQUESTS   ENDPOINTS   SPLIT',
+    'stable        75    75 %     75.1 %      75 %       7510   1/2         ███████████████',
+    'canary        25    25 %          -         -          -   0/0         █████',
     '',
     'canary: no-slices: no EndpointSlice names lab/hello\\u0007',
     'canary: panic in all workers: too few endpoints are available, so all are used',
@@ -85,7 +86,7 @@ t.test('with several replicas, status shows what all have seen, and who did not 
   const bench = benchOf(() => ({ ...HELLO, cluster: { replicas: { answered: 2, of: 3 }, missing, versions: sums } }))
   t.equal(await bench.run('status', 'hello'), 0)
   t.match(bench.out, /^hello {3}epoch 3, revision 3, 2 of 3 replicas answer\n/)
-  t.match(bench.out, /stable +75 +75 % +80 % +20 /)
+  t.match(bench.out, /stable +75 +75 % +80 % +75 % +20 /)
   t.match(bench.out, 'observed is without weir-2 (10.0.0.2:9901): it gave no answer within 300 ms\n')
 })
 

@@ -1,0 +1,75 @@
+/** What `POST …/plan` of a whole Weir foretells is what the change then does to its clients. */
+import t from 'tap'
+import type { ChangePreview } from '../../../src/control/change-preview.ts'
+import { startOrigins } from '../../helpers/origins.ts'
+import { BY_CLIENT, RolloutClients } from '../../helpers/rollout-clients.ts'
+import { eventually, startWeir, type WeirProcess } from '../../helpers/weir-process.ts'
+
+const CLIENTS = 120
+const PATH = '/v1/routes/hello'
+
+interface PlanAnswer {
+  readonly epoch: number
+  readonly clients: Omit<ChangePreview['clients'], 'coversMs'>
+  readonly warnings: ChangePreview['warnings']
+}
+
+async function planned (weir: WeirProcess, body: object): Promise<PlanAnswer> {
+  const answer = await weir.api('POST', `${PATH}/plan`, body)
+  return answer.body as unknown as PlanAnswer
+}
+
+t.test('the clients that a change moves are exactly those that the plan has foretold', async t => {
+  const [stable, canary] = await startOrigins(t, ['stable', 'canary'])
+  const weir = await startWeir(t, {
+    config: () => ({
+      workers: 2,
+      routes: [{
+        name: 'hello',
+        affinity: BY_CLIENT,
+        versions: [
+          { name: 'stable', weight: 75, endpoints: { static: [stable.endpoint] } },
+          { name: 'canary', weight: 25, endpoints: { static: [canary.endpoint] } }
+        ]
+      }]
+    })
+  })
+  const nobody = await planned(weir, { to: 'canary' })
+  t.equal(nobody.clients.moved, null)
+  t.match(nobody.warnings, [{ code: 'no_requests' }])
+
+  const clients = new RolloutClients(t, { port: weir.ports.web, host: '127.0.0.1', count: CLIENTS })
+  await clients.round(CLIENTS * 2)
+  // A request is counted a moment after its client has the answer.
+  const plan = await eventually(async () => {
+    const now = await planned(weir, { weights: { stable: 50, canary: 50 } })
+    return now.clients.seen === CLIENTS ? now : undefined
+  })
+  t.equal(plan.clients.margin, 0)
+  const before = new Map(clients.versionOf)
+  const route = await weir.api('GET', PATH)
+  const onCanary = [...before.values()].filter(version => version === 'canary').length
+  t.match(route.body, { clients: { seen: CLIENTS }, versions: [{ name: 'stable' }, { name: 'canary', clientShare: onCanary / CLIENTS }] })
+
+  await weir.api('PUT', `${PATH}/weights?wait=all`, { weights: { stable: 50, canary: 50 } })
+  await clients.round(CLIENTS)
+  const moved = [...before].filter(([client, version]) => clients.versionOf.get(client) !== version).length
+  t.ok(moved > 0)
+  t.equal(plan.clients.moved, Math.round(moved / CLIENTS * 1_000) / 1_000)
+  t.equal((await planned(weir, { to: 'canary' })).epoch, plan.epoch + 1, 'a plan changes nothing')
+})
+
+t.test('what the change would refuse, the plan refuses', async t => {
+  const [stable] = await startOrigins(t, ['stable'])
+  const weir = await startWeir(t, {
+    config: () => ({ workers: 1, routes: [{ name: 'hello', versions: [{ name: 'stable', weight: 1, endpoints: { static: [stable.endpoint] } }] }] })
+  })
+  for (const [body, code] of [
+    [{}, 'invalid_request'], [{ to: 'stable', weights: { stable: 1 } }, 'invalid_request'], [{ to: 'blue' }, 'unknown_version'],
+    [{ weights: { stable: 0 } }, 'all_weights_zero'], [{ weights: { stable: 1, blue: 1 } }, 'unknown_version']
+  ] as const) {
+    const answer = await weir.api('POST', `${PATH}/plan`, body)
+    t.match(answer.body, { code }, JSON.stringify(body))
+  }
+  t.match((await weir.api('POST', '/v1/routes/none/plan', { to: 'stable' })).body, { code: 'unknown_route' })
+})
