@@ -133,7 +133,9 @@ for (const { route, canary, stable, code, maxFailed } of BAD) {
     const scene = sceneOf(t, route)
     const { clients } = scene
     scene.old.behave(stable ?? {})
-    await clients.round(BASELINE)
+    // At once they would be slow, and so would be what is known of the old version.
+    if (FULL) await clients.flow(ROUND, RATE, () => clients.sent >= BASELINE)
+    else await clients.round(BASELINE)
     await start(t, route)
     // It is well at first.
     scene.canary.behave(stable ?? {})
