@@ -3,11 +3,13 @@ import type { AnalysisSettings } from '../analysis/analysis-settings.ts'
 import { isOfOtherFormat, readStoredEvidence } from '../analysis/stored-evidence.ts'
 import { VERDICT_OUTCOMES } from '../analysis/verdict.ts'
 import { MAX_WEIGHT } from '../contract/route-spec.ts'
-import { sameVersions, type Weights, weightOf } from '../contract/weights.ts'
+import { isAllZero, sameVersions, type Weights, weightOf } from '../contract/weights.ts'
 import { amountAt, countAt, listAt, oneOfAt, orNull, recordAt, wordsAt } from '../core/values-at.ts'
 import { MAX_RANGES } from '../plans/read-analysis.ts'
 import { MAX_STEPS } from '../plans/read-steps.ts'
-import { ON_SUCCESS, ON_UNDECIDED, type PlanStep, ROLLOUT_PRESETS, type RolloutPlan, STEP_KINDS } from '../plans/rollout-plan.ts'
+import {
+  ON_SUCCESS, ON_UNDECIDED, type PlanStep, ROLLOUT_PRESETS, type RolloutPlan, shareAfter, STEP_KINDS
+} from '../plans/rollout-plan.ts'
 import {
   isLive, MAX_SHARES, PAUSE_CAUSES, ROLLOUT_PHASES, type EpochShare, type RolloutState, type VerdictRecord
 } from './rollout-state.ts'
@@ -55,6 +57,8 @@ function checkTogether (state: RolloutState, place: string, weights: Weights): v
   const gone = [plan.from, plan.to].find(name => weightOf(weights, name) === undefined)
   if (gone !== undefined) throw new Error(`${place}.plan names ${gone}, which is no version of the route`)
   if (!sameVersions(before, weights)) throw new Error(`${place}.before and the weights name different versions`)
+  // What an abort or a fail goes back to.
+  if (isAllZero(before)) throw new Error(`${place}.before would serve nobody`)
 }
 
 export function weightsAt (plain: unknown, place: string): Weights {
@@ -117,11 +121,23 @@ function decodePlan (plain: unknown, place: string): RolloutPlan {
     preset: oneOfAt(ROLLOUT_PRESETS, value['preset'], `${place}.preset`),
     from,
     to,
-    steps: steps.map((step, index) => decodeStep(step, `${place}.steps[${index}]`)),
+    steps: decodeSteps(steps, `${place}.steps`),
     onSuccess: oneOfAt(ON_SUCCESS, value['onSuccess'], `${place}.onSuccess`),
     watchMs: countAt(value['watchMs'], `${place}.watchMs`),
     analysis: decodeSettings(value['analysis'], `${place}.analysis`)
   }
+}
+
+/** Their weights only go up. */
+function decodeSteps (plain: readonly unknown[], place: string): readonly PlanStep[] {
+  let share = 0
+  return plain.map((each, index) => {
+    const step = decodeStep(each, `${place}[${index}]`)
+    const next = shareAfter(step) ?? share
+    if (next < share) throw new Error(`${place}[${index}] goes down from ${share} % to ${next} %`)
+    share = next
+    return step
+  })
 }
 
 function decodeStep (plain: unknown, place: string): PlanStep {

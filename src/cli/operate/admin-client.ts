@@ -81,8 +81,8 @@ function refusalText (code: string, answer: AdminAnswer, { server, token, path }
   switch (code) {
     case 'unauthenticated': return [token === undefined
       ? `${server} wants a token: give --token-file FILE, or WEIR_TOKEN_FILE`
-      : `${server} does not take this token: ${said}`]
-    case 'forbidden': return [`${said}; changes need a token with the role operator`]
+      : `${server} does not take this token; it comes from --token, --token-file, WEIR_TOKEN, WEIR_TOKEN_FILE or the context, in this order`]
+    case 'forbidden': return [said]
     case 'epoch_mismatch': {
       const epoch = answer['epoch']
       return [`the route has changed meanwhile${typeof epoch === 'number' ? `: it is at epoch ${epoch}` : ''}; look at it with weir status and decide again`]

@@ -150,9 +150,7 @@ function addReading (program: Command, take: (order: Order) => void): void {
     .addOption(new Option('-w, --watch', 'look again and again, until Ctrl-C'))
     .addOption(new Option('--interval <duration>', 'how often --watch looks').argParser(duration).default(2_000, '2s'))
     .action((route: string | undefined, _options, command: Command) => { take({ command: 'status', route, flags: flagsOf(command) }) }))
-  program.addCommand(new Command('history').description('show who changed a route, when and why').argument('<route>')
-    .addOption(new Option('--limit <number>', 'how many changes').argParser(wholeNumber).default(20))
-    .action((route: string, _options, command: Command) => { take({ command: 'history', route, flags: flagsOf(command) }) }))
+  program.addCommand(historyCommand(take))
   program.addCommand(new Command('explain').description('say which version a request gets, and why').argument('<route>')
     .addOption(new Option('--request-id <id>', 'a request that was served: the X-Request-Id of its response'))
     .addOption(new Option('--ip <address>', 'the address of a client'))
@@ -192,10 +190,20 @@ function addChanges (program: Command, take: (order: Order) => void): void {
     .action((route: string, version: string, _options, command: Command) => {
       take({ command: 'switch', route, version, flags: flagsOf(command) })
     }))
-  program.addCommand(changing(new Command('undo')).description('return to the weights before the latest change, or to those of a revision')
+  program.addCommand(undoCommand(take))
+}
+
+function historyCommand (take: (order: Order) => void): Command {
+  return new Command('history').description('show who changed a route, when and why').argument('<route>')
+    .addOption(new Option('--limit <number>', 'how many changes').argParser(wholeNumber).default(20))
+    .action((route: string, _options, command: Command) => { take({ command: 'history', route, flags: flagsOf(command) }) })
+}
+
+function undoCommand (take: (order: Order) => void): Command {
+  return changing(new Command('undo')).description('return to the weights before the latest change, or to those of a revision')
     .argument('<route>')
     .addOption(new Option('--to <revision>', 'the revision of the history').argParser(wholeNumber))
-    .action((route: string, _options, command: Command) => { take({ command: 'undo', route, flags: flagsOf(command) }) }))
+    .action((route: string, _options, command: Command) => { take({ command: 'undo', route, flags: flagsOf(command) }) })
 }
 
 /** In the manner of kubectl rollout. */
@@ -226,6 +234,8 @@ function addRollouts (program: Command, take: (order: Order) => void): void {
     command.action((route: string) => { take({ command: 'rollout', verb, route, flags: flagsOf(command) }) })
     rollout.addCommand(command)
   }
+  // Whoever knows kubectl looks for them here.
+  rollout.addCommand(undoCommand(take)).addCommand(historyCommand(take))
   program.addCommand(rollout)
   program.addCommand(new Command('verdict').description('say whether the new version is good, in numbers').argument('<route>')
     .action((route: string, _options, command: Command) => { take({ command: 'verdict', route, flags: flagsOf(command) }) }))

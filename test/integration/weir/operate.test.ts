@@ -58,7 +58,7 @@ t.test('a change is made, seen, explained, drained and undone', async t => {
   t.match(history, { code: 0, stdout: /2 +\S+ +operator +weights +stable=75 canary=25 +looks good/ })
   t.match(explained, { code: 0, stdout: /^(stable|canary) at .*\n {2}the route "hello" takes the request\n/ })
   t.match(unsafe, { code: 3, stdout: /canary of hello is not safe to scale down/ })
-  t.match(refused, { code: 1, stdout: '', stderr: /^weir switch: .*need a token with the role operator/ })
+  t.match(refused, { code: 1, stdout: '', stderr: /^weir switch: token "viewer" has the role viewer; changes need the role operator\n$/ })
   t.match(stale, { code: 1, stderr: /the route has changed meanwhile: it is at epoch 2/ })
   t.match(await run('operator', 'switch', 'hello', 'stable'), { code: 0, stdout: /^hello: stable 100, canary 0/ })
   t.match(await run('viewer', 'drain', 'hello', 'canary', '--wait'), { code: 0, stdout: /is safe to scale down/ })

@@ -88,6 +88,8 @@ const IMPOSSIBLE: ReadonlyArray<readonly [string, Record<string, unknown>, RegEx
   ['a pause of a step that is none', { phase: 'Paused', pausedBy: 'step' }, /the step is no pause/],
   ['a step behind the watch', { step: 6 }, /rollout\.step is not a number from 0 to 5/],
   ['weights of other versions', { before: { stable: 1 } }, /before and the weights name different versions/],
+  ['weights that would serve nobody', { before: { stable: 0, canary: 0 } }, /before would serve nobody/],
+  ['steps in another order', { plan: planOf([setWeight(50), setWeight(5)]), step: 0 }, /steps\[1\] goes down from 50 % to 5 %/],
   ['a version that the route has not', { plan: { ...planOf([setWeight(5)]), to: 'blue' }, step: 0 }, /plan names blue/],
   ['no steps', { plan: planOf([]), step: 0 }, /steps are not 1 to 100/],
   ['too many steps', { plan: planOf(Array.from({ length: 101 }, () => setWeight(5))), step: 0 }, /steps are not 1 to 100/],

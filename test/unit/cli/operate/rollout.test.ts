@@ -392,6 +392,13 @@ t.test('wrong words are refused before anything is asked', async t => {
   }
 })
 
+t.test('undo and history are where kubectl has them, too', async t => {
+  const bench = benchOf(({ method }) => method === 'POST' ? { route: 'hello', epoch: 3, weights: { stable: 1, canary: 0 } } : { revisions: [] })
+  t.equal(await bench.run('rollout', 'undo', 'hello', '--to', '2'), 0)
+  t.equal(await bench.run('rollout', 'history', 'hello'), 0)
+  t.match(bench.asked, [{ method: 'POST', path: /^\/v1\/routes\/hello\/undo/, body: { revision: 2 } }, { path: /^\/v1\/routes\/hello\/history/ }])
+})
+
 t.test('help tells the exit codes; completion knows verbs, routes and versions', async t => {
   for (const args of [['rollout', 'start'], ['rollout', 'status'], ['verdict']]) {
     const bench = benchOf(() => ({}))
@@ -405,7 +412,7 @@ t.test('help tells the exit codes; completion knows verbs, routes and versions',
     return bench.out.trim().split('\n').join(' ')
   }
   t.equal(await complete('roll'), 'rollout')
-  t.equal(await complete('rollout', ''), 'start status watch pause resume promote abort retry')
+  t.equal(await complete('rollout', ''), 'start status watch pause resume promote abort retry undo history')
   t.equal(await complete('rollout', 'p'), 'pause promote')
   t.equal(await complete('rollout', 'start', ''), 'hello shop')
   t.equal(await complete('rollout', 'start', 'hello', '--to', ''), 'stable canary')
