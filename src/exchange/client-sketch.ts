@@ -145,7 +145,8 @@ export class ClientSketch {
    * @param nowMs of the worker's monotonic clock
    */
   note (keyHash: number, version: number, nowMs: number): void {
-    const span = this.#spanAt(nowMs)
+    let span = this.#current
+    if (span === null || nowMs >= this.#endMs) span = this.#turn(nowMs)
     span.requests[version] = (span.requests[version] ?? 0) + 1
     span.note(keyHash, version)
     if (span.threshold === CLIENT_RANKS) return
@@ -158,15 +159,11 @@ export class ClientSketch {
 
   /** A request has been served whose version no client's key had chosen. @param placed something else had; otherwise it was drawn */
   noteOther (version: number, placed: boolean, nowMs: number): void {
-    const span = this.#spanAt(nowMs)
+    let span = this.#current
+    if (span === null || nowMs >= this.#endMs) span = this.#turn(nowMs)
     span.requests[version] = (span.requests[version] ?? 0) + 1
     if (placed) span.placed[version] = (span.placed[version] ?? 0) + 1
     else span.unkeyed++
-  }
-
-  #spanAt (nowMs: number): Span {
-    if (this.#current === null || nowMs >= this.#endMs) return this.#turn(nowMs)
-    return this.#current
   }
 
   #turn (nowMs: number): Span {

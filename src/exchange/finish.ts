@@ -7,7 +7,7 @@ import { LATENCY_BOUNDS_S, SLOT, WORKER } from '../telemetry/counter-layout.ts'
 import type { HttpRequest } from '../http/http-request.ts'
 import type { ExchangeContext } from './exchange-context.ts'
 import type { RequestFacts } from './request-facts.ts'
-import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
+import type { VersionRuntime } from './route-runtime.ts'
 
 const SWITCHING = 101
 
@@ -33,20 +33,16 @@ export function finish (context: ExchangeContext, facts: RequestFacts, heads: He
   } else {
     // An upgraded connection may last for days; what took its time is the answer to the request.
     countVersion(version.counters, facts, (status === SWITCHING ? facts.firstByteMs : durationMs) / 1000)
-    if (facts.route !== null) noteClient(facts.route, version, facts, nowMs)
+    const { route, placed } = facts
+    // Not in a function of its own: a call for each request would cost more than what it does.
+    if (route !== null && (placed || facts.stickyKind === 'random')) route.clients.noteOther(version.index, placed, nowMs)
+    else route?.clients.note(facts.keyHash, version.index, nowMs)
     // A tunnel was judged when it began.
     if (status !== SWITCHING) facts.route?.watch?.add(facts)
   }
   context.recent.add(facts, durationMs)
   const { accessLog } = context
   if (accessLog.enabled && accessLog.wants(status, facts.error !== null)) log(context, facts, { durationMs, head: heads.requestHead() })
-}
-
-function noteClient (
-  { clients }: RouteRuntime, { index }: VersionRuntime, { keyHash, placed, stickyKind }: RequestFacts, nowMs: number
-): void {
-  if (placed || stickyKind === 'random') clients.noteOther(index, placed, nowMs)
-  else clients.note(keyHash, index, nowMs)
 }
 
 /** The place of a status among the classes; what is above 599 counts as a 5xx (RFC 9110 section 15). */
