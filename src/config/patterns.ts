@@ -7,6 +7,8 @@ export const NAME_PATTERN = '^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$'
 export const HOST_PATTERN = '^(\\*\\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$|^\\[[0-9a-fA-F:.]+\\]$|^\\*$'
 export const HOST_AND_PORT_PATTERN = '^([A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|\\[[0-9a-fA-F:.]+\\])(:[0-9]{1,5})?$'
 export const PATH_PATTERN = '^/'
+/** What may come in the place of the beginning of a path. */
+export const REPLACEMENT_PATTERN = '^(/|$)'
 /** RFC 9110 section 9.1: a method is a token. */
 export const METHOD_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}$"
 /** RFC 9110 section 5.1: a field name is a token. So is a cookie's name: RFC 6265 section 4.1.1. */
@@ -42,6 +44,7 @@ export const PATTERN_TEXTS: ReadonlyMap<string, string> = new Map([
   [PERCENTAGE_PATTERN, 'a percentage in quotes such as `"0.5%"`'],
   [STATUSES_PATTERN, 'a range such as `"500-599"`, or a class such as `"5xx"`'],
   [PATH_PATTERN, 'a path that starts with `/`'],
+  [REPLACEMENT_PATTERN, 'a path that starts with `/`, or empty'],
   [METHOD_PATTERN, 'a method such as `GET`'],
   [FIELD_NAME_PATTERN, "a name of 1 to 128 letters, digits and !#$%&'*+.^_`|~-"],
   [UPGRADE_PATTERN, 'a protocol such as `websocket`, and not a version of HTTP'],

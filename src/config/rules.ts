@@ -6,6 +6,7 @@ import type { AffinityConfig, Config, RouteConfig, VersionConfig } from './schem
 import { endpointKey } from '../core/endpoint.ts'
 import { parseTarget, type Target } from '../core/socket-address.ts'
 import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
+import { checkMessageFilters, checkRouteFilters } from './filter-rules.ts'
 import { checkPodLabels, findSamePods } from './label-rules.ts'
 import { checkHost, checkMatch, findShadowedRoutes } from './match-rules.ts'
 import { checkReplicas } from './replica-rules.ts'
@@ -86,13 +87,23 @@ function checkRoute (route: RouteConfig, path: ConfigPath, isBroken: (path: Conf
   return [
     ...when(['match'], at => checkMatch(route.match ?? {}, at)),
     ...when(['affinity'], at => checkAffinity(route.affinity, at)),
+    ...when(['filters'], at => isBroken([...path, 'match']) ? [] : checkRouteFilters(route, at)),
+    ...when(['filters'], at => checkRatePeriod(route.filters?.rateLimit?.per ?? '1s', [...at, 'rateLimit', 'per'])),
     ...when(['versions'], at => [...checkVersions(versions, at), ...findSamePods(versions, at)]),
     ...checkPolicy(route, path, isBroken),
     ...when(['versions'], () => checkRollout(route.rollout, versions, [...path, 'rollout'], isBroken)),
     ...versions.flatMap((version, index) => when(['versions', index, 'weight'], at => checkWeight(version.weight, at))),
     ...versions.flatMap((version, index) => when(['versions', index, 'endpoints'], at => checkEndpoints(version, at))),
-    ...versions.flatMap((version, index) => when(['versions', index, 'tls'], at => checkTls(version.tls, at)))
+    ...versions.flatMap((version, index) => when(['versions', index, 'tls'], at => checkTls(version.tls, at))),
+    ...versions.flatMap((version, index) => when(['versions', index, 'filters'], at =>
+      isBroken([...path, 'match']) || isBroken([...path, 'filters']) ? [] : checkMessageFilters(version.filters, route, at)))
   ]
+}
+
+/** Below it the clock is too coarse, and above it nobody waits. */
+function checkRatePeriod (text: string, path: ConfigPath): readonly Finding[] {
+  const milliseconds = parseDurationMs(text)
+  return milliseconds >= 1_000 && milliseconds <= 24 * 3_600_000 ? [] : [fault(path, 'must be from 1s to 24h')]
 }
 
 function checkVersions (versions: readonly VersionConfig[], path: ConfigPath): readonly Finding[] {

@@ -22,6 +22,7 @@ import {
   SERVICE_PATTERN,
   UPGRADE_PATTERN
 } from './patterns.ts'
+import { RouteFiltersSchema, VersionFiltersSchema } from './filter-schema.ts'
 import { RolloutPlanSchema } from './plan-schema.ts'
 
 const strict = { additionalProperties: false } as const
@@ -118,7 +119,9 @@ const VersionSchema = Type.Object({
     ca: Type.Optional(file('The PEM file of the authorities that sign the certificates of the endpoints; without it, those that Node ships with. It is read again when it changes.')),
     serverName: Type.Optional(Type.String({ pattern: HOST_PATTERN, description: 'The name sent by SNI and looked for in the certificate. Without it the certificate has to name the IP address of the endpoint.' })),
     verify: Type.Boolean({ default: true, description: 'Check the certificate. False is for tests only: anybody in between can read and change everything.' })
-  }, { ...strict, description: 'Speaks TLS to the endpoints of the version.' }))
+  }, { ...strict, description: 'Speaks TLS to the endpoints of the version.' })),
+  maxBodyBytes: Type.Optional(Type.Integer({ minimum: 0, description: 'The size of a request body that this version takes, besides what the route says: the smaller one counts; 0 sets no limit.' })),
+  filters: Type.Optional(VersionFiltersSchema)
 }, { ...strict, description: 'One deployable variant of the service.' })
 
 const retryReasons = (standard: ReadonlyArray<string | number>, description: string) => Type.Array(Type.Union([
@@ -214,6 +217,7 @@ const RouteSchema = Type.Object({
   circuitBreaker: CircuitBreakerSchema,
   upgrades: Type.Array(Type.String({ pattern: UPGRADE_PATTERN, description: 'A protocol name as in the Upgrade field, in any case.' }), { default: ['websocket'], maxItems: 16, description: 'The protocols that a client may switch to (RFC 9110 section 7.8); the connection is a tunnel from then on. A request for any other is passed on as plain HTTP.' }),
   versions: Type.Array(VersionSchema, { minItems: 1, maxItems: 64, description: 'The versions and their weights. Weights here are where the route starts; weights set at run time win until these change.' }),
+  filters: Type.Optional(RouteFiltersSchema),
   rollout: Type.Optional(RolloutPlanSchema)
 }, { ...strict, description: 'A match with its versions and policies.' })
 

@@ -3,6 +3,7 @@
  * messages of their own.
  */
 import type { IssuedCookieSpec, PlacementSpec } from './placement-spec.ts'
+import type { MessageChanges, RouteActions } from './route-actions.ts'
 import type { RoutePolicy } from './route-policy.ts'
 
 /** Which requests a route takes; all conditions have to hold. */
@@ -63,6 +64,10 @@ export interface VersionSpec {
   readonly slot: number
   /** How its endpoints are reached; plain TCP without it. */
   readonly tls?: UpstreamTls
+  /** What it changes in messages, behind what its route does. */
+  readonly actions?: MessageChanges
+  /** The size of a request's body, besides what the route says. */
+  readonly maxBodyBytes?: number
 }
 
 /** One route as a worker needs it. Weights and endpoints come in messages of their own. */
@@ -75,6 +80,10 @@ export interface RouteSpec {
   /** Null when nothing but the split chooses. */
   readonly placement: PlacementSpec | null
   readonly versions: readonly VersionSpec[]
+  /** What it does to messages besides passing them on. */
+  readonly actions?: RouteActions
+  /** Of its rate limit: memory that all workers share. */
+  readonly rateTable?: SharedArrayBuffer
 }
 
 /**

@@ -4,11 +4,13 @@
 import type { AuthorityFiles } from '../certificates/authority-files.ts'
 import type { Config } from '../config/schema.ts'
 import type { PreparedChange } from '../core/prepared-change.ts'
+import { Random } from '../core/random.ts'
 import { dataPlaneOptions, routeSpecs } from '../routes/configured-options.ts'
 import type { RouteBook } from '../routes/route-book.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { HealthBook } from './health-book.ts'
 import type { HealthProber } from './health-prober.ts'
+import { RateTables } from './rate-tables.ts'
 import type { WorkerPool } from './worker-pool.ts'
 
 export interface RouteSenderDeps {
@@ -24,6 +26,7 @@ export interface RouteSenderDeps {
 
 export class RouteSender {
   readonly #deps: RouteSenderDeps
+  readonly #rateTables = new RateTables(() => new Random().nextInt32())
   #config: Config
 
   /** @param config the one of the start; nothing is sent yet */
@@ -60,7 +63,7 @@ export class RouteSender {
   send (): void {
     const { book, pool, prober } = this.#deps
     const { options, specs } = this.#specsOf(this.#config, (route, version) => book.slotFor(route, version))
-    pool.sendRoutes(options, specs)
+    pool.sendRoutes(options, this.#rateTables.attach(specs))
     prober.configure(this.#config.routes, specs)
   }
 

@@ -42,6 +42,8 @@ export interface ClientFacts {
   readonly secure: boolean
   /** The subject of the client's verified certificate, ready for a header field; undefined without one. */
   readonly certificateSubject: string | undefined
+  /** The port of the listener. */
+  readonly port: number
 }
 
 /**

@@ -2,7 +2,7 @@
  * One client connection that speaks HTTP/1.1: bytes → request heads and bodies → exchange, answers in order. Hot.
  */
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
-import type { ClientTunnel, Downstream } from '../exchange/downstream.ts'
+import type { AcceptedSwitch, ClientTunnel, Downstream } from '../exchange/downstream.ts'
 import { Exchange } from '../exchange/exchange.ts'
 import { count } from '../exchange/finish.ts'
 import type { FieldBlock } from '../http/http-request.ts'
@@ -172,8 +172,8 @@ export class DownstreamHttp1 implements ByteStreamHandler, ResponseTarget, Downs
     else if (!this.#reading.readOn(end - start, body.end - start, this.#exchange.requestPending)) this.#awaitTurn()
   }
 
-  switchTo (head: HttpResponse, protocol: string, tunnel: ClientTunnel): void {
-    this.#writeCopy(this.#writer.interimBytes(head, `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n`))
+  switchTo (head: HttpResponse, { protocol, edits }: AcceptedSwitch, tunnel: ClientTunnel): void {
+    this.#writeCopy(this.#writer.interimBytes(head, `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n`, edits))
     const sentAhead = this.#reading.ahead.take()
     this.#reading.ahead.done()
     this.#tunnel = tunnel

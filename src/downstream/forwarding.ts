@@ -4,6 +4,7 @@
  * Nobody may write these into a request but a trusted proxy: from any other peer they are replaced, not appended to.
  */
 import type { CidrSet } from '../core/cidr-set.ts'
+import type { WayIn } from '../actions/redirect-target.ts'
 import type { RequestIdentity, RequestOrigin } from '../exchange/request-facts.ts'
 import type { HttpRequest, RequestEdits } from '../http/http-request.ts'
 import { resolveClientIp } from '../routing/client-ip.ts'
@@ -44,7 +45,15 @@ export class Forwarding implements RequestOrigin {
     }
   }
 
-  get #scheme (): string { return this.#client.secure ? 'https' : 'http' }
+  get #scheme (): 'http' | 'https' { return this.#client.secure ? 'https' : 'http' }
+
+  wayIn (request: HttpRequest): WayIn {
+    const own: WayIn = { scheme: this.#scheme, port: this.#client.port }
+    const claimed = this.#trusted ? request.header('x-forwarded-proto') : undefined
+    if (claimed === undefined) return own
+    const scheme = /^(https|wss)$/.test(forwardedProto(claimed, own.scheme)) ? 'https' : 'http'
+    return { scheme, port: scheme === 'https' ? 443 : 80 }
+  }
 
   identify (request: HttpRequest, trustedProxies: CidrSet, identity: RequestIdentity): void {
     if (trustedProxies !== this.#trustedProxies) this.#trustOthers(trustedProxies)

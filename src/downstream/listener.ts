@@ -26,6 +26,8 @@ export class Listener {
   readonly #tls: TlsTerminator | undefined
   readonly #server: net.Server
   #accepted = 0
+  /** The port that is open. */
+  #openPort = 0
 
   /** @param tls undefined on a listener without TLS */
   constructor (context: DownstreamContext, ledger: ConnectionLedger, settings: ListenerSettings, tls?: TlsTerminator) {
@@ -49,6 +51,7 @@ export class Listener {
       this.#server.once('error', reject)
       this.#server.listen({ host: address, port, reusePort, backlog: BACKLOG }, () => {
         this.#server.off('error', reject)
+        this.#openPort = this.port
         // EMFILE and the like while accepting: the connection is lost, the listener is not.
         this.#server.on('error', () => { count(this.#context.page, REFUSED.system, 1) })
         resolve()
@@ -101,7 +104,7 @@ export class Listener {
     const stage = new ProxyHeaderStage(this.#context, socket, {
       onHeader: source => {
         // Without a source the load balancer speaks for itself, and nobody limits its connections.
-        if (source === undefined) this.#serve(socket, admission, clientAt(peer))
+        if (source === undefined) this.#serve(socket, admission, this.#clientAt(peer))
         else this.#admitClient(socket, admission, source)
       },
       onFailed: reason => { this.#drop(socket, admission, reason) }
@@ -110,7 +113,7 @@ export class Listener {
   }
 
   #admitClient (socket: net.Socket, admission: Admission, address: string): void {
-    if (admission.enterClient(address)) this.#serve(socket, admission, clientAt(address))
+    if (admission.enterClient(address)) this.#serve(socket, admission, this.#clientAt(address))
     else this.#drop(socket, admission, undefined)
   }
 
@@ -133,6 +136,11 @@ export class Listener {
     })
   }
 
+  /** A client of whom nothing but its address is known. */
+  #clientAt (address: string): ClientFacts {
+    return { address, secure: false, certificateSubject: undefined, port: this.#openPort }
+  }
+
   #serveHttp (admission: Admission, client: ClientFacts, open: (handler: ByteStreamHandler) => ByteStream): void {
     const context = this.#context
     const connection = new DownstreamHttp1(context, new Forwarding(client, context.trustedProxies, context.loops.name), admission)
@@ -145,9 +153,4 @@ export class Listener {
 /** The one spelling of a peer's address: a socket that listens on `::` names IPv4 peers `::ffff:192.0.2.1`, and adds zones. */
 function canonical (address: string | undefined): string | undefined {
   return address === undefined ? undefined : parseIp(address)?.address ?? address
-}
-
-/** A client of whom nothing but its address is known. */
-function clientAt (address: string): ClientFacts {
-  return { address, secure: false, certificateSubject: undefined }
 }

@@ -4,6 +4,7 @@
  */
 import { ByteAccount } from '../net/byte-budget.ts'
 import { proxyErrorRow, type ProxyErrorCode } from '../core/proxy-error.ts'
+import type { FieldEdits } from '../http/field-edits.ts'
 import type { KeptRequest } from '../http/http-request.ts'
 import { RETRIES, SLOT } from '../telemetry/counter-layout.ts'
 import { isOnce, type ClientLogins, type Login } from '../upstream/client-logins.ts'
@@ -56,6 +57,10 @@ export class Dispatch implements HeldRequest {
   #restMs = 0
   /** The request waits, and has to take a retry out of the budget before it goes again. */
   #owesBudget = false
+  /** The edits that the kept request has. */
+  #edits: FieldEdits | null = null
+  /** The head of the request as it would be sent without edits; null when it is sent so, or nobody has to know. */
+  plainHead: Buffer | null = null
 
   constructor (context: ExchangeContext, events: DispatchEvents, { facts, terms, lease, logins }: DispatchParts) {
     this.#context = context
@@ -96,11 +101,13 @@ export class Dispatch implements HeldRequest {
 
   /**
    * Chooses the version and the endpoint of a request and takes a call for it.
+   * @param bodyBytes the size of its body, as far as the head tells
    * @returns null, with a call or without one for a request that has to wait; or why there can't be one
    */
-  begin (route: RouteRuntime): ProxyErrorCode | null {
+  begin (route: RouteRuntime, bodyBytes: number): ProxyErrorCode | null {
     const { keyHash } = this.#terms
     this.#route = route
+    this.#edits = this.plainHead = null
     this.#trail.reset()
     this.#owesBudget = false
     const login = this.#logins.any ? this.#logins.resume(route) : null
@@ -108,11 +115,22 @@ export class Dispatch implements HeldRequest {
     const version = chooseVersion(route, keyHash, this.#facts)
     if (version === undefined) return 'no_endpoint'
     this.#enter(version)
+    const { maxBodyBytes } = version
+    if (maxBodyBytes > 0 && Math.max(bodyBytes, this.#facts.bytesIn) > maxBodyBytes) return 'body_too_large'
     const endpoint = version.pool.pick(keyHash, NONE)
     if (endpoint === undefined) return withoutEndpoint(route, version)
     const own = this.#logins.any ? this.#logins.connectionTo(endpoint) : null
     this.#assign(endpoint, own ?? endpoint.calls.takeIdle() ?? endpoint.calls.open(route.policy.timeoutsMs.upstreamConnect))
     return null
+  }
+
+  /**
+   * The request is sent with these edits.
+   * @param plainHead its head without them, if it has to be kept
+   */
+  noteEdits (edits: FieldEdits | null, plainHead: Buffer | null): void {
+    this.#edits = edits
+    this.plainHead = plainHead
   }
 
   /** Where the client has logged in it stays. */
@@ -294,8 +312,18 @@ export class Dispatch implements HeldRequest {
   #send (endpoint: EndpointPool, kept: KeptRequest): void {
     const call = endpoint.calls.open(this.#route?.policy.timeoutsMs.upstreamConnect)
     this.#assign(endpoint, call)
-    call.repeat(kept)
+    call.repeat(this.#editedFor(this.#facts.version, kept))
     this.#events.redirected()
+  }
+
+  /** What was kept, with the edits of the version that it goes to now. Those of a version that has edited it before a reload stay. */
+  #editedFor (version: VersionRuntime | null, kept: KeptRequest): KeptRequest {
+    const edits = version === null || version.edits === null ? null : version.edits.request
+    if (edits === this.#edits) return kept
+    if (this.#edits === null) this.plainHead = Buffer.from(kept.out.subarray(0, kept.headLength))
+    if (this.plainHead === null) return kept
+    this.#edits = edits
+    return this.#context.edited(kept, this.plainHead, edits)
   }
 
   #assign (endpoint: EndpointPool, call: UpstreamCall): void {
@@ -342,6 +370,7 @@ export class Dispatch implements HeldRequest {
     if (this.#lease.hasBudget) this.#lease.releaseBudget()
     const route = this.#route
     this.#route = null
+    if (this.plainHead !== null) this.plainHead = null
     if (route !== null && route.hold.crowded) route.hold.next()
   }
 

@@ -6,6 +6,7 @@
  * switch; and `ended`. Instead of what is missing it may say `abort`.
  */
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
+import type { FieldEdits } from '../http/field-edits.ts'
 import type { FieldBlock } from '../http/http-request.ts'
 import type { HttpResponse, ResponseFields } from '../http/http-response.ts'
 import type { OwnAnswer } from '../http/own-answer.ts'
@@ -31,7 +32,7 @@ export interface Downstream {
   /** So many bytes of memory are kept, besides those of this connection, until the client has taken what was sent. */
   owe (bytes: number): void
   /** The endpoint has switched to another protocol: what the client sends from now on, and has sent behind its request, is the tunnel's. */
-  switchTo (head: HttpResponse, protocol: string, tunnel: ClientTunnel): void
+  switchTo (head: HttpResponse, accepted: AcceptedSwitch, tunnel: ClientTunnel): void
   /** Bytes of a tunnel. */
   tunnelBytes (bytes: Buffer): boolean
   /** Nothing more will be written through the tunnel; the client may still send. */
@@ -51,6 +52,13 @@ export interface Downstream {
    * @param mayStay another request may follow on the connection, as far as the exchange knows
    */
   ended (mayStay: boolean): void
+}
+
+/** To what an endpoint has switched. */
+export interface AcceptedSwitch {
+  readonly protocol: string
+  /** What is changed in the head; null for nothing. */
+  readonly edits: FieldEdits | null
 }
 
 /** What a client's connection tells a tunnel. */

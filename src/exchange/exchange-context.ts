@@ -5,6 +5,7 @@
 import type { DataPlaneSettings } from '../contract/data-plane-options.ts'
 import type { CidrSet } from '../core/cidr-set.ts'
 import type { Clock } from '../core/clock.ts'
+import type { FieldEdits } from '../http/field-edits.ts'
 import type { HttpDate, ResponseFields } from '../http/http-response.ts'
 import type { BodyPiece, HttpRequest, KeptRequest, RequestEdits } from '../http/http-request.ts'
 import type { RequestIds } from '../http/request-ids.ts'
@@ -49,6 +50,13 @@ export interface ExchangeContext {
   readonly loops: LoopGuard
   /** Keeps a request for which there is no call yet, and what has come of its body. */
   keepRequest (request: HttpRequest, edits: RequestEdits, piece: BodyPiece): KeptRequest
+  /** The head of a request as it would be sent, for a second look and for other edits: see `edited`. It costs a copy. */
+  plainHead (request: HttpRequest, edits: RequestEdits, piece: BodyPiece): Buffer
+  /**
+   * A kept request with other edits in its head.
+   * @param plain the head without any, as plainHead gives it
+   */
+  edited (kept: KeptRequest, plain: Buffer, edits: FieldEdits | null): KeptRequest
   /**
    * The head of a request that was sent and lies in `bytes[0, length)`; null when it is not whole. Valid until the next call. It costs a
    * parse.

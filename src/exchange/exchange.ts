@@ -4,9 +4,12 @@
  * all of them, in turn. Hot.
  */
 import { proxyErrorRow, type ProxyErrorCode } from '../core/proxy-error.ts'
-import type { BodyPiece, FieldBlock, HttpRequest, KeptRequest } from '../http/http-request.ts'
+import type { WayIn } from '../actions/redirect-target.ts'
+import type { EntryRefusal, Visitor } from '../actions/route-entry.ts'
+import type { BodyPiece, FieldBlock, HttpRequest, KeptRequest, RequestEdits } from '../http/http-request.ts'
+import type { FieldEdits } from '../http/field-edits.ts'
 import type { HttpResponse } from '../http/http-response.ts'
-import { failureAnswer, optionsAnswer, redirectAnswer } from '../http/own-answer.ts'
+import { failureAnswer, movedAnswer, optionsAnswer, redirectAnswer } from '../http/own-answer.ts'
 import type { OwnAnswer } from '../http/own-answer.ts'
 import type { Deadlined } from '../net/deadlines.ts'
 import type { ClientLogins } from '../upstream/client-logins.ts'
@@ -32,7 +35,7 @@ export interface ExchangeSide {
   readonly redirectPort: number | undefined
 }
 
-export class Exchange implements DispatchEvents, HeadSource, Deadlined {
+export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor {
   deadlineMs = 0
   deadlineIndex = -1
   /** A request is under way. */
@@ -69,6 +72,10 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     this.#waits = new ExchangeWaits(context, this.#pace, this.#dispatch)
   }
 
+  get clientIp (): string { return this.facts.clientIp }
+
+  wayIn (request: HttpRequest): WayIn { return this.#side.origin.wayIn(request) }
+
   /** Bytes of memory that the request takes on the side of the endpoint. */
   get memoryBytes (): number { return this.#dispatch.memoryBytes }
   /** The rest of its body waits for the endpoint. */
@@ -103,12 +110,14 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     facts.route = route
     facts.epoch = route.epoch
     this.#waits.timeoutsMs = policy.timeoutsMs
+    const refusal = route.entry === null ? null : route.entry.refuse(request, this, context.clock)
+    if (refusal !== null) return this.#turnAway(refusal)
     const key = context.stickyKey
     route.stickyKey.resolve(request, facts.clientIp, key)
     facts.stickyKind = key.kind
     facts.keyHash = this.#terms.keyHash = key.hash
     if (request.asksUpgrade) this.#terms.offered = request.offers(policy.upgrades)
-    const refused = this.#tooLarge(request.length) ? 'body_too_large' : this.#dispatch.begin(route)
+    const refused = this.#tooLarge(request.length) ? 'body_too_large' : this.#dispatch.begin(route, request.length)
     if (refused !== null) return this.#fail(refused, '')
     this.#waitOn()
     this.#sendRequest(request, piece)
@@ -128,13 +137,24 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
       if (refused !== null) this.#fail(refused, '')
       return
     }
+    const changed = facts.version === null || facts.version.edits === null ? null : facts.version.edits.request
+    if (changed !== null) edits.fields = this.#noteEdits(request, edits, piece)
     this.#noteSent(call.begin(request, edits, piece))
     if (call.connecting || !this.#send(call)) this.#pauseBody()
   }
 
+  /** The version edits the request: its head is kept as it was, if somebody may want to know. @returns the edits */
+  #noteEdits (request: HttpRequest, edits: RequestEdits, piece: BodyPiece): FieldEdits | null {
+    const version = this.facts.version?.edits ?? null
+    if (version === null) return null
+    this.#dispatch.noteEdits(version.request, version.keepsHead ? this.#context.plainHead(request, edits, piece) : null)
+    return version.request
+  }
+
   #noteSent ({ out, headLength }: KeptRequest): void {
-    this.#sentHead = out
-    this.#headLength = headLength
+    const { plainHead } = this.#dispatch
+    this.#sentHead = plainHead ?? out
+    this.#headLength = plainHead === null ? headLength : plainHead.length
   }
 
   /**
@@ -178,9 +198,11 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
 
   /** Is the body larger than its route allows, as far as it has come or by what the head announces? */
   #tooLarge (announced: number): boolean {
-    const { route, bytesIn } = this.facts
+    const { route, version, bytesIn } = this.facts
+    const bytes = Math.max(announced, bytesIn)
     const maxBytes = route === null ? 0 : route.policy.maxBodyBytes
-    return maxBytes > 0 && (announced > maxBytes || bytesIn > maxBytes)
+    const ownMaxBytes = version === null ? 0 : version.maxBodyBytes
+    return (maxBytes > 0 && bytes > maxBytes) || (ownMaxBytes > 0 && bytes > ownMaxBytes)
   }
 
   /** Is something of the request still on its way, so that its buffer can't be used again? */
@@ -214,7 +236,9 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     facts.status = status
     const asked = this.#context.accessLog.enabled || (facts.route !== null && facts.route.watch !== null)
     if (asked) facts.firstByteMs = this.#context.clock.nowMs() - facts.startMs
-    this.#downstream.head(head, this.#context.responseFields.of(facts), this.#mayStay)
+    const { version } = facts
+    const edits = version === null || version.edits === null ? null : version.edits.response
+    this.#downstream.head(head, this.#context.responseFields.of(facts, edits), this.#mayStay)
   }
 
   onSwitch (head: HttpResponse, protocol: string): TunnelEvents | null {
@@ -228,7 +252,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     const tunnel = this.#tunnel = new Tunnel(this.#context, { downstream: this.#downstream, call, endpoint }, this)
     // A tunnel may last for days: it is limited as a connection, not as a request in flight.
     this.#context.inFlight--
-    this.#downstream.switchTo(head, protocol, tunnel)
+    this.#downstream.switchTo(head, { protocol, edits: facts.version?.edits?.response ?? null }, tunnel)
     tunnel.waitOn()
     return tunnel
   }
@@ -360,11 +384,24 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     this.#end(false)
   }
 
-  #fail (code: ProxyErrorCode, fault: string): void {
+  #fail (code: ProxyErrorCode, fault: string, retryAfterS?: number): void {
     const row = proxyErrorRow(code)
     this.facts.fail(code, fault, row.status)
     const accept = this.requestHead()?.header('accept')
-    this.#answer(failureAnswer(code, fault, { accept, toHead: this.#terms.toHead }), !row.closes)
+    const { toHead } = this.#terms
+    this.#answer(failureAnswer(code, fault, { accept, toHead, ...(retryAfterS === undefined ? {} : { retryAfterS }) }), !row.closes)
+  }
+
+  /** Its route does not serve the request. */
+  #turnAway (refusal: EntryRefusal): void {
+    switch (refusal.kind) {
+      case 'denied': return this.#fail('client_denied', '')
+      case 'limited': return this.#fail('rate_limited', '', refusal.retryAfterS)
+      case 'homeless': return this.#fail('malformed_request', 'there is no Host field')
+      default:
+        this.facts.status = refusal.status
+        this.#answer(movedAnswer(refusal.status, refusal.location, this.#terms.toHead), true)
+    }
   }
 
   /** RFC 9110 section 7.6.2: a request that may go no further is answered as its last recipient. All others are sent to https. */

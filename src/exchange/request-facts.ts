@@ -7,6 +7,7 @@ import type { RetryReason } from '../contract/route-policy.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import type { FirstFailure, JudgedRequest } from './outcome-watch.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
+import type { WayIn } from '../actions/redirect-target.ts'
 import type { CidrSet } from '../core/cidr-set.ts'
 import type { HttpRequest, RequestEdits } from '../http/http-request.ts'
 
@@ -25,6 +26,8 @@ export interface RequestIdentity {
 export interface RequestOrigin {
   /** Finds out who has sent a request, and writes it to `identity`. */
   identify (request: HttpRequest, trustedProxies: CidrSet, identity: RequestIdentity): void
+  /** How the client has come, as far as peers that are trusted say. */
+  wayIn (request: HttpRequest): WayIn
   /**
    * What the endpoint gets besides the request's own fields. Valid until the next call.
    * @param requestId its id, unless a trusted proxy has given it one

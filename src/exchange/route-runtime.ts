@@ -2,6 +2,8 @@
  * A route as requests see it. What changes at run time (the split, the endpoints) is an immutable object behind one
  * reference each, which a request reads once.
  */
+import type { RouteEntry } from '../actions/route-entry.ts'
+import type { VersionEdits } from '../actions/version-edits.ts'
 import type { Split } from '../routing/split.ts'
 import type { StickyKeyResolver } from '../routing/sticky-key.ts'
 import type { RetryBudget } from '../health/retry-budget.ts'
@@ -19,6 +21,10 @@ export class VersionRuntime {
   readonly counters: Float64Array
   /** Its place among the versions of the route. */
   readonly index: number
+  /** What is changed in its messages; null when nothing is. */
+  edits: VersionEdits | null = null
+  /** The size of a request's body, besides what the route says; 0 sets no limit. */
+  maxBodyBytes = 0
 
   constructor (name: string, index: number, pool: VersionPool, counters: Float64Array) {
     this.name = name
@@ -55,6 +61,8 @@ export class RouteRuntime {
   readonly stickyKey: StickyKeyResolver
   readonly policy: RoutePolicy
   readonly failover: Failover | null
+  /** What stands before it; null when nothing does. */
+  readonly entry: RouteEntry | null
   readonly hold: HoldQueue
   readonly budget: RetryBudget
   readonly tunnels: Set<RouteTunnel>
@@ -73,6 +81,7 @@ export class RouteRuntime {
     this.stickyKey = policies.stickyKey
     this.policy = policies.policy
     this.failover = policies.failover
+    this.entry = policies.entry ?? null
     this.hold = state.hold
     this.budget = state.budget
     this.tunnels = state.tunnels
@@ -107,6 +116,7 @@ export interface RoutePolicies {
   readonly stickyKey: StickyKeyResolver
   readonly policy: RoutePolicy
   readonly failover: Failover | null
+  readonly entry?: RouteEntry | null
 }
 
 /** The versions of a route and how clients are spread over them. */

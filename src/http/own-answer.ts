@@ -69,23 +69,26 @@ interface FailedRequest {
   readonly accept: string | undefined
   /** It is a HEAD. */
   readonly toHead: boolean
+  /** Seconds after which it is worth another try; a standard for a 503. */
+  readonly retryAfterS?: number
 }
 
 /**
  * A failure, as problem+json (RFC 9457) or as plain text if the client likes that better.
  * @param fault what exactly was wrong; told to the client only if its own message was
  */
-export function failureAnswer (code: ProxyErrorCode, fault: string, { accept, toHead }: FailedRequest): OwnAnswer {
+export function failureAnswer (code: ProxyErrorCode, fault: string, { accept, toHead, retryAfterS }: FailedRequest): OwnAnswer {
   const { status, title, source } = proxyErrorRow(code)
   const detail = source === 'downstream' ? fault : ''
   const text = prefersText(accept)
+  const retryAfter = retryAfterS === undefined ? status === 503 ? RETRY_AFTER_S : '' : `${retryAfterS}`
   const problem = { type: 'about:blank', title, status, code, ...(detail === '' ? {} : { detail }) }
   return {
     status,
     fields: [
       ['Content-Type', text ? 'text/plain; charset=utf-8' : 'application/problem+json'],
       ['Cache-Control', 'no-store'],
-      ...(status === 503 ? [['Retry-After', RETRY_AFTER_S]] as const : []),
+      ...(retryAfter === '' ? [] : [['Retry-After', retryAfter]] as const),
       ...(status === 405 ? [['Allow', ALLOWED_METHODS]] as const : [])
     ],
     body: text ? `${title}${detail === '' ? '' : `: ${detail}`} (${code})\n` : `${JSON.stringify(problem)}\n`,
@@ -98,6 +101,11 @@ export function optionsAnswer (): OwnAnswer {
   return { status: 200, fields: [['Allow', ALLOWED_METHODS]], body: '', toHead: false }
 }
 
+/** Sends a client to another place. */
+export function movedAnswer (status: number, location: string, toHead: boolean): OwnAnswer {
+  return { status, fields: [['Location', location]], body: '', toHead }
+}
+
 /**
  * Sends a client to https: the same host and target (RFC 9110 section 15.4.9). Both have passed the parser, so nothing in them ends a line
  * or the URI.
@@ -108,7 +116,7 @@ export function redirectAnswer (request: HttpRequest, port: number): OwnAnswer |
   const host = request.host()
   if (host === '') return undefined
   const location = `https://${host}${port === HTTPS_PORT ? '' : `:${port}`}${pathOf(request)}`
-  return { status: 308, fields: [['Location', location]], body: '', toHead: request.methodIs('HEAD') }
+  return movedAnswer(308, location, request.methodIs('HEAD'))
 }
 
 function pathOf (request: HttpRequest): string {

@@ -60,7 +60,7 @@ export function writeRequest (store: RequestStore, request: HttpRequest, edits: 
     pos = rewriteRequestHead(request, edits, store.out, 0)
     store.chunked = request.framing() === BODY.chunked
   } else {
-    store.chunked = request.length < 0 && !(piece.last && bodyLength === 0)
+    store.chunked = isChunked(request, piece)
     const head = foreignRequestHead(request, edits, store.chunked)
     store.reserveOut(head.length + room)
     pos = head.copy(store.out)
@@ -73,6 +73,11 @@ export function writeRequest (store: RequestStore, request: HttpRequest, edits: 
     pos += bodyLength
   }
   store.outLength = pos
+}
+
+/** A request of another version of HTTP: nobody knows how long its body is. */
+function isChunked ({ length }: HttpRequest, { last, start, end }: BodyPiece): boolean {
+  return length < 0 && !(last && end === start)
 }
 
 /** Another piece as it goes on the wire. It may lie in the piece's own buffer. */
@@ -108,6 +113,21 @@ function keepHeadOnly (kept: Writable<KeptRequest>): void {
   const head = Buffer.allocUnsafeSlow(headLength)
   out.copy(head, 0, 0, headLength)
   kept.out = head
+}
+
+/** The head of a request as it would be sent, in memory of its own. */
+export function plainHead (request: HttpRequest, edits: RequestEdits, piece: BodyPiece): Buffer {
+  if (!(request instanceof RequestHead)) return foreignRequestHead(request, edits, isChunked(request, piece))
+  const out = Buffer.allocUnsafe(rewrittenHeadBound(request, edits))
+  return Buffer.from(out.subarray(0, rewriteRequestHead(request, edits, out, 0)))
+}
+
+/** A kept request with another head. */
+export function withHead ({ out, outLength, headLength, chunked }: KeptRequest, head: Buffer): KeptRequest {
+  const changed = Buffer.allocUnsafeSlow(head.length + outLength - headLength)
+  head.copy(changed)
+  out.copy(changed, head.length, headLength, outLength)
+  return { out: changed, outLength: changed.length, headLength: head.length, chunked }
 }
 
 const FIRST_BYTES = 2_048

@@ -93,18 +93,16 @@ export class ResponseWriter {
       additions += `Content-Length: ${response.length}\r\n`
     }
     if (response.status === UPGRADE_REQUIRED && response.upgradeLine >= 0) additions += 'Connection: Upgrade\r\n'
-    this.#place(response, additions + this.#connectionLine(kept), fields)
-    return kept
-  }
-
-  /** Rewrites the head in place when there is room for what it gets, and otherwise in memory of its own. */
-  #place (response: ResponseHead, additions: string, { line, edits }: ResponseFields): void {
+    additions += this.#connectionLine(kept)
+    // In place when there is room for what it gets, and otherwise in memory of its own.
+    const { line, edits } = fields
     const tail = edits === null ? '' : edits.text
     if (additions.length + line.length + tail.length > MAX_ADDED_BYTES) {
       this.#headApart = interimResponse(response, `${line.toString('latin1')}${additions}${tail}`)
     } else {
       this.#headFrom = rewriteResponseHead(response, additions, line, tail)
     }
+    return kept
   }
 
   /** What the client has to be told of its connection; empty when it takes it for granted. */

@@ -5,6 +5,7 @@
 import type { FieldEdits, PathEdit } from '../http/field-edits.ts'
 import type { RequestEdits } from '../http/http-request.ts'
 import { equalsLower, FIELD } from './field-id.ts'
+import type { FieldLines } from './field-lines.ts'
 import type { RequestHead } from './request-head.ts'
 
 /**
@@ -66,13 +67,13 @@ const SLACK_BYTES = 1_024
 /** An upper bound of what rewriteRequestHead writes. */
 export function rewrittenHeadBound (head: RequestHead, edits: RequestEdits): number {
   const hostLength = edits.forwardedHost === undefined ? 0 : edits.forwardedHost.length
-  const written = edits.prefix.length + edits.requestId.length + hostLength + head.upgrade.length + editedBytes(edits.fields)
-  return (head.end - head.start) + written + SLACK_BYTES
+  const written = edits.prefix.length + edits.requestId.length + hostLength + head.upgrade.length
+  return (head.end - head.start) + written + (edits.fields === null ? 0 : editedBytes(edits.fields)) + SLACK_BYTES
 }
 
 /** The most that edits make a head longer. */
-function editedBytes (edits: FieldEdits | null): number {
-  return edits === null ? 0 : edits.block.length + (edits.path?.by.length ?? 0) + (edits.host?.length ?? 0)
+function editedBytes ({ block, path, host }: FieldEdits): number {
+  return block.length + (path === null ? 0 : path.by.length) + (host === null ? 0 : host.length)
 }
 
 /**
@@ -98,21 +99,38 @@ export function rewriteRequestHead (head: RequestHead, edits: RequestEdits, out:
   if (head.maxForwards > 0) writer.text(`\r\nMax-Forwards: ${head.maxForwards - 1}`)
   if (head.upgrade !== '') writer.text(`\r\nUpgrade: ${head.upgrade}\r\nConnection: Upgrade`)
   else if (head.acceptsTrailers) writer.all(TE_TRAILERS)
-  writeEnd(fields, writer)
+  if (fields === null || fields.block.length === 0) {
+    writer.all(HEAD_END)
+  } else {
+    writer.all(LINE_END)
+    writer.all(fields.block)
+    writer.all(LINE_END)
+  }
   return writer.position
+}
+
+/** A head that was written here, with edits that it did not have. All that is there goes on, but what the edits take out. */
+export function editedHead (head: RequestHead, edits: FieldEdits): Buffer {
+  const { fields, hostLine } = head
+  const out = Buffer.allocUnsafe(head.end - head.start + editedBytes(edits) + SLACK_BYTES)
+  const writer = new ByteWriter(out, 0)
+  writeRequestLine(head, edits.path, writer)
+  for (let line = 0; line < fields.count; line++) {
+    if (line === hostLine && edits.host !== null) writeHost(edits.host, 0, edits.host.length, writer)
+    else if (!isRemoved(fields, line, edits)) writer.range(fields.buf, fields.nameStart(line), fields.lineEnd(line))
+  }
+  writer.all(edits.block)
+  writer.all(LINE_END)
+  return out.subarray(0, writer.position)
+}
+
+function isRemoved (fields: FieldLines, line: number, { removed }: FieldEdits): boolean {
+  return removed.some(name => fields.nameFolds(line, name))
 }
 
 function writeHost (source: Buffer, from: number, to: number, writer: ByteWriter): void {
   writer.text('Host: ')
   writer.range(source, from, to)
-  writer.all(LINE_END)
-}
-
-/** Ends the line before it, and the head. */
-function writeEnd (edits: FieldEdits | null, writer: ByteWriter): void {
-  if (edits === null || edits.block.length === 0) return writer.all(HEAD_END)
-  writer.all(LINE_END)
-  writer.all(edits.block)
   writer.all(LINE_END)
 }
 

@@ -1,6 +1,7 @@
 /**
  * The configuration of the data plane, and the policies of its routes, in the units that the code uses.
  */
+import { messageChanges, routeActions } from './configured-actions.ts'
 import { parseDurationMs } from '../core/duration.ts'
 import type { Config, RouteConfig, VersionConfig } from '../config/schema.ts'
 import type { Authorities, RouteSpec, UpstreamTls } from '../contract/route-spec.ts'
@@ -60,10 +61,13 @@ export function routeSpecs (
     balancing: route.balancing,
     policy: routePolicy(route, common),
     placement: null,
-    versions: route.versions.map(({ name, tls }) => ({
+    ...(route.filters === undefined ? {} : { actions: routeActions(route.filters, route.match) }),
+    versions: route.versions.map(({ name, tls, filters, maxBodyBytes }) => ({
       name,
       slot: slotFor(route.name, name),
-      ...(tls === undefined ? {} : { tls: upstreamTls(tls, authoritiesOf) })
+      ...(tls === undefined ? {} : { tls: upstreamTls(tls, authoritiesOf) }),
+      ...(filters === undefined ? {} : { actions: messageChanges(filters, route.match) }),
+      ...(maxBodyBytes === undefined ? {} : { maxBodyBytes })
     }))
   }))
 }

@@ -1,6 +1,8 @@
 /**
  * Turns what the control plane says of a route into what requests read.
  */
+import { compileEntry } from '../actions/route-entry.ts'
+import { compileEdits } from '../actions/version-edits.ts'
 import { createBalancer } from '../balancing/balancer.ts'
 import type { EndpointSet } from '../core/endpoint.ts'
 import type { CheckVerdict } from '../health/endpoint-health.ts'
@@ -43,7 +45,8 @@ export interface RouteKnowledge {
 export function compileRoute (spec: RouteSpec, material: RouteMaterial, knowledge: RouteKnowledge): RouteRuntime {
   const { random, nowMs, pools, transports } = material
   const { health, circuitBreaker, failover } = spec.policy
-  const versions = spec.versions.map(({ name, slot, tls }, index) => {
+  const edits = compileEdits(spec.actions, spec.versions.map(({ actions }) => actions))
+  const versions = spec.versions.map(({ name, slot, tls, maxBodyBytes = 0 }, index) => {
     const pool = new VersionPool(pools, createBalancer(spec.balancing, spec.affinity.level, random), {
       transport: transports.of(tls),
       health,
@@ -55,7 +58,10 @@ export function compileRoute (spec: RouteSpec, material: RouteMaterial, knowledg
     pool.update([...knowledge.endpoints.get(name)?.values() ?? []])
     const failing = knowledge.failing.get(name)
     if (failing !== undefined) pool.applyChecks(failing)
-    return new VersionRuntime(name, index, pool, slotView(material.segments, slot))
+    const version = new VersionRuntime(name, index, pool, slotView(material.segments, slot))
+    version.edits = edits[index] ?? null
+    version.maxBodyBytes = maxBodyBytes
+    return version
   })
   const names = versions.map(({ name }) => name)
   const split = new Split(spec.affinity.salt ?? spec.name, names, names.map(name => knowledge.weights[name] ?? 0), knowledge.salt)
@@ -63,6 +69,7 @@ export function compileRoute (spec: RouteSpec, material: RouteMaterial, knowledg
   return new RouteRuntime(spec.name, {
     stickyKey: compileStickyKey(spec.affinity, random),
     policy: spec.policy,
+    entry: compileEntry(spec.actions, spec.policy.defaultHost, spec.rateTable),
     failover: failover === null || to === undefined ? null : { to, on: failover.on }
   }, { versions, split, epoch: knowledge.epoch }, knowledge.state)
 }

@@ -11,8 +11,10 @@ import type { Clock } from '../core/clock.ts'
 import { Deadlines } from '../net/deadlines.ts'
 import type { WorkerIo } from '../net/worker-io.ts'
 import type { BodyPiece, HttpRequest, KeptRequest, RequestEdits } from '../http/http-request.ts'
+import type { FieldEdits } from '../http/field-edits.ts'
 import { RequestHead } from '../http1/request-head.ts'
-import { keepRequest } from '../http1/request-writer.ts'
+import { editedHead } from '../http1/rewrite-request-head.ts'
+import { keepRequest, plainHead, withHead } from '../http1/request-writer.ts'
 import { ResponseHead } from '../http1/response-head.ts'
 import { RESPONSE_HEADROOM } from '../http1/rewrite-response-head.ts'
 import { RouteTable } from '../routing/route-table.ts'
@@ -33,6 +35,9 @@ import { shedMemory } from './memory-watch.ts'
 
 /** What one read may bring between bodies: what can't be used up at once has to be kept. */
 const SHARED_READ_BYTES = 16_384
+/** More than the lines that a route and its version add (src/config/filter-schema.ts). */
+const MAX_EDIT_LINES = 64
+const MAX_EDIT_BYTES = MAX_EDIT_LINES * 4_352
 /** Buffers of each kind kept for re-use: of the large ones, 4 MiB. */
 const MAX_FREE_BUFFERS = 32
 
@@ -145,6 +150,18 @@ export class DataPlane implements DownstreamContext, UpstreamContext {
     return keepRequest(request, edits, piece)
   }
 
+  plainHead (request: HttpRequest, edits: RequestEdits, piece: BodyPiece): Buffer {
+    return plainHead(request, edits, piece)
+  }
+
+  edited (kept: KeptRequest, plain: Buffer, edits: FieldEdits | null): KeptRequest {
+    const head = this.#keptHead
+    head.reset(plain, 0)
+    // One of HTTP/1.0 may have an empty Host, which is a fault; it is read to its end all the same.
+    head.parse(plain.length)
+    return withHead(kept, edits === null || !head.whole ? plain : editedHead(head, edits))
+  }
+
   keptHead (bytes: Buffer, length: number): HttpRequest | null {
     const head = this.#keptHead
     head.reset(bytes, 0)
@@ -156,11 +173,11 @@ export class DataPlane implements DownstreamContext, UpstreamContext {
   }
 }
 
-/** A sent head carries our own fields besides the client's. */
+/** A sent head carries our own fields besides the client's, and those of edits: all that a route and a version may add. */
 function keptHeadFor ({ limits }: DataPlaneSettings): RequestHead {
   return new RequestHead({
-    maxHeadBytes: limits.maxHeadBytes * 2 + 4096,
-    maxHeaderFields: limits.maxHeaderFields + 16,
+    maxHeadBytes: limits.maxHeadBytes * 2 + 4096 + MAX_EDIT_BYTES,
+    maxHeaderFields: limits.maxHeaderFields + 16 + MAX_EDIT_LINES,
     maxUriBytes: limits.maxUriBytes + 1
   })
 }

@@ -1,6 +1,6 @@
 import { TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
-import type { ListenerConfig, RouteConfig } from '../../src/config/schema.ts'
+import type { ListenerConfig, RouteConfig, VersionConfig } from '../../src/config/schema.ts'
 import { systemClock, type Clock } from '../../src/core/clock.ts'
 import { PROXY_ERROR_INDEX, type ProxyErrorCode } from '../../src/core/proxy-error.ts'
 import { Random } from '../../src/core/random.ts'
@@ -13,6 +13,7 @@ import { MemoryWatch } from '../../src/worker/memory-watch.ts'
 import { PausedLook } from '../../src/downstream/paused-look.ts'
 import type { TlsMaterial } from '../../src/contract/listener-spec.ts'
 import { TlsTerminator } from '../../src/downstream/tls-terminator.ts'
+import { messageChanges, routeActions } from '../../src/routes/configured-actions.ts'
 import { WorkerRoutes } from '../../src/worker/worker-routes.ts'
 import { AccessLog } from '../../src/telemetry/access-log.ts'
 import { SEGMENT_BYTES, SLOT, slotView, WORKER, WORKER_LENGTH } from '../../src/telemetry/counter-layout.ts'
@@ -62,6 +63,10 @@ export interface TestRoute {
   readonly salt?: string
   /** How the endpoints of a version are reached, when it is not plain TCP; load `routes.transports` before. */
   readonly tls?: Readonly<Record<string, VersionSpec['tls']>>
+  readonly filters?: NonNullable<RouteConfig['filters']>
+  /** By version. */
+  readonly versionFilters?: Readonly<Record<string, NonNullable<VersionConfig['filters']>>>
+  readonly versionMaxBodyBytes?: Readonly<Record<string, number>>
 }
 
 /** The options of the data plane with long timeouts and the usual limits. */
@@ -172,20 +177,31 @@ export class ProxyBench {
       type: 'routes',
       options,
       segments: this.segments,
-      routes: routes.map(({ name = 'test', match = {}, affinity = { by: 'none', level: 'version' }, balancing = 'least-request', whenEmpty = 'fallback', upgrades = ['websocket'], policy = {}, weights, tls }) => ({
+      routes: routes.map(({ name = 'test', match = {}, affinity = { by: 'none', level: 'version' }, balancing = 'least-request', whenEmpty = 'fallback', upgrades = ['websocket'], policy = {}, weights, filters, ...versions }) => ({
         name,
         match,
         affinity,
         balancing,
         policy: testPolicy({ whenEmpty, upgrades, ...policy }, options),
         placement: null,
-        versions: Object.keys(weights).map(version => this.#versionSpec(name, version, tls?.[version]))
+        ...(filters === undefined ? {} : { actions: routeActions(filters, match) }),
+        versions: Object.keys(weights).map(version => this.#versionSpec(name, version, { ...versions, match }))
       }))
     })
   }
 
-  #versionSpec (route: string, version: string, tls: VersionSpec['tls']): VersionSpec {
-    return { name: version, slot: this.#slotOf(route, version), ...(tls === undefined ? {} : { tls }) }
+  #versionSpec (
+    route: string, version: string, { tls, versionFilters, versionMaxBodyBytes, match }: Pick<TestRoute, 'tls' | 'versionFilters' | 'versionMaxBodyBytes' | 'match'>
+  ): VersionSpec {
+    const ownTls = tls?.[version]
+    const filters = versionFilters?.[version]
+    return {
+      name: version,
+      slot: this.#slotOf(route, version),
+      ...(ownTls === undefined ? {} : { tls: ownTls }),
+      ...(filters === undefined ? {} : { actions: messageChanges(filters, match) }),
+      maxBodyBytes: versionMaxBodyBytes?.[version] ?? 0
+    }
   }
 
   #slotOf (route: string, version: string): number {

@@ -101,5 +101,12 @@ export class MemoryContext implements ExchangeContext {
     return { out, outLength: out.length, headLength: head.length, chunked: false }
   }
 
+  plainHead (request: HttpRequest, edits: RequestEdits, piece: BodyPiece): Buffer {
+    const { out, headLength } = this.keepRequest(request, edits, piece)
+    return out.subarray(0, headLength)
+  }
+
+  edited (kept: KeptRequest): KeptRequest { return kept }
+
   keptHead (bytes: Buffer): HttpRequest | null { return this.#heads.get(bytes) ?? null }
 }

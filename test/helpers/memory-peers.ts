@@ -9,7 +9,7 @@ import {
 } from '../../src/upstream/upstream-call.ts'
 import type { CalledEndpoint, Transport } from '../../src/upstream/transport.ts'
 import { Exchange } from '../../src/exchange/exchange.ts'
-import type { ClientTunnel, Downstream } from '../../src/exchange/downstream.ts'
+import type { AcceptedSwitch, ClientTunnel, Downstream } from '../../src/exchange/downstream.ts'
 import type { ExchangeContext } from '../../src/exchange/exchange-context.ts'
 import type { RequestOrigin } from '../../src/exchange/request-facts.ts'
 import type { ProxyErrorCode } from '../../src/core/proxy-error.ts'
@@ -111,6 +111,7 @@ const ORIGIN: RequestOrigin = {
     identity.clientIp = '192.0.2.9'
     identity.requestId = ''
   },
+  wayIn: () => ({ scheme: 'http', port: 80 }),
   edits: (_request, _identity, requestId, defaultHost): RequestEdits => ({
     prefix: Buffer.from('Via: memory weir\r\nX-Request-Id: '),
     requestId,
@@ -163,7 +164,7 @@ export class MemoryDownstream implements Downstream {
     return body.length
   }
 
-  switchTo (head: HttpResponse, protocol: string, tunnel: ClientTunnel): void {
+  switchTo (head: HttpResponse, { protocol }: AcceptedSwitch, tunnel: ClientTunnel): void {
     this.tunnel = tunnel
     this.#told(`switch ${head.status} ${protocol}`)
   }

@@ -12,7 +12,7 @@ export interface StalledClient {
 export function stalledClient (bench: ProxyBench): StalledClient {
   const stream = new StalledStream(bench.plane.sharedBuffer)
   const { plane } = bench
-  const peer = { address: '127.0.0.1', secure: false, certificateSubject: undefined }
+  const peer = { address: '127.0.0.1', secure: false, certificateSubject: undefined, port: 80 }
   const connection = new DownstreamHttp1(plane, new Forwarding(peer, plane.trustedProxies, plane.loops.name), bench.admit())
   stream.attach(connection)
   connection.start(stream)

@@ -66,6 +66,7 @@ class Watched {
 const COUNTS_AS: Readonly<Record<ProxyErrorCode, 'failure' | 'nothing'>> = {
   malformed_request: 'nothing',
   malformed_body: 'nothing',
+  client_denied: 'nothing',
   no_route: 'nothing',
   method_not_supported: 'nothing',
   request_timeout: 'nothing',
@@ -73,6 +74,7 @@ const COUNTS_AS: Readonly<Record<ProxyErrorCode, 'failure' | 'nothing'>> = {
   body_too_large: 'nothing',
   uri_too_long: 'nothing',
   expectation_failed: 'nothing',
+  rate_limited: 'nothing',
   head_too_large: 'nothing',
   client_gone: 'nothing',
   internal_error: 'nothing',

@@ -1,0 +1,103 @@
+/**
+ * A rate limit by client: for each a bucket of tokens that fills evenly. All workers of a replica share one table, because the kernel
+ * spreads connections as it likes: a client with one connection has the whole rate, and one with many has no more.
+ *
+ * The table is bounded. A bucket is a tag, which tells clients apart, and the time at which it will be full (the generic cell rate
+ * algorithm, ITU-T I.371 annex A). A client that finds no free place takes that of the bucket of its set that is full soonest: who is
+ * forgotten begins with a full bucket. Time is the wall clock, which is the same in all threads; when somebody sets it back, a client waits
+ * no longer than for a full bucket. Hot.
+ */
+import type { RateLimitSpec } from '../contract/route-actions.ts'
+import { mix32 } from '../core/hash.ts'
+
+/** Words before the first place. The first one is the seed of the hashes: nobody outside can choose who shares a bucket. */
+const HEADER_WORDS = 16
+const WORDS = 2
+/** Places that a client may have. */
+const WAYS = 8
+/** A token is so many ticks, fewer where the bucket is large: all of it has to be a small part of the range of the clock. */
+const MOST_TICKS = 4_096
+const BUCKET_TICKS = 4_194_304
+/** By so much the clocks that threads have read may differ, in milliseconds. */
+const SLACK_MS = 1_000
+const MOST_SLACK_TICKS = 268_435_456
+/** Threads that take from one bucket at the same time: one of them always gets on. */
+const MAX_TRIES = 16
+
+/** The memory of a table. @param seed 32 random bits */
+export function createRateTable (maxClients: number, seed: number): SharedArrayBuffer {
+  const sets = 2 ** Math.ceil(Math.log2(Math.max(1, maxClients / WAYS)))
+  const table = new SharedArrayBuffer((HEADER_WORDS + sets * WAYS * WORDS) * Int32Array.BYTES_PER_ELEMENT)
+  new Int32Array(table)[0] = seed
+  return table
+}
+
+export class RateLimiter {
+  /** For the hashes of clients. */
+  readonly seed: number
+  readonly #cells: Int32Array
+  readonly #setMask: number
+  readonly #ticksPerMs: number
+  readonly #tokenTicks: number
+  readonly #bucketTicks: number
+  /** What is further ahead than this was not written by any clock of now: the clock has gone round since. */
+  readonly #horizonTicks: number
+
+  constructor ({ requests, perMs, burst }: Pick<RateLimitSpec, 'requests' | 'perMs' | 'burst'>, table: SharedArrayBuffer) {
+    this.#cells = new Int32Array(table)
+    this.seed = this.#cells[0] ?? 0
+    this.#setMask = (this.#cells.length - HEADER_WORDS) / (WORDS * WAYS) - 1
+    this.#tokenTicks = Math.max(1, Math.min(MOST_TICKS, Math.floor(BUCKET_TICKS / burst)))
+    this.#ticksPerMs = this.#tokenTicks * requests / perMs
+    this.#bucketTicks = this.#tokenTicks * burst
+    this.#horizonTicks = 2 * this.#bucketTicks + Math.min(MOST_SLACK_TICKS, Math.ceil(this.#ticksPerMs * SLACK_MS))
+  }
+
+  /**
+   * Takes a token of the client.
+   * @param keyHash of the client, with `seed`
+   * @returns 0, or the milliseconds after which there will be one
+   */
+  take (keyHash: number, wallMs: number): number {
+    const cells = this.#cells
+    const now = Math.floor(wallMs * this.#ticksPerMs) | 0
+    const at = this.#placeOf(keyHash, now)
+    const mostAhead = this.#bucketTicks - this.#tokenTicks
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const fullAt = Atomics.load(cells, at + 1)
+      const ahead = this.#aheadOf(fullAt, now)
+      if (ahead > mostAhead) return Math.max(1, (ahead - mostAhead) / this.#ticksPerMs)
+      if (Atomics.compareExchange(cells, at + 1, fullAt, (now + ahead + this.#tokenTicks) | 0) === fullAt) return 0
+    }
+    return 0
+  }
+
+  /** How far a bucket is from being full, in ticks. */
+  #aheadOf (fullAt: number, now: number): number {
+    const ahead = (fullAt - now) | 0
+    if (ahead <= 0 || ahead > this.#horizonTicks) return 0
+    return Math.min(ahead, this.#bucketTicks)
+  }
+
+  /** The place of the client, which it gets now if it had none. */
+  #placeOf (keyHash: number, now: number): number {
+    const cells = this.#cells
+    const tag = keyHash === 0 ? 1 : keyHash
+    const first = HEADER_WORDS + (mix32(keyHash) & this.#setMask) * WAYS * WORDS
+    let best = first
+    let bestAhead = Infinity
+    for (let at = first; at < first + WAYS * WORDS; at += WORDS) {
+      const found = Atomics.load(cells, at)
+      if (found === tag) return at
+      const ahead = found === 0 ? -1 : this.#aheadOf(Atomics.load(cells, at + 1), now)
+      if (ahead < bestAhead) {
+        best = at
+        bestAhead = ahead
+      }
+    }
+    // Two that take the place at once share it this time.
+    Atomics.store(cells, best, tag)
+    Atomics.store(cells, best + 1, now)
+    return best
+  }
+}
