@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { createRateTable, RateLimiter } from '../../../src/actions/rate-limiter.ts'
+import { propertyRuns } from '../../helpers/property-runs.ts'
 
 const START_MS = Date.UTC(2026, 10, 30)
 
@@ -49,7 +50,7 @@ t.test('a client has what a bucket of tokens would give it, never more, and hard
       }
       if (granted < owed - 1 - owed / 100) throw new Error(`${granted} of ${owed}`)
     }
-  ), { numRuns: 60 })
+  ), { numRuns: propertyRuns(60) })
   t.pass()
 })
 
