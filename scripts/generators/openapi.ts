@@ -18,6 +18,7 @@ const deps: AdminDeps = {
   traffic: { route: undemanded, routes: undemanded, change: undemanded },
   rollouts: { start: undemanded, act: undemanded, status: undemanded, verdict: undemanded },
   events: new EventBook('openapi', systemClock),
+  lists: { lists: undemanded, list: undemanded, add: undemanded, remove: undemanded, import: undemanded },
   webhooks: undemanded,
   stopping: new AbortController().signal,
   details: undemanded,
@@ -56,6 +57,7 @@ export const openapi: Generator = {
           { name: 'Routes', description: 'What is there, and who gets what.' },
           { name: 'Changes', description: 'Moving traffic, and how it came to be.' },
           { name: 'Rollouts', description: 'Moving traffic step by step, judged by what the new version answers.' },
+          { name: 'Lists', description: 'Clients that get one version, whatever its weight.' },
           { name: 'Operations', description: 'For probes and Prometheus.' },
           { name: 'About', description: 'The API itself.' }
         ],

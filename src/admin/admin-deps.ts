@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import type { RolloutControl } from '../rollout/rollout-control.ts'
 import type { TrafficCommand } from '../rollout/traffic-state.ts'
 import type { TrafficControl } from '../rollout/traffic-control.ts'
+import type { ListBook } from '../lists/list-book.ts'
 import type { Refusal } from '../rollout/transition-result.ts'
 import type { LeaseStatus } from '../kube/lease-holder.ts'
 import type { EventLog } from '../core/logger.ts'
@@ -49,6 +50,7 @@ export interface AdminDeps {
   readonly traffic: Pick<TrafficControl, 'route' | 'routes' | 'change'>
   readonly rollouts: RolloutControl
   readonly events: EventBook
+  readonly lists: Pick<ListBook, 'lists' | 'list' | 'add' | 'remove' | 'import'>
   /** In the order of the configuration. */
   webhooks (): readonly WebhookStatus[]
   /** Aborted when this replica stops, and who waits for a change is to have an answer. */

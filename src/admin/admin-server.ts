@@ -10,6 +10,7 @@ import { guardAccess } from './guard-access.ts'
 import { ProblemSchema } from './problem.ts'
 import { aboutResources } from './resources/about.ts'
 import { explainResource } from './resources/explain.ts'
+import { listResources } from './resources/lists.ts'
 import { historyResource } from './resources/history.ts'
 import { routeResource } from './resources/route.ts'
 import { routeListResource } from './resources/route-list.ts'
@@ -61,6 +62,8 @@ export function createAdminServer (
     keepAliveTimeout: limits.keepAliveMs,
     connectionTimeout: limits.silenceMs,
     forceCloseConnections: 'idle',
+    // A member of a list, which may have 256 bytes, each written as %20.
+    routerOptions: { maxParamLength: 768 },
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     http: {
@@ -101,6 +104,7 @@ export function registerResources (app: FastifyInstance, deps: AdminDeps): void 
   changeResources(app, deps)
   rolloutResources(app, deps)
   verdictResources(app, deps)
+  listResources(app, deps)
   historyResource(app, deps)
   explainResource(app, deps)
   weightPreviewResource(app, deps)

@@ -88,7 +88,7 @@ export function guardMethods (app: FastifyInstance): () => void {
 }
 
 /** The methods that some resource of the API has. */
-const ALLOW = 'GET, HEAD, PUT, POST, OPTIONS'
+const ALLOW = 'GET, HEAD, PUT, POST, DELETE, OPTIONS'
 
 /** Answers CONNECT, which Node's server hands over as a bare connection and would close without a word. */
 export function refuseConnect (server: Server): void {

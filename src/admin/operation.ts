@@ -11,7 +11,7 @@ import { parseDurationMs } from '../core/duration.ts'
 /** One operation of the API: how its request is checked, and everything that its documentation says. */
 export interface Operation {
   readonly operationId: string
-  readonly tag: 'Routes' | 'Changes' | 'Rollouts' | 'Operations' | 'About'
+  readonly tag: 'Routes' | 'Changes' | 'Rollouts' | 'Lists' | 'Operations' | 'About'
   readonly summary: string
   readonly description: string
   /** No token is needed. */
@@ -22,6 +22,8 @@ export interface Operation {
   readonly querystring?: JsonSchema<unknown>
   readonly headers?: JsonSchema<unknown>
   readonly body?: JsonSchema<unknown>
+  /** Of the body; `application/json` by default. */
+  readonly consumes?: readonly string[]
   readonly answers: Readonly<Record<number, Answer>>
   readonly problems: readonly ProblemCode[]
 }

@@ -14,6 +14,8 @@ import type { FastifySchemaCompiler } from 'fastify'
 export function createValidatorCompiler (): FastifySchemaCompiler<object> {
   let ajv: Ajv | undefined
   return ({ schema, httpPart }) => {
+    // A stream, whose handler says what is wrong with it.
+    if (httpPart === 'body' && 'contentMediaType' in schema) return () => true
     let compiled: ValidateFunction | undefined
     const validate = (data: unknown): boolean => {
       ajv ??= createAjv()

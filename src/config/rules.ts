@@ -8,6 +8,7 @@ import { parseTarget, type Target } from '../core/socket-address.ts'
 import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
 import { checkMessageFilters, checkRouteFilters } from './filter-rules.ts'
 import { checkPodLabels, findSamePods } from './label-rules.ts'
+import { checkLists } from './list-rules.ts'
 import { checkHost, checkMatch, findShadowedRoutes } from './match-rules.ts'
 import { checkReplicas } from './replica-rules.ts'
 import { checkWebhooks } from './webhook-rules.ts'
@@ -89,6 +90,7 @@ function checkRoute (route: RouteConfig, path: ConfigPath, isBroken: (path: Conf
     ...when(['affinity'], at => checkAffinity(route.affinity, at)),
     ...when(['filters'], at => isBroken([...path, 'match']) ? [] : checkRouteFilters(route, at)),
     ...when(['filters'], at => checkRatePeriod(route.filters?.rateLimit?.per ?? '1s', [...at, 'rateLimit', 'per'])),
+    ...when(['lists'], at => isBroken([...path, 'versions']) ? [] : checkLists(route.lists, versions, at)),
     ...when(['versions'], at => [...checkVersions(versions, at), ...findSamePods(versions, at)]),
     ...checkPolicy(route, path, isBroken),
     ...when(['versions'], () => checkRollout(route.rollout, versions, [...path, 'rollout'], isBroken)),

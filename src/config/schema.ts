@@ -124,6 +124,16 @@ const VersionSchema = Type.Object({
   filters: Type.Optional(VersionFiltersSchema)
 }, { ...strict, description: 'One deployable variant of the service.' })
 
+const ListSchema = Type.Object({
+  name: name('The name of the list in the API, metrics and logs.'),
+  version: name('The version that its members get.'),
+  by: Type.Union([Type.Literal('header'), Type.Literal('cookie'), Type.Literal('client-ip')], {
+    description: 'What a member is recognised by.'
+  }),
+  header: Type.Optional(Type.String({ pattern: FIELD_NAME_PATTERN, description: 'The header field whose value is looked up; with `by: header`.' })),
+  cookie: Type.Optional(Type.String({ pattern: FIELD_NAME_PATTERN, description: 'The cookie whose value is looked up; with `by: cookie`.' }))
+}, { ...strict, description: 'A list of clients that get one version, whatever its weight. Its members are not in this file: they come and go by `weir list` and the admin API (docs/routing.md).' })
+
 const retryReasons = (standard: ReadonlyArray<string | number>, description: string) => Type.Array(Type.Union([
   Type.Literal('connect'), Type.Literal('reset'), Type.Literal(502), Type.Literal(503), Type.Literal(504)
 ]), { default: standard, maxItems: 5, description })
@@ -215,6 +225,7 @@ const RouteSchema = Type.Object({
     minShare: Type.Number({ minimum: 0.01, maximum: 1, default: 0.1, description: 'The part of an equal share that it gets at once.' })
   }, { ...strict, default: {}, description: 'Warms up new endpoints.' }),
   circuitBreaker: CircuitBreakerSchema,
+  lists: Type.Array(ListSchema, { default: [], maxItems: 64, description: 'Lists of clients, in the order in which they are asked; the first that has the client wins.' }),
   upgrades: Type.Array(Type.String({ pattern: UPGRADE_PATTERN, description: 'A protocol name as in the Upgrade field, in any case.' }), { default: ['websocket'], maxItems: 16, description: 'The protocols that a client may switch to (RFC 9110 section 7.8); the connection is a tunnel from then on. A request for any other is passed on as plain HTTP.' }),
   versions: Type.Array(VersionSchema, { minItems: 1, maxItems: 64, description: 'The versions and their weights. Weights here are where the route starts; weights set at run time win until these change.' }),
   filters: Type.Optional(RouteFiltersSchema),
@@ -226,8 +237,8 @@ const WebhookSchema = Type.Object({
   url: Type.String({ maxLength: 2_048, description: 'Where events are posted to, over `https` or `http`. Redirects are not followed.' }),
   secretFile: file('The file of the secret that signs each event: a line of at least 32 visible ASCII characters. During a rotation it may have up to four lines, and each signs. It is read again when it changes.'),
   events: Type.Array(Type.Union([
-    Type.Literal('weights'), Type.Literal('rollout'), Type.Literal('verdict')
-  ]), { minItems: 1, maxItems: 3, description: 'The types of events that are posted, as in `GET /v1/events`.' }),
+    Type.Literal('weights'), Type.Literal('rollout'), Type.Literal('verdict'), Type.Literal('list')
+  ]), { minItems: 1, maxItems: 4, description: 'The types of events that are posted, as in `GET /v1/events`.' }),
   timeout: duration('For one try, from connecting to the end of the answer\'s header; from 100ms to 1m.', '10s')
 }, { ...strict, description: 'Posts events, as they happen, to a server of yours (docs/webhooks.md).' })
 
@@ -306,6 +317,7 @@ export const ConfigSchema = Type.Object({
     maxConnectionsPerClient: Type.Integer({ minimum: 0, default: 0, description: 'Connections of one client address (IPv6: one /64), over all workers and listeners; more are closed at once. Trusted proxies are not limited. 0 sets no limit.' }),
     maxIdleUpstream: Type.Integer({ minimum: 0, maximum: 100_000, default: 256, description: 'Idle connections that one worker keeps to one endpoint.' }),
     maxBufferedBytes: Type.Optional(Type.Integer({ minimum: 1_048_576, maximum: 1_099_511_627_776, description: 'Bytes that one worker keeps in buffers for its clients and endpoints. From three quarters of it on, new requests are answered with 503 `memory_exhausted`; beyond it, connections that keep the most are closed. By default it follows from the memory limit of the container (docs/operating.md).' })),
+    maxListMembers: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 200_000, description: 'Members that one list of a route may have. A worker pays 8 to 21 bytes of shared memory for each, once for all of them (docs/routing.md).' }),
     maxPasses: Type.Integer({ minimum: 0, maximum: 100, default: 1, description: 'How often one request may come through this Weir, as its Via fields tell; once more is a loop and answered with 508. More than 1 lets applications call others through Weir with the Via that they were called with. 0 sets no limit.' })
   }, { ...strict, default: {}, description: 'What a client may ask for.' }),
   accessLog: Type.Object({

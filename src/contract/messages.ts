@@ -62,6 +62,14 @@ export interface EndpointChangeMessage {
   readonly change: EndpointChange
 }
 
+/** Who is on a list of a route. Rare: members come and go in the table itself, which all threads share (src/placement/member-table.ts). */
+export interface ListMessage {
+  readonly type: 'list'
+  readonly route: string
+  readonly list: string
+  readonly table: SharedArrayBuffer
+}
+
 /** What the active checks of one version find to fail now; an endpoint that is not named passes, or was not probed yet. */
 export interface ChecksMessage {
   readonly type: 'checks'
@@ -142,8 +150,8 @@ interface ClientsMessage {
 
 /** What a worker can be told by itself. */
 export type SingleMessage = RoutesMessage | SplitMessage | WatchMessage | EjectMessage | EndpointsMessage | EndpointChangeMessage |
-  ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage | ExplainMessage |
-  RecallMessage | ClientsMessage
+  ListMessage | ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage |
+  ExplainMessage | RecallMessage | ClientsMessage
 
 export type ControlMessage = SingleMessage | TogetherMessage
 

@@ -71,6 +71,8 @@ interface RouteDescriberDeps {
   readonly workers: () => number
   /** Undefined for a route that never had a rollout. */
   readonly rollout: (route: string) => RolloutGauges | undefined
+  /** By list of a route, its members. */
+  readonly lists: (route: string) => ReadonlyMap<string, number>
   /** The traffic state of a route; undefined before it has one. */
   readonly traffic: (route: string) => { readonly epoch: number, readonly weights: Readonly<Record<string, number>> } | undefined
 }
@@ -139,13 +141,14 @@ export class RouteDescriber {
   }
 
   #state ({ name, versions }: RouteConfig, nowMs: number): RouteGauges {
-    const { discovery, health, rollout, traffic, workers } = this.#deps
+    const { discovery, health, lists, rollout, traffic, workers } = this.#deps
     const running = workers()
     const { epoch, weights } = traffic(name) ?? NO_TRAFFIC
     return {
       name,
       epoch,
       rollout: rollout(name),
+      lists: lists(name),
       versions: versions.map(version => {
         const { panicWorkers, unavailable } = health.summary(name, version.name, running)
         const usable = this.#usable(name, version.name)

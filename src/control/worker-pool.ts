@@ -20,6 +20,7 @@ import type {
   EvidenceMessage,
   FailedCheck,
   HealthMessage,
+  ListMessage,
   LogMessage,
   RoutesMessage,
   SingleMessage,
@@ -93,6 +94,8 @@ export class WorkerPool implements SplitPublisher {
   readonly #splits = new Map<string, RouteSplit>()
   readonly #endpoints = new VersionMap<EndpointSet>()
   readonly #checks = new VersionMap<ChecksMessage>()
+  /** By route and list. */
+  readonly #lists = new VersionMap<ListMessage>()
   /** By listener. */
   readonly #certificates = new Map<string, CertificatesMessage>()
   #ticketKeys: TicketKeysMessage | undefined
@@ -243,6 +246,13 @@ export class WorkerPool implements SplitPublisher {
     this.#broadcast(message)
   }
 
+  /** Tells who is on a list. It need not be told again when that changes in the table. */
+  sendList (route: string, list: string, table: SharedArrayBuffer): void {
+    const message: ListMessage = { type: 'list', route, list, table }
+    this.#lists.set(route, list, message)
+    this.#broadcast(message)
+  }
+
   /** Tells what a listener speaks TLS with. */
   sendCertificates (listener: string, material: TlsMaterial): void {
     const message: CertificatesMessage = { type: 'certificates', listener, material }
@@ -273,6 +283,7 @@ export class WorkerPool implements SplitPublisher {
     for (const name of this.#splits.keys()) if (!names.has(name)) this.#splits.delete(name)
     this.#endpoints.retain(this.#specs)
     this.#checks.retain(this.#specs)
+    this.#lists.retain(this.#specs.map(({ name, placement }) => ({ name, versions: placement?.lists ?? [] })))
     this.#watches.retain(names)
     for (const { appliedEpochs } of this.#threads.values()) {
       for (const name of appliedEpochs.keys()) if (!names.has(name)) appliedEpochs.delete(name)
@@ -300,6 +311,7 @@ export class WorkerPool implements SplitPublisher {
   #bringUp (thread: RunningWorker): void {
     for (const [ref, endpoints] of this.#endpoints.entries()) thread.send({ type: 'endpoints', ...ref, endpoints: [...endpoints.values()] })
     for (const [, message] of this.#checks.entries()) thread.send(message)
+    for (const [, message] of this.#lists.entries()) thread.send(message)
     for (const split of this.#splits.values()) thread.send(splitMessage(split))
     for (const message of this.#watches.watches) thread.send(message)
     thread.send(this.#routesMessage(thread.id))

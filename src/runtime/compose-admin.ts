@@ -18,6 +18,7 @@ import type { Clock } from '../core/clock.ts'
 import type { EventLog, Logger } from '../core/logger.ts'
 import type { EndpointRegistry } from '../discovery/endpoint-registry.ts'
 import { OWN_NAMESPACE } from '../discovery/endpoint-registry.ts'
+import type { ListBook } from '../lists/list-book.ts'
 import type { LeaseHolder } from '../kube/lease-holder.ts'
 import { OwnFacts } from '../replicas/own-facts.ts'
 import { replicaGauges } from '../replicas/replica-gauges.ts'
@@ -59,6 +60,7 @@ export interface AdminParts {
   readonly accessLog: LogWriter
   readonly events: EventBook
   readonly webhooks: LazyWebhooks
+  readonly lists: ListBook
   /** Undefined where nothing is shared. */
   readonly lease: LeaseHolder | undefined
   readonly readiness: () => Readiness
@@ -85,7 +87,8 @@ export async function composeAdmin (parts: AdminParts): Promise<{ readonly deps:
     health,
     workers: () => pool.workers().length,
     traffic: route => traffic.route(route),
-    rollout: route => parts.rollouts.service.gauges(route)
+    rollout: route => parts.rollouts.service.gauges(route),
+    lists: route => parts.lists.sizes(route)
   })
   const planner = new ChangePlanner({
     clock,
@@ -111,6 +114,7 @@ export async function composeAdmin (parts: AdminParts): Promise<{ readonly deps:
       traffic,
       rollouts: parts.rollouts.service,
       events: parts.events,
+      lists: parts.lists,
       webhooks: () => parts.webhooks.list(),
       stopping: parts.stopping,
       details: name => describer.details(name),

@@ -15,6 +15,7 @@ import type { EndpointRegistry } from '../discovery/endpoint-registry.ts'
 import { TrafficControl } from '../rollout/traffic-control.ts'
 import type { TrafficState } from '../rollout/traffic-state.ts'
 import type { LeaseHolder } from '../kube/lease-holder.ts'
+import type { ListBook } from '../lists/list-book.ts'
 import type { StateStore } from '../store/state-store.ts'
 import { ControlMetrics } from '../telemetry/control-metrics.ts'
 import { ControlTicker } from '../telemetry/control-ticker.ts'
@@ -39,9 +40,11 @@ import { RouteBook } from '../routes/route-book.ts'
 import { DrainReport } from '../control/version-drain.ts'
 import { HealthBook } from '../control/health-book.ts'
 import { bookTraffic, EventBook } from '../control/event-book.ts'
+import { journalLists } from '../control/list-journal.ts'
 import { logTraffic } from '../control/log-traffic.ts'
 import { openCertificates, openStore, probeListeners } from './open-at-start.ts'
 import { openLease } from './open-lease.ts'
+import { openLists } from './open-lists.ts'
 import { packageVersion } from './package-version.ts'
 import { instanceId } from './replica-name.ts'
 import { readinessOf, StartGate } from '../control/start-gate.ts'
@@ -58,6 +61,13 @@ export interface ControlPlaneDeps {
   readonly sources: ConfigSources
   /** Replaces parts of a reload; a test makes them fail. */
   readonly participants?: (own: ReadonlyArray<Participant<Config>>) => ReadonlyArray<Participant<Config>>
+}
+
+/** What takes part in reloads and is opened by the start. */
+interface ReloadedParts {
+  readonly traffic: TrafficControl
+  readonly webhooks: LazyWebhooks
+  readonly lists: ListBook
 }
 
 export class ControlPlane {
@@ -86,6 +96,7 @@ export class ControlPlane {
   #lease: LeaseHolder | undefined
   #store: StateStore<TrafficState> | undefined
   #traffic: TrafficControl | undefined
+  #lists: ListBook | undefined
   #rollouts: RunningRollouts | undefined
   #admin: AdminPorts | undefined
   #replicas: RunningReplicas | undefined
@@ -180,6 +191,14 @@ export class ControlPlane {
     this.#lease = await openLease(config, { clock, log, metrics: this.#metrics, instance: this.#instance })
     const leadership = this.#lease ?? SOLE_REPLICA
     this.#store = await openStore(config, { clock, log, metrics: this.#metrics, leadership })
+    const lists = this.#lists = await openLists(config, {
+      clock,
+      log,
+      metrics: this.#metrics,
+      leadership,
+      publish: (route, list, table) => { this.#pool.sendList(route, list, table) },
+      onChange: journalLists(log, this.#events)
+    })
     this.#traffic = await TrafficControl.open({ store: this.#store, publisher: this.#pool, clock, log, leadership })
     // Who does not know the weights, or whose they are not, does nothing for those who do.
     void this.#traffic.known.then(() => { this.#lease?.start() })
@@ -196,16 +215,28 @@ export class ControlPlane {
       onTicketKeys: keys => { this.#pool.sendTicketKeys(keys) }
     }, configFileOf(sources))
     this.#gate.start()
-    const reloads = this.#reloads = this.#createReloads(this.#traffic, this.#webhooks)
+    const reloads = this.#reloads = this.#createReloads({ traffic: this.#traffic, webhooks: this.#webhooks, lists })
     await reloads.start()
-    await this.#openAdmin(this.#traffic, rollouts, this.#webhooks)
+    await this.#openAdmin({ traffic: this.#traffic, webhooks: this.#webhooks, lists }, rollouts)
     this.#ticker.start()
     this.#metrics.configLoaded()
     for (const source of this.#routeSources) source.start(() => { reloads.ask() })
-    if (!this.#waitsForState) return await this.#listen()
-    log.warn('weir waits for the stored weights before it takes clients; state.onUnavailable: config would not', { reason: this.#traffic.storeStatus().detail })
-    void this.#traffic.known.then(async () => { await this.#listen() }).catch((error: unknown) => {
+    const known = this.#untilKnown(this.#traffic, lists)
+    if (known === undefined) return await this.#listen()
+    void known.then(async () => { await this.#listen() }).catch((error: unknown) => {
       log.error('the listeners could not be opened', { error: errorText(error) })
+    })
+  }
+
+  /** Resolves when clients can be served; undefined when they can be at once. */
+  #untilKnown (traffic: TrafficControl, lists: ListBook): Promise<void> | undefined {
+    const { clock, log } = this.#deps
+    const { state, kubernetes } = this.#config
+    if (state.onUnavailable === 'config' || (traffic.isKnown && lists.isKnown)) return undefined
+    if (!traffic.isKnown) log.warn('weir waits for the stored weights before it takes clients; state.onUnavailable: config would not', { reason: traffic.storeStatus().detail })
+    return traffic.known.then(async () => {
+      if (await lists.knownWithin(clock, parseDurationMs(kubernetes.startTimeout))) return
+      log.warn('weir takes clients without the members of its lists, which are not known yet; may it read the ConfigMap?', { reason: lists.status().detail })
     })
   }
 
@@ -233,7 +264,7 @@ export class ControlPlane {
     return [this.#file]
   }
 
-  #createReloads (traffic: TrafficControl, webhooks: LazyWebhooks): ConfigReloads {
+  #createReloads (parts: ReloadedParts): ConfigReloads {
     const { clock, log, participants = own => own } = this.#deps
     return new ConfigReloads(this.#config, {
       clock,
@@ -241,7 +272,7 @@ export class ControlPlane {
       metrics: this.#metrics,
       reload: new Reload({
         clock,
-        participants: participants(this.#participants(traffic, webhooks)),
+        participants: participants(this.#participants(parts)),
         together: work => { this.#pool.together(work) },
         onDefect: (part, error) => { log.error('a defect of Weir has left a part of a reload undone; please report it', { part, stack: error instanceof Error ? error.stack ?? error.message : String(error) }) }
       }),
@@ -256,7 +287,7 @@ export class ControlPlane {
    * Who takes over a configuration. Endpoints are told first, then splits, then routes, so that new routes are whole from their first
    * request.
    */
-  #participants (traffic: TrafficControl, webhooks: LazyWebhooks): ReadonlyArray<Participant<Config>> {
+  #participants ({ traffic, webhooks, lists }: ReloadedParts): ReadonlyArray<Participant<Config>> {
     const { log, sources } = this.#deps
     return [
       { name: 'authorities', prepare: config => this.#authorities.prepare(config, configFileOf(sources)) },
@@ -271,6 +302,7 @@ export class ControlPlane {
           name, weights: Object.fromEntries(versions.map(version => [version.name, version.weight]))
         })))
       },
+      { name: 'lists', prepare: async config => await lists.prepare(config) },
       { name: 'routes', prepare: config => this.#sender.prepare(config) }
     ]
   }
@@ -294,7 +326,7 @@ export class ControlPlane {
     })
   }
 
-  async #openAdmin (traffic: TrafficControl, rollouts: RunningRollouts, webhooks: LazyWebhooks): Promise<void> {
+  async #openAdmin ({ traffic, webhooks, lists }: ReloadedParts, rollouts: RunningRollouts): Promise<void> {
     const { clock, log } = this.#deps
     const { deps, replicas } = await composeAdmin({
       config: this.#config,
@@ -316,6 +348,7 @@ export class ControlPlane {
       accessLog: this.#accessLog,
       events: this.#events,
       webhooks,
+      lists,
       lease: this.#lease,
       stopping: this.#noWaiting.signal,
       readiness: () => readinessOf({
@@ -387,6 +420,7 @@ export class ControlPlane {
     await this.#webhooks?.stop(insisted)
     await this.#rollouts?.stop()
     await this.#traffic?.close()
+    await this.#lists?.close()
     await this.#store?.close()
     await this.#lease?.close()
     await this.#accessLog.close()

@@ -34,25 +34,30 @@ export function readConfigMap (object: unknown): StoredConfigMap {
   }
 }
 
+/** Where in an object something is kept. */
+export type ConfigMapSection = 'data' | 'binaryData'
+
 /** What a write makes of a ConfigMap. */
 export interface ConfigMapWrite {
   readonly name: string
   /** Undefined: there is none. */
   readonly over: StoredConfigMap | undefined
   readonly data: UntrustedObject
+  /** Where the data goes. */
+  readonly section: ConfigMapSection
   /** Keys that the write replaces; all others stay. */
   readonly owns: (key: string) => boolean
 }
 
-export function configMapObject ({ name, over, data, owns }: ConfigMapWrite): UntrustedObject {
-  const foreign = foreignIn(over?.data, owns)
+export function configMapObject ({ name, over, data: own, section, owns }: ConfigMapWrite): UntrustedObject {
   // A key may be in one of the two only.
-  const binaryData = foreignIn(over?.binaryData, owns)
+  const data = { ...foreignIn(over?.data, owns), ...(section === 'data' ? own : {}) }
+  const binaryData = { ...foreignIn(over?.binaryData, owns), ...(section === 'binaryData' ? own : {}) }
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: writtenMetadata(name, over),
-    data: { ...foreign, ...data },
+    data,
     ...(Object.keys(binaryData).length === 0 ? {} : { binaryData }),
     ...(over?.immutable === undefined ? {} : { immutable: over.immutable })
   }
@@ -65,7 +70,7 @@ function foreignIn (data: UntrustedObject | undefined, owns: (key: string) => bo
 /** A resourceVersion alone is not enough: an etcd that was restored from a backup gives it out again. */
 export function isSameConfigMap (left: StoredConfigMap | undefined, right: StoredConfigMap | undefined): boolean {
   if (left === undefined || right === undefined) return left === right
-  return isSameVersion(left, right) && hasSameData(left.data, right.data)
+  return isSameVersion(left, right) && hasSameData(left.data, right.data) && hasSameData(left.binaryData ?? {}, right.binaryData ?? {})
 }
 
 export function isSameVersion (left: StoredObject | undefined, right: StoredObject | undefined): boolean {

@@ -15,14 +15,16 @@ import { KubeError, type KubeApi, type KubeObjectApi, type KubeObjectName } from
 import { ListWatch, type ListWatchTuning } from '../kube/list-watch.ts'
 import { isOlder } from '../kube/stored-object.ts'
 import {
-  CONFLICT, configMapObject, failedWrite, isOutOfSpace, isSameConfigMap, isSameVersion, NOT_FOUND, readConfigMap, refusalOf,
-  type StoredConfigMap, TOO_MANY_REQUESTS, unknownWrite, unmade
+  CONFLICT, configMapObject, type ConfigMapSection, failedWrite, isOutOfSpace, isSameConfigMap, isSameVersion, NOT_FOUND, readConfigMap,
+  refusalOf, type StoredConfigMap, TOO_MANY_REQUESTS, unknownWrite, unmade
 } from './config-map-object.ts'
 import { type StateStore, StoreError, type StoreStatus, type SwapResult, type Versioned, Watchers } from './state-store.ts'
 import { WriteHealth } from './write-health.ts'
 
 /** How a value is turned into the texts of a ConfigMap and back. */
 export interface ConfigMapCodec<T> {
+  /** Where in the object the texts are: those of `binaryData` are Base64. `data` without it. */
+  readonly section?: ConfigMapSection
   /** What the store holds before the first write. */
   readonly initial: T
   /** @throws StoreError `too-large` */
@@ -48,6 +50,8 @@ export interface ConfigMapStoreOptions<T> {
   /** Undefined: that of the credentials. */
   readonly namespace: string | undefined
   readonly codec: ConfigMapCodec<T>
+  /** What is kept there, for the log; the traffic state without it. */
+  readonly subject?: string
   readonly clock: Clock
   /** Uniform in [0, 1). */
   readonly random: () => number
@@ -75,8 +79,9 @@ interface NotNow {
   readonly notNow: KubeError
 }
 
-const NEWER = 'the traffic state in Kubernetes was written by a newer Weir; the last known one stays in force, and nothing can be changed'
-const INVALID = 'the traffic state in Kubernetes can\'t be used; what was in force before stays so'
+const NEWER = 'in Kubernetes was written by a newer Weir; the last known one stays in force, and nothing can be changed'
+const INVALID = 'in Kubernetes can\'t be used; what was in force before stays so'
+const TRAFFIC = 'the traffic state'
 
 const MISSING = 'it was deleted and has not been written again yet'
 
@@ -206,6 +211,13 @@ export class ConfigMapStore<T> implements StateStore<T> {
     await this.#listWatch.stop()
   }
 
+  get #subject (): string { return this.#options.subject ?? TRAFFIC }
+
+  /** What is stored in an object. */
+  #textsOf (seen: StoredConfigMap): UntrustedObject {
+    return seen[this.#options.codec.section ?? 'data'] ?? {}
+  }
+
   get #name (): string { return `the ConfigMap ${this.#object.name}` }
 
   /** Somebody has deleted it. */
@@ -217,7 +229,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
 
   async #write (over: StoredConfigMap | undefined, data: UntrustedObject, timeoutMs: number): Promise<StoredConfigMap> {
     const { api, codec } = this.#options
-    const object = configMapObject({ name: this.#object.name, over, data, owns: key => codec.owns(key) })
+    const object = configMapObject({ name: this.#object.name, over, data, section: codec.section ?? 'data', owns: key => codec.owns(key) })
     const written = over === undefined
       ? await api.create(this.#object, object, timeoutMs)
       : await api.replace(this.#object, object, timeoutMs)
@@ -248,7 +260,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
     const seen = await this.#look(deadlineMs - this.#options.clock.nowMs())
     if (seen instanceof KubeError) throw this.#failed(unknownWrite(error, this.#name), error)
     // The write has arrived, and its answer has not.
-    if (error.status === undefined && seen !== undefined && Object.entries(data).every(([key, text]) => seen.data[key] === text)) {
+    if (error.status === undefined && seen !== undefined && this.#holds(seen, data)) {
       this.#wrote()
       this.#accept(seen, value)
       return { ok: true, version: seen.resourceVersion }
@@ -261,6 +273,11 @@ export class ConfigMapStore<T> implements StateStore<T> {
     // It has been deleted, or its namespace is not there.
     if (error.status === NOT_FOUND && over === undefined) throw this.#failed(refusalOf(error, this.#name), error)
     return { notNow: error }
+  }
+
+  #holds (seen: StoredConfigMap, data: UntrustedObject): boolean {
+    const texts = this.#textsOf(seen)
+    return Object.entries(data).every(([key, text]) => texts[key] === text)
   }
 
   /** What the server has now, by a consistent read; undefined when it has none. */
@@ -279,7 +296,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
   }
 
   #wrote (): void {
-    if (this.#health.succeeded()) this.#options.log.info('the traffic state in Kubernetes can be written again', { configMap: this.#object.name })
+    if (this.#health.succeeded()) this.#options.log.info(`${this.#subject} in Kubernetes can be written again`, { configMap: this.#object.name })
   }
 
   /** After a failed write: does one that changes nothing go through? The API server checks it as any other. */
@@ -293,7 +310,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
       return
     }
     try {
-      this.#observe(await this.#write(over, over.data, ASIDE_TIMEOUT_MS))
+      this.#observe(await this.#write(over, this.#textsOf(over), ASIDE_TIMEOUT_MS))
       this.#wrote()
     } catch (thrown) {
       const error = KubeError.from(thrown)
@@ -364,7 +381,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
     if (unchanged) return
     if (isBack) {
       this.#resets++
-      this.#options.log.warn('Kubernetes has an older version of the traffic state than before, as after a restore from a backup; it is taken for an edit', {
+      this.#options.log.warn(`Kubernetes has an older version of ${this.#subject} than before, as after a restore from a backup; it is taken for an edit`, {
         configMap: this.#object.name, resourceVersion: seen.resourceVersion, before: before.resourceVersion
       })
     }
@@ -378,14 +395,14 @@ export class ConfigMapStore<T> implements StateStore<T> {
     // A restored etcd may give the same one to something else.
     const version = seen.resourceVersion === this.#current.version ? `${seen.resourceVersion}+${++this.#resets}` : seen.resourceVersion
     try {
-      this.#current = { value: codec.decode(seen.data), version }
+      this.#current = { value: codec.decode(this.#textsOf(seen)), version }
       this.#refusal = undefined
     } catch (error) {
       const newer = error instanceof NewerFormat
       this.#current = { value: this.#current.value, version }
       this.#refusal = { state: newer ? 'read-only' : 'refused', detail: errorText(error) }
       onRefused(newer ? 'newer' : 'invalid')
-      log.error(newer ? NEWER : INVALID, { configMap: this.#object.name, fault: this.#refusal.detail })
+      log.error(`${this.#subject} ${newer ? NEWER : INVALID}`, { configMap: this.#object.name, fault: this.#refusal.detail })
     }
     this.#watchers.tell(this.#current)
   }
@@ -407,7 +424,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
       const written = await this.#write(undefined, codec.encode(value), DEFAULT_TIMEOUT_MS)
       this.#wrote()
       this.#accept(written, value)
-      log.warn('the traffic state was deleted from Kubernetes and has been written again', { configMap: this.#object.name })
+      log.warn(`${this.#subject} was deleted from Kubernetes and has been written again`, { configMap: this.#object.name })
     } catch (error) {
       // Another replica was faster: its write comes by the watch.
       if (error instanceof KubeError && error.status === CONFLICT) {
@@ -415,7 +432,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
         return
       }
       this.#health.failed(errorText(error))
-      log.error('the traffic state was deleted from Kubernetes and can\'t be written again; it is tried again, also by the next change', {
+      log.error(`${this.#subject} was deleted from Kubernetes and can't be written again; it is tried again, also by the next change`, {
         configMap: this.#object.name, error: errorText(error)
       })
     }

@@ -1,9 +1,9 @@
 import { errorCode, errorText } from '../core/error-text.ts'
-import { constants } from 'node:fs'
 import * as nodeFiles from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import type { EventLog } from '../core/logger.ts'
+import { makeDirectory, moveAside, replaceFile, temporaryPath, type StoreFiles } from './durable-file.ts'
 import { FileLock } from './file-lock.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
 import {
@@ -50,9 +50,6 @@ export function openStateEnvelope<T> (codec: StateCodec<T>, text: string): Versi
   return { version, value: codec.decode(value) }
 }
 
-/** The calls on the file system that a commit makes; replaced in tests to make them fail. */
-export type StoreFiles = Pick<typeof nodeFiles, 'open' | 'rename' | 'unlink'>
-
 interface FileStoreOptions<T> {
   readonly path: string
   readonly codec: StateCodec<T>
@@ -64,7 +61,6 @@ interface FileStoreOptions<T> {
 }
 
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024
-const MAX_CORRUPT_FILES = 1000
 /** The version of a state that is in no file. */
 const NEVER_WRITTEN = '0'
 
@@ -156,47 +152,17 @@ export class FileStore<T> implements StateStore<T> {
       throw new StoreError('too-large', `the state would take ${bytes.length} bytes in ${this.#path}, more than the ${this.#maxBytes} allowed; the old state is kept`)
     }
     await this.#lock.verify()
-    const temporary = temporaryPath(this.#path)
-    let replaced = false
-    try {
-      // Opened first: when no descriptor is free, that has to show before the new state has taken the place of the old one.
-      await withSync(this.#files, dirname(this.#path), async () => {
-        await writeSynced(this.#files, temporary, bytes)
-        await this.#files.rename(temporary, this.#path)
-        replaced = true
-      })
-    } catch (error) {
-      if (replaced) throw await this.#takeBack(error)
-      await this.#files.unlink(temporary).catch(() => undefined)
-      throw fileError(error, 'writing the state file', this.#path)
-    }
-  }
-
-  /** The new state has taken the place of the old one, and is refused all the same: nobody may find it there after a restart. */
-  async #takeBack (error: unknown): Promise<StoreError> {
-    const temporary = temporaryPath(this.#path)
-    const failed = `syncing the directory of ${this.#path} failed: ${errorCode(error) ?? String(error)}; check the disk`
-    try {
-      if (this.#current.version === NEVER_WRITTEN) {
-        await this.#files.unlink(this.#path)
-      } else {
-        await writeSynced(this.#files, temporary, Buffer.from(sealStateEnvelope(this.#codec, this.#current)))
-        await this.#files.rename(temporary, this.#path)
-      }
-      return new StoreError('io', `${failed}, the old state was put back`, { cause: error })
-    } catch {
-      await this.#files.unlink(temporary).catch(() => undefined)
-      return new StoreError('io', `${failed}. The old state is in force but could not be put back: after a restart the change may be there, so make one more when the disk is well`, { cause: error })
-    }
+    const current = this.#current
+    await replaceFile(this.#path, bytes, {
+      what: 'the state file',
+      files: this.#files,
+      before: () => current.version === NEVER_WRITTEN ? undefined : Buffer.from(sealStateEnvelope(this.#codec, current))
+    })
   }
 
   #assertOpen (): void {
     if (this.#closed) throw new StoreError('closed', `the state store ${this.#path} has been closed`)
   }
-}
-
-function temporaryPath (path: string): string {
-  return `${path}.tmp`
 }
 
 async function isLink (path: string): Promise<boolean> {
@@ -210,15 +176,6 @@ async function realPath (path: string): Promise<string> {
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return path
     throw fileError(error, 'opening the state file', path)
-  }
-}
-
-async function makeDirectory (path: string): Promise<void> {
-  try {
-    const first = await nodeFiles.mkdir(path, { recursive: true, mode: 0o700 })
-    if (first !== undefined) await withSync(nodeFiles, dirname(first))
-  } catch (error) {
-    throw fileError(error, 'creating the directory', path)
   }
 }
 
@@ -248,43 +205,4 @@ async function load<T> (path: string, options: FileStoreOptions<T>, linked: bool
   const aside = await moveAside(path)
   options.log.error('the state file can\'t be used and was moved aside; run-time weights start from the configuration', { path, movedTo: aside, fault })
   return empty
-}
-
-async function moveAside (path: string): Promise<string> {
-  const taken = new Set(await nodeFiles.readdir(dirname(path)))
-  for (let number = 1; number <= MAX_CORRUPT_FILES; number++) {
-    const name = `${basename(path)}.corrupt-${number}`
-    if (taken.has(name)) continue
-    const aside = join(dirname(path), name)
-    await nodeFiles.rename(path, aside)
-    return aside
-  }
-  throw new StoreError('io', `${path} can't be used, and there are ${MAX_CORRUPT_FILES} corrupt ones beside it already; remove them`)
-}
-
-async function writeSynced (files: StoreFiles, path: string, bytes: Uint8Array): Promise<void> {
-  // A leftover is removed first and the file created anew, so that a planted link is never followed.
-  await files.unlink(path).catch(() => undefined)
-  const file = await files.open(path, 'wx', 0o600)
-  try {
-    await file.writeFile(bytes)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
-/** Does the work in a directory and syncs it: a rename is on disk only when its directory is. Windows can't and needs not. */
-async function withSync (files: Pick<StoreFiles, 'open'>, path: string, work?: () => Promise<void>): Promise<void> {
-  if (process.platform === 'win32') {
-    await work?.()
-    return
-  }
-  const directory = await files.open(path, constants.O_RDONLY)
-  try {
-    await work?.()
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
 }

@@ -49,6 +49,7 @@ export const METRICS = {
   weir_panic: { type: 'gauge', help: 'Workers that use all endpoints of the version because too few are available.', labels: VERSION, source: 'control plane' },
   weir_health_checks_total: { type: 'counter', help: 'Active checks of endpoints by result, `pass` or `fail`.', labels: [...VERSION, 'result'], source: 'control plane' },
   weir_route_epoch: { type: 'gauge', help: 'Number of the route\'s traffic state in the control plane.', labels: ['route'], source: 'control plane' },
+  weir_list_members: { type: 'gauge', help: 'Members of a list of the route, as this replica knows them.', labels: ['route', 'list'], source: 'control plane' },
   weir_epoch_applied: { type: 'gauge', help: 'Number of the route\'s traffic state that the worker uses.', labels: ['route', 'worker'], source: 'control plane' },
 
   weir_rollout_phase: { type: 'gauge', help: 'Always 1; the label is the phase of the rollout that the route has, or had last: `Progressing`, `Paused`, `Healthy`, `Degraded` or `Aborted`.', labels: ['route', 'phase'], source: 'control plane' },

@@ -11,6 +11,8 @@ export interface RouteGauges {
   readonly versions: readonly VersionGauges[]
   /** Undefined for a route that never had one. */
   readonly rollout?: RolloutGauges | undefined
+  /** By list, its members. */
+  readonly lists?: ReadonlyMap<string, number>
 }
 
 interface VersionGauges {
@@ -67,6 +69,7 @@ export function * routeFamilies (routes: readonly RouteRow[], workers: readonly 
     name, row, ({ sourceAgeMs }) => sourceAgeMs === undefined ? undefined : sourceAgeMs / 1_000
   ))
   yield * perRoute('weir_route_epoch', routes, (name, { labels, gauges }) => sampleLine(name, labels, gauges.epoch))
+  yield * perRoute('weir_list_members', routes, listLines)
   yield * perRoute('weir_epoch_applied', routes, (name, row) => appliedLines(name, row, workers, workerLabels))
   yield * rolloutFamilies(routes.flatMap(({ labels, gauges: { rollout } }) => rollout === undefined ? [] : [{ labels, rollout }]))
 }
@@ -121,6 +124,10 @@ function appliedLines (
     if (epoch !== undefined) text += sampleLine(name, `${labels},${workerLabels[index] ?? ''}`, epoch)
   }
   return text
+}
+
+function listLines (name: MetricName, { gauges, labels }: RouteRow): string {
+  return [...gauges.lists ?? []].map(([list, members]) => sampleLine(name, `${labels},${labelText({ list })}`, members)).join('')
 }
 
 function countByCondition (endpoints: readonly Endpoint[]): Readonly<Record<'ready' | 'serving' | 'terminating' | 'total', number>> {

@@ -16,7 +16,8 @@ import { MemoryWatch } from './memory-watch.ts'
 import { PausedLook } from '../downstream/paused-look.ts'
 import { listenerSettings } from '../downstream/downstream-context.ts'
 import type {
-  ChecksMessage, ControlMessage, EjectMessage, EndpointChangeMessage, EndpointsMessage, ListenMessage, WatchMessage, WorkerMessage
+  ChecksMessage, ControlMessage, EjectMessage, EndpointChangeMessage, EndpointsMessage, ListenMessage, ListMessage, WatchMessage,
+  WorkerMessage
 } from '../contract/messages.ts'
 import { WorkerRoutes } from './worker-routes.ts'
 import { WorkerTls } from './worker-tls.ts'
@@ -139,11 +140,12 @@ export class WorkerApp {
   }
 
   /** What is said of one route. */
-  #actOnRoute (message: EndpointsMessage | EndpointChangeMessage | ChecksMessage | WatchMessage | EjectMessage): void {
+  #actOnRoute (message: EndpointsMessage | EndpointChangeMessage | ChecksMessage | ListMessage | WatchMessage | EjectMessage): void {
     switch (message.type) {
       case 'endpoints': return this.#routes.applyEndpoints(message)
       case 'endpoint-change': return this.#routes.applyEndpointChange(message)
       case 'checks': return this.#routes.applyChecks(message)
+      case 'list': return this.#routes.applyList(message)
       case 'eject': return this.#routes.applyEject(message)
       case 'watch':
         this.#routes.applyWatch(message)

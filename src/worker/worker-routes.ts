@@ -23,11 +23,12 @@ import { TransportBook } from '../upstream/transport-book.ts'
 import { compileRoute } from './compile-route.ts'
 import { HealthReporter } from './health-reporter.ts'
 import type {
-  ChecksMessage, EjectMessage, EndpointChangeMessage, EndpointsMessage, EvidenceMessage, HealthMessage, RoutesMessage, SplitMessage,
-  WatchMessage
+  ChecksMessage, EjectMessage, EndpointChangeMessage, EndpointsMessage, EvidenceMessage, HealthMessage, ListMessage, RoutesMessage,
+  SplitMessage, WatchMessage
 } from '../contract/messages.ts'
 import type { ClientSample } from '../contract/client-sample.ts'
 import type { RouteSpec } from '../contract/route-spec.ts'
+import { ListMembership } from '../placement/member-table.ts'
 
 /** Clients that the samples of all routes may have together: a megabyte, if all are that busy. */
 const MAX_SAMPLED_TOTAL = 65_536
@@ -55,6 +56,8 @@ export class WorkerRoutes {
   readonly #endpoints = new VersionMap<EndpointSet>()
   /** What active checks found to fail, by endpoint. */
   readonly #failing = new VersionMap<ReadonlyMap<string, CheckVerdict>>()
+  /** Who is on the lists, by route and list: they live on when a route is compiled anew. */
+  readonly #lists = new VersionMap<ListMembership>()
   readonly #reporter: HealthReporter
   /** The most clients in the sample of a route. */
   #sampled = MAX_SAMPLED
@@ -205,6 +208,16 @@ export class WorkerRoutes {
     this.#flush(route?.hold)
   }
 
+  /** Takes over the table of a list. */
+  applyList ({ route, list, table }: ListMessage): void {
+    this.#listOf(route, list).replace(table)
+  }
+
+  /** Nobody is on a list whose table has not come yet. */
+  #listOf (route: string, list: string): ListMembership {
+    return this.#lists.getOrCreate(route, list, () => new ListMembership())
+  }
+
   #compile (spec: RouteSpec, segments: readonly SharedArrayBuffer[]): RouteRuntime {
     const weights = this.#weights.get(spec.name)
     return compileRoute(spec, {
@@ -220,6 +233,7 @@ export class WorkerRoutes {
       salt: weights?.salt ?? '',
       endpoints: this.#endpoints.versionsOf(spec.name),
       failing: this.#failing.versionsOf(spec.name),
+      listOf: list => this.#listOf(spec.name, list),
       state: this.#stateOf(spec)
     })
   }
@@ -261,5 +275,6 @@ export class WorkerRoutes {
     for (const name of this.#watches.keys()) if (!names.has(name)) this.#endWatch(name)
     this.#endpoints.retain(specs)
     this.#failing.retain(specs)
+    this.#lists.retain(specs.map(({ name, placement }) => ({ name, versions: placement?.lists ?? [] })))
   }
 }

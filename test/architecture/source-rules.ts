@@ -8,7 +8,7 @@ import { type SourceFile } from './source-file.ts'
 /** The folders of src in the order in which they may build on one another: a folder imports only folders before it. */
 export const FOLDER_ORDER = [
   'core', 'contract', 'analysis', 'plans', 'net', 'http', 'http1', 'config', 'telemetry', 'health', 'routing', 'actions', 'placement', 'balancing', 'kube',
-  'store', 'discovery', 'rollout',
+  'store', 'discovery', 'rollout', 'lists',
   'upstream', 'exchange', 'downstream', 'worker', 'certificates', 'routes', 'control', 'replicas', 'webhooks', 'admin', 'console', 'cli', 'runtime'
 ] as const
 

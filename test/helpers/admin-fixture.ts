@@ -6,6 +6,7 @@ import { RouteBook } from '../../src/routes/route-book.ts'
 import { ChangePlanner } from '../../src/control/change-planner.ts'
 import type { ExplainAnswer, ExplainQuery } from '../../src/control/explain-answer.ts'
 import { bookTraffic, EventBook } from '../../src/control/event-book.ts'
+import { journalLists } from '../../src/control/list-journal.ts'
 import { Unanswered } from '../../src/control/worker-questions.ts'
 import { TokenBook, type TokenConfig } from '../../src/admin/token-book.ts'
 import type { RouteConfig } from '../../src/config/schema.ts'
@@ -16,6 +17,7 @@ import type { StateStore } from '../../src/store/state-store.ts'
 import { FakeClock } from './fake-clock.ts'
 import { FakePublisher } from './fake-publisher.ts'
 import { FakeRollouts } from './fake-rollouts.ts'
+import { listBench } from './list-bench.ts'
 import { ListLog } from './list-log.ts'
 import { ROUTE_DEFAULTS } from './route-defaults.ts'
 import type { VersionDrainStatus } from '../../src/control/version-drain.ts'
@@ -98,6 +100,7 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
     traffic,
     rollouts,
     events,
+    lists: (await listBench({ onChange: journalLists(log, events) })).book,
     webhooks: options.webhooks ?? (() => []),
     stopping: stop.signal,
     details: route => route === 'hello' ? helloDetails() : undefined,

@@ -25,6 +25,7 @@ export const ROUTE_DEFAULTS = {
   },
   slowStart: { window: '0s', minShare: 0.1 },
   circuitBreaker: { connections: 0, pending: 0, requests: 0, perEndpoint: { connections: 0, pending: 0, requests: 0 } },
+  lists: [],
   upgrades: ['websocket']
 } satisfies Omit<RouteConfig, 'name' | 'versions'>
 

@@ -46,7 +46,7 @@ export function eventResource (app: FastifyInstance, { clock, events, traffic }:
       operationId: 'followEvents',
       tag: 'Operations',
       summary: 'What happens, as it happens',
-      description: 'Server-sent events: `weights` for each change of a route\'s weights, whoever made it, `rollout` for each change of the phase or step of a rollout, `verdict` when what is thought of its new version is another thing than before, and `gap` where some are missing, because the client was away for too long, comes from another process of Weir, or reads too slowly.',
+      description: 'Server-sent events: `weights` for each change of a route\'s weights, whoever made it, `rollout` for each change of the phase or step of a rollout, `verdict` when what is thought of its new version is another thing than before, `list` for each change of a list that was asked of this replica, and `gap` where some are missing, because the client was away for too long, comes from another process of Weir, or reads too slowly.',
       querystring: QuerySchema,
       headers: HeadersSchema,
       answers: { 200: { description: 'The events, until the client or Weir goes.', mediaType: 'text/event-stream', schema: Type.string(), example: EXAMPLE } },

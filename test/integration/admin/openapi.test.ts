@@ -58,7 +58,7 @@ t.test('every route of the API is in the document, and nothing else', async t =>
     other.push(...String(allow).split(', ').filter(method => method !== 'HEAD' && method !== 'OPTIONS' && !documented.includes(method)))
   }
   t.same(other, [])
-  t.equal(operations.length, 28)
+  t.equal(operations.length, 35)
 })
 
 t.test('every operation says what it does, who may use it, what it takes and what it answers', async t => {
@@ -68,7 +68,7 @@ t.test('every operation says what it does, who may use it, what it takes and wha
     t.match(operation, { summary: /\w/, description: /\w.*\.$/ }, what)
     t.equal(operation.security.length, path === '/healthz' || path === '/readyz' ? 0 : 1, what)
     t.same((operation.parameters ?? []).filter(({ description }) => description === undefined), [], what)
-    t.equal(operation.requestBody === undefined, method === 'get', what)
+    t.equal(operation.requestBody === undefined, method === 'get' || path.endsWith('/members/{id}'), what)
     t.ok(
       operation.requestBody === undefined || Object.values(operation.requestBody.content).every(body => body.example ?? body.examples),
       what

@@ -104,7 +104,7 @@ t.test('every other value makes objects that an API server accepts', async t => 
   t.equal(at(pod, 'containers.0.image'), `registry.example.com/weir@${digest}`, 'the digest wins')
   for (const field of ['imagePullSecrets', 'nodeSelector', 'tolerations', 'affinity', 'priorityClassName'] as const) t.same(at(pod, field), OTHERS[field], field)
   for (const secret of ['shop-tls', 'shop-tokens', 'shop-replicas']) t.ok(listAt(pod, 'volumes').some(volume => at(volume, 'secret.secretName') === secret), secret)
-  t.same(at(findObject(objects, 'Role', 'edge-state'), 'rules.0.resourceNames'), ['edge-weights'])
+  t.same(at(findObject(objects, 'Role', 'edge-state'), 'rules.0.resourceNames'), ['edge-weights', 'edge-weights-lists'])
   t.equal(listAt(findObject(objects, 'HorizontalPodAutoscaler', 'edge'), 'spec.metrics').length, 1, 'by CPU only')
   t.same(objects.filter(object => at(object, 'kind') === 'NetworkPolicy').map(object => at(object, 'metadata.name')), ['edge-monitoring'])
   t.equal(at(findObject(objects, 'PodMonitor', 'edge'), 'metadata.labels.release'), 'kube-prometheus-stack')

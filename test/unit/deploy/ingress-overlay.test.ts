@@ -55,11 +55,12 @@ t.test('replicas are added by CPU and by requests in flight, and taken away slow
   t.ok(Math.abs(cores / 47.4e-6 * 0.054 - inFlight) < 5, 'the two targets are the same load')
 })
 
-t.test('replicas share their weights, write nothing else, and may do with that one ConfigMap and its Lease what they have to', async t => {
+t.test('replicas share their weights, write nothing else, and may do with their two ConfigMaps and their Lease what they have to', async t => {
   t.equal(config.state.store, 'kubernetes')
   t.same(at(findObject(objects, 'Role', 'weir'), 'rules'), [{ apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] }])
-  t.strictSame(listAt(findObject(objects, 'Role', 'weir-state'), 'rules'), [['', 'configmaps'], ['coordination.k8s.io', 'leases']].flatMap(([group, resource]) => [
-    { apiGroups: [group], resources: [resource], resourceNames: [config.state.name], verbs: ['get', 'list', 'watch', 'update'] },
+  const { name } = config.state
+  t.strictSame(listAt(findObject(objects, 'Role', 'weir-state'), 'rules'), [['', 'configmaps', name, `${name}-lists`], ['coordination.k8s.io', 'leases', name]].flatMap(([group, resource, ...resourceNames]) => [
+    { apiGroups: [group], resources: [resource], resourceNames, verbs: ['get', 'list', 'watch', 'update'] },
     { apiGroups: [group], resources: [resource], verbs: ['create'] }
   ]))
   t.equal(at(findObject(objects, 'RoleBinding', 'weir-state'), 'roleRef.name'), 'weir-state')

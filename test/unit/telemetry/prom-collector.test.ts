@@ -23,6 +23,7 @@ function sources (clock = new FakeClock()): ScrapeSources & { clock: FakeClock }
     routes: () => [{
       name: 'hello',
       epoch: 7,
+      lists: new Map([['beta', 3]]),
       rollout: { phase: 'Progressing', step: 1, share: 0.25, evidence: { errors: 3.5, sentinel: 0.5 }, verdict: 'undecided', pending: true },
       versions: [
         { name: 'stable', weight: 3, endpoints: [endpoint({}), endpoint({ ready: false, terminating: true })], available: 1, panicWorkers: 2 },

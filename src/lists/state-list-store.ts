@@ -1,0 +1,103 @@
+/**
+ * Keeps all lists as one value of a StateStore: in memory, or in a ConfigMap that several replicas share.
+ */
+import type { EventLog } from '../core/logger.ts'
+import { type StateStore, StoreError, type StoreStatus, Watchers } from '../store/state-store.ts'
+import { listKey, type ListListener, type ListStore, refOfKey } from './list-store.ts'
+import { MemberList, type ListRef } from './member-list.ts'
+
+/** By the key of the list. */
+export type StoredLists = ReadonlyMap<string, MemberList>
+
+export function noLists (): StoredLists {
+  return new Map()
+}
+
+/** A store that is read from the moment in which somebody needs it. */
+interface LazyStateStore extends StateStore<StoredLists> {
+  /** Undefined where nothing has to be begun. */
+  readonly start?: () => void
+}
+
+const MAX_ATTEMPTS = 10
+
+export class StateListStore implements ListStore {
+  readonly known: Promise<void>
+  readonly #store: LazyStateStore
+  readonly #watchers: Watchers<Parameters<ListListener>>
+  readonly #resolveKnown: () => void
+  #lists = noLists()
+  #started = false
+
+  constructor (store: LazyStateStore, log: EventLog) {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.known = promise
+    this.#resolveKnown = resolve
+    this.#store = store
+    this.#watchers = new Watchers(error => { log.error('a watcher of the lists failed', { error: String(error) }) })
+    store.watch(({ value }) => { this.#take(value) })
+    if (!store.shared) resolve()
+  }
+
+  status (): StoreStatus { return this.#store.status() }
+
+  async load (refs: readonly ListRef[]): Promise<void> {
+    if (this.#started || refs.length === 0) return
+    this.#started = true
+    this.#store.start?.()
+  }
+
+  current (ref: ListRef): MemberList {
+    return this.#lists.get(listKey(ref)) ?? MemberList.EMPTY
+  }
+
+  async change (ref: ListRef, edit: (before: MemberList) => MemberList): Promise<MemberList> {
+    let current = await this.#store.read()
+    const key = listKey(ref)
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const before = current.value.get(key) ?? MemberList.EMPTY
+      const after = edit(before)
+      if (after === before) return after
+      const value = new Map(current.value)
+      // An empty one too: that something is there shows that a write has arrived.
+      value.set(key, after)
+      const swapped = await this.#store.compareAndSwap(current.version, value)
+      if (swapped.ok) return after
+      current = swapped.current
+    }
+    throw new StoreError('unavailable', 'others change the lists all the time; nothing was changed, try again')
+  }
+
+  watch (listener: ListListener): () => void {
+    return this.#watchers.add(([ref, members]) => { listener(ref, members) })
+  }
+
+  /** In memory nothing outlives its use. Where replicas share the lists, one of them may have a configuration that others have not yet. */
+  retain (refs: readonly ListRef[]): void {
+    if (this.#store.shared) return
+    const keys = new Set(refs.map(listKey))
+    if ([...this.#lists.keys()].every(key => keys.has(key))) return
+    void this.#forget(keys)
+  }
+
+  async #forget (keys: ReadonlySet<string>): Promise<void> {
+    const { version, value } = await this.#store.read()
+    await this.#store.compareAndSwap(version, new Map([...value].filter(([key]) => keys.has(key))))
+  }
+
+  async close (): Promise<void> {
+    this.#watchers.clear()
+    await this.#store.close()
+  }
+
+  #take (lists: StoredLists): void {
+    const before = this.#lists
+    this.#lists = lists
+    this.#resolveKnown()
+    for (const key of new Set([...before.keys(), ...lists.keys()])) {
+      const members = lists.get(key) ?? MemberList.EMPTY
+      const ref = refOfKey(key)
+      if (ref !== undefined && members !== (before.get(key) ?? MemberList.EMPTY)) this.#watchers.tell([ref, members])
+    }
+  }
+}
