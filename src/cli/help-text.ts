@@ -24,6 +24,7 @@ Of a Weir that runs:
   weir explain ROUTE --ip ADDRESS       which version a client gets, and why
   weir plan ROUTE stable=50 canary=50   what a change of weights would move, without making it
   weir drain ROUTE VERSION [--wait]     may the version be scaled down?
+  weir list show|add|remove|import ROUTE … who is on the lists of a route
   weir replicas                         the replicas of this Weir, and how far each is behind
   weir contexts                         the servers of your own file
   weir completion bash|zsh|fish         completion for a shell

@@ -28,7 +28,7 @@ export function readMember (text: string, by: ListSpec['by']): ReadMember {
 }
 
 function readAddress (text: string): ReadMember {
-  if (text.includes('/')) return { fault: 'is a network: a list has addresses, one by one; a match or a route of its own takes networks' }
+  if (text.includes('/')) return { fault: 'is a network: a list has addresses, one by one' }
   const ip = text.includes('%') ? undefined : parseIp(text)
   return ip === undefined ? { fault: 'is no IP address, such as 192.0.2.1 or 2001:db8::1' } : { id: ip.address }
 }

@@ -103,9 +103,10 @@ export class MemoryConfigMapApi implements KubeApi, KubeObjectApi {
     if (this.stored !== undefined && written !== undefined) {
       this.stored = { ...written, ...(binaryData === undefined ? {} : { binaryData }), ...(immutable === undefined ? {} : { immutable }) }
     }
+    const answer = this.stored
     await this.beforeAnswer?.()
     if (planned !== undefined) throw planned.error
-    return written
+    return answer
   }
 }
 

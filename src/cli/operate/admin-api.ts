@@ -6,10 +6,12 @@ export type AdminAnswer = UntrustedObject
 
 /** One question. */
 export interface Ask {
-  readonly method?: 'GET' | 'PUT' | 'POST'
+  readonly method?: 'GET' | 'PUT' | 'POST' | 'DELETE'
   /** With its query. */
   readonly path: string
   readonly body?: object
+  /** Lines of JSON instead of a body, sent as they come. */
+  readonly lines?: AsyncIterable<Uint8Array>
   /** The change is made only while the route is at this epoch. */
   readonly ifEpoch?: number | undefined
   /** How long the answer may take; the time that Weir is asked to wait comes on top. */

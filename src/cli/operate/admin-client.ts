@@ -17,7 +17,8 @@ export class AdminClient implements AdminApi {
     this.#connection = connection
   }
 
-  async ask ({ method = 'GET', path, body, ifEpoch, timeoutMs, signal }: Ask): Promise<AdminAnswer> {
+  async ask (question: Ask): Promise<AdminAnswer> {
+    const { method = 'GET', path, timeoutMs, signal } = question
     const { server, token } = this.#connection
     const limit = AbortSignal.timeout(timeoutMs)
     try {
@@ -26,13 +27,8 @@ export class AdminClient implements AdminApi {
         // A token goes to the server that it is for.
         redirect: 'manual',
         signal: AbortSignal.any([signal, limit]),
-        headers: {
-          accept: 'application/json',
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(ifEpoch === undefined ? {} : { 'if-match': `"${ifEpoch}"` })
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) })
+        headers: fieldsOf(question, token),
+        ...contentOf(question)
       })
       const bytes = response.body === null ? undefined : await readBounded(response.body, MAX_ANSWER_BYTES)
       const answer = asObject(parseJson(bytes?.toString('utf8') ?? ''))
@@ -44,6 +40,21 @@ export class AdminClient implements AdminApi {
       throw new CommandError(`${server} can't be reached: ${unreached(error)}`)
     }
   }
+}
+
+function fieldsOf ({ body, lines, ifEpoch }: Ask, token: string | undefined): Record<string, string> {
+  return {
+    accept: 'application/json',
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(lines === undefined ? {} : { 'content-type': 'application/x-ndjson' }),
+    ...(ifEpoch === undefined ? {} : { 'if-match': `"${ifEpoch}"` })
+  }
+}
+
+function contentOf ({ body, lines }: Ask): Pick<RequestInit, 'body' | 'duplex'> {
+  if (lines !== undefined) return { body: ReadableStream.from(lines), duplex: 'half' }
+  return body === undefined ? {} : { body: JSON.stringify(body) }
 }
 
 /** fetch says why in the cause; there, Node puts the reasons of all addresses that it has tried into one error without a message. */

@@ -9,6 +9,7 @@ import { createProgram } from './program.ts'
 export interface CompletionSources {
   routes (): Promise<readonly string[]>
   versions (route: string): Promise<readonly string[]>
+  lists (route: string): Promise<readonly string[]>
   contexts (): Promise<readonly string[]>
 }
 
@@ -107,6 +108,7 @@ async function namesFor (command: Command, given: readonly string[], sources: Co
   switch (argument.name()) {
     case 'route': return await sources.routes()
     case 'version': return await sources.versions(route)
+    case 'list': return await sources.lists(route)
     case 'weights': {
       const named = given.slice(1).map(text => text.split('=')[0])
       return (await sources.versions(route)).filter(version => !named.includes(version)).map(version => `${version}=`)

@@ -13,7 +13,8 @@ import {
   clientConfigPath, chooseConnection, DEFAULT_SERVER, readClientConfig, type ClientConfig, type ClientEnvironment, type Connection,
   type ConnectionFlags
 } from './connection.ts'
-import { readOrder, type CommonFlags, type Order } from './program.ts'
+import type { CommonFlags } from './common-flags.ts'
+import { readOrder, type Order } from './program.ts'
 import { Palette, table, type Terminal } from './terminal.ts'
 
 export interface OperateDeps {
@@ -41,7 +42,7 @@ export async function operate (args: readonly string[], deps: OperateDeps): Prom
     return await carryOut(order, deps)
   } catch (error) {
     if (deps.signal.aborted) return INTERRUPTED
-    const verb = order.command === 'rollout' ? ` ${order.verb}` : ''
+    const verb = order.command === 'rollout' || order.command === 'list' ? ` ${order.verb}` : ''
     terminal.complain(printable(`weir ${order.command}${verb}: ${errorText(error)}\n`))
     return error instanceof CommandError ? error.exitCode : EXIT.failed
   }
@@ -103,6 +104,11 @@ async function speak (order: Question, session: CommandSession, deps: OperateDep
       return await drain(session, clock, { route, version, waitMs: wait ? waitTimeout : 0 })
     }
     case 'rollout': return await speakOfRollout(order, session, deps)
+    case 'list': {
+      const { list } = await import('./list-command.ts')
+      await list(session, order, deps.input)
+      return EXIT.ok
+    }
     case 'verdict': {
       const { showVerdict } = await import('./rollout-status-command.ts')
       return await showVerdict(session, order.route)
@@ -183,6 +189,7 @@ async function complete (words: readonly string[], deps: OperateDeps): Promise<n
       const route = (await routes()).find(each => textAt(each, 'name') === name)
       return numbersAt(route, 'weights').map(([version]) => version)
     },
+    lists: async route => answersAt(await read(`/v1/routes/${encodeURIComponent(route)}/lists`), 'lists').flatMap(list => textAt(list, 'name') ?? []),
     contexts: async () => [...config?.contexts.keys() ?? []]
   }).catch(() => [])
   terminal.out(found.map(name => `${printable(name)}\n`).join(''))

@@ -5,19 +5,11 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { parseDurationMs } from '../../core/duration.ts'
 import { DEFAULT_SERVER } from './connection.ts'
+import { flagsOf, type CommonFlags } from './common-flags.ts'
+import { addLists, type ListOrder } from './list-arguments.ts'
 import type { PlanFlags } from './plan-words.ts'
 import { ROLLOUT_ACTIONS } from './rollout-actions.ts'
 import { OUTPUTS } from './terminal.ts'
-
-/** What every command may be given. */
-export interface CommonFlags {
-  readonly server?: string
-  readonly token?: string
-  readonly tokenFile?: string
-  readonly context?: string
-  readonly output: typeof OUTPUTS[number]
-  readonly timeout: number
-}
 
 interface ChangeOptions extends CommonFlags {
   readonly reason?: string
@@ -28,6 +20,7 @@ interface ChangeOptions extends CommonFlags {
 
 /** A command with its arguments, read and checked as far as the command line can. */
 export type Order =
+  | ListOrder
   | {
     readonly command: 'status'
     readonly route: string | undefined
@@ -113,6 +106,7 @@ export function createProgram (output: ProgramOutput, take: (order: Order) => vo
   addReading(program, take)
   addChanges(program, take)
   addRollouts(program, take)
+  addLists(program, take)
   addCluster(program, take)
   program.addCommand(new Command('contexts').description('list the contexts of the client\'s file').action((_options, command: Command) => {
     take({ command: 'contexts', flags: flagsOf(command) })
@@ -260,11 +254,6 @@ function changing (command: Command): Command {
     .addOption(new Option('--if-epoch <number>', 'only while the route is at this epoch, as weir status shows it').argParser(wholeNumber))
     .addOption(new Option('--no-wait', 'do not wait until all have applied it'))
     .addOption(new Option('--wait-timeout <duration>', 'the longest to wait for that, at most 30s').argParser(duration).default(5_000, '5s'))
-}
-
-/** commander checks what it reads by the options above, and can't say so in types. */
-function flagsOf<Flags> (command: Command): Flags {
-  return command.opts<Record<string, unknown>>() as Flags
 }
 
 function duration (text: string): number {
