@@ -6,7 +6,8 @@ import { join, relative } from 'node:path'
 import { describeBuild, describeMachine, PROJECT_ROOT, type Build, type Machine } from './machine.ts'
 import { settingsInForce } from './settings.ts'
 
-export type ScenarioName = 'proxy' | 'control' | 'fair' | 'idle' | 'stream' | 'slow' | 'memory' | 'pod' | 'replicas' | 'tls' | 'verdict'
+export type ScenarioName =
+  'proxy' | 'control' | 'fair' | 'idle' | 'stream' | 'slow' | 'memory' | 'pod' | 'replicas' | 'shadow' | 'tls' | 'verdict'
 
 /** One sum that may be compared from file to file. */
 export interface Figure {

@@ -26,6 +26,7 @@ const deps: AdminDeps = {
   plan: undemanded,
   clients: undemanded,
   drain: undemanded,
+  shadow: { status: undemanded, examples: undemanded, forgetExamples: undemanded },
   replicas: { list: undemanded, others: undefined },
   readiness: undemanded,
   state: undemanded,

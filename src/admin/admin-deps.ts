@@ -10,6 +10,7 @@ import type { ExplainAnswer, ExplainQuery } from '../control/explain-answer.ts'
 import type { TokenBook } from './token-book.ts'
 import type { RouteDetails } from '../control/route-describer.ts'
 import type { PlannedWeights, SeenClients } from '../control/change-planner.ts'
+import type { ShadowDescriber } from '../control/shadow-describer.ts'
 import type { EventBook } from '../control/event-book.ts'
 import type { VersionDrainStatus } from '../control/version-drain.ts'
 import type { Readiness } from '../control/start-gate.ts'
@@ -67,6 +68,7 @@ export interface AdminDeps {
   clients (route: string): Promise<SeenClients>
   /** Undefined when the configuration has no such route, or the route no such version. */
   drain (route: string, version: string): VersionDrainStatus | undefined
+  readonly shadow: Pick<ShadowDescriber, 'status' | 'examples' | 'forgetExamples'>
   readonly replicas: AdminReplicas
   readiness (): Readiness
   /** How the store of the weights is doing, and who does what is done once for all that share it. */

@@ -19,6 +19,7 @@ import { drainResource } from './resources/drain.ts'
 import { eventResource } from './resources/events.ts'
 import { replicaResources } from './resources/replicas.ts'
 import { rolloutResources } from './resources/rollouts.ts'
+import { shadowResources } from './resources/shadow.ts'
 import { verdictResources } from './resources/verdict-gates.ts'
 import { webhookListResource } from './resources/webhook-list.ts'
 import { weightPreviewResource } from './resources/weight-preview.ts'
@@ -109,6 +110,7 @@ export function registerResources (app: FastifyInstance, deps: AdminDeps): void 
   explainResource(app, deps)
   weightPreviewResource(app, deps)
   drainResource(app, deps)
+  shadowResources(app, deps)
   eventResource(app, deps)
   replicaResources(app, deps)
   webhookListResource(app, deps)

@@ -39,8 +39,8 @@ const PORT = '--port'
 const OFFLINE = '--offline'
 /** They speak to a running Weir (src/cli/operate). `complete` is for the scripts of `completion`. */
 export const OPERATE_COMMANDS: readonly string[] = [
-  'status', 'rollout', 'verdict', 'weights', 'switch', 'undo', 'history', 'explain', 'plan', 'drain', 'list', 'replicas', 'contexts',
-  'completion'
+  'status', 'rollout', 'verdict', 'weights', 'switch', 'undo', 'history', 'explain', 'plan', 'drain', 'list', 'shadow', 'replicas',
+  'contexts', 'completion'
 ]
 const COMMANDS = [...TOPICS, ...OPERATE_COMMANDS, 'help', 'version']
 

@@ -25,6 +25,7 @@ Of a Weir that runs:
   weir plan ROUTE stable=50 canary=50   what a change of weights would move, without making it
   weir drain ROUTE VERSION [--wait]     may the version be scaled down?
   weir list show|add|remove|import ROUTE … who is on the lists of a route
+  weir shadow status|examples ROUTE     what has come of copies of requests
   weir replicas                         the replicas of this Weir, and how far each is behind
   weir contexts                         the servers of your own file
   weir completion bash|zsh|fish         completion for a shell

@@ -35,6 +35,9 @@ export const PERCENTAGE_PATTERN = '^[0-9]{1,3}(\\.[0-9]{1,9})? ?%$'
 /** Statuses: one, a range, a class. */
 export const STATUSES_PATTERN = '^[2-5]([0-9]{2}(-[2-5][0-9]{2})?|xx|XX)$'
 
+/** RFC 6901: segments, each with its slash. */
+export const JSON_POINTER_PATTERN = '^(/([^~/]|~[01])*)+$'
+
 /** For each pattern, what completes "must be …". */
 export const PATTERN_TEXTS: ReadonlyMap<string, string> = new Map([
   [DURATION_PATTERN, 'a duration: a whole number and a unit, such as 250ms, 5s, 2m or 1h'],
@@ -45,6 +48,7 @@ export const PATTERN_TEXTS: ReadonlyMap<string, string> = new Map([
   [STATUSES_PATTERN, 'a range such as `"500-599"`, or a class such as `"5xx"`'],
   [PATH_PATTERN, 'a path that starts with `/`'],
   [REPLACEMENT_PATTERN, 'a path that starts with `/`, or empty'],
+  [JSON_POINTER_PATTERN, 'a JSON Pointer such as `/items/*/id`, with `~1` for a slash in a name and `~0` for `~`'],
   [METHOD_PATTERN, 'a method such as `GET`'],
   [FIELD_NAME_PATTERN, "a name of 1 to 128 letters, digits and !#$%&'*+.^_`|~-"],
   [UPGRADE_PATTERN, 'a protocol such as `websocket`, and not a version of HTTP'],

@@ -10,6 +10,7 @@ import { checkMessageFilters, checkRouteFilters } from './filter-rules.ts'
 import { checkPodLabels, findSamePods } from './label-rules.ts'
 import { checkLists } from './list-rules.ts'
 import { checkHost, checkMatch, findShadowedRoutes } from './match-rules.ts'
+import { checkMirror } from './mirror-rules.ts'
 import { checkReplicas } from './replica-rules.ts'
 import { checkWebhooks } from './webhook-rules.ts'
 import { checkAdmin, checkAdminApart, checkCidrs, checkListeners, checkSlicePort, findOwnEndpoints, ownPortsOf } from './address-rules.ts'
@@ -44,7 +45,9 @@ function checkPolicy (route: RouteConfig, path: ConfigPath, isBroken: (path: Con
     ...when(['timeouts'], at => Object.entries(route.timeouts ?? {}).flatMap(([name, text]) => checkDuration(text, [...at, name]))),
     ...when(['health', 'passive'], at => checkPassive(route.health.passive, at)),
     ...when(['health', 'active'], at => checkActive(route.health.active, at)),
-    ...(isBroken([...path, 'versions']) ? [] : when(['failover'], at => checkFailover(route, at)))
+    ...(isBroken([...path, 'versions']) ? [] : when(['failover'], at => checkFailover(route, at))),
+    ...(isBroken([...path, 'versions']) ? [] : when(['mirror'], at => checkMirror(route, at))),
+    ...when(['mirror', 'timeout'], at => route.mirror === undefined ? [] : checkDuration(route.mirror.timeout, at))
   ]
 }
 
@@ -197,6 +200,7 @@ export function checkRules (config: Config, isBroken: (path: ConfigPath) => bool
     when([[group]], () => Object.entries(config[group])
       .flatMap(([name, text]) => checkDuration(text, [group, name], { mayBeZero: group === 'drain' })))
   }
+  when([['shadow']], () => checkDuration(config.shadow.maxLoopLag, ['shadow', 'maxLoopLag'], { mayBeZero: true }))
   if (Array.isArray(config.routes)) {
     const placed = config.routes.map((route, index) => ({ route, path: ['routes', index] }))
     findings.push(...placed.filter(({ route }) => isMapping(route)).flatMap(({ route, path }) => checkRoute(route, path, isBroken)))

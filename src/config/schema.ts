@@ -13,6 +13,7 @@ import {
   FIELD_NAME_PATTERN,
   HOST_AND_PORT_PATTERN,
   HOST_PATTERN,
+  JSON_POINTER_PATTERN,
   LABEL_VALUE_PATTERN,
   METHOD_PATTERN,
   NAME_PATTERN,
@@ -200,6 +201,31 @@ const RouteTimeoutsSchema = Type.Object({
   streamIdle: ownDuration('The longest silence in mid-response, of the endpoint or of a client that does not read.')
 }, { ...strict, description: 'Waits of the requests of this route, instead of those of the same name in `timeouts`.' })
 
+const fieldNames = (description: string, standard: readonly string[] = []) => Type.Array(Type.String({
+  pattern: FIELD_NAME_PATTERN
+}), { maxItems: 64, default: standard, description })
+
+const MirrorSchema = Type.Object({
+  to: name('The version that gets the copies. It may have the weight 0.'),
+  percent: Type.Number({ minimum: 0, maximum: 100, default: 100, description: 'The share of the clients whose requests are copied: of a client all or none, as far as `affinity` recognises it.' }),
+  maxBodyBytes: Type.Integer({ minimum: 0, maximum: 1_048_576, default: 65_536, description: 'A request with a larger body is not copied.' }),
+  maxAnswerBytes: Type.Integer({ minimum: 0, maximum: 1_073_741_824, default: 1_048_576, description: 'The answer to a copy is read so far, and both answers are compared so far; then the copy is ended.' }),
+  methods: Type.Union([Type.Literal('safe'), Type.Literal('all')], { default: 'safe', description: '`safe` copies GET, HEAD and OPTIONS. With `all` what a request does is done twice, unless the version writes to a place of its own.' }),
+  cookies: Type.Boolean({ default: false, description: 'Copies carry Cookie.' }),
+  authorization: Type.Boolean({ default: false, description: 'Copies carry Authorization.' }),
+  removeHeaders: fieldNames('Further fields that copies do not carry, such as one with an API key.'),
+  timeout: duration('How long the whole answer to a copy may take.', '10s'),
+  compare: Type.Object({
+    enabled: Type.Boolean({ default: true, description: 'With false, statuses and times alone are compared.' }),
+    headers: Type.Optional(Type.Array(Type.String({ pattern: FIELD_NAME_PATTERN }), { minItems: 1, maxItems: 64, description: 'These fields alone are compared, instead of all but `ignoreHeaders`.' })),
+    ignoreHeaders: fieldNames('Fields that are not compared. A list of your own replaces this one.', ['age', 'date', 'etag', 'expires', 'last-modified', 'server', 'set-cookie', 'via', 'x-request-id']),
+    body: Type.Boolean({ default: true, description: 'Compare bodies.' }),
+    ignoreJsonPaths: Type.Array(Type.String({ pattern: JSON_POINTER_PATTERN, maxLength: 256, description: 'A JSON Pointer (RFC 6901); a segment `*` stands for every member or element: `/items/*/id`.' }), { maxItems: 64, default: [], description: 'What is left out of JSON bodies.' }),
+    maxJsonBytes: Type.Integer({ minimum: 0, maximum: 1_048_576, default: 65_536, description: 'A JSON body up to so many bytes is compared as JSON, whatever its white space and the order of its members; others byte by byte, compressed ones too.' }),
+    exampleBodyBytes: Type.Integer({ minimum: 0, maximum: 4_096, default: 0, description: 'Bytes of each body that an example shows; 0 shows none. Viewers of the admin API see them.' })
+  }, { ...strict, default: {}, description: 'What is compared besides statuses and times.' })
+}, { ...strict, description: 'Copies requests to a version whose answers nobody gets (docs/shadow.md).' })
+
 const RouteSchema = Type.Object({
   name: name('The name of the route in the API, metrics and logs.'),
   match: Type.Optional(MatchSchema),
@@ -219,6 +245,7 @@ const RouteSchema = Type.Object({
     to: name('The version that helps out.'),
     on: retryReasons(['connect', 'reset', 502, 503, 504], 'What the last attempt has to fail of, as in `retries.on`.')
   }, { ...strict, description: 'One try on another version when the last attempt on the chosen one has failed and the request may be repeated. The failure is still charged to the chosen version.' })),
+  mirror: Type.Optional(MirrorSchema),
   health: HealthSchema,
   slowStart: Type.Object({
     window: duration('How long an endpoint that joins others gets less than an equal share; 0s = no slow start.', '0s'),
@@ -320,6 +347,12 @@ export const ConfigSchema = Type.Object({
     maxListMembers: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 200_000, description: 'Members that one list of a route may have. A worker pays 8 to 21 bytes of shared memory for each, once for all of them (docs/routing.md).' }),
     maxPasses: Type.Integer({ minimum: 0, maximum: 100, default: 1, description: 'How often one request may come through this Weir, as its Via fields tell; once more is a loop and answered with 508. More than 1 lets applications call others through Weir with the Via that they were called with. 0 sets no limit.' })
   }, { ...strict, default: {}, description: 'What a client may ask for.' }),
+  shadow: Type.Object({
+    maxRequests: Type.Integer({ minimum: 1, maximum: 10_000, default: 64, description: 'Copies that one worker has under way.' }),
+    maxBytes: Type.Integer({ minimum: 65_536, maximum: 1_073_741_824, default: 8_388_608, description: 'Bytes of requests and answers that one worker keeps for copies.' }),
+    maxLoopLag: duration('While the event loop of a worker is later than this, nothing is copied; 0s sets no limit.', '50ms'),
+    maxLoopUtilization: Type.Number({ minimum: 0, maximum: 1, default: 0.85, description: 'While the event loop of a worker is busy for a larger part of the time, nothing is copied; 1 sets no limit.' })
+  }, { ...strict, default: {}, description: 'What the copies of all mirrors may take. Nothing is copied either while a worker has a quarter of `limits.maxBufferedBytes` or three quarters of `limits.maxConcurrentRequests` in use.' }),
   accessLog: Type.Object({
     mode: Type.Union([Type.Literal('off'), Type.Literal('sampled'), Type.Literal('on')], { default: 'off', description: 'Which requests are logged. `sampled` logs `sampleRate` of them and every failure.' }),
     sampleRate: Type.Number({ minimum: 0, maximum: 1, default: 0.01, description: 'The share of the requests that `sampled` logs.' }),

@@ -2,6 +2,8 @@
  * What holds for all requests of a worker, in the units that the code uses; 0 sets no limit.
  */
 
+import type { ShadowLimits } from './mirror-spec.ts'
+
 /** Which of the fields responses get. */
 export interface ResponseFieldPolicy {
   readonly requestId: boolean
@@ -44,6 +46,7 @@ export interface DataPlaneSettings {
     /** How often a request may come through this Weir. */
     readonly maxPasses: number
   }
+  readonly shadow: ShadowLimits
 }
 
 /** What a worker has to know besides its routes. */

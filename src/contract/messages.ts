@@ -4,7 +4,9 @@
 import type { Endpoint, EndpointChange } from '../core/endpoint.ts'
 import type { ListenerSpec, TlsMaterial } from './listener-spec.ts'
 import type { HealthReasonKind } from './route-policy.ts'
+import type { MirrorOverride } from './mirror-spec.ts'
 import type { RouteSpec } from './route-spec.ts'
+import type { ShadowReport } from './shadow-report.ts'
 import type { EvidenceReport, RouteWatch } from './rollout-watch.ts'
 import type { DataPlaneOptions, IoMode } from './data-plane-options.ts'
 import type { ClientSample } from './client-sample.ts'
@@ -34,6 +36,13 @@ export interface WatchMessage {
   readonly type: 'watch'
   readonly route: string
   readonly watch: RouteWatch | null
+}
+
+/** What is copied of a route's requests from now on, whatever its file says; null: what the file says. */
+export interface MirrorMessage {
+  readonly type: 'mirror'
+  readonly route: string
+  readonly override: MirrorOverride | null
 }
 
 /** Takes one endpoint out of use, as an outlier is: the verdict on a rollout says that it alone fails. */
@@ -149,9 +158,9 @@ interface ClientsMessage {
 }
 
 /** What a worker can be told by itself. */
-export type SingleMessage = RoutesMessage | SplitMessage | WatchMessage | EjectMessage | EndpointsMessage | EndpointChangeMessage |
-  ListMessage | ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage | AccessLogWrittenMessage |
-  ExplainMessage | RecallMessage | ClientsMessage
+export type SingleMessage = RoutesMessage | SplitMessage | WatchMessage | MirrorMessage | EjectMessage | EndpointsMessage |
+  EndpointChangeMessage | ListMessage | ChecksMessage | CertificatesMessage | TicketKeysMessage | ListenMessage | DrainMessage |
+  AccessLogWrittenMessage | ExplainMessage | RecallMessage | ClientsMessage
 
 export type ControlMessage = SingleMessage | TogetherMessage
 
@@ -233,6 +242,15 @@ export interface EvidenceMessage {
   readonly report: EvidenceReport
 }
 
+/** What has come of a route's copies since the last report. */
+export interface ShadowMessage {
+  readonly type: 'shadow'
+  readonly route: string
+  /** The version that has got them. */
+  readonly to: string
+  readonly report: ShadowReport
+}
+
 interface ExplainedMessage {
   readonly type: 'explained'
   readonly id: number
@@ -253,4 +271,4 @@ interface SampledMessage {
 }
 
 export type WorkerMessage = ExplainedMessage | SampledMessage | RecalledMessage | AppliedMessage | ListeningMessage | IoMessage |
-  ListenFailedMessage | DrainedMessage | AccessLogMessage | LogMessage | HealthMessage | EvidenceMessage
+  ListenFailedMessage | DrainedMessage | AccessLogMessage | LogMessage | HealthMessage | EvidenceMessage | ShadowMessage

@@ -4,6 +4,7 @@
  */
 import type { IssuedCookieSpec, PlacementSpec } from './placement-spec.ts'
 import type { MessageChanges, RouteActions } from './route-actions.ts'
+import type { MirrorSpec } from './mirror-spec.ts'
 import type { RoutePolicy } from './route-policy.ts'
 
 /** Which requests a route takes; all conditions have to hold. */
@@ -79,6 +80,8 @@ export interface RouteSpec {
   readonly policy: RoutePolicy
   /** Null when nothing but the split chooses. */
   readonly placement: PlacementSpec | null
+  /** Which requests are copied to a version; null without. */
+  readonly mirror: MirrorSpec | null
   readonly versions: readonly VersionSpec[]
   /** What it does to messages besides passing them on. */
   readonly actions?: RouteActions

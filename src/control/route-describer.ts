@@ -13,6 +13,7 @@ import type { RouteBook } from '../routes/route-book.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { ObservedShares } from '../telemetry/observed-share.ts'
 import type { RolloutGauges } from '../telemetry/rollout-families.ts'
+import type { ShadowGauges } from '../telemetry/shadow-families.ts'
 import type { RouteGauges } from '../telemetry/route-families.ts'
 
 /** Where the endpoints of a version come from, and how well that works. */
@@ -73,6 +74,8 @@ interface RouteDescriberDeps {
   readonly rollout: (route: string) => RolloutGauges | undefined
   /** By list of a route, its members. */
   readonly lists: (route: string) => ReadonlyMap<string, number>
+  /** By version, the copies that it has got; none by default. */
+  readonly shadow?: (route: string) => readonly ShadowGauges[]
   /** The traffic state of a route; undefined before it has one. */
   readonly traffic: (route: string) => { readonly epoch: number, readonly weights: Readonly<Record<string, number>> } | undefined
 }
@@ -141,7 +144,7 @@ export class RouteDescriber {
   }
 
   #state ({ name, versions }: RouteConfig, nowMs: number): RouteGauges {
-    const { discovery, health, lists, rollout, traffic, workers } = this.#deps
+    const { discovery, health, lists, rollout, shadow, traffic, workers } = this.#deps
     const running = workers()
     const { epoch, weights } = traffic(name) ?? NO_TRAFFIC
     return {
@@ -149,6 +152,7 @@ export class RouteDescriber {
       epoch,
       rollout: rollout(name),
       lists: lists(name),
+      shadow: shadow?.(name) ?? [],
       versions: versions.map(version => {
         const { panicWorkers, unavailable } = health.summary(name, version.name, running)
         const usable = this.#usable(name, version.name)

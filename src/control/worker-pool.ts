@@ -23,6 +23,7 @@ import type {
   ListMessage,
   LogMessage,
   RoutesMessage,
+  ShadowMessage,
   SingleMessage,
   SplitMessage,
   TicketKeysMessage,
@@ -30,6 +31,8 @@ import type {
 } from '../contract/messages.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { Logger } from '../core/logger.ts'
+import type { MirrorOverride } from '../contract/mirror-spec.ts'
+import { ShadowBook } from './shadow-book.ts'
 import { SplitReceipts } from './split-receipts.ts'
 import { type EvidenceListener, WorkerWatches } from './worker-watches.ts'
 import { WorkerQuestions } from './worker-questions.ts'
@@ -91,6 +94,8 @@ export class WorkerPool implements SplitPublisher {
   readonly #recalls: WorkerQuestions<RecallAnswer>
   readonly #samples: WorkerQuestions<ClientSample | null>
   readonly #watches: WorkerWatches
+  /** What has come of copies, and who may have some. */
+  readonly shadow: ShadowBook
   readonly #splits = new Map<string, RouteSplit>()
   readonly #endpoints = new VersionMap<EndpointSet>()
   readonly #checks = new VersionMap<ChecksMessage>()
@@ -121,6 +126,7 @@ export class WorkerPool implements SplitPublisher {
     this.#recalls = new WorkerQuestions(deps.clock)
     this.#samples = new WorkerQuestions(deps.clock)
     this.#watches = new WorkerWatches(deps.clock)
+    this.shadow = new ShadowBook(deps.clock)
     this.#receipts = new SplitReceipts(deps.clock, {
       workers: shape.count,
       applied: (route, epoch) => this.#appliedCount(route, epoch)
@@ -174,6 +180,11 @@ export class WorkerPool implements SplitPublisher {
   /** Says what the workers look at on a route while a rollout of it runs; null ends it. */
   watch (route: string, watch: RouteWatch | null): void {
     this.#broadcast(this.#watches.watch(route, watch))
+  }
+
+  /** Says what is copied of a route's requests from now on; null: what its file says. */
+  mirror (route: string, override: MirrorOverride | null): void {
+    this.#broadcast(this.shadow.order(route, override))
   }
 
   /** Hears what the workers see of watched routes, about ten times a second. Returns a function that ends it. */
@@ -285,6 +296,7 @@ export class WorkerPool implements SplitPublisher {
     this.#checks.retain(this.#specs)
     this.#lists.retain(this.#specs.map(({ name, placement }) => ({ name, versions: placement?.lists ?? [] })))
     this.#watches.retain(names)
+    this.shadow.retain(names)
     for (const { appliedEpochs } of this.#threads.values()) {
       for (const name of appliedEpochs.keys()) if (!names.has(name)) appliedEpochs.delete(name)
     }
@@ -314,6 +326,7 @@ export class WorkerPool implements SplitPublisher {
     for (const [, message] of this.#lists.entries()) thread.send(message)
     for (const split of this.#splits.values()) thread.send(splitMessage(split))
     for (const message of this.#watches.watches) thread.send(message)
+    for (const message of this.shadow.orders) thread.send(message)
     thread.send(this.#routesMessage(thread.id))
     for (const message of this.#watches.ejections) thread.send(message)
     if (this.#ticketKeys !== undefined) thread.send(this.#ticketKeys)
@@ -346,10 +359,11 @@ export class WorkerPool implements SplitPublisher {
   }
 
   /** What a worker says by itself, of requests and endpoints. */
-  #onReport (thread: RunningWorker, message: HealthMessage | EvidenceMessage | AccessLogMessage | LogMessage): void {
+  #onReport (thread: RunningWorker, message: HealthMessage | EvidenceMessage | ShadowMessage | AccessLogMessage | LogMessage): void {
     switch (message.type) {
       case 'health': return this.#deps.health.report(thread.id, message)
       case 'evidence': return this.#watches.receive(message, thread)
+      case 'shadow': return this.shadow.receive(message)
       case 'access-log': return this.#appendAccessLog(thread, message.lines)
       case 'log': return this.#deps.log[message.level](message.message, { ...message.fields, worker: thread.id })
       default: assertNever(message)

@@ -14,6 +14,7 @@ import type { OwnAnswer } from '../http/own-answer.ts'
 import type { Deadlined } from '../net/deadlines.ts'
 import type { ClientLogins } from '../upstream/client-logins.ts'
 import { LOGIN, type TunnelEvents, type UpstreamCall } from '../upstream/upstream-call.ts'
+import type { ShadowTap } from '../shadow/shadow-port.ts'
 import { AttemptLease } from './attempt-lease.ts'
 import { Dispatch } from './dispatch.ts'
 import type { DispatchEvents } from './dispatch.ts'
@@ -61,6 +62,8 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
   /** Something of the final answer has gone to the client: not its head alone, which leaves with the first piece. */
   #begun = false
   #tunnel: Tunnel | null = null
+  /** Who copies the request; null when nobody does. */
+  #tap: ShadowTap | null = null
 
   constructor (context: ExchangeContext, downstream: Downstream, side: ExchangeSide) {
     const { facts } = this
@@ -119,6 +122,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     if (request.asksUpgrade) this.#terms.offered = request.offers(policy.upgrades)
     const refused = this.#tooLarge(request.length) ? 'body_too_large' : this.#dispatch.begin(route, request.length)
     if (refused !== null) return this.#fail(refused, '')
+    if (route.mirror !== null) this.#tap = route.mirror.tap(request, facts, piece)
     this.#waitOn()
     this.#sendRequest(request, piece)
   }
@@ -189,6 +193,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     facts.bytesIn += bytes
     if (this.#tooLarge(0)) return this.giveUp('body_too_large', '')
     this.#pace.piece(bytes, piece.last)
+    this.#tap?.requestBody(piece)
     const taken = call.body(piece, this.#dispatch.replayBytes)
     // It may lie in other memory now.
     this.#noteSent(call.kept)
@@ -235,6 +240,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     this.#lease.responded(status)
     facts.status = status
     const asked = this.#context.accessLog.enabled || (facts.route !== null && facts.route.watch !== null)
+    if (this.#tap !== null && this.#lease.call !== null) this.#tellTap(this.#tap, this.#lease.call.kept, head)
     if (asked) facts.firstByteMs = this.#context.clock.nowMs() - facts.startMs
     const { version } = facts
     const edits = version === null || version.edits === null ? null : version.edits.response
@@ -274,6 +280,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     this.#begun = true
     if (this.#downstream.body(buf, start, end)) this.#waitFor(WAIT.stream)
     else this.#block()
+    this.#tap?.answerBody(buf, start, end)
   }
 
   onEnd (buf: Buffer, start: number, end: number, trailers: FieldBlock | undefined): void {
@@ -281,6 +288,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     facts.bytesOut += end - start
     this.#begun = true
     const taken = this.#downstream.end(buf, start, end, trailers)
+    this.#tap?.answerEnd(buf, start, end)
     const { call } = this.#lease
     this.#lease.call = null
     if (call !== null) {
@@ -438,9 +446,23 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     if (this.#waits.blocked.owed) this.#waits.blocked.end()
     this.#dispatch.end(facts.error, facts.status)
     this.#context.inFlight--
+    if (this.#tap !== null) this.#endTap()
     finish(this.#context, facts, this)
     this.#sentHead = null
     this.#downstream.ended(mayStay)
+  }
+
+  /** The copy has the edits of the version that gets it. */
+  #tellTap (tap: ShadowTap, kept: KeptRequest, head: HttpResponse): void {
+    const { facts } = this
+    const isPlain = (facts.version?.edits?.request ?? null) === null
+    const plain = this.#dispatch.plainHead ?? (isPlain && tap.edits !== null ? kept.out.subarray(0, kept.headLength) : null)
+    tap.answerHead(head, plain === null ? kept : this.#context.edited(kept, plain, tap.edits), facts)
+  }
+
+  #endTap (): void {
+    this.#tap?.over()
+    this.#tap = null
   }
 
   waitFor (timeoutMs: number): void {

@@ -6,6 +6,7 @@ import type { RouteEntry } from '../actions/route-entry.ts'
 import type { VersionEdits } from '../actions/version-edits.ts'
 import type { Split } from '../routing/split.ts'
 import type { StickyKeyResolver } from '../routing/sticky-key.ts'
+import type { Mirror } from '../shadow/shadow-port.ts'
 import type { RetryBudget } from '../health/retry-budget.ts'
 import type { EndpointPool } from '../upstream/endpoint-pools.ts'
 import type { VersionPool } from '../upstream/version-pool.ts'
@@ -73,6 +74,8 @@ export class RouteRuntime {
   watch: OutcomeWatch | null
   /** The clients of the last minutes. */
   readonly clients: ClientSketch
+  /** Who copies requests of the route; null when nobody does. */
+  mirror: Mirror | null = null
   /** One for each version, in the order of `versions`; see readyVersions(). */
   readonly #readyVersions: Uint8Array
 

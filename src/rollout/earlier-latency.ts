@@ -1,4 +1,5 @@
 import { LATENCY_BOUNDS_S } from '../telemetry/counter-layout.ts'
+import { latencyQuantile } from '../telemetry/latency-quantile.ts'
 
 /** A window says something when it has so many requests. */
 const MIN_REQUESTS = 200
@@ -60,15 +61,5 @@ function isBounded (buckets: readonly number[], share: number): boolean {
   return total(buckets) * share <= total(buckets.slice(0, LATENCY_BOUNDS_S.length))
 }
 
-/** Interpolated within its bucket; of the bucket without bound, its beginning. In milliseconds. */
-function percentileMs (buckets: readonly number[], share: number): number {
-  let left = total(buckets) * share
-  let lower = 0
-  for (const [index, count] of buckets.entries()) {
-    const upper = LATENCY_BOUNDS_S[index] ?? lower
-    if (left <= count) return (lower + (upper - lower) * (count === 0 ? 0 : left / count)) * 1_000
-    left -= count
-    lower = upper
-  }
-  return lower * 1_000
-}
+/** In milliseconds. */
+function percentileMs (buckets: readonly number[], share: number): number { return latencyQuantile(buckets, share) * 1_000 }

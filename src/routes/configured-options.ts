@@ -4,6 +4,7 @@
 import { messageChanges, routeActions } from './configured-actions.ts'
 import { parseDurationMs } from '../core/duration.ts'
 import type { Config, RouteConfig, VersionConfig } from '../config/schema.ts'
+import type { MirrorSpec } from '../contract/mirror-spec.ts'
 import type { Authorities, RouteSpec, UpstreamTls } from '../contract/route-spec.ts'
 import type { DataPlaneOptions } from '../contract/data-plane-options.ts'
 import type { HealthPolicy, RoutePolicy, RouteTimeouts } from '../contract/route-policy.ts'
@@ -16,12 +17,18 @@ const MOST_CONNECTIONS = 60_000
  * @param maxBufferedBytes what it may keep for its clients and endpoints
  */
 export function dataPlaneOptions (config: Config, maxBufferedBytes: number): DataPlaneOptions {
-  const { limits, accessLog } = config
+  const { limits, accessLog, shadow } = config
   return {
     trustedProxies: config.clientIp.trustedProxies,
     responseFields: config.responseFields,
     timeoutsMs: timeoutsOf(config),
     limits: { ...limits, maxConnections: limits.maxConnections === 'auto' ? MOST_CONNECTIONS : limits.maxConnections, maxBufferedBytes },
+    shadow: {
+      maxRequests: shadow.maxRequests,
+      maxBytes: shadow.maxBytes,
+      maxLoopLagMs: parseDurationMs(shadow.maxLoopLag),
+      maxLoopUtilization: shadow.maxLoopUtilization
+    },
     accessLog: { mode: accessLog.mode, sampleRate: accessLog.sampleRate }
   }
 }
@@ -61,6 +68,7 @@ export function routeSpecs (
     balancing: route.balancing,
     policy: routePolicy(route, common),
     placement: null,
+    mirror: route.mirror === undefined ? null : mirrorSpec(route.mirror),
     ...(route.filters === undefined ? {} : { actions: routeActions(route.filters, route.match) }),
     versions: route.versions.map(({ name, tls, filters, maxBodyBytes }) => ({
       name,
@@ -70,6 +78,36 @@ export function routeSpecs (
       ...(maxBodyBytes === undefined ? {} : { maxBodyBytes })
     }))
   }))
+}
+
+/**
+ * A route's `mirror` as workers need it.
+ * @public
+ */
+export function mirrorSpec (mirror: NonNullable<RouteConfig['mirror']>): MirrorSpec {
+  const { compare } = mirror
+  const lower = (names: readonly string[]): readonly string[] => names.map(name => name.toLowerCase())
+  return {
+    to: mirror.to,
+    percent: mirror.percent,
+    maxBodyBytes: mirror.maxBodyBytes,
+    maxAnswerBytes: mirror.maxAnswerBytes,
+    methods: mirror.methods,
+    cookies: mirror.cookies,
+    authorization: mirror.authorization,
+    removeHeaders: lower(mirror.removeHeaders),
+    timeoutMs: parseDurationMs(mirror.timeout),
+    compare: !compare.enabled
+      ? null
+      : {
+          headers: compare.headers === undefined ? null : lower(compare.headers),
+          ignoreHeaders: lower(compare.ignoreHeaders),
+          body: compare.body,
+          ignoreJsonPaths: compare.ignoreJsonPaths,
+          maxJsonBytes: compare.maxJsonBytes,
+          exampleBytes: compare.exampleBodyBytes
+        }
+  }
 }
 
 function upstreamTls (

@@ -11,6 +11,7 @@ import { RouteExplainer } from '../control/route-explainer.ts'
 import type { EventBook } from '../control/event-book.ts'
 import type { HealthBook } from '../control/health-book.ts'
 import type { Readiness } from '../control/start-gate.ts'
+import { ShadowDescriber } from '../control/shadow-describer.ts'
 import { VersionDrain } from '../control/version-drain.ts'
 import type { WorkerPool } from '../control/worker-pool.ts'
 import { unlessAborted } from '../core/abortable.ts'
@@ -88,7 +89,8 @@ export async function composeAdmin (parts: AdminParts): Promise<{ readonly deps:
     workers: () => pool.workers().length,
     traffic: route => traffic.route(route),
     rollout: route => parts.rollouts.service.gauges(route),
-    lists: route => parts.lists.sizes(route)
+    lists: route => parts.lists.sizes(route),
+    shadow: route => pool.shadow.sums(route)
   })
   const planner = new ChangePlanner({
     clock,
@@ -122,6 +124,7 @@ export async function composeAdmin (parts: AdminParts): Promise<{ readonly deps:
       plan: async (route, command) => await planner.plan(route, command),
       clients: async route => await planner.seen(route),
       drain: (route, version) => drains.status(route, version),
+      shadow: new ShadowDescriber(routes, pool.shadow),
       readiness,
       replicas: replicas.forAdmin,
       state: () => {

@@ -82,6 +82,9 @@ export const METRICS = {
 
   weir_workers: { type: 'gauge', help: 'Worker threads running.', labels: [], source: 'control plane' },
   weir_worker_restarts_total: { type: 'counter', help: 'Worker threads that died and were replaced.', labels: [], source: 'control plane' },
+  weir_shadow_requests_total: { type: 'counter', help: 'Copies of requests that a version got, by what came of them: `same` as the real answer, what differs first (`status`, `headers`, `body`), what the copy failed of, or `uncompared`.', labels: [...VERSION, 'outcome'], source: 'control plane' },
+  weir_shadow_dropped_total: { type: 'counter', help: 'Requests that were drawn for a copy and not copied, by reason.', labels: [...VERSION, 'reason'], source: 'control plane' },
+  weir_shadow_first_byte_seconds: { type: 'histogram', help: 'Time to the first byte of the answers that were compared, without opening a connection: `real`, and `shadow`.', labels: [...VERSION, 'side'], source: 'control plane' },
   weir_config_reloads_total: { type: 'counter', help: 'Reloads of the configuration; a failure keeps the last good one.', labels: ['result'], source: 'control plane' },
   weir_config_last_reload_successful: { type: 'gauge', help: '1 when the last load or reload of the configuration succeeded, 0 when it failed.', labels: [], source: 'control plane' },
   weir_config_last_reload_success_timestamp_seconds: { type: 'gauge', help: 'When the configuration in use was loaded, in seconds since the Unix epoch.', labels: [], source: 'control plane' },

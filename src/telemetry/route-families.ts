@@ -3,6 +3,7 @@ import { familyHead, labelText, sampleLine } from './exposition.ts'
 import type { MetricName } from './metric-catalogue.ts'
 import type { ObservedShares } from './observed-share.ts'
 import { rolloutFamilies, type RolloutGauges } from './rollout-families.ts'
+import { shadowFamilies, type ShadowGauges } from './shadow-families.ts'
 
 /** A route as the control plane knows it at the time of a scrape. */
 export interface RouteGauges {
@@ -13,6 +14,8 @@ export interface RouteGauges {
   readonly rollout?: RolloutGauges | undefined
   /** By list, its members. */
   readonly lists?: ReadonlyMap<string, number>
+  /** By version, the copies that it has got. */
+  readonly shadow?: readonly ShadowGauges[]
 }
 
 interface VersionGauges {
@@ -72,6 +75,9 @@ export function * routeFamilies (routes: readonly RouteRow[], workers: readonly 
   yield * perRoute('weir_list_members', routes, listLines)
   yield * perRoute('weir_epoch_applied', routes, (name, row) => appliedLines(name, row, workers, workerLabels))
   yield * rolloutFamilies(routes.flatMap(({ labels, gauges: { rollout } }) => rollout === undefined ? [] : [{ labels, rollout }]))
+  yield * shadowFamilies(routes.flatMap(({ labels, gauges: { shadow = [] } }) => shadow.map(({ to, counts }) => ({
+    labels: `${labels},${labelText({ version: to })}`, counts
+  }))))
 }
 
 function * perRoute (name: MetricName, routes: readonly RouteRow[], lines: (name: MetricName, row: RouteRow) => string): Generator<string> {

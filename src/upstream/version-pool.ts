@@ -170,6 +170,16 @@ export class VersionPool {
     return undefined
   }
 
+  /**
+   * Chooses an endpoint for what is no traffic of the version: by another balancer, and nothing is changed by it. Undefined when none is
+   * ready, or when the one chosen is on trial or has all the requests that it may have.
+   */
+  pickBy (balancer: Balancer, keyHash: number): EndpointPool | undefined {
+    const candidates = this.#health.usable
+    const choice = this.ready ? candidates[balancer.pick(candidates, keyHash)] : undefined
+    return choice === undefined || choice.health.inTrial || !this.admits(choice) ? undefined : choice
+  }
+
   /** Would `pick` find an endpoint for a request that comes now, and is it certain which? Changes nothing; for explanations. */
   foretell (keyHash: number): Prospect {
     const candidates = this.#health.usable

@@ -16,10 +16,11 @@ import { MemoryWatch } from './memory-watch.ts'
 import { PausedLook } from '../downstream/paused-look.ts'
 import { listenerSettings } from '../downstream/downstream-context.ts'
 import type {
-  ChecksMessage, ControlMessage, EjectMessage, EndpointChangeMessage, EndpointsMessage, ListenMessage, ListMessage, WatchMessage,
-  WorkerMessage
+  ChecksMessage, ControlMessage, EjectMessage, EndpointChangeMessage, EndpointsMessage, ListenMessage, ListMessage, MirrorMessage,
+  WatchMessage, WorkerMessage
 } from '../contract/messages.ts'
 import { WorkerRoutes } from './worker-routes.ts'
+import { usesMirror } from './worker-shadows.ts'
 import { WorkerTls } from './worker-tls.ts'
 import { AccessLog } from '../telemetry/access-log.ts'
 import { WORKER } from '../telemetry/counter-layout.ts'
@@ -62,7 +63,7 @@ export class WorkerApp {
   #soon: TimerHandle | undefined
   #ticksToRelease: number
   #loop: EventLoopUtilization = performance.eventLoopUtilization()
-  /** What has come while TLS is being loaded. */
+  /** What has come while something that few workers need is being loaded. */
   #backlog: ControlMessage[] | null = null
   #drainUntilMs = Infinity
   /** Client connections that were cut because the time was over. */
@@ -103,16 +104,23 @@ export class WorkerApp {
   receive (message: ControlMessage): void {
     if (this.#backlog !== null) {
       this.#backlog.push(message)
-    } else if (!this.#routes.transports.loaded && usesTls(message)) {
+    } else if (this.#lacks(message)) {
       this.#backlog = [message]
-      void this.#loadTls()
+      void this.#load(message)
     } else {
       this.#act(message)
     }
   }
 
-  async #loadTls (): Promise<void> {
-    await this.#routes.transports.load()
+  #lacks (message: ControlMessage): boolean {
+    const { transports, shadows } = this.#routes
+    return (!transports.loaded && usesTls(message)) || (!shadows.loaded && usesMirror(message))
+  }
+
+  async #load (message: ControlMessage): Promise<void> {
+    const { transports, shadows } = this.#routes
+    if (!transports.loaded && usesTls(message)) await transports.load()
+    if (usesMirror(message)) await shadows.load()
     const backlog = this.#backlog ?? []
     this.#backlog = null
     for (const message of backlog) this.receive(message)
@@ -140,13 +148,16 @@ export class WorkerApp {
   }
 
   /** What is said of one route. */
-  #actOnRoute (message: EndpointsMessage | EndpointChangeMessage | ChecksMessage | ListMessage | WatchMessage | EjectMessage): void {
+  #actOnRoute (
+    message: EndpointsMessage | EndpointChangeMessage | ChecksMessage | ListMessage | WatchMessage | MirrorMessage | EjectMessage
+  ): void {
     switch (message.type) {
       case 'endpoints': return this.#routes.applyEndpoints(message)
       case 'endpoint-change': return this.#routes.applyEndpointChange(message)
       case 'checks': return this.#routes.applyChecks(message)
       case 'list': return this.#routes.applyList(message)
       case 'eject': return this.#routes.applyEject(message)
+      case 'mirror': return this.#routes.applyMirror(message)
       case 'watch':
         this.#routes.applyWatch(message)
         return this.#sendEvidence()
@@ -184,6 +195,7 @@ export class WorkerApp {
     this.#routes.tick(nowMs)
     for (const news of this.#routes.healthNews()) this.#send(news)
     this.#sendEvidence()
+    for (const shadow of this.#routes.shadows.take()) this.#send(shadow)
     for (const failure of this.#plane.failures.take()) {
       this.#send({
         type: 'log', level: 'warn', message: 'requests to an endpoint fail', fields: { ...failure }
@@ -239,7 +251,9 @@ export class WorkerApp {
     this.#tick?.cancel()
     this.#plane.accessLog.flush()
     this.#pools.retireAll()
+    this.#routes.shadows.close()
     this.#sendEvidence()
+    for (const shadow of this.#routes.shadows.take()) this.#send(shadow)
     this.#send({ type: 'drained', cut: this.#cut })
   }
 

@@ -22,9 +22,10 @@ import type { EndpointPools } from '../upstream/endpoint-pools.ts'
 import { TransportBook } from '../upstream/transport-book.ts'
 import { compileRoute } from './compile-route.ts'
 import { HealthReporter } from './health-reporter.ts'
+import { WorkerShadows } from './worker-shadows.ts'
 import type {
-  ChecksMessage, EjectMessage, EndpointChangeMessage, EndpointsMessage, EvidenceMessage, HealthMessage, ListMessage, RoutesMessage,
-  SplitMessage, WatchMessage
+  ChecksMessage, EjectMessage, EndpointChangeMessage, EndpointsMessage, EvidenceMessage, HealthMessage, ListMessage, MirrorMessage,
+  RoutesMessage, SplitMessage, WatchMessage
 } from '../contract/messages.ts'
 import type { ClientSample } from '../contract/client-sample.ts'
 import type { RouteSpec } from '../contract/route-spec.ts'
@@ -48,6 +49,8 @@ export class WorkerRoutes {
   readonly #onFailure: () => void
   /** Has to be loaded before routes with TLS to their endpoints are applied. */
   readonly transports: TransportBook
+  /** Has to be loaded before a route has a mirror. */
+  readonly shadows: WorkerShadows
   readonly #weights = new Map<string, Weights>()
   /** What is told of routes with a rollout. */
   readonly #watches = new Map<string, OutcomeWatch>()
@@ -71,6 +74,7 @@ export class WorkerRoutes {
     this.#pools = pools
     this.#random = random
     this.transports = new TransportBook(plane)
+    this.shadows = new WorkerShadows(plane, () => random.nextInt32())
     this.#reporter = new HealthReporter(plane.clock)
   }
 
@@ -100,6 +104,7 @@ export class WorkerRoutes {
       return payload === undefined ? [] : [{ match: spec.match, payload }]
     }))
     this.#plane.routes = routes
+    this.shadows.applyRoutes(message.routes, routes)
     for (const route of before.values()) {
       for (const version of route.versions) version.pool.close()
       this.#drainTunnels(route)
@@ -155,6 +160,9 @@ export class WorkerRoutes {
   clientsOf (route: string): ClientSample | null {
     return this.#plane.routes.get(route)?.clients.sample(this.#plane.clock.nowMs()) ?? null
   }
+
+  /** Says anew what is copied of a route's requests. */
+  applyMirror (message: MirrorMessage): void { this.shadows.applyMirror(message, this.#plane.routes) }
 
   /** Takes an endpoint out of use by order of the control plane. */
   applyEject ({ route, version, endpoint, forMs }: EjectMessage): void {
@@ -262,6 +270,7 @@ export class WorkerRoutes {
       for (const version of route.versions) version.pool.tick(nowMs)
       route.hold.tick(nowMs)
     }
+    this.shadows.tick()
   }
 
   /** What is new about the health of endpoints since the last call. */

@@ -9,7 +9,8 @@ import { type SourceFile } from './source-file.ts'
 export const FOLDER_ORDER = [
   'core', 'contract', 'analysis', 'plans', 'net', 'http', 'http1', 'config', 'telemetry', 'health', 'routing', 'actions', 'placement', 'balancing', 'kube',
   'store', 'discovery', 'rollout', 'lists',
-  'upstream', 'exchange', 'downstream', 'worker', 'certificates', 'routes', 'control', 'replicas', 'webhooks', 'admin', 'console', 'cli', 'runtime'
+  'upstream', 'shadow', 'exchange', 'downstream', 'worker', 'certificates', 'routes',
+  'control', 'replicas', 'webhooks', 'admin', 'console', 'cli', 'runtime'
 ] as const
 
 /**

@@ -3,7 +3,6 @@
  */
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { KubeApiServer } from '../helpers/kube-api-server.ts'
 import { connectClient, getOnce, type KeepAliveClient } from '../helpers/keep-alive-client.ts'
@@ -13,8 +12,6 @@ import { eventually, startWeir, temporaryDirectory, type WeirProcess } from '../
 const CLIENTS = 16
 /** So many answers in a row from the right endpoints are taken for the new state. */
 const ENOUGH = CLIENTS * 10
-/** After each answer: more requests would only keep the processors from what is waited for. */
-const PAUSE_MS = 10
 
 interface Condition {
   readonly ready?: boolean
@@ -32,7 +29,7 @@ function sliceOf (origin: Origin, service: string, { ready = true, serving = tru
   }
 }
 
-/** Clients that ask all the time, and everything that they saw. */
+/** Clients that ask without a pause, and everything that they saw. */
 class Traffic {
   sent = 0
   answered = 0
@@ -55,7 +52,6 @@ class Traffic {
         this.answered++
         this.latest.push(body)
         if (this.latest.length > ENOUGH) this.latest.shift()
-        await wait(PAUSE_MS)
       } catch (error) {
         this.failed.push(String(error))
         this.#stopping = true

@@ -51,6 +51,7 @@ export class WorkerHost implements ConversationHost {
       balancing: 'least-request',
       policy: testPolicy({ upgrades: upgrades ? ['websocket'] : [] }, { timeoutsMs: ROUTE_TIMEOUTS_MS, limits: { maxBodyBytes: 0 } }),
       placement: null,
+      mirror: null,
       versions: [{ name: 'v1', slot: this.#running.book.slotFor('test', 'v1') }]
     }])
     this.#running.pool.sendEndpoints('test', 'v1', [{ address: '127.0.0.1', port: originPort, ready: true, serving: true, terminating: false }])

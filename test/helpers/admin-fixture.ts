@@ -20,9 +20,35 @@ import { FakeRollouts } from './fake-rollouts.ts'
 import { listBench } from './list-bench.ts'
 import { ListLog } from './list-log.ts'
 import { ROUTE_DEFAULTS } from './route-defaults.ts'
+import { ShadowBook } from '../../src/control/shadow-book.ts'
+import { ShadowDescriber } from '../../src/control/shadow-describer.ts'
+import { emptyShadowTally } from '../../src/contract/shadow-report.ts'
+import type { ShadowMessage } from '../../src/contract/messages.ts'
+import { LATENCY_BOUNDS_S } from '../../src/telemetry/counter-layout.ts'
 import type { VersionDrainStatus } from '../../src/control/version-drain.ts'
 import { takeOver } from './take-over.ts'
 import type { KnownReplica } from '../../src/replicas/replica-book.ts'
+
+/** A copy of a request to the route hello that was answered with an error. */
+const SHADOW: ShadowMessage = {
+  type: 'shadow',
+  route: 'hello',
+  to: 'canary',
+  report: {
+    counts: { ...emptyShadowTally(LATENCY_BOUNDS_S.length + 1), drawn: 1, sent: 1, different: { status: 1, headers: 0, body: 0 }, serverErrors: 1 },
+    examples: [{
+      wallMs: Date.UTC(2026, 0, 1),
+      kind: 'status',
+      requestId: 'a1',
+      method: 'GET',
+      path: '/',
+      endpoint: '10.0.0.9:80',
+      headers: ['x-a'],
+      real: { status: 200, firstByteMs: 1, bytes: 2, digest: 'ab' },
+      shadow: null
+    }]
+  }
+}
 
 const HELLO: RouteConfig = {
   ...ROUTE_DEFAULTS,
@@ -93,6 +119,8 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
     usedEndpoints: route => route === 'hello' ? Object.fromEntries(helloDetails().versions.map(version => [version.name, version.usedEndpoints])) : undefined,
     clients: async () => ({ answers: new Map((options.samples ?? []).map((sample, worker) => [worker, sample])), silent: [] })
   })
+  const shadowBook = new ShadowBook(clock)
+  shadowBook.receive(SHADOW)
   const deps: AdminDeps = {
     clock,
     log,
@@ -110,6 +138,7 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
     plan: async (route, command) => await planner.plan(route, command),
     clients: async route => await planner.seen(route),
     drain: (route, version) => route === 'hello' && ['stable', 'canary'].includes(version) ? drainOf(version, left) : undefined,
+    shadow: new ShadowDescriber(new RouteBook([HELLO]), shadowBook),
     replicas: { list: () => ({ replicas: [ownReplica(clock)], unknown: undefined }), others: options.others },
     readiness: () => ({
       ready: missing.length + waiting.length === 0,

@@ -24,7 +24,7 @@ export const BATCHES = {
   conformance: ['test/conformance'],
   edges: ['admin', 'config', 'listener', 'split', 'store'].map(folder => `test/integration/${folder}`),
   machinery: [
-    'admin', 'certificates', 'cli', 'control', 'core', 'deploy', 'downstream', 'exchange', 'net', 'runtime', 'telemetry', 'upstream',
+    'admin', 'certificates', 'cli', 'control', 'core', 'deploy', 'downstream', 'exchange', 'net', 'runtime', 'shadow', 'telemetry', 'upstream',
     'webhooks', 'worker'
   ].map(folder => `test/unit/${folder}`),
   properties: ['test/property'],

@@ -36,6 +36,7 @@ const SETTLED_TICKS = 4
 export interface BenchOptions {
   readonly timeoutsMs?: Partial<DataPlaneOptions['timeoutsMs']>
   readonly limits?: Partial<DataPlaneOptions['limits']>
+  readonly shadow?: Partial<DataPlaneOptions['shadow']>
   readonly trustedProxies?: readonly string[]
   readonly accessLog?: DataPlaneOptions['accessLog']
   readonly responseFields?: DataPlaneOptions['responseFields']
@@ -57,6 +58,7 @@ export interface TestRoute {
   readonly upgrades?: RouteConfig['upgrades']
   /** What else is different from the defaults of a route. */
   readonly policy?: Partial<RouteConfig>
+  readonly mirror?: RouteSpec['mirror']
   /** Weights by version. */
   readonly weights: Readonly<Record<string, number>>
   /** Of a rollout. */
@@ -104,6 +106,7 @@ export function planeOptions (options: BenchOptions = {}): DataPlaneOptions {
       maxPasses: 1,
       ...options.limits
     },
+    shadow: { maxRequests: 64, maxBytes: 8_388_608, maxLoopLagMs: 0, maxLoopUtilization: 1, ...options.shadow },
     accessLog: options.accessLog ?? { mode: 'off', sampleRate: 0 }
   }
 }
@@ -177,13 +180,14 @@ export class ProxyBench {
       type: 'routes',
       options,
       segments: this.segments,
-      routes: routes.map(({ name = 'test', match = {}, affinity = { by: 'none', level: 'version' }, balancing = 'least-request', whenEmpty = 'fallback', upgrades = ['websocket'], policy = {}, weights, filters, ...versions }) => ({
+      routes: routes.map(({ name = 'test', match = {}, affinity = { by: 'none', level: 'version' }, balancing = 'least-request', whenEmpty = 'fallback', upgrades = ['websocket'], policy = {}, mirror = null, weights, filters, ...versions }) => ({
         name,
         match,
         affinity,
         balancing,
         policy: testPolicy({ whenEmpty, upgrades, ...policy }, options),
         placement: null,
+        mirror,
         ...(filters === undefined ? {} : { actions: routeActions(filters, match) }),
         versions: Object.keys(weights).map(version => this.#versionSpec(name, version, { ...versions, match }))
       }))

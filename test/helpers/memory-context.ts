@@ -51,7 +51,8 @@ const SETTINGS: DataPlaneSettings = {
     maxIdleUpstream: 0,
     maxBufferedBytes: 1_048_576,
     maxPasses: 1
-  }
+  },
+  shadow: { maxRequests: 64, maxBytes: 65_536, maxLoopLagMs: 0, maxLoopUtilization: 1 }
 }
 
 export class MemoryContext implements ExchangeContext {

@@ -42,7 +42,7 @@ export async function operate (args: readonly string[], deps: OperateDeps): Prom
     return await carryOut(order, deps)
   } catch (error) {
     if (deps.signal.aborted) return INTERRUPTED
-    const verb = order.command === 'rollout' || order.command === 'list' ? ` ${order.verb}` : ''
+    const verb = 'verb' in order ? ` ${order.verb}` : ''
     terminal.complain(printable(`weir ${order.command}${verb}: ${errorText(error)}\n`))
     return error instanceof CommandError ? error.exitCode : EXIT.failed
   }
@@ -102,6 +102,11 @@ async function speak (order: Question, session: CommandSession, deps: OperateDep
       const { drain } = await import('./drain-command.ts')
       const { route, version, flags: { wait, waitTimeout } } = order
       return await drain(session, clock, { route, version, waitMs: wait ? waitTimeout : 0 })
+    }
+    case 'shadow': {
+      const { shadowStatus, shadowExamples } = await import('./shadow-command.ts')
+      await (order.verb === 'status' ? shadowStatus : shadowExamples)(session, order.route)
+      return EXIT.ok
     }
     case 'rollout': return await speakOfRollout(order, session, deps)
     case 'list': {

@@ -75,6 +75,7 @@ export type Order =
   }
   | { readonly command: 'verdict', readonly route: string, readonly flags: CommonFlags }
   | { readonly command: 'replicas', readonly flags: CommonFlags }
+  | { readonly command: 'shadow', readonly verb: 'status' | 'examples', readonly route: string, readonly flags: CommonFlags }
   | { readonly command: 'contexts', readonly flags: CommonFlags }
   | { readonly command: 'completion', readonly shell: string }
 
@@ -108,6 +109,7 @@ export function createProgram (output: ProgramOutput, take: (order: Order) => vo
   addRollouts(program, take)
   addLists(program, take)
   addCluster(program, take)
+  addShadow(program, take)
   program.addCommand(new Command('contexts').description('list the contexts of the client\'s file').action((_options, command: Command) => {
     take({ command: 'contexts', flags: flagsOf(command) })
   }))
@@ -171,6 +173,19 @@ function addCluster (program: Command, take: (order: Order) => void): void {
   program.addCommand(new Command('replicas').description('list the replicas, and how far each is behind').action((_options, command: Command) => {
     take({ command: 'replicas', flags: flagsOf(command) })
   }))
+}
+
+function addShadow (program: Command, take: (order: Order) => void): void {
+  const shadow = new Command('shadow').helpCommand(false).description('say what has come of copies of requests')
+  shadow.addCommand(new Command('status').argument('<route>').description('how many were copied, and what the answers were like')
+    .action((route: string, _options, command: Command) => {
+      take({ command: 'shadow', verb: 'status', route, flags: flagsOf(command) })
+    }))
+  shadow.addCommand(new Command('examples').argument('<route>').description('the latest that were answered differently')
+    .action((route: string, _options, command: Command) => {
+      take({ command: 'shadow', verb: 'examples', route, flags: flagsOf(command) })
+    }))
+  program.addCommand(shadow)
 }
 
 function addChanges (program: Command, take: (order: Order) => void): void {

@@ -58,7 +58,7 @@ t.test('every route of the API is in the document, and nothing else', async t =>
     other.push(...String(allow).split(', ').filter(method => method !== 'HEAD' && method !== 'OPTIONS' && !documented.includes(method)))
   }
   t.same(other, [])
-  t.equal(operations.length, 35)
+  t.equal(operations.length, 38)
 })
 
 t.test('every operation says what it does, who may use it, what it takes and what it answers', async t => {
@@ -68,7 +68,7 @@ t.test('every operation says what it does, who may use it, what it takes and wha
     t.match(operation, { summary: /\w/, description: /\w.*\.$/ }, what)
     t.equal(operation.security.length, path === '/healthz' || path === '/readyz' ? 0 : 1, what)
     t.same((operation.parameters ?? []).filter(({ description }) => description === undefined), [], what)
-    t.equal(operation.requestBody === undefined, method === 'get' || path.endsWith('/members/{id}'), what)
+    t.equal(operation.requestBody === undefined, method === 'get' || method === 'delete' || path.endsWith('/members/{id}'), what)
     t.ok(
       operation.requestBody === undefined || Object.values(operation.requestBody.content).every(body => body.example ?? body.examples),
       what
@@ -92,6 +92,8 @@ t.test('every example fits its own schema', async t => {
   }
 })
 
+const METHODS = { get: 'GET', put: 'PUT', post: 'POST', delete: 'DELETE' } as const
+
 t.test('what is really answered fits the document', async t => {
   const { app, rollouts } = await adminFixture()
   rollouts.said = SAID
@@ -102,6 +104,9 @@ t.test('what is really answered fits the document', async t => {
     ['get', '/v1/routes/{route}/versions/{version}/drain', '/v1/routes/hello/versions/canary/drain?wait=true'],
     ['get', '/v1/routes/{route}/versions/{version}/drain', '/v1/routes/hello/versions/green/drain'],
     ['get', '/v1/routes/{route}/versions/{version}/drain', '/v1/routes/hello/versions/canary/drain?timeout=51s'],
+    ['get', '/v1/routes/{route}/shadow', '/v1/routes/hello/shadow'], ['get', '/v1/routes/{route}/shadow', '/v1/routes/nope/shadow'],
+    ['get', '/v1/routes/{route}/shadow/examples', '/v1/routes/hello/shadow/examples'],
+    ['delete', '/v1/routes/{route}/shadow/examples', '/v1/routes/hello/shadow/examples'],
     ['put', '/v1/routes/{route}/weights', '/v1/routes/hello/weights?wait=all', { weights: { stable: 1, canary: 1 } }],
     ['put', '/v1/routes/{route}/weights', '/v1/routes/hello/weights', { weights: { stable: 1 } }],
     ['put', '/v1/routes/{route}/weights', '/v1/routes/hello/weights', { weights: 1 }],
@@ -116,7 +121,7 @@ t.test('what is really answered fits the document', async t => {
     ['post', '/v1/routes/{route}/undo', '/v1/routes/hello/undo', {}], ['post', '/v1/routes/{route}/undo', '/v1/routes/hello/undo', { revision: 99 }]
   ] as const
   for (const [method, path, url, payload] of asks) {
-    const answer = await app.inject({ method: method === 'get' ? 'GET' : method === 'put' ? 'PUT' : 'POST', url, headers: host, ...(payload === undefined ? {} : { payload }) })
+    const answer = await app.inject({ method: METHODS[method], url, headers: host, ...(payload === undefined ? {} : { payload }) })
     const mediaType = String(answer.headers['content-type']).split(';')[0] ?? ''
     t.equal(faultsOf(path, method, answer.statusCode, mediaType, answer.json()), null, `${method} ${url} ${answer.statusCode}`)
   }

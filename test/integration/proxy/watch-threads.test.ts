@@ -44,6 +44,7 @@ async function start (t: Test): Promise<Running> {
     balancing: 'least-request',
     policy: testPolicy(NO_EJECTION),
     placement: null,
+    mirror: null,
     versions: ['stable', 'canary'].map(name => ({ name, slot: book.slotFor('test', name) }))
   }])
   await pool.listen()

@@ -5,8 +5,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { NODE, NODE_FIRST } from '../../helpers/bare-node.ts'
-import { childEnvironment } from '../../helpers/child-environment.ts'
 
 const run = promisify(execFile)
 
@@ -21,7 +19,8 @@ async function loadedBy (files: readonly string[], use = ''): Promise<readonly s
     ${use}
     console.log(JSON.stringify([...urls, ...process.moduleLoadList]))
     process.exit()`
-  const { stdout } = await run(NODE, [...NODE_FIRST, '--input-type=module', '--eval', script], { env: childEnvironment() })
+  // Not by this process: tap adds modules of its own to the environment of what it sees started.
+  const { stdout } = await run('/usr/bin/env', ['-i', process.execPath, '--input-type=module', '--eval', script])
   const loaded: unknown = JSON.parse(stdout)
   return Array.isArray(loaded) ? loaded.map(String) : []
 }

@@ -1,7 +1,6 @@
 /** A rollout in a whole Weir with real origins: a version that fails is taken out by itself. */
 import { once } from 'node:events'
 import http from 'node:http'
-import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { startOrigins } from '../../helpers/origins.ts'
 import { startVersion } from '../../helpers/rollout-origins.ts'
@@ -11,8 +10,6 @@ import { eventually, temporaryDirectory } from '../../helpers/weir-process.ts'
 const CLIENTS = 200
 /** Requests at a time. */
 const LANES = 4
-/** After each answer: a thousand requests a second are evidence enough. */
-const PAUSE_MS = 3
 /** Requests after the fail, of which none may fail. */
 const AFTER = 60
 
@@ -28,10 +25,7 @@ class Load {
   constructor (port: number) {
     this.#port = port
     this.#lanes = Array.from({ length: LANES }, async () => {
-      while (!this.#stopping) {
-        await this.request()
-        await wait(PAUSE_MS)
-      }
+      while (!this.#stopping) await this.request()
     })
   }
 

@@ -25,6 +25,7 @@ t.test('the schema of every part of every request compiles, though only the firs
     details: unused,
     usedEndpoints: unused,
     drain: unused,
+    shadow: { status: unused, examples: unused, forgetExamples: unused },
     replicas: { list: unused, others: undefined },
     readiness: unused,
     state: unused,

@@ -62,6 +62,7 @@ function setUp (active: Active | null = ACTIVE) {
       balancing: 'least-request',
       policy: testPolicy(),
       placement: null,
+      mirror: null,
       versions: [{ name: 'v1', slot: 0, ...(tls === undefined ? {} : { tls }) }]
     }
     prober.configure([routeWith(config)], [spec])

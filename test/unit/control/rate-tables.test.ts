@@ -13,7 +13,7 @@ function route (name: string, requests: number): RouteSpec {
     requestRedirect: null,
     rateLimit: requests === 0 ? null : { requests, perMs: 1_000, burst: 1, by: 'client-ip', field: '', maxClients: 64 }
   }
-  return { name, match: {}, affinity: { by: 'none', level: 'version' }, balancing: 'round-robin', policy: testPolicy(), placement: null, versions: [], actions }
+  return { name, match: {}, affinity: { by: 'none', level: 'version' }, balancing: 'round-robin', policy: testPolicy(), placement: null, mirror: null, versions: [], actions }
 }
 
 t.test('a table lives as long as its limit', async t => {

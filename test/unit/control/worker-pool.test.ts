@@ -28,6 +28,7 @@ const ROUTE: RouteSpec = {
   balancing: 'least-request',
   policy: testPolicy(),
   placement: null,
+  mirror: null,
   versions: [{ name: 'v1', slot: 0 }]
 }
 const ENDPOINT: Endpoint = { address: '192.0.2.1', port: 80, ready: true, serving: true, terminating: false }

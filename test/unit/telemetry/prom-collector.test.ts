@@ -4,7 +4,8 @@ import type { Endpoint } from '../../../src/core/endpoint.ts'
 import { systemClock } from '../../../src/core/clock.ts'
 import { ControlMetrics } from '../../../src/telemetry/control-metrics.ts'
 import { CounterBook } from '../../../src/telemetry/counter-book.ts'
-import { SLOT, WORKER, slotView } from '../../../src/telemetry/counter-layout.ts'
+import { emptyShadowTally } from '../../../src/contract/shadow-report.ts'
+import { LATENCY_BOUNDS_S, SLOT, WORKER, slotView } from '../../../src/telemetry/counter-layout.ts'
 import { METRIC_NAMES, METRICS, metricRow } from '../../../src/telemetry/metric-catalogue.ts'
 import { ObservedShares } from '../../../src/telemetry/observed-share.ts'
 import { PromCollector, type ScrapeSources } from '../../../src/telemetry/prom-collector.ts'
@@ -25,6 +26,7 @@ function sources (clock = new FakeClock()): ScrapeSources & { clock: FakeClock }
       epoch: 7,
       lists: new Map([['beta', 3]]),
       rollout: { phase: 'Progressing', step: 1, share: 0.25, evidence: { errors: 3.5, sentinel: 0.5 }, verdict: 'undecided', pending: true },
+      shadow: [{ to: 'canary', counts: { ...emptyShadowTally(LATENCY_BOUNDS_S.length + 1), drawn: 3, sent: 2, same: 1 } }],
       versions: [
         { name: 'stable', weight: 3, endpoints: [endpoint({}), endpoint({ ready: false, terminating: true })], available: 1, panicWorkers: 2 },
         { name: 'canary', weight: 1, endpoints: [], available: 0, panicWorkers: 0, problem: 'no-port', sourceAgeMs: 61_500 }

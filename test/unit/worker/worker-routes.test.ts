@@ -79,6 +79,7 @@ t.test('an older split does not come back with the next reload', async t => {
       balancing: 'least-request',
       policy: testPolicy(),
       placement: null,
+      mirror: null,
       versions: [{ name: 'v1', slot: 0 }, { name: 'v2', slot: 1 }]
     }]
   })
@@ -104,6 +105,7 @@ t.test('what is said of routes and versions that nobody knows does no harm, and 
       balancing: 'least-request',
       policy: testPolicy(),
       placement: null,
+      mirror: null,
       versions: [{ name: 'v1', slot: 0 }]
     }]
   })

@@ -206,6 +206,43 @@ t.test('drain says whether it is safe, by text and exit code; with --wait it ask
   t.match(bench.asked[1], { path: '/v1/routes/hello/versions/canary/drain?wait=true&timeout=30000ms', timeoutMs: 40_000 })
 })
 
+t.test('shadow says what copies have come to, and shows those that differ', async t => {
+  const bench = benchOf(({ path }) => path.endsWith('examples')
+    ? { examples: [{ at: '2026-05-04T08:15:30.123Z', kind: 'body', requestId: 'a1', method: 'GET', path: '/a', endpoint: '10.0.0.9:80', headers: [], real: { status: 200, bytes: 2, digest: 'abcdef0123' }, shadow: null }] }
+    : {
+        route: 'hello',
+        mirror: { to: 'canary', percent: 10, source: 'rollout' },
+        versions: [{
+          to: 'canary',
+          drawn: 4,
+          sent: 3,
+          same: 1,
+          different: { status: 0, body: 1 },
+          failed: { timeout: 1 },
+          dropped: { method: 1, loop: 0 },
+          serverErrors: 0,
+          uncompared: 0,
+          cut: 0,
+          latency: { real: { p50Seconds: 0.001, p99Seconds: 0.01 }, shadow: { p50Seconds: 0.002, p99Seconds: 0.02 } }
+        }]
+      })
+  t.equal(await bench.run('shadow', 'status', 'hello'), 0)
+  t.equal(bench.out.replace(/ +/g, ' '), `10 % of the clients of hello are copied to canary, as its rollout says.
+
+COPIES TO canary COUNT
+drawn 4
+sent 3
+same 1
+different: body 1
+failed: timeout 1
+not copied: method 1
+First byte, median / 99 %: real 1.0 ms / 10.0 ms, copy 2.0 ms / 20.0 ms
+`)
+  bench.out = ''
+  t.equal(await bench.run('shadow', 'examples', 'hello'), 0)
+  t.match(bench.out, /2026-05-04T08:15:30Z +body +GET \/a +200, 2 bytes abcdef01 +-/)
+})
+
 t.test('history and explain ask for what the flags say', async t => {
   const bench = benchOf(({ path }) => path.includes('history')
     ? { revisions: [{ revision: 2, epoch: 2, actor: 'ops', reason: 'looks good', source: 'api', action: 'weights', before: { a: 1 }, after: { a: 2, b: 1 }, at: '2026-05-04T08:15:30.123Z' }] }

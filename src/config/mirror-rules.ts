@@ -1,0 +1,29 @@
+/**
+ * The rules of a route's `mirror`.
+ */
+import { fault, findDuplicates, warning, type ConfigPath, type Finding } from './finding.ts'
+import type { RouteConfig } from './schema.ts'
+
+/** What a copy is made with: its framing, and what tells endpoints whose copy it is. */
+const NEEDED: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'via', 'x-weir-shadow'])
+
+export function checkMirror ({ mirror, versions }: RouteConfig, path: ConfigPath): readonly Finding[] {
+  if (mirror === undefined) return []
+  const { to, removeHeaders, compare, methods } = mirror
+  const at = [...path, 'to']
+  const version = versions.find(({ name }) => name === to)
+  if (version === undefined) return [fault(at, `is no version of the route; it has ${versions.map(({ name }) => `"${name}"`).join(', ')}`)]
+  const others = versions.filter(({ name }) => name !== to)
+  if (others.length === 0) return [fault(at, 'is the only version of the route, which would get copies of its own requests; add the version whose requests are to be copied')]
+  const findings: Finding[] = []
+  if (version.weight > 0 && others.every(({ weight }) => weight === 0)) {
+    findings.push(fault(at, 'serves all clients itself and would get copies of its own requests; give another version a weight'))
+  }
+  for (const [index, name] of removeHeaders.entries()) {
+    if (NEEDED.has(name.toLowerCase())) findings.push(fault([...path, 'removeHeaders', index], 'can\'t be removed: a copy without it is no request, or can go round unnoticed'))
+  }
+  const below = [...path, 'compare', 'ignoreJsonPaths']
+  findings.push(...findDuplicates(compare.ignoreJsonPaths, index => [...below, index], first => `is the same as ${first}; name it once`))
+  if (methods === 'all') findings.push(warning([...path, 'methods'], 'copies what changes things too: an order is placed twice unless this version writes to a place of its own'))
+  return findings
+}
