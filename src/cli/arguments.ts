@@ -39,7 +39,7 @@ const PORT = '--port'
 const OFFLINE = '--offline'
 /** They speak to a running Weir (src/cli/operate). `complete` is for the scripts of `completion`. */
 export const OPERATE_COMMANDS: readonly string[] = [
-  'status', 'rollout', 'verdict', 'weights', 'switch', 'undo', 'history', 'explain', 'plan', 'drain', 'list', 'shadow', 'replicas',
+  'status', 'rollout', 'verdict', 'weights', 'switch', 'undo', 'history', 'explain', 'plan', 'drain', 'list', 'shadow', 'replicas', 'token',
   'contexts', 'completion'
 ]
 const COMMANDS = [...TOPICS, ...OPERATE_COMMANDS, 'help', 'version']

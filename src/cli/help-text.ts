@@ -26,6 +26,8 @@ Of a Weir that runs:
   weir drain ROUTE VERSION [--wait]     may the version be scaled down?
   weir list show|add|remove|import ROUTE … who is on the lists of a route
   weir shadow status|examples ROUTE     what has come of copies of requests
+  weir token version ROUTE VERSION --key-file FILE
+                                        a signed override: who has it gets the version
   weir replicas                         the replicas of this Weir, and how far each is behind
   weir contexts                         the servers of your own file
   weir completion bash|zsh|fish         completion for a shell

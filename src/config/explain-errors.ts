@@ -96,6 +96,9 @@ function explainUnion ({ union, members }: UnionGroup, validated: Validated): re
   const branches = schema.anyOf ?? []
   const path = toPath(union.instancePath, validated.value)
   const value = valueAt(validated.value, path)
+  const kind = Array.isArray(value) ? 'array' : isMapping(value) ? 'object' : ''
+  const alike = branches.flatMap(({ type }, index) => type === kind ? [index] : [])
+  if (alike.length === 1 && branches.length > 1) return explainErrors(members.filter(inBranch(union, alike[0])), validated)
   if (!isMapping(value) || !branches.every(branch => branch.type === 'object')) {
     return [{ path, message: `must be ${describeAllowed(schema)}${hint(value, schema)}`, aboutKey: false }]
   }
@@ -111,7 +114,11 @@ function explainUnion ({ union, members }: UnionGroup, validated: Validated): re
   const odd = chosen === -1 ? Object.keys(value).filter(key => explainOddKey(key) !== undefined) : []
   if (odd.length > 0) return odd.map(key => unknownKey(path, key, {}))
   if (chosen === -1) return [{ path, message: `must be ${describeAllowed(schema)}`, aboutKey: false }]
-  return explainErrors(members.filter(error => error.schemaPath.startsWith(`${union.schemaPath}/${chosen}/`)), validated)
+  return explainErrors(members.filter(inBranch(union, chosen)), validated)
+}
+
+function inBranch (union: ErrorObject, index = 0): (error: ErrorObject) => boolean {
+  return ({ schemaPath }) => schemaPath.startsWith(`${union.schemaPath}/${index}/`)
 }
 
 /** The key by which a branch of a union is known. */

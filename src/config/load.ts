@@ -3,7 +3,7 @@ import { errorText } from '../core/error-text.ts'
 import { readBounded } from '../core/read-bounded.ts'
 import { readWholeFile, type FileFault } from '../core/read-whole-file.ts'
 import { COMMAND_LINE, ConfigError } from './config-error.ts'
-import type { Config, ListenerConfig, VersionConfig } from './schema.ts'
+import type { Config, ListenerConfig, OverridesConfig, RouteConfig, VersionConfig } from './schema.ts'
 import { listConfigOptions } from './options.ts'
 import { readOverrides } from './overrides.ts'
 import { createConfigResolver, type ConfigInput, type LoadedConfig } from './resolve.ts'
@@ -101,7 +101,8 @@ export function withFullPaths (config: Config, directory: string): Config {
     listeners: config.listeners.map(listener => listener.tls === undefined
       ? listener
       : { ...listener, tls: tlsInFull(listener.tls, full) }),
-    routes: config.routes.map(route => ({ ...route, versions: route.versions.map(version => versionInFull(version, full)) })),
+    routes: config.routes.map(route => routeInFull(route, full)),
+    overrides: overridesInFull(config.overrides, full),
     admin: { ...config.admin, tokens: config.admin.tokens.map(token => ({ ...token, file: full(token.file) })) },
     state: { ...config.state, path: full(config.state.path) },
     kubernetes: kubeconfig === undefined ? kubernetes : { ...kubernetes, kubeconfig: full(kubeconfig) },
@@ -121,6 +122,20 @@ function tlsInFull (tls: NonNullable<ListenerConfig['tls']>, full: Full): NonNul
     certificates: tls.certificates.map(({ cert, key }) => ({ cert: full(cert), key: full(key) })),
     ...(clientCertificates === undefined ? {} : { clientCertificates: { ...clientCertificates, ca: full(clientCertificates.ca) } })
   }
+}
+
+function routeInFull (route: RouteConfig, full: Full): RouteConfig {
+  const { affinity: { issue, ...affinity }, overrides } = route
+  return {
+    ...route,
+    versions: route.versions.map(version => versionInFull(version, full)),
+    affinity: issue === undefined ? affinity : { ...affinity, issue: { ...issue, keyFiles: issue.keyFiles.map(full) } },
+    ...(overrides === undefined ? {} : { overrides: overridesInFull(overrides, full) })
+  }
+}
+
+function overridesInFull (overrides: OverridesConfig, full: Full): OverridesConfig {
+  return { ...overrides, keyFiles: overrides.keyFiles.map(full) }
 }
 
 function versionInFull (version: VersionConfig, full: Full): VersionConfig {

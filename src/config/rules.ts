@@ -11,6 +11,7 @@ import { checkPodLabels, findSamePods } from './label-rules.ts'
 import { checkLists } from './list-rules.ts'
 import { checkHost, checkMatch, findShadowedRoutes } from './match-rules.ts'
 import { checkMirror } from './mirror-rules.ts'
+import { checkIssuedCookie, checkOverrides, checkVersionMatch } from './placement-rules.ts'
 import { checkReplicas } from './replica-rules.ts'
 import { checkWebhooks } from './webhook-rules.ts'
 import { checkAdmin, checkAdminApart, checkCidrs, checkListeners, checkSlicePort, findOwnEndpoints, ownPortsOf } from './address-rules.ts'
@@ -90,7 +91,8 @@ function checkRoute (route: RouteConfig, path: ConfigPath, isBroken: (path: Conf
   const versions = Array.isArray(route.versions) ? route.versions : []
   return [
     ...when(['match'], at => checkMatch(route.match ?? {}, at)),
-    ...when(['affinity'], at => checkAffinity(route.affinity, at)),
+    ...when(['affinity'], at => [...checkAffinity(route.affinity, at), ...checkIssuedCookie(route.affinity, [...at, 'issue'])]),
+    ...when(['overrides'], at => route.overrides === undefined ? [] : checkOverrides(route.overrides, at)),
     ...when(['filters'], at => isBroken([...path, 'match']) ? [] : checkRouteFilters(route, at)),
     ...when(['filters'], at => checkRatePeriod(route.filters?.rateLimit?.per ?? '1s', [...at, 'rateLimit', 'per'])),
     ...when(['lists'], at => isBroken([...path, 'versions']) ? [] : checkLists(route.lists, versions, at)),
@@ -99,6 +101,7 @@ function checkRoute (route: RouteConfig, path: ConfigPath, isBroken: (path: Conf
     ...when(['versions'], () => checkRollout(route.rollout, versions, [...path, 'rollout'], isBroken)),
     ...versions.flatMap((version, index) => when(['versions', index, 'weight'], at => checkWeight(version.weight, at))),
     ...versions.flatMap((version, index) => when(['versions', index, 'endpoints'], at => checkEndpoints(version, at))),
+    ...versions.flatMap((version, index) => when(['versions', index, 'match'], at => checkVersionMatch(version.match, at))),
     ...versions.flatMap((version, index) => when(['versions', index, 'tls'], at => checkTls(version.tls, at))),
     ...versions.flatMap((version, index) => when(['versions', index, 'filters'], at =>
       isBroken([...path, 'match']) || isBroken([...path, 'filters']) ? [] : checkMessageFilters(version.filters, route, at)))
@@ -193,6 +196,7 @@ export function checkRules (config: Config, isBroken: (path: ConfigPath) => bool
   when([['admin']], () => checkAdmin(config.admin))
   when([['admin'], ['listeners']], () => checkAdminApart(config.admin, config.listeners))
   when([['clientIp']], () => checkCidrs(config.clientIp.trustedProxies, ['clientIp', 'trustedProxies']))
+  when([['overrides']], () => checkOverrides(config.overrides, ['overrides']))
   when([['kubernetes']], () => checkCidrs(config.kubernetes.allowAddresses, ['kubernetes', 'allowAddresses']))
   when([['replicas'], ['state', 'store'], ['admin', 'address'], ['kubernetes', 'allowAddresses']], () => checkReplicas(config))
   if (Array.isArray(config.webhooks)) findings.push(...checkWebhooks(config.webhooks, isBroken))

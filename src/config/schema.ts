@@ -24,6 +24,7 @@ import {
   UPGRADE_PATTERN
 } from './patterns.ts'
 import { RouteFiltersSchema, VersionFiltersSchema } from './filter-schema.ts'
+import { IssuedCookieSchema, OverridesSchema, RouteOverridesSchema, VersionMatchSchema } from './placement-schema.ts'
 import { RolloutPlanSchema } from './plan-schema.ts'
 
 const strict = { additionalProperties: false } as const
@@ -85,7 +86,8 @@ const AffinitySchema = Type.Object({
   header: Type.Optional(Type.String({ pattern: FIELD_NAME_PATTERN, description: 'The header field that names the client; with `by: header`.' })),
   cookie: Type.Optional(Type.String({ pattern: FIELD_NAME_PATTERN, description: 'The cookie that names the client; with `by: cookie`.' })),
   level: Type.Union([Type.Literal('version'), Type.Literal('endpoint')], { default: 'version', description: '`version` pins a client to a version; `endpoint` pins it to one endpoint too.' }),
-  salt: Type.Optional(Type.String({ maxLength: 128, description: 'Mixed into every draw; the name of the route by default. Another salt draws another cohort.' }))
+  salt: Type.Optional(Type.String({ maxLength: 128, description: 'Mixed into every draw; the name of the route by default. Another salt draws another cohort.' })),
+  issue: Type.Optional(IssuedCookieSchema)
 }, { ...strict, default: {}, description: 'How a client is kept on its version. A request without the header or cookie falls back to the client IP.' })
 
 /** TypeBox's own record would be a pattern, whose faults name no place. */
@@ -116,6 +118,7 @@ const VersionSchema = Type.Object({
   name: name('The name of the version: stable, canary, blue, v2.'),
   weight: Type.Number({ minimum: 0, maximum: MAX_WEIGHT, description: `The share of the clients, relative to the other weights of the route: 0, or at least ${MIN_WEIGHT.toFixed(6)}.` }),
   endpoints: EndpointsSchema,
+  match: Type.Optional(VersionMatchSchema),
   tls: Type.Optional(Type.Object({
     ca: Type.Optional(file('The PEM file of the authorities that sign the certificates of the endpoints; without it, those that Node ships with. It is read again when it changes.')),
     serverName: Type.Optional(Type.String({ pattern: HOST_PATTERN, description: 'The name sent by SNI and looked for in the certificate. Without it the certificate has to name the IP address of the endpoint.' })),
@@ -256,6 +259,7 @@ const RouteSchema = Type.Object({
   upgrades: Type.Array(Type.String({ pattern: UPGRADE_PATTERN, description: 'A protocol name as in the Upgrade field, in any case.' }), { default: ['websocket'], maxItems: 16, description: 'The protocols that a client may switch to (RFC 9110 section 7.8); the connection is a tunnel from then on. A request for any other is passed on as plain HTTP.' }),
   versions: Type.Array(VersionSchema, { minItems: 1, maxItems: 64, description: 'The versions and their weights. Weights here are where the route starts; weights set at run time win until these change.' }),
   filters: Type.Optional(RouteFiltersSchema),
+  overrides: Type.Optional(RouteOverridesSchema),
   rollout: Type.Optional(RolloutPlanSchema)
 }, { ...strict, description: 'A match with its versions and policies.' })
 
@@ -277,6 +281,7 @@ export const ConfigSchema = Type.Object({
   clientIp: Type.Object({
     trustedProxies: Type.Array(Type.String({ description: 'An address or CIDR.' }), { default: [], maxItems: 1_000, description: 'Peers whose X-Forwarded-For is believed. The client is the first address from the right that is not one of them.' })
   }, { ...strict, default: {}, description: 'How the address of the client is found.' }),
+  overrides: OverridesSchema,
   responseFields: Type.Object({
     requestId: Type.Boolean({ default: true, description: '`X-Request-Id`: the id by which the access log, the origin and `explain?requestId=` know the request. One from the origin is replaced.' }),
     version: Type.Boolean({ default: false, description: '`X-Weir-Version`: the name of the version that has answered. One from the origin is replaced.' })
@@ -369,6 +374,7 @@ export type RouteConfig = Static<typeof RouteSchema>
 export type VersionConfig = Static<typeof VersionSchema>
 export type MatchConfig = Static<typeof MatchSchema>
 export type AffinityConfig = Static<typeof AffinitySchema>
+export type OverridesConfig = Static<typeof OverridesSchema>
 export type ListenerConfig = Static<typeof ListenerSchema>
 export type ListenerTlsConfig = Static<typeof ListenerTlsSchema>
 export type WebhookConfig = Static<typeof WebhookSchema>

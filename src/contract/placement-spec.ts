@@ -2,27 +2,18 @@
  * Who gets which version whatever the split says: overrides, lists and matches, as a worker is told of them.
  */
 
-/**
- * What a text has to be, as it is sent. A `regex` has the syntax of RE2 and is searched for anywhere in the text.
- * @public
- */
+/** What a text has to be, as it is sent. A `regex` has the syntax of RE2 and is searched for anywhere in the text. */
 export type TextTest =
   | { readonly kind: 'exact' | 'prefix' | 'regex', readonly value: string }
   | { readonly kind: 'present' }
 
-/**
- * A field, cookie or parameter by its name.
- * @public
- */
+/** A field, cookie or parameter by its name. */
 export interface NamedTest {
   readonly name: string
   readonly test: TextTest
 }
 
-/**
- * What is asked of a request; all of it has to hold.
- * @public
- */
+/** What is asked of a request; all of it has to hold. */
 export interface RequestTest {
   readonly headers: readonly NamedTest[]
   readonly cookies: readonly NamedTest[]
@@ -35,29 +26,21 @@ export interface RequestTest {
   readonly methods: readonly string[]
 }
 
-/**
- * One of these has to hold.
- * @public
- */
+/** One of these has to hold. @public */
 export type VersionMatch = readonly RequestTest[]
 
-/**
- * As in ingress-nginx: the value `always` chooses the version, `never` keeps the request from it, and any other says nothing.
- * @public
- */
+/** As in ingress-nginx: the value `always` chooses the version, `never` keeps the request from it, and any other says nothing. */
 export interface AlwaysNever {
   readonly by: 'header' | 'cookie'
   readonly name: string
 }
 
-/** @public */
 export interface VersionMatchSpec {
   readonly version: string
   readonly match: VersionMatch
   readonly alwaysNever: readonly AlwaysNever[]
 }
 
-/** @public */
 export interface ListSpec {
   readonly name: string
   /** What its members get. */
@@ -67,17 +50,13 @@ export interface ListSpec {
   readonly field: string
 }
 
-/**
- * A key by which something is signed.
- * @public
- */
+/** A key by which something is signed. */
 export interface SigningKey {
   /** Follows from the secret; see signingKey(). */
   readonly id: string
   readonly secret: Uint8Array
 }
 
-/** @public */
 export interface OverrideSpec {
   /** The name by which the route is signed for. */
   readonly route: string
@@ -107,8 +86,5 @@ export interface IssuedCookieSpec {
   readonly keys: readonly SigningKey[]
 }
 
-/**
- * What of it chose the version of a request; empty when the split did.
- * @public
- */
-export type PlacementKind = 'override' | 'list' | 'match' | ''
+/** What of it chose the version of a request; empty when the split did. */
+export type PlacementKind = 'override' | 'list' | 'match' | 'never' | ''

@@ -2,6 +2,8 @@
  * What the admin API asks the workers about requests, and what they answer.
  */
 
+import type { PlacementKind } from './placement-spec.ts'
+
 /** What a request is made up of when it did not come from a client. */
 export interface PlainRequestParts {
   readonly method?: string
@@ -51,8 +53,24 @@ export interface VersionFacts extends VersionScore {
  */
 type ChoiceOutcome = 'attempt' | 'waits' | 'undecided' | 'overloaded' | 'no_endpoint' | 'circuit_open' | 'hold_full'
 
+/** What one rule of a route's placement made of a request. */
+export interface RuleTrace {
+  readonly kind: PlacementKind
+  /** The name of the list; else empty. */
+  readonly name: string
+  /** The version that it is about; empty when it names none. */
+  readonly version: string
+  readonly chosen: boolean
+  /** Why it did not choose, or what it saw. */
+  readonly why: string
+}
+
 /** What a worker would do. */
 export interface Choice {
+  /** What chose the version before the split; empty when that decides. */
+  readonly placement: PlacementKind
+  /** The rules that were asked, in this order: the last one chose, if any did. */
+  readonly rules: readonly RuleTrace[]
   /** The epoch of the weights that it applies. */
   readonly epoch: number
   readonly keyKind: StickyKeyKind
@@ -85,6 +103,10 @@ export interface Incident {
   readonly retried: string
   readonly fallbackFrom: string
   readonly failedOverFrom: string
+  /** What chose the version in place of the split. */
+  readonly placement: PlacementKind
+  /** The list or version by which it did. */
+  readonly placedBy: string
 }
 
 /** A request that is over. Texts that do not apply are empty. */

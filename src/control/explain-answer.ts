@@ -17,7 +17,15 @@ export const ExplainAnswerSchema = Type.object({
     hash: Type.textOrNull('The hash of the key, as in the access log: eight hexadecimal digits. Null with `none`.'),
     missing: Type.textOrNull('The header or cookie that the route asks for and the request does not have, so that its IP is the key.')
   }, { description: 'What the client is recognised by.' }),
-  chosen: Type.textOrNull('The version that the split gives to this client; null when it is drawn at random.'),
+  placement: Type.oneOf(['override', 'list', 'match', 'never', 'split'], { description: 'What chose the version, in this order: an override, a list, a match; else the split, with `never` among the other versions only.' }),
+  rules: Type.list(Type.object({
+    kind: Type.oneOf(['override', 'list', 'match', 'never']),
+    name: Type.textOrNull('The list.'),
+    version: Type.textOrNull('The version that it is about; null for an override that does not count.'),
+    chosen: Type.boolean(),
+    why: Type.string({ description: 'What it saw, or why it did not choose.' })
+  }), { description: 'The rules that were asked before the split, in this order. Those behind the one that chose are not among them.' }),
+  chosen: Type.textOrNull('The version that this client belongs to; null when it is drawn at random.'),
   version: Type.textOrNull('The version that would serve now: not the chosen one if that has no endpoint. Null if nobody would, or the workers do not agree.'),
   endpoint: Type.textOrNull('The endpoint of the first attempt, where it is certain: with endpoint affinity, or when only one is used. Null otherwise, and when a worker would choose another one.'),
   outcome: OutcomeSchema,
@@ -46,7 +54,9 @@ export const ExplainAnswerSchema = Type.object({
     attempts: Type.integer(),
     retried: Type.textOrNull('Why the attempts before the last one failed.'),
     fallbackFrom: Type.textOrNull('The version that was chosen and had no endpoint.'),
-    failedOverFrom: Type.textOrNull('The version that was chosen and failed.')
+    failedOverFrom: Type.textOrNull('The version that was chosen and failed.'),
+    placement: Type.textOrNull('What chose the version in place of the split: `override`, `list`, `match` or `never`.'),
+    placedBy: Type.textOrNull('The list or version by which it did.')
   }, { description: 'With `requestId`: what became of the request.' })),
   why: Type.list(Type.string(), { description: 'The decision, step by step.' })
 }, { description: 'What would happen to a request, and why.' })
@@ -65,6 +75,8 @@ export interface ExplainQuery {
   readonly path: string
   /** Without `?`. */
   readonly query: string
+  /** Members of lists who ask: by list, what each is known by. They win over fields and address. */
+  readonly members: ReadonlyMap<string, string>
   /** By name in lower case; several fields of one name joined by `, `. */
   readonly headers: ReadonlyMap<string, string>
 }

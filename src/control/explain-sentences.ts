@@ -4,7 +4,7 @@
 import type { ExplainAnswer } from './explain-answer.ts'
 import type { RouteConfig } from '../config/schema.ts'
 import { assertNever } from '../core/assert-never.ts'
-import type { Choice, RecalledRequest, VersionFacts } from '../contract/questions.ts'
+import type { Choice, RecalledRequest, RuleTrace, VersionFacts } from '../contract/questions.ts'
 import { keyHashText } from '../routing/sticky-key.ts'
 
 /** What the client is recognised by. */
@@ -23,7 +23,8 @@ export function choiceSentences (route: RouteConfig, choice: Choice, terminating
   const byName = new Map(choice.versions.map(facts => [facts.version, facts]))
   const concerned = [...new Set([choice.chosen, choice.version])].flatMap(name => byName.get(name ?? '') ?? [])
   return [
-    ...drawSentences(choice),
+    ...choice.rules.map(ruleSentence),
+    ...(isPlaced(choice) ? [] : drawSentences(choice)),
     ...concerned.flatMap(facts => versionSentences(facts, terminating.has(facts.version))),
     outcomeSentence(route, choice),
     ...endpointSentences(route, choice),
@@ -31,10 +32,22 @@ export function choiceSentences (route: RouteConfig, choice: Choice, terminating
   ]
 }
 
-function drawSentences ({ chosen, versions, keyHash, epoch }: Choice): readonly string[] {
+function isPlaced ({ placement }: Choice): boolean {
+  return placement !== '' && placement !== 'never'
+}
+
+/** What one rule before the split made of the request. */
+function ruleSentence ({ kind, name, version, chosen, why }: RuleTrace): string {
+  const what = kind === 'list' ? `the list "${name}"` : kind === 'override' ? 'the override' : `the match of "${version}"`
+  if (kind === 'never') return `${what} keeps the request from "${version}": ${why}`
+  return chosen ? `${what} chooses "${version}": ${why}` : `${what} does not choose: ${why}`
+}
+
+function drawSentences ({ placement, chosen, versions, keyHash, epoch }: Choice): readonly string[] {
   const weighted = versions.filter(({ weight }) => weight > 0)
   if (weighted.length === 0) return [`every version of the route has the weight 0 (epoch ${epoch})`]
   if (weighted.length === 1) return [`"${weighted[0]?.version}" alone has a weight (epoch ${epoch})`]
+  if (placement === 'never') return [`the weights are ${weighted.map(({ version, weight }) => `${version} ${weight}`).join(', ')} (epoch ${epoch}), and of the versions that are left the client belongs to "${chosen}"`]
   if (keyHash === null || chosen === null) return [`the weights are ${weighted.map(({ version, weight }) => `${version} ${weight}`).join(', ')} (epoch ${epoch})`]
   const scores = weighted.map(({ version, weight, score }) => `${version} ${score?.toPrecision(4)} (weight ${weight})`)
   return [`"${chosen}" has the lowest score for this key: ${scores.join(', ')} (epoch ${epoch})`]
@@ -103,7 +116,9 @@ export function recallSentences ({ id, worker, request }: Recollection): readonl
   ]
 }
 
-function keySentences ({ keyKind, keyHash, epoch, now }: Recollection['request']): readonly string[] {
+function keySentences ({ keyKind, keyHash, epoch, now, placement, placedBy }: Recollection['request']): readonly string[] {
+  if (placement === 'list') return [`the list "${placedBy}" chose the version`]
+  if (placement === 'match' || placement === 'override') return [`${placement === 'match' ? 'a match' : 'an override'} chose the version "${placedBy}"`]
   if (keyKind === 'random') return [`the version was drawn at random, by the weights of epoch ${epoch}`]
   const recognised = `the client was recognised by its ${keyKind === 'client-ip' ? 'IP' : keyKind}, which has the hash ${keyHashText(keyHash)}`
   return [recognised, weightsSentence(epoch, now)]

@@ -55,6 +55,8 @@ function answerOf (asked: string, found: Recollection, route: RouteConfig | unde
     matchedRoute: orNull(request.route),
     epoch: Math.max(0, request.epoch),
     stickyKey: stickyKey(request, route),
+    placement: request.placement === '' ? 'split' : request.placement,
+    rules: [],
     chosen: orNull(request.fallbackFrom) ?? orNull(request.failedOverFrom) ?? version,
     ...decision,
     versions: (request.now?.versions ?? []).map(({ version: name, weight, score, used, panic }) => ({
@@ -73,7 +75,9 @@ function answerOf (asked: string, found: Recollection, route: RouteConfig | unde
       attempts: request.attempts,
       retried: orNull(request.retried),
       fallbackFrom: orNull(request.fallbackFrom),
-      failedOverFrom: orNull(request.failedOverFrom)
+      failedOverFrom: orNull(request.failedOverFrom),
+      placement: orNull(request.placement),
+      placedBy: orNull(request.placedBy)
     }
   }
 }

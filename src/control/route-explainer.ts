@@ -5,7 +5,9 @@ import type { ExplainAnswer, ExplainQuery } from './explain-answer.ts'
 import type { RouteConfig } from '../config/schema.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import type { RouteBook } from '../routes/route-book.ts'
+import { hashString } from '../core/hash.ts'
 import { keyHashText } from '../routing/sticky-key.ts'
+import { TextRange } from '../routing/text-range.ts'
 import { choiceSentences, keySentence } from './explain-sentences.ts'
 import { shareOf } from './health-book.ts'
 import { ANSWER_MS, Unanswered, type WorkerAnswers } from './worker-questions.ts'
@@ -37,8 +39,9 @@ export class RouteExplainer {
   async explain (query: ExplainQuery): Promise<ExplainAnswer | undefined> {
     const route = this.#sources.routes.route(query.route)
     if (route === undefined) return undefined
-    const { method, host, path, ip } = query
-    const request = { method, host, path, query: query.query, headers: Object.fromEntries(query.headers) }
+    const { method, host, path } = query
+    const { ip, headers } = asMember(route, query)
+    const request = { method, host, path, query: query.query, headers: Object.fromEntries(headers) }
     const said = await this.#sources.ask({ route: route.name, ip, request })
     if (said === undefined) throw new Unanswered('workers_silent', 'too many questions wait for an answer already; ask again')
     const [first] = said.answers.values()
@@ -61,11 +64,15 @@ export class RouteExplainer {
       matchedRoute,
       epoch: this.#sources.epoch(route.name),
       stickyKey: key,
+      ...placementOf(choices[0]?.choice),
       ...agreed,
       endpoint: silent.length === 0 ? agreed.endpoint : null,
       versions: versionsOf(choices),
       workers: choices.map(({ worker, choice: { epoch, version, endpoint, outcome } }) => ({ worker, epoch, version, endpoint, outcome })),
-      why: [matchSentence(route.name, matchedRoute), keySentence(key), ...this.#whyChosen(route, choices), ...silent.map(silentSentence)]
+      why: [
+        matchSentence(route.name, matchedRoute), ...unknownLists(route, query), keySentence(key),
+        ...this.#whyChosen(route, choices), ...silent.map(silentSentence)
+      ]
     }
   }
 
@@ -85,6 +92,24 @@ export class RouteExplainer {
   }
 }
 
+function unknownLists ({ lists }: RouteConfig, { members }: ExplainQuery): readonly string[] {
+  return [...members.keys()].filter(name => !lists.some(list => list.name === name)).map(name => `the route has no list "${name}"`)
+}
+
+/** The address and fields of a client, with what lists know it by. */
+function asMember ({ lists }: RouteConfig, { ip, headers, members }: ExplainQuery): Pick<ExplainQuery, 'ip' | 'headers'> {
+  const fields = new Map(headers)
+  let address = ip
+  for (const { name, by, header = '', cookie = '' } of lists) {
+    const member = members.get(name)
+    if (member === undefined) continue
+    if (by === 'client-ip') address = member
+    else if (by === 'header') fields.set(header.toLowerCase(), member)
+    else fields.set('cookie', [`${cookie}=${member}`, fields.get('cookie') ?? ''].filter(pair => pair !== '').join('; '))
+  }
+  return { ip: address, headers: fields }
+}
+
 function stickyKey ({ affinity }: RouteConfig, query: ExplainQuery, choice: Choice | undefined): ExplainAnswer['stickyKey'] {
   const kind = choice?.keyKind ?? affinity.by
   const hash = choice === undefined || choice.keyHash === null ? null : keyHashText(choice.keyHash)
@@ -93,9 +118,30 @@ function stickyKey ({ affinity }: RouteConfig, query: ExplainQuery, choice: Choi
   switch (kind) {
     case 'client-ip': return { kind, name: null, value: query.ip, hash, missing }
     case 'header': return { kind, name: wanted, value: query.headers.get((wanted ?? '').toLowerCase()) ?? null, hash, missing }
-    case 'cookie': return { kind, name: wanted, value: hash, hash, missing }
+    case 'cookie': {
+      const name = isIssued(affinity, query, choice) ? affinity.issue?.name ?? null : wanted
+      return { kind, name, value: hash, hash, missing }
+    }
     default: return { kind: 'none', name: null, value: null, hash: null, missing }
   }
+}
+
+function placementOf (choice: Choice | undefined): Pick<ExplainAnswer, 'placement' | 'rules'> {
+  const rules = choice?.rules ?? []
+  return {
+    placement: choice === undefined || choice.placement === '' ? 'split' : choice.placement,
+    rules: rules.flatMap(({ kind, name, version, chosen, why }) =>
+      kind === '' ? [] : [{ kind, name: name === '' ? null : name, version: version === '' ? null : version, chosen, why }])
+  }
+}
+
+/** Is it by the cookie of Weir's own that the client was recognised? */
+function isIssued ({ issue }: RouteConfig['affinity'], { headers }: ExplainQuery, choice: Choice | undefined): boolean {
+  const range = new TextRange()
+  const cookies = headers.get('cookie') ?? ''
+  if (issue === undefined || !range.findCookie(cookies, issue.name)) return false
+  const [key = ''] = cookies.slice(range.start, range.end).split('.')
+  return hashString(key) === choice?.keyHash
 }
 
 /** The header or cookie that the route asks for. */

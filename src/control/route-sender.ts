@@ -1,7 +1,8 @@
 /**
- * Sends the workers the routes and options in force: after a reload, and when the authorities that a route names have changed.
+ * Sends the workers the routes and options in force: after a reload, and when authorities or keys that a route names have changed.
  */
 import type { AuthorityFiles } from '../certificates/authority-files.ts'
+import type { KeyFiles } from '../certificates/key-files.ts'
 import type { Config } from '../config/schema.ts'
 import type { PreparedChange } from '../core/prepared-change.ts'
 import { Random } from '../core/random.ts'
@@ -20,6 +21,7 @@ export interface RouteSenderDeps {
   readonly book: Pick<CounterBook, 'retain' | 'slotFor'>
   readonly health: Pick<HealthBook, 'retain'>
   readonly authorities: Pick<AuthorityFiles, 'of'>
+  readonly keys: Pick<KeyFiles, 'allOf'>
   /** What each worker may keep for its clients and endpoints. */
   readonly bufferBytes: (config: Config) => number
 }
@@ -69,6 +71,8 @@ export class RouteSender {
 
   #specsOf (config: Config, slotFor: (route: string, version: string) => number) {
     const options = dataPlaneOptions(config, this.#deps.bufferBytes(config))
-    return { options, specs: routeSpecs(config.routes, options, slotFor, file => this.#deps.authorities.of(file)) }
+    const { authorities, keys } = this.#deps
+    const files = { authoritiesOf: (file: string) => authorities.of(file), keysOf: (named: readonly string[]) => keys.allOf(named) }
+    return { options, specs: routeSpecs(config.routes, { common: { ...options, overrides: config.overrides }, slotFor, files }) }
   }
 }

@@ -32,7 +32,15 @@ const MAX_LINES = 4
 export async function readSecretKeys (path: string, read: typeof readWholeFile = readWholeFile): Promise<SecretReading> {
   const file = await read(path, MAX_FILE_BYTES)
   if ('fault' in file) return { fault: explain(file.fault), ...(file.fault.kind === 'exhausted' ? { kept: true } : {}) }
-  const lines = file.bytes.toString('latin1').split(/\r?\n/).filter(line => line !== '')
+  const secrets = parseSecrets(file.bytes)
+  if ('fault' in secrets) return secrets
+  const [first, ...others] = secrets.lines
+  return { keys: [keyOf(first), ...others.map(keyOf)] }
+}
+
+/** The lines of such a file: what is wrong with them, or all of them. */
+export function parseSecrets (bytes: Buffer): { readonly lines: readonly [string, ...string[]] } | { readonly fault: string } {
+  const lines = bytes.toString('latin1').split(/\r?\n/).filter(line => line !== '')
   const [first, ...others] = lines
   if (first === undefined) return { fault: 'it is empty' }
   if (lines.length > MAX_LINES) return { fault: `it has ${lines.length} lines; ${MAX_LINES} are allowed, one for each secret` }
@@ -40,7 +48,7 @@ export async function readSecretKeys (path: string, read: typeof readWholeFile =
     if (!/^[!-~]+$/.test(line)) return { fault: `line ${index + 1} has a space, or a character that is not visible ASCII` }
     if (line.length < MIN_LENGTH) return { fault: `line ${index + 1} is shorter than ${MIN_LENGTH} characters; \`openssl rand -base64 32\` makes a good one` }
   }
-  return { keys: [keyOf(first), ...others.map(keyOf)] }
+  return { lines: [first, ...others] }
 }
 
 function keyOf (line: string): KeyObject {

@@ -27,6 +27,8 @@ export class Forwarding implements RequestOrigin {
   /** The client when nobody is believed who speaks for another one. */
   #ownIp: string
   readonly #plain: MutableEdits
+  /** What a trusted proxy says of the scheme of its client. */
+  #toldScheme = ''
 
   /** @param viaName what Via calls this Weir */
   constructor (client: ClientFacts, trustedProxies: CidrSet, viaName: string) {
@@ -44,6 +46,8 @@ export class Forwarding implements RequestOrigin {
       fields: null
     }
   }
+
+  get isSecure (): boolean { return this.#trusted ? /s$/.test(this.#toldScheme) : this.#client.secure }
 
   get #scheme (): 'http' | 'https' { return this.#client.secure ? 'https' : 'http' }
 
@@ -96,8 +100,9 @@ export class Forwarding implements RequestOrigin {
     const before = request.header('x-forwarded-for')
     const forwardedFor = before === undefined || before === '' ? this.#client.address : `${before}, ${this.#client.address}`
     const host = request.header('x-forwarded-host')
+    this.#toldScheme = forwardedProto(request.header('x-forwarded-proto'), this.#scheme)
     return {
-      prefix: this.#prefix(request.protocol, forwardedFor, forwardedProto(request.header('x-forwarded-proto'), this.#scheme)),
+      prefix: this.#prefix(request.protocol, forwardedFor, this.#toldScheme),
       requestId: identity.requestId === '' ? requestId : Buffer.from(identity.requestId, 'latin1'),
       forwardedHost: host === undefined || host === '' ? undefined : Buffer.from(host, 'latin1'),
       defaultHost,

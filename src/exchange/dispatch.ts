@@ -112,7 +112,7 @@ export class Dispatch implements HeldRequest {
     this.#owesBudget = false
     const login = this.#logins.any ? this.#logins.resume(route) : null
     if (login !== null) return this.#goOn(login)
-    const version = chooseVersion(route, keyHash, this.#facts)
+    const version = chooseVersion(route, this.#terms, this.#facts)
     if (version === undefined) return 'no_endpoint'
     this.#enter(version)
     const { maxBodyBytes } = version
@@ -164,7 +164,7 @@ export class Dispatch implements HeldRequest {
     const kept = this.#parked
     if (kept === null) return true
     const route = this.#context.routes.get(this.#facts.route?.name ?? '')
-    const version = route === undefined ? undefined : versionFor(route, this.#terms.keyHash)
+    const version = route === undefined ? undefined : versionFor(route, this.#terms)
     if (only !== '' && version?.name !== only) return false
     const endpoint = version?.pool.pick(this.#terms.keyHash, NONE)
     if (route !== undefined && version !== undefined && endpoint !== undefined && this.#mayGo(route, version)) {
@@ -201,7 +201,7 @@ export class Dispatch implements HeldRequest {
     if (route === null || failure === null) return false
     this.#noteTried(failure)
     const trail = this.#trail
-    const choices = stepChoices(route, failure, { keyHash: this.#terms.keyHash, trail, last: this.#lease.endpoint })
+    const choices = stepChoices(route, failure, { terms: this.#terms, trail, last: this.#lease.endpoint })
     const facts = stepFacts(route, failure, choices, { trail, attempts: this.#facts.attempts, hasBudget: this.#lease.hasBudget })
     switch (decideStep(route, failure, facts)) {
       case 'repeat': return this.#repeat(route, failure, choices.other)
@@ -350,7 +350,7 @@ export class Dispatch implements HeldRequest {
   /** Goes to the version that was chosen for the request now: mostly the one where it is. */
   #choose (route: RouteRuntime, version: VersionRuntime): void {
     const facts = this.#facts
-    const instead = fallbackFrom(route, this.#terms.keyHash, version)
+    const instead = fallbackFrom(route, this.#terms, version)
     if (version !== facts.version && instead !== '') count(version.counters, SLOT.fallbacks, 1)
     facts.fallbackFrom = instead
     this.#move(version)

@@ -24,6 +24,7 @@ import type { ExchangeContext } from './exchange-context.ts'
 import { ExchangeWaits, RequestPace, WAIT } from './exchange-waits.ts'
 import { finish, type HeadSource, refuseRequest } from './finish.ts'
 import { RequestFacts, type RequestOrigin } from './request-facts.ts'
+import { cookieLine } from './cookie-line.ts'
 import { Tunnel } from './tunnel.ts'
 
 const FIRST_GATEWAY_STATUS = 502
@@ -119,6 +120,8 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     route.stickyKey.resolve(request, facts.clientIp, key)
     facts.stickyKind = key.kind
     facts.keyHash = this.#terms.keyHash = key.hash
+    if (route.placement !== null) route.placement.place(request, facts, this.#terms)
+    if (route.clientCookies?.owed === true && !facts.placed) facts.noteCookieOwed()
     if (request.asksUpgrade) this.#terms.offered = request.offers(policy.upgrades)
     const refused = this.#tooLarge(request.length) ? 'body_too_large' : this.#dispatch.begin(route, request.length)
     if (refused !== null) return this.#fail(refused, '')
@@ -242,9 +245,13 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     const asked = this.#context.accessLog.enabled || (facts.route !== null && facts.route.watch !== null)
     if (this.#tap !== null && this.#lease.call !== null) this.#tellTap(this.#tap, this.#lease.call.kept, head)
     if (asked) facts.firstByteMs = this.#context.clock.nowMs() - facts.startMs
-    const { version } = facts
+    const { route, version } = facts
     const edits = version === null || version.edits === null ? null : version.edits.response
-    this.#downstream.head(head, this.#context.responseFields.of(facts, edits), this.#mayStay)
+    const fields = this.#context.responseFields.of(facts, edits)
+    if (route !== null && route.clientCookies !== null && facts.owesCookie) {
+      fields.text += cookieLine(head, facts, this.#side.origin.isSecure)
+    }
+    this.#downstream.head(head, fields, this.#mayStay)
   }
 
   onSwitch (head: HttpResponse, protocol: string): TunnelEvents | null {

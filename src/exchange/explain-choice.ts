@@ -4,10 +4,12 @@
  */
 import { PlainRequest } from '../routing/plain-request.ts'
 import { StickyKey } from '../routing/sticky-key.ts'
-import { standIn, withoutEndpoint } from './choose-version.ts'
+import { ownVersion, standIn, withoutEndpoint } from './choose-version.ts'
 import type { ExchangeContext } from './exchange-context.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
-import type { Choice, ChoiceAnswer, ChoiceQuestion, VersionFacts, VersionScore, RecallAnswer } from '../contract/questions.ts'
+import type { PlacementKind } from '../contract/placement-spec.ts'
+import type { Choice, ChoiceAnswer, ChoiceQuestion, RuleTrace, VersionFacts, VersionScore, RecallAnswer } from '../contract/questions.ts'
+import type { PlacedTerms } from '../placement/placement.ts'
 
 const MAX_LEFT_OUT = 5
 
@@ -20,7 +22,8 @@ export function explainChoice (context: ExchangeContext, { route: name, ip, requ
   route.stickyKey.resolve(view, ip, key)
   const { maxConcurrentRequests } = context.settings.limits
   const full = maxConcurrentRequests > 0 && context.inFlight >= maxConcurrentRequests
-  const choice = key.kind === 'random' ? randomChoice(route) : keyedChoice(route, key)
+  const placing = placingOf(route, view, ip)
+  const choice = key.kind === 'random' && placing.terms.placed === '' ? randomChoice(route, placing) : keyedChoice(route, key, placing)
   return { matchedRoute, choice: full ? { ...choice, outcome: 'overloaded', version: null, endpoint: null } : choice }
 }
 
@@ -28,29 +31,54 @@ export function explainChoice (context: ExchangeContext, { route: name, ip, requ
 function explainKey (context: ExchangeContext, routeName: string, key: StickyKey): Choice | null {
   const route = context.routes.get(routeName)
   if (route === undefined) return null
-  return key.kind === 'random' ? randomChoice(route) : keyedChoice(route, key)
+  return key.kind === 'random' ? randomChoice(route, UNPLACED) : keyedChoice(route, key, UNPLACED)
 }
 
-function keyedChoice (route: RouteRuntime, { hash, kind }: StickyKey): Choice {
-  const chosen = route.versions[route.split.choose(hash)]
+/** What the placement of the route makes of a request. */
+interface Placing {
+  readonly terms: PlacedTerms
+  readonly placement: PlacementKind
+  readonly rules: readonly RuleTrace[]
+}
+
+const UNPLACED: Placing = { terms: { placed: '', excluded: [] }, placement: '', rules: [] }
+
+function placingOf ({ placement }: RouteRuntime, view: PlainRequest, clientIp: string): Placing {
+  if (placement === null) return UNPLACED
+  const terms: PlacedTerms = { placed: '', excluded: [] }
+  let kind: PlacementKind = ''
+  placement.place(view, { clientIp, notePlaced: noted => { kind = noted } }, terms)
+  return { terms, placement: kind, rules: placement.trace(view, clientIp) }
+}
+
+function keyedChoice (route: RouteRuntime, { hash, kind }: StickyKey, { terms, placement, rules }: Placing): Choice {
+  const own = { ...terms, keyHash: hash }
+  const chosen = ownVersion(route, own)
+  const random = kind === 'random'
+  const { versions, ...facts } = commonFacts(route, hash)
   return {
-    ...commonFacts(route, hash),
+    ...facts,
+    versions: random ? versions.map(version => ({ ...version, score: undefined })) : versions,
+    placement,
+    rules,
     keyKind: kind,
-    keyHash: hash,
+    keyHash: random ? null : hash,
     chosen: chosen?.name ?? null,
-    ...prospectOf(route, chosen === undefined || chosen.pool.ready ? chosen : standIn(route, chosen, hash), hash)
+    ...prospectOf(route, chosen === undefined || chosen.pool.ready ? chosen : standIn(route, chosen, own), hash)
   }
 }
 
 /** Each request draws anew: only what is the same for every draw can be said. */
-function randomChoice (route: RouteRuntime): Choice {
-  const weighted = route.versions.filter((_, index) => route.split.weightOf(index) > 0)
+function randomChoice (route: RouteRuntime, { terms: { excluded }, placement, rules }: Placing): Choice {
+  const drawn = route.versions.filter((_, index) => route.split.weightOf(index) > 0)
+  const left = drawn.filter(({ name }) => !excluded.includes(name))
+  const weighted = left.length > 0 ? left : drawn
   const ready = weighted.filter(({ pool }) => pool.ready)
   const filled = ready.length > 0 ? ready : weighted.filter(({ pool }) => !pool.empty)
   const possible = route.policy.whenEmpty === 'fallback' && filled.length > 0 ? filled : weighted
   const { versions, ...facts } = commonFacts(route, 0)
   const common = {
-    ...facts, versions: versions.map(version => ({ ...version, score: undefined })), keyKind: 'random', keyHash: null
+    ...facts, versions: versions.map(version => ({ ...version, score: undefined })), placement, rules, keyKind: 'random', keyHash: null
   } as const
   const chosen = weighted.length === 1 ? weighted[0]?.name ?? null : null
   if (possible.length > 1) return { ...common, chosen, version: null, endpoint: null, outcome: 'undecided' }

@@ -113,7 +113,9 @@ function log (
     reused: facts.reused,
     retried: facts.retried,
     fallbackFrom: facts.fallbackFrom,
-    failedOverFrom: facts.failedOverFrom
+    failedOverFrom: facts.failedOverFrom,
+    placement: facts.placement,
+    placedBy: facts.placedBy
   })
 }
 

@@ -24,7 +24,7 @@ const KIND_NUMBER: Readonly<Record<StickyKeyKind, number>> = { random: 0, 'clien
 /** 2^20: two hashes make a number of 52 bits, which a double holds. */
 const HASH_STEP = 0x10_0000
 
-const PLAIN: Incident = { error: '', fault: '', retried: '', fallbackFrom: '', failedOverFrom: '' }
+const PLAIN: Incident = { error: '', fault: '', retried: '', fallbackFrom: '', failedOverFrom: '', placement: '', placedBy: '' }
 
 export class RecentRequests {
   readonly #ids: RequestIds
@@ -76,7 +76,8 @@ export class RecentRequests {
     names[name] = facts.route === null ? '' : facts.route.name
     names[name + 1] = facts.version === null ? '' : facts.version.name
     names[name + 2] = facts.endpoint
-    const plain = facts.error === null && facts.retried === '' && facts.fallbackFrom === '' && facts.failedOverFrom === ''
+    const moved = facts.fallbackFrom !== '' || facts.failedOverFrom !== '' || facts.placement !== ''
+    const plain = facts.error === null && facts.retried === '' && !moved
     if (!plain) this.#incidents.set(place, incidentOf(facts))
     else if (this.#incidents.size > 0) this.#incidents.delete(place)
   }
@@ -120,8 +121,8 @@ export class RecentRequests {
   }
 }
 
-function incidentOf ({ error, fault, retried, fallbackFrom, failedOverFrom }: RequestFacts): Incident {
-  return { error: error ?? '', fault, retried, fallbackFrom, failedOverFrom }
+function incidentOf ({ error, fault, retried, fallbackFrom, failedOverFrom, placement, placedBy }: RequestFacts): Incident {
+  return { error: error ?? '', fault, retried, fallbackFrom, failedOverFrom, placement, placedBy }
 }
 
 /** What stands for an id that a proxy has given: below 0, where none of Weir's own numbers is. */

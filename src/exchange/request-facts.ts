@@ -2,6 +2,7 @@
  * What is taken down about one request while it lasts: what the counters, the access log and the ring of recent requests are written from.
  * The object of an exchange is reused for its next request. Hot.
  */
+import type { PlacementKind } from '../contract/placement-spec.ts'
 import type { StickyKeyKind } from '../contract/questions.ts'
 import type { RetryReason } from '../contract/route-policy.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
@@ -10,6 +11,7 @@ import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
 import type { WayIn } from '../actions/redirect-target.ts'
 import type { CidrSet } from '../core/cidr-set.ts'
 import type { HttpRequest, RequestEdits } from '../http/http-request.ts'
+import type { PlacedFacts } from '../placement/placement.ts'
 
 /**
  * Where the requests of a client connection come from, and what an endpoint is told of it.
@@ -24,6 +26,8 @@ export interface RequestIdentity {
 }
 
 export interface RequestOrigin {
+  /** Was the request whose edits were asked for last encrypted on its way to Weir, or to the trusted proxy before it? */
+  readonly isSecure: boolean
   /** Finds out who has sent a request, and writes it to `identity`. */
   identify (request: HttpRequest, trustedProxies: CidrSet, identity: RequestIdentity): void
   /** How the client has come, as far as peers that are trusted say. */
@@ -39,7 +43,7 @@ export interface RequestOrigin {
 /** The reasons of failed attempts are logged up to 48 characters: a request that waits may have many. */
 const MAX_RETRIED = 48
 
-export class RequestFacts implements RequestIdentity, JudgedRequest {
+export class RequestFacts implements RequestIdentity, JudgedRequest, PlacedFacts {
   clientIp = ''
   requestId = ''
   /** What the worker's RequestIds call it. */
@@ -73,10 +77,15 @@ export class RequestFacts implements RequestIdentity, JudgedRequest {
   failedOverFrom = ''
   /** The version of the split, which had no endpoint, so that another one was asked; empty when it had. */
   fallbackFrom = ''
+  /** What of the route's placement chose the version; empty when that was the split. */
+  placement: PlacementKind = ''
+  /** The list, or the version. */
+  placedBy = ''
   /** Both are of the request with this number alone, so that a request that goes well has nothing to reset. */
   #firstFailure: FirstFailure | null = null
   #failedNumber = 0
   #placedNumber = 0
+  #cookieNumber = 0
 
   /** Null when the first attempt has not failed, or is the last one. */
   get firstFailure (): FirstFailure | null {
@@ -85,6 +94,9 @@ export class RequestFacts implements RequestIdentity, JudgedRequest {
 
   /** The client's key did not choose the version. */
   get placed (): boolean { return this.#placedNumber === this.requestNumber }
+
+  /** The client has no cookie of Weir's, and gets one with its answer. */
+  get owesCookie (): boolean { return this.#cookieNumber === this.requestNumber }
 
   /**
    * A request begins.
@@ -112,6 +124,8 @@ export class RequestFacts implements RequestIdentity, JudgedRequest {
     this.retried = ''
     this.failedOverFrom = ''
     this.fallbackFrom = ''
+    this.placement = ''
+    this.placedBy = ''
   }
 
   /** It has failed. @param status what the client gets, or 499 */
@@ -121,8 +135,14 @@ export class RequestFacts implements RequestIdentity, JudgedRequest {
     this.status = status
   }
 
-  /** Something else than the client's key has chosen the version. */
-  notePlaced (): void { this.#placedNumber = this.requestNumber }
+  /** Something else than the client's key has chosen the version. @param kind empty for what is no placement of the route */
+  notePlaced (kind: PlacementKind = '', by = ''): void {
+    this.#placedNumber = this.requestNumber
+    this.placement = kind
+    this.placedBy = by
+  }
+
+  noteCookieOwed (): void { this.#cookieNumber = this.requestNumber }
 
   /** An attempt that has failed gives way to another one: if it is the first, it is remembered. */
   noteFirstFailure (): void {

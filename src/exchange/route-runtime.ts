@@ -4,6 +4,8 @@
  */
 import type { RouteEntry } from '../actions/route-entry.ts'
 import type { VersionEdits } from '../actions/version-edits.ts'
+import type { ClientCookies } from '../placement/client-cookies.ts'
+import type { Placement } from '../placement/placement.ts'
 import type { Split } from '../routing/split.ts'
 import type { StickyKeyResolver } from '../routing/sticky-key.ts'
 import type { Mirror } from '../shadow/shadow-port.ts'
@@ -76,6 +78,10 @@ export class RouteRuntime {
   readonly clients: ClientSketch
   /** Who copies requests of the route; null when nobody does. */
   mirror: Mirror | null = null
+  /** What chooses the version before the split; null when nothing else does. */
+  placement: Placement | null
+  /** Also the sticky key; null when Weir gives no cookies. */
+  readonly clientCookies: ClientCookies | null
   /** One for each version, in the order of `versions`; see readyVersions(). */
   readonly #readyVersions: Uint8Array
 
@@ -85,6 +91,8 @@ export class RouteRuntime {
     this.policy = policies.policy
     this.failover = policies.failover
     this.entry = policies.entry ?? null
+    this.placement = policies.placement ?? null
+    this.clientCookies = policies.clientCookies ?? null
     this.hold = state.hold
     this.budget = state.budget
     this.tunnels = state.tunnels
@@ -120,6 +128,8 @@ export interface RoutePolicies {
   readonly policy: RoutePolicy
   readonly failover: Failover | null
   readonly entry?: RouteEntry | null
+  readonly placement?: Placement | null
+  readonly clientCookies?: ClientCookies | null
 }
 
 /** The versions of a route and how clients are spread over them. */

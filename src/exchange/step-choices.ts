@@ -5,7 +5,7 @@ import { SLOT } from '../telemetry/counter-layout.ts'
 import type { EndpointPool } from '../upstream/endpoint-pools.ts'
 import type { RequestTerms, UpstreamCall } from '../upstream/upstream-call.ts'
 import { type FailedAttempt, isIdempotent, type NextStep, nextStep, type RepeatRule, type StepFacts, type StepPolicy } from './next-step.ts'
-import { nextChoice, versionFor } from './choose-version.ts'
+import { nextChoice, versionFor, type VersionTerms } from './choose-version.ts'
 import { count } from './finish.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
 import type { RetryReason } from '../contract/route-policy.ts'
@@ -113,20 +113,21 @@ interface StepChoices {
 
 /** Of the request, what its choices depend on. */
 interface ChoiceTerms {
-  readonly keyHash: number
+  readonly terms: VersionTerms
   readonly trail: AttemptTrail
   /** The endpoint of the attempt. */
   readonly last: EndpointPool | null
 }
 
-export function stepChoices (route: RouteRuntime, failure: Failure, { keyHash, trail, last }: ChoiceTerms): StepChoices {
+export function stepChoices (route: RouteRuntime, failure: Failure, { terms, trail, last }: ChoiceTerms): StepChoices {
   const { rule, version, sent, stale } = failure
+  const { keyHash, excluded } = terms
   // The endpoints may have gone since the version was chosen.
-  const own = version.pool.ready || trail.failedOver ? version : versionFor(route, keyHash) ?? version
+  const own = version.pool.ready || trail.failedOver ? version : versionFor(route, terms) ?? version
   const helper = route.failover === null || route.failover.to === version ? undefined : route.failover.to
   const next = rule === 'never' || sent || route.policy.whenEmpty !== 'fallback'
     ? undefined
-    : nextChoice(route, keyHash, trail.leftWith(version))
+    : nextChoice(route, keyHash, excluded.length === 0 ? trail.leftWith(version) : [...trail.leftWith(version), ...excluded])
   return {
     other: { version: own, endpoint: rule === 'never' ? undefined : trail.another(own, keyHash, { last, stale }) },
     helper: helper === undefined ? null : { version: helper, endpoint: helper.pool.pick(keyHash, NONE) },
@@ -172,8 +173,12 @@ export function decideStep ({ policy, failover }: RouteRuntime, failure: Failure
  * What stays the same over all attempts of a request.
  */
 
-export class DispatchTerms implements RequestTerms {
+const NO_VERSION: readonly string[] = []
+
+export class DispatchTerms implements RequestTerms, VersionTerms {
   keyHash = 0
+  placed = ''
+  excluded = NO_VERSION
   idempotent = false
   toHead = false
   offered = ''
@@ -182,6 +187,8 @@ export class DispatchTerms implements RequestTerms {
   /** Another request begins. */
   begin (head: HttpRequest): void {
     const isGet = head.methodIs('GET')
+    this.placed = ''
+    this.excluded = NO_VERSION
     this.toHead = !isGet && head.methodIs('HEAD')
     // A step of a login is not repeated, so it is not sent to a connection that is known to be closed.
     this.idempotent = (isGet || isIdempotent(head)) && !head.logsIn

@@ -20,6 +20,12 @@ export interface RequestView {
   header (lowerName: string): string | undefined
 }
 
+/** What placement may ask of a request. */
+export interface PlacementView extends RequestView {
+  /** It says which version it wants, by `X-Weir-Version` or the cookie `weir-version`: whether that counts is another question. */
+  readonly claimsVersion: boolean
+}
+
 /**
  * Fields as lines, `name: value` and CR LF each (RFC 9110 section 5, RFC 9112 section 5): how Weir keeps fields that it adds, and trailers.
  * A version of HTTP that writes fields otherwise reads them out of it.
@@ -27,7 +33,7 @@ export interface RequestView {
 export type FieldBlock = Buffer
 
 /** The head. It is valid during the call that brings it. */
-export interface HttpRequest extends RequestView {
+export interface HttpRequest extends PlacementView {
   /** `HTTP/1.1`. */
   readonly protocol: string
   /** The bytes of the body, as the head tells; -1 when it does not. */

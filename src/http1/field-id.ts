@@ -34,7 +34,10 @@ export const FIELD = {
   /** Asks who sends the request. */
   challenge: 22,
   /** Says who has passed the request on. */
-  via: 23
+  via: 23,
+  cookie: 24,
+  /** A line of Cookie that says which version the client wants: it goes on without that, if anything is left. */
+  versionCookie: 25
 } as const
 
 interface KnownField { readonly id: number, readonly bytes: Uint8Array }
@@ -48,7 +51,7 @@ const NAMES: ReadonlyArray<readonly [string, number]> = [
   ['forwarded', FIELD.originClaim], ['x-real-ip', FIELD.originClaim],
   ['client-cert', FIELD.reserved], ['client-cert-chain', FIELD.reserved],
   ['authorization', FIELD.credentials], ['proxy-authorization', FIELD.credentials],
-  ['www-authenticate', FIELD.challenge], ['proxy-authenticate', FIELD.challenge], ['via', FIELD.via]
+  ['www-authenticate', FIELD.challenge], ['proxy-authenticate', FIELD.challenge], ['via', FIELD.via], ['cookie', FIELD.cookie]
 ]
 
 /** Whole families by the beginning of their names; all start with this letter and are looked at only if no known field matched. */

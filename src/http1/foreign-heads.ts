@@ -43,7 +43,7 @@ function folded (name: string): string {
 }
 
 /** Fields that mean what they say to the endpoint, and nothing to a proxy. */
-const PASSED: ReadonlySet<number> = new Set([FIELD.other, FIELD.date, FIELD.trailer, FIELD.credentials, FIELD.challenge])
+const PASSED: ReadonlySet<number> = new Set([FIELD.other, FIELD.cookie, FIELD.date, FIELD.trailer, FIELD.credentials, FIELD.challenge])
 
 function goesOn (name: string, dropClaims: boolean): boolean {
   const id = fieldId(Buffer.from(name, 'latin1'), 0, name.length)

@@ -15,6 +15,7 @@ import { FIELD, isProtectedInRequest } from './field-id.ts'
 import { FieldLines, fitsLineShape, LINE_INCOMPLETE, LINE_PARSED, SECTION_END } from './field-lines.ts'
 import { readConnection, readContentLength, readTransferEncoding } from './message-length.ts'
 import { FAULT } from './parse-fault.ts'
+import { claimsVersion, markVersionCookies, otherCookies } from './version-cookie.ts'
 
 const LF = 0x0a
 const CR = 0x0d
@@ -24,6 +25,7 @@ const SLASH = 0x2f
 const QUESTION = 0x3f
 const MAX_METHOD_BYTES = 32
 const HEAD_METHOD = 'HEAD '
+const VERSION_FIELD = 'x-weir-version'
 /** `100-continue` */
 const PLAIN_EXPECT_BYTES = 12
 /** `HTTP/1.1\r\n` */
@@ -68,6 +70,7 @@ export class RequestHead implements HttpRequest {
   maxForwards = -1
   /** The line of Upgrade, or -1. */
   upgradeLine = -1
+  asksUpgrade = false
   /** The protocols of Upgrade that are passed on; empty when none is. */
   upgrade = ''
   /** The line of X-Request-Id, or -1. */
@@ -78,6 +81,9 @@ export class RequestHead implements HttpRequest {
   hasVia = false
   /** Some credentials log in the connection that carries them. */
   logsIn = false
+  claimsVersion = false
+  /** Some FIELD.versionCookie is among the fields. */
+  versionCookies = false
   /** The target in absolute form: where its authority lies. */
   authorityStart = 0
   authorityEnd = 0
@@ -91,8 +97,6 @@ export class RequestHead implements HttpRequest {
     this.#limits = limits
     this.fields = new FieldLines(limits.maxHeaderFields)
   }
-
-  get asksUpgrade (): boolean { return this.upgradeLine >= 0 }
 
   /** Has it been read to its end, whatever was wrong with it? */
   get whole (): boolean { return this.end > this.start }
@@ -114,11 +118,14 @@ export class RequestHead implements HttpRequest {
     this.acceptsTrailers = false
     this.maxForwards = -1
     this.upgradeLine = -1
+    this.asksUpgrade = false
     this.upgrade = ''
     this.requestIdLine = -1
     this.claimsOrigin = false
     this.hasVia = false
     this.logsIn = false
+    this.claimsVersion = false
+    this.versionCookies = false
     this.authorityStart = 0
     this.authorityEnd = 0
     this.#atFields = false
@@ -266,6 +273,7 @@ export class RequestHead implements HttpRequest {
         return 0
       case FIELD.upgrade:
         this.upgradeLine = line
+        this.asksUpgrade = true
         fields.drop(line)
         return 0
       case FIELD.xRequestId:
@@ -281,8 +289,14 @@ export class RequestHead implements HttpRequest {
       case FIELD.proxyConnection:
       case FIELD.http2Settings:
       case FIELD.lookalike:
-      case FIELD.reserved:
         fields.drop(line)
+        return 0
+      case FIELD.reserved:
+        if (fields.nameIs(line, VERSION_FIELD)) this.claimsVersion = true
+        fields.drop(line)
+        return 0
+      case FIELD.cookie:
+        if (claimsVersion(fields.buf, fields.valueStart(line), fields.valueEnd(line))) this.claimsVersion = this.versionCookies = true
         return 0
       case FIELD.originClaim:
         this.claimsOrigin = true
@@ -326,6 +340,7 @@ export class RequestHead implements HttpRequest {
       const fault = this.fields.dropNominated(isProtectedInRequest)
       if (fault < 0) return fault
     }
+    if (this.versionCookies) markVersionCookies(this.fields)
     // RFC 9112 section 3.2.2: the authority of an absolute form replaces Host.
     if (this.authorityEnd > this.authorityStart && this.hostLine >= 0) this.fields.dropLate(this.hostLine)
     return 1
@@ -390,6 +405,16 @@ export class RequestHead implements HttpRequest {
       if (line !== hostLine && fields.ids[line] !== FIELD.contentLength && !fields.isDropped(line)) {
         visit(fields.name(line), fields.value(line))
       }
+    }
+    if (this.versionCookies) this.eachVersionCookie(cookies => { visit('Cookie', cookies) })
+  }
+
+  /** What goes on of the lines of Cookie that say which version the client wants. */
+  eachVersionCookie (visit: (cookies: string) => void): void {
+    const { fields } = this
+    for (let line = 0; line < fields.count; line++) {
+      const cookies = fields.ids[line] === FIELD.versionCookie ? otherCookies(fields, line) : ''
+      if (cookies !== '') visit(cookies)
     }
   }
 

@@ -95,6 +95,7 @@ export function rewriteRequestHead (head: RequestHead, edits: RequestEdits, out:
   writeForwardedHost(head, edits, writer)
   if (head.chunked) writer.all(CHUNKED)
   else if (head.rewriteLength) writer.text(`\r\nContent-Length: ${head.length}`)
+  if (head.versionCookies) head.eachVersionCookie(cookies => { writer.text(`\r\nCookie: ${cookies}`) })
   if (head.rewriteExpect) writer.text('\r\nExpect: 100-continue')
   if (head.maxForwards > 0) writer.text(`\r\nMax-Forwards: ${head.maxForwards - 1}`)
   if (head.upgrade !== '') writer.text(`\r\nUpgrade: ${head.upgrade}\r\nConnection: Upgrade`)
@@ -137,7 +138,12 @@ function writeHost (source: Buffer, from: number, to: number, writer: ByteWriter
 /** The lines that edits take out. What origins take for the same name goes with it: it would come in place of what was set. */
 function dropEdited ({ fields, hostLine }: RequestHead, { removed, host }: FieldEdits): void {
   for (const name of removed) {
-    for (let line = 0; line < fields.count; line++) if (fields.nameFolds(line, name)) fields.dropLate(line)
+    for (let line = 0; line < fields.count; line++) {
+      if (!fields.nameFolds(line, name)) continue
+      fields.dropLate(line)
+      // Nothing of it goes on.
+      if (fields.ids[line] === FIELD.versionCookie) fields.ids[line] = FIELD.cookie
+    }
   }
   if (host !== null && hostLine >= 0) fields.dropLate(hostLine)
 }

@@ -3,9 +3,12 @@
  */
 import { messageChanges, routeActions } from './configured-actions.ts'
 import { parseDurationMs } from '../core/duration.ts'
-import type { Config, RouteConfig, VersionConfig } from '../config/schema.ts'
+import type { AffinityConfig, Config, OverridesConfig, RouteConfig, VersionConfig } from '../config/schema.ts'
 import type { MirrorSpec } from '../contract/mirror-spec.ts'
-import type { Authorities, RouteSpec, UpstreamTls } from '../contract/route-spec.ts'
+import type { PlacementSpec, SigningKey } from '../contract/placement-spec.ts'
+import type { Affinity, Authorities, RouteSpec, UpstreamTls } from '../contract/route-spec.ts'
+import { listSpecs } from '../lists/list-specs.ts'
+import { matchSpecOf } from '../placement/match-spec.ts'
 import type { DataPlaneOptions } from '../contract/data-plane-options.ts'
 import type { HealthPolicy, RoutePolicy, RouteTimeouts } from '../contract/route-policy.ts'
 
@@ -49,31 +52,37 @@ function timeoutsOf ({ timeouts, drain }: Config): DataPlaneOptions['timeoutsMs'
   }
 }
 
-/**
- * The routes of a configuration as workers need them.
- * @param common what holds for a route that says nothing of its own
- * @param slotFor the counter slot of a version
- * @param authoritiesOf the content of a file that a version names
- */
-export function routeSpecs (
-  routes: readonly RouteConfig[],
-  common: CommonLimits,
-  slotFor: (route: string, version: string) => number,
-  authoritiesOf: (file: string) => Authorities
-): readonly RouteSpec[] {
+/** The content of files that a configuration names. */
+interface NamedContents {
+  readonly authoritiesOf: (file: string) => Authorities
+  /** The keys of several files, in their order. */
+  readonly keysOf: (files: readonly string[]) => readonly SigningKey[]
+}
+
+/** What routes are made with. */
+interface RouteMakings {
+  /** What holds for a route that says nothing of its own. */
+  readonly common: CommonLimits & { readonly overrides: OverridesConfig }
+  /** The counter slot of a version. */
+  readonly slotFor: (route: string, version: string) => number
+  readonly files: NamedContents
+}
+
+/** The routes of a configuration as workers need them. */
+export function routeSpecs (routes: readonly RouteConfig[], { common, slotFor, files }: RouteMakings): readonly RouteSpec[] {
   return routes.map(route => ({
     name: route.name,
     match: route.match ?? {},
-    affinity: route.affinity,
+    affinity: affinityOf(route.affinity, files),
     balancing: route.balancing,
     policy: routePolicy(route, common),
-    placement: null,
+    placement: placementOf(route, common.overrides, files),
     mirror: route.mirror === undefined ? null : mirrorSpec(route.mirror),
     ...(route.filters === undefined ? {} : { actions: routeActions(route.filters, route.match) }),
     versions: route.versions.map(({ name, tls, filters, maxBodyBytes }) => ({
       name,
       slot: slotFor(route.name, name),
-      ...(tls === undefined ? {} : { tls: upstreamTls(tls, authoritiesOf) }),
+      ...(tls === undefined ? {} : { tls: upstreamTls(tls, files.authoritiesOf) }),
       ...(filters === undefined ? {} : { actions: messageChanges(filters, route.match) }),
       ...(maxBodyBytes === undefined ? {} : { maxBodyBytes })
     }))
@@ -108,6 +117,23 @@ export function mirrorSpec (mirror: NonNullable<RouteConfig['mirror']>): MirrorS
           exampleBytes: compare.exampleBodyBytes
         }
   }
+}
+
+function affinityOf ({ issue, ...affinity }: AffinityConfig, { keysOf }: NamedContents): Affinity {
+  if (issue === undefined) return affinity
+  const { name, path, sameSite, secure, maxAge, httpOnly, keyFiles } = issue
+  const keys = keysOf(keyFiles)
+  return { ...affinity, issue: { name, path, sameSite, secure, maxAgeSeconds: parseDurationMs(maxAge) / 1_000, httpOnly, keys } }
+}
+
+/** Null when nothing chooses a version but the split. */
+function placementOf (
+  { name, overrides: own, lists, versions }: RouteConfig, common: OverridesConfig, { keysOf }: NamedContents
+): PlacementSpec | null {
+  const { keyFiles, trustedNetworks } = own ?? common
+  const overrides = keyFiles.length + trustedNetworks.length === 0 ? null : { route: name, keys: keysOf(keyFiles), trustedNetworks }
+  const matches = versions.flatMap(({ name: version, match }) => match === undefined ? [] : [matchSpecOf(version, match)])
+  return overrides === null && lists.length + matches.length === 0 ? null : { overrides, lists: listSpecs({ lists }), matches }
 }
 
 function upstreamTls (

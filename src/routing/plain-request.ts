@@ -1,4 +1,4 @@
-import type { RequestView } from '../http/http-request.ts'
+import type { PlacementView } from '../http/http-request.ts'
 import type { PlainRequestParts } from '../contract/questions.ts'
 
 /**
@@ -10,7 +10,9 @@ export function wireText (text: string): string {
 }
 
 /** A request made of plain values, for explanations and tests. */
-export class PlainRequest implements RequestView {
+export class PlainRequest implements PlacementView {
+  /** What is looked at before any of it is believed. */
+  readonly claimsVersion = true
   readonly #parts: PlainRequestParts
   readonly #headers: ReadonlyMap<string, string>
 

@@ -7,56 +7,7 @@ import type { Affinity } from '../contract/route-spec.ts'
 import { IpKey } from './ip-key.ts'
 import type { RequestView } from '../http/http-request.ts'
 import type { StickyKeyKind } from '../contract/questions.ts'
-
-const TAB = 0x09
-const SPACE = 0x20
-const QUOTE = 0x22
-const SEMICOLON = 0x3b
-const EQUALS = 0x3d
-
-/**
- * The key hash of a cookie's value, or `undefined` when the cookie is missing or empty.
- *
- * Read as RFC 6265 section 5.4 has user agents write it: pairs separated by `;`, names compared exactly, the first of
- * several wins, quotes around the value are not part of it. A `;` inside quotes ends the pair, as it does for most origins.
- *
- * No substring is made: this runs for every request of a route with `affinity.by: cookie`.
- * @param header the value of Cookie
- * @param name the cookie's name, in its exact case
- */
-function cookieKeyHash (header: string, name: string): number | undefined {
-  let found = header.indexOf(name)
-  while (found !== -1) {
-    const equals = found + name.length
-    if (header.charCodeAt(equals) === EQUALS && startsPair(header, found)) return valueHash(header, equals + 1)
-    found = header.indexOf(name, equals)
-  }
-  return undefined
-}
-
-/** Is there only white space between `index` and the `;` or the start of the header before it? */
-function startsPair (header: string, index: number): boolean {
-  let before = index - 1
-  while (before >= 0 && isWhitespace(header.charCodeAt(before))) before--
-  return before < 0 || header.charCodeAt(before) === SEMICOLON
-}
-
-function valueHash (header: string, start: number): number | undefined {
-  let from = start
-  const semicolon = header.indexOf(';', start)
-  let to = semicolon === -1 ? header.length : semicolon
-  while (from < to && isWhitespace(header.charCodeAt(from))) from++
-  while (to > from && isWhitespace(header.charCodeAt(to - 1))) to--
-  if (to - from > 1 && header.charCodeAt(from) === QUOTE && header.charCodeAt(to - 1) === QUOTE) {
-    from++
-    to--
-  }
-  return from === to ? undefined : hashRange(header, from, to)
-}
-
-function isWhitespace (code: number): boolean {
-  return code === SPACE || code === TAB
-}
+import { TextRange } from './text-range.ts'
 
 /**
  * The sticky key of one request. Its owner keeps one and has it filled again for every request, so that two results come
@@ -80,7 +31,7 @@ export interface StickyKeyResolver {
  * @param random 32 random bits for each call, signed or unsigned; used by `by: none` only
  * @throws RangeError when the name of the header or cookie is missing
  */
-export function compileStickyKey (affinity: Affinity, random: () => number): StickyKeyResolver {
+export function compileStickyKey (affinity: Omit<Affinity, 'issue'>, random: () => number): StickyKeyResolver {
   switch (affinity.by) {
     case 'client-ip': return new ClientIpResolver()
     case 'header': return new HeaderResolver(nameOf(affinity.header, 'header'))
@@ -125,8 +76,10 @@ class HeaderResolver implements StickyKeyResolver {
   }
 }
 
+/** A cookie that is empty is none. */
 class CookieResolver implements StickyKeyResolver {
   readonly #name: string
+  readonly #range = new TextRange()
   readonly #fallback = new ClientIpResolver()
 
   constructor (name: string) {
@@ -135,12 +88,12 @@ class CookieResolver implements StickyKeyResolver {
 
   resolve (view: RequestView, clientIp: string, key: StickyKey): void {
     const cookies = view.header('cookie')
-    const hash = cookies === undefined ? undefined : cookieKeyHash(cookies, this.#name)
-    if (hash === undefined) {
+    const range = this.#range
+    if (cookies === undefined || !range.findCookie(cookies, this.#name) || range.start === range.end) {
       this.#fallback.resolve(view, clientIp, key)
       return
     }
-    key.hash = hash
+    key.hash = hashRange(cookies, range.start, range.end)
     key.kind = 'cookie'
   }
 }

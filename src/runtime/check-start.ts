@@ -17,6 +17,7 @@ import { loadKubeCredentials, MAX_KUBECONFIG_BYTES } from '../kube/kube-credenti
 import { createTrafficCodec } from '../rollout/traffic-codec.ts'
 import { findUnwritable } from '../telemetry/log-file.ts'
 import { findAuthorityFaults } from '../certificates/authority-files.ts'
+import { findKeyFaults } from '../certificates/key-files.ts'
 
 export interface StartFindings {
   readonly faults: readonly ConfigFault[]
@@ -33,6 +34,7 @@ export async function checkStart (config: Config, source: string): Promise<Start
   const findings = [
     await checkCertificates(config.listeners, source, systemClock),
     { faults: await findAuthorityFaults(config, source), warnings: [] },
+    { faults: await findKeyFaults(config, source), warnings: [] },
     { faults: await checkTokens(config, about), warnings: [] },
     { faults: await checkSecrets(config, about), warnings: [] },
     { faults: await checkKubeconfig(config, about), warnings: [] },

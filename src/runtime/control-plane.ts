@@ -27,6 +27,7 @@ import type { ProcessLogger } from '../telemetry/process-logger.ts'
 import { ThrottledLogger } from '../telemetry/throttled-logger.ts'
 import { AdminPorts } from '../admin/admin-ports.ts'
 import { AuthorityFiles } from '../certificates/authority-files.ts'
+import { KeyFiles } from '../certificates/key-files.ts'
 import type { CertificateStore } from '../certificates/certificate-store.ts'
 import { ConfigReloads } from '../control/config-reloads.ts'
 import { composeAdmin } from './compose-admin.ts'
@@ -86,6 +87,7 @@ export class ControlPlane {
   readonly #tokens: TokenBook
   readonly #events: EventBook
   readonly #authorities: AuthorityFiles
+  readonly #keys: KeyFiles
   readonly #file: ConfigFile
   readonly #routes: RouteBook
   readonly #sender: RouteSender
@@ -121,7 +123,9 @@ export class ControlPlane {
     this.#accessLog = new LogWriter({ path: config.accessLog.path, open: openLogFile, clock, logger: this.#throttled })
     this.#events = new EventBook(this.#instance, clock)
     this.#tokens = new TokenBook(config.admin.tokens, clock, log)
-    this.#authorities = new AuthorityFiles({ clock, log, onChange: () => { this.#reloads?.between(() => { this.#sender.send() }) } })
+    const followed = { clock, log, onChange: () => { this.#reloads?.between(() => { this.#sender.send() }) } }
+    this.#authorities = new AuthorityFiles(followed)
+    this.#keys = new KeyFiles(followed)
     this.#file = new ConfigFile(loaded, { clock, sources: deps.sources, onFault: error => { this.#reloads?.refuse(error) } })
     this.#health = new HealthBook(this.#throttled, clock)
     this.#pool = createPool(config, {
@@ -153,6 +157,7 @@ export class ControlPlane {
       book: this.#book,
       health: this.#health,
       authorities: this.#authorities,
+      keys: this.#keys,
       bufferBytes: given => bufferBytes(given, this.#pool.workerCount)
     })
     for (const fault of loaded.warnings) log.warn('the configuration is odd', { fault: formatFault(fault) })
@@ -291,6 +296,7 @@ export class ControlPlane {
     const { log, sources } = this.#deps
     return [
       { name: 'authorities', prepare: config => this.#authorities.prepare(config, configFileOf(sources)) },
+      { name: 'keys', prepare: config => this.#keys.prepare(config, configFileOf(sources)) },
       { name: 'tokens', prepare: ({ admin }) => this.#tokens.prepare(admin.tokens) },
       // Before the weights, of which they tell.
       { name: 'webhooks', prepare: async config => await webhooks.prepare(config) },
@@ -412,6 +418,7 @@ export class ControlPlane {
     this.#ticker.stop()
     this.#gate.stop()
     this.#authorities.stop()
+    this.#keys.stop()
     this.#certificates?.stop()
     await this.#prober.stop()
     await this.#discovery.stop()

@@ -51,6 +51,10 @@ export interface AccessEntry {
   readonly fallbackFrom: string
   /** The version that was chosen and failed, when another one has answered in its place. */
   readonly failedOverFrom: string
+  /** What chose the version in place of the split: `override`, `list`, `match` or `never`. */
+  readonly placement: string
+  /** The list or version by which it did. */
+  readonly placedBy: string
 }
 
 /** The longest text of a field, in characters; the rest is cut. Together they bound the length of a line. */
@@ -60,7 +64,7 @@ const LIMIT = { name: 64, short: 32, requestId: 128, fault: 256, host: 255, path
  * No line is longer, however hostile the request: each character of a field is escaped to 6 bytes at most.
  * @internal a property test holds lines to it
  */
-export const MAX_LINE_BYTES = 6 * (8 * LIMIT.name + 4 * LIMIT.short + LIMIT.requestId + LIMIT.fault + LIMIT.host + LIMIT.path) + 1024
+export const MAX_LINE_BYTES = 6 * (9 * LIMIT.name + 5 * LIMIT.short + LIMIT.requestId + LIMIT.fault + LIMIT.host + LIMIT.path) + 1024
 
 /** Writes an entry as one line of ASCII JSON with its line feed. */
 export class AccessLineFormat {
@@ -80,7 +84,8 @@ export class AccessLineFormat {
       `,"durationMs":${milliseconds(entry.durationMs)},"connectMs":${milliseconds(entry.connectMs)},"firstByteMs":${milliseconds(entry.firstByteMs)}` +
       `,"attempts":${integer(entry.attempts)},"reused":${entry.reused ? 'true' : 'false'}` +
       `,"retried":${text(entry.retried, LIMIT.name)},"fallbackFrom":${text(entry.fallbackFrom, LIMIT.name)}` +
-      `,"failedOverFrom":${text(entry.failedOverFrom, LIMIT.name)}${isCut(entry) ? ',"cut":true' : ''}}\n`
+      `,"failedOverFrom":${text(entry.failedOverFrom, LIMIT.name)}` +
+      `,"placement":${text(entry.placement, LIMIT.short)},"placedBy":${text(entry.placedBy, LIMIT.name)}${isCut(entry) ? ',"cut":true' : ''}}\n`
   }
 
   #time (wallMs: number): string {

@@ -9,6 +9,7 @@ import type { CheckVerdict } from '../health/endpoint-health.ts'
 import type { HealthEvent } from '../health/version-health.ts'
 import { type RouteState, RouteRuntime, VersionRuntime } from '../exchange/route-runtime.ts'
 import type { Membership } from '../placement/membership.ts'
+import type { PlacementBook } from '../placement/placement-book.ts'
 import { Split } from '../routing/split.ts'
 import { compileStickyKey } from '../routing/sticky-key.ts'
 import { slotView } from '../telemetry/counter-layout.ts'
@@ -25,6 +26,8 @@ export interface RouteMaterial {
   /** 32 random bits, signed. */
   readonly random: () => number
   readonly nowMs: () => number
+  readonly wallMs: () => number
+  readonly placements: PlacementBook
   readonly onHealthEvent: (route: string, version: string, event: HealthEvent) => void
 }
 
@@ -39,7 +42,7 @@ export interface RouteKnowledge {
   readonly failing: ReadonlyMap<string, ReadonlyMap<string, CheckVerdict>>
   readonly state: RouteState
   /** Who is on a list of the route. */
-  readonly listOf?: (list: string) => Membership
+  readonly listOf: (list: string) => Membership
 }
 
 export function compileRoute (spec: RouteSpec, material: RouteMaterial, knowledge: RouteKnowledge): RouteRuntime {
@@ -66,8 +69,13 @@ export function compileRoute (spec: RouteSpec, material: RouteMaterial, knowledg
   const names = versions.map(({ name }) => name)
   const split = new Split(spec.affinity.salt ?? spec.name, names, names.map(name => knowledge.weights[name] ?? 0), knowledge.salt)
   const to = versions.find(({ name }) => name === failover?.to)
+  const clientCookies = material.placements.cookiesOf(spec.affinity, random)
   return new RouteRuntime(spec.name, {
-    stickyKey: compileStickyKey(spec.affinity, random),
+    stickyKey: clientCookies ?? compileStickyKey(spec.affinity, random),
+    clientCookies,
+    placement: material.placements.placementOf(spec, {
+      versions: names, listOf: knowledge.listOf, wallMs: material.wallMs
+    }),
     policy: spec.policy,
     entry: compileEntry(spec.actions, spec.policy.defaultHost, spec.rateTable),
     failover: failover === null || to === undefined ? null : { to, on: failover.on }

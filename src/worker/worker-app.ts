@@ -19,6 +19,7 @@ import type {
   ChecksMessage, ControlMessage, EjectMessage, EndpointChangeMessage, EndpointsMessage, ListenMessage, ListMessage, MirrorMessage,
   WatchMessage, WorkerMessage
 } from '../contract/messages.ts'
+import type { RouteSpec } from '../contract/route-spec.ts'
 import { WorkerRoutes } from './worker-routes.ts'
 import { usesMirror } from './worker-shadows.ts'
 import { WorkerTls } from './worker-tls.ts'
@@ -113,14 +114,16 @@ export class WorkerApp {
   }
 
   #lacks (message: ControlMessage): boolean {
-    const { transports, shadows } = this.#routes
-    return (!transports.loaded && usesTls(message)) || (!shadows.loaded && usesMirror(message))
+    const { transports, shadows, placements } = this.#routes
+    return (!shadows.loaded && usesMirror(message)) ||
+      someRoute(message, route => !placements.isReadyFor(route) || (!transports.loaded && usesTls(route)))
   }
 
   async #load (message: ControlMessage): Promise<void> {
-    const { transports, shadows } = this.#routes
-    if (!transports.loaded && usesTls(message)) await transports.load()
+    const { transports, shadows, placements } = this.#routes
+    if (!transports.loaded && someRoute(message, usesTls)) await transports.load()
     if (usesMirror(message)) await shadows.load()
+    if (someRoute(message, route => !placements.isReadyFor(route))) await placements.load()
     const backlog = this.#backlog ?? []
     this.#backlog = null
     for (const message of backlog) this.receive(message)
@@ -276,9 +279,13 @@ export class WorkerApp {
   }
 }
 
-function usesTls (message: ControlMessage): boolean {
-  if (message.type === 'together') return message.messages.some(usesTls)
-  return message.type === 'routes' && message.routes.some(({ versions }) => versions.some(({ tls }) => tls !== undefined))
+function usesTls ({ versions }: RouteSpec): boolean {
+  return versions.some(({ tls }) => tls !== undefined)
+}
+
+function someRoute (message: ControlMessage, isMeant: (route: RouteSpec) => boolean): boolean {
+  if (message.type === 'together') return message.messages.some(each => someRoute(each, isMeant))
+  return message.type === 'routes' && message.routes.some(isMeant)
 }
 
 /** A decision of a worker, see src/net/worker-io.ts. */

@@ -16,6 +16,7 @@ import { count } from '../exchange/finish.ts'
 import { HoldQueue } from '../exchange/hold-queue.ts'
 import { OutcomeWatch } from '../exchange/outcome-watch.ts'
 import type { RouteRuntime, RouteState } from '../exchange/route-runtime.ts'
+import { PlacementBook } from '../placement/placement-book.ts'
 import { RouteTable } from '../routing/route-table.ts'
 import { SLOT } from '../telemetry/counter-layout.ts'
 import type { EndpointPools } from '../upstream/endpoint-pools.ts'
@@ -51,6 +52,8 @@ export class WorkerRoutes {
   readonly transports: TransportBook
   /** Has to be loaded before a route has a mirror. */
   readonly shadows: WorkerShadows
+  /** Has to be loaded before routes with a placement are applied. */
+  readonly placements = new PlacementBook()
   readonly #weights = new Map<string, Weights>()
   /** What is told of routes with a rollout. */
   readonly #watches = new Map<string, OutcomeWatch>()
@@ -234,6 +237,8 @@ export class WorkerRoutes {
       segments,
       random: () => this.#random.nextInt32(),
       nowMs: () => this.#plane.recentMs,
+      wallMs: () => this.#plane.clock.wallMs(),
+      placements: this.placements,
       onHealthEvent: (route, version, event) => { this.#onHealthEvent(route, version, event) }
     }, {
       epoch: weights?.epoch ?? 0,

@@ -34,6 +34,7 @@ const EMPTY_NAMES = new Set(['utils', 'util', 'helpers', 'helper', 'common', 'mi
 /** Files that are named for what they are as a whole rather than for one export, with the reason. */
 export const NAMED_FOR_THE_WHOLE: ReadonlyMap<string, string> = new Map([
   ['src/config/address-rules.ts', 'the rules about where listeners and the admin API listen'],
+  ['src/config/placement-rules.ts', 'the rules about what chooses a version before the split does'],
   ['src/contract/messages.ts', 'all messages between the control plane and a worker'],
   ['src/http1/request-head-fields.ts', 'the fields that a request head is judged by, besides those of its framing'],
   ['src/rollout/transition.ts', 'all transitions of the traffic state, from one state to the next'],

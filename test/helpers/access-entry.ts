@@ -29,6 +29,8 @@ export function accessEntry (different: Partial<AccessEntry> = {}): AccessEntry 
     retried: '',
     fallbackFrom: '',
     failedOverFrom: '',
+    placement: '',
+    placedBy: '',
     ...different
   }
 }

@@ -30,7 +30,8 @@ export const BATCHES = {
   properties: ['test/property'],
   proxy: ['test/integration/proxy'],
   rules: [
-    'actions', 'analysis', 'balancing', 'config', 'discovery', 'docs', 'health', 'http', 'http1', 'kube', 'lists', 'plans', 'replicas', 'rollout', 'routes', 'routing', 'store'
+    'actions', 'analysis', 'balancing', 'config', 'discovery', 'docs', 'health', 'http', 'http1', 'kube', 'lists', 'placement', 'plans', 'replicas',
+    'rollout', 'routes', 'routing', 'store'
   ].map(folder => `test/unit/${folder}`),
   secured: ['test/integration/tls', 'test/integration/tls-upstream']
 } as const satisfies Readonly<Record<string, readonly string[]>>

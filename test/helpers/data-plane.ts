@@ -53,6 +53,8 @@ export interface TestRoute {
   readonly name?: string
   readonly match?: RouteSpec['match']
   readonly affinity?: RouteSpec['affinity']
+  /** Needs `bench.routes.placements.load()` before. */
+  readonly placement?: RouteSpec['placement']
   readonly balancing?: RouteConfig['balancing']
   readonly whenEmpty?: RouteConfig['whenEmpty']
   readonly upgrades?: RouteConfig['upgrades']
@@ -180,13 +182,13 @@ export class ProxyBench {
       type: 'routes',
       options,
       segments: this.segments,
-      routes: routes.map(({ name = 'test', match = {}, affinity = { by: 'none', level: 'version' }, balancing = 'least-request', whenEmpty = 'fallback', upgrades = ['websocket'], policy = {}, mirror = null, weights, filters, ...versions }) => ({
+      routes: routes.map(({ name = 'test', match = {}, affinity = { by: 'none', level: 'version' }, balancing = 'least-request', whenEmpty = 'fallback', upgrades = ['websocket'], policy = {}, placement = null, mirror = null, weights, filters, ...versions }) => ({
         name,
         match,
         affinity,
         balancing,
         policy: testPolicy({ whenEmpty, upgrades, ...policy }, options),
-        placement: null,
+        placement,
         mirror,
         ...(filters === undefined ? {} : { actions: routeActions(filters, match) }),
         versions: Object.keys(weights).map(version => this.#versionSpec(name, version, { ...versions, match }))

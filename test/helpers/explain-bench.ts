@@ -35,7 +35,11 @@ export class ExplainBench {
       known.applyRoutes({
         type: 'routes',
         options: planeOptions(limits),
-        routes: routeSpecs(routes, planeOptions(limits), () => 0, () => ({ pem: '', digest: '' })),
+        routes: routeSpecs(routes, {
+          common: { ...planeOptions(limits), overrides: { keyFiles: [], trustedNetworks: [] } },
+          slotFor: () => 0,
+          files: { authoritiesOf: () => ({ pem: '', digest: '' }), keysOf: () => [] }
+        }),
         segments
       })
     }
@@ -81,7 +85,7 @@ export class ExplainBench {
   }
 
   async ask (query: Partial<ExplainQuery> = {}): Promise<ExplainAnswer> {
-    const answer = await this.explainer.explain({ route: 'hello', ip: '203.0.113.9', method: 'GET', host: '', path: '/', query: '', headers: new Map(), ...query })
+    const answer = await this.explainer.explain({ route: 'hello', ip: '203.0.113.9', method: 'GET', host: '', path: '/', query: '', headers: new Map(), members: new Map(), ...query })
     if (answer === undefined) throw new Error('there is no such route')
     return answer
   }

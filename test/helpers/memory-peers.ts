@@ -43,6 +43,7 @@ export class MemoryRequest implements HttpRequest {
   readonly logsIn = false
   readonly asksUpgrade: boolean
   readonly hasVia = false
+  readonly claimsVersion: boolean
   upgrade = ''
   readonly #method: string
   readonly #path: string
@@ -55,6 +56,7 @@ export class MemoryRequest implements HttpRequest {
     this.length = Number(fields['content-length'] ?? (method === 'POST' ? -1 : 0))
     this.expectsContinue = fields['expect'] === '100-continue'
     this.asksUpgrade = fields['upgrade'] !== undefined
+    this.claimsVersion = fields['x-weir-version'] !== undefined
   }
 
   method (): string { return this.#method }
@@ -107,6 +109,7 @@ export function memoryPiece (text: string, last: boolean, trailers?: string): Bo
 }
 
 const ORIGIN: RequestOrigin = {
+  isSecure: false,
   identify (_request, _trusted, identity) {
     identity.clientIp = '192.0.2.9'
     identity.requestId = ''

@@ -11,12 +11,16 @@ import { faultDetails, ProblemError } from '../problem.ts'
 /** `name:value`; the value as RFC 9110 section 5.5 allows it, any character past ASCII among it. */
 const HEADER_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}:[^\\u0000-\\u0008\\u000a-\\u001f\\u007f]{0,4096}$"
 
+/** `list=id` */
+const LIST_PATTERN = '^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?=[^\\u0000-\\u001f\\u007f;]{1,256}$'
+
 const QuerySchema = Type.object({
   ip: Type.optional(Type.string({ maxLength: 64, description: 'The address of the client, as it is after trusted proxies. Needed, unless `requestId` is given.', examples: ['203.0.113.9'] })),
   requestId: Type.optional(Type.string({ pattern: '^[A-Za-z0-9+/=_.:-]{1,128}$', description: 'The id of a request that is over, from `X-Request-Id` or the access log, instead of a description of one: why did it go where it went? Each worker remembers its latest 16,384 requests.' })),
   method: Type.optional(Type.string({ pattern: METHOD_PATTERN, default: 'GET', description: 'The method of the request.' })),
   host: Type.optional(Type.string({ maxLength: 255, pattern: '^[!-~]*$', default: '', description: 'The host of the request.' })),
   path: Type.optional(Type.string({ maxLength: 8192, pattern: '^/[!-~]*$', default: '/', description: 'The path of the request; a query may follow.' })),
+  list: Type.optional(Type.list(Type.string({ pattern: LIST_PATTERN }), { maxItems: 16, default: [], description: 'A member of one of the route\'s lists as `list=id`, in place of the field, cookie or address that the list goes by.', examples: [['beta=anna']] })),
   header: Type.optional(Type.list(Type.string({ pattern: HEADER_PATTERN }), { maxItems: 32, default: [], description: 'A header field as `name:value`. Repeat it for more fields.', examples: [['x-user:42']] }))
 }, { additionalProperties: false })
 
@@ -27,6 +31,8 @@ const EXAMPLE: ExplainAnswer = {
   matchedRoute: 'hello',
   epoch: 2,
   stickyKey: { kind: 'client-ip', name: null, value: '127.0.0.9', hash: '1b4ba205', missing: null },
+  placement: 'split',
+  rules: [],
   chosen: 'canary',
   version: 'canary',
   endpoint: null,
@@ -84,11 +90,15 @@ function refuseBrokenText (url: string): void {
 
 /** @throws ProblemError when there is more than that: it would not be asked */
 function onlyRequestId ({ requestId = '', ...rest }: Static<typeof QuerySchema>): string {
-  const { ip, method, host, path, header = [] } = rest
-  if (ip === undefined && (method ?? 'GET') === 'GET' && (host ?? '') === '' && (path ?? '/') === '/' && header.length === 0) {
-    return requestId
-  }
+  const { ip, method, host, path, header = [], list = [] } = rest
+  const plain = (method ?? 'GET') === 'GET' && (host ?? '') === '' && (path ?? '/') === '/'
+  if (ip === undefined && plain && header.length + list.length === 0) return requestId
   throw new ProblemError('invalid_request', faultDetails([{ path: 'query/requestId', message: 'stands alone: the request is known by it' }]))
+}
+
+function memberOf (text: string): [string, string] {
+  const equals = text.indexOf('=')
+  return [text.slice(0, equals), text.slice(equals + 1)]
 }
 
 function toExplainQuery (route: string, query: Static<typeof QuerySchema>): ExplainQuery {
@@ -114,6 +124,7 @@ function toExplainQuery (route: string, query: Static<typeof QuerySchema>): Expl
     host: (query.host ?? '').toLowerCase().replace(/:[0-9]*$/, ''),
     path,
     query: rest.join('?'),
+    members: new Map((query.list ?? []).map(memberOf)),
     headers
   }
 }

@@ -12,6 +12,9 @@ export interface ExplainFlags {
   readonly host?: string | undefined
   readonly path?: string | undefined
   readonly header: readonly string[]
+  readonly cookie: readonly string[]
+  /** Members as `list=id`. */
+  readonly list: readonly string[]
 }
 
 export async function explain (session: CommandSession, route: string, flags: ExplainFlags): Promise<void> {
@@ -22,6 +25,8 @@ export async function explain (session: CommandSession, route: string, flags: Ex
   const single = { requestId: flags.requestId, ip: flags.ip, method: flags.method, host: flags.host, path: flags.path }
   for (const [name, value] of Object.entries(single)) if (value !== undefined) query.set(name, value)
   for (const field of flags.header) query.append('header', field)
+  for (const pair of flags.cookie) query.append('header', `cookie:${pair}`)
+  for (const member of flags.list) query.append('list', member)
   const answer = await session.askFor(['why'], { path: routePath(route, `/explain?${query.toString()}`) })
   await session.print(answer, () => explainText(answer, session.palette))
 }

@@ -54,6 +54,12 @@ async function carryOut (order: Order, deps: OperateDeps): Promise<number> {
     terminal.out(completionScript(order.shell))
     return EXIT.ok
   }
+  if (order.command === 'token') {
+    const { versionToken } = await import('./token-command.ts')
+    const { route, version, flags: { keyFile, expires } } = order
+    terminal.out(`${await versionToken({ route, version, keyFile, expiresMs: expires }, deps.clock)}\n`)
+    return EXIT.ok
+  }
   const config = await readClientConfig(env, text => { terminal.complain(printable(`${text}\n`)) })
   if (order.command === 'contexts') {
     terminal.out(contextsText(config, deps))
@@ -67,7 +73,7 @@ function sessionFor (api: AdminApi, { output, timeout }: CommonFlags, { terminal
   return new CommandSession(api, terminal, { format: output, timeoutMs: timeout, signal })
 }
 
-type Question = Exclude<Order, { readonly command: 'completion' | 'contexts' }>
+type Question = Exclude<Order, { readonly command: 'completion' | 'contexts' | 'token' }>
 
 async function speak (order: Question, session: CommandSession, deps: OperateDeps): Promise<number> {
   const { clock } = deps

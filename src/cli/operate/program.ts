@@ -46,6 +46,8 @@ export type Order =
       readonly host?: string
       readonly path?: string
       readonly header: readonly string[]
+      readonly cookie: readonly string[]
+      readonly list: readonly string[]
     }
   }
   | {
@@ -76,6 +78,12 @@ export type Order =
   | { readonly command: 'verdict', readonly route: string, readonly flags: CommonFlags }
   | { readonly command: 'replicas', readonly flags: CommonFlags }
   | { readonly command: 'shadow', readonly verb: 'status' | 'examples', readonly route: string, readonly flags: CommonFlags }
+  | {
+    readonly command: 'token'
+    readonly route: string
+    readonly version: string
+    readonly flags: { readonly keyFile: string, readonly expires: number }
+  }
   | { readonly command: 'contexts', readonly flags: CommonFlags }
   | { readonly command: 'completion', readonly shell: string }
 
@@ -116,6 +124,7 @@ export function createProgram (output: ProgramOutput, take: (order: Order) => vo
   program.addCommand(new Command('completion').description('print a script that completes weir\'s commands in a shell')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
     .action((shell: string) => { take({ command: 'completion', shell }) }))
+  addTokens(program, take)
   for (const command of program.commands) finish(command)
   return program
 }
@@ -124,7 +133,7 @@ export function createProgram (output: ProgramOutput, take: (order: Order) => vo
 function finish (command: Command): void {
   command.copyInheritedSettings(command.parent ?? command)
   for (const below of command.commands) finish(below)
-  if (command.name() === 'completion' || command.commands.length > 0) return
+  if (command.name() === 'completion' || command.parent?.name() === 'token' || command.commands.length > 0) return
   command.addOption(new Option('-s, --server <url>', `the admin API; environment WEIR_SERVER; by default that of the context, else ${DEFAULT_SERVER}`))
     .addOption(new Option('--token-file <file>', 'the file with the token; environment WEIR_TOKEN_FILE'))
     .addOption(new Option('--token <token>', 'the token itself, which others may see in the list of processes; environment WEIR_TOKEN').conflicts('tokenFile'))
@@ -154,6 +163,8 @@ function addReading (program: Command, take: (order: Order) => void): void {
     .addOption(new Option('--host <host>', 'the host that it asks for'))
     .addOption(new Option('--path <path>', 'with its query; by default /'))
     .addOption(new Option('-H, --header <field>', 'a field as name:value; may be given several times').argParser(collect).default([], 'none'))
+    .addOption(new Option('--cookie <pair>', 'a cookie as name=value; may be given several times').argParser(collect).default([], 'none'))
+    .addOption(new Option('--list <member>', 'a member of a list, as list=id: who asks; may be given several times').argParser(collect).default([], 'none'))
     .action((route: string, _options, command: Command) => { take({ command: 'explain', route, flags: flagsOf(command) }) }))
   program.addCommand(new Command('plan').description('say what a change of weights would move, without making it')
     .argument('<route>').argument('[weights...]', 'such as stable=50 canary=50')
@@ -167,6 +178,19 @@ function addReading (program: Command, take: (order: Order) => void): void {
     .action((route: string, version: string, _options, command: Command) => {
       take({ command: 'drain', route, version, flags: flagsOf(command) })
     }))
+}
+
+/** They speak to nobody. */
+function addTokens (program: Command, take: (order: Order) => void): void {
+  const token = new Command('token').helpCommand(false).description('sign what Weir believes')
+  token.addCommand(new Command('version').argument('<route>').argument('<version>')
+    .description('print an override: with it in X-Weir-Version, or in the cookie weir-version, a request to the route gets the version')
+    .requiredOption('--key-file <file>', 'a file of overrides.keyFiles; its first key signs')
+    .addOption(new Option('--expires <duration>', 'how long it counts, at most 720h').argParser(duration).default(3_600_000, '1h'))
+    .action((route: string, version: string, _options, command: Command) => {
+      take({ command: 'token', route, version, flags: flagsOf(command) })
+    }))
+  program.addCommand(token)
 }
 
 function addCluster (program: Command, take: (order: Order) => void): void {

@@ -153,7 +153,7 @@ t.test('whatever fails in a reload, everything is as it was; then it succeeds', 
     return told()
   }
 
-  t.same(parts, ['authorities', 'tokens', 'webhooks', 'log level', 'discovery', 'weights', 'routes'])
+  t.same(parts, ['authorities', 'keys', 'tokens', 'webhooks', 'log level', 'discovery', 'weights', 'lists', 'routes'])
   for (const part of parts) {
     for (const step of STEPS) {
       Object.assign(fault, { part, step })

@@ -32,7 +32,11 @@ t.test('one of two workers is killed under open connections', async t => {
   const options = dataPlaneOptions(config, 268_435_456)
   pool.sendRoutes(
     options,
-    routeSpecs(config.routes, options, (route, version) => book.slotFor(route, version), file => ({ digest: file, pem: '' }))
+    routeSpecs(config.routes, {
+      common: { ...options, overrides: config.overrides },
+      slotFor: (route, version) => book.slotFor(route, version),
+      files: { authoritiesOf: file => ({ digest: file, pem: '' }), keysOf: () => [] }
+    })
   )
   await pool.listen()
 

@@ -20,9 +20,13 @@ const REQUEST: RecalledRequest = {
   retried: '',
   fallbackFrom: '',
   failedOverFrom: '',
+  placement: '',
+  placedBy: '',
   now: null
 }
 const NOW: NonNullable<RecalledRequest['now']> = {
+  placement: '',
+  rules: [],
   epoch: 3,
   keyKind: 'cookie',
   keyHash: -1,

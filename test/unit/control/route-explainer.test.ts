@@ -179,7 +179,7 @@ t.test('a route that another one takes requests from is explained all the same',
   t.match(await bench.ask({ path: '/api/x' }), { route: 'hello', matches: false, matchedRoute: 'api', outcome: 'attempt', why: /the route "api" takes the request, not this one/ })
   t.match(await bench.ask({ path: '/x' }), { matches: true, matchedRoute: 'hello' })
   t.match(await bench.ask({ route: 'api' }), { matches: false, matchedRoute: 'hello' })
-  t.equal(await bench.explainer.explain({ route: 'nope', ip: IP, method: 'GET', host: '', path: '/', query: '', headers: new Map() }), undefined)
+  t.equal(await bench.explainer.explain({ route: 'nope', ip: IP, method: 'GET', host: '', path: '/', query: '', headers: new Map(), members: new Map() }), undefined)
 })
 
 t.test('the version that may help out is named', async t => {

@@ -3,6 +3,7 @@ import t from 'tap'
 import { createConfigResolver } from '../../../src/config/resolve.ts'
 import type { Config } from '../../../src/config/schema.ts'
 import { dataPlaneOptions, routeSpecs } from '../../../src/routes/configured-options.ts'
+import type { Authorities } from '../../../src/contract/route-spec.ts'
 import { authorities } from '../../helpers/upstream-certificates.ts'
 
 async function configOf (versions: readonly object[]): Promise<Config> {
@@ -15,9 +16,14 @@ async function configOf (versions: readonly object[]): Promise<Config> {
 
 const ca = authorities('ca')
 
+function specsOf (config: Config, authoritiesOf: (file: string) => Authorities) {
+  const common = { ...dataPlaneOptions(config, 0), overrides: config.overrides }
+  return routeSpecs(config.routes, { common, slotFor: () => 0, files: { authoritiesOf, keysOf: files => files.map(file => ({ id: file, secret: Buffer.from(file) })) } })
+}
+
 t.test('a version says how its endpoints are reached', async t => {
   const config = await configOf([{}, { tls: {} }, { tls: { ca: '/ca.pem', serverName: 'a.test', verify: true } }])
-  const specs = routeSpecs(config.routes, dataPlaneOptions(config, 0), () => 0, file => {
+  const specs = specsOf(config, file => {
     t.equal(file, '/ca.pem')
     return ca
   })
@@ -31,7 +37,7 @@ t.test('a version says how its endpoints are reached', async t => {
 t.test('a message carries a file once, however many versions name it', async t => {
   const sizeOf = async (count: number): Promise<number> => {
     const config = await configOf(Array.from({ length: count }, () => ({ tls: { ca: '/ca.pem' } })))
-    const bytes = serialize(routeSpecs(config.routes, dataPlaneOptions(config, 0), () => 0, () => ca))
+    const bytes = serialize(specsOf(config, () => ca))
     t.equal(bytes.toString('latin1').split('BEGIN CERTIFICATE').length - 1, 1)
     t.strictSame(deserialize(bytes)[count - 1].versions[0].tls.ca, ca)
     return bytes.length
