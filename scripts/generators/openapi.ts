@@ -16,7 +16,7 @@ const deps: AdminDeps = {
   log: silent,
   tokens: new TokenBook([], systemClock, silent),
   traffic: { route: undemanded, routes: undemanded, change: undemanded },
-  rollouts: { start: undemanded, act: undemanded, status: undemanded, verdict: undemanded },
+  rollouts: { start: undemanded, act: undemanded, status: undemanded, verdict: undemanded, report: undemanded },
   events: new EventBook('openapi', systemClock),
   lists: { lists: undemanded, list: undemanded, add: undemanded, remove: undemanded, import: undemanded },
   webhooks: undemanded,

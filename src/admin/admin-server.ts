@@ -18,6 +18,7 @@ import { changeResources } from './resources/changes.ts'
 import { drainResource } from './resources/drain.ts'
 import { eventResource } from './resources/events.ts'
 import { replicaResources } from './resources/replicas.ts'
+import { rolloutReportResource } from './resources/report-resource.ts'
 import { rolloutResources } from './resources/rollouts.ts'
 import { shadowResources } from './resources/shadow.ts'
 import { verdictResources } from './resources/verdict-gates.ts'
@@ -104,6 +105,7 @@ export function registerResources (app: FastifyInstance, deps: AdminDeps): void 
   routeResource(app, deps)
   changeResources(app, deps)
   rolloutResources(app, deps)
+  rolloutReportResource(app, deps)
   verdictResources(app, deps)
   listResources(app, deps)
   historyResource(app, deps)

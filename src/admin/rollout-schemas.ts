@@ -126,12 +126,15 @@ function planField (description: string) {
 export const PLAN_FIELDS = {
   to: planField('The new version.'),
   from: planField('The version that the new one is compared with, and that traffic comes from.'),
-  preset: planField('`canary` or `blue-green`: the steps where there are none.'),
-  steps: planField('A list of `{"setWeight": 5}`, `{"analyse": {"for": "2m", "requests": 5000, "onUndecided": "wait" | "pass" | "fail"}}`, `{"pause": {"duration": "10m"}}`, `{"pause": {}}`, `{"ramp": {"to": 50, "over": "10m"}}`, `{"awaitEndpoints": {}}`.'),
+  preset: planField('`canary`, `blue-green` or `a-b`: the steps where there are none.'),
+  steps: planField('A list of `{"setWeight": 5}`, `{"analyse": {"for": "2m", "requests": 5000, "onUndecided": "wait" | "pass" | "fail"}}`, `{"pause": {"duration": "10m"}}`, `{"pause": {}}`, `{"ramp": {"to": 50, "over": "10m"}}`, `{"awaitEndpoints": {}}`, `{"setMatch": [{"headers": [{"name": "x-beta", "value": "1"}]}]}`, `{"setMatch": null}`, `{"mirror": {"percent": 10}}`, `{"mirror": null}`.'),
   ramp: planField('In place of steps: `{"to": 100, "over": "10m"}`, moved every second, evenly.'),
   analysis: planField('What counts as a failure and how much of it is too much: docs/rollouts.md.'),
   onSuccess: planField('`promote` (all traffic) or `keep` (the weights of the last step).'),
-  watch: planField('For how long the new version is watched after a success, such as `10m`.')
+  watch: planField('For how long the new version is watched after a success, such as `10m`.'),
+  for: planField('Of `a-b`: how long both versions are compared, such as `1h`.'),
+  match: planField('Of `a-b`: which requests get the new version meanwhile, as `versions[].match` of the configuration has it.'),
+  preview: planField('Of `blue-green`: which requests get the new version before the switch, written in the same way.')
 }
 
 /** How a rollout is answered: as it is, but for paths of files. */

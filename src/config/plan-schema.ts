@@ -4,6 +4,7 @@ import { DEFAULT_ANALYSIS } from '../analysis/analysis-settings.ts'
 import { DURATION_PATTERN, formatDuration } from '../core/duration.ts'
 import { ERROR_LEVELS, HIGHEST_STATUS, INCREASES, LOWEST_STATUS, MAX_RANGES, MAX_REQUESTS } from '../plans/read-analysis.ts'
 import { DEFAULT_WATCH_MS } from '../plans/read-plan.ts'
+import { MATCH_BOUNDS } from '../plans/read-match.ts'
 import { MAX_ANALYSED, MAX_STEPS } from '../plans/read-steps.ts'
 import { NAME_PATTERN, PERCENTAGE_PATTERN, STATUSES_PATTERN } from './patterns.ts'
 
@@ -28,6 +29,10 @@ const RampSchema = (description: string) => Type.Object({
   over: time('How long it takes.')
 }, { ...strict, description })
 
+const match = (description: string) => Type.Union([
+  Type.Array(Type.Object({}), { minItems: 1, maxItems: MATCH_BOUNDS.entries }), Type.Object({})
+], { description: `${description}, written as \`versions[].match\`.` })
+
 const StepSchema = Type.Union([
   Type.Object({
     awaitEndpoints: Type.Object({}, { ...strict, description: 'Waits until the new version has endpoints that are used. Written as `{}`.' })
@@ -49,6 +54,14 @@ const StepSchema = Type.Union([
       requests: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_ANALYSED, description: 'At least so many requests of the new version, counted from the beginning of the step.' })),
       onUndecided: Type.Optional(Type.Union([Type.Literal('wait'), Type.Literal('pass'), Type.Literal('fail')], { description: 'What it means when there is no pass by then: `wait` for one, which is the default, or take it for a `pass` or a `fail`.' }))
     }, { ...strict, description: 'Waits for the verdict: it lasts as long as `for` and `requests` say, of which it needs one, and ends by a pass. A fail ends the rollout at any time, in every step.' })
+  }, strict),
+  Type.Object({
+    setMatch: Type.Union([match('Requests that get the new version whatever the weights say'), Type.Null()], { description: 'Takes the place of the match that the new version has in the configuration; `null` gives that one back.' })
+  }, strict),
+  Type.Object({
+    mirror: Type.Union([
+      Type.Object({ percent: Type.Number({ minimum: 0, maximum: 100, description: 'Of the clients.' }) }, strict), Type.Null()
+    ], { description: 'Copies the requests of this share of the clients to the new version, in place of the mirror that the route has in the configuration; `null` gives that one back, `{ percent: 0 }` makes no copies.' })
   }, strict)
 ])
 
@@ -73,8 +86,11 @@ const AnalysisSchema = Type.Object({
 export const RolloutPlanSchema = Type.Object({
   from: version('The version that is replaced. By default the other one of two, or the only one that has a weight.'),
   to: version('The version that comes. By default the other one of two; then blue goes to green and later green to blue, without an edit.'),
-  preset: Type.Union([Type.Literal('canary'), Type.Literal('blue-green')], { default: 'canary', description: 'The steps of a plan that has neither `steps` nor `ramp`. `canary`: 5 %, 25 % and 50 %, each with an analysis (2m, 2m, 5m). `blue-green`: wait for the endpoints, then all at once.' }),
+  preset: Type.Union([Type.Literal('canary'), Type.Literal('blue-green'), Type.Literal('a-b')], { default: 'canary', description: 'The steps of a plan that has neither `steps` nor `ramp`. `canary`: 5 %, 25 % and 50 %, each with an analysis (2m, 2m, 5m). `blue-green`: wait for the endpoints, then all at once; with `preview`, not before somebody resumes. `a-b`: both are compared for a time, and nothing moves.' }),
   steps: Type.Optional(Type.Array(StepSchema, { minItems: 1, maxItems: MAX_STEPS, description: 'What happens, in this order. A weight only goes up; behind 100 % only pauses may come.' })),
+  for: Type.Optional(time('With the preset `a-b`: how long both versions are compared; 1h by default.')),
+  match: Type.Optional(match('With the preset `a-b`: requests that get the new version meanwhile')),
+  preview: Type.Optional(match('With the preset `blue-green`: requests that get the new version before the switch')),
   ramp: Type.Optional(RampSchema('Instead of `steps`, a single ramp.')),
   analysis: Type.Optional(AnalysisSchema),
   onSuccess: Type.Union([Type.Literal('promote'), Type.Literal('keep')], { default: 'promote', description: 'Behind the last step the new version gets all (`promote`) or keeps what it has (`keep`).' }),

@@ -3,6 +3,7 @@
  */
 import type { Endpoint, EndpointChange } from '../core/endpoint.ts'
 import type { ListenerSpec, TlsMaterial } from './listener-spec.ts'
+import type { VersionMatchSpec } from './placement-spec.ts'
 import type { HealthReasonKind } from './route-policy.ts'
 import type { MirrorOverride } from './mirror-spec.ts'
 import type { RouteSpec } from './route-spec.ts'
@@ -29,6 +30,8 @@ export interface SplitMessage {
   readonly weights: Readonly<Record<string, number>>
   /** Mixed with the configured salt, so that another one draws another cohort; '' changes nothing. */
   readonly salt: string
+  /** Of a rollout: takes the place of the match that the route has for this version; without it that one holds. */
+  readonly match?: VersionMatchSpec
 }
 
 /** What to look at on a route while a rollout of it runs; null ends it. */

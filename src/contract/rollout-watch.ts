@@ -72,4 +72,6 @@ export interface EvidenceReport {
   readonly dropped: number
   /** A bitmap of 1,024 buckets of clients seen; only when it has changed, and not once 256 are set. */
   readonly seen?: Uint8Array
+  /** The registers of a DistinctCount of the clients of a side, of all its requests; only when they have changed. */
+  readonly clients?: Partial<Readonly<Record<Side, Uint8Array>>>
 }

@@ -453,6 +453,6 @@ export class WorkerPool implements SplitPublisher {
   }
 }
 
-function splitMessage ({ route, epoch, weights, salt }: RouteSplit): SplitMessage {
-  return { type: 'split', route, epoch, weights, salt }
+function splitMessage ({ route, epoch, weights, salt, match }: RouteSplit): SplitMessage {
+  return { type: 'split', route, epoch, weights, salt, ...(match === undefined ? {} : { match }) }
 }

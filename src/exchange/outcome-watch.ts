@@ -1,10 +1,12 @@
 /**
  * What the requests of a route say of two of its versions while a rollout runs: counted in the worker, told in reports. Its memory is
- * bounded: two bitmaps of 8 KiB, and what is told once in each tick. A route without a rollout has none. Hot while one runs.
+ * bounded: two bitmaps of 8 KiB, two counts of clients of 512 bytes, and what is told once in each tick. A route without a rollout has
+ * none. Hot while one runs.
  *
  * The first attempt of a request decides, whatever rescues it afterwards; the rescue is told beside it. What blames no endpoint (a client
  * that left, refused input, what Weir itself has shed, no endpoint) counts for neither version.
  */
+import { DistinctCount } from '../core/distinct-count.ts'
 import { hashString, mix32 } from '../core/hash.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import { outcomeOf } from '../health/endpoint-health.ts'
@@ -85,6 +87,9 @@ export class OutcomeWatch {
   #seenChanged = false
   readonly #heavy = new HeavyClients()
   #heavyChanged = false
+  /** Of all requests, those included that say nothing for a verdict. */
+  readonly #clients: Readonly<Record<Side, DistinctCount>> = { from: new DistinctCount(), to: new DistinctCount() }
+  readonly #clientsChanged: Record<Side, boolean> = { from: false, to: false }
 
   readonly #onFailure: () => void
 
@@ -108,7 +113,9 @@ export class OutcomeWatch {
 
   /** A request that has a version is over, or has become a tunnel. */
   add (facts: JudgedRequest): void {
-    if (facts.requestNumber <= this.#lastBefore || facts.placed) return
+    if (facts.requestNumber <= this.#lastBefore) return
+    this.#countClient(facts)
+    if (facts.placed) return
     const failure = facts.firstFailure
     const side = this.#sideOf(failure === null ? drawnVersion(facts) : failure.version)
     const outcome = failure === null ? this.#outcomeOf(facts) : 'failure'
@@ -136,6 +143,11 @@ export class OutcomeWatch {
     }
     this.#sign({ kind: outcome, bucket: bits >>> (32 - BUCKET_BITS), side, epoch, endpoint })
     if (outcome === 'failure' && side === 'to') this.#onFailure()
+  }
+
+  #countClient ({ version, keyHash, stickyKind }: JudgedRequest): void {
+    const side = version === null || stickyKind === 'random' ? null : this.#sideOf(version.name)
+    if (side !== null && this.#clients[side].add(this.#bitsOf(keyHash))) this.#clientsChanged[side] = true
   }
 
   #sideOf (version: string): Side | null {
@@ -211,20 +223,27 @@ export class OutcomeWatch {
     this.#signs.push(sign)
   }
 
+  #changedClients (): NonNullable<EvidenceReport['clients']> {
+    const { from, to } = this.#clientsChanged
+    return { ...(from ? { from: this.#clients.from.bytes } : {}), ...(to ? { to: this.#clients.to.bytes } : {}) }
+  }
+
   /** What has come since the last call; null when nothing has. */
   take (): EvidenceReport | null {
-    if (this.#cohorts.length === 0 && this.#dropped === 0) return null
+    const { from, to } = this.#clientsChanged
+    if (this.#cohorts.length === 0 && this.#dropped === 0 && !from && !to) return null
     const report: EvidenceReport = {
       cohorts: this.#cohorts.map(({ epoch, from, to }) => ({ epoch, from, to })),
       signs: this.#signs,
       heavy: this.#heavyChanged ? this.#heavy.list() : [],
       dropped: this.#dropped,
-      ...(this.#seenChanged ? { seen: this.#seen.slice() } : {})
+      ...(this.#seenChanged ? { seen: this.#seen.slice() } : {}),
+      ...(from || to ? { clients: this.#changedClients() } : {})
     }
     this.#cohorts = []
     this.#signs = []
     this.#signsOf.failure = this.#signsOf.slow = this.#dropped = 0
-    this.#heavyChanged = this.#seenChanged = false
+    this.#heavyChanged = this.#seenChanged = this.#clientsChanged.from = this.#clientsChanged.to = false
     return report
   }
 }

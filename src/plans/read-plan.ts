@@ -6,10 +6,13 @@ import { asObject, type UntrustedObject } from '../core/untrusted.ts'
 import { type Weights, weightOf } from '../contract/weights.ts'
 import { given, ownValue, PlanFaults, readChoice, readDuration, readMapping } from './plan-faults.ts'
 import { readAnalysis } from './read-analysis.ts'
-import { checkPreset, readRampAlone, readSteps, type OrderFacts } from './read-steps.ts'
+import { readMatch } from './read-match.ts'
+import { checkPreset, readRampAlone, readSteps, type OrderFacts, type PresetOptions } from './read-steps.ts'
 import { ON_SUCCESS, type PlanFault, type PlanStep, ROLLOUT_PRESETS, type RolloutPlan, type RolloutPreset } from './rollout-plan.ts'
 
-const KEYS = ['from', 'to', 'preset', 'steps', 'ramp', 'analysis', 'onSuccess', 'watch'] as const
+const KEYS = ['from', 'to', 'preset', 'steps', 'ramp', 'analysis', 'onSuccess', 'watch', 'for', 'match', 'preview'] as const
+/** What only a preset has. */
+const PRESET_KEYS = { for: 'a-b', match: 'a-b', preview: 'blue-green' } as const
 export const DEFAULT_WATCH_MS = 600_000
 
 export type PlanReading =
@@ -62,11 +65,17 @@ function withDefaults (value: UntrustedObject, defaults: UntrustedObject): Untru
     if (has(key)) return false
     if (key === 'from') return ownValue(defaults, 'from') !== ownValue(value, 'to')
     if (key === 'to') return ownValue(defaults, 'to') !== ownValue(value, 'from')
-    return (key !== 'steps' && key !== 'ramp') || !(has('steps') || has('ramp') || has('preset'))
+    // What an a-b ends with is not what a release ends with.
+    if (key === 'onSuccess' || key === 'watch') return !has('preset') || isComparison(value) === isComparison(defaults)
+    return (key !== 'steps' && key !== 'ramp' && !(key in PRESET_KEYS)) || !(has('steps') || has('ramp') || has('preset'))
   }).map(key => [key, ownValue(defaults, key)]).filter(([, each]) => each !== undefined))
   const [analysis, own] = [asObject(ownValue(defaults, 'analysis')), asObject(ownValue(value, 'analysis'))]
   const merged = { ...kept, ...value }
   return analysis === undefined || own === undefined ? merged : { ...merged, analysis: { ...analysis, ...own } }
+}
+
+function isComparison (value: UntrustedObject): boolean {
+  return ownValue(value, 'preset') === 'a-b'
 }
 
 interface Pair {
@@ -117,10 +126,12 @@ function shareIn (weights: Weights, to: string, from: string): number | undefine
 /** All but the versions; undefined when the steps are wrong. */
 function readRest (value: UntrustedObject, share: number | undefined, faults: PlanFaults): Omit<RolloutPlan, 'from' | 'to'> | undefined {
   const preset = optional(value, 'preset', plain => readChoice(plain, 'preset', ROLLOUT_PRESETS, faults)) ?? 'canary'
-  const onSuccess = optional(value, 'onSuccess', plain => readChoice(plain, 'onSuccess', ON_SUCCESS, faults)) ?? 'promote'
-  const watchMs = optional(value, 'watch', plain => readDuration(plain, 'watch', 0, faults)) ?? DEFAULT_WATCH_MS
+  const standard = preset === 'a-b' ? 'keep' : 'promote'
+  const onSuccess = optional(value, 'onSuccess', plain => readChoice(plain, 'onSuccess', ON_SUCCESS, faults)) ?? standard
+  const standardMs = preset === 'a-b' ? 0 : DEFAULT_WATCH_MS
+  const watchMs = optional(value, 'watch', plain => readDuration(plain, 'watch', 0, faults)) ?? standardMs
   const analysis = readAnalysis(ownValue(value, 'analysis'), 'analysis', faults)
-  const steps = stepsOf(value, preset, { share, warmupMs: analysis.warmupMs, onSuccess }, faults)
+  const steps = stepsOf(value, { share, warmupMs: analysis.warmupMs, onSuccess, preset }, faults)
   return steps === undefined ? undefined : { preset, steps, onSuccess, watchMs, analysis }
 }
 
@@ -129,11 +140,28 @@ function optional<V> (value: UntrustedObject, key: string, read: (plain: unknown
   return plain === undefined ? undefined : read(plain)
 }
 
-function stepsOf (value: UntrustedObject, preset: RolloutPreset, facts: OrderFacts, faults: PlanFaults): readonly PlanStep[] | undefined {
+function stepsOf (value: UntrustedObject, facts: OrderFacts, faults: PlanFaults): readonly PlanStep[] | undefined {
   const [steps, ramp] = [ownValue(value, 'steps'), ownValue(value, 'ramp')]
+  const options = readPresetOptions(value, facts.preset, faults)
   if (steps !== undefined && ramp !== undefined) {
     return faults.add('ramp', 'stands beside `steps`: write it as one of them, `{ ramp: { to: 100, over: 10m } }`, or leave `steps` out')
   }
   if (steps !== undefined) return readSteps(steps, facts, faults)
-  return ramp === undefined ? checkPreset(preset, facts, faults) : readRampAlone(ramp, facts, faults)
+  return ramp === undefined ? checkPreset(options, facts, faults) : readRampAlone(ramp, facts, faults)
+}
+
+function readPresetOptions (value: UntrustedObject, preset: RolloutPreset, faults: PlanFaults): PresetOptions {
+  const hasSteps = ownValue(value, 'steps') !== undefined || ownValue(value, 'ramp') !== undefined
+  const take = <V>(key: keyof typeof PRESET_KEYS, read: (plain: unknown) => V | undefined): V | undefined => {
+    const plain = ownValue(value, key)
+    if (plain === undefined) return undefined
+    if (PRESET_KEYS[key] !== preset) return faults.add(key, `is an option of the preset \`${PRESET_KEYS[key]}\`, not of \`${preset}\`; a step says it in any plan`)
+    if (hasSteps) return faults.add(key, 'is for the steps of the preset, and the plan has its own: write it as one of them')
+    return read(plain)
+  }
+  return {
+    forMs: take('for', plain => readDuration(plain, 'for', 1, faults)),
+    match: take('match', plain => readMatch(plain, 'match', faults)),
+    preview: take('preview', plain => readMatch(plain, 'preview', faults))
+  }
 }

@@ -1,18 +1,21 @@
 /** The steps of a plan as people write them, and whether they can be gone through in this order. */
 import { asObject } from '../core/untrusted.ts'
 import { suggestion } from '../core/nearest-name.ts'
-import { given, inside, listed, ownValue, PlanFaults, readChoice, readCount, readDuration, readMapping } from './plan-faults.ts'
-import { type AnalyseStep, ON_UNDECIDED, type PlanStep, type RolloutPreset, shareAfter } from './rollout-plan.ts'
+import { given, inside, listed, ownValue, PlanFaults, readChoice, readCount, readDuration, readMapping, readNumber } from './plan-faults.ts'
+import { readMatch } from './read-match.ts'
+import { type AnalyseStep, ON_UNDECIDED, type PlanStep, type RolloutPreset, shareAfter, type StepMatch } from './rollout-plan.ts'
 
 /** The steps of a plan at most. */
 export const MAX_STEPS = 100
-const KINDS = ['awaitEndpoints', 'setWeight', 'ramp', 'pause', 'analyse'] as const
+const KINDS = ['awaitEndpoints', 'setWeight', 'ramp', 'pause', 'analyse', 'setMatch', 'mirror'] as const
 /** The requests of an analyse step at most. */
 export const MAX_ANALYSED = 1_000_000_000_000
 /** The least share of a version that gets any, in percent. */
 const LEAST_SHARE = 0.001
 
 const minutes = (count: number): AnalyseStep => ({ kind: 'analyse', forMs: count * 60_000, requests: null, onUndecided: 'wait' })
+/** What is seen in the time is what counts, whatever it shows. */
+const comparison = (forMs: number): AnalyseStep => ({ kind: 'analyse', forMs, requests: null, onUndecided: 'pass' })
 
 /** The steps of a plan that names none. */
 export const PRESET_STEPS: Readonly<Record<RolloutPreset, readonly PlanStep[]>> = {
@@ -21,7 +24,26 @@ export const PRESET_STEPS: Readonly<Record<RolloutPreset, readonly PlanStep[]>> 
     { kind: 'set-weight', weight: 25 }, minutes(2),
     { kind: 'set-weight', weight: 50 }, minutes(5)
   ],
-  'blue-green': [{ kind: 'await-endpoints' }, { kind: 'set-weight', weight: 100 }]
+  'blue-green': [{ kind: 'await-endpoints' }, { kind: 'set-weight', weight: 100 }],
+  'a-b': [comparison(3_600_000)]
+}
+
+/** What a preset may be told. */
+export interface PresetOptions {
+  /** Of `a-b`: how long both versions are compared. */
+  readonly forMs?: number | undefined
+  /** Of `a-b`: who gets the new version meanwhile. */
+  readonly match?: StepMatch | undefined
+  /** Of `blue-green`: who gets the new version before the switch. */
+  readonly preview?: StepMatch | undefined
+}
+
+function presetSteps (preset: RolloutPreset, { forMs, match, preview }: PresetOptions): readonly PlanStep[] {
+  const steps = forMs === undefined ? PRESET_STEPS[preset] : [comparison(forMs)]
+  if (match !== undefined) return [{ kind: 'set-match', match }, ...steps]
+  if (preview === undefined) return steps
+  const shown = [{ kind: 'set-match', match: preview }, { kind: 'pause', durationMs: null }] as const
+  return [{ kind: 'await-endpoints' }, ...shown, { kind: 'set-weight', weight: 100 }]
 }
 
 /** Where a step stands in what was written: `steps[2].setWeight`. */
@@ -36,6 +58,7 @@ export interface OrderFacts {
   readonly share: number | undefined
   readonly warmupMs: number
   readonly onSuccess: 'promote' | 'keep'
+  readonly preset: RolloutPreset
 }
 
 /** Reads `steps`. @returns undefined when there is a fault in it */
@@ -62,8 +85,8 @@ export function readRampAlone (plain: unknown, facts: OrderFacts, faults: PlanFa
 }
 
 /** Holds the steps of a preset to the share that there is already. */
-export function checkPreset (preset: RolloutPreset, facts: OrderFacts, faults: PlanFaults): readonly PlanStep[] {
-  const steps = PRESET_STEPS[preset]
+export function checkPreset (options: PresetOptions, facts: OrderFacts, faults: PlanFaults): readonly PlanStep[] {
+  const steps = presetSteps(facts.preset, options)
   const own = new PlanFaults()
   checkOrder(steps.map(step => ({ place: 'preset', step })), facts, own)
   const [first] = own.list()
@@ -95,6 +118,8 @@ function readKind (kind: typeof KINDS[number], plain: unknown, place: string, fa
     }
     case 'ramp': return readRamp(plain, place, faults)
     case 'pause': return readPause(plain, place, faults)
+    case 'setMatch': return readSetMatch(plain, place, faults)
+    case 'mirror': return readMirror(plain, place, faults)
     default: return readAnalyse(plain, place, faults)
   }
 }
@@ -121,6 +146,20 @@ function readPause (plain: unknown, place: string, faults: PlanFaults): PlanStep
   return durationMs === undefined ? undefined : { kind: 'pause', durationMs }
 }
 
+function readSetMatch (plain: unknown, place: string, faults: PlanFaults): PlanStep | undefined {
+  if (plain === null) return { kind: 'set-match', match: null }
+  const match = readMatch(plain, place, faults)
+  return match === undefined ? undefined : { kind: 'set-match', match }
+}
+
+function readMirror (plain: unknown, place: string, faults: PlanFaults): PlanStep | undefined {
+  if (plain === null) return { kind: 'mirror', mirror: null }
+  const value = readMapping(plain, place, ['percent'], faults)
+  if (value === undefined) return undefined
+  const percent = readNumber(ownValue(value, 'percent'), inside(place, 'percent'), { least: 0, most: 100 }, faults)
+  return percent === undefined ? undefined : { kind: 'mirror', mirror: { percent } }
+}
+
 function readAnalyse (plain: unknown, place: string, faults: PlanFaults): PlanStep | undefined {
   const value = readMapping(plain, place, ['for', 'requests', 'onUndecided'], faults)
   if (value === undefined) return undefined
@@ -139,8 +178,10 @@ function readAnalyse (plain: unknown, place: string, faults: PlanFaults): PlanSt
 function checkOrder (steps: readonly PlacedStep[], facts: OrderFacts, faults: PlanFaults): void {
   let share = facts.share
   let leastMs = 0
+  const beside = { match: false, mirror: false }
   for (const { place, step } of steps) {
-    if (share === 100 && step.kind !== 'pause') {
+    checkBeside(place, step, beside, faults)
+    if (share === 100 && !mayFollowAll(step)) {
       faults.add(place, 'comes after 100 %, where nothing is left to move or to compare with: remove it; `watch` goes on judging there')
       continue
     }
@@ -153,8 +194,25 @@ function checkOrder (steps: readonly PlacedStep[], facts: OrderFacts, faults: Pl
     else if (next > 0 || share !== 0) checkRise(place, share, next, faults)
     share = next
   }
-  if (facts.onSuccess === 'keep' && steps.every(({ step }) => shareAfter(step) === undefined)) {
+  const isIdle = steps.every(({ step }) => shareAfter(step) === undefined && step.kind !== 'set-match' && step.kind !== 'mirror')
+  if (facts.onSuccess === 'keep' && facts.preset !== 'a-b' && isIdle) {
     faults.add('steps', 'move nothing: with `onSuccess: keep` one of them has to set a weight')
+  }
+}
+
+/** What does something still where the new version has all. */
+function mayFollowAll (step: PlanStep): boolean {
+  return step.kind === 'pause' || (step.kind === 'set-match' && step.match === null) || (step.kind === 'mirror' && step.mirror === null)
+}
+
+/** @param beside what steps before have put in force; it is changed */
+function checkBeside (place: string, step: PlanStep, beside: { match: boolean, mirror: boolean }, faults: PlanFaults): void {
+  if (step.kind === 'set-match') {
+    if (step.match === null && !beside.match) faults.add(place, 'takes away a match, and no step before it has set one: remove it')
+    beside.match = step.match !== null
+  } else if (step.kind === 'mirror') {
+    if (step.mirror === null && !beside.mirror) faults.add(place, 'takes away a mirror, and no step before it has set one: remove it, or write `{ percent: 0 }` for no copies')
+    beside.mirror = step.mirror !== null
   }
 }
 
@@ -173,8 +231,9 @@ interface AnalyseCheck {
   readonly faults: PlanFaults
 }
 
-function checkAnalyse (place: string, step: AnalyseStep, { share, warmupMs }: OrderFacts, { leastMs, faults }: AnalyseCheck): void {
-  if (share === 0) faults.add(place, 'has nothing to compare: the new version has no clients yet; put a `setWeight` before it')
+function checkAnalyse (place: string, step: AnalyseStep, { share, warmupMs, preset }: OrderFacts, { leastMs, faults }: AnalyseCheck): void {
+  // Lists, overrides and matches may bring clients to a version without a weight.
+  if (share === 0 && preset !== 'a-b') faults.add(place, 'has nothing to compare: the new version has no clients yet; put a `setWeight` before it')
   if (step.onUndecided === 'fail' && step.requests === null && leastMs <= warmupMs) {
     faults.add(place, 'ends within `analysis.warmup`, before anything is judged, and can only fail: make it longer')
   }

@@ -1,10 +1,19 @@
 /** What a rollout is to do: how the weights move from one version of a route to another, and by what it is judged meanwhile. */
 import type { AnalysisSettings } from '../analysis/analysis-settings.ts'
+import type { VersionMatchSpec } from '../contract/placement-spec.ts'
 
 /** Which steps a plan has that names none. */
-export const ROLLOUT_PRESETS = ['canary', 'blue-green'] as const
+export const ROLLOUT_PRESETS = ['canary', 'blue-green', 'a-b'] as const
 
 export type RolloutPreset = typeof ROLLOUT_PRESETS[number]
+
+/** Which requests get the new version whatever the weights say. */
+export type StepMatch = Omit<VersionMatchSpec, 'version'>
+
+/** How many of the clients' requests are copied to the new version, 0..100. */
+export interface StepMirror {
+  readonly percent: number
+}
 
 /** One step of a plan. A weight is what the new version gets of what both have, 0..100. */
 export type PlanStep =
@@ -17,6 +26,10 @@ export type PlanStep =
   /** null: until somebody resumes. */
   | { readonly kind: 'pause', readonly durationMs: number | null }
   | AnalyseStep
+  /** Takes the place of the match that the configuration has for the new version; null gives it back. */
+  | { readonly kind: 'set-match', readonly match: StepMatch | null }
+  /** Takes the place of the route's mirror in the configuration; null gives it back. */
+  | { readonly kind: 'mirror', readonly mirror: StepMirror | null }
 
 export const ON_UNDECIDED = ['wait', 'pass', 'fail'] as const
 
@@ -30,7 +43,9 @@ export interface AnalyseStep {
   readonly onUndecided: typeof ON_UNDECIDED[number]
 }
 
-export const STEP_KINDS = ['await-endpoints', 'set-weight', 'ramp', 'pause', 'analyse'] as const satisfies ReadonlyArray<PlanStep['kind']>
+export const STEP_KINDS = [
+  'await-endpoints', 'set-weight', 'ramp', 'pause', 'analyse', 'set-match', 'mirror'
+] as const satisfies ReadonlyArray<PlanStep['kind']>
 
 /** What the new version has after a step that moves it, 0..100; undefined for any other step. */
 export function shareAfter (step: PlanStep): number | undefined {

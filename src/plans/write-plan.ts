@@ -2,6 +2,7 @@ import type { AnalysisSettings } from '../analysis/analysis-settings.ts'
 import { assertNever } from '../core/assert-never.ts'
 import { formatDuration } from '../core/duration.ts'
 import type { PlanStep, RolloutPlan } from './rollout-plan.ts'
+import { writeMatch } from './write-match.ts'
 
 /** The plan as people write it, every option with its value: `readPlan` reads it back. */
 export function writePlan (plan: RolloutPlan): Readonly<Record<string, unknown>> {
@@ -22,6 +23,8 @@ function writeStep (step: PlanStep): Readonly<Record<string, unknown>> {
         onUndecided: step.onUndecided
       }
     }
+    case 'set-match': return { setMatch: step.match === null ? null : writeMatch(step.match) }
+    case 'mirror': return { mirror: step.mirror }
     default: return assertNever(step)
   }
 }

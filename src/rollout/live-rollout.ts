@@ -9,6 +9,7 @@ import type { EvidenceCoverage, LiveRolloutDeps } from './rollout-ports.ts'
 import type { RolloutStatus } from './rollout-control.ts'
 import { type RolloutAdvance, type RolloutEvent, type RolloutState, timedPauseMs, type VerdictRecord } from './rollout-state.ts'
 import { changeRollout } from './rollout-transition.ts'
+import { type SeenVersions, SeenVersionsBook } from './seen-versions.ts'
 import type { ChangeMeta, RouteTraffic } from './traffic-state.ts'
 
 /** Time in which nobody looked does not count: the process slept, and served nobody meanwhile. */
@@ -51,6 +52,7 @@ export class LiveRollout {
   #hasNews = false
   #endpointsTo = 0
   #verdict: Verdict | undefined
+  #book: SeenVersionsBook
   /** Whose evidence it has, as was found when the others were asked last. */
   coverage: EvidenceCoverage | undefined
   #watched: RouteWatch | undefined
@@ -69,12 +71,26 @@ export class LiveRollout {
     this.#tickedMs = this.#keptMs = deps.clock.nowMs()
     this.#isHolder = deps.leadership.isHolder
     this.#evidence = this.#evidenceOf(state)
+    this.#book = new SeenVersionsBook(state.seen)
     if (this.#isHolder) this.#evidence.lead(state.evidence, this.#reading)
     this.#look(state, this.#tickedMs)
   }
 
   /** Undefined before the first tick. */
   get verdict (): Verdict | undefined { return this.#verdict }
+
+  /** What both versions have served so far. */
+  get seen (): SeenVersions {
+    this.#countServed()
+    return this.#book.seen
+  }
+
+  #countServed (): void {
+    const { facts } = this.#deps
+    const { from, to } = this.#seen.plan
+    this.#book.look('from', facts.tally(this.route, from))
+    this.#book.look('to', facts.tally(this.route, to))
+  }
 
   /** Why it can't go on as it should; null when it can. */
   get fault (): string | null {
@@ -90,6 +106,7 @@ export class LiveRollout {
   add (report: EvidenceReport, worker: string): void {
     this.#hasNews = true
     this.#evidence.add(report, worker, this.#reading)
+    if (report.clients !== undefined) this.#book.addClients(report.clients)
   }
 
   /** The last page of another replica's book that is known here. */
@@ -165,7 +182,7 @@ export class LiveRollout {
     if (evidence === undefined || !this.leads || this.#storingMs !== undefined) return
     this.#hasNews = false
     await this.#store({
-      type: 'evidence', id: this.id, step: state.step, stepMs: state.stepMs + this.#elapsedMs, evidence
+      type: 'evidence', id: this.id, step: state.step, stepMs: state.stepMs + this.#elapsedMs, evidence, seen: this.seen
     }, { actor: state.actor, reason: state.reason, source: 'step' })
   }
 
@@ -183,7 +200,10 @@ export class LiveRollout {
     const wasHolder = this.#isHolder
     this.#isHolder = leadership.isHolder
     // Another replica had the time and the evidence until now.
-    if (this.#isHolder && !wasHolder) this.#evidence.lead(state.evidence, this.#reading)
+    if (this.#isHolder && !wasHolder) {
+      this.#evidence.lead(state.evidence, this.#reading)
+      this.#book = new SeenVersionsBook(state.seen)
+    }
     if (!this.#isHolder && wasHolder) this.#evidence.follow()
     if (!this.#isHolder || !wasHolder) this.#elapsedMs = 0
     else if (isTimed(state)) this.#elapsedMs += passedMs
@@ -196,7 +216,9 @@ export class LiveRollout {
     const { from, to, analysis } = state.plan
     this.#lookedMs = nowMs
     this.#endpointsTo = facts.usedEndpoints(this.route, to)
-    const buckets = facts.tally(this.route, from)?.latencyBuckets
+    const tally = facts.tally(this.route, from)
+    this.#countServed()
+    const buckets = tally?.latencyBuckets
     if (buckets !== undefined) this.#latency.look(buckets, nowMs)
     const watch: RouteWatch = {
       id: this.id,
@@ -230,7 +252,7 @@ export class LiveRollout {
     const after = outcome.route.rollout
     const whole = (): RolloutAdvance => {
       const evidence = this.#evidence.stored()
-      return evidence === undefined ? event : { ...event, evidence }
+      return { ...event, seen: this.seen, ...(evidence === undefined ? {} : { evidence }) }
     }
     if (after?.phase === 'Degraded') this.#cut(whole(), after.verdict ?? verdict)
     else if (this.#isHolder && this.#isFree(clock.nowMs())) void this.#store(whole(), meta, { ifEpoch: [traffic.epoch] })

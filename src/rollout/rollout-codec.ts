@@ -10,9 +10,11 @@ import { MAX_STEPS } from '../plans/read-steps.ts'
 import {
   ON_SUCCESS, ON_UNDECIDED, type PlanStep, ROLLOUT_PRESETS, type RolloutPlan, shareAfter, STEP_KINDS
 } from '../plans/rollout-plan.ts'
+import { decodeMatch, decodeMirror } from './match-codec.ts'
 import {
   isLive, MAX_SHARES, PAUSE_CAUSES, ROLLOUT_PHASES, type EpochShare, type RolloutState, type VerdictRecord
 } from './rollout-state.ts'
+import { decodeSeenVersions } from './seen-versions.ts'
 
 const MAX_NUMBER = Number.MAX_SAFE_INTEGER
 
@@ -33,6 +35,8 @@ export function decodeRollout (plain: unknown, place: string, weights: Weights):
     rampFrom: orNull(value['rampFrom'], each => amountAt(each, 100, at('rampFrom'))),
     rampRevision: orNull(value['rampRevision'], each => countAt(each, at('rampRevision'))),
     shareTo: amountAt(value['shareTo'], 100, at('shareTo')),
+    match: orNull(value['match'] ?? null, each => decodeMatch(each, at('match'))),
+    mirror: orNull(value['mirror'] ?? null, each => decodeMirror(each, at('mirror'))),
     sum: sumAt(value['sum'], at('sum')),
     before: weightsAt(value['before'], at('before')),
     shares: listAt(value['shares'], at('shares')).slice(-MAX_SHARES).map((each, index) => decodeShare(each, `${at('shares')}[${index}]`)),
@@ -42,6 +46,7 @@ export function decodeRollout (plain: unknown, place: string, weights: Weights):
     actor: wordsAt(value['actor'], at('actor')),
     reason: wordsAt(value['reason'], at('reason')),
     verdict: orNull(value['verdict'], each => decodeVerdict(each, at('verdict'))),
+    seen: orNull(value['seen'] ?? null, each => decodeSeenVersions(each, at('seen'))),
     evidence: isWithout ? null : orNull(value['evidence'], each => readStoredEvidence(each, at('evidence')))
   }
   checkTogether(state, place, weights)
@@ -148,6 +153,8 @@ function decodeStep (plain: unknown, place: string): PlanStep {
     case 'set-weight': return { kind, weight: amountAt(value['weight'], 100, `${place}.weight`) }
     case 'ramp': return { kind, to: amountAt(value['to'], 100, `${place}.to`), overMs: timeAt(value['overMs'], `${place}.overMs`) }
     case 'pause': return { kind, durationMs: orNull(value['durationMs'], each => timeAt(each, `${place}.durationMs`)) }
+    case 'set-match': return { kind, match: orNull(value['match'], each => decodeMatch(each, `${place}.match`)) }
+    case 'mirror': return { kind, mirror: orNull(value['mirror'], each => decodeMirror(each, `${place}.mirror`)) }
     default: return {
       kind,
       forMs: orNull(value['forMs'], each => timeAt(each, `${place}.forMs`)),

@@ -4,6 +4,7 @@ import type { Weights } from '../contract/weights.ts'
 import type { PlanStep } from '../plans/rollout-plan.ts'
 import type { ChangeErrorCode, ChangeOptions } from './change-result.ts'
 import type { EvidenceCoverage } from './rollout-ports.ts'
+import type { RolloutReport } from './rollout-report.ts'
 import type { RolloutPhase, VerdictRecord } from './rollout-state.ts'
 import type { SplitReceipt } from './traffic-state.ts'
 
@@ -119,4 +120,6 @@ export interface RolloutControl {
   status (route: string): RolloutStatus | undefined
   /** Of the rollout that runs; of the last one, as recorded. */
   verdict (route: string): StatedVerdict | undefined
+  /** Both versions side by side; undefined as with `status`. */
+  report (route: string): RolloutReport | undefined
 }

@@ -2,6 +2,7 @@
 import { assertNever } from '../core/assert-never.ts'
 import { formatDuration } from '../core/duration.ts'
 import { shareAfter } from '../plans/rollout-plan.ts'
+import { matchText } from '../plans/write-match.ts'
 import type { RolloutStatus } from './rollout-control.ts'
 import { sameWeights } from '../contract/weights.ts'
 import { hasVersions, type RolloutRoute, shareOfNew } from './rollout-shares.ts'
@@ -59,7 +60,9 @@ function stepWait ({ plan, step, stepMs }: RolloutState): string {
     case 'ramp': return `the ramp to ${now.to} %, in ${left(now.overMs, stepMs)}`
     case 'analyse': return now.forMs !== null && stepMs < now.forMs ? `the analysis, at least ${left(now.forMs, stepMs)} more` : 'a pass'
     case 'pause': return now.durationMs === null ? 'somebody to resume it' : left(now.durationMs, stepMs)
-    case 'set-weight': return 'the weights to be stored'
+    case 'set-weight':
+    case 'set-match':
+    case 'mirror': return 'the step to be stored'
     default: return assertNever(now)
   }
 }
@@ -77,7 +80,7 @@ function left (ofMs: number, spentMs: number): string {
 function sentenceOf (route: RolloutRoute, waitsFor: string | null): string {
   const state = route.rollout
   const { phase, plan: { from, to, steps }, step, shareTo, reason, verdict } = state
-  const share = `${to} has ${Number(shareTo.toFixed(2))} % of what it shares with ${from}`
+  const share = `${to} has ${Number(shareTo.toFixed(2))} % of what it shares with ${from}${besideText(state)}`
   const place = step < steps.length ? `step ${step + 1} of ${steps.length}` : 'behind the last step'
   switch (phase) {
     case 'Progressing': return `${share}, ${place}: waits for ${waitsFor ?? ''}`
@@ -87,6 +90,14 @@ function sentenceOf (route: RolloutRoute, waitsFor: string | null): string {
     case 'Aborted': return `it was aborted${backText(route)}${reason === '' ? '' : `: ${reason}`}`
     default: return assertNever(phase)
   }
+}
+
+/** What it has beside its share. */
+function besideText ({ match, mirror }: RolloutState): string {
+  return [
+    ...(match === null ? [] : [`, and the requests that match ${matchText(match)}`]),
+    ...(mirror === null ? [] : [`, and copies of the requests of ${mirror.percent} % of the clients`])
+  ].join('')
 }
 
 /** Does the new version have what the steps gave it? */

@@ -1,6 +1,7 @@
 /** What others than a rollout do to its weights: people who set them by hand, and the configuration. */
 import { type Weights, weightOf } from '../contract/weights.ts'
 import { type Change, newEpoch } from './new-epoch.ts'
+import { hasBeside, NOTHING_BESIDE } from './beside-weights.ts'
 import { goingBackFrom, shareOfNew, withEpochShare } from './rollout-shares.ts'
 import { isLive, type RolloutState } from './rollout-state.ts'
 import type { ChangeMeta, RouteTraffic } from './traffic-state.ts'
@@ -15,6 +16,8 @@ export function withOthersWeights (route: RouteTraffic, after: Weights, change: 
 
 function interrupted (route: RouteTraffic, { actor, reason, at }: ChangeMeta): RouteTraffic {
   const { rollout } = route
+  // What one that is over has left goes with the weights that it has left.
+  if (rollout !== undefined && !isLive(rollout) && hasBeside(rollout)) return { ...route, rollout: { ...rollout, ...NOTHING_BESIDE } }
   if (!isLive(rollout)) return route
   const gone = goneOf(rollout, route.weights)
   if (gone !== undefined) return { ...route, rollout: { ...withoutVersion(rollout, gone), since: at, actor } }
@@ -38,7 +41,7 @@ function goneOf ({ plan: { from, to } }: RolloutState, weights: Weights): string
 }
 
 function withoutVersion (rollout: RolloutState, gone: string): RolloutState {
-  return { ...rollout, phase: 'Aborted', pausedBy: null, evidence: null, reason: `the configuration has no version "${gone}" any more` }
+  return { ...rollout, ...NOTHING_BESIDE, phase: 'Aborted', pausedBy: null, evidence: null, reason: `the configuration has no version "${gone}" any more` }
 }
 
 /** The rollout as it is where the route has these versions: a replica whose configuration is older or newer. */

@@ -8,15 +8,17 @@ import type {
   RolloutAction, RolloutControl, RolloutError, RolloutMeta, RolloutResult, RolloutStatus, StatedVerdict
 } from './rollout-control.ts'
 import { describeRollout } from './rollout-description.ts'
+import { reportOf, type RolloutReport } from './rollout-report.ts'
 import { isLive, type RolloutEvent, type RolloutState } from './rollout-state.ts'
 import { possibleActions } from './rollout-transition.ts'
+import type { SeenVersions } from './seen-versions.ts'
 import type { TrafficControl } from './traffic-control.ts'
 
 export interface RolloutServiceDeps {
   readonly random: Random
   readonly traffic: Pick<TrafficControl, 'route' | 'change' | 'cutOff' | 'pendingCut'>
   /** The rollout of a route that runs; undefined when none does. */
-  readonly live: (route: string) => Pick<LiveRollout, 'id' | 'verdict' | 'fault' | 'evidence'> | undefined
+  readonly live: (route: string) => Pick<LiveRollout, 'id' | 'verdict' | 'fault' | 'evidence' | 'leads' | 'seen'> | undefined
   /** The plan that the configuration in force has for a route, as people write it; undefined: none. */
   readonly defaultPlan: (route: string) => unknown
 }
@@ -54,7 +56,8 @@ export class RolloutService implements RolloutControl {
 
   async act (route: string, action: RolloutAction, meta: RolloutMeta, options: ChangeOptions): Promise<RolloutResult> {
     if (action.type === 'abort') return await this.#abort(route, meta, options)
-    return await this.#change(route, action.type === 'retry' ? { type: 'retry', ...this.#names() } : action, meta, options)
+    const event = action.type === 'retry' ? { type: 'retry', ...this.#names() } as const : { ...action, ...this.#seen(route) }
+    return await this.#change(route, event, meta, options)
   }
 
   status (route: string): RolloutStatus | undefined {
@@ -84,6 +87,20 @@ export class RolloutService implements RolloutControl {
     const state = this.#deps.traffic.route(route)?.rollout
     const live = this.#deps.live(route)
     return (isLive(state) && live?.id === state.id ? live.verdict : undefined) ?? state?.verdict ?? undefined
+  }
+
+  /** What is kept is a little older. */
+  #seen (route: string): { readonly seen?: SeenVersions } {
+    const state = this.#deps.traffic.route(route)?.rollout
+    const live = this.#deps.live(route)
+    return isLive(state) && live?.id === state.id && live.leads ? { seen: live.seen } : {}
+  }
+
+  report (route: string): RolloutReport | undefined {
+    const state = this.#deps.traffic.route(route)?.rollout
+    if (state === undefined) return undefined
+    const { seen } = { ...state, ...this.#seen(route) }
+    return reportOf({ route, state, seen, verdict: this.verdict(route) })
   }
 
   /** For /metrics; undefined for a route that never had one. */
@@ -116,7 +133,8 @@ export class RolloutService implements RolloutControl {
 
   /** In force before it is stored; the answer waits a little for the store. */
   async #abort (route: string, meta: RolloutMeta, options: ChangeOptions): Promise<RolloutResult> {
-    const result = this.#deps.traffic.cutOff(route, { type: 'rollout', event: { type: 'abort' } }, { ...meta, source: 'api' }, options)
+    const event = { type: 'abort', ...this.#seen(route) } as const
+    const result = this.#deps.traffic.cutOff(route, { type: 'rollout', event }, { ...meta, source: 'api' }, options)
     if (result.ok) await result.settled
     return this.#answer(route, result)
   }

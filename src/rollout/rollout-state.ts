@@ -2,7 +2,8 @@
 import type { StoredEvidence } from '../analysis/stored-evidence.ts'
 import type { Verdict } from '../analysis/verdict.ts'
 import type { Weights } from '../contract/weights.ts'
-import type { RolloutPlan } from '../plans/rollout-plan.ts'
+import type { RolloutPlan, StepMatch, StepMirror } from '../plans/rollout-plan.ts'
+import type { SeenVersions } from './seen-versions.ts'
 
 /**
  * Progressing: a step runs, or the watch behind the last one. Paused: it waits for a person or for time. The rest are ends: Healthy,
@@ -46,6 +47,10 @@ export interface RolloutState {
   readonly rampRevision: number | null
   /** What the new version has by the plan of what both have, 0..100. */
   readonly shareTo: number
+  /** Takes the place of the new version's match in the configuration; null: that one holds. */
+  readonly match: StepMatch | null
+  /** Takes the place of the route's mirror in the configuration; null: that one holds. */
+  readonly mirror: StepMirror | null
   /** What both have together, as weights. */
   readonly sum: number
   /** The weights to go back to. Other versions have in it what they have now. */
@@ -63,6 +68,8 @@ export interface RolloutState {
   readonly reason: string
   /** Why it failed, paused or passed; null: nothing has been decided yet. */
   readonly verdict: VerdictRecord | null
+  /** What both versions have served, for the report; it stays when the rollout is over. null: nothing was counted yet. */
+  readonly seen: SeenVersions | null
   /** What the analysis has, so that another one can go on; null when there is none, or it is over. */
   readonly evidence: StoredEvidence | null
 }
@@ -78,12 +85,19 @@ export type RolloutEvent =
   | { readonly type: 'start', readonly plan: RolloutPlan, readonly id: string, readonly salt: string }
   | RolloutAdvance
   /** Keeps time and evidence. Nothing else changes, and no epoch is raised. */
-  | { readonly type: 'evidence', readonly id: string, readonly step: number, readonly stepMs: number, readonly evidence: StoredEvidence }
-  | { readonly type: 'pause' }
-  | { readonly type: 'resume' }
+  | {
+    readonly type: 'evidence'
+    readonly id: string
+    readonly step: number
+    readonly stepMs: number
+    readonly evidence: StoredEvidence
+    readonly seen?: SeenVersions
+  }
+  | { readonly type: 'pause', readonly seen?: SeenVersions }
+  | { readonly type: 'resume', readonly seen?: SeenVersions }
   /** On to the next step; with `full` to the watch behind the last. */
-  | { readonly type: 'promote', readonly full: boolean }
-  | { readonly type: 'abort' }
+  | { readonly type: 'promote', readonly full: boolean, readonly seen?: SeenVersions }
+  | { readonly type: 'abort', readonly seen?: SeenVersions }
   /** The same plan from its first step. */
   | { readonly type: 'retry', readonly id: string, readonly salt: string }
 
@@ -102,6 +116,8 @@ export interface RolloutAdvance {
   readonly requestsTo: number
   /** Stored with what changes; without it the former evidence stays. */
   readonly evidence?: StoredEvidence
+  /** Stored with what changes, also with the end. */
+  readonly seen?: SeenVersions
 }
 
 /** Does it run: Progressing or Paused, the watch included? */

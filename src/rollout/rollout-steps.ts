@@ -2,6 +2,7 @@
 import { assertNever } from '../core/assert-never.ts'
 import type { AnalyseStep, PlanStep } from '../plans/rollout-plan.ts'
 import type { Change } from './new-epoch.ts'
+import { NOTHING_BESIDE, withBeside } from './beside-weights.ts'
 import { movedTo, type RolloutRoute, shareOfNew, withWeights } from './rollout-shares.ts'
 import type { Judgement, RolloutAdvance, RolloutPhase, RolloutState, VerdictRecord } from './rollout-state.ts'
 import { stepText } from './step-text.ts'
@@ -37,16 +38,25 @@ function reasonOf (state: RolloutState): string {
   return `rollout to ${state.plan.to}: ${step === undefined ? 'all steps done' : stepText(step)}`
 }
 
-/** Enters a step, and those behind it for which nothing has to be awaited. */
-export function enterStep (route: RolloutRoute, index: number, cause: Cause): RouteTraffic {
+/**
+ * Enters a step, and those behind it for which nothing has to be awaited.
+ * @param seenEpoch the last one that others know: what comes with a newer one is told together
+ */
+export function enterStep (route: RolloutRoute, index: number, cause: Cause, seenEpoch = route.epoch): RouteTraffic {
   let current = route
   for (let step = index; ; step++) {
     current = { ...current, rollout: begun(current.rollout, step, cause.meta) }
     const now = stepOf(current.rollout)
-    if (now === undefined) return enterWatch(current, cause)
+    if (now === undefined) return enterWatch(current, cause, seenEpoch)
     switch (now.kind) {
       case 'set-weight':
         current = movedTo(current, now.weight, stepChange(current.rollout, cause.meta))
+        continue
+      case 'set-match':
+        current = withBeside(current, { match: now.match }, stepChange(current.rollout, cause.meta), seenEpoch)
+        continue
+      case 'mirror':
+        current = withBeside(current, { mirror: now.mirror }, stepChange(current.rollout, cause.meta), seenEpoch)
         continue
       case 'pause': return withState(current, { phase: 'Paused', pausedBy: 'step' })
       case 'ramp': return withState(current, { rampFrom: current.rollout.shareTo })
@@ -62,10 +72,14 @@ function begun (state: RolloutState, step: number, { actor, reason, at }: Change
   return { ...next, phase: 'Progressing', pausedBy: null, reason: reason === '' ? reasonOf(next) : reason }
 }
 
-function enterWatch (route: RolloutRoute, { meta }: Cause): RouteTraffic {
+function enterWatch (route: RolloutRoute, { meta }: Cause, seenEpoch: number): RouteTraffic {
   const { plan, shareTo } = route.rollout
-  const moved = plan.onSuccess === 'promote' && shareTo < 100 ? movedTo(route, 100, stepChange(route.rollout, meta)) : route
-  return plan.watchMs === 0 ? ended(moved, 'Healthy', moved.rollout.verdict) : moved
+  const change = stepChange(route.rollout, meta)
+  const isKept = plan.onSuccess === 'keep'
+  const moved = !isKept && shareTo < 100 ? movedTo(route, 100, change) : route
+  // Who has all needs no match; and what is copied is for the steps to look at.
+  const alone = withBeside(moved, isKept ? { mirror: null } : NOTHING_BESIDE, change, seenEpoch)
+  return plan.watchMs === 0 ? ended(alone, 'Healthy', alone.rollout.verdict) : alone
 }
 
 /** Some fields of the rollout anew. */
@@ -85,7 +99,7 @@ export function endedAt (
   route: RolloutRoute, phase: 'Degraded' | 'Aborted', change: Change, verdict: VerdictRecord | null = route.rollout.verdict
 ): RolloutRoute {
   const { before, plan } = route.rollout
-  const back = withWeights(route, before, change)
+  const back = withBeside(withWeights(route, before, change), NOTHING_BESIDE, change, route.epoch)
   return withState(ended(back, phase, verdict), {
     shareTo: 100 * (shareOfNew(before, plan) ?? 0), since: change.at, actor: change.actor, reason: change.reason
   })
@@ -148,7 +162,7 @@ export function passTime (route: RolloutRoute, event: RolloutAdvance, meta: Chan
     // What has passed of a step that time alone has led to is a part of the change; else it is kept with the evidence.
     if (!course.isOver) return course.route === current && current !== route ? withState(current, { stepMs: leftMs }) : course.route
     const { step } = course.route.rollout
-    const entered = enterStep(course.route, step + 1, cause)
+    const entered = enterStep(course.route, step + 1, cause, route.epoch)
     const now = entered.rollout
     leftMs = course.leftMs
     if (leftMs === 0 || !isRollout(entered) || now?.step !== step + 1 || !isTimed(stepOf(now))) return entered
@@ -175,6 +189,11 @@ function spend (route: RolloutRoute, leftMs: number, event: RolloutAdvance, meta
   switch (step.kind) {
     case 'await-endpoints': return event.toReady ? { isOver: true, leftMs: 0, route } : { isOver: false, route }
     case 'set-weight': return { isOver: true, leftMs: 0, route: movedTo(route, step.weight, stepChange(route.rollout, meta)) }
+    case 'set-match':
+    case 'mirror': {
+      const fields = step.kind === 'mirror' ? { mirror: step.mirror } : { match: step.match }
+      return { isOver: true, leftMs: 0, route: withBeside(route, fields, stepChange(route.rollout, meta), route.epoch) }
+    }
     case 'pause':
       if (step.durationMs === null || spentMs < step.durationMs) return { isOver: false, route }
       return { isOver: true, leftMs: spentMs - step.durationMs, route }

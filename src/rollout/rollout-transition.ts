@@ -6,11 +6,13 @@ import { MAX_WEIGHT } from '../contract/route-spec.ts'
 import { type Weights, weightOf } from '../contract/weights.ts'
 import type { RolloutPlan } from '../plans/rollout-plan.ts'
 import { beforeRollout } from './rollout-interference.ts'
+import { NOTHING_BESIDE, withBeside } from './beside-weights.ts'
 import { hasVersions, movedTo, type RolloutRoute, sharedSum, shareOfNew, sumOf, withEpochShare } from './rollout-shares.ts'
-import { isLive, type RolloutAdvance, type RolloutEvent, type RolloutState, timedPauseMs } from './rollout-state.ts'
+import { isLive, type RolloutAdvance, type RolloutEvent, type RolloutState, timedPauseMs, type VerdictRecord } from './rollout-state.ts'
 import {
   type Cause, ended, endedAt, enterStep, failed, passTime, recordOf, stepChange, stepOf, timeOf, withState
 } from './rollout-steps.ts'
+import type { SeenVersions } from './seen-versions.ts'
 import type { ChangeMeta, RouteTraffic } from './traffic-state.ts'
 import { quoted, refusal, type Refusal, type Transition } from './transition-result.ts'
 
@@ -23,12 +25,19 @@ export function changeRollout (route: RouteTraffic, event: RolloutEvent, meta: C
     case 'retry': return retry(route, event, meta)
     case 'advance': return advanceRollout(route, event, meta)
     case 'evidence': {
-      const { id, step, stepMs, evidence } = event
+      const { id, step, stepMs, evidence, seen } = event
       const isMeant = hasLive(route) && route.rollout.id === id && route.rollout.step === step
-      return isMeant && stepMs === timeOf(stepMs) ? changed(withState(route, { stepMs, evidence })) : unchanged(route)
+      if (!isMeant || stepMs !== timeOf(stepMs)) return unchanged(route)
+      return changed(withState(route, { stepMs, evidence, ...(seen === undefined ? {} : { seen }) }))
     }
-    default: return act(route, event, meta)
+    default: return withSeen(act(route, event, meta), event.seen)
   }
+}
+
+/** Keeps what has been served until a person has changed something. */
+function withSeen (transition: Transition, seen: SeenVersions | undefined): Transition {
+  if (!transition.ok || !transition.changed || seen === undefined || transition.route.rollout === undefined) return transition
+  return { ...transition, route: { ...transition.route, rollout: { ...transition.route.rollout, seen } } }
 }
 
 /** What may be asked of the rollout of a route now. */
@@ -83,6 +92,8 @@ function start (route: RouteTraffic, { plan, id, salt }: Beginning & { readonly 
     rampFrom: null,
     rampRevision: null,
     shareTo: 100 * (shareOfNew(route.weights, plan) ?? 0),
+    match: rollout?.match ?? null,
+    mirror: rollout?.mirror ?? null,
     sum: sharedSum(route.weights, plan) ?? 100,
     before: route.weights,
     shares: withEpochShare([], route, plan),
@@ -92,12 +103,14 @@ function start (route: RouteTraffic, { plan, id, salt }: Beginning & { readonly 
     actor: meta.actor,
     reason: meta.reason,
     verdict: null,
+    seen: null,
     evidence: null
   }
   // Another salt draws other clients for the same weights: only where all are on one version does nobody move because of it.
   const isOnOne = Object.values(route.weights).filter(weight => weight > 0).length === 1
   const salted = isOnOne ? { ...route, salt, rollout: state } : { ...route, rollout: state }
-  return changed(enterStep(salted, 0, { meta, requestsTo: 0 }))
+  const bare = withBeside(salted, NOTHING_BESIDE, stepChange(state, meta), route.epoch)
+  return changed(enterStep(bare, 0, { meta, requestsTo: 0 }, route.epoch))
 }
 
 /** Why a plan can't be carried out with these weights. */
@@ -128,10 +141,21 @@ function noRollout (route: RouteTraffic): Refusal {
 function advanceRollout (route: RouteTraffic, event: RolloutAdvance, meta: ChangeMeta): Transition {
   if (!hasLive(route) || route.rollout.id !== event.id) return unchanged(route)
   const { verdict } = event
-  const next = verdict?.verdict === 'fail' ? failed(route, verdict, meta) : advanced(route, event, meta)
+  const next = verdict !== null && isFail(route.rollout, verdict) ? failed(route, verdict, meta) : advanced(route, event, meta)
   if (next === route) return unchanged(route)
   const { rollout } = next
-  return changed(event.evidence === undefined || !isLive(rollout) ? next : { ...next, rollout: { ...rollout, evidence: event.evidence } })
+  if (rollout === undefined) return changed(next)
+  const { evidence, seen } = event
+  const kept = { ...(evidence === undefined || !isLive(rollout) ? {} : { evidence }), ...(seen === undefined ? {} : { seen }) }
+  return changed({ ...next, rollout: { ...rollout, ...kept } })
+}
+
+/** Which rules fail a comparison too: those that keep users from harm. */
+const GUARDS: ReadonlySet<string> = new Set(['silence', 'max_failures', 'error_share'])
+
+/** In an a-b a difference is what is looked for. */
+function isFail ({ plan }: RolloutState, { verdict, code }: VerdictRecord): boolean {
+  return verdict === 'fail' && (plan.preset !== 'a-b' || GUARDS.has(code))
 }
 
 function advanced (route: RolloutRoute, event: RolloutAdvance, meta: ChangeMeta): RouteTraffic {
@@ -201,7 +225,7 @@ function promote (route: RolloutRoute, full: boolean, meta: ChangeMeta): Transit
     // Asked once more, it would end the guard.
     if (isWatched && shareTo === 100) return phase === 'Paused' ? changed(resumed(route, meta)) : unchanged(route)
     const all = movedTo(inForce(route, meta), 100, stepChange({ ...route.rollout, step: plan.steps.length }, meta))
-    return changed(enterStep(all, plan.steps.length, cause))
+    return changed(enterStep(all, plan.steps.length, cause, route.epoch))
   }
   const back = inForce(route, meta)
   if (isWatched) {
@@ -209,5 +233,5 @@ function promote (route: RolloutRoute, full: boolean, meta: ChangeMeta): Transit
   }
   const now = stepOf(route.rollout)
   const done = now?.kind === 'ramp' ? movedTo(back, now.to, stepChange(route.rollout, meta)) : back
-  return changed(enterStep(done, step + 1, cause))
+  return changed(enterStep(done, step + 1, cause, route.epoch))
 }

@@ -1,7 +1,7 @@
 import { errorText } from '../core/error-text.ts'
 import type { EventLog } from '../core/logger.ts'
 import { Watchers } from '../store/state-store.ts'
-import { sameWeights } from '../contract/weights.ts'
+import { isSameSplit, splitOf } from './beside-weights.ts'
 import { type Revision, type RouteTraffic, type SplitPublisher, type SplitReceipt, type TrafficState } from './traffic-state.ts'
 
 /** A route has got new weights. */
@@ -58,7 +58,7 @@ export class SplitAnnouncer {
   announce (before: TrafficState, next: TrafficState): void {
     for (const [name, traffic] of next.routes) {
       const known = before.routes.get(name)
-      if (known !== undefined && known.epoch === traffic.epoch && sameWeights(known.weights, traffic.weights)) continue
+      if (known !== undefined && isSameSplit(splitOf(name, known), splitOf(name, traffic))) continue
       this.publish(name, traffic, DEFAULT_PUBLISH_TIMEOUT_MS).catch(() => undefined)
       this.tell(name, traffic)
     }
@@ -75,9 +75,10 @@ export class SplitAnnouncer {
    * @param stored what is stored of it
    */
   async publish (route: string, stored: RouteTraffic, timeoutMs: number): Promise<SplitReceipt> {
-    const { epoch, weights, salt = '' } = this.#served(route, stored)
+    const split = splitOf(route, this.#served(route, stored))
+    const { epoch } = split
     try {
-      const receipt = await this.#publisher.publish({ route, epoch, weights, salt }, timeoutMs)
+      const receipt = await this.#publisher.publish(split, timeoutMs)
       if (receipt.applied < receipt.workers) {
         this.#log.warn('a split was not applied by every worker in time', { route, epoch, workers: receipt.workers, applied: receipt.applied, tookMs: receipt.tookMs })
       }

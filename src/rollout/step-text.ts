@@ -1,6 +1,7 @@
 import { assertNever } from '../core/assert-never.ts'
 import { formatDuration } from '../core/duration.ts'
 import type { PlanStep } from '../plans/rollout-plan.ts'
+import { matchText } from '../plans/write-match.ts'
 
 /** A step in a few words: `weight 25 %`, `ramp to 100 % over 10m`. */
 export function stepText (step: PlanStep): string {
@@ -16,6 +17,8 @@ export function stepText (step: PlanStep): string {
       ]
       return `analyse ${parts.join(' and ')}`
     }
+    case 'set-match': return step.match === null ? 'no match' : `match ${matchText(step.match)}`
+    case 'mirror': return step.mirror === null ? 'no mirror' : `mirror ${step.mirror.percent} %`
     default: return assertNever(step)
   }
 }

@@ -4,18 +4,28 @@ import { countAt, listAt, oneOfAt, recordAt, wordsAt } from '../core/values-at.t
 import type { ChangeAction, ChangeSource, Revision, RouteTraffic, TrafficState } from './traffic-state.ts'
 import { EMPTY_TRAFFIC, MAX_HISTORY, MAX_SUPERSEDED } from './traffic-state.ts'
 import { decodeRollout, weightsAt } from './rollout-codec.ts'
+import type { RolloutState } from './rollout-state.ts'
 
 const SOURCES: readonly ChangeSource[] = ['api', 'config', 'kubernetes', 'step', 'verdict']
 const ACTIONS: readonly ChangeAction[] = ['weights', 'switch', 'undo', 'config', 'rollout']
 
 const MAX_SALT = 128
 
-/** What a Weir has to know that reads a state: 1, or 2 for one with rollouts, which a Weir without them would drop at its first change. */
-export function formatOf ({ routes }: TrafficState): 1 | typeof NEWEST_FORMAT {
-  return [...routes.values()].some(({ salt, rollout }) => salt !== undefined || rollout !== undefined) ? NEWEST_FORMAT : 1
+/**
+ * What a Weir has to know that reads a state: 1, or 2 for one with rollouts, which a Weir without them would drop at its first change, or 3
+ * for rollouts with steps, or a preset, that came later.
+ */
+export function formatOf ({ routes }: TrafficState): 1 | 2 | typeof NEWEST_FORMAT {
+  const all = [...routes.values()]
+  if (all.some(({ rollout }) => rollout !== undefined && isOfLaterKind(rollout))) return NEWEST_FORMAT
+  return all.some(({ salt, rollout }) => salt !== undefined || rollout !== undefined) ? 2 : 1
 }
 
-export const NEWEST_FORMAT = 2
+function isOfLaterKind ({ plan: { preset, steps } }: RolloutState): boolean {
+  return preset === 'a-b' || steps.some(({ kind }) => kind === 'set-match' || kind === 'mirror')
+}
+
+export const NEWEST_FORMAT = 3
 
 /**
  * The traffic state as JSON. A commit changes one route of perhaps thousands, so the text of each route is remembered as

@@ -1,6 +1,7 @@
 /**
  * The traffic state: what every route's weights are, and how they came to be. Immutable; transition.ts makes new ones.
  */
+import type { VersionMatchSpec } from '../contract/placement-spec.ts'
 import type { Weights } from '../contract/weights.ts'
 import type { RolloutEvent, RolloutState } from './rollout-state.ts'
 
@@ -87,6 +88,13 @@ export const MAX_COUNT = 1e14
 
 export const EMPTY_TRAFFIC: TrafficState = { routes: new Map(), epochFloor: 0 }
 
+/** Copies that a version gets. */
+interface SplitMirror {
+  readonly to: string
+  /** Of the clients, 0..100. */
+  readonly percent: number
+}
+
 /** The weights of one route, as the workers get them. */
 export interface RouteSplit {
   readonly route: string
@@ -94,6 +102,10 @@ export interface RouteSplit {
   readonly weights: Weights
   /** Of the rollout, mixed with the configured one; '' without one. */
   readonly salt: string
+  /** Of the rollout: takes the place of the match that the configuration has for this version; without it that one holds. */
+  readonly match?: VersionMatchSpec
+  /** Of the rollout: takes the place of the mirror that the configuration has for the route; without it that one holds. */
+  readonly mirror?: SplitMirror
 }
 
 /** How far a split has come. */

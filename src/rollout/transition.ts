@@ -6,6 +6,7 @@ import { assertNever } from '../core/assert-never.ts'
 import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
 import { isAllZero, sameVersions, sameWeights, weightOf, type Weights } from '../contract/weights.ts'
 import { beforeRollout, withImportedEpoch, withOthersWeights, withRolloutOf, withRolloutSeen } from './rollout-interference.ts'
+import { keepsBeside } from './beside-weights.ts'
 import { changeRollout } from './rollout-transition.ts'
 import type { ChangeMeta, ConfiguredRoute, Revision, RouteTraffic, TrafficCommand, TrafficState } from './traffic-state.ts'
 import { MAX_COUNT, MAX_HISTORY_TOTAL, MIN_HISTORY } from './traffic-state.ts'
@@ -18,7 +19,7 @@ export function changeRoute (route: RouteTraffic, command: TrafficCommand, meta:
   if (command.type === 'rollout') return changeRollout(route, command.event, meta)
   const asked = weigh(route, command)
   if (!asked.ok) return asked
-  if (sameWeights(asked.weights, route.weights)) return { ok: true, changed: false, route }
+  if (sameWeights(asked.weights, route.weights) && !keepsBeside(route)) return { ok: true, changed: false, route }
   return { ok: true, changed: true, route: withOthersWeights(route, asked.weights, { ...meta, action: command.type }) }
 }
 
@@ -196,7 +197,8 @@ function allTo (versions: Weights, to: string): Weighed {
 }
 
 function earlierWeights (route: RouteTraffic, revision: number | undefined): Weighed {
-  const latest = route.history.at(-1)
+  // A match or mirror of a rollout comes and goes without moving weights.
+  const latest = route.history.findLast(({ before, after }) => !sameWeights(before, after))
   let weights: Weights
   const beforeIt = revision === undefined ? beforeRollout(route) : undefined
   if (beforeIt !== undefined) {

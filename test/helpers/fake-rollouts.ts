@@ -107,6 +107,10 @@ export class FakeRollouts implements RolloutControl {
     return route === 'hello' ? this.said : undefined
   }
 
+  report (): undefined {
+    return undefined
+  }
+
   #refusalOf (route: string, ifEpoch: readonly number[] | undefined): RolloutError | undefined {
     if (this.refusal !== undefined) return this.refusal
     if (route !== 'hello') return { code: 'unknown_route', message: `there is no route "${route}"` }

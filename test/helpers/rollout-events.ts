@@ -2,7 +2,7 @@
 import { Analysis } from '../../src/analysis/analysis.ts'
 import { DEFAULT_ANALYSIS } from '../../src/analysis/analysis-settings.ts'
 import type { Weights } from '../../src/contract/weights.ts'
-import type { PlanStep, RolloutPlan } from '../../src/plans/rollout-plan.ts'
+import type { PlanStep, RolloutPlan, StepMatch } from '../../src/plans/rollout-plan.ts'
 import type { Judgement, RolloutAdvance, RolloutEvent, RolloutState } from '../../src/rollout/rollout-state.ts'
 import type { ChangeMeta, RouteTraffic, TrafficCommand } from '../../src/rollout/traffic-state.ts'
 import { applyConfig, changeRoute } from '../../src/rollout/transition.ts'
@@ -17,6 +17,12 @@ export const pauseFor = (durationMs: number | null): PlanStep => ({ kind: 'pause
 export const ramp = (to: number, overMs: number): PlanStep => ({ kind: 'ramp', to, overMs })
 export const analyse = (forMs: number | null, fields: Partial<Extract<PlanStep, { kind: 'analyse' }>> = {}): PlanStep =>
   ({ kind: 'analyse', forMs, requests: null, onUndecided: 'wait', ...fields })
+
+/** The requests whose field is this. */
+export const headerMatch = (name: string, value: string): StepMatch =>
+  ({ match: [{ headers: [{ name, test: { kind: 'exact', value } }], cookies: [], query: [], methods: [] }], alwaysNever: [] })
+export const setMatch = (match: StepMatch | null): PlanStep => ({ kind: 'set-match', match })
+export const mirror = (percent: number | null): PlanStep => ({ kind: 'mirror', mirror: percent === null ? null : { percent } })
 
 export function planOf (steps: readonly PlanStep[], fields: Partial<RolloutPlan> = {}): RolloutPlan {
   return { preset: 'canary', from: 'stable', to: 'canary', steps, onSuccess: 'promote', watchMs: 60_000, analysis: DEFAULT_ANALYSIS, ...fields }

@@ -142,6 +142,11 @@ async function speakOfRollout (
       await watchRollout(session, route, { clock, intervalMs: Math.max(100, order.flags.interval) })
       return EXIT.ok
     }
+    case 'report': {
+      const { showRolloutReport } = await import('./rollout-report-command.ts')
+      await showRolloutReport(session, route)
+      return EXIT.ok
+    }
     case 'start': {
       const { readPlanFlags } = await import('./plan-words.ts')
       const { steerRollout } = await import('./rollout-command.ts')

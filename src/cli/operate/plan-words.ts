@@ -13,6 +13,12 @@ export interface PlanFlags {
   readonly from?: string | undefined
   readonly preset?: string | undefined
   readonly steps?: string | undefined
+  /** How long an a-b lasts. */
+  readonly for?: string | undefined
+  /** One condition: who gets the new version in an a-b. */
+  readonly match?: string | undefined
+  /** One condition: who gets the new version before a blue-green switches. */
+  readonly preview?: string | undefined
   /** A file; `-` is standard input. */
   readonly plan?: string | undefined
 }
@@ -23,14 +29,17 @@ export interface PlanFlags {
  * @throws CommandError
  */
 export async function readPlanFlags (flags: PlanFlags, input: () => AsyncIterable<unknown>): Promise<UntrustedObject> {
-  const { to, from, preset, steps, plan: file } = flags
+  const { to, from, preset, steps, plan: file, match, preview } = flags
   const written = file === undefined ? {} : await readPlanFile(file, input)
   return {
     ...written,
     ...(to === undefined ? {} : { to }),
     ...(from === undefined ? {} : { from }),
     ...(preset === undefined ? {} : { preset }),
-    ...(steps === undefined ? {} : { steps: parseSteps(steps) })
+    ...(steps === undefined ? {} : { steps: parseSteps(steps) }),
+    ...(flags.for === undefined ? {} : { for: flags.for }),
+    ...(match === undefined ? {} : { match: parseMatch(match, '--match') }),
+    ...(preview === undefined ? {} : { preview: parseMatch(preview, '--preview') })
   }
 }
 
@@ -55,6 +64,7 @@ async function readPlanFile (file: string, input: () => AsyncIterable<unknown>):
 }
 
 const DURATION = '[0-9]{1,9}(?:ms|s|m|h)'
+const CONDITION = '(?:header|cookie|query|path|host|method)[ =^~].*'
 const SHARE = '([0-9]+(?:\\.[0-9]+)?) ?%?'
 
 /** A step as it is typed or printed, and as a plan has it. */
@@ -66,6 +76,10 @@ const STEPS: ReadonlyArray<readonly [words: RegExp, step: (...found: string[]) =
   [new RegExp(`^analyse (${DURATION})$`), duration => ({ analyse: { for: duration } })],
   [/^analyse ([0-9]{1,9})(?: requests)?$/, requests => ({ analyse: { requests: Number(requests) } })],
   [new RegExp(`^analyse (${DURATION}) and ([0-9]{1,9})(?: requests)?$`), (duration, requests) => ({ analyse: { for: duration, requests: Number(requests) } })],
+  [/^no match$/, () => ({ setMatch: null })],
+  [new RegExp(`^match (${CONDITION})$`), condition => ({ setMatch: [parseMatch(condition, 'match')] })],
+  [/^no mirror$/, () => ({ mirror: null })],
+  [new RegExp(`^mirror ${SHARE}$`), percent => ({ mirror: { percent: Number(percent) } })],
   [new RegExp(`^ramp (?:to )?${SHARE} (?:over )?(${DURATION})$`), (to, over) => ({ ramp: { to: Number(to), over } })]
 ]
 
@@ -74,13 +88,40 @@ function parseSteps (text: string): readonly object[] {
   return text.split(',').map(word => parseStep(word.trim().replaceAll(/\s+/g, ' ')))
 }
 
+/** What stands between a name and a text: is it, begins with it, or has the pattern in it. */
+const COMPARED = { '=': 'value', '^=': 'prefix', '~=': 'regex' } as const
+
+/** `header x-beta=1`, `cookie beta`, `path ^=/beta`, `header X-Canary=always`: a match with one condition. @throws CommandError */
+function parseMatch (text: string, place: string): object {
+  const found = /^(header|cookie|query|path|host|method) ?([^=^~ ]*)(?:(=|\^=|~=)(.*))?$/.exec(text.trim())
+  const [, what = '', name = '', sign, value = ''] = found ?? []
+  const isWhole = what === 'path' || what === 'host' || what === 'method'
+  if (found === null || (isWhole ? name !== '' || sign === undefined : name === '')) {
+    throw new CommandError(
+      `${place} takes one condition: "header x-beta=1", "cookie beta" (it is there), "query beta^=on" (begins with), "path ^=/beta", "host =beta.example.com" or "method =POST", not ${JSON.stringify(text.slice(0, 80))}; a plan in a file (--plan) may have more`,
+      EXIT.usage
+    )
+  }
+  return conditionOf({ what, name, value }, sign === undefined ? {} : { [COMPARED[sign as keyof typeof COMPARED]]: value })
+}
+
+function conditionOf ({ what, name, value }: Readonly<Record<'what' | 'name' | 'value', string>>, test: object): object {
+  switch (what) {
+    case 'header': return value === 'always' ? { alwaysNever: { header: name } } : { headers: [{ name, ...test }] }
+    case 'cookie': return value === 'always' ? { alwaysNever: { cookie: name } } : { cookies: [{ name, ...test }] }
+    case 'query': return { query: [{ name, ...test }] }
+    case 'method': return { methods: [value] }
+    default: return { [what]: test }
+  }
+}
+
 function parseStep (word: string): object {
   for (const [words, step] of STEPS) {
     const found = words.exec(word)
     if (found !== null) return step(...found.slice(1))
   }
   throw new CommandError(
-    `a step is a weight such as 25, "pause", "pause 10m", "analyse 2m", "analyse 5000 requests", "ramp 100 over 10m" or "endpoints", with commas between, not ${JSON.stringify(word.slice(0, 80))}`,
+    `a step is a weight such as 25, "pause", "pause 10m", "analyse 2m", "analyse 5000 requests", "ramp 100 over 10m", "endpoints", "match header x-beta=1", "no match", "mirror 10" or "no mirror", with commas between, not ${JSON.stringify(word.slice(0, 80))}`,
     EXIT.usage
   )
 }

@@ -56,6 +56,7 @@ export type Order =
     readonly version: string
     readonly flags: CommonFlags & { readonly wait: boolean, readonly waitTimeout: number }
   }
+  | { readonly command: 'rollout', readonly verb: 'report', readonly route: string, readonly flags: CommonFlags }
   | { readonly command: 'rollout', readonly verb: 'start', readonly route: string, readonly flags: ChangeOptions & PlanFlags }
   | {
     readonly command: 'rollout'
@@ -247,7 +248,10 @@ function addRollouts (program: Command, take: (order: Order) => void): void {
     .description('start a rollout, by the plan of the configuration or of the flags')
     .addOption(new Option('--to <version>', 'the new version'))
     .addOption(new Option('--from <version>', 'the version that it is compared with, and that traffic comes from'))
-    .addOption(new Option('--preset <name>', 'which steps, where none are given').choices(['canary', 'blue-green']))
+    .addOption(new Option('--preset <name>', 'which steps, where none are given').choices(['canary', 'blue-green', 'a-b']))
+    .addOption(new Option('--for <time>', 'how long an a-b lasts, such as 1h'))
+    .addOption(new Option('--match <condition>', "who gets the new version in an a-b, such as 'header x-beta=1'"))
+    .addOption(new Option('--preview <condition>', 'who gets the new version before a blue-green switches'))
     .addOption(new Option('--steps <list>', "such as '5, analyse 2m, 25, pause 10m, 50, pause, ramp 100 over 10m'"))
     .addOption(new Option('--plan <file>', 'a plan in YAML or JSON; - is standard input. Flags win over it'))
     .action((route: string, _options, command: Command) => { take({ command: 'rollout', verb: 'start', route, flags: flagsOf(command) }) }))
@@ -261,6 +265,11 @@ function addRollouts (program: Command, take: (order: Order) => void): void {
   rollout.addCommand(new Command('watch').description('show the route and its rollout live, until Ctrl-C').argument('<route>')
     .addOption(new Option('--interval <duration>', 'how often to look').argParser(duration).default(1_000, '1s'))
     .action((route: string, _options, command: Command) => { take({ command: 'rollout', verb: 'watch', route, flags: flagsOf(command) }) }))
+  rollout.addCommand(new Command('report').argument('<route>')
+    .description('put both versions side by side: requests, clients, errors, times')
+    .action((route: string, _options, command: Command) => {
+      take({ command: 'rollout', verb: 'report', route, flags: flagsOf(command) })
+    }))
   for (const verb of ROLLOUT_ACTIONS) {
     const command = changing(new Command(verb)).description(ACTION_HELP[verb]).argument('<route>')
     if (verb === 'promote') command.addOption(new Option('--full', 'all the way at once, whatever steps are left'))

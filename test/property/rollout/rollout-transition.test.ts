@@ -2,12 +2,13 @@ import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
 import { sameWeights, type Weights, weightOf } from '../../../src/contract/weights.ts'
-import type { PlanStep, RolloutPlan } from '../../../src/plans/rollout-plan.ts'
+import { type PlanStep, type RolloutPlan, shareAfter } from '../../../src/plans/rollout-plan.ts'
 import { isLive, MAX_SHARES, type RolloutEvent, type RolloutState } from '../../../src/rollout/rollout-state.ts'
 import { createTrafficCodec } from '../../../src/rollout/traffic-codec.ts'
 import { EMPTY_TRAFFIC, type RouteTraffic, type TrafficCommand, type TrafficState } from '../../../src/rollout/traffic-state.ts'
+import { splitOf } from '../../../src/rollout/beside-weights.ts'
 import { applyConfig, changeRoute, goingOnFrom, ownView, recordEdits, withImported, withRoute } from '../../../src/rollout/transition.ts'
-import { BY_OPS, EVIDENCE, judgement, planOf } from '../../helpers/rollout-events.ts'
+import { BY_OPS, EVIDENCE, headerMatch, judgement, planOf } from '../../helpers/rollout-events.ts'
 
 const AT = '2026-01-01T00:00:00.000Z'
 const codec = createTrafficCodec()
@@ -24,11 +25,24 @@ const step: fc.Arbitrary<PlanStep> = fc.oneof(
   fc.record({ kind: fc.constant('set-weight' as const), weight: fc.constantFrom(0, 0.001, 5, 33.3, 50, 99.999, 100) }),
   fc.record({ kind: fc.constant('ramp' as const), to: fc.constantFrom(1, 40, 100), overMs: ms }),
   fc.record({ kind: fc.constant('pause' as const), durationMs: fc.option(ms) }),
-  fc.record({ kind: fc.constant('analyse' as const), forMs: fc.option(ms), requests: fc.option(fc.constantFrom(1, 50)), onUndecided: fc.constantFrom('wait', 'pass', 'fail') })
+  fc.record({ kind: fc.constant('analyse' as const), forMs: fc.option(ms), requests: fc.option(fc.constantFrom(1, 50)), onUndecided: fc.constantFrom('wait', 'pass', 'fail') }),
+  fc.record({ kind: fc.constant('set-match' as const), match: fc.constantFrom(null, headerMatch('x-beta', '1'), headerMatch('x-beta', '2')) }),
+  fc.record({ kind: fc.constant('mirror' as const), mirror: fc.constantFrom(null, { percent: 10 }, { percent: 0 }) })
 )
+/** As plans are read, weights only go up. */
+function rising (steps: readonly PlanStep[]): readonly PlanStep[] {
+  let share = 0
+  return steps.map(each => {
+    const next = shareAfter(each) ?? share
+    if (next < share) return { kind: 'await-endpoints' }
+    share = next
+    return each
+  })
+}
+
 const plan: fc.Arbitrary<RolloutPlan> = fc.record({
-  steps: fc.array(step, { minLength: 1, maxLength: 6 }), from: version, to: version, onSuccess: fc.constantFrom('promote', 'keep'), watchMs: fc.constantFrom(0, 1_000)
-}).map(({ steps, ...fields }) => planOf(steps, fields)).filter(({ from, to }) => from !== to)
+  steps: fc.array(step, { minLength: 1, maxLength: 6 }), from: version, to: version, preset: fc.constantFrom('canary', 'canary', 'a-b'), onSuccess: fc.constantFrom('promote', 'keep'), watchMs: fc.constantFrom(0, 1_000)
+}).map(({ steps, ...fields }) => planOf(rising(steps), fields)).filter(({ from, to }) => from !== to)
 
 const id = fc.constantFrom('r1', 'r2')
 const verdict = fc.oneof(
@@ -183,13 +197,32 @@ t.test('a fail and an abort return exactly the weights of before, in one epoch',
   })
 })
 
+t.test('a match and a mirror are told under an epoch of their own, and end with the rollout or what it has left', async () => {
+  inEveryStory((before, after, each) => {
+    const [told, now] = [splitOf('r', before), splitOf('r', after)]
+    if (!isDeepStrictEqual([told.match, told.mirror], [now.match, now.mirror])) hold(after.epoch > before.epoch, 'another split under the same epoch')
+    const { rollout } = after
+    if (rollout === undefined) return
+    const { phase, match, mirror, plan } = rollout
+    if (match === null && mirror === null) {
+      hold(now.match === undefined && now.mirror === undefined, 'told and not in force')
+      return
+    }
+    hold(phase !== 'Degraded' && phase !== 'Aborted', 'it is over, and not taken back')
+    if (phase === 'Healthy') hold(plan.onSuccess === 'keep' && mirror === null, 'who has all needs no match, and who is judged no more no copies')
+    hold(now.match === undefined || now.match.version === plan.to, 'a match of another version')
+    const byHand = each.kind === 'command' && each.command.type !== 'rollout' && after.epoch > before.epoch
+    if (byHand || each.kind === 'edit') hold(isLive(rollout) || after === before || after.epoch === before.epoch, 'others have set weights, and the match has stayed')
+  })
+})
+
 t.test('a fail is heeded in every live state, and nothing but a start or a retry makes a rollout live', async () => {
   inEveryStory((before, after, each) => {
     if (!isLive(before.rollout) && isLive(after.rollout)) {
       hold(each.kind === 'older-copy' || each.kind === 'import' || (each.kind === 'command' && each.command.type === 'rollout' && ['start', 'retry'].includes(each.command.event.type)), `${each.kind} has brought it to life`)
     }
     if (!isLive(before.rollout)) return
-    const failed = changeRoute(before, { type: 'rollout', event: { type: 'advance', id: before.rollout.id, elapsedMs: 0, verdict: judgement('fail'), toReady: false, requestsTo: 0 } }, BY_OPS)
+    const failed = changeRoute(before, { type: 'rollout', event: { type: 'advance', id: before.rollout.id, elapsedMs: 0, verdict: judgement('fail', { code: 'max_failures' }), toReady: false, requestsTo: 0 } }, BY_OPS)
     hold(failed.ok && failed.changed && failed.route.rollout?.phase === 'Degraded', 'a fail was not heeded')
   })
 })
@@ -200,7 +233,7 @@ t.test('the stories come to every phase, every cause of a pause, and every kind 
     if (rollout === undefined) return
     seen.add(rollout.phase).add(`by ${rollout.pausedBy ?? 'nobody'}`)
     if (isLive(rollout)) seen.add(rollout.plan.steps[rollout.step]?.kind ?? 'watch')
-  }, 12)
+  }, 3)
   t.same([...seen].sort(), [
     'Aborted', 'Degraded', 'Healthy', 'Paused', 'Progressing', 'analyse', 'await-endpoints', 'by both-fail', 'by nobody', 'by person', 'by step', 'by weights', 'pause',
     'ramp', 'watch'

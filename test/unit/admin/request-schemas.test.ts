@@ -17,7 +17,7 @@ t.test('the schema of every part of every request compiles, though only the firs
     log,
     tokens: new TokenBook([], clock, log),
     traffic: { route: unused, routes: unused, change: unused },
-    rollouts: { start: unused, act: unused, status: unused, verdict: unused },
+    rollouts: { start: unused, act: unused, status: unused, verdict: unused, report: unused },
     webhooks: () => [],
     events: new EventBook('test', clock),
     lists: { lists: unused, list: unused, add: unused, remove: unused, import: unused },

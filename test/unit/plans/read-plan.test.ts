@@ -136,7 +136,7 @@ t.test('every fault is told at once, with its place and the remedy', async t => 
     }
   }).map(({ place, message }) => `${place} ${message}`), [
     /^too is not known here; did you mean to\?/,
-    /^preset must be "canary" or "blue-green", not "rainbow"/,
+    /^preset must be "canary" or "blue-green" or "a-b", not "rainbow"/,
     /^onSuccess must be "promote" or "keep", not "promoted"; did you mean promote\?/,
     /^watch must be a duration: a whole number and a unit, such as 30s, 10m or 1h, not 10/,
     /^analysis\.maxErrors is not known here; did you mean maxError/,
@@ -174,6 +174,70 @@ t.test('every fault is told at once, with its place and the remedy', async t => 
   ])
 })
 
+const beta = { headers: [{ name: 'X-Beta', value: '1' }] }
+
+t.test('a match and a mirror are steps, read back as they are written', async t => {
+  const plan = planOf({
+    steps: [
+      { setMatch: beta }, { mirror: { percent: 12.5 } }, { pause: {} }, { setMatch: [{ alwaysNever: { cookie: 'canary' } }, { path: { prefix: '/beta' }, methods: ['GET'] }] },
+      { mirror: null }, { setWeight: 100 }, { setMatch: null }
+    ]
+  })
+  t.same(plan.steps[0], { kind: 'set-match', match: { match: [{ headers: [{ name: 'X-Beta', test: { kind: 'exact', value: '1' } }], cookies: [], query: [], methods: [] }], alwaysNever: [] } })
+  t.same(plan.steps[1], { kind: 'mirror', mirror: { percent: 12.5 } })
+  t.match(plan.steps[3], { match: { alwaysNever: [{ by: 'cookie', name: 'canary' }], match: [{ path: { kind: 'prefix', value: '/beta' }, methods: ['GET'] }] } })
+  t.same(planOf(writePlan(plan)), plan)
+})
+
+t.test('blue/green with a preview, and an a-b', async t => {
+  t.match(planOf({ preset: 'blue-green', preview: beta }).steps, [
+    { kind: 'await-endpoints' }, { kind: 'set-match', match: { match: { length: 1 } } }, { kind: 'pause', durationMs: null }, { kind: 'set-weight', weight: 100 }
+  ])
+  const compared = planOf({ preset: 'a-b', for: '30m', match: beta })
+  t.match(compared, { onSuccess: 'keep', watchMs: 0, steps: [{ kind: 'set-match' }, { kind: 'analyse', forMs: 1_800_000, onUndecided: 'pass' }] })
+  t.same(planOf(writePlan(compared)), compared)
+  t.match(planOf({ preset: 'a-b', to: 'canary' }, { weights: { stable: 50, canary: 50 } }), { steps: PRESET_STEPS['a-b'], onSuccess: 'keep' })
+  const defaults = { steps: [{ setWeight: 10 }], watch: '3m', onSuccess: 'promote' }
+  t.match(planOf({ preset: 'a-b' }, { weights, defaults }), { watchMs: 0, onSuccess: 'keep' }, 'a release ends otherwise')
+  t.match(planOf({ preset: 'canary' }, { weights, defaults: { preset: 'a-b', for: '1h', match: beta, watch: '1m' } }), { watchMs: 600_000, steps: PRESET_STEPS.canary })
+  t.match(faultsOf({ preset: 'a-b', preview: beta }), [{ place: 'preview', message: /option of the preset `blue-green`, not of `a-b`/ }])
+  t.match(faultsOf({ for: '1h', match: beta }), [{ place: 'for', message: /`a-b`/ }, { place: 'match', message: /`a-b`/ }])
+  t.match(faultsOf({ preset: 'a-b', for: '1h', steps: [{ setWeight: 5 }] }), [{ place: 'for', message: /has its own/ }])
+})
+
+t.test('every fault of a match is told, with its place', async t => {
+  const entry = (condition: object): object => ({ setMatch: condition })
+  t.match(faultsOf({
+    steps: [
+      entry([]), entry([{}, 7]), entry({ headers: [] }), entry({ headers: [{ name: 'a b' }] }), entry({ cookies: [{ name: 'c', value: '1', prefix: '2' }] }),
+      entry({ query: [{ name: '' }] }), entry({ path: {} }), entry({ host: { value: 'Beta.example' } }), entry({ methods: 'GET' }),
+      entry({ alwaysNever: { header: 'x', cookie: 'y' } }), entry({ alwaysNever: { header: 'x' }, methods: ['GET'] }), entry({ headers: [{ name: 'X-Weir-Version' }] }),
+      entry({ path: { value: '/\n' } }), entry({ path: { prefix: 'x'.repeat(2_000) } }), entry({ header: [] }), { mirror: {} }, { mirror: { percent: 101 } }, { mirror: 10 }
+    ]
+  }).map(({ place, message }) => `${place} ${message}`), [
+    /^steps\[0\]\.setMatch must have 1 to 32 entries, not 0/,
+    /^steps\[1\]\.setMatch\[0\] has no condition/,
+    /^steps\[1\]\.setMatch\[1\] must be a mapping with/,
+    /^steps\[2\]\.setMatch\.headers must be a list of 1 to 16/,
+    /^steps\[3\]\.setMatch\.headers\[0\]\.name must be the name of a header field/,
+    /^steps\[4\]\.setMatch\.cookies\[0\] has `value` and `prefix`; give one/,
+    /^steps\[5\]\.setMatch\.query\[0\]\.name must be the name of a query parameter/,
+    /^steps\[6\]\.setMatch\.path must have `value`, `prefix` or `regex`/,
+    /^steps\[7\]\.setMatch\.host can never match/,
+    /^steps\[8\]\.setMatch\.methods must be a list/,
+    /^steps\[9\]\.setMatch\.alwaysNever must name one/,
+    /^steps\[10\]\.setMatch\.alwaysNever stands beside/,
+    /^steps\[11\]\.setMatch\.headers\[0\]\.name is that of an override/,
+    /^steps\[12\]\.setMatch\.path\.value can never match/,
+    /^steps\[13\]\.setMatch\.path\.prefix must be a text of 1 to 1024 characters/,
+    /^steps\[14\]\.setMatch\.header is not known here; did you mean headers/,
+    /^steps\[14\]\.setMatch has no condition/,
+    /^steps\[15\]\.mirror\.percent must be a number from 0 to 100/,
+    /^steps\[16\]\.mirror\.percent must be a number from 0 to 100, not 101/,
+    /^steps\[17\]\.mirror must be a mapping with `percent`, not 10/
+  ])
+})
+
 const ORDER: ReadonlyArray<readonly [string, unknown, string, RegExp]> = [
   ['a weight that goes down', { steps: [{ setWeight: 50 }, { setWeight: 20 }] }, 'steps[1].setWeight', /goes down from 50 % to 20 %/],
   ['a ramp that goes down', { steps: [{ setWeight: 50 }, { ramp: { to: 20, over: '1m' } }] }, 'steps[1].ramp.to', /goes down from 50 % to 20 %/],
@@ -185,6 +249,8 @@ const ORDER: ReadonlyArray<readonly [string, unknown, string, RegExp]> = [
   ['an analysis at 0 %', { steps: [{ setWeight: 0 }, { analyse: { for: '1m' } }, { setWeight: 5 }] }, 'steps[1].analyse', /nothing to compare/],
   ['an analysis within the warm-up', { analysis: { warmup: '2m' }, steps: [{ setWeight: 5 }, { pause: { duration: '1m' } }, { analyse: { for: '1m', onUndecided: 'fail' } }] }, 'steps[2].analyse', /can only fail/],
   ['steps that move nothing', { onSuccess: 'keep', steps: [{ pause: {} }] }, 'steps', /move nothing/],
+  ['a match taken away that nobody has set', { steps: [{ setMatch: null }, { setWeight: 5 }] }, 'steps[0].setMatch', /no step before it has set one/],
+  ['a mirror behind 100 %', { steps: [{ setWeight: 100 }, { mirror: { percent: 5 } }] }, 'steps[1].mirror', /comes after 100 %/],
   ['no steps', { steps: [] }, 'steps', /at least one step/],
   ['steps that are no list', { steps: { setWeight: 5 } }, 'steps', /must be a list of steps/],
   ['too many steps', { steps: Array.from({ length: 101 }, (_, index) => ({ setWeight: index })) }, 'steps', /at most 100 steps, not 101/]

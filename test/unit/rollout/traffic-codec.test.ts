@@ -3,7 +3,7 @@ import { createTrafficCodec } from '../../../src/rollout/traffic-codec.ts'
 import { applyConfig } from '../../../src/rollout/transition.ts'
 import { EMPTY_TRAFFIC, type RouteTraffic } from '../../../src/rollout/traffic-state.ts'
 import { openStateEnvelope, sealStateEnvelope } from '../../../src/store/file-store.ts'
-import { after, analyse, EVIDENCE, pauseFor, planOf, ramp, rolloutOf, routeOf, setWeight, start } from '../../helpers/rollout-events.ts'
+import { after, analyse, EVIDENCE, headerMatch, mirror, pauseFor, planOf, ramp, rolloutOf, routeOf, setMatch, setWeight, start } from '../../helpers/rollout-events.ts'
 
 const codec = createTrafficCodec()
 const state = applyConfig(EMPTY_TRAFFIC, [{ name: 'hello', weights: { stable: 1.5, constructor: 0 } }, { name: 'constructor', weights: { a: 1 } }], '2026-01-01T00:00:00.000Z')
@@ -45,13 +45,24 @@ const withRollout = { routes: new Map([['hello', ROLLED_OUT]]), epochFloor: 0 }
 
 t.test('a rollout is read back as it was, and is marked for Weirs that would drop it', async t => {
   t.same(codec.decode(JSON.parse(codec.encode(withRollout))), withRollout)
-  t.equal(codec.newestFormat, 2)
+  t.equal(codec.newestFormat, 3)
   t.equal(codec.formatOf?.(withRollout), 2)
   t.equal(codec.formatOf?.(state), 1, 'a state without one stays what every Weir can read')
   const sealed = sealStateEnvelope(codec, { value: withRollout, version: '3' })
   t.match(sealed, /^\{"format":"weir-state","formatVersion":2,/)
   t.same(openStateEnvelope(codec, sealed), { value: withRollout, version: '3' })
-  t.throws(() => openStateEnvelope(codec, sealed.replace('"formatVersion":2', '"formatVersion":3')), { message: /format version is 3; this Weir reads 1 to 2/ })
+  t.throws(() => openStateEnvelope(codec, sealed.replace('"formatVersion":2', '"formatVersion":4')), { message: /format version is 4; this Weir reads 1 to 3/ })
+})
+
+t.test('steps that came later are marked for Weirs that do not know them, and a match that nobody could write is refused', async t => {
+  const placed = { routes: new Map([['hello', after(routeOf({ stable: 100, canary: 0 }), start(planOf([setMatch(headerMatch('x-beta', '1')), mirror(5), pauseFor(null)])))]]), epochFloor: 0 }
+  t.same(codec.decode(JSON.parse(codec.encode(placed))), placed)
+  t.equal(codec.formatOf?.(placed), 3)
+  t.equal(codec.formatOf?.({ routes: new Map([['hello', after(routeOf({ a: 1, stable: 1, canary: 1 }), start(planOf([analyse(1_000)], { preset: 'a-b' })))]]), epochFloor: 0 }), 3)
+  const damaged = (from: string, to: string): unknown => JSON.parse(codec.encode(placed).replaceAll(from, to))
+  t.throws(() => codec.decode(damaged('"x-beta"', '"x beta"')), { message: /rollout\.(plan\.steps\[0\]\.)?match.*name must be the name of a header field/ })
+  t.throws(() => codec.decode(damaged('"exact"', '"regexp"')), { message: /regexp/ })
+  t.throws(() => codec.decode(damaged('"percent":5', '"percent":500')), { message: /mirror\.percent/ })
 })
 
 /** Every place in a value. */

@@ -1,0 +1,131 @@
+/** Reads which requests are to get the new version, as `routes[].versions[].match` of the configuration says it. */
+import type { AlwaysNever, NamedTest, RequestTest, TextTest } from '../contract/placement-spec.ts'
+import type { UntrustedObject } from '../core/untrusted.ts'
+import { given, inside, ownValue, PlanFaults, readMapping } from './plan-faults.ts'
+import type { StepMatch } from './rollout-plan.ts'
+
+const ENTRY_KEYS = ['headers', 'cookies', 'query', 'path', 'host', 'methods', 'alwaysNever'] as const
+const TEXT_KEYS = ['value', 'prefix', 'regex'] as const
+
+/** The bounds of a match. */
+export const MATCH_BOUNDS = { entries: 32, tests: 16, methods: 64, characters: 1_024 } as const
+
+/** RFC 9110 section 5.6.2. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/
+// eslint-disable-next-line no-control-regex
+const CONTROLS = /[\0-\x08\x0a-\x1f\x7f]/
+
+/** Reads a match: a list of entries, one of which has to hold, or one entry. @returns undefined when there is a fault in it */
+export function readMatch (plain: unknown, place: string, faults: PlanFaults): StepMatch | undefined {
+  const own = new PlanFaults()
+  const isList = Array.isArray(plain)
+  const entries: readonly unknown[] = isList ? plain : [plain]
+  const { entries: most } = MATCH_BOUNDS
+  if (entries.length === 0 || entries.length > most) return faults.add(place, `must have 1 to ${most} entries, not ${entries.length}`)
+  const read = entries.map((entry, index) => readEntry(entry, isList ? `${place}[${index}]` : place, own))
+  faults.addAll(own)
+  if (!own.isEmpty) return undefined
+  const known = read.filter(each => each !== undefined)
+  return { match: known.flatMap(each => 'by' in each ? [] : [each]), alwaysNever: known.flatMap(each => 'by' in each ? [each] : []) }
+}
+
+function readEntry (plain: unknown, place: string, faults: PlanFaults): RequestTest | AlwaysNever | undefined {
+  const value = readMapping(plain, place, ENTRY_KEYS, faults)
+  if (value === undefined) return undefined
+  const alwaysNever = ownValue(value, 'alwaysNever')
+  if (alwaysNever !== undefined) {
+    if (Object.keys(value).length > 1) return faults.add(inside(place, 'alwaysNever'), 'stands beside other conditions; give it an entry of its own')
+    return readAlwaysNever(alwaysNever, inside(place, 'alwaysNever'), faults)
+  }
+  if (ENTRY_KEYS.every(key => ownValue(value, key) === undefined)) return faults.add(place, 'has no condition, so every request would match')
+  const [path, host] = (['path', 'host'] as const).map(key => readWhole(value, key, place, faults))
+  return {
+    headers: readNamed(value, 'headers', place, faults),
+    cookies: readNamed(value, 'cookies', place, faults),
+    query: readNamed(value, 'query', place, faults),
+    methods: readMethods(value, place, faults),
+    ...(path === undefined ? {} : { path }),
+    ...(host === undefined ? {} : { host })
+  }
+}
+
+function readAlwaysNever (plain: unknown, place: string, faults: PlanFaults): AlwaysNever | undefined {
+  const value = readMapping(plain, place, ['header', 'cookie'], faults)
+  if (value === undefined) return undefined
+  const [header, cookie] = [ownValue(value, 'header'), ownValue(value, 'cookie')]
+  if ((header === undefined) === (cookie === undefined)) return faults.add(place, 'must name one `header` or one `cookie`')
+  const by = header === undefined ? 'cookie' : 'header'
+  const name = readName(header ?? cookie, inside(place, by), by, faults)
+  return name === undefined ? undefined : { by, name }
+}
+
+function readNamed (
+  value: UntrustedObject, key: 'headers' | 'cookies' | 'query', within: string, faults: PlanFaults
+): readonly NamedTest[] {
+  const plain = ownValue(value, key)
+  const place = inside(within, key)
+  if (plain === undefined) return []
+  if (!Array.isArray(plain) || plain.length === 0 || plain.length > MATCH_BOUNDS.tests) {
+    faults.add(place, `must be a list of 1 to ${MATCH_BOUNDS.tests} entries such as {"name": "x-beta", "value": "1"}${given(plain)}`)
+    return []
+  }
+  return plain.flatMap((entry: unknown, index) => {
+    const at = `${place}[${index}]`
+    const test = readMapping(entry, at, ['name', ...TEXT_KEYS], faults)
+    if (test === undefined) return []
+    const name = readName(ownValue(test, 'name'), inside(at, 'name'), key, faults)
+    const text = readText(test, at, faults)
+    return name === undefined || text === undefined ? [] : [{ name, test: text }]
+  })
+}
+
+function readName (plain: unknown, place: string, kind: string, faults: PlanFaults): string | undefined {
+  const isQuery = kind === 'query'
+  if (typeof plain !== 'string' || (isQuery ? plain === '' || plain.length > 256 || CONTROLS.test(plain) : !TOKEN.test(plain))) {
+    return faults.add(place, `must be the name of ${isQuery ? 'a query parameter' : 'a header field or cookie'}${given(plain)}`)
+  }
+  const isOverride = kind.startsWith('cookie') ? plain === 'weir-version' : !isQuery && plain.toLowerCase() === 'x-weir-version'
+  return isOverride ? faults.add(place, 'is that of an override, which `overrides` is for') : plain
+}
+
+function readWhole (value: UntrustedObject, key: 'path' | 'host', within: string, faults: PlanFaults): TextTest | undefined {
+  const plain = ownValue(value, key)
+  if (plain === undefined) return undefined
+  const place = inside(within, key)
+  const mapping = readMapping(plain, place, TEXT_KEYS, faults)
+  const text = mapping === undefined ? undefined : readText(mapping, place, faults)
+  if (text === undefined) return undefined
+  if (text.kind === 'present') return faults.add(place, 'must have `value`, `prefix` or `regex`: every request has one')
+  const isOther = key === 'host' && text.kind !== 'regex' && text.value !== text.value.toLowerCase()
+  return isOther ? faults.add(place, 'can never match: hosts are compared in lower case') : text
+}
+
+function readText (value: UntrustedObject, place: string, faults: PlanFaults): TextTest | undefined {
+  const keys = TEXT_KEYS.filter(key => ownValue(value, key) !== undefined)
+  const [key] = keys
+  if (key === undefined) return { kind: 'present' }
+  const at = inside(place, key)
+  if (keys.length > 1) return faults.add(place, `has ${keys.map(each => `\`${each}\``).join(' and ')}; give one of them`)
+  const text = ownValue(value, key)
+  const { characters } = MATCH_BOUNDS
+  if (typeof text !== 'string' || text.length > characters || (text === '' && key !== 'value')) {
+    return faults.add(at, `must be a text of ${key === 'value' ? 'at most' : '1 to'} ${characters} characters${given(text)}`)
+  }
+  if (!text.isWellFormed() || (key !== 'regex' && CONTROLS.test(text))) return faults.add(at, 'can never match: requests have no control characters')
+  if (key === 'regex') return readPattern(text, at, faults)
+  return { kind: key === 'value' ? 'exact' : 'prefix', value: text }
+}
+
+function readPattern (text: string, place: string, faults: PlanFaults): TextTest | undefined {
+  return text === '' ? undefined : faults.add(place, 'is not taken in a step yet: write it as `versions[].match` of the configuration')
+}
+
+function readMethods (value: UntrustedObject, within: string, faults: PlanFaults): readonly string[] {
+  const plain = ownValue(value, 'methods')
+  if (plain === undefined) return []
+  const isGood = Array.isArray(plain) && plain.length > 0 && plain.length <= MATCH_BOUNDS.methods &&
+    plain.every((each: unknown): each is string => typeof each === 'string' && TOKEN.test(each))
+  if (isGood) return plain as readonly string[]
+  faults.add(inside(within, 'methods'), `must be a list of 1 to ${MATCH_BOUNDS.methods} methods, such as ["GET"]${given(plain)}`)
+  return []
+}
