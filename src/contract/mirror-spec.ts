@@ -79,7 +79,6 @@ const DEFAULT_MIRROR: Omit<MirrorSpec, 'to' | 'percent'> = {
 /**
  * The mirror that a step of a rollout wants.
  * @param file what the configuration says of the route's mirror; null without
- * @public
  */
 export function mirrorOfStep (to: string, percent: number, file: MirrorSpec | null): MirrorSpec {
   return { ...(file ?? DEFAULT_MIRROR), to, percent }

@@ -31,7 +31,7 @@ import type {
 } from '../contract/messages.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { Logger } from '../core/logger.ts'
-import type { MirrorOverride } from '../contract/mirror-spec.ts'
+import { mirrorOfStep, type MirrorOverride } from '../contract/mirror-spec.ts'
 import { ShadowBook } from './shadow-book.ts'
 import { SplitReceipts } from './split-receipts.ts'
 import { type EvidenceListener, WorkerWatches } from './worker-watches.ts'
@@ -166,10 +166,19 @@ export class WorkerPool implements SplitPublisher {
   }
 
   publish (split: RouteSplit, timeoutMs: number): Promise<SplitReceipt> {
+    this.#mirrorAsStep(split, this.#splits.get(split.route)?.mirror)
     this.#splits.set(split.route, split)
     this.#deps.log.debug('weights are sent to the workers', { route: split.route, epoch: split.epoch })
     this.#broadcast(splitMessage(split))
     return this.#receipts.wait(split, timeoutMs)
+  }
+
+  /** The mirror of a rollout takes the place of the one in the file, which holds again when the rollout has none any more. */
+  #mirrorAsStep ({ route, mirror }: RouteSplit, before: RouteSplit['mirror']): void {
+    if (mirror?.to === before?.to && mirror?.percent === before?.percent) return
+    if (mirror === undefined) return this.mirror(route, null)
+    const file = this.#specs.find(({ name }) => name === route)?.mirror ?? null
+    this.mirror(route, { mirror: mirror.percent === 0 ? null : mirrorOfStep(mirror.to, mirror.percent, file) })
   }
 
   /** Resolves when all workers have applied this epoch of a route or a later one, or the time is over; sends nothing. */

@@ -19,6 +19,9 @@ export class PlacementBook {
     return (placement === null || this.#placements !== undefined) && (affinity.issue === undefined || this.#cookies !== undefined)
   }
 
+  /** May `placementOf` be asked for any route? */
+  get isLoaded (): boolean { return this.#placements !== undefined }
+
   async load (): Promise<void> {
     this.#placements = await import('./placement.ts')
     this.#cookies = await import('./client-cookies.ts')

@@ -1,5 +1,7 @@
 /** Reads which requests are to get the new version, as `routes[].versions[].match` of the configuration says it. */
 import type { AlwaysNever, NamedTest, RequestTest, TextTest } from '../contract/placement-spec.ts'
+import { errorText } from '../core/error-text.ts'
+import { LinearPattern } from '../core/linear-pattern.ts'
 import type { UntrustedObject } from '../core/untrusted.ts'
 import { given, inside, ownValue, PlanFaults, readMapping } from './plan-faults.ts'
 import type { StepMatch } from './rollout-plan.ts'
@@ -117,7 +119,12 @@ function readText (value: UntrustedObject, place: string, faults: PlanFaults): T
 }
 
 function readPattern (text: string, place: string, faults: PlanFaults): TextTest | undefined {
-  return text === '' ? undefined : faults.add(place, 'is not taken in a step yet: write it as `versions[].match` of the configuration')
+  try {
+    void new LinearPattern(text)
+    return { kind: 'regex', value: text }
+  } catch (error) {
+    return faults.add(place, errorText(error))
+  }
 }
 
 function readMethods (value: UntrustedObject, within: string, faults: PlanFaults): readonly string[] {

@@ -115,6 +115,7 @@ export class WorkerApp {
 
   #lacks (message: ControlMessage): boolean {
     const { transports, shadows, placements } = this.#routes
+    if (!placements.isLoaded && setsMatch(message)) return true
     return (!shadows.loaded && usesMirror(message)) ||
       someRoute(message, route => !placements.isReadyFor(route) || (!transports.loaded && usesTls(route)))
   }
@@ -123,7 +124,7 @@ export class WorkerApp {
     const { transports, shadows, placements } = this.#routes
     if (!transports.loaded && someRoute(message, usesTls)) await transports.load()
     if (usesMirror(message)) await shadows.load()
-    if (someRoute(message, route => !placements.isReadyFor(route))) await placements.load()
+    if (setsMatch(message) || someRoute(message, route => !placements.isReadyFor(route))) await placements.load()
     const backlog = this.#backlog ?? []
     this.#backlog = null
     for (const message of backlog) this.receive(message)
@@ -281,6 +282,11 @@ export class WorkerApp {
 
 function usesTls ({ versions }: RouteSpec): boolean {
   return versions.some(({ tls }) => tls !== undefined)
+}
+
+/** Does a rollout have a match in force? */
+function setsMatch (message: ControlMessage): boolean {
+  return message.type === 'together' ? message.messages.some(setsMatch) : message.type === 'split' && message.match !== undefined
 }
 
 function someRoute (message: ControlMessage, isMeant: (route: RouteSpec) => boolean): boolean {

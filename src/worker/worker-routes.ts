@@ -4,6 +4,7 @@
  * Weights and endpoints may come before the routes they belong to. So a reload can send them first, and the new routes are
  * whole from their first request on.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { EndpointSet } from '../core/endpoint.ts'
 import type { Random } from '../core/random.ts'
 import { VersionMap } from '../core/version-map.ts'
@@ -17,6 +18,7 @@ import { HoldQueue } from '../exchange/hold-queue.ts'
 import { OutcomeWatch } from '../exchange/outcome-watch.ts'
 import type { RouteRuntime, RouteState } from '../exchange/route-runtime.ts'
 import { PlacementBook } from '../placement/placement-book.ts'
+import { withRolloutMatch } from '../placement/rollout-match.ts'
 import { RouteTable } from '../routing/route-table.ts'
 import { SLOT } from '../telemetry/counter-layout.ts'
 import type { EndpointPools } from '../upstream/endpoint-pools.ts'
@@ -29,6 +31,7 @@ import type {
   RoutesMessage, SplitMessage, WatchMessage
 } from '../contract/messages.ts'
 import type { ClientSample } from '../contract/client-sample.ts'
+import type { PlacementSpec, VersionMatchSpec } from '../contract/placement-spec.ts'
 import type { RouteSpec } from '../contract/route-spec.ts'
 import { ListMembership } from '../placement/member-table.ts'
 
@@ -41,6 +44,8 @@ interface Weights {
   readonly epoch: number
   readonly byVersion: Readonly<Record<string, number>>
   readonly salt: string
+  /** Of a rollout. */
+  readonly match: VersionMatchSpec | undefined
 }
 
 export class WorkerRoutes {
@@ -55,6 +60,8 @@ export class WorkerRoutes {
   /** Has to be loaded before routes with a placement are applied. */
   readonly placements = new PlacementBook()
   readonly #weights = new Map<string, Weights>()
+  /** As the configuration has them. */
+  #specs: ReadonlyMap<string, RouteSpec> = new Map()
   /** What is told of routes with a rollout. */
   readonly #watches = new Map<string, OutcomeWatch>()
   /** Of watches that have ended. */
@@ -101,6 +108,7 @@ export class WorkerRoutes {
     const before = this.#plane.routes
     this.transports.renew()
     this.#sampled = Math.min(MAX_SAMPLED, Math.floor(MAX_SAMPLED_TOTAL / Math.max(1, message.routes.length)))
+    this.#specs = new Map(message.routes.map(spec => [spec.name, spec]))
     const routes = new Map(message.routes.map(spec => [spec.name, this.#compile(spec, message.segments)]))
     this.#plane.table = new RouteTable(message.routes.flatMap(spec => {
       const payload = routes.get(spec.name)
@@ -120,12 +128,31 @@ export class WorkerRoutes {
   /** Puts the weights of one route in force. Requests read from now on use them. */
   applySplit (message: SplitMessage): void {
     if (message.epoch < (this.#weights.get(message.route)?.epoch ?? 0)) return
-    this.#weights.set(message.route, { epoch: message.epoch, byVersion: message.weights, salt: message.salt })
+    const before = this.#weights.get(message.route)?.match
+    const { epoch, weights: byVersion, salt, match } = message
+    this.#weights.set(message.route, { epoch, byVersion, salt, match })
     const route = this.#plane.routes.get(message.route)
     if (route === undefined) return
     route.split = route.split.withWeights(route.versions.map(version => message.weights[version.name] ?? 0), message.salt)
     route.epoch = message.epoch
+    // A ramp sends the same one every second.
+    if (!isDeepStrictEqual(match, before)) this.#placeAnew(route)
     this.#flush(route.hold)
+  }
+
+  #placeAnew (route: RouteRuntime): void {
+    const spec = this.#specs.get(route.name)
+    if (spec === undefined) return
+    route.placement = this.placements.placementOf({ placement: this.#placementOf(spec) }, {
+      versions: spec.versions.map(({ name }) => name),
+      listOf: list => this.#listOf(route.name, list),
+      wallMs: () => this.#plane.clock.wallMs()
+    })
+  }
+
+  /** What chooses a version besides the split, with the match of a rollout. */
+  #placementOf ({ name, placement, versions }: RouteSpec): PlacementSpec | null {
+    return withRolloutMatch(placement, this.#weights.get(name)?.match, versions.map(version => version.name))
   }
 
   /** Begins, changes or ends what is told of a route. Requests that are in flight when it begins say nothing. */
@@ -231,7 +258,7 @@ export class WorkerRoutes {
 
   #compile (spec: RouteSpec, segments: readonly SharedArrayBuffer[]): RouteRuntime {
     const weights = this.#weights.get(spec.name)
-    return compileRoute(spec, {
+    return compileRoute({ ...spec, placement: this.#placementOf(spec) }, {
       pools: this.#pools,
       transports: this.transports,
       segments,

@@ -430,3 +430,15 @@ t.test('a replacement has the watch before it knows the routes and listens, and 
   pool.watch('hello', null)
   t.match(worker(2).received.at(-1), { type: 'watch', watch: null })
 })
+
+t.test('the mirror of a rollout goes with its split, once, and the one of the file holds again without it', async t => {
+  const { pool, worker } = await createOpenPool()
+  const mirrors = () => worker(0).received.filter(({ type }) => type === 'mirror')
+  const split = { route: 'hello', weights: { v1: 1 }, salt: '' }
+  void pool.publish({ ...split, epoch: 2, mirror: { to: 'v1', percent: 10 } }, 1_000)
+  void pool.publish({ ...split, epoch: 3, mirror: { to: 'v1', percent: 10 } }, 1_000)
+  t.match(mirrors(), [{ route: 'hello', override: { mirror: { to: 'v1', percent: 10 } } }])
+  void pool.publish({ ...split, epoch: 4, mirror: { to: 'v1', percent: 0 } }, 1_000)
+  void pool.publish({ ...split, epoch: 5 }, 1_000)
+  t.same(mirrors().slice(1), [{ type: 'mirror', route: 'hello', override: { mirror: null } }, { type: 'mirror', route: 'hello', override: null }])
+})

@@ -83,7 +83,7 @@ t.test('what anybody may have written is refused with the key that is wrong', as
     [withRouteText({ weights: { v1: 0, v2: 0 } }), /all 0/]
   ]
   for (const [data, fault] of cases) t.throws(() => codec.decode(data), { message: fault })
-  t.throws(() => codec.decode({ ...good, format: 'weir-traffic/3' }), NewerFormat)
+  t.throws(() => codec.decode({ ...good, format: 'weir-traffic/4' }), NewerFormat)
   t.match(codec.decode({ ...good, note: 'ours' }).routes.get('hello'), { epoch: 2 }, 'other keys are nobody\'s business')
   t.same(['format', 'epochFloor', 'route.hello', 'note', 'routes'].map(key => codec.owns(key)), [true, true, true, false, false])
 })
