@@ -37,6 +37,8 @@ export const STATUSES_PATTERN = '^[2-5]([0-9]{2}(-[2-5][0-9]{2})?|xx|XX)$'
 
 /** RFC 6901: segments, each with its slash. */
 export const JSON_POINTER_PATTERN = '^(/([^~/]|~[01])*)+$'
+/** The Path of a cookie: no character that would end it (RFC 6265 section 4.1.1). */
+export const COOKIE_PATH_PATTERN = '^/[!-:<-~]*$'
 
 /** For each pattern, what completes "must be …". */
 export const PATTERN_TEXTS: ReadonlyMap<string, string> = new Map([
@@ -47,6 +49,7 @@ export const PATTERN_TEXTS: ReadonlyMap<string, string> = new Map([
   [PERCENTAGE_PATTERN, 'a percentage in quotes such as `"0.5%"`'],
   [STATUSES_PATTERN, 'a range such as `"500-599"`, or a class such as `"5xx"`'],
   [PATH_PATTERN, 'a path that starts with `/`'],
+  [COOKIE_PATH_PATTERN, 'a path that starts with `/` and has no `;`'],
   [REPLACEMENT_PATTERN, 'a path that starts with `/`, or empty'],
   [JSON_POINTER_PATTERN, 'a JSON Pointer such as `/items/*/id`, with `~1` for a slash in a name and `~0` for `~`'],
   [METHOD_PATTERN, 'a method such as `GET`'],

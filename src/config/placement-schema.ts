@@ -1,7 +1,7 @@
 /** The options of what chooses a version before the split does: matches of a version, overrides, the cookie that Weir issues. */
 import Type from 'typebox'
 import { DURATION_PATTERN } from '../core/duration.ts'
-import { FIELD_NAME_PATTERN, METHOD_PATTERN } from './patterns.ts'
+import { COOKIE_PATH_PATTERN, FIELD_NAME_PATTERN, METHOD_PATTERN } from './patterns.ts'
 
 const strict = { additionalProperties: false } as const
 
@@ -54,7 +54,7 @@ export const RouteOverridesSchema = Type.Object(overrides, { ...strict, descript
 
 export const IssuedCookieSchema = Type.Object({
   name: Type.String({ pattern: FIELD_NAME_PATTERN, default: 'weir-client', description: 'The name of the cookie.' }),
-  path: Type.String({ pattern: '^/[!-:<-~]*$', maxLength: 1_024, default: '/', description: 'Its Path.' }),
+  path: Type.String({ pattern: COOKIE_PATH_PATTERN, maxLength: 1_024, default: '/', description: 'Its Path.' }),
   sameSite: Type.Union([
     Type.Literal('Lax'), Type.Literal('Strict'), Type.Literal('None')
   ], { default: 'Lax', description: 'Its SameSite.' }),

@@ -29,8 +29,11 @@ const RampSchema = (description: string) => Type.Object({
   over: time('How long it takes.')
 }, { ...strict, description })
 
+/** What an entry may be is checked by the reader of steps, which names every fault; a mapping is all that the schema asks for. */
+const MATCH_ENTRY = Type.Unsafe<Record<string, unknown>>({ type: 'object' })
+
 const match = (description: string) => Type.Union([
-  Type.Array(Type.Object({}), { minItems: 1, maxItems: MATCH_BOUNDS.entries }), Type.Object({})
+  Type.Array(MATCH_ENTRY, { minItems: 1, maxItems: MATCH_BOUNDS.entries }), MATCH_ENTRY
 ], { description: `${description}, written as \`versions[].match\`.` })
 
 const StepSchema = Type.Union([

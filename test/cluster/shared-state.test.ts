@@ -208,8 +208,8 @@ t.test('an edit by hand is a change; one that can\'t be used is refused as a who
   }
 
   server.configMaps.objects.edit('default', NAME, data => ({ ...data, 'a-note': 'ours', format: 'weir-traffic/4' }))
-  t.match(await untilState(one, 'read-only'), { detail: /format weir-traffic\/3.*update it/ })
-  t.match(await one.setWeights('hello', { v1: 1, v2: 1 }), { status: 503, body: { detail: /weir-traffic\/3/ } })
+  t.match(await untilState(one, 'read-only'), { detail: /format weir-traffic\/4.*update it/ })
+  t.match(await one.setWeights('hello', { v1: 1, v2: 1 }), { status: 503, body: { detail: /weir-traffic\/4/ } })
   t.equal(await one.metric('weir_state_refused_total', { reason: 'newer' }), 1)
   server.configMaps.objects.edit('default', NAME, data => ({ ...data, format: 'weir-traffic/1' }))
   await untilState(one, 'synced')

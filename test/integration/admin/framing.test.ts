@@ -12,7 +12,7 @@ t.test('CONNECT gets an answer', async t => {
   const { port } = await listenAdmin(t, { limits })
   for (const target of ['localhost:443', '127.0.0.1:9901']) {
     const answer = await new AdminClient(t, port).write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\nGET / HTTP/1.1\r\n\r\n`).end()
-    t.match(answer, /^HTTP\/1\.1 405 Method Not Allowed\r\nAllow: GET, HEAD, PUT, POST, OPTIONS\r\n.*"code":"method_not_allowed"/s)
+    t.match(answer, /^HTTP\/1\.1 405 Method Not Allowed\r\nAllow: GET, HEAD, PUT, POST, DELETE, OPTIONS\r\n.*"code":"method_not_allowed"/s)
     t.equal(answer.match(/HTTP\/1\.1/g)?.length, 1, 'and what follows is no request')
   }
 })

@@ -138,10 +138,11 @@ t.test('explain hands over the request as routing sees one', async t => {
     host: 'hello.example.com',
     path: '/a',
     query: 'b=c?d',
-    headers: new Map([['x-user', '42, 43'], ['cookie', 'a=b; sid=1'], ['user-agent', 'one'], ['x-city', 'Köln 日']])
+    headers: new Map([['x-user', '42, 43'], ['cookie', 'a=b; sid=1'], ['user-agent', 'one'], ['x-city', 'Köln 日']]),
+    members: new Map()
   }])
   await app.inject({ url: '/v1/routes/hello/explain?ip=::1&host=[::1]:80', headers })
-  t.same(asked[1], { route: 'hello', ip: '::1', method: 'GET', host: '[::1]', path: '/', query: '', headers: new Map() })
+  t.same(asked[1], { route: 'hello', ip: '::1', method: 'GET', host: '[::1]', path: '/', query: '', headers: new Map(), members: new Map() })
 })
 
 t.test('explain takes the id of a request that is over, and nothing besides', async t => {

@@ -40,6 +40,7 @@ async function start (t: Test) {
     balancing: 'least-request',
     policy: testPolicy(),
     placement: { overrides: null, lists: [{ name: 'beta', version: 'canary', by: 'header', field: 'X-User' }], matches: [] },
+    mirror: null,
     versions: ['stable', 'canary'].map(name => ({ name, slot: book.slotFor('test', name) }))
   }])
   await pool.listen()

@@ -8,8 +8,6 @@ import { startWeir } from '../../helpers/weir-process.ts'
 
 const REQUESTS = 20
 
-t.setTimeout(120_000)
-
 t.test('green at weight 0 is reached by the match alone, until the switch, and after an abort by nobody', async t => {
   const [blue, green] = await Promise.all([startVersion(t, 'blue', 1), startVersion(t, 'green', 1)])
   const weir = await startWeir(t, {

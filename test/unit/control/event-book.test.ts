@@ -50,7 +50,7 @@ t.test('a stream begins where the client left, and goes on with what happens', a
     for (let piece: unknown = stream.read(); piece !== null; piece = stream.read()) read += String(piece)
     return read
   }
-  t.equal(text(all).replace(/data: .*"index":(\d)\}/g, 'data $1'), 'retry: 2000\nid: here-2\n\nid: here-2\nevent: weights\ndata 2\n\nid: here-3\nevent: weights\ndata 3\n\n:\n\n')
+  t.equal(text(all).replace(/data: .*"index":(\d)\}/g, 'data $1'), 'retry: 2000\nid: here-1\n\nid: here-2\nevent: weights\ndata 2\n\nid: here-3\nevent: weights\ndata 3\n\n:\n\n')
   t.match(text(one), /^retry: 2000\nid: here-2\n\nid: here-3\nevent: weights\ndata: \{.*"index":3\}\n\n$/)
   all.destroy()
   one.destroy()

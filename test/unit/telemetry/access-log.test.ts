@@ -55,7 +55,9 @@ t.test('a request is one line of JSON', t => {
     reused: true,
     retried: null,
     fallbackFrom: null,
-    failedOverFrom: null
+    failedOverFrom: null,
+    placement: null,
+    placedBy: null
   }])
   t.end()
 })
