@@ -97,7 +97,8 @@ t.test('known fields are recognised in any case, and nothing else is', async t =
     'proxy-Authorization': FIELD.credentials,
     'WWW-Authenticate': FIELD.challenge,
     'Proxy-Authenticate': FIELD.challenge,
-    Via: FIELD.via
+    Via: FIELD.via,
+    cookie: FIELD.cookie
   }
   for (const [name, expected] of Object.entries(names)) {
     // What is no known field may still be of a family.
@@ -109,7 +110,9 @@ t.test('known fields are recognised in any case, and nothing else is', async t =
     t.equal(id(name.replace(/.$/, '_')), unknown)
     if (name.includes('-')) for (const odd of "!#$%&'*+.^_`|~") t.equal(id(name.replace('-', () => odd)), FIELD.lookalike)
   }
-  t.same(new Set([...Object.values(names), FIELD.other, FIELD.lookalike]), new Set(Object.values(FIELD)), 'all of them')
+  // What a cookie says is no name: versionCookie is said of a line later.
+  const others = [FIELD.other, FIELD.lookalike, FIELD.versionCookie]
+  t.same(new Set([...Object.values(names), ...others]), new Set(Object.values(FIELD)), 'all of them')
   // With the bit that tells cases apart flipped, other characters must not become letters of a name.
   t.equal(id('content\rlength'), FIELD.other)
   t.equal(id('x'.repeat(500)), FIELD.other)
