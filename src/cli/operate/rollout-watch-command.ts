@@ -60,6 +60,8 @@ async function watchLines (session: CommandSession, name: string, { clock, inter
       if (rollout !== undefined) tell('rollout', progressKey(rollout), rolloutLine(rollout, palette))
       said.delete('fault')
     } catch (error) {
+      // What Ctrl-C has cut short is no fault.
+      if (signal.aborted) return
       // One that was never there is not waited for.
       if (isFirst || !(error instanceof CommandError)) throw error
       const line = cleanLine(error.message)

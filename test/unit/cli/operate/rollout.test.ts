@@ -256,6 +256,21 @@ t.test('watch draws the route and its rollout in place, and leaves the screen as
   t.match(last, '1.5 of 1000')
 })
 
+t.test('Ctrl-C while watch asks is no fault', async t => {
+  let asked = 0
+  const bench = benchOf(({ path }) => {
+    if (++asked > 2) {
+      bench.interrupt.abort()
+      throw new CommandError('Weir can\'t be reached: this operation was aborted')
+    }
+    return path.endsWith('/rollout') ? ROLLOUT : ROUTE
+  })
+  const ended = bench.run('rollout', 'watch', 'hello')
+  await passSecond(bench)
+  t.equal(await ended, 0)
+  t.equal(bench.errors, '')
+})
+
 t.test('watch without a rollout shows what changes behind the versions, in lines where there is no terminal', async t => {
   let available = 2
   let isThere = false
