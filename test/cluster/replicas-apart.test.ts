@@ -19,7 +19,7 @@ t.test('a replica with another secret is believed by nobody, and both say why', 
   const unproven = await eventually(async () => (await replicasOf(a)).find(replica => replica.address === address && replica.reason !== undefined))
   t.match(unproven, { answering: false, reason: /it refuses the proof of this replica: its secret is another one/ })
   t.notOk(unproven.name)
-  t.match(await changeAll(a, '500ms'), { complete: false, replicas: { applied: 2, of: 3 }, missing: [{ address, reason: /secret is another one/ }] })
+  t.match(await changeAll(a, '3s'), { complete: false, replicas: { applied: 2, of: 3 }, missing: [{ address, reason: /secret is another one/ }] })
   await d.untilLogged('a request of a replica is refused: it was not made with the secret of this one')
   await a.untilLine(line => line.message === 'a replica can\'t be asked what it applies' && line['endpoint'] === address, 'the fault of weir-d')
   t.equal((await replicasOf(d)).filter(({ answering }) => answering).length, 1, 'it believes itself alone')

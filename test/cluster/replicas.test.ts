@@ -140,7 +140,7 @@ t.test('an address that somebody has planted is asked, learns nothing, and is na
   const { port } = planted.address() as net.AddressInfo // listens on TCP
   set.list('planted', port)
   await eventually(async () => (await replicasOf(a)).some(({ address, reason }) => address === `127.0.0.1:${port}` && reason !== undefined) ? true : undefined)
-  t.match(await changeAll(a, '500ms'), { complete: false, replicas: { applied: 3, of: 4 }, missing: [{ address: `127.0.0.1:${port}`, reason: /its answer was not made with the secret/ }] })
+  t.match(await changeAll(a, '3s'), { complete: false, replicas: { applied: 3, of: 4 }, missing: [{ address: `127.0.0.1:${port}`, reason: /its answer was not made with the secret/ }] })
   t.notOk(heard.some(text => text.includes('a-secret-of-the-replicas')))
   set.unlist('planted')
   await untilReplicas(a, NAMES)
