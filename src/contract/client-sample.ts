@@ -15,6 +15,8 @@ export interface ClientSample {
   readonly requests: Uint32Array
   /** The place in `versions` of the version that served each of them last. */
   readonly servedBy: Uint8Array
+  /** How long ago that was, in milliseconds. */
+  readonly agesMs: Float64Array
   /** The versions of the route. */
   readonly versions: readonly string[]
   /** All requests that a version has had, those without a key and those that were placed included. */

@@ -11,6 +11,8 @@ interface CountedClient {
   readonly requests: number
   /** The version that served it last. */
   readonly version: string
+  /** How long ago that was, in milliseconds. */
+  readonly ageMs: number
 }
 
 /** Requests per second of a version. */
@@ -83,8 +85,12 @@ function perSecond (requests: number, { coversMs }: ClientSample): number {
 function addClients (clients: Map<number, CountedClient>, sample: ClientSample, counts: (key: number) => boolean): void {
   sample.keys.forEach((key, index) => {
     if (!counts(key)) return
-    const requests = (clients.get(key)?.requests ?? 0) + (sample.requests[index] ?? 0)
-    clients.set(key, { requests, version: sample.versions[sample.servedBy[index] ?? 0] ?? '' })
+    const before = clients.get(key)
+    const requests = (before?.requests ?? 0) + (sample.requests[index] ?? 0)
+    const seen = { version: sample.versions[sample.servedBy[index] ?? 0] ?? '', ageMs: sample.agesMs[index] ?? 0 }
+    // Another worker may have served it later.
+    const { version, ageMs } = before !== undefined && before.ageMs < seen.ageMs ? before : seen
+    clients.set(key, { requests, version, ageMs })
   })
 }
 

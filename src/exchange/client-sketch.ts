@@ -19,6 +19,14 @@ const HEAVY_STRIDE = 8
 /** The bits of a 32-bit draw that are 0 once in HEAVY_STRIDE. */
 const STRIDE_SHIFT = 29
 
+interface SketchedClient {
+  readonly key: number
+  readonly requests: number
+  readonly servedBy: number
+  /** When that was. */
+  readonly lastMs: number
+}
+
 /** The clients of one span: open addressing by rank; a slot without requests is free. */
 class Span {
   readonly startMs: number
@@ -30,6 +38,7 @@ class Span {
   #keys = new Int32Array(FIRST_CAPACITY)
   #counts = new Uint32Array(FIRST_CAPACITY)
   #servedBy = new Uint8Array(FIRST_CAPACITY)
+  #lastMs = new Float64Array(FIRST_CAPACITY)
   #size = 0
 
   constructor (startMs: number, versions: number, maxClients: number) {
@@ -39,7 +48,7 @@ class Span {
     this.#maxClients = maxClients
   }
 
-  note (keyHash: number, version: number): void {
+  note (keyHash: number, version: number, nowMs: number): void {
     const rank = clientRank(keyHash)
     if (rank >= this.threshold) return
     const slot = this.#slotOf(keyHash, rank)
@@ -49,6 +58,7 @@ class Span {
     }
     this.#counts[slot] = (this.#counts[slot] ?? 0) + 1
     this.#servedBy[slot] = version
+    this.#lastMs[slot] = nowMs
     if (this.#size * 2 > this.#keys.length) this.#makeRoom()
   }
 
@@ -67,19 +77,21 @@ class Span {
     this.#keys = new Int32Array(capacity)
     this.#counts = new Uint32Array(capacity)
     this.#servedBy = new Uint8Array(capacity)
+    this.#lastMs = new Float64Array(capacity)
     this.#size = before.length
-    for (const { key, requests, servedBy } of before) {
+    for (const { key, requests, servedBy, lastMs } of before) {
       const slot = this.#slotOf(key, clientRank(key))
       this.#keys[slot] = key
       this.#counts[slot] = requests
       this.#servedBy[slot] = servedBy
+      this.#lastMs[slot] = lastMs
     }
   }
 
-  * clients (): Generator<{ readonly key: number, readonly requests: number, readonly servedBy: number }> {
+  * clients (): Generator<SketchedClient> {
     for (let slot = 0; slot < this.#counts.length; slot++) {
       const requests = this.#counts[slot] ?? 0
-      if (requests > 0) yield { key: this.#keys[slot] ?? 0, requests, servedBy: this.#servedBy[slot] ?? 0 }
+      if (requests > 0) yield { key: this.#keys[slot] ?? 0, requests, servedBy: this.#servedBy[slot] ?? 0, lastMs: this.#lastMs[slot] ?? 0 }
     }
   }
 }
@@ -148,7 +160,7 @@ export class ClientSketch {
     let span = this.#current
     if (span === null || nowMs >= this.#endMs) span = this.#turn(nowMs)
     span.requests[version] = (span.requests[version] ?? 0) + 1
-    span.note(keyHash, version)
+    span.note(keyHash, version, nowMs)
     if (span.threshold === CLIENT_RANKS) return
     // Drawn (the generator of Numerical Recipes), not counted off: a client that comes every fourth time would be missed, or doubled.
     this.#dice = (Math.imul(this.#dice, 1_664_525) + 1_013_904_223) | 0
@@ -180,9 +192,9 @@ export class ClientSketch {
   sample (nowMs: number): ClientSample {
     const spans = [this.#before, this.#current].filter(span => span !== null).filter(({ startMs }) => nowMs - startMs < SPANS * SPAN_MS)
     const threshold = Math.min(CLIENT_RANKS, ...spans.map(span => span.threshold))
-    const clients = new Map<number, { requests: number, servedBy: number }>()
-    for (const { key, requests, servedBy } of spans.flatMap(span => [...span.clients()])) {
-      if (clientRank(key) < threshold) clients.set(key, { requests: (clients.get(key)?.requests ?? 0) + requests, servedBy })
+    const clients = new Map<number, Omit<SketchedClient, 'key'>>()
+    for (const { key, requests, servedBy, lastMs } of spans.flatMap(span => [...span.clients()])) {
+      if (clientRank(key) < threshold) clients.set(key, { requests: (clients.get(key)?.requests ?? 0) + requests, servedBy, lastMs })
     }
     const sumOf = (of: (span: Span) => Float64Array): readonly number[] =>
       this.#versions.map((_, version) => spans.reduce((sum, span) => sum + (of(span)[version] ?? 0), 0))
@@ -192,6 +204,7 @@ export class ClientSketch {
       keys: Int32Array.from(clients.keys()),
       requests: Uint32Array.from(clients.values(), ({ requests }) => requests),
       servedBy: Uint8Array.from(clients.values(), ({ servedBy }) => servedBy),
+      agesMs: Float64Array.from(clients.values(), ({ lastMs }) => nowMs - lastMs),
       versions: this.#versions,
       requestsByVersion: sumOf(span => span.requests),
       placedByVersion: sumOf(span => span.placed),

@@ -27,6 +27,7 @@ function sampleOf (clients: readonly Client[], at: Split, changes: Partial<Clien
     keys: Int32Array.from(clients, ({ key }) => key),
     requests: Uint32Array.from(clients, ({ requests }) => requests),
     servedBy: Uint8Array.from(served),
+    agesMs: Float64Array.from(clients, () => 1_000),
     versions: NAMES,
     requestsByVersion: NAMES.map((_, version) => clients.reduce((sum, { requests }, index) => sum + (served[index] === version ? requests : 0), 0)),
     placedByVersion: [0, 0],
@@ -80,6 +81,15 @@ t.test('the clients of two workers are counted once, by the stricter of two samp
   t.ok(stricter.clients.sampled < 50)
   t.equal(stricter.clients.seen, stricter.clients.sampled * 4)
   t.ok(stricter.clients.margin > 0)
+})
+
+t.test('a client that two workers have served is on the version that served it last', async t => {
+  const clients = clientsOf(100)
+  const before = sampleOf(clients, split(100, 0), { agesMs: Float64Array.from(clients, () => 5_000) })
+  const after = sampleOf(clients, split(0, 100))
+  for (const samples of [[before, after], [after, before]]) {
+    t.strictSame([...observedClients(censusOf(samples))?.shares ?? []], [['canary', 1]])
+  }
 })
 
 t.test('a version whose endpoints would get several times as much is warned of', async t => {
