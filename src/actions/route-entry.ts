@@ -19,10 +19,8 @@ export type EntryRefusal =
   /** It would be sent elsewhere, and does not say which host it wants. */
   | { readonly kind: 'homeless' }
 
-/** Who asks. */
-export interface Visitor {
-  readonly clientIp: string
-  /** How it has come. Asked for redirects alone. */
+/** Knows how requests have come. Asked for redirects alone. */
+interface Arrivals {
   wayIn (request: HttpRequest): WayIn
 }
 
@@ -51,14 +49,13 @@ export class RouteEntry {
   }
 
   /** @returns null when the route serves the request */
-  refuse (request: HttpRequest, visitor: Visitor, clock: Pick<Clock, 'wallMs'>): EntryRefusal | null {
-    const { clientIp } = visitor
+  refuse (request: HttpRequest, clientIp: string, arrivals: Arrivals, clock: Pick<Clock, 'wallMs'>): EntryRefusal | null {
     if (this.#denied.has(clientIp) || this.#allowed?.has(clientIp) === false) return DENIED
     const waitMs = this.#rate === null ? 0 : this.#rate.take(request, clientIp, clock.wallMs())
     if (waitMs > 0) return { kind: 'limited', retryAfterS: Math.ceil(waitMs / MS_PER_S) }
     const redirect = this.#redirect
     if (redirect === null) return null
-    const location = redirectTarget(redirect, request, visitor.wayIn(request), this.#defaultHost)
+    const location = redirectTarget(redirect, request, arrivals.wayIn(request), this.#defaultHost)
     return location === undefined ? HOMELESS : { kind: 'redirect', status: redirect.statusCode, location }
   }
 }

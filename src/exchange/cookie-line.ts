@@ -13,7 +13,7 @@ const SHARED = /(^|[\s,])(public|s-maxage)($|[\s,=])/i
  */
 export function cookieLine (head: HttpResponse, { route, version }: Pick<RequestFacts, 'route' | 'version'>, secure: boolean): string {
   if (route === null || version === null || isShared(head)) return ''
-  const cookie = route.clientCookies?.issue(route.split, route.versions.indexOf(version), secure) ?? null
+  const cookie = route.clientCookies?.issue(route.split, version.index, secure) ?? null
   return cookie === null ? '' : `Set-Cookie: ${cookie}\r\n`
 }
 

@@ -4,7 +4,6 @@
  */
 import { ByteAccount } from '../net/byte-budget.ts'
 import { proxyErrorRow, type ProxyErrorCode } from '../core/proxy-error.ts'
-import type { FieldEdits } from '../http/field-edits.ts'
 import type { KeptRequest } from '../http/http-request.ts'
 import { RETRIES, SLOT } from '../telemetry/counter-layout.ts'
 import { isOnce, type ClientLogins, type Login } from '../upstream/client-logins.ts'
@@ -16,6 +15,7 @@ import { type FailedAttempt, repeatRule, retryReason, type StepFacts } from './n
 import { chooseVersion, fallbackFrom, versionFor, withoutEndpoint } from './choose-version.ts'
 import type { ExchangeContext } from './exchange-context.ts'
 import { chargeVersion, count } from './finish.ts'
+import type { HeadEdits } from './head-edits.ts'
 import type { HeldRequest, HoldQueue } from './hold-queue.ts'
 import type { RequestFacts } from './request-facts.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
@@ -37,6 +37,7 @@ export interface DispatchParts {
   readonly facts: RequestFacts
   readonly terms: DispatchTerms
   readonly lease: AttemptLease
+  readonly edits: HeadEdits
   readonly logins: ClientLogins
 }
 
@@ -57,18 +58,16 @@ export class Dispatch implements HeldRequest {
   #restMs = 0
   /** The request waits, and has to take a retry out of the budget before it goes again. */
   #owesBudget = false
-  /** The edits that the kept request has. */
-  #edits: FieldEdits | null = null
-  /** The head of the request as it would be sent without edits; null when it is sent so, or nobody has to know. */
-  plainHead: Buffer | null = null
+  readonly #edits: HeadEdits
 
-  constructor (context: ExchangeContext, events: DispatchEvents, { facts, terms, lease, logins }: DispatchParts) {
+  constructor (context: ExchangeContext, events: DispatchEvents, { facts, terms, lease, edits, logins }: DispatchParts) {
     this.#context = context
     this.#events = events
     this.#facts = facts
     this.#terms = terms
     this.#lease = lease
     this.#logins = logins
+    this.#edits = edits
     this.#account = new ByteAccount(context.budget)
   }
 
@@ -107,7 +106,7 @@ export class Dispatch implements HeldRequest {
   begin (route: RouteRuntime, bodyBytes: number): ProxyErrorCode | null {
     const { keyHash } = this.#terms
     this.#route = route
-    this.#edits = this.plainHead = null
+    this.#edits.made = this.#edits.plainHead = null
     this.#trail.reset()
     this.#owesBudget = false
     const login = this.#logins.any ? this.#logins.resume(route) : null
@@ -115,22 +114,12 @@ export class Dispatch implements HeldRequest {
     const version = chooseVersion(route, this.#terms, this.#facts)
     if (version === undefined) return 'no_endpoint'
     this.#enter(version)
-    const { maxBodyBytes } = version
-    if (maxBodyBytes > 0 && Math.max(bodyBytes, this.#facts.bytesIn) > maxBodyBytes) return 'body_too_large'
+    if (version.maxBodyBytes > 0 && this.#facts.isTooLarge(bodyBytes)) return 'body_too_large'
     const endpoint = version.pool.pick(keyHash, NONE)
     if (endpoint === undefined) return withoutEndpoint(route, version)
     const own = this.#logins.any ? this.#logins.connectionTo(endpoint) : null
     this.#assign(endpoint, own ?? endpoint.calls.takeIdle() ?? endpoint.calls.open(route.policy.timeoutsMs.upstreamConnect))
     return null
-  }
-
-  /**
-   * The request is sent with these edits.
-   * @param plainHead its head without them, if it has to be kept
-   */
-  noteEdits (edits: FieldEdits | null, plainHead: Buffer | null): void {
-    this.#edits = edits
-    this.plainHead = plainHead
   }
 
   /** Where the client has logged in it stays. */
@@ -312,18 +301,8 @@ export class Dispatch implements HeldRequest {
   #send (endpoint: EndpointPool, kept: KeptRequest): void {
     const call = endpoint.calls.open(this.#route?.policy.timeoutsMs.upstreamConnect)
     this.#assign(endpoint, call)
-    call.repeat(this.#editedFor(this.#facts.version, kept))
+    call.repeat(this.#edits.forVersion(this.#facts.version, kept))
     this.#events.redirected()
-  }
-
-  /** What was kept, with the edits of the version that it goes to now. Those of a version that has edited it before a reload stay. */
-  #editedFor (version: VersionRuntime | null, kept: KeptRequest): KeptRequest {
-    const edits = version === null || version.edits === null ? null : version.edits.request
-    if (edits === this.#edits) return kept
-    if (this.#edits === null) this.plainHead = Buffer.from(kept.out.subarray(0, kept.headLength))
-    if (this.plainHead === null) return kept
-    this.#edits = edits
-    return this.#context.edited(kept, this.plainHead, edits)
   }
 
   #assign (endpoint: EndpointPool, call: UpstreamCall): void {
@@ -370,7 +349,7 @@ export class Dispatch implements HeldRequest {
     if (this.#lease.hasBudget) this.#lease.releaseBudget()
     const route = this.#route
     this.#route = null
-    if (this.plainHead !== null) this.plainHead = null
+    if (this.#edits.plainHead !== null) this.#edits.plainHead = null
     if (route !== null && route.hold.crowded) route.hold.next()
   }
 

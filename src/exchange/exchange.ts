@@ -4,17 +4,14 @@
  * all of them, in turn. Hot.
  */
 import { proxyErrorRow, type ProxyErrorCode } from '../core/proxy-error.ts'
-import type { WayIn } from '../actions/redirect-target.ts'
-import type { EntryRefusal, Visitor } from '../actions/route-entry.ts'
-import type { BodyPiece, FieldBlock, HttpRequest, KeptRequest, RequestEdits } from '../http/http-request.ts'
-import type { FieldEdits } from '../http/field-edits.ts'
+import type { BodyPiece, FieldBlock, HttpRequest, KeptRequest } from '../http/http-request.ts'
 import type { HttpResponse } from '../http/http-response.ts'
-import { failureAnswer, movedAnswer, optionsAnswer, redirectAnswer } from '../http/own-answer.ts'
-import type { OwnAnswer } from '../http/own-answer.ts'
+import { failureAnswer, type OwnAnswer } from '../http/own-answer.ts'
 import type { Deadlined } from '../net/deadlines.ts'
 import type { ClientLogins } from '../upstream/client-logins.ts'
 import { LOGIN, type TunnelEvents, type UpstreamCall } from '../upstream/upstream-call.ts'
 import type { ShadowTap } from '../shadow/shadow-port.ts'
+import { type AnswerHere, answeredAtListener, turnedAway } from './answer-here.ts'
 import { AttemptLease } from './attempt-lease.ts'
 import { Dispatch } from './dispatch.ts'
 import type { DispatchEvents } from './dispatch.ts'
@@ -23,6 +20,7 @@ import type { Downstream } from './downstream.ts'
 import type { ExchangeContext } from './exchange-context.ts'
 import { ExchangeWaits, RequestPace, WAIT } from './exchange-waits.ts'
 import { finish, type HeadSource, refuseRequest } from './finish.ts'
+import { HeadEdits } from './head-edits.ts'
 import { RequestFacts, type RequestOrigin } from './request-facts.ts'
 import { cookieLine } from './cookie-line.ts'
 import { Tunnel } from './tunnel.ts'
@@ -37,7 +35,7 @@ export interface ExchangeSide {
   readonly redirectPort: number | undefined
 }
 
-export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor {
+export class Exchange implements DispatchEvents, HeadSource, Deadlined {
   deadlineMs = 0
   deadlineIndex = -1
   /** A request is under way. */
@@ -52,6 +50,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
   readonly #terms = new DispatchTerms()
   readonly #lease: AttemptLease
   readonly #dispatch: Dispatch
+  readonly #edits: HeadEdits
   readonly #waits: ExchangeWaits
   /** During begin(). */
   #request: HttpRequest | null = null
@@ -72,13 +71,11 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     this.#downstream = downstream
     this.#side = side
     this.#lease = new AttemptLease(context.failures, facts)
-    this.#dispatch = new Dispatch(context, this, { facts, terms: this.#terms, lease: this.#lease, logins: side.logins })
+    this.#edits = new HeadEdits(context)
+    const parts = { facts, terms: this.#terms, lease: this.#lease, edits: this.#edits, logins: side.logins }
+    this.#dispatch = new Dispatch(context, this, parts)
     this.#waits = new ExchangeWaits(context, this.#pace, this.#dispatch)
   }
-
-  get clientIp (): string { return this.facts.clientIp }
-
-  wayIn (request: HttpRequest): WayIn { return this.#side.origin.wayIn(request) }
 
   /** Bytes of memory that the request takes on the side of the endpoint. */
   get memoryBytes (): number { return this.#dispatch.memoryBytes }
@@ -99,9 +96,13 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     context.inFlight++
     this.#side.origin.identify(request, context.trustedProxies, this.facts)
     const refused = refuseRequest(context, request)
-    if (refused !== null) this.#fail(refused, '')
-    else if (request.maxForwards === 0 || this.#side.redirectPort !== undefined) this.#answerHere(request)
-    else this.#routeRequest(request, piece)
+    if (refused !== null) {
+      this.#fail(refused, '')
+    } else if (request.maxForwards === 0 || this.#side.redirectPort !== undefined) {
+      this.#answerHere(answeredAtListener(request, this.#side.redirectPort))
+    } else {
+      this.#routeRequest(request, piece)
+    }
     this.#request = null
   }
 
@@ -114,8 +115,8 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     facts.route = route
     facts.epoch = route.epoch
     this.#waits.timeoutsMs = policy.timeoutsMs
-    const refusal = route.entry === null ? null : route.entry.refuse(request, this, context.clock)
-    if (refusal !== null) return this.#turnAway(refusal)
+    const refusal = route.entry === null ? null : route.entry.refuse(request, facts.clientIp, this.#side.origin, context.clock)
+    if (refusal !== null) return this.#answerHere(turnedAway(refusal, this.#terms.toHead))
     const key = context.stickyKey
     route.stickyKey.resolve(request, facts.clientIp, key)
     facts.stickyKind = key.kind
@@ -123,7 +124,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     if (route.placement !== null) route.placement.place(request, facts, this.#terms)
     if (route.clientCookies?.owed === true && !facts.placed) facts.noteCookieOwed()
     if (request.asksUpgrade) this.#terms.offered = request.offers(policy.upgrades)
-    const refused = this.#tooLarge(request.length) ? 'body_too_large' : this.#dispatch.begin(route, request.length)
+    const refused = facts.isTooLarge(request.length) ? 'body_too_large' : this.#dispatch.begin(route, request.length)
     if (refused !== null) return this.#fail(refused, '')
     if (route.mirror !== null) this.#tap = route.mirror.tap(request, facts, piece)
     this.#waitOn()
@@ -144,22 +145,13 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
       if (refused !== null) this.#fail(refused, '')
       return
     }
-    const changed = facts.version === null || facts.version.edits === null ? null : facts.version.edits.request
-    if (changed !== null) edits.fields = this.#noteEdits(request, edits, piece)
+    if (facts.version !== null && facts.version.edits !== null) this.#edits.begin(request, edits, piece, facts.version)
     this.#noteSent(call.begin(request, edits, piece))
     if (call.connecting || !this.#send(call)) this.#pauseBody()
   }
 
-  /** The version edits the request: its head is kept as it was, if somebody may want to know. @returns the edits */
-  #noteEdits (request: HttpRequest, edits: RequestEdits, piece: BodyPiece): FieldEdits | null {
-    const version = this.facts.version?.edits ?? null
-    if (version === null) return null
-    this.#dispatch.noteEdits(version.request, version.keepsHead ? this.#context.plainHead(request, edits, piece) : null)
-    return version.request
-  }
-
   #noteSent ({ out, headLength }: KeptRequest): void {
-    const { plainHead } = this.#dispatch
+    const { plainHead } = this.#edits
     this.#sentHead = plainHead ?? out
     this.#headLength = plainHead === null ? headLength : plainHead.length
   }
@@ -194,7 +186,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     if (call === null) return
     const bytes = piece.end - piece.start
     facts.bytesIn += bytes
-    if (this.#tooLarge(0)) return this.giveUp('body_too_large', '')
+    if (facts.isTooLarge(0)) return this.giveUp('body_too_large', '')
     this.#pace.piece(bytes, piece.last)
     this.#tap?.requestBody(piece)
     const taken = call.body(piece, this.#dispatch.replayBytes)
@@ -202,15 +194,6 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     this.#noteSent(call.kept)
     this.#waitOn()
     if (!taken) this.#pauseBody()
-  }
-
-  /** Is the body larger than its route allows, as far as it has come or by what the head announces? */
-  #tooLarge (announced: number): boolean {
-    const { route, version, bytesIn } = this.facts
-    const bytes = Math.max(announced, bytesIn)
-    const maxBytes = route === null ? 0 : route.policy.maxBodyBytes
-    const ownMaxBytes = version === null ? 0 : version.maxBodyBytes
-    return (maxBytes > 0 && bytes > maxBytes) || (ownMaxBytes > 0 && bytes > ownMaxBytes)
   }
 
   /** Is something of the request still on its way, so that its buffer can't be used again? */
@@ -243,7 +226,9 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     this.#lease.responded(status)
     facts.status = status
     const asked = this.#context.accessLog.enabled || (facts.route !== null && facts.route.watch !== null)
-    if (this.#tap !== null && this.#lease.call !== null) this.#tellTap(this.#tap, this.#lease.call.kept, head)
+    if (this.#tap !== null && this.#lease.call !== null) {
+      this.#tap.answerHead(head, this.#edits.forCopy(this.#tap.edits, this.#lease.call.kept), facts)
+    }
     if (asked) facts.firstByteMs = this.#context.clock.nowMs() - facts.startMs
     const { route, version } = facts
     const edits = version === null || version.edits === null ? null : version.edits.response
@@ -407,28 +392,10 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     this.#answer(failureAnswer(code, fault, { accept, toHead, ...(retryAfterS === undefined ? {} : { retryAfterS }) }), !row.closes)
   }
 
-  /** Its route does not serve the request. */
-  #turnAway (refusal: EntryRefusal): void {
-    switch (refusal.kind) {
-      case 'denied': return this.#fail('client_denied', '')
-      case 'limited': return this.#fail('rate_limited', '', refusal.retryAfterS)
-      case 'homeless': return this.#fail('malformed_request', 'there is no Host field')
-      default:
-        this.facts.status = refusal.status
-        this.#answer(movedAnswer(refusal.status, refusal.location, this.#terms.toHead), true)
-    }
-  }
-
-  /** RFC 9110 section 7.6.2: a request that may go no further is answered as its last recipient. All others are sent to https. */
-  #answerHere (request: HttpRequest): void {
-    const { redirectPort } = this.#side
-    if (request.maxForwards === 0 && !request.methodIs('OPTIONS')) return this.#fail('method_not_supported', 'TRACE')
-    const answer = request.maxForwards === 0
-      ? optionsAnswer()
-      : redirectPort === undefined ? undefined : redirectAnswer(request, redirectPort)
-    if (answer === undefined) return this.#fail('malformed_request', 'there is no Host field')
-    this.facts.status = answer.status
-    this.#answer(answer, true)
+  #answerHere (here: AnswerHere): void {
+    if (here.kind === 'failure') return this.#fail(here.code, here.fault, here.retryAfterS)
+    this.facts.status = here.answer.status
+    this.#answer(here.answer, true)
   }
 
   #answer (answer: OwnAnswer, mayStay: boolean): void {
@@ -453,23 +420,13 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined, Visitor 
     if (this.#waits.blocked.owed) this.#waits.blocked.end()
     this.#dispatch.end(facts.error, facts.status)
     this.#context.inFlight--
-    if (this.#tap !== null) this.#endTap()
+    if (this.#tap !== null) {
+      this.#tap.over()
+      this.#tap = null
+    }
     finish(this.#context, facts, this)
     this.#sentHead = null
     this.#downstream.ended(mayStay)
-  }
-
-  /** The copy has the edits of the version that gets it. */
-  #tellTap (tap: ShadowTap, kept: KeptRequest, head: HttpResponse): void {
-    const { facts } = this
-    const isPlain = (facts.version?.edits?.request ?? null) === null
-    const plain = this.#dispatch.plainHead ?? (isPlain && tap.edits !== null ? kept.out.subarray(0, kept.headLength) : null)
-    tap.answerHead(head, plain === null ? kept : this.#context.edited(kept, plain, tap.edits), facts)
-  }
-
-  #endTap (): void {
-    this.#tap?.over()
-    this.#tap = null
   }
 
   waitFor (timeoutMs: number): void {

@@ -128,6 +128,14 @@ export class RequestFacts implements RequestIdentity, JudgedRequest, PlacedFacts
     this.placedBy = ''
   }
 
+  /** Is the body larger than its route or its version allows, as far as it has come or by what the head announces? */
+  isTooLarge (announced: number): boolean {
+    const bytes = Math.max(announced, this.bytesIn)
+    const maxBytes = this.route === null ? 0 : this.route.policy.maxBodyBytes
+    const ownMaxBytes = this.version === null ? 0 : this.version.maxBodyBytes
+    return (maxBytes > 0 && bytes > maxBytes) || (ownMaxBytes > 0 && bytes > ownMaxBytes)
+  }
+
   /** It has failed. @param status what the client gets, or 499 */
   fail (code: ProxyErrorCode, fault: string, status: number): void {
     this.error = code
