@@ -254,19 +254,19 @@ export interface ShadowMessage {
   readonly report: ShadowReport
 }
 
-interface ExplainedMessage {
+export interface ExplainedMessage {
   readonly type: 'explained'
   readonly id: number
   readonly answer: ChoiceAnswer
 }
 
-interface RecalledMessage {
+export interface RecalledMessage {
   readonly type: 'recalled'
   readonly id: number
   readonly answer: RecallAnswer
 }
 
-interface SampledMessage {
+export interface SampledMessage {
   readonly type: 'sampled'
   readonly id: number
   /** Null when the worker has no such route. */

@@ -3,22 +3,16 @@
  * examples. Beside it, what is said of mirrors at run time, for workers that are replaced.
  */
 import type { MirrorMessage, ShadowMessage } from '../contract/messages.ts'
-import type { MirrorOverride } from '../contract/mirror-spec.ts'
+import { type MirrorOverride, mirrorOfStep, type MirrorSpec } from '../contract/mirror-spec.ts'
 import { addShadowCounts, emptyShadowTally, type ShadowCounts, type ShadowExample, type ShadowTally } from '../contract/shadow-report.ts'
 import type { Clock } from '../core/clock.ts'
+import type { RouteSplit } from '../rollout/traffic-state.ts'
 import { LATENCY_BOUNDS_S } from '../telemetry/counter-layout.ts'
 
 /** Examples kept of a route. */
 const MAX_SHADOW_EXAMPLES = 100
 /** Versions of a route that are remembered: the one that gets copies now, and those before it. */
 const MAX_VERSIONS = 8
-
-/**
- * Takes what has come of copies since the last call.
- * @param to the version that got them
- * @public
- */
-export type ShadowListener = (route: string, to: string, counts: ShadowCounts) => void
 
 /** The copies that one version has got. */
 export interface ShadowSums {
@@ -42,16 +36,23 @@ export class ShadowBook {
   readonly #clock: Clock
   readonly #routes = new Map<string, RouteEntry>()
   readonly #overrides = new Map<string, MirrorOverride>()
-  readonly #listeners = new Set<ShadowListener>()
 
   constructor (clock: Clock) {
     this.#clock = clock
   }
 
-  /** @returns what the workers are told */
-  order (route: string, override: MirrorOverride | null): MirrorMessage {
-    if (override === null) this.#overrides.delete(route)
-    else this.#overrides.set(route, override)
+  /**
+   * The mirror of a rollout, which goes with its split, takes the place of the one in the file; that one holds again without it.
+   * @param file null without
+   * @returns what the workers are told, if it is anything new
+   */
+  step ({ route, mirror }: RouteSplit, file: MirrorSpec | null): MirrorMessage | undefined {
+    const before = this.#overrides.get(route)
+    if (mirror === undefined) return this.#overrides.delete(route) ? { type: 'mirror', route, override: null } : undefined
+    const copied = mirror.percent === 0 ? null : mirrorOfStep(mirror.to, mirror.percent, file)
+    if (before !== undefined && before.mirror?.to === copied?.to && before.mirror?.percent === copied?.percent) return undefined
+    const override = { mirror: copied }
+    this.#overrides.set(route, override)
     return { type: 'mirror', route, override }
   }
 
@@ -74,7 +75,6 @@ export class ShadowBook {
     const [oldest] = entry.sums.keys()
     if (entry.sums.size > MAX_VERSIONS && oldest !== undefined) entry.sums.delete(oldest)
     if (examples.length > 0) entry.examples = [...entry.examples, ...examples].slice(-MAX_SHADOW_EXAMPLES)
-    for (const listener of this.#listeners) listener(route, to, counts)
   }
 
   /** By version, the latest last; empty when nothing of the route was copied. */
@@ -92,12 +92,6 @@ export class ShadowBook {
   }
 
   get routes (): Iterable<string> { return this.#routes.keys() }
-
-  /** Returns a function that ends it. */
-  subscribe (listener: ShadowListener): () => void {
-    this.#listeners.add(listener)
-    return () => { this.#listeners.delete(listener) }
-  }
 
   /** Forgets routes that are gone. */
   retain (routes: ReadonlySet<string>): void {

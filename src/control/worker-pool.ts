@@ -31,18 +31,14 @@ import type {
 } from '../contract/messages.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
 import type { Logger } from '../core/logger.ts'
-import { mirrorOfStep, type MirrorOverride } from '../contract/mirror-spec.ts'
 import { ShadowBook } from './shadow-book.ts'
 import { SplitReceipts } from './split-receipts.ts'
 import { type EvidenceListener, WorkerWatches } from './worker-watches.ts'
-import { WorkerQuestions } from './worker-questions.ts'
-import type { WorkerAnswers } from './worker-questions.ts'
+import { WorkerInquiries } from './worker-inquiries.ts'
 import type { RunningWorker, WorkerThreadEvents } from './worker-thread.ts'
 import type { RouteWatch } from '../contract/rollout-watch.ts'
 import type { RouteSpec } from '../contract/route-spec.ts'
 import type { DataPlaneOptions, IoChoice, IoMode, WorkerData } from '../contract/data-plane-options.ts'
-import type { ClientSample } from '../contract/client-sample.ts'
-import type { ChoiceAnswer, ChoiceQuestion, RecallAnswer } from '../contract/questions.ts'
 
 export interface WorkerPoolDeps {
   readonly clock: Clock
@@ -90,9 +86,7 @@ export class WorkerPool implements SplitPublisher {
   /** By worker. */
   readonly #io = new Map<number, IoMode>()
   readonly #receipts: SplitReceipts
-  readonly #questions: WorkerQuestions<ChoiceAnswer>
-  readonly #recalls: WorkerQuestions<RecallAnswer>
-  readonly #samples: WorkerQuestions<ClientSample | null>
+  readonly inquiries: WorkerInquiries
   readonly #watches: WorkerWatches
   /** What has come of copies, and who may have some. */
   readonly shadow: ShadowBook
@@ -122,9 +116,10 @@ export class WorkerPool implements SplitPublisher {
     this.#shape = shape
     this.#ledger = createLedgerMemory(shape.count, shape.listeners.length, new Random())
     this.#options = options
-    this.#questions = new WorkerQuestions(deps.clock)
-    this.#recalls = new WorkerQuestions(deps.clock)
-    this.#samples = new WorkerQuestions(deps.clock)
+    this.inquiries = new WorkerInquiries(deps.clock, {
+      ids: () => [...this.#threads.keys()],
+      tell: message => { this.#broadcast(message) }
+    })
     this.#watches = new WorkerWatches(deps.clock)
     this.shadow = new ShadowBook(deps.clock)
     this.#receipts = new SplitReceipts(deps.clock, {
@@ -166,19 +161,12 @@ export class WorkerPool implements SplitPublisher {
   }
 
   publish (split: RouteSplit, timeoutMs: number): Promise<SplitReceipt> {
-    this.#mirrorAsStep(split, this.#splits.get(split.route)?.mirror)
+    const mirror = this.shadow.step(split, this.#specs.find(({ name }) => name === split.route)?.mirror ?? null)
+    if (mirror !== undefined) this.#broadcast(mirror)
     this.#splits.set(split.route, split)
     this.#deps.log.debug('weights are sent to the workers', { route: split.route, epoch: split.epoch })
     this.#broadcast(splitMessage(split))
     return this.#receipts.wait(split, timeoutMs)
-  }
-
-  /** The mirror of a rollout takes the place of the one in the file, which holds again when the rollout has none any more. */
-  #mirrorAsStep ({ route, mirror }: RouteSplit, before: RouteSplit['mirror']): void {
-    if (mirror?.to === before?.to && mirror?.percent === before?.percent) return
-    if (mirror === undefined) return this.mirror(route, null)
-    const file = this.#specs.find(({ name }) => name === route)?.mirror ?? null
-    this.mirror(route, { mirror: mirror.percent === 0 ? null : mirrorOfStep(mirror.to, mirror.percent, file) })
   }
 
   /** Resolves when all workers have applied this epoch of a route or a later one, or the time is over; sends nothing. */
@@ -189,11 +177,6 @@ export class WorkerPool implements SplitPublisher {
   /** Says what the workers look at on a route while a rollout of it runs; null ends it. */
   watch (route: string, watch: RouteWatch | null): void {
     this.#broadcast(this.#watches.watch(route, watch))
-  }
-
-  /** Says what is copied of a route's requests from now on; null: what its file says. */
-  mirror (route: string, override: MirrorOverride | null): void {
-    this.#broadcast(this.shadow.order(route, override))
   }
 
   /** Hears what the workers see of watched routes, about ten times a second. Returns a function that ends it. */
@@ -241,21 +224,6 @@ export class WorkerPool implements SplitPublisher {
 
   #endpointsOf (route: string, version: string): EndpointSet {
     return this.#endpoints.getOrCreate(route, version, () => new EndpointSet())
-  }
-
-  /** Asks all workers what they would do with a request. Undefined when too many questions wait for their answers. */
-  async explain (question: ChoiceQuestion): Promise<WorkerAnswers<ChoiceAnswer> | undefined> {
-    return await this.#questions.ask([...this.#threads.keys()], id => { this.#broadcast({ type: 'explain', id, question }) })
-  }
-
-  /** Asks all workers what they remember of a request. Undefined when too many questions wait for their answers. */
-  async recall (requestId: string): Promise<WorkerAnswers<RecallAnswer> | undefined> {
-    return await this.#recalls.ask([...this.#threads.keys()], id => { this.#broadcast({ type: 'recall', id, requestId }) })
-  }
-
-  /** Asks all workers which clients a route has had lately. Undefined when too many questions wait for their answers. */
-  async clients (route: string): Promise<WorkerAnswers<ClientSample | null> | undefined> {
-    return await this.#samples.ask([...this.#threads.keys()], id => { this.#broadcast({ type: 'clients', id, route }) })
   }
 
   /** Tells what the active checks of a version find to fail. */
@@ -360,9 +328,7 @@ export class WorkerPool implements SplitPublisher {
       case 'drained':
         this.#drained.set(thread.id, message.cut)
         return this.#onDrained?.()
-      case 'explained': return this.#questions.answered(thread.id, message.id, message.answer)
-      case 'sampled': return this.#samples.answered(thread.id, message.id, message.sample)
-      case 'recalled': return this.#recalls.answered(thread.id, message.id, message.answer)
+      case 'explained': case 'recalled': case 'sampled': return this.inquiries.answered(thread.id, message)
       default: return this.#onReport(thread, message)
     }
   }
@@ -398,9 +364,7 @@ export class WorkerPool implements SplitPublisher {
     this.#io.delete(thread.id)
     book.removeWorker(thread.id)
     this.#deps.health.forget(thread.id)
-    this.#questions.gone(thread.id)
-    this.#recalls.gone(thread.id)
-    this.#samples.gone(thread.id)
+    this.inquiries.gone(thread.id)
     new ConnectionLedger(this.#ledger, thread.id).clear()
     if (this.#stopping) {
       this.#drained.set(thread.id, this.#drained.get(thread.id) ?? 0)

@@ -76,9 +76,9 @@ export async function composeAdmin (parts: AdminParts): Promise<{ readonly deps:
     routes,
     epoch: route => traffic.route(route)?.epoch ?? 0,
     endpoints: (route, version) => discovery.endpointsOf(route, version),
-    ask: async question => await pool.explain(question)
+    ask: async question => await pool.inquiries.explain(question)
   })
-  const recaller = new RequestRecaller({ routes, recall: async requestId => await pool.recall(requestId) })
+  const recaller = new RequestRecaller({ routes, recall: async requestId => await pool.inquiries.recall(requestId) })
   const describer = new RouteDescriber({
     routes,
     clock,
@@ -97,7 +97,7 @@ export async function composeAdmin (parts: AdminParts): Promise<{ readonly deps:
     routes,
     traffic: route => traffic.route(route),
     usedEndpoints: route => describer.usedEndpoints(route),
-    clients: async route => await pool.clients(route)
+    clients: async route => await pool.inquiries.clients(route)
   })
   const drains = new VersionDrain({
     routes,
