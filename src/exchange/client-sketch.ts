@@ -27,6 +27,37 @@ interface SketchedClient {
   readonly lastMs: number
 }
 
+/** The clients with the most requests: Space-Saving (Metwally, Agrawal, El Abbadi 2005) over typed arrays. */
+class HeavyKeys {
+  readonly #keys = new Int32Array(HEAVY_PLACES)
+  readonly #counts = new Float64Array(HEAVY_PLACES)
+  /** At most so many of the counts are of clients that had the place before. */
+  readonly #inherited = new Float64Array(HEAVY_PLACES)
+
+  note (keyHash: number): void {
+    let least = 0
+    for (let place = 0; place < HEAVY_PLACES; place++) {
+      const requests = this.#counts[place] ?? 0
+      if (requests > 0 && this.#keys[place] === keyHash) {
+        this.#counts[place] = requests + 1
+        return
+      }
+      if (requests < (this.#counts[least] ?? 0)) least = place
+    }
+    const inherited = this.#counts[least] ?? 0
+    this.#keys[least] = keyHash
+    this.#inherited[least] = inherited
+    this.#counts[least] = inherited + 1
+  }
+
+  /** Each with the requests that it has had at least. */
+  list (): ReadonlyArray<{ readonly key: number, readonly requests: number }> {
+    return [...this.#keys].map((key, place) => {
+      return { key, requests: ((this.#counts[place] ?? 0) - (this.#inherited[place] ?? 0)) * HEAVY_STRIDE }
+    }).filter(({ requests }) => requests > 0)
+  }
+}
+
 /** The clients of one span: open addressing by rank; a slot without requests is free. */
 class Span {
   readonly startMs: number
@@ -34,6 +65,8 @@ class Span {
   readonly placed: Float64Array
   unkeyed = 0
   threshold = CLIENT_RANKS
+  /** Null while the sample has all clients, and so the heaviest. */
+  heavy: HeavyKeys | null = null
   readonly #maxClients: number
   #keys = new Int32Array(FIRST_CAPACITY)
   #counts = new Uint32Array(FIRST_CAPACITY)
@@ -70,7 +103,10 @@ class Span {
   }
 
   #makeRoom (): void {
-    if (this.#size >= this.#maxClients) this.threshold /= 2
+    if (this.#size >= this.#maxClients) {
+      this.threshold /= 2
+      this.heavy ??= new HeavyKeys()
+    }
     const { threshold } = this
     const before = [...this.clients()].filter(({ key }) => clientRank(key) < threshold)
     const capacity = before.length * 2 >= this.#keys.length ? this.#keys.length * 2 : this.#keys.length
@@ -96,45 +132,12 @@ class Span {
   }
 }
 
-/** The clients with the most requests: Space-Saving (Metwally, Agrawal, El Abbadi 2005) over typed arrays. */
-class HeavyKeys {
-  readonly #keys = new Int32Array(HEAVY_PLACES)
-  readonly #counts = new Float64Array(HEAVY_PLACES)
-  /** At most so many of the counts are of clients that had the place before. */
-  readonly #inherited = new Float64Array(HEAVY_PLACES)
-
-  note (keyHash: number): void {
-    let least = 0
-    for (let place = 0; place < HEAVY_PLACES; place++) {
-      const requests = this.#counts[place] ?? 0
-      if (requests > 0 && this.#keys[place] === keyHash) {
-        this.#counts[place] = requests + 1
-        return
-      }
-      if (requests < (this.#counts[least] ?? 0)) least = place
-    }
-    const inherited = this.#counts[least] ?? 0
-    this.#keys[least] = keyHash
-    this.#inherited[least] = inherited
-    this.#counts[least] = inherited + 1
-  }
-
-  /** Each with the requests that it has had at least. */
-  list (): ReadonlyArray<{ readonly key: number, readonly requests: number }> {
-    return [...this.#keys].map((key, place) => {
-      return { key, requests: ((this.#counts[place] ?? 0) - (this.#inherited[place] ?? 0)) * HEAVY_STRIDE }
-    }).filter(({ requests }) => requests > 0)
-  }
-}
-
 export class ClientSketch {
   readonly #versions: readonly string[]
   readonly #maxClients: number
   #current: Span | null = null
   #before: Span | null = null
   #endMs = 0
-  #heavy: HeavyKeys | null = null
-  #heavyBefore: HeavyKeys | null = null
   #dice = 1
 
   /**
@@ -161,12 +164,10 @@ export class ClientSketch {
     if (span === null || nowMs >= this.#endMs) span = this.#turn(nowMs)
     span.requests[version] = (span.requests[version] ?? 0) + 1
     span.note(keyHash, version, nowMs)
-    if (span.threshold === CLIENT_RANKS) return
+    if (span.heavy === null) return
     // Drawn (the generator of Numerical Recipes), not counted off: a client that comes every fourth time would be missed, or doubled.
     this.#dice = (Math.imul(this.#dice, 1_664_525) + 1_013_904_223) | 0
-    if (this.#dice >>> STRIDE_SHIFT !== 0) return
-    this.#heavy ??= new HeavyKeys()
-    this.#heavy.note(keyHash)
+    if (this.#dice >>> STRIDE_SHIFT === 0) span.heavy.note(keyHash)
   }
 
   /** A request has been served whose version no client's key had chosen. @param placed something else had; otherwise it was drawn */
@@ -179,10 +180,7 @@ export class ClientSketch {
   }
 
   #turn (nowMs: number): Span {
-    const follows = this.#current !== null && nowMs < this.#endMs + SPAN_MS
-    this.#before = follows ? this.#current : null
-    this.#heavyBefore = follows ? this.#heavy : null
-    this.#heavy = null
+    this.#before = nowMs < this.#endMs + SPAN_MS ? this.#current : null
     this.#endMs = nowMs + SPAN_MS
     this.#current = new Span(nowMs, this.#versions.length, this.#maxClients)
     return this.#current
@@ -209,14 +207,14 @@ export class ClientSketch {
       requestsByVersion: sumOf(span => span.requests),
       placedByVersion: sumOf(span => span.placed),
       unkeyed: spans.reduce((sum, { unkeyed }) => sum + unkeyed, 0),
-      heavy: threshold === CLIENT_RANKS ? [] : heaviest([this.#heavyBefore, this.#heavy])
+      heavy: heaviest(spans)
     }
   }
 }
 
-function heaviest (books: ReadonlyArray<HeavyKeys | null>): ClientSample['heavy'] {
+function heaviest (spans: readonly Span[]): ClientSample['heavy'] {
   const sums = new Map<number, number>()
-  for (const { key, requests } of books.flatMap(book => book?.list() ?? [])) sums.set(key, (sums.get(key) ?? 0) + requests)
+  for (const { key, requests } of spans.flatMap(span => span.heavy?.list() ?? [])) sums.set(key, (sums.get(key) ?? 0) + requests)
   return [...sums].map(([key, requests]) => ({ key, requests }))
     .sort((left, right) => right.requests - left.requests).slice(0, HEAVY_PLACES)
 }

@@ -35,7 +35,7 @@ import type { PlacementSpec, VersionMatchSpec } from '../contract/placement-spec
 import type { RouteSpec } from '../contract/route-spec.ts'
 import { ListMembership } from '../placement/member-table.ts'
 
-/** Clients that the samples of all routes may have together: a megabyte, if all are that busy. */
+/** Clients that the samples of all routes share, which takes five megabytes if all are that busy; a busy route has 64 in any case. */
 const MAX_SAMPLED_TOTAL = 65_536
 
 const NO_EVIDENCE: readonly EvidenceMessage[] = []
