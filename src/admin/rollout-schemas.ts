@@ -30,10 +30,24 @@ const TestNumbersSchema = Type.object({
 
 const NULLABLE = { type: ['object', 'null'] }
 
+const CopyNumbersSchema = Type.object({
+  requests: Type.integer({ description: 'Copies whose answer is known, beside the real one.' }),
+  failed: Type.integer({ description: 'The copy failed, and the real answer was good.' }),
+  realFailed: Type.integer({ description: 'The other way round.' }),
+  bothFailed: Type.integer(),
+  slow: Type.integer({ description: 'Both were good, and the copy alone was slow.' }),
+  realSlow: Type.integer({ description: 'The other way round.' }),
+  different: Type.integer({ description: 'Answered differently, by what the mirror compares, or not at all.' }),
+  evidence: Type.number({ description: 'How much likelier this is if copies fail more often. A fail when it is `threshold` or more.' }),
+  threshold: Type.number(),
+  passEvidence: Type.number({ description: 'That they do not. A version without users of its own passes by `passThreshold` or more.' }),
+  passThreshold: Type.number()
+})
+
 /** What every verdict says. */
 const VERDICT_FIELDS = {
   verdict: Type.oneOf(VERDICT_OUTCOMES),
-  code: Type.string({ description: 'The rule that speaks: `errors`, `slow`, `pairs`, `max_failures`, `more_needed` and so on.' }),
+  code: Type.string({ description: 'The rule that speaks: `errors`, `slow`, `pairs`, `copies`, `max_failures`, `more_needed` and so on.' }),
   reason: Type.string({ description: 'One sentence with the numbers.' }),
   pause: Type.optional(Type.boolean({ description: 'Both versions fail alike: the rollout pauses.' })),
   ejectEndpoint: Type.optional(Type.textOrNull('The endpoint to which alone the failures belong.')),
@@ -42,6 +56,7 @@ const VERDICT_FIELDS = {
   errors: Type.optional(TestNumbersSchema),
   slow: Type.optional(TestNumbersSchema),
   pairs: Type.optional({ ...Type.object({ evidence: Type.number() }), ...NULLABLE, description: 'Requests that one version failed and the other answered. Null: there is no failover.' }),
+  copies: Type.optional({ ...CopyNumbersSchema, ...NULLABLE, description: 'What copies of requests to the new version have come to. Null: there were none.' }),
   sentinel: Type.optional(Type.object({ evidence: Type.number(), silent: Type.boolean() }, { description: 'The same test between two halves of the old version: while it is not silent, counts of requests do not decide.' })),
   clients: Type.optional(Type.numberOrNull('Clients seen, estimated. Null: many.')),
   heaviest: Type.optional({ ...Type.object({ key: Type.string(), share: Type.number() }), ...NULLABLE, description: 'The client with the most failures on the new version, and its share of them.' }),

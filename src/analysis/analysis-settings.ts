@@ -19,6 +19,8 @@ export interface AnalysisSettings {
   readonly warmupMs: number
   /** The most that may fail where nothing is there to compare with, 0..1; null: no such guard. */
   readonly maxErrorShare: number | null
+  /** The most of the copies that may be answered differently, 0..1; null: differences are shown and judge nothing. */
+  readonly maxDifferent: number | null
   /** The blast cap: so many failed user requests beyond what the old version has over the same time, and the new one is out. */
   readonly maxFailures: number
   /** With fewer requests of the new version `maxErrorShare` does not judge. */
@@ -36,6 +38,7 @@ export const DEFAULT_ANALYSIS: AnalysisSettings = {
   slowerThanMs: null,
   warmupMs: 0,
   maxErrorShare: 0.1,
+  maxDifferent: null,
   maxFailures: 50,
   minRequests: 20,
   silenceMs: 2_000

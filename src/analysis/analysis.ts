@@ -7,6 +7,7 @@ import type { AnalysisSettings } from './analysis-settings.ts'
 import { BlastGuard } from './blast-guard.ts'
 import { ClientBook } from './client-book.ts'
 import { type Block, Comparison } from './comparison.ts'
+import { CopyEvidence } from './copy-evidence.ts'
 import { soleEndpoint, judge, type Picture } from './judge.ts'
 import { LabelTest } from './label-test.ts'
 import { RecentWindow } from './recent-window.ts'
@@ -44,6 +45,7 @@ export class Analysis {
   readonly #slow: Comparison
   /** With failover: failed here and answered well by the other. */
   readonly #pairs: Comparison
+  readonly #copies: CopyEvidence
   /** The sentinel: the halves of a version's clients by a hash, both ways round. */
   readonly #halves: { readonly from: readonly [Comparison, Comparison], readonly to: readonly [Comparison, Comparison] }
   readonly #errorsAlone: AloneTest
@@ -75,6 +77,7 @@ export class Analysis {
     this.#errors = compare('errors')
     this.#slow = compare('slow', settings.maxSlowIncrease)
     this.#pairs = compare('pairs')
+    this.#copies = new CopyEvidence(settings, stored?.copies)
     this.#halves = {
       from: [compare('halvesFrom'), compare('halvesFromTurned')],
       to: [compare('halvesTo'), compare('halvesToTurned')]
@@ -109,6 +112,7 @@ export class Analysis {
       const share = shareOf(cohort.epoch)
       if (share !== undefined && share >= 0 && share <= 1) this.#addCohort(cohort, share, isWarm)
     }
+    if (report.copies !== undefined && isWarm) this.#copies.add(report.copies)
     for (const sign of report.signs) {
       const share = shareOf(sign.epoch)
       if (share === undefined) continue
@@ -163,6 +167,7 @@ export class Analysis {
     this.#tickMs = Math.max(this.#tickMs, facts.nowMs)
     const comparisons = [this.#errors, this.#slow, this.#pairs, ...this.#halves.from, ...this.#halves.to]
     for (const comparison of comparisons) comparison.tick(elapsedMs)
+    this.#copies.tick(elapsedMs)
     this.#blast.tick()
     const before = this.#recent.outcomes
     const totals = [this.#guardFrom.requests, this.#guardFrom.failures, this.#guardTo.requests, this.#guardTo.failures]
@@ -203,6 +208,7 @@ export class Analysis {
       errors: { label: this.#failures, comparison: this.#errors, alone: this.#errorsAlone },
       slow: { label: this.#slowSigns, comparison: this.#slow, alone: this.#slowAlone },
       pairs: this.#pairs,
+      copies: this.#copies,
       halves: [this.#halves.from, this.#halves.to],
       blast: this.#blast,
       recent: this.#recent.outcomes,
@@ -234,6 +240,7 @@ export class Analysis {
       silence: this.#silence.stored(),
       look: this.#look
     }
+    const copies = this.#copies.stored()
     return {
       format: 2,
       elapsedMs: Math.max(0, this.#tickMs - this.#startMs),
@@ -242,7 +249,8 @@ export class Analysis {
       parts: partsOf(name => parts[name]),
       seen: this.#clients.storedSeen,
       heavy: this.#clients.heaviest(),
-      blamed: this.#blamed
+      blamed: this.#blamed,
+      ...(copies === undefined ? {} : { copies })
     }
   }
 }

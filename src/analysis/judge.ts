@@ -5,13 +5,15 @@ import type { SideCounts } from '../contract/rollout-watch.ts'
 import type { AloneTest } from './alone-test.ts'
 import type { AnalysisSettings } from './analysis-settings.ts'
 import type { BlastGuard } from './blast-guard.ts'
-import { type Comparison, projection } from './comparison.ts'
+import type { Comparison } from './comparison.ts'
+import type { CopyEvidence } from './copy-evidence.ts'
+import { requestsToPass } from './requests-to-pass.ts'
 import { shareInterval } from './share-interval.ts'
 import { evidenceText, shareText, requestsText, signsText } from './evidence-text.ts'
 import { type LabelTest, lnMean } from './label-test.ts'
 import type { RecentOutcomes } from './recent-window.ts'
 import type { SilenceGuard } from './silence-guard.ts'
-import type { TestNumbers, Verdict, VersionNumbers } from './verdict.ts'
+import { type RuleFinding, numberFrom, type TestNumbers, type Verdict, type VerdictNeeds, type VersionNumbers } from './verdict.ts'
 
 /** All that is known of one kind of sign: failures, or slow answers. */
 interface KindEvidence {
@@ -34,6 +36,7 @@ export interface Picture {
   readonly errors: KindEvidence
   readonly slow: KindEvidence
   readonly pairs: Comparison
+  readonly copies: CopyEvidence
   /** Of the old version, then of the new one. */
   readonly halves: readonly [readonly [Comparison, Comparison], readonly [Comparison, Comparison]]
   readonly blast: BlastGuard
@@ -44,13 +47,11 @@ export interface Picture {
   readonly blamed: string | null
 }
 
-/** What a rule says. */
-type Finding = Pick<Verdict, 'verdict' | 'code' | 'reason'> & Partial<Pick<Verdict, 'pause' | 'ejectEndpoint'>>
-
 type Kind = 'errors' | 'slow'
 
-/** How alpha is shared among the tests that can fail a version, so that all of them together keep to it. The sum is 1. */
-const ALPHA_SHARES = { errors: 0.4, slow: 0.4, requests: 0.1, slowRequests: 0.05, pairs: 0.05 } as const
+/** How alpha is shared among the tests that can fail a version, so that all of them together keep to it. The sum of both is 1. */
+const ALPHA_SHARES = { errors: 0.4, slow: 0.4, requests: 0.06, slowRequests: 0.05, pairs: 0.05 } as const
+const COPY_SHARES = { errors: 0.02, slow: 0.01, different: 0.01 } as const
 
 /** With fewer clients the label test is slow: each speaks once. */
 const FEW_CLIENTS = 40
@@ -70,19 +71,18 @@ const MIN_FAILURES_TO_NAME = 5
 const DISPLAY_ALPHA = 0.05
 /** How likely a guard may take what few requests have shown for more than chance. */
 const GUARD_ALPHA = 0.001
-const MAX_LN = Math.log(1e300)
 
-const RULES: ReadonlyArray<(picture: Picture) => Finding | undefined> = [
-  bySilence, byBothFailing, byBlastCap, byErrorShare, byTraffic, byWarmup, byFirstSigns, byPairs, byRequests, byPass, byOneClient
+const RULES: ReadonlyArray<(picture: Picture) => RuleFinding | undefined> = [
+  bySilence, byBothFailing, byBlastCap, byErrorShare, byCopies, byTraffic, byWarmup, byFirstSigns, byPairs, byRequests, byPass, byOneClient
 ]
 
 export function judge (picture: Picture): Verdict {
-  let finding: Finding | undefined
+  let finding: RuleFinding | undefined
   for (const rule of RULES) {
     finding = rule(picture)
     if (finding !== undefined) break
   }
-  const needs = needsOf(picture)
+  const needs = isByCopies(picture) ? picture.copies.needs() : needsOf(picture)
   const { verdict, code, reason, pause = false, ejectEndpoint = null } = finding ?? moreNeeded(needs)
   const [heaviest] = picture.heaviest
   return {
@@ -95,10 +95,11 @@ export function judge (picture: Picture): Verdict {
     to: versionNumbers(picture.to),
     errors: testNumbers(picture, 'errors'),
     slow: testNumbers(picture, 'slow'),
-    pairs: picture.to.rescued + picture.to.bothFailed > 0 ? { evidence: evidenceOf(picture.pairs.lnEvidence) } : null,
-    sentinel: { evidence: evidenceOf(lnSentinel(picture)), silent: isSilent(picture) },
+    pairs: picture.to.rescued + picture.to.bothFailed > 0 ? { evidence: numberFrom(picture.pairs.lnEvidence) } : null,
+    sentinel: { evidence: numberFrom(lnSentinel(picture)), silent: isSilent(picture) },
     clients: picture.clients,
     heaviest: heaviest === undefined ? null : { key: heaviest[0], share: heavyShare(picture) },
+    copies: picture.copies.numbers(COPY_SHARES),
     needs: verdict === 'undecided' ? needs : null
   }
 }
@@ -117,7 +118,7 @@ function soleOf ({ settings, endpointsTo, blamed, ...picture }: Picture, kind: K
   return label.lnEvidence() >= lnThreshold(settings, kind) ? worst.name : undefined
 }
 
-function bySilence ({ silence, settings }: Picture): Finding | undefined {
+function bySilence ({ silence, settings }: Picture): RuleFinding | undefined {
   const silent = silence.silent(settings.silenceMs)
   const seconds = (silence.silentMs / 1_000).toFixed(1)
   if (silent === 'new') return { verdict: 'fail', code: 'silence', reason: `The new version has had requests for ${seconds} s and answered none.` }
@@ -126,7 +127,7 @@ function bySilence ({ silence, settings }: Picture): Finding | undefined {
 }
 
 /** Both versions fail alike, now: that is not the new one's fault, and no time to go on. */
-function byBothFailing (picture: Picture): Finding | undefined {
+function byBothFailing (picture: Picture): RuleFinding | undefined {
   const { settings: { maxErrorShare, minRequests }, recent: { requestsFrom, failuresFrom, requestsTo, failuresTo } } = picture
   if (maxErrorShare === null || requestsFrom < minRequests || requestsTo < minRequests) return undefined
   const [old, now] = [failuresFrom / requestsFrom, failuresTo / requestsTo]
@@ -136,7 +137,7 @@ function byBothFailing (picture: Picture): Finding | undefined {
   }
 }
 
-function byBlastCap (picture: Picture): Finding | undefined {
+function byBlastCap (picture: Picture): RuleFinding | undefined {
   const { settings: { maxFailures }, blast, clients, guardTo } = picture
   const hasMany = clients === null || clients >= FEW_CLIENTS
   // The lists have all failures of a client; those that the other version has made good are not charged.
@@ -155,7 +156,7 @@ function byBlastCap (picture: Picture): Finding | undefined {
 }
 
 /** Where nothing is beside the new version, its share of failures itself judges. */
-function byErrorShare (picture: Picture): Finding | undefined {
+function byErrorShare (picture: Picture): RuleFinding | undefined {
   const { settings: { maxErrorShare, maxErrorIncrease, minRequests }, recent, clients } = picture
   if (maxErrorShare === null || recent.requestsTo < minRequests || recent.requestsFrom >= minRequests) return undefined
   // In the first moments neither has many requests; that is no reason to judge one of them alone.
@@ -179,22 +180,33 @@ function byErrorShare (picture: Picture): Finding | undefined {
   }
 }
 
-function byTraffic ({ guardTo }: Picture): Finding | undefined {
-  if (guardTo.requests > 0) return undefined
+/** The old version has answered well what copies of it were for. */
+function byCopies ({ copies }: Picture): RuleFinding | undefined {
+  return copies.fault(COPY_SHARES)
+}
+
+/** Without users of its own a version is judged by its copies alone. */
+function isByCopies ({ guardTo, copies }: Picture): boolean {
+  return guardTo.requests === 0 && copies.requests > 0
+}
+
+function byTraffic (picture: Picture): RuleFinding | undefined {
+  if (isByCopies(picture)) return byWarmup(picture) ?? picture.copies.course()
+  if (picture.guardTo.requests > 0) return undefined
   return { verdict: 'undecided', code: 'no_traffic', reason: 'The new version has answered no request yet.' }
 }
 
-function byWarmup ({ elapsedMs, settings: { warmupMs } }: Picture): Finding | undefined {
+function byWarmup ({ elapsedMs, settings: { warmupMs } }: Picture): RuleFinding | undefined {
   if (elapsedMs >= warmupMs) return undefined
   const seconds = Math.ceil((warmupMs - elapsedMs) / 1_000)
   return { verdict: 'undecided', code: 'warmup', reason: `The warm-up is left out of the verdict: ${seconds} s of it are left.` }
 }
 
-function byFirstSigns (picture: Picture): Finding | undefined {
+function byFirstSigns (picture: Picture): RuleFinding | undefined {
   return byFirst(picture, 'errors') ?? byFirst(picture, 'slow')
 }
 
-function byFirst (picture: Picture, kind: Kind): Finding | undefined {
+function byFirst (picture: Picture, kind: Kind): RuleFinding | undefined {
   const { label } = picture[kind]
   const needed = lnThreshold(picture.settings, kind)
   const difference = differenceOf(picture, kind)
@@ -211,7 +223,7 @@ function byFirst (picture: Picture, kind: Kind): Finding | undefined {
 }
 
 /** The other version has answered well what failed here. */
-function byPairs (picture: Picture): Finding | undefined {
+function byPairs (picture: Picture): RuleFinding | undefined {
   const { pairs, settings, to, from } = picture
   const needed = Math.log(1 / (settings.alpha * ALPHA_SHARES.pairs))
   if (soleEndpoint(picture) !== undefined || pairs.lnEvidence < needed || pairs.difference < settings.maxErrorIncrease) return undefined
@@ -236,12 +248,12 @@ function lnRetries (to: SideCounts, from: SideCounts): number {
 }
 
 /** Requests decide where clients can't: there are few of them, or the old version has no traffic any more. */
-function byRequests (picture: Picture): Finding | undefined {
+function byRequests (picture: Picture): RuleFinding | undefined {
   if (!isSilent(picture) || soleEndpoint(picture) !== undefined) return undefined
   return byRequestsOf(picture, 'errors') ?? byRequestsOf(picture, 'slow')
 }
 
-function byRequestsOf (picture: Picture, kind: Kind): Finding | undefined {
+function byRequestsOf (picture: Picture, kind: Kind): RuleFinding | undefined {
   const { settings, clients } = picture
   const { comparison, alone } = picture[kind]
   const isFew = clients !== null && clients < FEW_CLIENTS
@@ -268,7 +280,7 @@ function isMoreThanFew ({ guardTo, heaviest, errors, settings }: Picture): boole
   return (guardTo.failures - few) / Math.max(1, guardTo.requests) >= errors.comparison.oldShare + settings.maxErrorIncrease
 }
 
-function byPass (picture: Picture): Finding | undefined {
+function byPass (picture: Picture): RuleFinding | undefined {
   const needed = Math.log(1 / picture.settings.passAlpha)
   const kinds = kindsOf(picture)
   if (kinds.some(kind => lnPassOf(picture, kind) < needed)) return undefined
@@ -297,7 +309,7 @@ function kindsOf ({ slow }: Picture): readonly Kind[] {
   return slow.comparison.known.requests > 0 ? ['errors', 'slow'] : ['errors']
 }
 
-function byOneClient (picture: Picture): Finding | undefined {
+function byOneClient (picture: Picture): RuleFinding | undefined {
   const [heaviest] = picture.heaviest
   const { settings, guardTo } = picture
   const share = heavyShare(picture)
@@ -308,7 +320,7 @@ function byOneClient (picture: Picture): Finding | undefined {
   }
 }
 
-function moreNeeded (needs: Verdict['needs']): Finding {
+function moreNeeded (needs: VerdictNeeds): RuleFinding {
   const minutes = needs?.minutes ?? null
   const time = minutes === null ? '' : `, ${minutes < 1 ? 'less than a minute' : `about ${Math.ceil(minutes)} min`} at this rate`
   const reason = needs === null
@@ -374,33 +386,22 @@ function lnPassOf (picture: Picture, kind: Kind): number {
   return picture[kind].comparison.lnPass + picture[kind].alone.lnPass
 }
 
-function needsOf (picture: Picture): Verdict['needs'] {
-  const counts = kindsOf(picture).map(kind => requestsToPass(picture, kind))
+function needsOf (picture: Picture): VerdictNeeds {
+  const { settings, from, to } = picture
+  const counts = kindsOf(picture).map(kind => requestsToPass({
+    comparison: picture[kind].comparison,
+    newRequests: to.requests,
+    newSigns: kind === 'errors' ? to.failures : to.slow,
+    oldRequests: from.requests,
+    margin: allowedOf(settings, kind),
+    lnPass: lnPassOf(picture, kind),
+    lnNeeded: Math.log(1 / settings.passAlpha)
+  }))
   if (counts.some(count => count === null)) return null
   const requests = Math.max(...counts.map(count => count ?? 0))
   if (requests === 0) return null
   const perMinute = picture.recent.ms > 0 ? picture.recent.requestsTo / picture.recent.ms * 60_000 : 0
   return { requests, minutes: perMinute > 0 ? requests / perMinute : null }
-}
-
-/**
- * How many more requests of the new version until the pass test is there, if both versions go on like this; null: it does not get there.
- */
-function requestsToPass (picture: Picture, kind: Kind): number | null {
-  const { comparison } = picture[kind]
-  const missing = Math.log(1 / picture.settings.passAlpha) - lnPassOf(picture, kind)
-  if (missing <= 0) return 0
-  const margin = allowedOf(picture.settings, kind)
-  const { from, to } = picture
-  const b = comparison.oldShare
-  const oldPerNew = to.requests === 0 ? 1 : from.requests / to.requests
-  if (!(margin > 0 && b + margin < 1)) return null
-  const x = oldPerNew > 0 ? projection({ a: b, b, newRequests: 1, oldRequests: oldPerNew, margin }) : b
-  // What few requests show of the new version counts for little against what is known of the old one.
-  const now = ((kind === 'errors' ? to.failures : to.slow) + 50 * b) / (to.requests + 50)
-  const growth = now * Math.log(b / (x + margin)) + (1 - now) * Math.log((1 - b) / (1 - x - margin)) +
-    oldPerNew * (b * Math.log(b / x) + (1 - b) * Math.log((1 - b) / (1 - x)))
-  return growth > 0 ? Math.min(1e12, Math.ceil(missing / growth)) : null
 }
 
 function versionNumbers (counts: SideCounts): VersionNumbers {
@@ -418,18 +419,13 @@ function versionNumbers (counts: SideCounts): VersionNumbers {
 function testNumbers (picture: Picture, kind: Kind): TestNumbers {
   const { label } = picture[kind]
   return {
-    evidence: evidenceOf(label.lnEvidence()),
-    threshold: evidenceOf(lnThreshold(picture.settings, kind)),
+    evidence: numberFrom(label.lnEvidence()),
+    threshold: numberFrom(lnThreshold(picture.settings, kind)),
     clients: label.signs,
     clientsOnNew: label.signsOnNew,
     difference: differenceOf(picture, kind),
     allowed: allowedOf(picture.settings, kind),
-    passEvidence: evidenceOf(lnPassOf(picture, kind)),
+    passEvidence: numberFrom(lnPassOf(picture, kind)),
     passThreshold: 1 / picture.settings.passAlpha
   }
-}
-
-/** As a number that JSON can say. */
-function evidenceOf (ln: number): number {
-  return Math.exp(Math.min(ln, MAX_LN))
 }

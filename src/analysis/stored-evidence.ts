@@ -39,6 +39,8 @@ export interface StoredEvidence {
   readonly heavy: ReadonlyArray<readonly [key: string, failures: number]>
   /** The endpoint that the failures were found to belong to. */
   readonly blamed: string | null
+  /** Absent while nothing was copied; apart from the parts, so that an older Weir passes over it. */
+  readonly copies?: readonly number[]
   /** Where replicas share it: by the book of each, the last page that is in here. Absent where there is one alone. */
   readonly books?: ReadonlyArray<readonly [book: string, page: number]>
 }
@@ -66,6 +68,8 @@ export const STORED_PARTS = {
 
 export type StoredPart = keyof typeof STORED_PARTS
 
+/** What is counted of copies, and since when. */
+const STORED_COPIES = 8
 /** The ratios of the label test's mixture. */
 const STORED_RATIOS = 8
 /** The endpoints that are kept apart. */
@@ -111,6 +115,7 @@ export function readStoredEvidence (plain: unknown, place = 'evidence'): StoredE
     seen: bitsAt(evidence['seen'], SEEN_BYTES, at('seen')),
     heavy: pairsAt(evidence['heavy'], STORED_HEAVY, at('heavy')),
     blamed: orNull(evidence['blamed'], blamed => wordsAt(blamed, at('blamed'), STORED_NAME_LENGTH)),
+    ...(evidence['copies'] === undefined ? {} : { copies: numbersAt(evidence['copies'], STORED_COPIES, at('copies')) }),
     ...(evidence['books'] === undefined ? {} : { books: pairsAt(evidence['books'], MAX_STORED_BOOKS, at('books')) })
   }
 }

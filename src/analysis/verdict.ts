@@ -1,6 +1,7 @@
 /**
  * What the analysis says of a new version at one moment: plain JSON, every number finite.
  */
+import type { CopyCounts } from '../contract/rollout-watch.ts'
 
 export const VERDICT_OUTCOMES = ['pass', 'fail', 'undecided'] as const
 
@@ -8,12 +9,12 @@ export type VerdictOutcome = typeof VERDICT_OUTCOMES[number]
 
 /**
  * Which rule speaks. A fail: `errors`, `slow` (first failures or first slow answers by client), `pairs` (failed here, answered well by
- * the old version), `requests` (failed or slow requests: few clients, or nothing beside it any more), `error_share`, `max_failures`,
- * `silence`. Undecided: `both_fail` (both versions alike: pause), `one_client`, `one_endpoint`, `warmup`, `no_traffic`, `more_needed`.
- * A pass: `passed`.
+ * the old version), `copies` (copied requests failed, were slow or different here), `requests` (failed or slow requests: few clients, or
+ * nothing beside it any more), `error_share`, `max_failures`, `silence`. Undecided: `both_fail` (both versions alike: pause),
+ * `one_client`, `one_endpoint`, `warmup`, `no_traffic`, `more_needed`. A pass: `passed`.
  */
 export const VERDICT_CODES = [
-  'errors', 'slow', 'pairs', 'requests', 'error_share', 'max_failures', 'silence',
+  'errors', 'slow', 'pairs', 'copies', 'requests', 'error_share', 'max_failures', 'silence',
   'both_fail', 'one_client', 'one_endpoint', 'warmup', 'no_traffic', 'more_needed', 'passed'
 ] as const
 
@@ -50,6 +51,19 @@ export interface TestNumbers {
   readonly passThreshold: number
 }
 
+/** What came of requests that the old version has answered and the new one has got copies of. */
+export interface CopyNumbers extends CopyCounts {
+  /** That copies fail more often, and what it has to reach for a fail. */
+  readonly evidence: number
+  readonly threshold: number
+  /** That they do not, and what it has to reach for a pass where the new version has no users. */
+  readonly passEvidence: number
+  readonly passThreshold: number
+}
+
+/** What a pass still needs if it goes on like this; null when it does not get there, or needs nothing. */
+export type VerdictNeeds = { readonly requests: number, readonly minutes: number | null } | null
+
 export interface Verdict {
   readonly verdict: VerdictOutcome
   readonly code: VerdictCode
@@ -71,6 +85,17 @@ export interface Verdict {
   readonly clients: number | null
   /** The client with the most failures on the new version, and its share of them; null without failures. */
   readonly heaviest: { readonly key: string, readonly share: number } | null
-  /** What a pass still needs if it goes on like this; null when it does not get there, or needs nothing. */
-  readonly needs: { readonly requests: number, readonly minutes: number | null } | null
+  /** Null while nothing was copied. */
+  readonly copies: CopyNumbers | null
+  readonly needs: VerdictNeeds
+}
+
+/** What a rule says. */
+export type RuleFinding = Pick<Verdict, 'verdict' | 'code' | 'reason'> & Partial<Pick<Verdict, 'pause' | 'ejectEndpoint'>>
+
+const MAX_LN = Math.log(1e300)
+
+/** e^ln, as a number that JSON can say. */
+export function numberFrom (ln: number): number {
+  return Math.exp(Math.min(ln, MAX_LN))
 }

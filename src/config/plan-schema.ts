@@ -17,6 +17,9 @@ const timeOr = (description: string, standardMs: number) =>
 const share = (description: string, standard: number) => Type.Union([
   Type.Number({ minimum: INCREASES.least, maximum: INCREASES.most }), Type.String({ pattern: PERCENTAGE_PATTERN })
 ], { description, default: standard })
+const limitOr = (standard: number | 'off', description: string) => Type.Union([
+  Type.Number({ minimum: INCREASES.least, maximum: INCREASES.most }), Type.String({ pattern: PERCENTAGE_PATTERN }), Type.Literal('off')
+], { description, default: standard })
 const errorLevel = (description: string, standard: number) =>
   Type.Number({ minimum: ERROR_LEVELS.least, maximum: ERROR_LEVELS.most, description, default: standard })
 const count = (description: string, standard: number) =>
@@ -78,9 +81,8 @@ const AnalysisSchema = Type.Object({
   maxSlowIncrease: share('The same for slow answers.', DEFAULT_ANALYSIS.maxSlowIncrease),
   slowerThan: Type.Optional(time('A good answer that took longer is slow; by default, longer than the old version\'s own 99th percentile of earlier windows.')),
   warmup: timeOr('So much of the beginning is left out of the verdict, not of the guards.', DEFAULT_ANALYSIS.warmupMs),
-  maxErrorShare: Type.Union([
-    Type.Number({ minimum: INCREASES.least, maximum: INCREASES.most }), Type.String({ pattern: PERCENTAGE_PATTERN }), Type.Literal('off')
-  ], { default: DEFAULT_ANALYSIS.maxErrorShare, description: 'A guard: the share of failures above which the new version fails where the old one has no traffic, and above which both are said to fail. `off` leaves it out.' }),
+  maxErrorShare: limitOr(DEFAULT_ANALYSIS.maxErrorShare ?? 'off', 'A guard: the share of failures above which the new version fails where the old one has no traffic, and above which both are said to fail. `off` leaves it out.'),
+  maxDifferent: limitOr(DEFAULT_ANALYSIS.maxDifferent ?? 'off', 'Of copies of requests (`mirror`): the share that may be answered differently. `off`: differences are shown, and judge nothing.'),
   maxFailures: count('A guard, the blast cap: so many failed requests beyond those that the old version would have had, and the new version is out.', DEFAULT_ANALYSIS.maxFailures),
   minRequests: count('With fewer requests of the new version `maxErrorShare` does not judge.', DEFAULT_ANALYSIS.minRequests),
   silence: timeOr('A guard: a version that gets requests and answers none for so long has failed. It waits for twice the time of the old version\'s slowest answers; where all of several endpoints stop at once, a third of it is enough.', DEFAULT_ANALYSIS.silenceMs)

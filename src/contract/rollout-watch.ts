@@ -43,6 +43,16 @@ export interface CohortCounts {
   readonly to: SideCounts
 }
 
+/** What is counted of copies: requests that the old version has answered, and the new one has got as well. */
+export const COPY_COUNTS = ['requests', 'failed', 'realFailed', 'bothFailed', 'slow', 'realSlow', 'different'] as const
+
+/**
+ * `requests`: copies of which it is known what came of them. `failed`: the copy failed and the real answer was good, `realFailed` the other
+ * way round, `bothFailed` neither was. `slow` and `realSlow`: both were good, and one alone was slow. `different`: the copy had another
+ * answer, by what the mirror compares, or none.
+ */
+export type CopyCounts = Readonly<Record<typeof COPY_COUNTS[number], number>>
+
 /** The first failure, or the first slow answer, of a client in this rollout, as far as one worker has seen. */
 export interface FirstSign {
   readonly kind: 'failure' | 'slow'
@@ -65,6 +75,8 @@ export interface HeavyClient {
 /** What one worker has seen since its last report. */
 export interface EvidenceReport {
   readonly cohorts: readonly CohortCounts[]
+  /** Absent when there are no new ones. */
+  readonly copies?: CopyCounts
   readonly signs: readonly FirstSign[]
   /** Of the new version; only when something of it has changed. */
   readonly heavy: readonly HeavyClient[]

@@ -11,7 +11,8 @@ import { hashString, mix32 } from '../core/hash.ts'
 import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import { outcomeOf } from '../health/endpoint-health.ts'
 import { keyHashText } from '../routing/sticky-key.ts'
-import type { CohortCounts, EvidenceReport, FirstSign, RouteWatch, Side, SideCounts } from '../contract/rollout-watch.ts'
+import type { CopyOutcome, CopyWatch } from '../shadow/shadow-port.ts'
+import type { CohortCounts, CopyCounts, EvidenceReport, FirstSign, RouteWatch, Side, SideCounts } from '../contract/rollout-watch.ts'
 import type { StickyKeyKind } from '../contract/questions.ts'
 import { HeavyClients } from './heavy-clients.ts'
 
@@ -52,6 +53,7 @@ const SEEN_BUCKETS = 1_024
 const MANY_SEEN = 256
 
 type Tally = { -readonly [Count in keyof SideCounts]: SideCounts[Count] }
+type Answered = Pick<JudgedRequest, 'error' | 'status' | 'firstByteMs'>
 type Outcome = 'good' | 'slow' | 'failure' | 'nothing'
 
 /** Outcomes of requests that began under one epoch, since the last report. */
@@ -69,11 +71,12 @@ function emptyTally (): Tally {
   return { requests: 0, failures: 0, rescued: 0, bothFailed: 0, slow: 0, halfRequests: 0, halfFailures: 0 }
 }
 
-export class OutcomeWatch {
+export class OutcomeWatch implements CopyWatch {
   readonly #salts: readonly [number, number]
   readonly #lastBefore: number
   #watch: RouteWatch
   #cohorts: Cohort[] = []
+  #copies: { -readonly [Count in keyof CopyCounts]: number } | null = null
   #signs: FirstSign[] = []
   readonly #signsOf: Record<FirstSign['kind'], number> = { failure: 0, slow: 0 }
   #dropped = 0
@@ -145,6 +148,28 @@ export class OutcomeWatch {
     if (outcome === 'failure' && side === 'to') this.#onFailure()
   }
 
+  /**
+   * A copy of a request has come to something. The new version gets it whatever its weight is, so it says nothing of who is on which
+   * version: it is compared with the answer to the same request, by which neither clients nor moments differ.
+   */
+  addCopy ({ requestNumber, realVersion, copyVersion, real, copy, different }: CopyOutcome): void {
+    if (requestNumber <= this.#lastBefore || this.#sideOf(realVersion) !== 'from' || this.#sideOf(copyVersion) !== 'to') return
+    const copies = this.#copies ??= { requests: 0, failed: 0, realFailed: 0, bothFailed: 0, slow: 0, realSlow: 0, different: 0 }
+    const old = this.#outcomeOf({ error: null, status: real.status, firstByteMs: real.firstByteMs })
+    const now = copy === null ? 'failure' : this.#outcomeOf({ error: null, status: copy.status, firstByteMs: copy.firstByteMs })
+    copies.requests++
+    if (different) copies.different++
+    if (old === now) {
+      if (now === 'failure') copies.bothFailed++
+    } else if (now === 'failure') {
+      copies.failed++
+    } else if (old === 'failure') {
+      copies.realFailed++
+    } else {
+      copies[now === 'slow' ? 'slow' : 'realSlow']++
+    }
+  }
+
   #countClient ({ version, keyHash, stickyKind }: JudgedRequest): void {
     const side = version === null || stickyKind === 'random' ? null : this.#sideOf(version.name)
     if (side !== null && this.#clients[side].add(this.#bitsOf(keyHash))) this.#clientsChanged[side] = true
@@ -157,7 +182,7 @@ export class OutcomeWatch {
   }
 
   /** How the last attempt has ended, as this watch sees it. */
-  #outcomeOf ({ error, status, firstByteMs }: JudgedRequest): Outcome {
+  #outcomeOf ({ error, status, firstByteMs }: Answered): Outcome {
     const outcome = outcomeOf(error, status)
     if (outcome === 'none') return 'nothing'
     const { failureStatuses, slowerThanMs } = this.#watch
@@ -231,9 +256,10 @@ export class OutcomeWatch {
   /** What has come since the last call; null when nothing has. */
   take (): EvidenceReport | null {
     const { from, to } = this.#clientsChanged
-    if (this.#cohorts.length === 0 && this.#dropped === 0 && !from && !to) return null
+    if (this.#cohorts.length === 0 && this.#copies === null && this.#dropped === 0 && !from && !to) return null
     const report: EvidenceReport = {
       cohorts: this.#cohorts.map(({ epoch, from, to }) => ({ epoch, from, to })),
+      ...(this.#copies === null ? {} : { copies: this.#copies }),
       signs: this.#signs,
       heavy: this.#heavyChanged ? this.#heavy.list() : [],
       dropped: this.#dropped,
@@ -241,6 +267,7 @@ export class OutcomeWatch {
       ...(from || to ? { clients: this.#changedClients() } : {})
     }
     this.#cohorts = []
+    this.#copies = null
     this.#signs = []
     this.#signsOf.failure = this.#signsOf.slow = this.#dropped = 0
     this.#heavyChanged = this.#seenChanged = this.#clientsChanged.from = this.#clientsChanged.to = false

@@ -3,8 +3,8 @@ import type { UntrustedObject } from '../core/untrusted.ts'
 import { given, inside, ownValue, type PlanFaults, readCount, readDuration, readMapping, readNumber, readShare } from './plan-faults.ts'
 
 const KEYS = [
-  'failureStatuses', 'alpha', 'passAlpha', 'maxErrorIncrease', 'maxSlowIncrease', 'slowerThan', 'warmup', 'maxErrorShare', 'maxFailures',
-  'minRequests', 'silence'
+  'failureStatuses', 'alpha', 'passAlpha', 'maxErrorIncrease', 'maxSlowIncrease', 'slowerThan', 'warmup', 'maxErrorShare', 'maxDifferent',
+  'maxFailures', 'minRequests', 'silence'
 ] as const
 
 /** Ranges of statuses. */
@@ -33,7 +33,8 @@ export function readAnalysis (plain: unknown, place: string, faults: PlanFaults)
     maxSlowIncrease: of('maxSlowIncrease', 'maxSlowIncrease', (field, at) => readShare(field, at, INCREASES, faults)),
     slowerThanMs: of('slowerThanMs', 'slowerThan', (field, at) => readDuration(field, at, 1, faults)),
     warmupMs: of('warmupMs', 'warmup', (field, at) => readDuration(field, at, 0, faults)),
-    maxErrorShare: readErrorShare(value, place, faults),
+    maxErrorShare: readLimit(value, 'maxErrorShare', place, faults),
+    maxDifferent: readLimit(value, 'maxDifferent', place, faults),
     maxFailures: of('maxFailures', 'maxFailures', (field, at) => readCount(field, at, MAX_REQUESTS, faults)),
     minRequests: of('minRequests', 'minRequests', (field, at) => readCount(field, at, MAX_REQUESTS, faults)),
     silenceMs: of('silenceMs', 'silence', (field, at) => readDuration(field, at, 1, faults))
@@ -48,11 +49,11 @@ function readField<V> (value: UntrustedObject, key: string, place: string, read:
 }
 
 /** `off` leaves the guard out. */
-function readErrorShare (value: UntrustedObject, place: string, faults: PlanFaults): number | null {
-  const plain = ownValue(value, 'maxErrorShare')
-  if (plain === undefined) return DEFAULT_ANALYSIS.maxErrorShare
+function readLimit (value: UntrustedObject, key: 'maxErrorShare' | 'maxDifferent', place: string, faults: PlanFaults): number | null {
+  const plain = ownValue(value, key)
+  if (plain === undefined) return DEFAULT_ANALYSIS[key]
   if (plain === 'off') return null
-  return readShare(plain, inside(place, 'maxErrorShare'), INCREASES, faults) ?? null
+  return readShare(plain, inside(place, key), INCREASES, faults) ?? null
 }
 
 function readStatuses (plain: unknown, place: string, faults: PlanFaults): AnalysisSettings['failureStatuses'] | undefined {

@@ -178,7 +178,7 @@ function readAnalyse (plain: unknown, place: string, faults: PlanFaults): PlanSt
 function checkOrder (steps: readonly PlacedStep[], facts: OrderFacts, faults: PlanFaults): void {
   let share = facts.share
   let leastMs = 0
-  const beside = { match: false, mirror: false }
+  const beside = { match: false, mirror: false, copies: false }
   for (const { place, step } of steps) {
     checkBeside(place, step, beside, faults)
     if (share === 100 && !mayFollowAll(step)) {
@@ -186,7 +186,7 @@ function checkOrder (steps: readonly PlacedStep[], facts: OrderFacts, faults: Pl
       continue
     }
     leastMs += leastMsOf(step)
-    if (step.kind === 'analyse') checkAnalyse(place, step, { ...facts, share }, { leastMs, faults })
+    if (step.kind === 'analyse') checkAnalyse(place, step, { ...facts, share }, { leastMs, isCopied: beside.copies, faults })
     const next = shareAfter(step)
     if (next === undefined) continue
     if (step.kind === 'ramp') checkRise(place.endsWith('.to') ? place : `${place}.to`, share ?? 0, next, faults)
@@ -205,14 +205,23 @@ function mayFollowAll (step: PlanStep): boolean {
   return step.kind === 'pause' || (step.kind === 'set-match' && step.match === null) || (step.kind === 'mirror' && step.mirror === null)
 }
 
-/** @param beside what steps before have put in force; it is changed */
-function checkBeside (place: string, step: PlanStep, beside: { match: boolean, mirror: boolean }, faults: PlanFaults): void {
+/** What steps have put in force. */
+interface Beside {
+  match: boolean
+  mirror: boolean
+  /** A mirror that copies something. */
+  copies: boolean
+}
+
+/** @param beside it is changed */
+function checkBeside (place: string, step: PlanStep, beside: Beside, faults: PlanFaults): void {
   if (step.kind === 'set-match') {
     if (step.match === null && !beside.match) faults.add(place, 'takes away a match, and no step before it has set one: remove it')
     beside.match = step.match !== null
   } else if (step.kind === 'mirror') {
     if (step.mirror === null && !beside.mirror) faults.add(place, 'takes away a mirror, and no step before it has set one: remove it, or write `{ percent: 0 }` for no copies')
     beside.mirror = step.mirror !== null
+    beside.copies = (step.mirror?.percent ?? 0) > 0
   }
 }
 
@@ -228,12 +237,18 @@ function leastMsOf (step: PlanStep): number {
 interface AnalyseCheck {
   /** The least that has passed at its end. */
   readonly leastMs: number
+  /** It gets copies of requests. */
+  readonly isCopied: boolean
   readonly faults: PlanFaults
 }
 
-function checkAnalyse (place: string, step: AnalyseStep, { share, warmupMs, preset }: OrderFacts, { leastMs, faults }: AnalyseCheck): void {
+function checkAnalyse (place: string, step: AnalyseStep, facts: OrderFacts, { leastMs, isCopied, faults }: AnalyseCheck): void {
+  const { share, warmupMs, preset } = facts
   // Lists, overrides and matches may bring clients to a version without a weight.
-  if (share === 0 && preset !== 'a-b') faults.add(place, 'has nothing to compare: the new version has no clients yet; put a `setWeight` before it')
+  if (share === 0 && preset !== 'a-b' && !isCopied) {
+    const remedy = 'put a `setWeight` before it, or a `mirror` that copies requests to it'
+    faults.add(place, `has nothing to compare: the new version has no clients yet; ${remedy}`)
+  }
   if (step.onUndecided === 'fail' && step.requests === null && leastMs <= warmupMs) {
     faults.add(place, 'ends within `analysis.warmup`, before anything is judged, and can only fail: make it longer')
   }

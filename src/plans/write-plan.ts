@@ -30,13 +30,14 @@ function writeStep (step: PlanStep): Readonly<Record<string, unknown>> {
 }
 
 function writeAnalysis (settings: AnalysisSettings): Readonly<Record<string, unknown>> {
-  const { failureStatuses, slowerThanMs, warmupMs, silenceMs, maxErrorShare, ...plain } = settings
+  const { failureStatuses, slowerThanMs, warmupMs, silenceMs, maxErrorShare, maxDifferent, ...plain } = settings
   return {
     failureStatuses: failureStatuses.map(writeRange),
     ...plain,
     ...(slowerThanMs === null ? {} : { slowerThan: formatDuration(slowerThanMs) }),
     warmup: formatDuration(warmupMs),
     maxErrorShare: maxErrorShare ?? 'off',
+    maxDifferent: maxDifferent ?? 'off',
     silence: formatDuration(silenceMs)
   }
 }

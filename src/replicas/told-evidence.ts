@@ -2,9 +2,12 @@
  * The evidence of a rollout as one replica sends it to another, and how that is read: a peer has proven that it knows the secret, not that
  * its numbers are any.
  */
+import { copiesFrom, numbersOfCopies } from '../analysis/copy-evidence.ts'
 import { countsFrom, emptyCounts, numbersFrom } from '../analysis/side-counts.ts'
 import { SEEN_BYTES, STORED_HEAVY } from '../analysis/stored-evidence.ts'
-import type { CohortCounts, EvidenceReport, FirstSign, HeavyClient, SideCounts } from '../contract/rollout-watch.ts'
+import {
+  type CohortCounts, COPY_COUNTS, type CopyCounts, type EvidenceReport, type FirstSign, type HeavyClient, type SideCounts
+} from '../contract/rollout-watch.ts'
 import { asList, asObject, asText } from '../core/untrusted.ts'
 import { MAX_LEDGER_SIGNS, MAX_TOLD_EPOCHS, MAX_TOLD_WORKERS, type ToldEvidence } from '../rollout/evidence-ledger.ts'
 
@@ -25,6 +28,7 @@ export function writeToldEvidence ({ source, upTo, hasMore, report, heavy, inFli
     upTo,
     hasMore,
     cohorts: report.cohorts.map(({ epoch, from, to }) => [epoch, numbersFrom(from), numbersFrom(to)]),
+    ...(report.copies === undefined ? {} : { copies: numbersOfCopies(report.copies) }),
     endpoints: endpoints.map(endpoint => endpoint.slice(0, MAX_TEXT)),
     signs: report.signs.map(({ kind, bucket, side, epoch, endpoint }) => [
       kind === 'failure' ? 1 : 0, bucket, side === 'to' ? 1 : 0, epoch, places.get(endpoint)
@@ -53,18 +57,26 @@ export function readToldEvidence (value: unknown): ToldEvidence | undefined {
 function readReport (told: Readonly<Record<string, unknown>>): EvidenceReport | undefined {
   const { dropped } = told
   const cohorts = listOf(told['cohorts'], MAX_TOLD_EPOCHS, readCohort)
+  const copies = told['copies'] === undefined ? null : readCopies(told['copies'])
   const endpoints = listOf(told['endpoints'], MAX_SIGNS, shortText)
   const signs = listOf(told['signs'], MAX_SIGNS, sign => readSign(sign, endpoints ?? []))
   const seen = Buffer.from(shortText(told['seen'], 4 * SEEN_BYTES) ?? '', 'base64')
   const isSeen = told['seen'] === '' || seen.length === SEEN_BYTES
-  if (cohorts === undefined || endpoints === undefined || signs === undefined || !isCount(dropped) || !isSeen) return undefined
-  return { cohorts, signs, heavy: [], dropped, ...(seen.length === 0 ? {} : { seen: new Uint8Array(seen) }) }
+  if (cohorts === undefined || copies === undefined || endpoints === undefined || signs === undefined) return undefined
+  if (!isCount(dropped) || !isSeen) return undefined
+  const report = { cohorts, ...(copies === null ? {} : { copies }), signs, heavy: [], dropped }
+  return seen.length === 0 ? report : { ...report, seen: new Uint8Array(seen) }
 }
 
 function readCohort (value: unknown): CohortCounts | undefined {
   const [epoch, from, to] = asList(value)
   const [old, next] = [readCounts(from), readCounts(to)]
   return isCount(epoch) && old !== undefined && next !== undefined ? { epoch, from: old, to: next } : undefined
+}
+
+function readCopies (value: unknown): CopyCounts | undefined {
+  const counts = listOf(value, COPY_COUNTS.length, count => isCount(count) ? count : undefined)
+  return counts?.length === COPY_COUNTS.length ? copiesFrom(counts) : undefined
 }
 
 /** Whether they fit each other, the analysis sees to. */

@@ -3,8 +3,9 @@
  * It is a book of numbered pages. Who asks names the last page that it has, so an answer that was lost is given again; a leader that comes
  * later goes on behind the pages that its predecessor has stored.
  */
+import { sumOfCopies } from '../analysis/copy-evidence.ts'
 import { addCounts, type Counts, emptyCounts } from '../analysis/side-counts.ts'
-import type { EvidenceReport, FirstSign, HeavyClient } from '../contract/rollout-watch.ts'
+import type { CopyCounts, EvidenceReport, FirstSign, HeavyClient } from '../contract/rollout-watch.ts'
 
 /** What one replica tells another of a rollout. */
 export interface ToldEvidence {
@@ -37,6 +38,7 @@ interface Page {
   readonly last: number
   /** By epoch. */
   readonly cohorts: Map<number, { readonly from: Counts, readonly to: Counts }>
+  copies: CopyCounts | undefined
   signs: FirstSign[]
   dropped: number
 }
@@ -80,10 +82,9 @@ export class EvidenceLedger {
 
   /** Ends the page that is written, if there is something on it. @returns the number of the last page that is closed */
   close (): number {
-    const { first } = this.#open
-    const isWritten = this.#open.cohorts.size + this.#open.signs.length + this.#open.dropped > 0 || this.#seenAt === first ||
-      [...this.#heavy.values()].some(({ at }) => at === first)
-    if (!isWritten) return first - 1
+    const { first, cohorts, copies, signs, dropped } = this.#open
+    const isWritten = cohorts.size + signs.length + dropped > 0 || copies !== undefined
+    if (!isWritten && this.#seenAt !== first && ![...this.#heavy.values()].some(({ at }) => at === first)) return first - 1
     this.#pages.push(this.#open)
     this.#open = pageFrom(first + 1, first + 1)
     if (this.#pages.length > MAX_PAGES) {
@@ -145,11 +146,17 @@ export class EvidenceLedger {
 }
 
 function pageFrom (first: number, last: number): Page {
-  return { first, last, cohorts: new Map(), signs: [], dropped: 0 }
+  return { first, last, cohorts: new Map(), copies: undefined, signs: [], dropped: 0 }
 }
 
-function reportOf ({ cohorts, signs, dropped }: Page): EvidenceReport {
-  return { cohorts: [...cohorts].map(([epoch, { from, to }]) => ({ epoch, from, to })), signs, heavy: [], dropped }
+function reportOf ({ cohorts, copies, signs, dropped }: Page): EvidenceReport {
+  return {
+    cohorts: [...cohorts].map(([epoch, { from, to }]) => ({ epoch, from, to })),
+    ...(copies === undefined ? {} : { copies }),
+    signs,
+    heavy: [],
+    dropped
+  }
 }
 
 function joined (left: Page, right: Page): Page {
@@ -159,7 +166,8 @@ function joined (left: Page, right: Page): Page {
   return page
 }
 
-function addTo (page: Page, { cohorts, signs, dropped }: EvidenceReport): void {
+function addTo (page: Page, { cohorts, copies, signs, dropped }: EvidenceReport): void {
+  if (copies !== undefined) page.copies = page.copies === undefined ? copies : sumOfCopies(page.copies, copies)
   for (const { epoch, from, to } of cohorts) {
     const sum = page.cohorts.get(epoch) ?? { from: emptyCounts(), to: emptyCounts() }
     page.cohorts.set(epoch, sum)

@@ -244,7 +244,7 @@ export class LiveRollout {
       elapsedMs: this.#elapsedMs,
       verdict,
       toReady: steps[state.step]?.kind === 'await-endpoints' && facts.isReady(this.route, to),
-      requestsTo: verdict.to.requests
+      requestsTo: verdict.to.requests + (verdict.copies?.requests ?? 0)
     }
     const meta = { actor: 'weir', reason: '', source: 'step' } as const
     const outcome = changeRollout(traffic, event, { ...meta, at: new Date(clock.wallMs()).toISOString() })

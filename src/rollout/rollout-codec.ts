@@ -189,6 +189,8 @@ function decodeSettings (plain: unknown, place: string): AnalysisSettings {
     slowerThanMs: orNull(value['slowerThanMs'], each => timeAt(each, at('slowerThanMs'))),
     warmupMs: countAt(value['warmupMs'], at('warmupMs')),
     maxErrorShare: orNull(value['maxErrorShare'], () => level('maxErrorShare')),
+    // An older Weir does not keep it.
+    maxDifferent: orNull(value['maxDifferent'] ?? null, () => level('maxDifferent')),
     maxFailures: timeAt(value['maxFailures'], at('maxFailures')),
     minRequests: timeAt(value['minRequests'], at('minRequests')),
     silenceMs: timeAt(value['silenceMs'], at('silenceMs'))

@@ -120,6 +120,7 @@ export class RolloutService implements RolloutControl {
             errors: verdict.errors.evidence,
             slow: verdict.slow.evidence,
             ...(verdict.pairs === null ? {} : { pairs: verdict.pairs.evidence }),
+            ...(verdict.copies === null ? {} : { copies: verdict.copies.evidence }),
             sentinel: verdict.sentinel.evidence
           },
       verdict: this.verdict(route)?.verdict,

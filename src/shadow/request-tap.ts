@@ -12,7 +12,7 @@ import type { EndpointCalls } from '../upstream/upstream-call.ts'
 import { copiedRequest, requestLine } from './copied-request.ts'
 import { compareAnswers, type CompareTerms, SeenAnswer } from './seen-answer.ts'
 import { ShadowCopy } from './shadow-copy.ts'
-import type { MirroredRequest, ShadowTap } from './shadow-port.ts'
+import type { CopyWatch, MirroredRequest, ShadowTap } from './shadow-port.ts'
 import { ShadowBytes, type ShadowRoom } from './shadow-room.ts'
 
 const NO_FIELDS: readonly string[] = []
@@ -49,7 +49,10 @@ export class RequestTap implements ShadowTap, Deadlined {
   readonly #mirror: TapOwner
   readonly #how: TapTerms
   readonly #keyHash: number
+  readonly #requestNumber: number
   readonly #requestId: string
+  /** Undefined while no rollout of the route runs. */
+  readonly #watch: CopyWatch | undefined
   readonly #bytes: ShadowBytes
   #body: Buffer[] = []
   #bodyBytes = 0
@@ -58,6 +61,7 @@ export class RequestTap implements ShadowTap, Deadlined {
   /** As the real one was sent; null until it is answered. */
   #head: Buffer | null = null
   #real: SeenAnswer | null = null
+  #realVersion = ''
   /** Nothing more of the real answer will come. */
   #realOver = false
   #copy: ShadowCopy | null = null
@@ -70,6 +74,8 @@ export class RequestTap implements ShadowTap, Deadlined {
     this.#mirror = mirror
     this.#how = how
     this.#keyHash = facts.keyHash
+    this.#requestNumber = facts.requestNumber
+    this.#watch = facts.route?.watch ?? undefined
     const { requestIds } = mirror.room.context
     this.#requestId = facts.requestId === '' ? requestIds.text(facts.requestNumber) : facts.requestId
     this.#wholeMs = facts.startMs
@@ -105,6 +111,7 @@ export class RequestTap implements ShadowTap, Deadlined {
     const connectMs = facts.attempts === 1 && !facts.reused ? Math.max(0, facts.connectMs) : 0
     const firstByteMs = Math.max(0, this.#mirror.room.context.clock.nowMs() - this.#wholeMs - connectMs)
     this.#head = Buffer.from(out.subarray(0, headLength))
+    this.#realVersion = facts.version?.name ?? ''
     this.#real = new SeenAnswer(head, firstByteMs, this.#how.terms, this.#bytes)
     if (this.#whole) this.#sendSoon()
   }
@@ -186,6 +193,7 @@ export class RequestTap implements ShadowTap, Deadlined {
 
   #fail (failure: ShadowFailure): void {
     this.#mirror.tally.failed[failure]++
+    if (failure !== 'shed') this.#judge(null, true)
     this.#noteExample(failure, NO_FIELDS)
     this.#close()
   }
@@ -211,13 +219,25 @@ export class RequestTap implements ShadowTap, Deadlined {
     if (real.body?.cut === true) tally.cut++
     if (difference === 'unknown') {
       tally.uncompared++
-    } else if (difference === null) {
+      return
+    }
+    this.#judge(shadow, difference !== null)
+    if (difference === null) {
       tally.same++
     } else {
       tally.different[difference]++
       if (shadow.status >= 500 && real.status < 500) tally.serverErrors++
       this.#noteExample(difference, headers)
     }
+  }
+
+  /** Tells whoever judges the version. */
+  #judge (copy: SeenAnswer | null, different: boolean): void {
+    const real = this.#real
+    if (this.#watch === undefined || real === null) return
+    this.#watch.addCopy({
+      requestNumber: this.#requestNumber, realVersion: this.#realVersion, copyVersion: this.#how.spec.to, real, copy, different
+    })
   }
 
   #uncompared (): void {

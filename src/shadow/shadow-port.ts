@@ -6,6 +6,30 @@ import type { FieldEdits } from '../http/field-edits.ts'
 import type { BodyPiece, HttpRequest, KeptRequest } from '../http/http-request.ts'
 import type { HttpResponse } from '../http/http-response.ts'
 
+/** One of the two answers to a request that was copied. */
+interface CopiedAnswer {
+  readonly status: number
+  readonly firstByteMs: number
+}
+
+/** What has come of a copy. */
+export interface CopyOutcome {
+  readonly requestNumber: number
+  /** The version that has answered the real request. */
+  readonly realVersion: string
+  readonly copyVersion: string
+  readonly real: CopiedAnswer
+  /** Null when it was not answered. */
+  readonly copy: CopiedAnswer | null
+  /** Something that is compared is not the same. */
+  readonly different: boolean
+}
+
+/** Who judges a version by its copies too. */
+export interface CopyWatch {
+  addCopy (outcome: CopyOutcome): void
+}
+
 /** What is asked of a request: its facts. They are of this request during the call only. */
 export interface MirroredRequest {
   readonly requestNumber: number
@@ -18,6 +42,7 @@ export interface MirroredRequest {
   /** What opening the connection of the last attempt took; -1 when it took nothing. */
   readonly connectMs: number
   readonly version: { readonly name: string } | null
+  readonly route: { readonly watch: CopyWatch | null } | null
 }
 
 /** A request that may be copied. */

@@ -6,14 +6,16 @@ import { type AnalysisSettings, DEFAULT_ANALYSIS } from '../../src/analysis/anal
 import { emptyCounts } from '../../src/analysis/side-counts.ts'
 import type { StoredEvidence } from '../../src/analysis/stored-evidence.ts'
 import type { Verdict } from '../../src/analysis/verdict.ts'
-import type { EvidenceReport, FirstSign, SideCounts } from '../../src/contract/rollout-watch.ts'
+import type { CopyCounts, EvidenceReport, FirstSign, SideCounts } from '../../src/contract/rollout-watch.ts'
 
 const NO_COUNTS: SideCounts = emptyCounts()
+export const NO_COPIES: CopyCounts = { requests: 0, failed: 0, realFailed: 0, bothFailed: 0, slow: 0, realSlow: 0, different: 0 }
 
 /** What happened in one tick. Halves are even unless they are given. */
 export interface Happened {
   readonly from?: Partial<SideCounts>
   readonly to?: Partial<SideCounts>
+  readonly copies?: Partial<CopyCounts>
   readonly signs?: ReadonlyArray<Partial<FirstSign>>
   readonly heavy?: Readonly<Record<string, number>>
   /** So many clients have been seen in all. */
@@ -64,9 +66,10 @@ export class EvidenceBench {
   }
 }
 
-function reportOf ({ from, to, signs = [], heavy = {}, clients }: Happened): EvidenceReport {
+function reportOf ({ from, to, copies, signs = [], heavy = {}, clients }: Happened): EvidenceReport {
   const report: EvidenceReport = {
     cohorts: [{ epoch: 1, from: countsOf(from), to: countsOf(to) }],
+    ...(copies === undefined ? {} : { copies: { ...NO_COPIES, ...copies } }),
     signs: signs.map(sign => ({ kind: 'failure', bucket: 0, side: 'to', epoch: 1, endpoint: '10.0.0.1:80', ...sign })),
     heavy: Object.entries(heavy).map(([key, failures]) => ({ key, failures })),
     dropped: 0

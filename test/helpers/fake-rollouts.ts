@@ -55,6 +55,7 @@ export const SAID: StatedVerdict = {
   errors: { evidence: 1.5, threshold: 1_000, clients: 5, clientsOnNew: 1, difference: 0.004, allowed: 0.005, passEvidence: 2, passThreshold: 20 },
   slow: { evidence: 0.9, threshold: 1_000, clients: 30, clientsOnNew: 2, difference: 0, allowed: 0.02, passEvidence: 8.5, passThreshold: 20 },
   pairs: null,
+  copies: null,
   sentinel: { evidence: 1.1, silent: true },
   clients: null,
   heaviest: { key: '10.0.0.7', share: 1 },

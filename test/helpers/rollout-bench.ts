@@ -35,6 +35,7 @@ export const UNDECIDED: Verdict = {
   errors: TEST_NUMBERS,
   slow: TEST_NUMBERS,
   pairs: null,
+  copies: null,
   sentinel: { evidence: 1, silent: true },
   clients: null,
   heaviest: null,

@@ -31,6 +31,7 @@ const EXAMPLE: VerdictAnswer = {
     evidence: 0.9, threshold: 1_000, clients: 40, clientsOnNew: 3, difference: 0.0007, allowed: 0.02, passEvidence: 9.7, passThreshold: 20
   },
   pairs: { evidence: 0.8 },
+  copies: null,
   sentinel: { evidence: 1.1, silent: true },
   clients: null,
   heaviest: { key: '10.0.0.7', share: 1 },

@@ -215,14 +215,22 @@ function moreText (verdict: AdminAnswer): string {
   const heaviest = answerAt(verdict, 'heaviest')
   const sentinel = answerAt(verdict, 'sentinel')
   const pairs = answerAt(verdict, 'pairs')
+  const copies = answerAt(verdict, 'copies')
   const clients = numberAt(verdict, 'clients')
   const lines = [
     ...(clients === undefined ? [] : [`clients seen: about ${Math.round(clients)}`]),
     ...(heaviest === undefined ? [] : [`most failures on the new version: ${textAt(heaviest, 'key') ?? '?'}, ${percent(numberAt(heaviest, 'share') ?? 0)} of them`]),
     ...(pairs === undefined ? [] : [`pairs, of one request on both versions: evidence ${short(numberAt(pairs, 'evidence') ?? 0)}`]),
+    ...(copies === undefined ? [] : [copiesText(copies)]),
     ...(sentinel === undefined ? [] : [`two halves of the old version against each other: evidence ${short(numberAt(sentinel, 'evidence') ?? 0)}${flagAt(sentinel, 'silent') === false ? ', so counts of requests do not decide' : ''}`])
   ]
   return lines.map(cleanLine).join('')
+}
+
+function copiesText (copies: AdminAnswer): string {
+  const count = (name: string): number => numberAt(copies, name) ?? 0
+  const failed = `${count('failed')} failed here alone, ${count('realFailed')} on the old version alone, ${count('bothFailed')} on both; ${count('different')} answered differently`
+  return `copies of ${count('requests')} requests: ${failed}; evidence ${towards(copies, 'evidence', 'threshold').text}, for a pass ${towards(copies, 'passEvidence', 'passThreshold').text}`
 }
 
 /** `stable 95, canary 5` */

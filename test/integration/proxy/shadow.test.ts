@@ -4,6 +4,7 @@ import { addShadowCounts, emptyShadowTally, type ShadowExample, type ShadowTally
 import { LATENCY_BOUNDS_S, WORKER } from '../../../src/telemetry/counter-layout.ts'
 import { closedPort } from '../../helpers/closed-port.ts'
 import { type ProxyBench, proxyTest, type TestRoute, timedProxyTest } from '../../helpers/data-plane.ts'
+import { testWatch } from '../../helpers/evidence-sum.ts'
 import { get, post } from '../../helpers/raw-client.ts'
 import { ok, type OriginHandler, type RawOrigin } from '../../helpers/raw-origin.ts'
 import { NO_EJECTION } from '../../helpers/two-endpoints.ts'
@@ -117,6 +118,7 @@ timedProxyTest('a shadow that is dead, resets, hangs, talks nonsense or sends wi
       if (path === '/endless') connection.send(`HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n${'x'.repeat(20_000)}`)
     }
   })
+  bench.routes.applyWatch({ type: 'watch', route: 'test', watch: testWatch() })
   const client = await bench.client()
   for (const path of ['/resets', '/nonsense', '/endless', '/hangs']) {
     t.equal((await client.ask(get(path))).body.toString(), 'real', path)
@@ -129,6 +131,9 @@ timedProxyTest('a shadow that is dead, resets, hangs, talks nonsense or sends wi
   t.same(tally.failed, { connect: 1, reset: 1, timeout: 1, malformed: 1, shed: 0 })
   t.match(tally, { sent: 5, different: { headers: 0, body: 1 } }, 'what is endless is compared as far as it is read')
   t.equal(bench.version('canary').ejections, 0)
+  const [evidence] = bench.routes.evidence()
+  t.same(evidence?.report.copies, { requests: 5, failed: 4, realFailed: 0, bothFailed: 0, slow: 0, realSlow: 0, different: 5 }, 'but the rollout that runs knows')
+  t.same(evidence?.report.cohorts.map(({ from, to }) => [from.requests, to.requests]), [[5, 0]])
 })
 
 proxyTest('what is not copied is counted by its reason', async (t, bench) => {

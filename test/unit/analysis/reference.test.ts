@@ -5,6 +5,7 @@
 import t, { type Test } from 'tap'
 import { AloneTest } from '../../../src/analysis/alone-test.ts'
 import { alternatives, Comparison, lnRatio, projection } from '../../../src/analysis/comparison.ts'
+import { lnNoWorse, lnWorse, pairsToPass } from '../../../src/analysis/paired-test.ts'
 import { shareInterval } from '../../../src/analysis/share-interval.ts'
 import { LabelTest, lnMean } from '../../../src/analysis/label-test.ts'
 import { Random } from '../../../src/core/random.ts'
@@ -156,6 +157,40 @@ function lnBetaByIntegral (a: number, b: number): number {
   for (let step = 0; step <= steps; step++) sum += at(step * Math.PI / 2 / steps) * (step === 0 || step === steps ? 1 : step % 2 === 1 ? 4 : 2)
   return Math.log(sum * Math.PI / 2 / steps / 3)
 }
+
+/** The money of gamblers that stake a part each, pair by pair; half of it is the first one's. */
+function betting (pairs: readonly number[], gainOf: (difference: number) => number, most: number): number {
+  const stakes = [0.98, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01]
+  const shares = stakes.map((_, index) => index === 0 ? 0.5 : 0.0625)
+  return stakes.reduce((sum, stake, index) => {
+    return sum + pairs.reduce((money, difference) => money * (1 + stake * most * gainOf(difference)), shares[index] ?? 0)
+  }, 0)
+}
+
+t.test('paired test: any pairs, by direct products', async t => {
+  const random = new Random(5)
+  for (const margin of [0.0001, 0.005, 0.02, 0.3, 1]) {
+    const differences = Array.from({ length: 400 }, () => random.nextFraction() < 0.04 ? 1 : random.nextFraction() < 0.02 ? -1 : 0)
+    const counts = {
+      pairs: 400, newAlone: differences.filter(each => each === 1).length, oldAlone: differences.filter(each => each === -1).length
+    }
+    near(t, Math.exp(lnWorse(counts, margin)), betting(differences, each => each - margin, 1 / (1 + margin)), `worse by ${margin}`)
+    near(t, Math.exp(lnNoWorse(counts, margin)), betting(differences, each => margin - each, 1), `no worse by ${margin}`)
+  }
+  near(t, lnWorse({ pairs: 0, newAlone: 0, oldAlone: 0 }, 0.005), 0, 'nothing')
+})
+
+t.test('paired test: what is said to be needed for a pass is what it takes', async t => {
+  const needed = Math.log(20)
+  for (const [pairs, newAlone, oldAlone] of [[10, 0, 0], [200, 1, 1], [1_000, 3, 2]] as const) {
+    const more = pairsToPass({ pairs, newAlone, oldAlone }, 0.005, needed) ?? NaN
+    const times = (pairs + more) / pairs
+    const after = (by: number) => lnNoWorse({ pairs: pairs * times + by, newAlone: newAlone * times, oldAlone: oldAlone * times }, 0.005)
+    t.ok(after(0) >= needed - 1e-6 && after(-2) < needed, `${pairs} pairs: ${more} more`)
+  }
+  t.equal(pairsToPass({ pairs: 1_000, newAlone: 9, oldAlone: 2 }, 0.005, needed), null)
+  t.equal(pairsToPass({ pairs: 10_000, newAlone: 0, oldAlone: 0 }, 0.005, needed), 0)
+})
 
 t.test('confidence sequence: the figures of the reference', async t => {
   const cases = [

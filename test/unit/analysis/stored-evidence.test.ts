@@ -11,6 +11,8 @@ const good = {
   format: 2, elapsedMs: 12.5, failures: signs, slow: signs, parts, seen: '', heavy: [['10.1.2.3', 4]], blamed: null
 }
 
+const copies = [9, 1, 2, 3, 1, 1, 4, 5_000]
+
 function faultOf (plain: unknown): string {
   try {
     readStoredEvidence(plain)
@@ -25,6 +27,7 @@ t.test('what is well formed is read as it is', async t => {
   const bits = Buffer.alloc(FAILURE_BYTES, 7).toString('base64')
   const spoken = { ...good, failures: { ...signs, spoken: bits }, blamed: '10.0.0.1:80' }
   t.same(readStoredEvidence(spoken), spoken)
+  t.same(readStoredEvidence({ ...good, copies }), { ...good, copies })
 })
 
 t.test('what is not is refused by the name of the field', async t => {
@@ -46,7 +49,10 @@ t.test('what is not is refused by the name of the field', async t => {
     [{ ...good, heavy: new Array(17).fill(['a', 1]) }, 'evidence.heavy'],
     [{ ...good, heavy: [['a', -1]] }, 'evidence.heavy[0][1]'],
     [{ ...good, heavy: [['a', 1, 2]] }, 'evidence.heavy[0]'],
-    [{ ...good, blamed: 4 }, 'evidence.blamed']
+    [{ ...good, blamed: 4 }, 'evidence.blamed'],
+    [{ ...good, copies: 4 }, 'evidence.copies'],
+    [{ ...good, copies: [1] }, 'evidence.copies'],
+    [{ ...good, copies: [...copies.slice(1), null] }, 'evidence.copies[7]']
   ]
   for (const [plain, place] of cases) {
     t.equal(faultOf(plain).split(' ')[0], place)

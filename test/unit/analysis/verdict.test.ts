@@ -101,6 +101,12 @@ t.test('pairs: what fails on both is nobody\'s, and a client that fails half of 
   t.not(flaky.verdict().verdict, 'fail')
 })
 
+t.test('copies: requests that fail on the new version before it has users', async t => {
+  const bench = new EvidenceBench({}, 0).happen({ from: { requests: 75 }, copies: { requests: 75 }, clients: 200 }, 2)
+  bench.happen({ from: { requests: 75 }, copies: { requests: 75, failed: 40 }, clients: 200 })
+  t.match(judged(bench), { verdict: 'fail', code: 'copies' })
+})
+
 t.test('requests: few clients, each with some of the failures', async t => {
   const heavy = (tick: number) => Object.fromEntries(['a', 'b', 'c', 'd', 'e', 'f', 'g'].map(key => [key, tick]))
   const bench = new EvidenceBench({ maxFailures: 1_000 }).happen({ ...GOOD, clients: 20 }, 20)

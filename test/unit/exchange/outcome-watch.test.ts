@@ -4,6 +4,7 @@ import type { EvidenceReport, RouteWatch } from '../../../src/contract/rollout-w
 import { hashString } from '../../../src/core/hash.ts'
 import { PROXY_ERROR_CODES, proxyErrorRow, type ProxyErrorCode } from '../../../src/core/proxy-error.ts'
 import { OutcomeWatch } from '../../../src/exchange/outcome-watch.ts'
+import type { CopyOutcome } from '../../../src/shadow/shadow-port.ts'
 import { RequestFacts } from '../../../src/exchange/request-facts.ts'
 import { VersionRuntime } from '../../../src/exchange/route-runtime.ts'
 import { Split } from '../../../src/routing/split.ts'
@@ -110,6 +111,31 @@ t.test('each failure of the new version is said at once, and nothing else', asyn
   watched.add({ status: 500 })
   watched.add({ error: 'upstream_reset' })
   t.equal(watched.failuresTold, 2)
+})
+
+t.test('copies are counted beside the answers to the same requests, for neither version\'s users', async t => {
+  const watched = new Watched({ failureStatuses: [[429, 429]], slowerThanMs: 100 })
+  const answer = (status: number, firstByteMs = 1) => ({ status, firstByteMs })
+  const copy = (real: ReturnType<typeof answer>, copied: ReturnType<typeof answer> | null, changes: Partial<CopyOutcome> = {}): void => {
+    watched.watch.addCopy({ requestNumber: 11, realVersion: 'stable', copyVersion: 'canary', real, copy: copied, different: false, ...changes })
+  }
+  t.equal(watched.take(), null)
+  copy(answer(200), answer(200))
+  copy(answer(200), answer(500), { different: true })
+  copy(answer(200), answer(429), { different: true })
+  copy(answer(200), answer(503), { different: true })
+  copy(answer(429), null, { different: true })
+  copy(answer(200, 300), answer(200))
+  copy(answer(200), answer(404, 101))
+  copy(answer(200), answer(429), { realVersion: 'other' })
+  copy(answer(200), answer(429), { realVersion: 'canary' })
+  copy(answer(200), answer(429), { copyVersion: 'other' })
+  copy(answer(200), answer(429), { requestNumber: 10 })
+  const report = watched.take()
+  t.same(report?.cohorts, [])
+  t.same(report?.copies, { requests: 7, failed: 2, realFailed: 0, bothFailed: 1, slow: 1, realSlow: 1, different: 4 }, 'a status is a failure when the plan lists it, 503 and no answer always')
+  t.equal(watched.take(), null)
+  t.equal(watched.failuresTold, 0)
 })
 
 t.test('what each error counts as', async t => {

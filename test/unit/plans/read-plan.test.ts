@@ -176,6 +176,17 @@ t.test('every fault is told at once, with its place and the remedy', async t => 
 
 const beta = { headers: [{ name: 'X-Beta', value: '1' }] }
 
+t.test('copies of requests are enough to analyse before anybody is on the new version', async t => {
+  const plan = planOf({ steps: [{ mirror: { percent: 10 } }, { analyse: { requests: 500 } }, { mirror: null }, { setWeight: 5 }], analysis: { maxDifferent: '1%' } })
+  t.same(plan.steps.map(({ kind }) => kind), ['mirror', 'analyse', 'mirror', 'set-weight'])
+  t.equal(plan.analysis.maxDifferent, 0.01)
+  t.equal(planOf({ steps: [{ setWeight: 5 }] }).analysis.maxDifferent, null)
+  const without = faultsOf({ steps: [{ mirror: { percent: 0 } }, { analyse: { for: '1m' } }, { setWeight: 5 }] })
+  t.match(without, [{ place: 'steps[1].analyse', message: /put a `setWeight` before it, or a `mirror` that copies/ }])
+  const behind = faultsOf({ steps: [{ mirror: { percent: 5 } }, { mirror: null }, { analyse: { for: '1m' } }, { setWeight: 5 }] })
+  t.match(behind, [{ place: 'steps[2].analyse', message: /nothing to compare/ }])
+})
+
 t.test('a match and a mirror are steps, read back as they are written', async t => {
   const plan = planOf({
     steps: [

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { emptyCounts } from '../../../src/analysis/side-counts.ts'
 import type { EvidenceReport, FirstSign, SideCounts } from '../../../src/contract/rollout-watch.ts'
+import { NO_COPIES } from '../../helpers/evidence.ts'
 import { EvidenceLedger, MAX_LEDGER_SIGNS, MAX_TOLD_EPOCHS, MAX_TOLD_WORKERS } from '../../../src/rollout/evidence-ledger.ts'
 
 const NONE: SideCounts = emptyCounts()
@@ -47,6 +48,24 @@ t.test('everything is told once, whatever answers are lost', t => {
   t.same(reader.buckets, Array.from({ length: 200 }, (_, index) => index))
   reader.read()
   t.equal(reader.buckets.length, 200, 'without news there is nothing to tell')
+  t.end()
+})
+
+t.test('copies are told once, with what else a page has or alone', t => {
+  const ledger = new EvidenceLedger('one.1')
+  const copies = (requests: number): EvidenceReport['copies'] & object => ({ ...NO_COPIES, requests, failed: 1, different: 2 })
+  ledger.add({ ...report(3), copies: copies(3) }, 'worker 0')
+  ledger.add({ cohorts: [], copies: copies(4), signs: [], heavy: [], dropped: 0 }, 'worker 1')
+  const told = ledger.since(0, 0)
+  t.match(told.report.copies, { requests: 7, failed: 2, realFailed: 0, different: 4 })
+  t.equal(ledger.since(told.upTo, 0).report.copies, undefined)
+  ledger.add({ cohorts: [], copies: copies(5), signs: [], heavy: [], dropped: 0 }, 'worker 1')
+  t.match(ledger.since(told.upTo, 0).report.copies, { requests: 5 }, 'a page of copies alone is one')
+  for (let page = 0; page < 300; page++) {
+    ledger.add({ cohorts: [], copies: copies(1), signs: [], heavy: [], dropped: 0 }, 'worker 0')
+    ledger.close()
+  }
+  t.match(ledger.since(0, 0).report.copies, { requests: 312 }, 'pages that have become one keep them')
   t.end()
 })
 
