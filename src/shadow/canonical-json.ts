@@ -33,7 +33,8 @@ export function canonicalJson (bytes: Buffer, leftOut: readonly JsonPath[]): str
 /** @param paths those that lead through here @returns false when it is nested too deep */
 function write (value: unknown, paths: readonly JsonPath[], depth: number, parts: string[]): boolean {
   if (typeof value !== 'object' || value === null) {
-    parts.push(JSON.stringify(value))
+    // JSON would write null for a number that is too large for JavaScript.
+    parts.push(typeof value === 'number' ? String(value) : JSON.stringify(value))
     return true
   }
   if (depth >= MAX_DEPTH) return false

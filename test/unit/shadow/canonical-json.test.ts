@@ -19,6 +19,7 @@ t.test('neither order nor white space nor what is left out makes a difference, a
     ['[1,2]', '[2,1]'],
     ['{"a":[]}', '{"a":{}}'],
     ['{"a":null}', '{}'],
+    ['{"a":1e400}', '{"a":null}'],
     ['[1,2]', '[1]', '/1'],
     ['{"a":{"b":1}}', '{"a":{"b":2}}', '/b'],
     ['{"__proto__":1}', '{"__proto__":2}'],
