@@ -98,7 +98,7 @@ export class ShadowCopy implements CallEvents {
     if (call === null) return
     this.#call = null
     // An endpoint may close a connection that it has kept, at any time: that says nothing.
-    const stale = call.reused && !call.sawBytes && this.#order.idempotent
+    const stale = call.reused && !call.sawBytes && (this.#order.idempotent || !call.sent)
     call.cancel()
     if (stale) this.#send(this.#order.calls.open())
     else this.#end(failureOf(code))
