@@ -13,7 +13,7 @@ import { copiedRequest, requestLine } from './copied-request.ts'
 import { compareAnswers, type CompareTerms, SeenAnswer } from './seen-answer.ts'
 import { ShadowCopy } from './shadow-copy.ts'
 import type { CopyWatch, MirroredRequest, ShadowTap } from './shadow-port.ts'
-import { ShadowBytes, type ShadowRoom } from './shadow-room.ts'
+import { type SentCopy, ShadowBytes, type ShadowRoom } from './shadow-room.ts'
 
 const NO_FIELDS: readonly string[] = []
 
@@ -43,7 +43,7 @@ export interface TapOwner {
   pick (keyHash: number): { readonly endpoint: { readonly key: string }, readonly calls: EndpointCalls } | null
 }
 
-export class RequestTap implements ShadowTap, Deadlined {
+export class RequestTap implements ShadowTap, SentCopy, Deadlined {
   deadlineMs = 0
   deadlineIndex = -1
   readonly #mirror: TapOwner
@@ -106,13 +106,16 @@ export class RequestTap implements ShadowTap, Deadlined {
 
   answerHead (head: HttpResponse, { out, headLength }: KeptRequest, facts: MirroredRequest): void {
     if (this.#closed) return
-    if (facts.version?.name === this.#how.spec.to) return this.#drop('same_version')
-    if (!this.#bytes.take(headLength)) return this.#drop('bytes')
+    const isSent = this.#copy !== null
+    if (facts.version?.name === this.#how.spec.to) return isSent ? this.giveUp() : this.#drop('same_version')
+    if (!isSent && !this.#bytes.take(headLength)) return this.#drop('bytes')
     const connectMs = facts.attempts === 1 && !facts.reused ? Math.max(0, facts.connectMs) : 0
     const firstByteMs = Math.max(0, this.#mirror.room.context.clock.nowMs() - this.#wholeMs - connectMs)
-    this.#head = Buffer.from(out.subarray(0, headLength))
     this.#realVersion = facts.version?.name ?? ''
+    // What came behind an earlier head was no answer, and another attempt has been made.
     this.#real = new SeenAnswer(head, firstByteMs, this.#how.terms, this.#bytes)
+    if (isSent) return
+    this.#head = Buffer.from(out.subarray(0, headLength))
     if (this.#whole) this.#sendSoon()
   }
 
@@ -151,13 +154,13 @@ export class RequestTap implements ShadowTap, Deadlined {
   #send (): void {
     const { room } = this.#mirror
     const head = this.#head
-    if (this.#closed || head === null) return
+    if (this.#closed || head === null || this.#copy !== null) return
     const refusal = room.refusal()
     if (refusal !== null) return this.#drop(refusal)
     const picked = this.#mirror.pick(this.#keyHash)
     if (picked === null) return this.#drop('no_endpoint')
     const { terms, fields, spec, idempotent, toHead } = this.#how
-    room.copies++
+    room.underWay.add(this)
     this.#mirror.tally.sent++
     this.#endpoint = picked.endpoint.key
     const { bytes, headLength } = copiedRequest(head, this.#body, fields)
@@ -178,7 +181,7 @@ export class RequestTap implements ShadowTap, Deadlined {
   }
 
   onDeadline (): void {
-    if (this.#copyEnded) return this.#uncompared()
+    if (this.#copyEnded) return this.giveUp()
     this.#copy?.cancel()
     this.#fail('timeout')
   }
@@ -186,7 +189,7 @@ export class RequestTap implements ShadowTap, Deadlined {
   sheddable (): Sheddable { return { rank: 0, bytes: this.#bytes.bytes, movedMs: 0 } }
 
   shed (): void {
-    if (this.#copyEnded) return this.#uncompared()
+    if (this.#copyEnded) return this.giveUp()
     this.#copy?.cancel()
     this.#fail('shed')
   }
@@ -204,7 +207,7 @@ export class RequestTap implements ShadowTap, Deadlined {
     const shadow = this.#copy?.answer ?? null
     if (this.#closed || !this.#copyEnded || real === null || shadow === null) return
     if (!real.done && !real.isStream) {
-      if (this.#realOver) this.#uncompared()
+      if (this.#realOver) this.giveUp()
       return
     }
     this.#compare(real, shadow)
@@ -240,7 +243,8 @@ export class RequestTap implements ShadowTap, Deadlined {
     })
   }
 
-  #uncompared (): void {
+  giveUp (): void {
+    this.#copy?.cancel()
     this.#mirror.tally.uncompared++
     this.#close()
   }
@@ -272,7 +276,7 @@ export class RequestTap implements ShadowTap, Deadlined {
     this.deadlineMs = 0
     if (this.#copy !== null) {
       this.#mirror.room.context.deadlines.remove(this)
-      this.#mirror.room.copies--
+      this.#mirror.room.underWay.delete(this)
     }
     this.#copy = null
     this.#head = null

@@ -25,12 +25,15 @@ class ShadowEndpoint implements CalledEndpoint {
 
 export class ShadowEndpoints {
   readonly #known = new Map<EndpointPool, ShadowEndpoint>()
+  #closed = false
 
   callsTo (pool: EndpointPool): EndpointCalls {
     let endpoint = this.#known.get(pool)
     if (endpoint === undefined) {
       endpoint = new ShadowEndpoint(pool)
       this.#known.set(pool, endpoint)
+      // Copies that were drawn before may still leave, and nobody looks after connections that they would leave behind.
+      if (this.#closed) endpoint.calls.retire()
     }
     return endpoint.calls
   }
@@ -45,6 +48,7 @@ export class ShadowEndpoints {
   }
 
   close (): void {
+    this.#closed = true
     for (const { calls } of this.#known.values()) calls.retire()
     this.#known.clear()
   }

@@ -29,9 +29,15 @@ export interface ShadowContext extends AfterReads {
   }
 }
 
+/** A copy that has left. */
+export interface SentCopy {
+  /** Ends it: it is not compared any more. */
+  giveUp (): void
+}
+
 export class ShadowRoom {
   /** Copies that are on their way or not compared yet. */
-  copies = 0
+  readonly underWay = new Set<SentCopy>()
   readonly context: ShadowContext
   readonly #account: ByteAccount
 
@@ -46,13 +52,18 @@ export class ShadowRoom {
   /** Why there can't be another copy now; null when there can. */
   refusal (): ShadowDrop | null {
     const { budget, page, inFlight, settings: { limits: { maxConcurrentRequests }, shadow } } = this.context
-    if (this.copies >= shadow.maxRequests) return 'requests'
+    if (this.underWay.size >= shadow.maxRequests) return 'requests'
     if (this.bytes >= shadow.maxBytes) return 'bytes'
     if (budget.used >= budget.largeBelow) return 'memory'
     if (maxConcurrentRequests > 0 && inFlight > maxConcurrentRequests * IN_FLIGHT_SHARE) return 'in_flight'
     const lagMs = (page[WORKER.loopLagS] ?? 0) * 1000
     const late = shadow.maxLoopLagMs > 0 && lagMs > shadow.maxLoopLagMs
     return late || (page[WORKER.loopUtilization] ?? 0) > shadow.maxLoopUtilization ? 'loop' : null
+  }
+
+  /** Ends all copies. */
+  close (): void {
+    for (const copy of this.underWay) copy.giveUp()
   }
 
   /** @returns false when there are not so many bytes left */

@@ -97,7 +97,9 @@ export class WorkerMirrors {
     return told
   }
 
+  /** Nothing is copied any more, and what is on its way is counted as far as it has come. */
   close (): void {
     for (const route of [...this.#entries.keys()]) this.forget(route)
+    this.#room.close()
   }
 }

@@ -1,74 +1,11 @@
 /** Copies of requests over real sockets: what the version of the mirror gets, what is counted, and that nothing real changes by it. */
-import type { MirrorSpec } from '../../../src/contract/mirror-spec.ts'
-import { addShadowCounts, emptyShadowTally, type ShadowExample, type ShadowTally } from '../../../src/contract/shadow-report.ts'
-import { LATENCY_BOUNDS_S, WORKER } from '../../../src/telemetry/counter-layout.ts'
+import { WORKER } from '../../../src/telemetry/counter-layout.ts'
 import { closedPort } from '../../helpers/closed-port.ts'
-import { type ProxyBench, proxyTest, type TestRoute, timedProxyTest } from '../../helpers/data-plane.ts'
+import { proxyTest, type TestRoute, timedProxyTest } from '../../helpers/data-plane.ts'
 import { testWatch } from '../../helpers/evidence-sum.ts'
+import { answers, COMPARE, MIRROR, mirrored } from '../../helpers/mirrored.ts'
 import { get, post } from '../../helpers/raw-client.ts'
 import { ok, type OriginHandler, type RawOrigin } from '../../helpers/raw-origin.ts'
-import { NO_EJECTION } from '../../helpers/two-endpoints.ts'
-
-const COMPARE: NonNullable<MirrorSpec['compare']> = {
-  headers: null, ignoreHeaders: ['date'], body: true, ignoreJsonPaths: [], maxJsonBytes: 65_536, exampleBytes: 0
-}
-const MIRROR: MirrorSpec = {
-  to: 'canary',
-  percent: 100,
-  maxBodyBytes: 1_024,
-  maxAnswerBytes: 4_096,
-  methods: 'safe',
-  cookies: false,
-  authorization: false,
-  removeHeaders: [],
-  timeoutMs: 10_000,
-  compare: COMPARE
-}
-
-interface Mirrored {
-  readonly stable: RawOrigin
-  readonly canary: RawOrigin
-  readonly tally: ShadowTally
-  readonly examples: ShadowExample[]
-  /** Waits until so many requests have been drawn and all of them are counted to their end. */
-  readonly counted: (drawn: number) => Promise<void>
-}
-
-interface Setup {
-  readonly stable?: OriginHandler
-  readonly canary?: OriginHandler
-  readonly mirror?: Partial<MirrorSpec>
-  readonly route?: Partial<TestRoute>
-}
-
-const answers = (text: string): OriginHandler => (_request, connection) => { connection.send(text) }
-
-/** A route whose clients all get stable, with a mirror to canary. */
-async function mirrored (bench: ProxyBench, { stable = answers(ok()), canary = answers(ok()), mirror = {}, route = {} }: Setup = {}): Promise<Mirrored> {
-  const origins = { stable: await bench.extraOrigin(stable), canary: await bench.extraOrigin(canary) }
-  await bench.routes.shadows.load()
-  bench.route([{ weights: { stable: 1, canary: 0 }, policy: NO_EJECTION, mirror: { ...MIRROR, ...mirror }, ...route }])
-  bench.endpoints('stable', [origins.stable.port])
-  bench.endpoints('canary', [origins.canary.port])
-  const tally = emptyShadowTally(LATENCY_BOUNDS_S.length + 1)
-  const examples: ShadowExample[] = []
-  const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((all, count) => all + count, 0)
-  return {
-    ...origins,
-    tally,
-    examples,
-    counted: async drawn => {
-      await bench.until('the copies to be counted', () => {
-        for (const { report } of bench.routes.shadows.take()) {
-          addShadowCounts(tally, report.counts)
-          examples.push(...report.examples)
-        }
-        return tally.drawn === drawn && tally.same + tally.uncompared + sum(tally.different) + sum(tally.failed) + sum(tally.dropped) === drawn
-      })
-      bench.routes.shadows.close()
-    }
-  }
-}
 
 proxyTest('a copy is the request, marked, without credentials, and its answer is nobody\'s', async (t, bench) => {
   const { stable, canary, tally, counted } = await mirrored(bench, { canary: answers(ok('other')) })
