@@ -239,8 +239,7 @@ export class ListBook {
   #unknown ({ route, list }: ListRef): ListResult {
     const lists = this.#page.get(route)
     if (lists === undefined) return { ok: false, code: 'unknown_route', message: 'GET /v1/routes lists the routes' }
-    const names = [...lists.keys()].map(name => JSON.stringify(name)).join(', ')
-    return { ok: false, code: 'unknown_list', message: `the route has no list ${JSON.stringify(list)}; ${names === '' ? 'its configuration names none' : `it has ${names}`}` }
+    return { ok: false, code: 'unknown_list', message: noSuchList(list, [...lists.keys()]) }
   }
 
   async #change (
@@ -281,4 +280,10 @@ function refusedByStore (error: StoreError): ListResult {
 function countsOf (before: MemberList, after: MemberList): { readonly added: number, readonly removed: number } {
   const { gained, lost } = differenceOf(before, after)
   return { added: gained.length, removed: lost.length }
+}
+
+/** @param names of the lists that there are */
+export function noSuchList (list: string, names: readonly string[]): string {
+  const there = names.length === 0 ? 'its configuration names none' : `it has ${names.map(name => JSON.stringify(name)).join(', ')}`
+  return `the route has no list ${JSON.stringify(list)}; ${there}`
 }

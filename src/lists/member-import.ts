@@ -82,7 +82,7 @@ class MemberLines {
     const text = this.#decode(bytes).trim()
     if (text === '') return
     const member = readMember(this.#idOf(text), this.#bounds.by)
-    if ('fault' in member) this.#refuse(`the member ${member.fault}`, text)
+    if ('fault' in member) this.#refuse(`has a member that ${member.fault}`, text)
     else this.#add(member.id)
   }
 

@@ -4,7 +4,7 @@
 import { Readable } from 'node:stream'
 import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify'
 import { Type, type Static } from '../../core/json-schema.ts'
-import type { ListResult, ListState } from '../../lists/list-book.ts'
+import { noSuchList, type ListResult, type ListState } from '../../lists/list-book.ts'
 import { MAX_IMPORT_BYTES } from '../../lists/member-import.ts'
 import type { ListRef } from '../../lists/member-list.ts'
 import { readMember } from '../../lists/read-member.ts'
@@ -266,8 +266,9 @@ async function * piecesOf (body: Readable): AsyncGenerator<Uint8Array> {
 function findList (deps: AdminDeps, { route, list }: ListRef): ListState {
   const found = deps.lists.list({ route, list })
   if (found !== undefined) return found
-  if (deps.lists.lists(route) === undefined) throw unknownRoute()
-  throw new ProblemError('unknown_list', { detail: `GET /v1/routes/${route}/lists lists them; the configuration names them` })
+  const lists = deps.lists.lists(route)
+  if (lists === undefined) throw unknownRoute()
+  throw new ProblemError('unknown_list', { detail: noSuchList(list, lists.map(({ spec }) => spec.name)) })
 }
 
 function changed ({ route, list }: ListRef, result: ListResult): Changed {

@@ -35,7 +35,9 @@ export class AdminClient implements AdminApi {
       if (response.status === 200 && answer !== undefined) return answer
       throw refusal({ status: response.status, answer, path }, this.#connection)
     } catch (error) {
-      if (error instanceof CommandError) throw error
+      const own = [error, error instanceof Error ? error.cause : undefined].find(each => each instanceof CommandError)
+      // What was to be sent could not be read: fetch has it as the cause.
+      if (own !== undefined) throw own
       if (limit.aborted) throw new CommandError(`${server} has not answered within ${timeoutMs} ms`)
       throw new CommandError(`${server} can't be reached: ${unreached(error)}`)
     }

@@ -1,10 +1,10 @@
 /**
  * `weir weights`, `weir switch` and `weir undo`: a change of a route's weights, and how far it has come.
  */
-import { printable } from '../../core/logger.ts'
 import { answerAt, flagAt, numberAt, numbersAt, textAt, type AdminAnswer } from './admin-api.ts'
 import { CommandError, EXIT } from './command-error.ts'
 import { routePath, type CommandSession } from './command-session.ts'
+import { clean } from './terminal.ts'
 
 /** What all changes may be given. */
 export interface ChangeFlags {
@@ -76,16 +76,16 @@ function changeText (answer: AdminAnswer): string {
   const weights = numbersAt(answer, 'weights').map(([version, weight]) => `${version} ${weight}`).join(', ')
   const changed = flagAt(answer, 'changed') === false ? ', as it was already' : ''
   const epoch = numberAt(answer, 'epoch') ?? '?'
-  return printable(`${textAt(answer, 'route') ?? '?'}: ${weights} (epoch ${epoch})${changed}${appliedText(answerAt(answer, 'applied'))}\n`)
+  return `${clean(`${textAt(answer, 'route') ?? '?'}: ${weights} (epoch ${epoch})${changed}`)}${appliedText(answerAt(answer, 'applied'))}\n`
 }
 
-/** `, applied by 2 of 2 workers in 1.4 ms`; empty for a change that did not wait. */
+/** `, applied by 2 of 2 workers in 1.4 ms`, printable; empty for a change that did not wait. */
 export function appliedText (applied: AdminAnswer | undefined): string {
   if (applied === undefined) return ''
   const workers = `${numberAt(applied, 'applied') ?? '?'} of ${numberAt(applied, 'workers') ?? '?'} workers`
   const tookMs = numberAt(applied, 'tookMs')
   // With several replicas: how many have it, then each that does not.
-  const [counts = '', ...lacks] = textAt(applied, 'summary')?.split('; ') ?? []
+  const [counts = '', ...lacks] = textAt(applied, 'summary')?.split('; ').map(clean) ?? []
   const more = lacks.map(text => `\n  ${text}`).join('')
   if (flagAt(applied, 'complete') === false) return `\nstored, and not yet applied by all: ${counts === '' ? workers : counts} have it${more}`
   if (counts !== '') return `, applied by ${counts}`

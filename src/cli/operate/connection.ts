@@ -71,8 +71,13 @@ export async function readClientConfig (env: ClientEnvironment, warn: (text: str
   }
   const config = checkConfig(file, await parseYaml(file, read.bytes))
   const secrets = [...config.contexts.values()].some(({ token }) => token !== undefined)
-  if (secrets && ((await stat(file)).mode & 0o077) !== 0) warn(`${file}: others can read it, and it has a token; chmod 600 it, or use tokenFile`)
+  if (secrets && await isOpenToOthers(file)) warn(`${file}: others can read it, and it has a token; chmod 600 it, or use tokenFile`)
   return config
+}
+
+/** May its group, or everybody, read it or write it? */
+export async function isOpenToOthers (file: string): Promise<boolean> {
+  return ((await stat(file)).mode & 0o077) !== 0
 }
 
 async function parseYaml (file: string, bytes: Buffer): Promise<unknown> {

@@ -17,10 +17,15 @@ export interface ExplainFlags {
   readonly list: readonly string[]
 }
 
+const HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\P{Cc}]*$/u
+const COOKIE = /^[^=;\p{Cc}]+=[^;\p{Cc}]*$/u
+const MEMBER = /^[^=]+=[^;\p{Cc}]+$/u
+
 export async function explain (session: CommandSession, route: string, flags: ExplainFlags): Promise<void> {
   if (flags.ip === undefined && flags.requestId === undefined) {
-    throw new CommandError('weir explain needs --ip, the address of a client, or --request-id, from X-Request-Id of a response', EXIT.usage)
+    throw new CommandError('it takes --ip, the address of a client, or --request-id, from X-Request-Id of a response', EXIT.usage)
   }
+  checkShapes(flags)
   const query = new URLSearchParams()
   const single = { requestId: flags.requestId, ip: flags.ip, method: flags.method, host: flags.host, path: flags.path }
   for (const [name, value] of Object.entries(single)) if (value !== undefined) query.set(name, value)
@@ -29,6 +34,17 @@ export async function explain (session: CommandSession, route: string, flags: Ex
   for (const member of flags.list) query.append('list', member)
   const answer = await session.askFor(['why'], { path: routePath(route, `/explain?${query.toString()}`) })
   await session.print(answer, () => explainText(answer, session.palette))
+}
+
+/** What is written wrongly the API would name by its place in a query and a pattern. */
+function checkShapes ({ header, cookie, list }: ExplainFlags): void {
+  const check = (flag: string, texts: readonly string[], shape: RegExp, words: string): void => {
+    const odd = texts.find(text => !shape.test(text))
+    if (odd !== undefined) throw new CommandError(`${flag} takes ${words}, not ${JSON.stringify(odd.slice(0, 80))}`, EXIT.usage)
+  }
+  check('--header', header, HEADER, 'NAME:VALUE, such as x-user:anna')
+  check('--cookie', cookie, COOKIE, 'NAME=VALUE, such as session=42')
+  check('--list', list, MEMBER, 'LIST=MEMBER, such as beta=anna')
 }
 
 function explainText (answer: AdminAnswer, palette: Palette): string {

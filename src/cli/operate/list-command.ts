@@ -99,7 +99,7 @@ async function importMembers (
   session: CommandSession, { route, list: name, file, flags }: OrderOf<'import'>, input: () => AsyncIterable<unknown>
 ): Promise<void> {
   const query = reasonQuery(flags.reason, flags.replace === true ? { mode: 'replace' } : {})
-  const lines = withProgress(session, file === '-' ? input() : await openFile(file))
+  const lines = withProgress(session, readable(file === '-' ? input() : await openFile(file), file === '-' ? 'standard input' : file))
   const answer = await session.askFor(['members'], { method: 'POST', path: `${listPath(route, name)}/import${query}`, lines }, IMPORT_MS)
   await session.print(answer, () => {
     const counts = `${numberAt(answer, 'added') ?? 0} added, ${numberAt(answer, 'removed') ?? 0} removed`
@@ -108,9 +108,22 @@ async function importMembers (
 }
 
 async function openFile (path: string): Promise<AsyncIterable<unknown>> {
-  const file = await open(path).catch((error: unknown) => { throw new CommandError(`${path} can't be read: ${errorText(error)}`, EXIT.usage) })
+  const file = await open(path).catch((error: unknown) => { throw unreadable(path, error) })
   // The stream closes the file.
   return file.createReadStream()
+}
+
+function unreadable (place: string, error: unknown): CommandError {
+  return new CommandError(`${place} can't be read: ${errorText(error)}`, EXIT.usage)
+}
+
+/** What fails while it is sent is no fault of the server. */
+async function * readable (pieces: AsyncIterable<unknown>, place: string): AsyncGenerator<unknown> {
+  try {
+    yield * pieces
+  } catch (error) {
+    throw unreadable(place, error)
+  }
 }
 
 /** What is sent; people on a terminal are told how far it is. */

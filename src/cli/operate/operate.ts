@@ -15,7 +15,7 @@ import {
 } from './connection.ts'
 import type { CommonFlags } from './common-flags.ts'
 import { readOrder, type Order } from './program.ts'
-import { Palette, table, type Terminal } from './terminal.ts'
+import { cleanLine, Palette, table, type Terminal } from './terminal.ts'
 
 export interface OperateDeps {
   readonly env: ClientEnvironment
@@ -50,6 +50,7 @@ export async function operate (args: readonly string[], deps: OperateDeps): Prom
 
 async function carryOut (order: Order, deps: OperateDeps): Promise<number> {
   const { terminal, env } = deps
+  const warn = (text: string): void => { terminal.complain(cleanLine(text)) }
   if (order.command === 'completion') {
     terminal.out(completionScript(order.shell))
     return EXIT.ok
@@ -57,10 +58,11 @@ async function carryOut (order: Order, deps: OperateDeps): Promise<number> {
   if (order.command === 'token') {
     const { versionToken } = await import('./token-command.ts')
     const { route, version, flags: { keyFile, expires } } = order
-    terminal.out(`${await versionToken({ route, version, keyFile, expiresMs: expires }, deps.clock)}\n`)
+    const token = await versionToken({ route, version, keyFile, expiresMs: expires }, deps.clock, warn)
+    terminal.out(`${token}\n`)
     return EXIT.ok
   }
-  const config = await readClientConfig(env, text => { terminal.complain(printable(`${text}\n`)) })
+  const config = await readClientConfig(env, warn)
   if (order.command === 'contexts') {
     terminal.out(contextsText(config, deps))
     return EXIT.ok

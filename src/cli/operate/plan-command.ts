@@ -8,7 +8,7 @@ import { cleanLine, percent, table, type Cell, type Palette } from './terminal.t
 /** @param weights as for `weir weights`; empty with `to` */
 export async function plan (session: CommandSession, route: string, weights: readonly string[], to: string | undefined): Promise<void> {
   if ((weights.length === 0) === (to === undefined)) {
-    throw new CommandError('weir plan needs the weights of all versions, such as stable=50 canary=50, or --to with the version that gets all', EXIT.usage)
+    throw new CommandError('it takes the weights of all versions, such as stable=50 canary=50, or --to with the version that gets all', EXIT.usage)
   }
   const body = to === undefined ? { weights: parseWeights(weights) } : { to }
   const answer = await session.askFor(['clients', 'versions'], { method: 'POST', path: routePath(route, '/plan'), body })

@@ -1,5 +1,4 @@
 /** `weir rollout start`, and what a person may do with one: pause, resume, promote, abort, retry. */
-import { printable } from '../../core/logger.ts'
 import { answerAt, flagAt, numberAt, textAt, type AdminAnswer } from './admin-api.ts'
 import { appliedText, changeExit, type ChangeFlags, changeQuery } from './change-command.ts'
 import { routePath, type CommandSession } from './command-session.ts'
@@ -39,7 +38,7 @@ function changedText (answer: AdminAnswer, palette: Palette): string {
   const sentence = textAt(rollout, 'sentence')
   const pending = textAt(rollout, 'pending')
   return [
-    `${name}: ${phaseText(rollout, palette)}${was}; ${weights}${printable(appliedText(answerAt(answer, 'applied')))}\n`,
+    `${name}: ${phaseText(rollout, palette)}${was}; ${weights}${appliedText(answerAt(answer, 'applied'))}\n`,
     sentence === undefined ? '' : cleanLine(sentence),
     pending === undefined ? '' : palette.paint('yellow', cleanLine(pending).trimEnd()) + '\n',
     nextText(rollout)

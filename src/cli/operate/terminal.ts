@@ -43,9 +43,10 @@ const GAP = '   '
 
 /**
  * Columns as wide as what is in them; numbers to the right.
- * @param rows each as long as `heads`; what comes from outside is made printable here
+ * @param rows each as long as `heads`; what comes from outside is made printable here, in both
  */
-export function table (heads: readonly string[], rows: ReadonlyArray<readonly Cell[]>, palette: Palette): string {
+export function table (titles: readonly string[], rows: ReadonlyArray<readonly Cell[]>, palette: Palette): string {
+  const heads = titles.map(clean)
   const cells = rows.map(row => row.map(cell => typeof cell === 'string' ? { text: clean(cell) } : { ...cell, text: clean(cell.text) }))
   const widths = heads.map((head, column) => Math.max(head.length, ...cells.map(row => row[column]?.text.length ?? 0)))
   const isNumeric = (text: string): boolean => /^(|-|<?[0-9.]+( %)?)$/.test(text)
@@ -59,7 +60,8 @@ export function table (heads: readonly string[], rows: ReadonlyArray<readonly Ce
   return `${[line(heads.map(text => ({ text, colour: 'dim' }))), ...cells.map(line)].join('\n')}\n`
 }
 
-function clean (text: string): string {
+/** Text from outside, as a part of a line. */
+export function clean (text: string): string {
   return printable(text).replaceAll('\n', '\\n')
 }
 
@@ -71,8 +73,13 @@ export function cleanLine (text: string): string {
 /** The answer as it came, for programs. */
 export async function formatAnswer (answer: AdminAnswer, format: 'json' | 'yaml'): Promise<string> {
   if (format === 'json') return `${printable(JSON.stringify(answer, null, 2))}\n`
-  const { stringify } = await import('yaml')
-  return stringify(answer, { lineWidth: 0 })
+  const { Document, Scalar, visit } = await import('yaml')
+  const document = new Document(answer)
+  // In double quotes alone has YAML escapes, those of `printable` among them.
+  visit(document, {
+    Scalar: (_, node) => { if (typeof node.value === 'string' && printable(node.value) !== node.value) node.type = Scalar.QUOTE_DOUBLE }
+  })
+  return printable(document.toString({ lineWidth: 0 }))
 }
 
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const

@@ -1,6 +1,12 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import type { AdminAnswer, Ask } from '../../../../src/cli/operate/admin-api.ts'
+import { AdminClient } from '../../../../src/cli/operate/admin-client.ts'
 import { CommandError } from '../../../../src/cli/operate/command-error.ts'
+import { operate } from '../../../../src/cli/operate/operate.ts'
+import { FakeClock } from '../../../helpers/fake-clock.ts'
 import { benchOf } from '../../../helpers/operate-bench.ts'
 
 const CHANGED = { route: 'hello', list: 'beta', changed: true, added: 1, removed: 0, members: 3 }
@@ -71,6 +77,26 @@ t.test('an import sends standard input or a file as it is', async t => {
   t.same(sent, ['"user-1"\n"user-2"\n', '"user-3"\n'])
   t.equal(await bench.run('list', 'import', 'hello', 'beta', `${directory}/missing`), 2)
   t.match(bench.errors, /^weir list import: .*missing can't be read/)
+})
+
+t.test('what can\'t be read while it is sent is no fault of the server', async t => {
+  const directory = t.testdir({ members: {} })
+  const server = createServer((request, response) => {
+    request.on('error', () => {}).resume().on('end', () => { response.end('{}') })
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => { server.close() })
+  await once(server, 'listening')
+  const errors: string[] = []
+  const code = await operate(['list', 'import', 'hello', 'beta', `${directory}/members`], {
+    env: { WEIR_SERVER: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }, // listens on TCP
+    clock: new FakeClock(),
+    signal: new AbortController().signal,
+    terminal: { out: () => {}, complain: text => { errors.push(text) }, isTerminal: false, colours: false },
+    connect: connection => new AdminClient(connection),
+    input: () => process.stdin
+  })
+  t.equal(code, 2)
+  t.match(errors.join(''), /^weir list import: .*members can't be read: EISDIR.*\n$/)
 })
 
 t.test('people are told how far a long import is', async t => {

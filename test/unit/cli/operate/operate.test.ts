@@ -1,5 +1,6 @@
 /** The commands on an admin API in memory: what they ask, what they print, and their exit codes. */
 import t, { type Test } from 'tap'
+import { parse as parseYaml } from 'yaml'
 import { CommandError } from '../../../../src/cli/operate/command-error.ts'
 import { benchOf } from '../../../helpers/operate-bench.ts'
 import { until } from '../../../helpers/until.ts'
@@ -243,6 +244,22 @@ First byte, median / 99 %: real 1.0 ms / 10.0 ms, copy 2.0 ms / 20.0 ms
   t.match(bench.out, /2026-05-04T08:15:30Z +body +GET \/a +200, 2 bytes abcdef01 +-/)
 })
 
+t.test('what comes from outside can\'t move a terminal, as a table, JSON or YAML, nor add lines', async t => {
+  const evil = 'a\u001b[2J\u009b2J\u202eb\nc'
+  const shadow = { route: evil, versions: [{ to: evil, dropped: { [evil]: 1 } }] }
+  const changed = { route: evil, epoch: 1, weights: { [evil]: 1 }, applied: { complete: false, summary: `${evil}; ${evil}` }, note: '\u202e alone', page: 'two\nlines' }
+  for (const [answer, args] of [[shadow, ['shadow', 'status', 'hello']], [changed, ['switch', 'hello', 'b']]] as const) {
+    for (const format of ['table', 'json', 'yaml']) {
+      const bench = benchOf(() => answer)
+      await bench.run(...args, '-o', format)
+      t.notMatch(bench.out, /(?!\n)[\p{Cc}\p{Cf}]/u, `${args[0]} -o ${format}`)
+      if (format === 'table') t.notMatch(bench.out, /^c/m, 'nothing begins a line')
+      if (format === 'yaml') t.same(parseYaml(bench.out), answer, 'programs read what was said')
+      if (format === 'yaml' && args[0] === 'switch') t.match(bench.out, 'page: |-\n  two\n  lines\n')
+    }
+  }
+})
+
 t.test('history and explain ask for what the flags say', async t => {
   const bench = benchOf(({ path }) => path.includes('history')
     ? { revisions: [{ revision: 2, epoch: 2, actor: 'ops', reason: 'looks good', source: 'api', action: 'weights', before: { a: 1 }, after: { a: 2, b: 1 }, at: '2026-05-04T08:15:30.123Z' }] }
@@ -263,7 +280,11 @@ t.test('what goes wrong is one line with the name of the command, and an exit co
     [['weights', 'hello', 'a=1', 'a=2'], 2, /the version "a" has two weights/],
     [['weights', 'hello', 'a=-1'], 2, /VERSION=NUMBER/],
     [['weights', 'hello'], 2, /missing required argument 'weights'/],
-    [['explain', 'hello'], 2, /needs --ip/],
+    [['explain', 'hello'], 2, /^weir explain: it takes --ip/],
+    [['explain', 'hello', '--ip', '::1', '-H', 'x-user'], 2, /^weir explain: --header takes NAME:VALUE, such as x-user:anna, not "x-user"\n$/],
+    [['explain', 'hello', '--ip', '::1', '--cookie', 'beta'], 2, /--cookie takes NAME=VALUE, .* not "beta"/],
+    [['explain', 'hello', '--ip', '::1', '--cookie', 'a=1; b=2'], 2, /--cookie takes NAME=VALUE/],
+    [['explain', 'hello', '--ip', '::1', '--list', 'beta='], 2, /--list takes LIST=MEMBER, such as beta=anna, not "beta="/],
     [['status', 'a', 'b'], 2, /too many arguments/],
     [['status', '--frobnicate'], 2, /unknown option '--frobnicate'/],
     [['status', '--waatch'], 2, /--watch/],
