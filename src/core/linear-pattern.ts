@@ -10,24 +10,34 @@ import { errorText } from './error-text.ts'
 const MAX_CHARACTERS = 256
 /** Time is linear in the text, times this: a pattern of many instructions is refused. */
 const MAX_INSTRUCTIONS = 500
-/** A longer text is not searched, and does not match. @internal */
+/** A longer text is never searched. @internal */
 export const MAX_SEARCHED = 4_096
+/** Of a search, instructions times bytes: what a client can make Weir do with one text. 20 to 30 nanoseconds each. */
+const MAX_STEPS = 131_072
+/** For the states of a pattern's automaton that texts have led to: with room for more, hostile ones take ten times as long. */
+const STATE_BYTES = 131_072
 
 const PAST_ASCII = /[^\0-\x7f]/
 
 export class LinearPattern {
+  /** A longer text is not searched, and does not match. */
+  readonly maxBytes: number
   readonly #search: (text: string) => boolean
 
   /** @throws RangeError that says what is wrong with the pattern */
   constructor (text: string) {
     if (text.length > MAX_CHARACTERS) throw new RangeError(`is a regular expression of ${text.length} characters; ${MAX_CHARACTERS} are allowed`)
-    const { RE2JS } = createRequire(import.meta.url)('re2js') as typeof Re2Module
-    const pattern = compile(RE2JS, text)
-    const size = pattern.programSize()
+    const { RE2JS, RE2Set } = createRequire(import.meta.url)('re2js') as typeof Re2Module
+    const size = compile(RE2JS, text).programSize()
     if (size > MAX_INSTRUCTIONS) {
       throw new RangeError(`is a regular expression that takes ${size} steps for each character; ${MAX_INSTRUCTIONS} are allowed: repeat less with \`{n,m}\``)
     }
-    this.#search = candidate => pattern.test(candidate)
+    this.maxBytes = Math.min(MAX_SEARCHED, Math.floor(MAX_STEPS / size))
+    // A set of one: it alone can be told how much memory its automaton may have.
+    const pattern = new RE2Set(RE2Set.UNANCHORED, 0, STATE_BYTES)
+    pattern.add(text)
+    pattern.compile()
+    this.#search = candidate => pattern.match(candidate).length > 0
   }
 
   /**
@@ -35,7 +45,7 @@ export class LinearPattern {
    * @param wire a character for each byte, of UTF-8
    */
   isIn (wire: string): boolean {
-    if (wire.length > MAX_SEARCHED) return false
+    if (wire.length > this.maxBytes) return false
     return this.#search(PAST_ASCII.test(wire) ? Buffer.from(wire, 'latin1').toString('utf8') : wire)
   }
 }

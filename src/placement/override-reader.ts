@@ -4,10 +4,10 @@
 import type { OverrideSpec } from '../contract/placement-spec.ts'
 import { CidrSet } from '../core/cidr-set.ts'
 import { OverrideTokens } from './override-token.ts'
-import type { RequestTexts } from './request-texts.ts'
+import { fieldSource, type RequestTexts, type TextSource, valueOf } from './request-texts.ts'
 
-const HEADER = 'x-weir-version'
-const COOKIE = 'weir-version'
+const HEADER = fieldSource('header', 'X-Weir-Version')
+const COOKIE = fieldSource('cookie', 'weir-version')
 
 /** What an override comes to. */
 interface OverrideReading {
@@ -35,15 +35,18 @@ export class OverrideReader {
 
   /** The field is asked first, then the cookie: the first that counts. Of several cookies it is the first; several lines never count. */
   explain (texts: RequestTexts): OverrideReading {
-    const field = this.#judge(texts.header(HEADER), texts, 'the header X-Weir-Version')
+    const field = this.#judge(HEADER, texts)
     if (field !== undefined && field.version !== '') return field
-    const cookie = this.#judge(texts.cookie(COOKIE), texts, `the cookie ${COOKIE}`)
+    const cookie = this.#judge(COOKIE, texts)
     if (cookie !== undefined && (cookie.version !== '' || field === undefined)) return cookie
     return field ?? { version: '', why: 'the request has none' }
   }
 
-  #judge (text: string | undefined, { clientIp }: RequestTexts, what: string): OverrideReading | undefined {
+  #judge (source: TextSource, texts: RequestTexts): OverrideReading | undefined {
+    const text = valueOf(source, texts)
     if (text === undefined) return undefined
+    const { about: what } = source
+    const { clientIp } = texts
     if (this.#versions.includes(text)) {
       return this.#trusted.has(clientIp)
         ? { version: text, why: `${what} comes from a trusted network` }

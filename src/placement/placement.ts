@@ -7,8 +7,8 @@ import type { RuleTrace } from '../contract/questions.ts'
 import type { PlacementView } from '../http/http-request.ts'
 import type { Membership } from './membership.ts'
 import { OverrideReader } from './override-reader.ts'
-import { alwaysNeverOf, RequestMatcher } from './request-matcher.ts'
-import { RequestTexts } from './request-texts.ts'
+import { AlwaysNeverWords, RequestMatcher } from './request-matcher.ts'
+import { fieldSource, RequestTexts, type TextSource, valueOf, wholeSource } from './request-texts.ts'
 
 /** What a request takes down of its placement. */
 export interface PlacedFacts {
@@ -122,60 +122,45 @@ export class Placement {
 class ListRule {
   readonly name: string
   readonly version: string
-  readonly #spec: ListSpec
-  readonly #field: string
+  readonly #by: ListSpec['by']
+  readonly #source: TextSource
   readonly #members: Membership
 
-  constructor (spec: ListSpec, members: Membership) {
-    this.name = spec.name
-    this.version = spec.version
-    this.#spec = spec
-    this.#field = spec.by === 'header' ? spec.field.toLowerCase() : spec.field
+  constructor ({ name, version, by, field }: ListSpec, members: Membership) {
+    this.name = name
+    this.version = version
+    this.#by = by
+    this.#source = by === 'client-ip' ? wholeSource('the address', texts => texts.clientIp) : fieldSource(by, field)
     this.#members = members
   }
 
   holds (texts: RequestTexts): boolean {
-    const text = this.#textOf(texts)
+    const text = valueOf(this.#source, texts)
     return text !== undefined && text !== '' && this.#members.has(text)
   }
 
-  #textOf (texts: RequestTexts): string | undefined {
-    switch (this.#spec.by) {
-      case 'client-ip': return texts.clientIp
-      case 'header': return texts.header(this.#field)
-      case 'cookie': return texts.cookie(this.#field)
-    }
-  }
-
   explain (texts: RequestTexts): string {
-    const { by, field } = this.#spec
-    const text = this.#textOf(texts) ?? ''
-    const what = by === 'client-ip' ? `the address ${text}` : `the ${by} ${field}`
-    if (text === '') return `the request has no ${by} ${field}`
-    return `${what} names ${this.#members.has(text) ? 'a' : 'no'} member`
+    const { about } = this.#source
+    const text = valueOf(this.#source, texts) ?? ''
+    if (text === '') return `the request has no ${about.slice('the '.length)}`
+    return `${about}${this.#by === 'client-ip' ? ` ${text}` : ''} names ${this.#members.has(text) ? 'a' : 'no'} member`
   }
 }
 
 class MatchRule {
   readonly version: string
-  readonly #spec: VersionMatchSpec
+  readonly #words: AlwaysNeverWords
   readonly #entries: readonly RequestMatcher[]
 
-  constructor (spec: VersionMatchSpec) {
-    this.version = spec.version
-    this.#spec = spec
-    this.#entries = spec.match.map(entry => new RequestMatcher(entry))
+  constructor ({ version, match, alwaysNever }: VersionMatchSpec) {
+    this.version = version
+    this.#words = new AlwaysNeverWords(alwaysNever)
+    this.#entries = match.map(entry => new RequestMatcher(entry))
   }
 
-  /** What `always` and `never` say: 1, -1, or 0 for nothing. The first that says something decides. */
+  /** What `always` and `never` say: 1, -1, or 0 for nothing. */
   word (texts: RequestTexts): number {
-    const { alwaysNever } = this.#spec
-    for (let index = 0; index < alwaysNever.length; index++) {
-      const each = alwaysNever[index]
-      const word = each === undefined ? 0 : alwaysNeverOf(each, texts)
-      if (word !== 0) return word
-    }
-    return 0
+    return this.#words.word(texts)
   }
 
   holds (texts: RequestTexts): boolean {
@@ -186,14 +171,12 @@ class MatchRule {
   trace (texts: RequestTexts): RuleTrace {
     const { version } = this
     const word = this.word(texts)
-    const said = this.#spec.alwaysNever.find(each => alwaysNeverOf(each, texts) !== 0)
-    const about = said === undefined ? '' : `the ${said.by} ${said.name} says `
-    if (word < 0) return { kind: 'never', name: '', version, chosen: false, why: `${about}never` }
-    if (word > 0) return { kind: 'match', name: '', version, chosen: true, why: `${about}always` }
+    const decider = this.#words.decider(texts)
+    if (word < 0) return { kind: 'never', name: '', version, chosen: false, why: `${decider} says never` }
+    if (word > 0) return { kind: 'match', name: '', version, chosen: true, why: `${decider} says always` }
     const held = this.#entries.findIndex(entry => entry.holds(texts))
     if (held >= 0) return { kind: 'match', name: '', version, chosen: true, why: this.#entries.length === 1 ? 'all of its conditions hold' : `all conditions of its entry ${held + 1} hold` }
-    const refusals = [...this.#spec.alwaysNever.map(({ by, name }) => `the ${by} ${name} says neither always nor never`),
-      ...this.#entries.map(entry => `${entry.refusal(texts)} is another`)]
+    const refusals = [...this.#words.refusals(), ...this.#entries.map(entry => entry.refusal(texts))]
     return { kind: 'match', name: '', version, chosen: false, why: refusals.slice(0, MAX_REFUSALS).join('; ') }
   }
 }

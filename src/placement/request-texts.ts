@@ -5,7 +5,7 @@ import type { RequestView } from '../http/http-request.ts'
 import { TextRange } from '../routing/text-range.ts'
 
 export class RequestTexts {
-  /** Where a cookie or parameter was found last. */
+  /** Where in its text a source was found last. */
   readonly range = new TextRange()
   clientIp = ''
   #view: RequestView | null = null
@@ -46,10 +46,56 @@ export class RequestTexts {
     this.#host ??= this.#view?.host() ?? ''
     return this.#host
   }
+}
 
-  /** The value of a cookie as its own text; undefined without one. */
-  cookie (name: string): string | undefined {
-    const cookies = this.cookies()
-    return this.range.findCookie(cookies, name) ? cookies.slice(this.range.start, this.range.end) : undefined
+/** Where a request says something. */
+export interface TextSource {
+  /** For explanations. */
+  readonly about: string
+  /** The text that has it, at `texts.range`; undefined when the request does not say it. */
+  readonly find: (texts: RequestTexts) => string | undefined
+}
+
+/** A text of its own. */
+export function wholeSource (about: string, read: (texts: RequestTexts) => string | undefined): TextSource {
+  return {
+    about,
+    find: texts => {
+      const text = read(texts)
+      texts.range.start = 0
+      texts.range.end = text === undefined ? 0 : text.length
+      return text
+    }
   }
+}
+
+/** A header in any case, or a cookie in its own. */
+export function fieldSource (by: 'header' | 'cookie', name: string): TextSource {
+  const about = `the ${by} ${name}`
+  if (by === 'header') {
+    const lowerName = name.toLowerCase()
+    return wholeSource(about, texts => texts.header(lowerName))
+  }
+  return {
+    about,
+    find: texts => {
+      const cookies = texts.cookies()
+      return texts.range.findCookie(cookies, name) ? cookies : undefined
+    }
+  }
+}
+
+export function parameterSource (name: string): TextSource {
+  return {
+    about: `the parameter ${name}`,
+    find: texts => {
+      const query = texts.query()
+      return texts.range.findParameter(query, name) ? query : undefined
+    }
+  }
+}
+
+/** What the request says there, as a text of its own. */
+export function valueOf (source: TextSource, texts: RequestTexts): string | undefined {
+  return source.find(texts)?.slice(texts.range.start, texts.range.end)
 }

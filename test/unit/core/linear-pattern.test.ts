@@ -20,6 +20,15 @@ t.test('patterns that other engines take for ever over are searched like any oth
   t.equal(new LinearPattern('^(a+)+!$').isIn(text), true)
 })
 
+t.test('the more steps a pattern takes, the shorter the texts that are searched, so that no text takes long', async t => {
+  for (const [pattern, maxBytes] of [['a', MAX_SEARCHED], ['[ab].{100}c$', 1_248], ['x{0,240}c$', 270]] as const) {
+    const compiled = new LinearPattern(pattern)
+    t.equal(compiled.maxBytes, maxBytes, pattern)
+    t.equal(compiled.isIn('a'.repeat(maxBytes - 1) + 'c'), true)
+    t.equal(compiled.isIn('a'.repeat(maxBytes) + 'c'), false)
+  }
+})
+
 t.test('a text that is too long is not searched', async t => {
   const pattern = new LinearPattern('a')
   t.equal(pattern.isIn('a'.repeat(MAX_SEARCHED)), true)

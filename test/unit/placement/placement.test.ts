@@ -38,6 +38,12 @@ t.test('one entry of several is enough', async t => {
   t.match(placed(placement, {}).rules, [{ chosen: false, why: 'the header a is another; the header b is another' }])
 })
 
+t.test('an explanation says that a text is too long for its regular expression', async t => {
+  const placement = matchOf({ cookies: [{ name: 'ids', test: regex('[ab].{480}c$') }] })
+  t.match(placed(placement, { cookie: `ids=${'a'.repeat(300)}` }).rules, [{ chosen: false, why: 'the cookie ids is longer than 270 bytes, in which its regular expression is searched for at most' }])
+  t.match(placed(placement, { cookie: `ids=a; other=${'a'.repeat(300)}` }).rules, [{ chosen: false, why: 'the cookie ids is another' }])
+})
+
 t.test('always chooses the version, never keeps the request from it, anything else says nothing', async t => {
   const matches = [{
     version: 'canary',
