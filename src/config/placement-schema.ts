@@ -26,7 +26,7 @@ const MatchEntrySchema = Type.Object({
   cookies: named('the cookie', fieldName('The name of the cookie, with its case.'), 'Cookies that must all match.'),
   query: named('the parameter', Type.String({ minLength: 1, description: 'The name of the query parameter.' }), 'Query parameters that must all match, compared as they are sent.'),
   path: whole('path', 'The path, without the query, as it is sent.'),
-  host: whole('host', 'The host, in lower case and without port.'),
+  host: whole('host', 'The host, in lower case, without port and without a dot at its end.'),
   methods: Type.Optional(Type.Array(Type.String({ pattern: METHOD_PATTERN }), {
     minItems: 1, maxItems: 64, description: 'One of these methods, case-sensitive.'
   })),

@@ -20,7 +20,7 @@ export interface RequestTest {
   readonly query: readonly NamedTest[]
   /** Without the query. */
   readonly path?: TextTest
-  /** In lower case, without port. */
+  /** In lower case, without port and a dot at its end, IPv6 literals as in RFC 5952. */
   readonly host?: TextTest
   /** Empty for every method. */
   readonly methods: readonly string[]

@@ -128,3 +128,11 @@ export function oneHostSpelling (host: string): string {
   if (ip === undefined) return host
   return ip.family === 'ipv6' ? `[${ip.address}]` : `[::ffff:${ip.address}]`
 }
+
+/**
+ * One spelling of a host that a request names. `example.com.` is `example.com`, written from the root (RFC 1034 section 3.1).
+ * @param host in lower case, without a port
+ */
+export function oneHostName (host: string): string {
+  return oneHostSpelling(host.endsWith('.') ? host.slice(0, -1) : host)
+}

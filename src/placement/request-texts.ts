@@ -1,6 +1,7 @@
 /**
  * What the rules of a route read of one request, each text once. Reused for every request of a route. Hot.
  */
+import { oneHostName } from '../core/socket-address.ts'
 import type { RequestView } from '../http/http-request.ts'
 import { TextRange } from '../routing/text-range.ts'
 
@@ -42,8 +43,9 @@ export class RequestTexts {
     return this.#query
   }
 
+  /** In the spelling in which routes compare it. */
   host (): string {
-    this.#host ??= this.#view?.host() ?? ''
+    this.#host ??= oneHostName(this.#view?.host() ?? '')
     return this.#host
   }
 }

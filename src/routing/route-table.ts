@@ -2,7 +2,7 @@
  * Which route a request belongs to: by host, then path, then the other conditions. Hot.
  */
 import type { RouteMatch } from '../contract/route-spec.ts'
-import { oneHostSpelling } from '../core/socket-address.ts'
+import { oneHostName, oneHostSpelling } from '../core/socket-address.ts'
 import type { RequestView } from '../http/http-request.ts'
 import { wireText } from './plain-request.ts'
 
@@ -158,7 +158,6 @@ function append<T extends object> (lists: Map<string, RouteEntry<T>[]>, key: str
 }
 
 const DOT = 0x2e
-const BRACKET = 0x5b
 
 /** A route to compile: what it matches, and what the table answers for it. */
 interface RouteDefinition<T extends object> {
@@ -222,9 +221,8 @@ export class RouteTable<T extends object> {
   }
 
   #matchHost (view: RequestView, sentHost: string): T | undefined {
-    // `example.com.` is the same name, written from the root (RFC 1034 section 3.1).
-    const host = sentHost.charCodeAt(sentHost.length - 1) === DOT ? sentHost.slice(0, -1) : sentHost
-    const exact = this.#hosts.get(host.charCodeAt(0) === BRACKET ? oneHostSpelling(host) : host)?.match(view)
+    const host = oneHostName(sentHost)
+    const exact = this.#hosts.get(host)?.match(view)
     if (exact !== undefined) return exact
     const lengths = this.#wildcardLengths
     for (let index = 0; index < lengths.length; index++) {

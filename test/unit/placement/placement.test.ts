@@ -20,7 +20,9 @@ t.test('each kind of condition holds for what it says', async t => {
     ['a parameter', { query: [exact('beta', '1')] }, [[{}, { query: 'beta=1' }], [{}, { query: 'a&beta=1&b' }]], [[{}, { query: 'beta=2&beta=1' }], [{}, { query: 'xbeta=1' }], [{}]]],
     ['a parameter that is there', { query: [{ name: 'beta', test: { kind: 'present' } }] }, [[{}, { query: 'beta' }], [{}, { query: 'beta=' }]], [[{}, { query: 'betas' }]]],
     ['a path', { path: { kind: 'prefix', value: '/new/' } }, [[{}, { path: '/new/x' }]], [[{}, { path: '/new' }]]],
-    ['a host', { host: { kind: 'exact', value: 'beta.example.com' } }, [[{}, { host: 'BETA.example.com' }]], [[{}, { host: 'example.com' }]]],
+    ['a host', { host: { kind: 'exact', value: 'beta.example.com' } }, [[{}, { host: 'BETA.example.com' }], [{}, { host: 'beta.example.com.' }]], [[{}, { host: 'example.com' }]]],
+    ['the end of a host', { host: regex('\\.example\\.com$') }, [[{}, { host: 'a.example.com' }], [{}, { host: 'a.example.com.' }]], [[{}, { host: 'a.example.org' }]]],
+    ['an address', { host: { kind: 'exact', value: '[fd00::1]' } }, [[{}, { host: '[FD00:0::1]' }]], [[{}, { host: '[fd00::2]' }]]],
     ['a method', { methods: ['GET', 'HEAD'] }, [[{}, { method: 'HEAD' }]], [[{}, { method: 'POST' }]]],
     ['all of them', { headers: [exact('a', '1')], cookies: [exact('b', '2')] }, [[{ a: '1', cookie: 'b=2' }]], [[{ a: '1' }], [{ cookie: 'b=2' }]]]
   ]
