@@ -246,13 +246,18 @@ export class ListBook {
     ref: ListRef, edit: (before: MemberList) => MemberList, what: Pick<ListChange, 'action' | 'member' | 'actor' | 'reason'>
   ): Promise<ListResult> {
     let difference = { added: 0, removed: 0 }
+    let isGone = false
     try {
       const { size: members } = await this.#deps.store.change(ref, before => {
+        // A reload has taken it away meanwhile: the store does not know its members any more, and would write over them.
+        isGone = this.list(ref) === undefined
+        if (isGone) return before
         const after = edit(before)
         difference = countsOf(before, after)
         if (after.size > before.size) this.#checkRoom(after)
         return after
       })
+      if (isGone) return this.#unknown(ref)
       const result = { ...difference, members }
       if (difference.added + difference.removed > 0) this.#deps.onChange({ ...ref, ...what, ...result })
       return { ok: true, ...result }

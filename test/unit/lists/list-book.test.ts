@@ -1,7 +1,12 @@
+import { join } from 'node:path'
 import t from 'tap'
+import { FileListStore } from '../../../src/lists/file-list-store.ts'
 import { StoreError } from '../../../src/store/state-store.ts'
 import { LIST_CONFIG, listBench, memoryLists, pieces } from '../../helpers/list-bench.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
+import { ListLog } from '../../helpers/list-log.ts'
 import { takeOver } from '../../helpers/take-over.ts'
+import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 
 const META = { actor: 'ops', reason: 'beta testers' }
 const BETA = { route: 'hello', list: 'beta' }
@@ -114,6 +119,26 @@ t.test('a reload adds lists, forgets those of others, and leaves the table of on
   await takeOver(await book.prepare({ ...LIST_CONFIG, routes: [] }))
   await takeOver(await book.prepare(LIST_CONFIG))
   t.notOk(has('beta', 'a'), 'in memory, members do not outlive their list')
+})
+
+t.test('an import under way is refused when a reload takes its list out of the configuration, and the list keeps its members', async t => {
+  const directory = await temporaryDirectory(t)
+  const store = new FileListStore({ statePath: join(directory, 'state.json'), clock: new FakeClock(), log: new ListLog() })
+  const { book, changes } = await listBench({ store })
+  t.teardown(async () => { await book.close() })
+  await book.add(BETA, 'first', META)
+  const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>()
+  const slow = async function * (): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('"second"\n')
+    await arrived
+  }
+  const result = book.import(BETA, slow(), IMPORT)
+  await takeOver(await book.prepare({ ...LIST_CONFIG, routes: [{ name: 'hello', lists: [] }] }))
+  arrive()
+  t.match(await result, { ok: false, code: 'unknown_list' })
+  await takeOver(await book.prepare(LIST_CONFIG))
+  t.same(book.list(BETA)?.members.ids, ['first'])
+  t.equal(changes.length, 1)
 })
 
 t.test('a reload that is given up changes nothing', async t => {
