@@ -2,6 +2,7 @@
  * Keeps all lists as one value of a StateStore: in memory, or in a ConfigMap that several replicas share.
  */
 import type { EventLog } from '../core/logger.ts'
+import { SerialQueue } from '../core/serial-queue.ts'
 import { type StateStore, StoreError, type StoreStatus, Watchers } from '../store/state-store.ts'
 import { listKey, type ListListener, type ListStore, refOfKey } from './list-store.ts'
 import { MemberList, type ListRef } from './member-list.ts'
@@ -24,6 +25,7 @@ const MAX_ATTEMPTS = 10
 export class StateListStore implements ListStore {
   readonly known: Promise<void>
   readonly #store: LazyStateStore
+  readonly #queue = new SerialQueue()
   readonly #watchers: Watchers<Parameters<ListListener>>
   readonly #resolveKnown: () => void
   #lists = noLists()
@@ -51,7 +53,14 @@ export class StateListStore implements ListStore {
     return this.#lists.get(listKey(ref)) ?? MemberList.EMPTY
   }
 
+  /** One at a time: those of this replica need not compete with each other. */
   async change (ref: ListRef, edit: (before: MemberList) => MemberList): Promise<MemberList> {
+    // Before anything is known, a change is refused at once.
+    await this.#store.read()
+    return await this.#queue.run(async () => await this.#swap(ref, edit))
+  }
+
+  async #swap (ref: ListRef, edit: (before: MemberList) => MemberList): Promise<MemberList> {
     let current = await this.#store.read()
     const key = listKey(ref)
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
@@ -77,7 +86,7 @@ export class StateListStore implements ListStore {
     if (this.#store.shared) return
     const keys = new Set(refs.map(listKey))
     if ([...this.#lists.keys()].every(key => keys.has(key))) return
-    void this.#forget(keys)
+    void this.#queue.run(async () => { await this.#forget(keys) })
   }
 
   async #forget (keys: ReadonlySet<string>): Promise<void> {
@@ -88,6 +97,8 @@ export class StateListStore implements ListStore {
   async close (): Promise<void> {
     this.#watchers.clear()
     await this.#store.close()
+    // What has waited behind the one under way is refused by now.
+    await this.#queue.idle()
   }
 
   #take (lists: StoredLists): void {

@@ -14,9 +14,12 @@ export const CONFIG_MAPS: NamedKind = {
   plural: 'configmaps',
   resource: 'configmaps',
   strictPut: false,
-  refuse: ({ metadata: { name }, data }) => {
-    const bytes = Object.entries(data ?? {}).reduce((sum, [key, text]) => sum + key.length + Buffer.byteLength(text), 0)
-    const key = Object.keys(data ?? {}).find(key => !/^[-._a-zA-Z0-9]{1,253}$/.test(key))
+  refuse: ({ metadata: { name }, data = {}, binaryData = {} }) => {
+    const texts = Object.values(data).map(text => Buffer.byteLength(text))
+    const bytes = [...texts, ...Object.values(binaryData).map(text => Buffer.byteLength(text, 'base64'))].reduce((sum, size) => sum + size, 0)
+    const twice = Object.keys(binaryData).find(key => Object.hasOwn(data, key))
+    if (twice !== undefined) return invalid(`ConfigMap "${name}" is invalid: data[${twice}]: Invalid value: "${twice}": duplicate of key present in binaryData`)
+    const key = [...Object.keys(data), ...Object.keys(binaryData)].find(key => !/^[-._a-zA-Z0-9]{1,253}$/.test(key))
     if (key !== undefined) return invalid(`ConfigMap "${name}" is invalid: data[${key}]: Invalid value: "${key}": a valid config key must consist of alphanumeric characters, '-', '_' or '.'`)
     return bytes > MAX_DATA_BYTES ? invalid(`ConfigMap "${name}" is invalid: []: Too long: may not be more than ${MAX_DATA_BYTES} bytes`) : undefined
   }

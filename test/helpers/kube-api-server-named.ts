@@ -17,11 +17,13 @@ interface NamedMetadata {
 export interface NamedObject {
   readonly metadata: NamedMetadata
   readonly data?: Readonly<Record<string, string>>
+  /** In Base64. */
+  readonly binaryData?: Readonly<Record<string, string>>
   readonly spec?: Readonly<Record<string, unknown>>
 }
 
 /** What is written: the server adds the rest. */
-export interface GivenObject extends Pick<NamedObject, 'data' | 'spec'> {
+export interface GivenObject extends Pick<NamedObject, 'data' | 'binaryData' | 'spec'> {
   readonly metadata: Partial<NamedMetadata> & Pick<NamedMetadata, 'name'>
 }
 
@@ -102,7 +104,7 @@ export class NamedObjects {
       return this.#conflict(name, 'the object has been modified; please apply your changes to the latest version and try again')
     }
     const next = { ...given, metadata: { ...given.metadata, name, namespace, uid: known.metadata.uid, resourceVersion: known.metadata.resourceVersion } }
-    if ((['data', 'spec', 'metadata'] as const).every(part => JSON.stringify(next[part]) === JSON.stringify(known[part]))) return { object: known, created: false }
+    if ((['data', 'binaryData', 'spec', 'metadata'] as const).every(part => JSON.stringify(next[part]) === JSON.stringify(known[part]))) return { object: known, created: false }
     return this.#commit('MODIFIED', next)
   }
 
@@ -111,6 +113,13 @@ export class NamedObjects {
     const known = this.get(namespace, name)
     if (known === undefined) throw new Error(`there is no ${namespace}/${name}`)
     this.#commit('MODIFIED', { ...known, data: change(known.data ?? {}) })
+  }
+
+  /** The same with binary data. */
+  editBinary (namespace: string, name: string, change: (data: Readonly<Record<string, string>>) => Readonly<Record<string, string>>): void {
+    const known = this.get(namespace, name)
+    if (known === undefined) throw new Error(`there is no ${namespace}/${name}`)
+    this.#commit('MODIFIED', { ...known, binaryData: change(known.binaryData ?? {}) })
   }
 
   /** The same with a spec. */

@@ -12,12 +12,12 @@ const META = { actor: 'ops', reason: '' }
 const BETA = { route: 'hello', list: 'beta' }
 
 /** A replica whose lists are in the ConfigMap. */
-async function replica (api: MemoryConfigMapApi) {
+async function replica (api: MemoryConfigMapApi, config = LIST_CONFIG) {
   const log = new ListLog()
   const store = new StateListStore(new ConfigMapStore({
     api, name: 'weir-state-lists', namespace: 'weir', codec: createListConfigMapCodec(), clock: new FakeClock(), random: () => 0, log, onRefused: () => {}
   }), log)
-  const bench = await listBench({ store })
+  const bench = await listBench({ store }, config)
   await settled()
   return { ...bench, log, store }
 }
@@ -48,6 +48,15 @@ t.test('of two changes at once none is lost', async t => {
   api.stored = { ...api.put({}), binaryData }
   t.match(await book.add(BETA, 'user-3', META), { ok: true, added: 1, members: 3 })
   t.ok(['user-1', 'user-2', 'user-3'].every(id => has('beta', id)))
+  await book.close()
+})
+
+t.test('of many changes at once through one replica none is refused', async t => {
+  const api = new MemoryConfigMapApi()
+  const { book } = await replica(api, { ...LIST_CONFIG, limits: { maxListMembers: 30 } })
+  const results = await Promise.all(Array.from({ length: 30 }, async (_, index) => await book.add(BETA, `user-${index}`, META)))
+  t.ok(results.every(({ ok }) => ok))
+  t.equal(book.list(BETA)?.members.size, 30)
   await book.close()
 })
 
