@@ -59,7 +59,7 @@ export const RouteFiltersSchema = Type.Object({
     by: Type.Union([Type.Literal('client-ip'), Type.Literal('header'), Type.Literal('cookie')], { default: 'client-ip', description: 'What clients are told apart by; of IPv6 addresses the first 64 bits. Who does not send the header or cookie is told by the address. A value that the client chooses, and nobody checks before Weir, limits nobody.' }),
     header: Type.Optional(Type.String({ pattern: FIELD_NAME_PATTERN, description: 'The header field; with `by: header`.' })),
     cookie: Type.Optional(Type.String({ pattern: FIELD_NAME_PATTERN, description: 'The cookie; with `by: cookie`.' })),
-    maxClients: Type.Integer({ minimum: 64, maximum: 1_048_576, default: 16_384, description: 'The clients that are remembered at a time, with 8 bytes each. Of more, those that have used the least are forgotten, and begin anew.' })
+    maxClients: Type.Integer({ minimum: 64, maximum: 1_048_576, default: 16_384, description: 'The clients that are remembered at a time, with 12 bytes each. Of more, those that have used the least are forgotten, and begin anew.' })
   }, { ...strict, description: 'How many requests of one client the route takes, over all workers of this replica: several replicas take as many each. More are answered with 429 `rate_limited` and Retry-After.' })),
   requestRedirect: Type.Optional(Type.Object({
     scheme: Type.Optional(Type.Union([Type.Literal('http'), Type.Literal('https')], { description: 'The scheme; that of the request by default.' })),
