@@ -85,6 +85,8 @@ export interface RouteSpec {
   readonly versions: readonly VersionSpec[]
   /** What it does to messages besides passing them on. */
   readonly actions?: RouteActions
+  /** The slot of the shared counters for what it answers before it chooses a version; for a route that may. */
+  readonly entrySlot?: number
   /** Of its rate limit: memory that all workers share. */
   readonly rateTable?: SharedArrayBuffer
 }

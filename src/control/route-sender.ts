@@ -6,9 +6,11 @@ import type { KeyFiles } from '../certificates/key-files.ts'
 import type { Config } from '../config/schema.ts'
 import type { PreparedChange } from '../core/prepared-change.ts'
 import { Random } from '../core/random.ts'
+import { turnsAway } from '../routes/configured-actions.ts'
 import { dataPlaneOptions, routeSpecs } from '../routes/configured-options.ts'
 import type { RouteBook } from '../routes/route-book.ts'
 import type { CounterBook } from '../telemetry/counter-book.ts'
+import { ROUTE_ITSELF } from '../telemetry/counter-layout.ts'
 import type { HealthBook } from './health-book.ts'
 import type { HealthProber } from './health-prober.ts'
 import { RateTables } from './rate-tables.ts'
@@ -50,7 +52,8 @@ export class RouteSender {
       },
       settle: () => {
         const versions = this.#deps.routes.versions()
-        this.#deps.book.retain(versions)
+        const itself = config.routes.filter(turnsAway).map(({ name }) => ({ route: name, version: ROUTE_ITSELF }))
+        this.#deps.book.retain([...versions, ...itself])
         this.#deps.health.retain(versions)
         this.send()
       },

@@ -19,7 +19,7 @@ export function turnedAway (refusal: EntryRefusal, toHead: boolean): AnswerHere 
     case 'denied': return { kind: 'failure', code: 'client_denied', fault: '' }
     case 'limited': return { kind: 'failure', code: 'rate_limited', fault: '', retryAfterS: refusal.retryAfterS }
     case 'homeless': return HOMELESS
-    default: return { kind: 'answer', answer: movedAnswer(refusal.status, refusal.location, toHead) }
+    case 'redirected': return { kind: 'answer', answer: movedAnswer(refusal.status, refusal.location, toHead) }
   }
 }
 

@@ -110,11 +110,11 @@ export class Dispatch implements HeldRequest {
     this.#trail.reset()
     this.#owesBudget = false
     const login = this.#logins.any ? this.#logins.resume(route) : null
-    if (login !== null) return this.#goOn(login)
+    if (login !== null) return this.#goOn(login, bodyBytes)
     const version = chooseVersion(route, this.#terms, this.#facts)
     if (version === undefined) return 'no_endpoint'
     this.#enter(version)
-    if (version.maxBodyBytes > 0 && this.#facts.isTooLarge(bodyBytes)) return 'body_too_large'
+    if (this.#facts.isTooLarge(bodyBytes)) return 'body_too_large'
     const endpoint = version.pool.pick(keyHash, NONE)
     if (endpoint === undefined) return withoutEndpoint(route, version)
     const own = this.#logins.any ? this.#logins.connectionTo(endpoint) : null
@@ -123,10 +123,11 @@ export class Dispatch implements HeldRequest {
   }
 
   /** Where the client has logged in it stays. */
-  #goOn (login: Login<VersionRuntime>): ProxyErrorCode | null {
+  #goOn (login: Login<VersionRuntime>, bodyBytes: number): ProxyErrorCode | null {
     const { version, endpoint } = login
     this.#facts.notePlaced()
     this.#enter(version)
+    if (this.#facts.isTooLarge(bodyBytes)) return 'body_too_large'
     if (!version.pool.admits(endpoint)) return 'circuit_open'
     this.#assign(endpoint, login.take())
     return null

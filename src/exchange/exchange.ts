@@ -124,7 +124,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     if (route.placement !== null) route.placement.place(request, facts, this.#terms)
     if (route.clientCookies?.owed === true && !facts.placed) facts.noteCookieOwed()
     if (request.asksUpgrade) this.#terms.offered = request.offers(policy.upgrades)
-    const refused = facts.isTooLarge(request.length) ? 'body_too_large' : this.#dispatch.begin(route, request.length)
+    const refused = this.#dispatch.begin(route, request.length)
     if (refused !== null) return this.#fail(refused, '')
     if (route.mirror !== null) this.#tap = route.mirror.tap(request, facts, piece)
     this.#waitOn()

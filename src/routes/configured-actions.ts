@@ -22,6 +22,11 @@ export function routeActions (filters: RouteFilters, match: MatchedPath): RouteA
   }
 }
 
+/** May a route answer requests before it chooses a version? */
+export function turnsAway ({ filters }: Pick<RouteConfig, 'filters'>): boolean {
+  return filters !== undefined && [filters.clients, filters.rateLimit, filters.requestRedirect].some(filter => filter !== undefined)
+}
+
 export function messageChanges ({ requestHeaders, responseHeaders, urlRewrite }: MessageFilters, match: MatchedPath): MessageChanges {
   return {
     requestHeaders: fieldChanges(requestHeaders),

@@ -1,7 +1,7 @@
 /**
  * The configuration of the data plane, and the policies of its routes, in the units that the code uses.
  */
-import { messageChanges, routeActions } from './configured-actions.ts'
+import { messageChanges, routeActions, turnsAway } from './configured-actions.ts'
 import { parseDurationMs } from '../core/duration.ts'
 import type { AffinityConfig, Config, OverridesConfig, RouteConfig, VersionConfig } from '../config/schema.ts'
 import type { MirrorSpec } from '../contract/mirror-spec.ts'
@@ -11,6 +11,7 @@ import { listSpecs } from '../lists/list-specs.ts'
 import { matchSpecOf } from '../placement/match-spec.ts'
 import type { DataPlaneOptions } from '../contract/data-plane-options.ts'
 import type { HealthPolicy, RoutePolicy, RouteTimeouts } from '../contract/route-policy.ts'
+import { ROUTE_ITSELF } from '../telemetry/counter-layout.ts'
 
 /** `limits.maxConnections: auto`. Descriptors may allow fewer, of which each worker sees to by itself. */
 const MOST_CONNECTIONS = 60_000
@@ -79,6 +80,7 @@ export function routeSpecs (routes: readonly RouteConfig[], { common, slotFor, f
     placement: placementOf(route, common.overrides, files),
     mirror: route.mirror === undefined ? null : mirrorSpec(route.mirror),
     ...(route.filters === undefined ? {} : { actions: routeActions(route.filters, route.match) }),
+    ...(turnsAway(route) ? { entrySlot: slotFor(route.name, ROUTE_ITSELF) } : {}),
     versions: route.versions.map(({ name, tls, filters, maxBodyBytes }) => ({
       name,
       slot: slotFor(route.name, name),

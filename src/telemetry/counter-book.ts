@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { SEGMENT_BYTES, SLOT, SLOT_LENGTH, SLOTS_PER_SEGMENT, WORKER, WORKER_LENGTH } from './counter-layout.ts'
+import { ROUTE_ITSELF, SEGMENT_BYTES, SLOT, SLOT_LENGTH, SLOTS_PER_SEGMENT, WORKER, WORKER_LENGTH } from './counter-layout.ts'
 import { SlotAllocator } from './slot-allocator.ts'
 import { CODE_CLASSES, versionCounters, workerCounters, type VersionCounters, type WorkerCounters } from './version-counters.ts'
 import type { VersionRef } from '../core/version-map.ts'
@@ -130,6 +130,7 @@ export class CounterBook {
   /** Finished requests of every version. */
   * requestCounts (): Generator<VersionRef & { readonly requests: number }> {
     for (const [{ route, version }, slot] of this.#slots.live()) {
+      if (version === ROUTE_ITSELF) continue
       let requests = 0
       for (let index = 0; index < CODE_CLASSES.length; index++) requests += this.#sum(slot, SLOT.requestsByClass + index)
       yield { route, version, requests }

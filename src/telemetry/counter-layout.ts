@@ -54,6 +54,13 @@ export const SLOT = {
 /** Where attempts after a failure of this kind are counted in a slot. */
 export const RETRIES: Readonly<Record<RetryReason, number>> = indexByName(RETRY_REASONS, SLOT.retries)
 
+/** The version whose slot counts what a route answers before it chooses one. No version has this name. */
+export const ROUTE_ITSELF = ''
+/** What such a slot counts. */
+export const TURNED_AWAY_REASONS = ['denied', 'limited', 'redirected', 'homeless'] as const
+/** Where, below what other slots say of this moment. */
+export const TURNED_AWAY: Readonly<Record<typeof TURNED_AWAY_REASONS[number], number>> = indexByName(TURNED_AWAY_REASONS)
+
 /** Doubles in a slot. */
 export const SLOT_LENGTH = 96
 export const SLOTS_PER_SEGMENT = 128

@@ -39,6 +39,7 @@ export const METRICS = {
   weir_tunnels_open: { type: 'gauge', help: 'Upgraded client connections (WebSocket and the like) that are open.', labels: VERSION, source: 'version counters' },
   weir_tunnels_total: { type: 'counter', help: 'Client connections that were upgraded.', labels: VERSION, source: 'version counters' },
   weir_fallbacks_total: { type: 'counter', help: 'Requests served by this version because the chosen one had no endpoint.', labels: VERSION, source: 'version counters' },
+  weir_turned_away_requests_total: { type: 'counter', help: 'Requests that a route with `filters.clients`, `rateLimit` or `requestRedirect` answered itself: `denied`, `limited`, `redirected`, or `homeless`, which no Location could be made for. `weir_unrouted_requests_total` has them too.', labels: ['route', 'reason'], source: 'version counters' },
 
   weir_target_weight: { type: 'gauge', help: 'Share of the clients that the split gives to the version, 0 to 1.', labels: VERSION, source: 'control plane' },
   weir_observed_share: { type: 'gauge', help: 'Share of the route\'s finished requests that the version answered in the last 30 seconds, 0 to 1; absent while there were none.', labels: VERSION, source: 'version counters' },

@@ -2,10 +2,12 @@ import type { Clock } from '../core/clock.ts'
 import { WorkSlices } from '../net/turns.ts'
 import { registerProcessMetrics, type ControlMetrics } from './control-metrics.ts'
 import type { CounterBook } from './counter-book.ts'
-import { SLOT_LENGTH } from './counter-layout.ts'
+import { ROUTE_ITSELF, SLOT_LENGTH, TURNED_AWAY_REASONS } from './counter-layout.ts'
 import { EXPOSITION_CONTENT_TYPE } from './exposition.ts'
 import type { ObservedShares } from './observed-share.ts'
-import { routeFamilies, routeRow, type RouteGauges, type RouteRow, type WorkerState } from './route-families.ts'
+import {
+  routeFamilies, routeRow, type RouteGauges, type RouteRow, turnedAwayFamily, type TurnedAwayRow, type WorkerState
+} from './route-families.ts'
 import { versionFamilies, type VersionRow } from './version-families.ts'
 import { workerFamilies, type LoopState } from './worker-families.ts'
 
@@ -64,11 +66,16 @@ export class PromCollector {
     // One reading of all routes and counters, so that the families of a scrape agree with each other.
     const states: RouteRow[] = []
     const rows: VersionRow[] = []
+    const turnedAway: TurnedAwayRow[] = []
+    const ofRoute = new Float64Array(SLOT_LENGTH)
     let sums = new Float64Array()
     let start = 0
     for (const route of routes()) {
       const row = routeRow(route)
       states.push(row)
+      if (book.readInto(route.name, ROUTE_ITSELF, ofRoute)) {
+        turnedAway.push({ labels: row.labels, counts: ofRoute.slice(0, TURNED_AWAY_REASONS.length) })
+      }
       for (const [index, { name }] of route.versions.entries()) {
         if (start === sums.length) {
           sums = new Float64Array(BLOCK_ROWS * SLOT_LENGTH)
@@ -82,6 +89,7 @@ export class PromCollector {
     }
     yield * control.checkLines()
     yield * versionFamilies(rows)
+    yield * turnedAwayFamily(turnedAway)
     yield * routeFamilies(states, workers(), shares)
     yield * workerFamilies(book, controlLoop(), writerDropped())
   }

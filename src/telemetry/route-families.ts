@@ -1,4 +1,5 @@
 import type { Endpoint } from '../core/endpoint.ts'
+import { TURNED_AWAY_REASONS } from './counter-layout.ts'
 import { familyHead, labelText, sampleLine } from './exposition.ts'
 import type { MetricName } from './metric-catalogue.ts'
 import type { ObservedShares } from './observed-share.ts'
@@ -46,6 +47,22 @@ export function routeRow (gauges: RouteGauges): RouteRow {
     gauges,
     labels: labelText({ route: gauges.name }),
     versionLabels: gauges.versions.map(({ name }) => labelText({ route: gauges.name, version: name }))
+  }
+}
+
+/** What a route has answered before it chose a version. */
+export interface TurnedAwayRow {
+  /** The label route, escaped. */
+  readonly labels: string
+  /** In the order of TURNED_AWAY_REASONS. */
+  readonly counts: Float64Array
+}
+
+export function * turnedAwayFamily (rows: readonly TurnedAwayRow[]): Generator<string> {
+  yield familyHead('weir_turned_away_requests_total')
+  for (const { labels, counts } of rows) {
+    yield TURNED_AWAY_REASONS.map((reason, index) =>
+      sampleLine('weir_turned_away_requests_total', `${labels},${labelText({ reason })}`, counts[index] ?? 0)).join('')
   }
 }
 

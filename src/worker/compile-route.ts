@@ -12,7 +12,7 @@ import type { Membership } from '../placement/membership.ts'
 import type { PlacementBook } from '../placement/placement-book.ts'
 import { Split } from '../routing/split.ts'
 import { compileStickyKey } from '../routing/sticky-key.ts'
-import { slotView } from '../telemetry/counter-layout.ts'
+import { slotView, TURNED_AWAY_REASONS } from '../telemetry/counter-layout.ts'
 import type { EndpointPools } from '../upstream/endpoint-pools.ts'
 import type { TransportBook } from '../upstream/transport-book.ts'
 import { VersionPool } from '../upstream/version-pool.ts'
@@ -77,7 +77,11 @@ export function compileRoute (spec: RouteSpec, material: RouteMaterial, knowledg
       versions: names, listOf: knowledge.listOf, wallMs: material.wallMs
     }),
     policy: spec.policy,
-    entry: compileEntry(spec.actions, spec.policy.defaultHost, spec.rateTable),
+    entry: compileEntry(spec.actions, {
+      defaultHost: spec.policy.defaultHost,
+      table: spec.rateTable,
+      counts: spec.entrySlot === undefined ? new Float64Array(TURNED_AWAY_REASONS.length) : slotView(material.segments, spec.entrySlot)
+    }),
     failover: failover === null || to === undefined ? null : { to, on: failover.on }
   }, { versions, split, epoch: knowledge.epoch }, knowledge.state)
 }

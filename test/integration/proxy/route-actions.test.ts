@@ -220,5 +220,6 @@ proxyTest('a version may take smaller bodies than its route', async (t, bench) =
   t.equal(await ask(post('/', '1234')), 200)
   t.equal(await ask(post('/', '12345')), 413)
   t.equal(await ask('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n'), 413)
-  t.same([bench.version().inFlight, origin.requests.length], [0, 1])
+  t.equal(await ask(post('/', '123456789')), 413, 'more than the route takes')
+  t.same([bench.version().inFlight, origin.requests.length, bench.errors('body_too_large')], [0, 1, 3])
 })

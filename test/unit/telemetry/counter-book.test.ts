@@ -1,7 +1,7 @@
 import t from 'tap'
 import { PROXY_ERROR_INDEX } from '../../../src/core/proxy-error.ts'
 import { CounterBook } from '../../../src/telemetry/counter-book.ts'
-import { SLOT, SLOTS_PER_SEGMENT, WORKER, slotView } from '../../../src/telemetry/counter-layout.ts'
+import { ROUTE_ITSELF, SLOT, SLOTS_PER_SEGMENT, WORKER, slotView } from '../../../src/telemetry/counter-layout.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
 const QUARANTINE_MS = 60_000
@@ -40,6 +40,14 @@ t.test('a version is the sum of all workers', t => {
   t.equal(counters?.latencySumS, 31.5)
   t.equal(counters?.errors[PROXY_ERROR_INDEX.upstream_timeout], 6)
   t.strictSame([...book.requestCounts()], [{ route: 'hello', version: 'stable', requests: 7 }])
+  t.end()
+})
+
+t.test('what a route answers itself is no version of it', t => {
+  const book = new CounterBook(new FakeClock())
+  book.slotFor('a', 'v')
+  book.slotFor('a', ROUTE_ITSELF)
+  t.same([...book.requestCounts()].map(({ version }) => version), ['v'])
   t.end()
 })
 

@@ -5,7 +5,7 @@ import { systemClock } from '../../../src/core/clock.ts'
 import { ControlMetrics } from '../../../src/telemetry/control-metrics.ts'
 import { CounterBook } from '../../../src/telemetry/counter-book.ts'
 import { emptyShadowTally } from '../../../src/contract/shadow-report.ts'
-import { LATENCY_BOUNDS_S, SLOT, WORKER, slotView } from '../../../src/telemetry/counter-layout.ts'
+import { LATENCY_BOUNDS_S, ROUTE_ITSELF, SLOT, WORKER, slotView } from '../../../src/telemetry/counter-layout.ts'
 import { METRIC_NAMES, METRICS, metricRow } from '../../../src/telemetry/metric-catalogue.ts'
 import { ObservedShares } from '../../../src/telemetry/observed-share.ts'
 import { PromCollector, type ScrapeSources } from '../../../src/telemetry/prom-collector.ts'
@@ -51,6 +51,7 @@ t.test('what is exposed is the catalogue: names, types, help and labels', async 
   const from = sources()
   const { book, clock, control, shares } = from
   const slot = book.slotFor('hello', 'stable')
+  book.slotFor('hello', ROUTE_ITSELF)
   const page = new Float64Array(book.addWorker(0).page)
   await shares.sample(book.requestCounts())
   const view = slotView(book.segmentsOf(0), slot)
