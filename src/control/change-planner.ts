@@ -4,6 +4,8 @@
 import type { Weights } from '../contract/weights.ts'
 import type { ClientSample } from '../contract/client-sample.ts'
 import type { Clock } from '../core/clock.ts'
+import { matchText } from '../plans/write-match.ts'
+import { keepsBeside, NOTHING_BESIDE } from '../rollout/beside-weights.ts'
 import { isLive } from '../rollout/rollout-state.ts'
 import type { RouteTraffic, TrafficCommand } from '../rollout/traffic-state.ts'
 import { changeRoute } from '../rollout/transition.ts'
@@ -67,6 +69,7 @@ export class ChangePlanner {
     const next = changeRoute(traffic, command, { actor: '', reason: '', source: 'api', at })
     if (!next.ok) return next
     const { census, silent } = await this.seen(route)
+    const { match } = traffic.rollout ?? NOTHING_BESIDE
     const preview = previewChange({
       salt: config.affinity.salt ?? route,
       rolloutSalt: traffic.salt ?? '',
@@ -74,6 +77,7 @@ export class ChangePlanner {
       after: next.route.weights,
       census,
       endpoints: usedEndpoints(route) ?? {},
+      endsMatch: next.changed && keepsBeside(traffic) && match !== null ? matchText(match) : null,
       pausesRollout: next.changed && traffic.rollout !== undefined && isLive(traffic.rollout),
       silent
     })

@@ -32,12 +32,14 @@ export interface PlannedChange {
   readonly endpoints: Readonly<Record<string, number>>
   /** A rollout runs, which a change by hand pauses. */
   readonly pausesRollout: boolean
+  /** The match that a rollout has left, in a few words: the change ends it. Null: there is none, or it stays. */
+  readonly endsMatch: string | null
   /** Workers that have not answered. */
   readonly silent: readonly number[]
 }
 
 type PreviewWarningCode = 'no_requests' | 'short_look' | 'no_endpoints' | 'heavier_endpoints' | 'heavy_client' | 'not_sticky' |
-  'pauses_rollout' | 'workers_silent'
+  'pauses_rollout' | 'ends_match' | 'workers_silent'
 
 /** Something to think of before the change. */
 interface PreviewWarning {
@@ -175,7 +177,7 @@ function heavyWarning (census: ClientCensus, names: readonly string[], to: Split
   }]
 }
 
-function otherWarnings ({ census, pausesRollout, silent }: PlannedChange): readonly PreviewWarning[] {
+function otherWarnings ({ census, pausesRollout, endsMatch, silent }: PlannedChange): readonly PreviewWarning[] {
   const warnings: PreviewWarning[] = []
   if (census.requests === 0) warnings.push({ code: 'no_requests', detail: 'the route has had no request in the last minutes: what would move is not known' })
   else if (census.coversMs < SHORT_LOOK_MS) {
@@ -183,6 +185,7 @@ function otherWarnings ({ census, pausesRollout, silent }: PlannedChange): reado
   }
   if (census.unkeyedRate > 0) warnings.push({ code: 'not_sticky', detail: 'requests of this route are drawn one by one (affinity.by: none): they follow the weights, and no client stays where it is' })
   if (pausesRollout) warnings.push({ code: 'pauses_rollout', detail: 'a rollout of the route runs, and a change by hand pauses it' })
+  if (endsMatch !== null) warnings.push({ code: 'ends_match', detail: `the match that the last rollout has left ends with the change: its requests (${endsMatch}) go by the weights then, and what that moves is not counted here` })
   if (silent.length > 0) warnings.push({ code: 'workers_silent', detail: `the clients of ${silent.length === 1 ? 'worker' : 'workers'} ${silent.join(', ')} are missing: no answer in time` })
   return warnings
 }

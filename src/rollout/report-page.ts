@@ -4,7 +4,8 @@ import type { ReportedVersion, RolloutReport } from './rollout-report.ts'
 
 const GAP = '   '
 
-export function reportPage (report: RolloutReport): string {
+/** @param replicas of this Weir, one of which has counted */
+export function reportPage (report: RolloutReport, replicas = 1): string {
   const { route, preset, phase, startedAt, since, match, shareTo, from, to, errorDifference, verdict } = report
   const difference = errorDifference === null
     ? 'errors can\'t be compared before both versions have requests'
@@ -18,6 +19,7 @@ export function reportPage (report: RolloutReport): string {
     '',
     difference,
     ...(verdict === null ? [] : [`${verdict.verdict} (${verdict.code}): ${verdict.reason}`]),
+    ...(replicas > 1 ? [`Counted by one of ${replicas} replicas, the one that leads the rollout.`] : []),
     'Intervals are of 95 %. They take requests for independent of one another, and times are known by the bucket.',
     ''
   ].join('\n')
@@ -46,7 +48,8 @@ function withRange (text: string, [low = '', high = '']: readonly string[]): str
 function time (quantile: Quantile | undefined): string {
   if (quantile === undefined) return '-'
   const { value, interval: [low, high] } = quantile
-  return `${value === null ? 'past the last bucket' : `${rounded(value)} ms`} (${rounded(low)} to ${high === null ? 'any' : rounded(high)} ms)`
+  const range = high === null ? `${rounded(low)} ms or more` : `${rounded(low)} to ${rounded(high)} ms`
+  return `${value === null ? 'past the last bucket' : `${rounded(value)} ms`} (${range})`
 }
 
 function percent (share: number): string {

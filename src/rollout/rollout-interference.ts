@@ -1,9 +1,9 @@
 /** What others than a rollout do to its weights: people who set them by hand, and the configuration. */
-import { type Weights, weightOf } from '../contract/weights.ts'
+import { sameWeights, type Weights, weightOf } from '../contract/weights.ts'
 import { type Change, newEpoch } from './new-epoch.ts'
 import { hasBeside, NOTHING_BESIDE } from './beside-weights.ts'
 import { goingBackFrom, shareOfNew, withEpochShare } from './rollout-shares.ts'
-import { isLive, type RolloutState } from './rollout-state.ts'
+import { isLive, MAX_SHARES, type RolloutState } from './rollout-state.ts'
 import type { ChangeMeta, RouteTraffic } from './traffic-state.ts'
 
 /**
@@ -72,4 +72,11 @@ export function withRolloutOf (route: RouteTraffic, former: RouteTraffic): Route
 export function beforeRollout ({ rollout, epoch }: RouteTraffic): Weights | undefined {
   if (rollout === undefined || isLive(rollout) || rollout.shares.at(-1)?.epoch !== epoch) return undefined
   return shareOfNew(rollout.before, rollout.plan) === undefined ? undefined : rollout.before
+}
+
+/** Does a rollout run that has put something in force, and moved no weight? What an undo would find is older than it. */
+export function hasMovedNothing ({ rollout, epoch, history }: RouteTraffic): boolean {
+  const first = rollout?.shares[0]?.epoch
+  if (!isLive(rollout) || first === undefined || rollout.shares.length === MAX_SHARES || first === epoch) return false
+  return history.every(entry => entry.epoch <= first || sameWeights(entry.before, entry.after))
 }

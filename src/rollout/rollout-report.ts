@@ -55,8 +55,9 @@ export function reportOf ({ route, state, seen, verdict }: ReportParts): Rollout
   const { id, plan, phase, startedAt, since, shareTo } = state
   const from = versionOf(plan.from, seen?.from)
   const to = versionOf(plan.to, seen?.to)
-  const planned = plan.steps.findLast(step => step.kind === 'set-match' && step.match !== null)
-  const match = state.match ?? (planned?.kind === 'set-match' ? planned.match : null)
+  // One that has ended has brought requests too; one that is still ahead has not.
+  const set = plan.steps.slice(0, state.step).flatMap(step => step.kind === 'set-match' && step.match !== null ? [step.match] : [])
+  const match = state.match ?? set.at(-1) ?? null
   return {
     route,
     rollout: id,

@@ -5,7 +5,9 @@
 import { assertNever } from '../core/assert-never.ts'
 import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
 import { isAllZero, sameVersions, sameWeights, weightOf, type Weights } from '../contract/weights.ts'
-import { beforeRollout, withImportedEpoch, withOthersWeights, withRolloutOf, withRolloutSeen } from './rollout-interference.ts'
+import {
+  beforeRollout, hasMovedNothing, withImportedEpoch, withOthersWeights, withRolloutOf, withRolloutSeen
+} from './rollout-interference.ts'
 import { keepsBeside } from './beside-weights.ts'
 import { changeRollout } from './rollout-transition.ts'
 import type { ChangeMeta, ConfiguredRoute, Revision, RouteTraffic, TrafficCommand, TrafficState } from './traffic-state.ts'
@@ -197,6 +199,9 @@ function allTo (versions: Weights, to: string): Weighed {
 }
 
 function earlierWeights (route: RouteTraffic, revision: number | undefined): Weighed {
+  if (revision === undefined && hasMovedNothing(route)) {
+    return refusal('nothing_to_undo', 'a rollout runs and has moved no weight yet: abort it, which takes back what else it has put in force')
+  }
   // A match or mirror of a rollout comes and goes without moving weights.
   const latest = route.history.findLast(({ before, after }) => !sameWeights(before, after))
   let weights: Weights

@@ -90,7 +90,7 @@ export interface AdminFixtureOptions {
   readonly webhooks?: AdminDeps['webhooks']
   /** What the workers have seen of clients; nothing by default. */
   readonly samples?: readonly ClientSample[]
-  /** This is one replica of several. */
+  /** This is one replica of three. */
   readonly others?: OtherReplicas
 }
 
@@ -139,7 +139,10 @@ export async function adminFixture (options: AdminFixtureOptions = {}): Promise<
     clients: async route => await planner.seen(route),
     drain: (route, version) => route === 'hello' && ['stable', 'canary'].includes(version) ? drainOf(version, left) : undefined,
     shadow: new ShadowDescriber(new RouteBook([HELLO]), shadowBook),
-    replicas: { list: () => ({ replicas: [ownReplica(clock)], unknown: undefined }), others: options.others },
+    replicas: {
+      list: () => ({ replicas: Array.from({ length: options.others === undefined ? 1 : 3 }, () => ownReplica(clock)), unknown: undefined }),
+      others: options.others
+    },
     readiness: () => ({
       ready: missing.length + waiting.length === 0,
       own: missing,

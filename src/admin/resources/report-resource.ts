@@ -50,6 +50,7 @@ const ReportSchema = Type.object({
   verdict: {
     ...Type.object({ verdict: Type.string(), code: Type.string(), reason: Type.string() }), ...NULLABLE, description: 'What the judge says; in an `a-b` it ends nothing but by a guard.'
   },
+  replicas: Type.optional(Type.integer({ description: 'How many there are, one of which has counted this. Absent: it is the only one.' })),
   text: Type.string({ description: 'The same as a page of text.' })
 })
 
@@ -83,7 +84,7 @@ const EXAMPLE: RolloutReport = {
 }
 
 /** GET /v1/routes/{route}/rollout/report */
-export function rolloutReportResource (app: FastifyInstance, { rollouts, traffic }: AdminDeps): void {
+export function rolloutReportResource (app: FastifyInstance, { rollouts, traffic, replicas }: AdminDeps): void {
   app.get<{ Params: RouteParams }>('/v1/routes/:route/rollout/report', {
     config: { access: 'viewer' },
     schema: describeOperation({
@@ -100,9 +101,10 @@ export function rolloutReportResource (app: FastifyInstance, { rollouts, traffic
     if (traffic.route(route) === undefined) throw unknownRoute()
     const report = rollouts.report(route)
     if (report === undefined) throw noRollout(route)
-    const text = reportPage(report)
+    const { length } = replicas.list().replicas
+    const text = reportPage(report, length)
     void reply.header('vary', 'accept')
-    if (!wantsText(request.headers.accept)) return { ...report, text }
+    if (!wantsText(request.headers.accept)) return { ...report, ...(length > 1 ? { replicas: length } : {}), text }
     void reply.type('text/plain; charset=utf-8')
     return text
   })

@@ -34,7 +34,8 @@ const AnswerSchema = Type.object({
   })),
   warnings: Type.list(Type.object({
     code: Type.oneOf([
-      'no_requests', 'short_look', 'no_endpoints', 'heavier_endpoints', 'heavy_client', 'not_sticky', 'pauses_rollout', 'workers_silent'
+      'no_requests', 'short_look', 'no_endpoints', 'heavier_endpoints', 'heavy_client', 'not_sticky', 'pauses_rollout', 'ends_match',
+      'workers_silent', 'one_replica'
     ]),
     detail: Type.string()
   }), { description: 'What to think of before the change.' })
@@ -93,7 +94,7 @@ export function weightPreviewResource (app: FastifyInstance, deps: AdminDeps): v
     if (planned === undefined) throw unknownRoute()
     if (!planned.ok) throw new ProblemError(planned.error.code, { detail: planned.error.message })
     void reply.header('etag', epochTag(planned.epoch))
-    return describePlanned(route, planned)
+    return describePlanned(route, planned, deps.replicas.list().replicas.length)
   })
 }
 
@@ -103,7 +104,7 @@ function commandOf ({ weights, to }: Static<typeof PreviewBody>): TrafficCommand
   throw new ProblemError('invalid_request', faultDetails([{ path: 'body', message: 'has to have either weights or to' }]))
 }
 
-function describePlanned (route: string, { epoch, changed, before, after, preview }: PlannedWeights): PreviewAnswer {
+function describePlanned (route: string, { epoch, changed, before, after, preview }: PlannedWeights, replicas: number): PreviewAnswer {
   const { clients, versions, warnings } = preview
   const { coversMs, moved, margin, moves, ...counts } = clients
   return {
@@ -119,8 +120,14 @@ function describePlanned (route: string, { epoch, changed, before, after, previe
       moves: moves.map(({ from, to, share }) => ({ from, to, share: rounded(share) }))
     },
     versions: versions.map(describeVersion),
-    warnings: [...warnings]
+    warnings: [...warnings, ...replicaWarning(replicas)]
   }
+}
+
+/** Each replica knows whom it has served itself. */
+function replicaWarning (replicas: number): PreviewAnswer['warnings'] {
+  if (replicas < 2) return []
+  return [{ code: 'one_replica', detail: `this speaks of the clients and requests of the replica that answers, one of ${replicas}` }]
 }
 
 type DescribedVersion = PreviewAnswer['versions'][number]

@@ -129,7 +129,7 @@ export function routeText (answer: AdminAnswer, palette: Palette, wide: boolean)
     ]
   })
   const name = palette.paint('bold', cleanLine(textAt(answer, 'name') ?? '').trimEnd())
-  const counts = `epoch ${numberAt(answer, 'epoch') ?? '?'}, revision ${numberAt(answer, 'revision') ?? '?'}${clusterText(cluster)}`
+  const counts = `epoch ${numberAt(answer, 'epoch') ?? '?'}, revision ${numberAt(answer, 'revision') ?? '?'}${clusterText(cluster, versions)}`
   const rollout = shortRollout(answerAt(answer, 'rollout'))
   const head = `${name}   ${counts}\n${rollout === '' ? '' : cleanLine(`rollout: ${rollout}`)}\n`
   const main = table(['VERSION', 'WEIGHT', 'SHARE', 'OBSERVED', 'CLIENTS', 'REQUESTS', 'ENDPOINTS', 'SPLIT'], rows, palette)
@@ -150,10 +150,12 @@ function silenceOf (cluster: AdminAnswer | undefined): readonly string[] {
   return unknown === undefined ? missing : [...missing, `observed may be without others: ${unknown}`]
 }
 
-/** `, 3 of 3 replicas answer` */
-function clusterText (cluster: AdminAnswer | undefined): string {
+/** `, 3 of 3 replicas answer; CLIENTS are those of one`: the sums are of all, and each knows whom it has served itself. */
+function clusterText (cluster: AdminAnswer | undefined, versions: readonly AdminAnswer[]): string {
   const replicas = answerAt(cluster, 'replicas')
-  return replicas === undefined ? '' : `, ${numberAt(replicas, 'answered') ?? '?'} of ${numberAt(replicas, 'of') ?? '?'} replicas answer`
+  if (replicas === undefined) return ''
+  const clients = versions.some(version => numberAt(version, 'clientShare') !== undefined) ? '; CLIENTS are those of one' : ''
+  return `, ${numberAt(replicas, 'answered') ?? '?'} of ${numberAt(replicas, 'of') ?? '?'} replicas answer${clients}`
 }
 
 function problemsOf (version: AdminAnswer): readonly string[] {

@@ -124,6 +124,13 @@ t.test('a route has the sums, and a version is safe when it is in all replicas',
   t.match((await app.inject('/v1/routes/hello/versions/canary/drain')).json(), { safe: false, why: ['inFlight: 2'] }, 'this one counts too')
 })
 
+t.test('what one replica has seen alone says so', async t => {
+  const ask = { method: 'POST', url: '/v1/routes/hello/plan', payload: { to: 'canary' } } as const
+  const warningsOf = async (others?: Others): Promise<string> => (await (await adminFixture(others === undefined ? {} : { others })).app.inject(ask)).body
+  t.match(await warningsOf(new Others()), '"code":"one_replica","detail":"this speaks of the clients and requests of the replica that answers, one of 3"')
+  t.notMatch(await warningsOf(), 'one_replica')
+})
+
 /** What becomes of it while time goes on. */
 async function passing<Value> (clock: FakeClock, promise: Promise<Value>): Promise<Value> {
   const over = new AbortController()

@@ -9,6 +9,7 @@ const CLIENTS = 120
 const PATH = '/v1/routes/hello'
 
 interface PlanAnswer {
+  readonly changed: boolean
   readonly epoch: number
   readonly clients: Omit<ChangePreview['clients'], 'coversMs'>
   readonly warnings: ChangePreview['warnings']
@@ -57,6 +58,14 @@ t.test('the clients that a change moves are exactly those that the plan has fore
   t.ok(moved > 0)
   t.equal(plan.clients.moved, Math.round(moved / CLIENTS * 1_000) / 1_000)
   t.equal((await planned(weir, { to: 'canary' })).epoch, plan.epoch + 1, 'a plan changes nothing')
+
+  // What an a-b has left ends with any weights that are set, the same among them.
+  await weir.api('POST', `${PATH}/rollout`, { to: 'canary', preset: 'a-b', match: { path: { prefix: '/new' } }, for: '1h' })
+  const same = { weights: { stable: 50, canary: 50 } }
+  t.notMatch((await planned(weir, same)).warnings.map(({ code }) => code), ['ends_match'])
+  await weir.api('POST', `${PATH}/rollout/promote`)
+  const ending = await planned(weir, same)
+  t.match([ending.changed, ending.warnings.find(({ code }) => code === 'ends_match')?.detail], [true, /the match that the last rollout has left ends .*path\^=\/new/])
 })
 
 t.test('what the change would refuse, the plan refuses', async t => {

@@ -46,6 +46,7 @@ function preview (samples: readonly ClientSample[], changes: Partial<PlannedChan
     census: censusOf(samples),
     endpoints: { stable: 4, canary: 1 },
     pausesRollout: false,
+    endsMatch: null,
     silent: [],
     ...changes
   })

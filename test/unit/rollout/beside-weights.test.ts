@@ -70,9 +70,13 @@ t.test('what a rollout has left goes with an undo, with weights by hand, and wit
   t.same([told(next), next.epoch], [{ match: 'none', copies: 'none' }, over.epoch + 1])
 })
 
-t.test('weights by hand pause it with its match, and an undo passes over what has moved nothing', async t => {
+t.test('weights by hand pause it with its match, and an undo is refused that would go behind it', async t => {
   const moved = after(bare, { type: 'weights', weights: { stable: 60, canary: 40 } })
   const running = after(moved, start(planOf([setMatch(BETA), pauseFor(null)])))
   t.match(rolloutOf(after(running, { type: 'weights', weights: { stable: 50, canary: 50 } })), { pausedBy: 'weights', match: BETA })
-  t.same(after(running, { type: 'undo' }).weights, bare.weights)
+  t.throws(() => after(running, { type: 'undo' }), { message: /a rollout runs and has moved no weight yet: abort it/ })
+  t.same(after(running, { type: 'undo', revision: 1 }).weights, bare.weights, 'unless its revision is named')
+  t.same(after(running, { type: 'abort' }, { type: 'undo' }).weights, moved.weights, 'there is nothing to undo of an abort')
+  const stepped = after(moved, start(planOf([setWeight(50), setMatch(BETA), pauseFor(null), setMatch(null), pauseFor(null)])), { type: 'resume' })
+  t.same(after(stepped, { type: 'undo' }).weights, moved.weights, 'what has moved nothing is passed over')
 })

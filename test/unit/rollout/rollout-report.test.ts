@@ -4,7 +4,9 @@ import { mix32 } from '../../../src/core/hash.ts'
 import { reportPage } from '../../../src/rollout/report-page.ts'
 import { reportOf } from '../../../src/rollout/rollout-report.ts'
 import { decodeSeenVersions, type SeenVersions, SeenVersionsBook } from '../../../src/rollout/seen-versions.ts'
-import { advance, after, analyse, EVIDENCE, headerMatch, planOf, rolloutOf, routeOf, setMatch, start } from '../../helpers/rollout-events.ts'
+import {
+  advance, after, analyse, EVIDENCE, headerMatch, pauseFor, planOf, rolloutOf, routeOf, setMatch, setWeight, start
+} from '../../helpers/rollout-events.ts'
 
 const tally = (requests: number, serverErrors = 0) => ({ requests, serverErrors, latencyBuckets: [0, 0, requests, ...new Array<number>(13).fill(0)] })
 
@@ -69,7 +71,26 @@ t.test('the report puts both side by side', async t => {
   t.match(page, /\nrequests +1000 +50\n/)
   t.match(page, /\nclients +100 \([0-9]+ to [0-9]+\) +-\n/)
   t.match(page, /\np50 +2\.5 ms \(1 to 5 ms\) +1\.75 ms \(1 to 2\.5 ms\)\n/)
+  t.match(page, /\np99 .*\(1 ms or more\)\n/)
   t.match(page, /errors of canary less those of stable: \+9 %, between [+-][0-9.]+ % and \+[0-9.]+ %/)
+})
+
+t.test('a match is named that has brought requests, also when it has ended, and none that is still ahead', async t => {
+  const steps = [setWeight(10), pauseFor(null), setMatch(headerMatch('x-beta', '1')), pauseFor(null), setMatch(null), pauseFor(null)]
+  let route = after(routeOf({ stable: 100, canary: 0 }), start(planOf(steps)))
+  const matchOf = (): string | null => reportOf({ route: 'hello', state: rolloutOf(route), seen: null, verdict: undefined }).match
+  t.equal(matchOf(), null)
+  t.equal(reportOf({ route: 'hello', state: rolloutOf(after(route, { type: 'abort' })), seen: null, verdict: undefined }).match, null)
+  for (const what of ['in force', 'ended']) {
+    route = after(route, { type: 'resume' })
+    t.equal(matchOf(), 'header x-beta=1', what)
+  }
+})
+
+t.test('a report of one of several replicas says so', async t => {
+  const report = reportOf({ route: 'hello', state: rolloutOf(running), seen: SEEN, verdict: undefined })
+  t.match(reportPage(report, 3), /\nCounted by one of 3 replicas, the one that leads the rollout\.\n/)
+  t.notMatch(reportPage(report), /replicas/)
 })
 
 t.test('a report of nothing has no numbers that mean something', async t => {

@@ -86,7 +86,7 @@ t.test('with several replicas, status shows what all have seen, and who did not 
   const sums = [{ name: 'stable', requests: 20, share: 0.8, inFlight: 1 }, { name: 'canary', requests: 5, share: 0.2, inFlight: 0 }]
   const bench = benchOf(() => ({ ...HELLO, cluster: { replicas: { answered: 2, of: 3 }, missing, versions: sums } }))
   t.equal(await bench.run('status', 'hello'), 0)
-  t.match(bench.out, /^hello {3}epoch 3, revision 3, 2 of 3 replicas answer\n/)
+  t.match(bench.out, /^hello {3}epoch 3, revision 3, 2 of 3 replicas answer; CLIENTS are those of one\n/)
   t.match(bench.out, /stable +75 +75 % +80 % +75 % +20 /)
   t.match(bench.out, 'observed is without weir-2 (10.0.0.2:9901): it gave no answer within 300 ms\n')
 })
