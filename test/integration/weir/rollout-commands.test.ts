@@ -2,10 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import { Ajv } from 'ajv'
 import t from 'tap'
-import { AdminClient } from '../../../src/cli/operate/admin-client.ts'
-import { operate } from '../../../src/cli/operate/operate.ts'
-import { foregroundClock } from '../../../src/core/clock.ts'
 import { startOrigins } from '../../helpers/origins.ts'
+import { commandOf } from '../../helpers/weir-command.ts'
 import { eventually, startWeir } from '../../helpers/weir-process.ts'
 
 const document: object = Object(JSON.parse(await readFile(new URL('../../../src/admin/openapi.json', import.meta.url), 'utf8')))
@@ -34,20 +32,7 @@ t.test('a rollout is started, seen, promoted, aborted and begun again, each with
       }]
     })
   })
-  // In this process: what is asked and printed is the same, and starting twenty costs more than all else.
-  const run = async (...args: readonly string[]) => {
-    let stdout = ''
-    let stderr = ''
-    const code = await operate(args, {
-      env: { WEIR_SERVER: weir.url, HOME: weir.directory },
-      clock: foregroundClock,
-      signal: new AbortController().signal,
-      terminal: { out: text => { stdout += text }, complain: text => { stderr += text }, isTerminal: false, colours: false },
-      connect: connection => new AdminClient(connection),
-      input: () => process.stdin
-    })
-    return { code, stdout, stderr }
-  }
+  const run = commandOf(weir)
   t.match(await run('rollout', 'status', 'hello'), { code: 1, stderr: 'weir rollout status: the route has no rollout; weir rollout start begins one\n' })
   t.match(await run('rollout', 'start', 'hello', '--to', 'green', '--steps', '10, 5'), { code: 2, stdout: '', stderr: /the plan can't work:\n {2}to: .*"green"\n {2}steps\[1\]\.setWeight: .*5 %/ })
   t.match(await run('rollout', 'start', 'hello', '-r', 'release 2'), { code: 0, stderr: '', stdout: /^hello: (Progressing|Paused), .*; stable 90, canary 10 \(epoch 2\), applied by 1 of 1 workers/ })

@@ -1,9 +1,7 @@
 /** Blue/green with a preview, through the command line: who sends a field sees green before the switch, and nobody else does. */
 import t from 'tap'
-import { AdminClient } from '../../../src/cli/operate/admin-client.ts'
-import { operate } from '../../../src/cli/operate/operate.ts'
-import { foregroundClock } from '../../../src/core/clock.ts'
 import { startVersion } from '../../helpers/rollout-origins.ts'
+import { goodCommandOf } from '../../helpers/weir-command.ts'
 import { startWeir } from '../../helpers/weir-process.ts'
 
 const REQUESTS = 20
@@ -20,19 +18,7 @@ t.test('green at weight 0 is reached by the match alone, until the switch, and a
       }]
     })
   })
-  const run = async (...args: readonly string[]): Promise<string> => {
-    const printed = { out: '', errors: '' }
-    const code = await operate(args, {
-      env: { WEIR_SERVER: weir.url, HOME: weir.directory },
-      clock: foregroundClock,
-      signal: new AbortController().signal,
-      terminal: { out: text => { printed.out += text }, complain: text => { printed.errors += text }, isTerminal: false, colours: false },
-      connect: connection => new AdminClient(connection),
-      input: () => process.stdin
-    })
-    if (code !== 0) throw new Error(`weir ${args.join(' ')} ended with ${code}: ${printed.out}${printed.errors}`)
-    return printed.out
-  }
+  const run = goodCommandOf(weir)
   /** What this many requests are answered by. */
   const ask = async (headers: Readonly<Record<string, string>>): Promise<Readonly<Record<string, number>>> => {
     const answers = await Promise.all(Array.from({ length: REQUESTS }, async () => {

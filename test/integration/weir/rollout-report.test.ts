@@ -1,10 +1,8 @@
 /** An A/B test through the command line: two versions that nobody moves, and a report whose numbers are those of the origins. */
 import t from 'tap'
-import { AdminClient } from '../../../src/cli/operate/admin-client.ts'
-import { operate } from '../../../src/cli/operate/operate.ts'
-import { foregroundClock } from '../../../src/core/clock.ts'
 import { BY_CLIENT, RolloutClients } from '../../helpers/rollout-clients.ts'
 import { startVersion } from '../../helpers/rollout-origins.ts'
+import { goodCommandOf } from '../../helpers/weir-command.ts'
 import { eventually, startWeir } from '../../helpers/weir-process.ts'
 
 const CLIENTS = 120
@@ -23,21 +21,7 @@ t.test('an a-b ends with a report of what both versions have served, to the last
       }]
     })
   })
-  const run = async (...args: readonly string[]): Promise<string> => {
-    const printed = { out: '', errors: '' }
-    const code = await operate(args, {
-      env: { WEIR_SERVER: weir.url, HOME: weir.directory },
-      clock: foregroundClock,
-      signal: new AbortController().signal,
-      terminal: {
-        out: text => { printed.out += text }, complain: text => { printed.errors += text }, isTerminal: false, colours: false
-      },
-      connect: connection => new AdminClient(connection),
-      input: () => process.stdin
-    })
-    if (code !== 0) throw new Error(`weir ${args.join(' ')} ended with ${code}: ${printed.out}${printed.errors}`)
-    return printed.out
-  }
+  const run = goodCommandOf(weir)
   const clients = new RolloutClients(t, { port: weir.ports.web, host: HOST, count: CLIENTS })
   await clients.round(CLIENTS)
   await weir.untilMetric('weir_requests_total', clients.sent, { route: 'shop', code_class: '2xx' })
