@@ -11,7 +11,7 @@ import { CopyEvidence } from './copy-evidence.ts'
 import { soleEndpoint, judge, type Picture } from './judge.ts'
 import { LabelTest } from './label-test.ts'
 import { RecentWindow } from './recent-window.ts'
-import { addCounts, consistentCounts, type Counts, countsFrom, numbersFrom } from './side-counts.ts'
+import { addCounts, consistentCounts, type Counts, countsFrom, numbersFrom, sumOfCounts } from './side-counts.ts'
 import { shareInterval } from './share-interval.ts'
 import { SilenceGuard } from './silence-guard.ts'
 import { FAILURE_BYTES, partsOf, SLOW_BYTES, type StoredEvidence, type StoredPart } from './stored-evidence.ts'
@@ -60,6 +60,8 @@ export class Analysis {
   /** Since the beginning: what the guards look at. */
   readonly #guardFrom: Counts
   readonly #guardTo: Counts
+  /** What the match of the rollout has brought to the new version, since the beginning: the guards look at it too. */
+  readonly #matched: Counts
   /** Requests and failures of the old and the new version, of those totals, at the last tick. */
   #look: readonly number[]
   #blamed: string | null
@@ -88,10 +90,11 @@ export class Analysis {
     this.#recent = new RecentWindow(this.#settings.minRequests, part('recent'))
     this.#silence = new SilenceGuard(part('silence'))
     this.#clients = new ClientBook(stored?.seen, stored?.heavy)
-    this.#from = countsFrom(part('from') ?? [])
-    this.#to = countsFrom(part('to') ?? [])
-    this.#guardFrom = countsFrom(part('guardFrom') ?? [])
-    this.#guardTo = countsFrom(part('guardTo') ?? [])
+    this.#from = countsFrom(part('from'))
+    this.#to = countsFrom(part('to'))
+    this.#guardFrom = countsFrom(part('guardFrom'))
+    this.#guardTo = countsFrom(part('guardTo'))
+    this.#matched = countsFrom(stored?.matched)
     this.#look = part('look') ?? [0, 0, 0, 0]
     this.#blamed = stored?.blamed ?? null
   }
@@ -108,6 +111,7 @@ export class Analysis {
    */
   add (report: EvidenceReport, shareOf: (epoch: number) => number | undefined, nowMs: number, source = ''): void {
     const isWarm = nowMs - this.#startMs >= this.#settings.warmupMs
+    if (report.matched !== undefined) this.#addMatched(consistentCounts(report.matched))
     for (const cohort of report.cohorts) {
       const share = shareOf(cohort.epoch)
       if (share !== undefined && share >= 0 && share <= 1) this.#addCohort(cohort, share, isWarm)
@@ -123,13 +127,18 @@ export class Analysis {
     this.#clients.add(source, report.heavy, report.seen)
   }
 
+  #addMatched (to: Counts): void {
+    addCounts(this.#matched, to)
+    this.#blast.add(blockOf(to.requests, userFailures(to), 0, 0))
+  }
+
   #addCohort (cohort: CohortCounts, share: number, isWarm: boolean): void {
     const from = consistentCounts(cohort.from)
     const to = consistentCounts(cohort.to)
     addCounts(this.#guardFrom, from)
     addCounts(this.#guardTo, to)
     // Nothing is to be compared with what the old version does before the new one has traffic: it says what the old one is like.
-    const beside = share > 0 ? from : emptyOf(from)
+    const beside = share > 0 || this.#matched.requests > 0 ? from : emptyOf(from)
     this.#blast.add(blockOf(to.requests, userFailures(to), beside.requests, userFailures(beside)))
     if (share === 0) this.#learn(from)
     if (!isWarm) return
@@ -170,7 +179,8 @@ export class Analysis {
     this.#copies.tick(elapsedMs)
     this.#blast.tick()
     const before = this.#recent.outcomes
-    const totals = [this.#guardFrom.requests, this.#guardFrom.failures, this.#guardTo.requests, this.#guardTo.failures]
+    const all = sumOfCounts(this.#guardTo, this.#matched)
+    const totals = [this.#guardFrom.requests, this.#guardFrom.failures, all.requests, all.failures]
     const since = totals.map((total, index) => total - (this.#look[index] ?? 0))
     const [requestsFrom = 0, failuresFrom = 0, requestsTo = 0, failuresTo = 0] = since
     this.#look = totals
@@ -205,6 +215,8 @@ export class Analysis {
       to: this.#to,
       guardFrom: this.#guardFrom,
       guardTo: this.#guardTo,
+      matched: this.#matched,
+      allTo: sumOfCounts(this.#guardTo, this.#matched),
       errors: { label: this.#failures, comparison: this.#errors, alone: this.#errorsAlone },
       slow: { label: this.#slowSigns, comparison: this.#slow, alone: this.#slowAlone },
       pairs: this.#pairs,
@@ -250,7 +262,8 @@ export class Analysis {
       seen: this.#clients.storedSeen,
       heavy: this.#clients.heaviest(),
       blamed: this.#blamed,
-      ...(copies === undefined ? {} : { copies })
+      ...(copies === undefined ? {} : { copies }),
+      ...(this.#matched.requests === 0 ? {} : { matched: numbersFrom(this.#matched) })
     }
   }
 }

@@ -33,6 +33,10 @@ export interface Picture {
   /** Since the beginning. */
   readonly guardFrom: SideCounts
   readonly guardTo: SideCounts
+  /** What the match of the rollout has brought to the new version since the beginning. No test counts it. */
+  readonly matched: SideCounts
+  /** Of the new version, both together: what the guards count. */
+  readonly allTo: SideCounts
   readonly errors: KindEvidence
   readonly slow: KindEvidence
   readonly pairs: Comparison
@@ -138,11 +142,11 @@ function byBothFailing (picture: Picture): RuleFinding | undefined {
 }
 
 function byBlastCap (picture: Picture): RuleFinding | undefined {
-  const { settings: { maxFailures }, blast, clients, guardTo } = picture
+  const { settings: { maxFailures }, blast, clients, allTo } = picture
   const hasMany = clients === null || clients >= FEW_CLIENTS
   // The lists have all failures of a client; those that the other version has made good are not charged.
-  const charged = guardTo.failures === 0 ? 0 : (guardTo.failures - guardTo.rescued - guardTo.bothFailed) / guardTo.failures
-  const heavy = hasMany ? picture.heaviest.map(([, failures]) => Math.min(failures, guardTo.failures) * charged) : []
+  const charged = allTo.failures === 0 ? 0 : (allTo.failures - allTo.rescued - allTo.bothFailed) / allTo.failures
+  const heavy = hasMany ? picture.heaviest.map(([, failures]) => Math.min(failures, allTo.failures) * charged) : []
   const known = knownBefore(picture)
   const most = known === undefined ? 0 : shareInterval(known.failures, known.requests, GUARD_ALPHA)[1]
   const { label } = picture.errors
@@ -158,9 +162,7 @@ function byBlastCap (picture: Picture): RuleFinding | undefined {
 /** Where nothing is beside the new version, its share of failures itself judges. */
 function byErrorShare (picture: Picture): RuleFinding | undefined {
   const { settings: { maxErrorShare, maxErrorIncrease, minRequests }, recent, clients } = picture
-  if (maxErrorShare === null || recent.requestsTo < minRequests || recent.requestsFrom >= minRequests) return undefined
-  // In the first moments neither has many requests; that is no reason to judge one of them alone.
-  if (recent.requestsTo < ALONE_RATIO * recent.requestsFrom) return undefined
+  if (maxErrorShare === null || recent.requestsTo < minRequests || !isAlone(picture)) return undefined
   const isOneClient = (clients === null || clients >= FEW_CLIENTS) && heavyShare(picture) >= HEAVY_SHARE
   const share = recent.failuresTo / recent.requestsTo * (isOneClient ? 1 - heavyShare(picture) : 1)
   if (share <= maxErrorShare) return undefined
@@ -176,8 +178,21 @@ function byErrorShare (picture: Picture): RuleFinding | undefined {
   return {
     verdict: 'fail',
     code: 'error_share',
-    reason: `The new version fails ${shareText(share)} of its requests lately; maxErrorShare is ${shareText(maxErrorShare)}.`
+    reason: `The new version fails ${shareText(share)} of ${isMatchAlone(picture) ? 'the requests that its match brings' : 'its requests'} lately; maxErrorShare is ${shareText(maxErrorShare)}.`
   }
+}
+
+function isAlone (picture: Picture): boolean {
+  const { recent: { requestsFrom, requestsTo }, settings: { minRequests } } = picture
+  // The requests that are not those of the match are of others, and nothing to compare with.
+  if (isMatchAlone(picture)) return true
+  // In the first moments neither has many requests; that is no reason to judge one of them alone.
+  return requestsFrom < minRequests && requestsTo >= ALONE_RATIO * requestsFrom
+}
+
+/** Has the new version no other requests than those of its match? */
+function isMatchAlone ({ guardTo, matched }: Picture): boolean {
+  return guardTo.requests === 0 && matched.requests > 0
 }
 
 /** The old version has answered well what copies of it were for. */
@@ -193,7 +208,10 @@ function isByCopies ({ guardTo, copies }: Picture): boolean {
 function byTraffic (picture: Picture): RuleFinding | undefined {
   if (isByCopies(picture)) return byWarmup(picture) ?? picture.copies.course()
   if (picture.guardTo.requests > 0) return undefined
-  return { verdict: 'undecided', code: 'no_traffic', reason: 'The new version has answered no request yet.' }
+  const reason = isMatchAlone(picture)
+    ? `The new version has answered ${picture.matched.requests} requests that its match has brought, which the guards look at, and no other one: there is nothing to compare.`
+    : 'The new version has answered no request yet.'
+  return { verdict: 'undecided', code: 'no_traffic', reason }
 }
 
 function byWarmup ({ elapsedMs, settings: { warmupMs } }: Picture): RuleFinding | undefined {
@@ -341,8 +359,8 @@ function lnHalves (pair: readonly [Comparison, Comparison]): number {
   return lnMean(pair.map(half => half.lnEvidence))
 }
 
-function heavyShare ({ heaviest: [heaviest], guardTo }: Picture): number {
-  return heaviest === undefined ? 0 : Math.min(1, heaviest[1] / Math.max(1, guardTo.failures, heaviest[1]))
+function heavyShare ({ heaviest: [heaviest], allTo }: Picture): number {
+  return heaviest === undefined ? 0 : Math.min(1, heaviest[1] / Math.max(1, allTo.failures, heaviest[1]))
 }
 
 /** What the old version did, before and in this rollout; undefined when that is too little to go by. */

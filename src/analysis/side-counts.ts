@@ -41,7 +41,13 @@ export function addCounts (sum: Counts, more: SideCounts): void {
   sum.halfFailures += more.halfFailures
 }
 
-export function countsFrom (numbers: readonly number[]): Counts {
+export function sumOfCounts (left: SideCounts, right: SideCounts): Counts {
+  const sum = { ...left }
+  addCounts(sum, right)
+  return sum
+}
+
+export function countsFrom (numbers: readonly number[] = []): Counts {
   const counts = numbers.map(item => Math.max(0, item))
   const [requests = 0, failures = 0, rescued = 0, bothFailed = 0, slow = 0, halfRequests = 0, halfFailures = 0] = counts
   return { requests, failures, rescued, bothFailed, slow, halfRequests, halfFailures }

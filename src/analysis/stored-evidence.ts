@@ -41,6 +41,8 @@ export interface StoredEvidence {
   readonly blamed: string | null
   /** Absent while nothing was copied; apart from the parts, so that an older Weir passes over it. */
   readonly copies?: readonly number[]
+  /** What a match has brought; absent while that is nothing, and apart for the same reason. */
+  readonly matched?: readonly number[]
   /** Where replicas share it: by the book of each, the last page that is in here. Absent where there is one alone. */
   readonly books?: ReadonlyArray<readonly [book: string, page: number]>
 }
@@ -116,6 +118,7 @@ export function readStoredEvidence (plain: unknown, place = 'evidence'): StoredE
     heavy: pairsAt(evidence['heavy'], STORED_HEAVY, at('heavy')),
     blamed: orNull(evidence['blamed'], blamed => wordsAt(blamed, at('blamed'), STORED_NAME_LENGTH)),
     ...(evidence['copies'] === undefined ? {} : { copies: numbersAt(evidence['copies'], STORED_COPIES, at('copies')) }),
+    ...(evidence['matched'] === undefined ? {} : { matched: numbersAt(evidence['matched'], STORED_PARTS.to, at('matched')) }),
     ...(evidence['books'] === undefined ? {} : { books: pairsAt(evidence['books'], MAX_STORED_BOOKS, at('books')) })
   }
 }

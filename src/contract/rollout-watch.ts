@@ -14,6 +14,8 @@ export interface RouteWatch {
   readonly slowerThanMs: number
   /** `client`: the first failure of each counts. `request`, for routes without affinity: each failure counts. */
   readonly unit: 'client' | 'request'
+  /** The rollout has set a match: what that brings to the new version is told apart. May change while the watch lasts. */
+  readonly hasMatch?: boolean
 }
 
 /** A side of the comparison: the old version or the new one. */
@@ -77,6 +79,8 @@ export interface EvidenceReport {
   readonly cohorts: readonly CohortCounts[]
   /** Absent when there are no new ones. */
   readonly copies?: CopyCounts
+  /** Requests that the match of the rollout has brought to the new version; absent when there are no new ones. */
+  readonly matched?: SideCounts
   readonly signs: readonly FirstSign[]
   /** Of the new version; only when something of it has changed. */
   readonly heavy: readonly HeavyClient[]

@@ -13,6 +13,7 @@ import { outcomeOf } from '../health/endpoint-health.ts'
 import { keyHashText } from '../routing/sticky-key.ts'
 import type { CopyOutcome, CopyWatch } from '../shadow/shadow-port.ts'
 import type { CohortCounts, CopyCounts, EvidenceReport, FirstSign, RouteWatch, Side, SideCounts } from '../contract/rollout-watch.ts'
+import type { PlacementKind } from '../contract/placement-spec.ts'
 import type { StickyKeyKind } from '../contract/questions.ts'
 import { HeavyClients } from './heavy-clients.ts'
 
@@ -29,6 +30,7 @@ export interface FirstFailure {
 export interface JudgedRequest {
   readonly requestNumber: number
   readonly placed: boolean
+  readonly placement: PlacementKind
   readonly firstFailure: FirstFailure | null
   readonly version: { readonly name: string } | null
   readonly fallbackFrom: string
@@ -76,6 +78,7 @@ export class OutcomeWatch implements CopyWatch {
   readonly #lastBefore: number
   #watch: RouteWatch
   #cohorts: Cohort[] = []
+  #matched: Tally | null = null
   #copies: { -readonly [Count in keyof CopyCounts]: number } | null = null
   #signs: FirstSign[] = []
   readonly #signsOf: Record<FirstSign['kind'], number> = { failure: 0, slow: 0 }
@@ -118,7 +121,10 @@ export class OutcomeWatch implements CopyWatch {
   add (facts: JudgedRequest): void {
     if (facts.requestNumber <= this.#lastBefore) return
     this.#countClient(facts)
-    if (facts.placed) return
+    if (facts.placed) {
+      if (facts.placement === 'match' && this.#watch.hasMatch === true) this.#addMatched(facts)
+      return
+    }
     const failure = facts.firstFailure
     const side = this.#sideOf(failure === null ? drawnVersion(facts) : failure.version)
     const outcome = failure === null ? this.#outcomeOf(facts) : 'failure'
@@ -146,6 +152,20 @@ export class OutcomeWatch implements CopyWatch {
     }
     this.#sign({ kind: outcome, bucket: bits >>> (32 - BUCKET_BITS), side, epoch, endpoint })
     if (outcome === 'failure' && side === 'to') this.#onFailure()
+  }
+
+  /** What the rollout's own match has brought is no draw, so no test counts it; it is harm to users all the same, which guards look at. */
+  #addMatched (facts: JudgedRequest): void {
+    const failure = facts.firstFailure
+    const outcome = failure === null ? this.#outcomeOf(facts) : 'failure'
+    if (outcome === 'nothing' || this.#sideOf(failure === null ? drawnVersion(facts) : failure.version) !== 'to') return
+    const tally = this.#matched ??= emptyTally()
+    tally.requests++
+    if (outcome !== 'failure') return
+    tally.failures++
+    if (failure !== null) this.#countRescue(tally, facts, 'to')
+    this.#blame(facts)
+    this.#onFailure()
   }
 
   /**
@@ -256,10 +276,11 @@ export class OutcomeWatch implements CopyWatch {
   /** What has come since the last call; null when nothing has. */
   take (): EvidenceReport | null {
     const { from, to } = this.#clientsChanged
-    if (this.#cohorts.length === 0 && this.#copies === null && this.#dropped === 0 && !from && !to) return null
+    if (this.#cohorts.length === 0 && this.#copies === null && this.#matched === null && this.#dropped === 0 && !from && !to) return null
     const report: EvidenceReport = {
       cohorts: this.#cohorts.map(({ epoch, from, to }) => ({ epoch, from, to })),
       ...(this.#copies === null ? {} : { copies: this.#copies }),
+      ...(this.#matched === null ? {} : { matched: this.#matched }),
       signs: this.#signs,
       heavy: this.#heavyChanged ? this.#heavy.list() : [],
       dropped: this.#dropped,
@@ -267,7 +288,7 @@ export class OutcomeWatch implements CopyWatch {
       ...(from || to ? { clients: this.#changedClients() } : {})
     }
     this.#cohorts = []
-    this.#copies = null
+    this.#copies = this.#matched = null
     this.#signs = []
     this.#signsOf.failure = this.#signsOf.slow = this.#dropped = 0
     this.#heavyChanged = this.#seenChanged = this.#clientsChanged.from = this.#clientsChanged.to = false

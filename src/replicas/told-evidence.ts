@@ -29,6 +29,7 @@ export function writeToldEvidence ({ source, upTo, hasMore, report, heavy, inFli
     hasMore,
     cohorts: report.cohorts.map(({ epoch, from, to }) => [epoch, numbersFrom(from), numbersFrom(to)]),
     ...(report.copies === undefined ? {} : { copies: numbersOfCopies(report.copies) }),
+    ...(report.matched === undefined ? {} : { matched: numbersFrom(report.matched) }),
     endpoints: endpoints.map(endpoint => endpoint.slice(0, MAX_TEXT)),
     signs: report.signs.map(({ kind, bucket, side, epoch, endpoint }) => [
       kind === 'failure' ? 1 : 0, bucket, side === 'to' ? 1 : 0, epoch, places.get(endpoint)
@@ -58,13 +59,15 @@ function readReport (told: Readonly<Record<string, unknown>>): EvidenceReport | 
   const { dropped } = told
   const cohorts = listOf(told['cohorts'], MAX_TOLD_EPOCHS, readCohort)
   const copies = told['copies'] === undefined ? null : readCopies(told['copies'])
+  const matched = told['matched'] === undefined ? null : readCounts(told['matched'])
   const endpoints = listOf(told['endpoints'], MAX_SIGNS, shortText)
   const signs = listOf(told['signs'], MAX_SIGNS, sign => readSign(sign, endpoints ?? []))
   const seen = Buffer.from(shortText(told['seen'], 4 * SEEN_BYTES) ?? '', 'base64')
   const isSeen = told['seen'] === '' || seen.length === SEEN_BYTES
-  if (cohorts === undefined || copies === undefined || endpoints === undefined || signs === undefined) return undefined
-  if (!isCount(dropped) || !isSeen) return undefined
-  const report = { cohorts, ...(copies === null ? {} : { copies }), signs, heavy: [], dropped }
+  if (cohorts === undefined || copies === undefined || matched === undefined) return undefined
+  if (endpoints === undefined || signs === undefined || !isCount(dropped) || !isSeen) return undefined
+  const some = { ...(copies === null ? {} : { copies }), ...(matched === null ? {} : { matched }) }
+  const report = { cohorts, ...some, signs, heavy: [], dropped }
   return seen.length === 0 ? report : { ...report, seen: new Uint8Array(seen) }
 }
 

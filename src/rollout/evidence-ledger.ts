@@ -4,8 +4,8 @@
  * later goes on behind the pages that its predecessor has stored.
  */
 import { sumOfCopies } from '../analysis/copy-evidence.ts'
-import { addCounts, type Counts, emptyCounts } from '../analysis/side-counts.ts'
-import type { CopyCounts, EvidenceReport, FirstSign, HeavyClient } from '../contract/rollout-watch.ts'
+import { addCounts, type Counts, emptyCounts, sumOfCounts } from '../analysis/side-counts.ts'
+import type { CopyCounts, EvidenceReport, FirstSign, HeavyClient, SideCounts } from '../contract/rollout-watch.ts'
 
 /** What one replica tells another of a rollout. */
 export interface ToldEvidence {
@@ -39,6 +39,7 @@ interface Page {
   /** By epoch. */
   readonly cohorts: Map<number, { readonly from: Counts, readonly to: Counts }>
   copies: CopyCounts | undefined
+  matched: SideCounts | undefined
   signs: FirstSign[]
   dropped: number
 }
@@ -82,8 +83,8 @@ export class EvidenceLedger {
 
   /** Ends the page that is written, if there is something on it. @returns the number of the last page that is closed */
   close (): number {
-    const { first, cohorts, copies, signs, dropped } = this.#open
-    const isWritten = cohorts.size + signs.length + dropped > 0 || copies !== undefined
+    const { first, cohorts, copies, matched, signs, dropped } = this.#open
+    const isWritten = cohorts.size + signs.length + dropped > 0 || copies !== undefined || matched !== undefined
     if (!isWritten && this.#seenAt !== first && ![...this.#heavy.values()].some(({ at }) => at === first)) return first - 1
     this.#pages.push(this.#open)
     this.#open = pageFrom(first + 1, first + 1)
@@ -146,13 +147,14 @@ export class EvidenceLedger {
 }
 
 function pageFrom (first: number, last: number): Page {
-  return { first, last, cohorts: new Map(), copies: undefined, signs: [], dropped: 0 }
+  return { first, last, cohorts: new Map(), copies: undefined, matched: undefined, signs: [], dropped: 0 }
 }
 
-function reportOf ({ cohorts, copies, signs, dropped }: Page): EvidenceReport {
+function reportOf ({ cohorts, copies, matched, signs, dropped }: Page): EvidenceReport {
   return {
     cohorts: [...cohorts].map(([epoch, { from, to }]) => ({ epoch, from, to })),
     ...(copies === undefined ? {} : { copies }),
+    ...(matched === undefined ? {} : { matched }),
     signs,
     heavy: [],
     dropped
@@ -166,8 +168,9 @@ function joined (left: Page, right: Page): Page {
   return page
 }
 
-function addTo (page: Page, { cohorts, copies, signs, dropped }: EvidenceReport): void {
+function addTo (page: Page, { cohorts, copies, matched, signs, dropped }: EvidenceReport): void {
   if (copies !== undefined) page.copies = page.copies === undefined ? copies : sumOfCopies(page.copies, copies)
+  if (matched !== undefined) page.matched = page.matched === undefined ? matched : sumOfCounts(page.matched, matched)
   for (const { epoch, from, to } of cohorts) {
     const sum = page.cohorts.get(epoch) ?? { from: emptyCounts(), to: emptyCounts() }
     page.cohorts.set(epoch, sum)

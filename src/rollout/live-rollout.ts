@@ -226,7 +226,8 @@ export class LiveRollout {
       to,
       failureStatuses: analysis.failureStatuses,
       slowerThanMs: analysis.slowerThanMs ?? this.#latency.p99Ms,
-      unit: facts.isSticky(this.route) ? 'client' : 'request'
+      unit: facts.isSticky(this.route) ? 'client' : 'request',
+      hasMatch: state.match !== null
     }
     if (this.#watched !== undefined && isAlike(watch, this.#watched)) return
     this.#watched = watch
@@ -339,5 +340,6 @@ function countsServerErrors (statuses: ReadonlyArray<readonly [number, number]>)
 /** Would the workers see no difference that matters? */
 function isAlike (left: RouteWatch, right: RouteWatch): boolean {
   const { slowerThanMs } = right
-  return left.unit === right.unit && Math.abs(left.slowerThanMs - slowerThanMs) <= slowerThanMs * LIMIT_CHANGE
+  return left.unit === right.unit && left.hasMatch === right.hasMatch &&
+    Math.abs(left.slowerThanMs - slowerThanMs) <= slowerThanMs * LIMIT_CHANGE
 }

@@ -16,6 +16,7 @@ export interface Happened {
   readonly from?: Partial<SideCounts>
   readonly to?: Partial<SideCounts>
   readonly copies?: Partial<CopyCounts>
+  readonly matched?: Partial<SideCounts>
   readonly signs?: ReadonlyArray<Partial<FirstSign>>
   readonly heavy?: Readonly<Record<string, number>>
   /** So many clients have been seen in all. */
@@ -66,10 +67,11 @@ export class EvidenceBench {
   }
 }
 
-function reportOf ({ from, to, copies, signs = [], heavy = {}, clients }: Happened): EvidenceReport {
+function reportOf ({ from, to, copies, matched, signs = [], heavy = {}, clients }: Happened): EvidenceReport {
   const report: EvidenceReport = {
     cohorts: [{ epoch: 1, from: countsOf(from), to: countsOf(to) }],
     ...(copies === undefined ? {} : { copies: { ...NO_COPIES, ...copies } }),
+    ...(matched === undefined ? {} : { matched: countsOf(matched) }),
     signs: signs.map(sign => ({ kind: 'failure', bucket: 0, side: 'to', epoch: 1, endpoint: '10.0.0.1:80', ...sign })),
     heavy: Object.entries(heavy).map(([key, failures]) => ({ key, failures })),
     dropped: 0

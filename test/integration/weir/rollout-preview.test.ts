@@ -2,11 +2,11 @@
 import t from 'tap'
 import { startVersion } from '../../helpers/rollout-origins.ts'
 import { goodCommandOf } from '../../helpers/weir-command.ts'
-import { startWeir } from '../../helpers/weir-process.ts'
+import { eventually, startWeir } from '../../helpers/weir-process.ts'
 
 const REQUESTS = 20
 
-t.test('green at weight 0 is reached by the match alone, until the switch, and after an abort by nobody', async t => {
+t.test('green at weight 0 is reached by the match alone, until the switch, and after an abort or a fail by nobody', async t => {
   const [blue, green] = await Promise.all([startVersion(t, 'blue', 1), startVersion(t, 'green', 1)])
   const weir = await startWeir(t, {
     config: () => ({
@@ -48,5 +48,18 @@ t.test('green at weight 0 is reached by the match alone, until the switch, and a
   t.match(await run('rollout', 'resume', 'shop'), /blue 0, green 100/)
   t.same([await ask(beta), await ask({})], [{ green: REQUESTS }, { green: REQUESTS }])
   t.same([blue.requests, green.requests], [4 * REQUESTS, 4 * REQUESTS])
+
+  // The match of a rollout is its own doing: what it brings users to is in the care of the guards.
+  await run('rollout', 'promote', 'shop')
+  blue.behave({ failsEvery: 1 })
+  await run('rollout', 'start', 'shop', '--to', 'blue', '--preset', 'a-b', '--match', 'header x-beta=on')
+  await weir.untilMetric('weir_rollout_step', 1, { route: 'shop' })
+  const told = await eventually(async () => {
+    await ask(beta)
+    const { phase, sentence } = (await weir.api('GET', '/v1/routes/shop/rollout')).body as { readonly phase: string, readonly sentence: string }
+    return phase === 'Degraded' ? sentence : undefined
+  })
+  t.match(told, /^blue has failed and the weights are back: (The new version fails 100 %|[0-9]+ requests of users have failed)/)
+  t.same(await ask(beta), { green: REQUESTS })
   t.equal(await weir.stop(), 0)
 })

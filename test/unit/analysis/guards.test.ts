@@ -175,3 +175,37 @@ t.test('silence: both versions pause, and a switch to a dead version fails', asy
   dead.happen({}, 21)
   t.match(dead.verdict(), { verdict: 'fail', code: 'silence' })
 })
+
+/** Clients of a match, which nobody drew: the old version has all others. */
+const MATCHED: Happened = { from: { requests: 100 }, matched: { requests: 2 }, clients: 200 }
+
+t.test('what a match brings counts for the guards, and for no test', async t => {
+  const bench = new EvidenceBench({ maxErrorShare: null }, 0).happen(MATCHED, 100)
+  t.match(bench.verdict(), { verdict: 'undecided', code: 'no_traffic', reason: /has answered 200 requests that its match has brought/, to: { requests: 0 } })
+  bench.happen({ ...MATCHED, matched: { requests: 2, failures: 2 } }, 24)
+  t.not(bench.verdict().code, 'max_failures', '48 failures')
+  bench.goOn(JSON.parse(JSON.stringify(bench.analysis.stored())))
+  bench.happen({ ...MATCHED, matched: { requests: 2, failures: 2 } })
+  t.match(bench.verdict(), { verdict: 'fail', code: 'max_failures', to: { requests: 0, failures: 0 }, errors: { clients: 0 } })
+  const beside = new EvidenceBench({}, 0.25).happen({ ...GOOD, matched: { requests: 10, failures: 5 } }, 10)
+  t.equal(beside.verdict().code, 'max_failures', 'beside clients that were drawn too')
+})
+
+t.test('a match that brings nothing but failures ends it by maxErrorShare, one client\'s alone do not', async t => {
+  const failing = { ...MATCHED, matched: { requests: 1, failures: 1 } }
+  const bench = new EvidenceBench({}, 0).happen(failing, 19)
+  t.equal(bench.verdict().verdict, 'undecided', 'fewer than minRequests')
+  t.match(bench.happen(failing).verdict(), { verdict: 'fail', code: 'error_share', reason: /fails 100 % of the requests that its match brings lately/ })
+  const one = new EvidenceBench({}, 0)
+  for (let tick = 1; tick <= 100; tick++) one.happen({ ...failing, heavy: { broken: tick } })
+  t.not(one.verdict().verdict, 'fail')
+})
+
+t.test('what fails on both versions is not charged to a match', async t => {
+  const outage = { from: { requests: 100, failures: 90 }, matched: { requests: 2, failures: 2 }, clients: 200 }
+  const bench = new EvidenceBench({}, 0).happen(MATCHED, 100)
+  for (let tick = 0; tick < 300; tick++) t.not(bench.happen(outage).verdict().verdict, 'fail')
+  t.match(bench.verdict(), { code: 'both_fail', pause: true })
+  const often = { from: { requests: 100, failures: 5 }, matched: { requests: 20, failures: 1 }, clients: 200 }
+  t.not(new EvidenceBench({}, 0).happen(often, 1_000).verdict().verdict, 'fail', 'a thousand failures, as the old version has them')
+})

@@ -28,6 +28,9 @@ t.test('what is well formed is read as it is', async t => {
   const spoken = { ...good, failures: { ...signs, spoken: bits }, blamed: '10.0.0.1:80' }
   t.same(readStoredEvidence(spoken), spoken)
   t.same(readStoredEvidence({ ...good, copies }), { ...good, copies })
+  const matched = [9, 1, 0, 0, 0, 0, 0]
+  t.same(readStoredEvidence({ ...good, matched }), { ...good, matched })
+  t.match(faultOf({ ...good, matched: [9] }), /^evidence\.matched is shorter/)
 })
 
 t.test('what is not is refused by the name of the field', async t => {

@@ -25,6 +25,7 @@ interface Asked {
   readonly epoch?: number
   readonly firstByteMs?: number
   readonly kind?: RequestFacts['stickyKind']
+  readonly placement?: RequestFacts['placement']
 }
 
 /** A watch, and requests that one exchange has one after the other. */
@@ -41,7 +42,7 @@ class Watched {
   }
 
   /** A request that is over. */
-  add ({ version = 'canary', client = 'one', status = 200, error, epoch = 1, firstByteMs = 1, kind = 'header' }: Asked = {}): void {
+  add ({ version = 'canary', client = 'one', status = 200, error, epoch = 1, firstByteMs = 1, kind = 'header', placement = '' }: Asked = {}): void {
     const facts = this.#facts
     facts.begin(++this.#number, 'HTTP/1.1', 0, 0)
     facts.version = VERSIONS.get(version) ?? null
@@ -52,6 +53,7 @@ class Watched {
     facts.epoch = epoch
     facts.firstByteMs = firstByteMs
     facts.status = status
+    if (placement !== '') facts.notePlaced(placement, version)
     if (error !== undefined) facts.fail(error, '', proxyErrorRow(error).status)
     this.watch.add(facts)
   }
@@ -111,6 +113,23 @@ t.test('each failure of the new version is said at once, and nothing else', asyn
   watched.add({ status: 500 })
   watched.add({ error: 'upstream_reset' })
   t.equal(watched.failuresTold, 2)
+})
+
+t.test('what the match of the rollout brings is told apart, and nothing else that was placed', async t => {
+  const watched = new Watched()
+  watched.add({ placement: 'match', status: 500 })
+  t.same(Object.keys(watched.take() ?? {}).sort(), ['clients', 'cohorts', 'dropped', 'heavy', 'signs'], 'the configuration\'s match is not the rollout\'s')
+  watched.watch.configure(testWatch({ hasMatch: true }))
+  for (const placement of ['override', 'list', 'never'] as const) watched.add({ placement, status: 500 })
+  watched.add({ placement: 'match', version: 'stable', status: 500 })
+  watched.add({ placement: 'match' })
+  watched.add({ placement: 'match', client: 'two', status: 500 })
+  watched.add({ placement: 'match', client: 'two', error: 'upstream_reset' })
+  t.equal(watched.failuresTold, 2)
+  t.match(watched.take(), {
+    cohorts: [], signs: [], matched: { requests: 3, failures: 2, rescued: 0 }, heavy: [{ key: keyHashText(hashString('two')), failures: 2 }]
+  })
+  t.equal(watched.take(), null)
 })
 
 t.test('copies are counted beside the answers to the same requests, for neither version\'s users', async t => {

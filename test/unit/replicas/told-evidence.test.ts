@@ -14,6 +14,7 @@ const TOLD: ToldEvidence = {
   report: {
     cohorts: [{ epoch: 3, from: COUNTS, to: { ...COUNTS, requests: 99 } }],
     copies: { requests: 9, failed: 1, realFailed: 2, bothFailed: 3, slow: 1, realSlow: 1, different: 4 },
+    matched: COUNTS,
     signs: [
       { kind: 'failure', bucket: 65_535, side: 'to', epoch: 3, endpoint: '10.0.0.1:80' },
       { kind: 'slow', bucket: 0, side: 'from', epoch: 2, endpoint: '10.0.0.2:80' },

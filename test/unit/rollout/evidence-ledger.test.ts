@@ -69,6 +69,17 @@ t.test('copies are told once, with what else a page has or alone', t => {
   t.end()
 })
 
+t.test('what a match has brought is told once, also alone', t => {
+  const ledger = new EvidenceLedger('one.1')
+  const matched = { ...emptyCounts(), requests: 3, failures: 1 }
+  for (const worker of ['worker 0', 'worker 1']) ledger.add({ cohorts: [], matched, signs: [], heavy: [], dropped: 0 }, worker)
+  const told = ledger.since(0, 0)
+  t.match(told.report.matched, { requests: 6, failures: 2 })
+  t.equal(ledger.since(told.upTo, 0).report.matched, undefined)
+  t.equal(matched.requests, 3, 'nobody else\'s counts are changed')
+  t.end()
+})
+
 t.test('another one that comes later goes on behind the page that is known', t => {
   const ledger = new EvidenceLedger('one.1')
   const first = new Reader(ledger)
