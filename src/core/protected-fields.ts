@@ -2,6 +2,7 @@
  * The fields that nobody's edits may touch: those that frame a message, those that speak of one connection (RFC 9110 section 7.6.1), and
  * those that Weir writes itself. Cold: asked when a configuration is read or compiled.
  */
+import { foldedName } from './folded-name.ts'
 
 const NAMES: ReadonlySet<string> = new Set([
   'host', 'content-length', 'transfer-encoding', 'trailer', 'te', 'connection', 'keep-alive', 'proxy-connection', 'upgrade',
@@ -12,6 +13,6 @@ const FAMILIES: readonly string[] = ['x-forwarded-', 'x-weir-', 'x-client-cert-'
 
 /** May no edit touch the field? Other spellings of the same name, as origins fold them (`X_Forwarded_For`), are the same. */
 export function isProtectedField (name: string): boolean {
-  const folded = name.toLowerCase().replace(/[^a-z0-9]/g, '-')
+  const folded = foldedName(name)
   return NAMES.has(folded) || FAMILIES.some(beginning => folded.startsWith(beginning))
 }

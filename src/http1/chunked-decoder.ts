@@ -5,6 +5,7 @@
  * one piece. Sizes are hexadecimal digits and nothing else (some servers pad them with spaces); lines end in CR LF; extensions
  * are checked and dropped; trailers are kept apart. Every byte of the framing is looked at once, and the framing of a chunk is bounded.
  */
+import { foldedName } from '../core/folded-name.ts'
 import { HEX_VALUE, isWhiteSpace, TOKEN_CHAR, VALUE_CHAR } from './char-table.ts'
 import { FAULT } from './parse-fault.ts'
 import { FIELD } from './field-id.ts'
@@ -110,7 +111,7 @@ export class TrailerSection {
 
 /**
  * RFC 9110 section 6.5.1: what frames, routes, authenticates, steers or makes conditional is not allowed in trailers and is
- * left out; the fields of FIELD too. Odd characters are dashes, as origins fold names.
+ * left out; the fields of FIELD too. Names as origins fold them.
  */
 const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   'age', 'authorization', 'cache-control', 'content-encoding', 'content-location', 'content-range', 'content-type', 'cookie',
@@ -121,7 +122,7 @@ const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
 function keepTrailers (lines: FieldLines): Buffer | undefined {
   const kept: Buffer[] = []
   for (let line = 0; line < lines.count; line++) {
-    const name = lines.buf.toString('latin1', lines.nameStart(line), lines.nameEnd(line)).toLowerCase().replaceAll(/[^0-9a-z]/g, '-')
+    const name = foldedName(lines.name(line))
     if (lines.ids[line] !== FIELD.other || FORBIDDEN_TRAILERS.has(name)) continue
     kept.push(lines.buf.subarray(lines.nameStart(line), lines.lineEnd(line)))
   }

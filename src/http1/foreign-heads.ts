@@ -1,6 +1,7 @@
 /**
  * Heads of messages that have come in another version of HTTP, written as HTTP/1.1 has them. Those of its own are rewritten in place.
  */
+import { foldedName } from '../core/folded-name.ts'
 import { editedPath, type FieldEdits } from '../http/field-edits.ts'
 import type { HttpRequest, RequestEdits } from '../http/http-request.ts'
 import { type HttpResponse, STATUS_CODES } from '../http/http-response.ts'
@@ -12,13 +13,13 @@ const LINE_END = '\r\n'
 export function foreignRequestHead (request: HttpRequest, edits: RequestEdits, chunked: boolean): Buffer {
   const host = request.authority()
   const { fields } = edits
-  const removed = new Set(fields?.removed.map(folded))
+  const removed = new Set(fields?.removed.map(foldedName))
   const lines = [
     `${request.method()} ${resourceOf(request, fields)} HTTP/1.1`,
     `Host: ${fields?.host?.toString('latin1') ?? (host === '' ? edits.defaultHost : host)}`
   ]
   request.eachField((name, value) => {
-    if (goesOn(name, edits.dropClaims) && !removed.has(folded(name))) lines.push(`${name}: ${value}`)
+    if (goesOn(name, edits.dropClaims) && !removed.has(foldedName(name))) lines.push(`${name}: ${value}`)
   })
   lines.push(`${edits.prefix.toString('latin1')}${edits.requestId.toString('latin1')}`)
   lines.push(`X-Forwarded-Host: ${edits.forwardedHost === undefined ? host : edits.forwardedHost.toString('latin1')}`)
@@ -35,11 +36,6 @@ function resourceOf (request: HttpRequest, edits: FieldEdits | null): string {
   if (edits === null || edits.path === null || resource === '') return resource
   const query = resource.indexOf('?')
   return query < 0 ? editedPath(edits.path, resource) : `${editedPath(edits.path, resource.slice(0, query))}${resource.slice(query)}`
-}
-
-/** A name as origins fold it. */
-function folded (name: string): string {
-  return name.toLowerCase().replace(/[^a-z0-9]/g, '-')
 }
 
 /** Fields that mean what they say to the endpoint, and nothing to a proxy. */
