@@ -2,6 +2,7 @@
  * The cookie by which a client says which version it wants. It speaks to Weir alone, so no origin sees it, in whatever spelling: parsers of
  * origins fold names, decode them, and take a comma for the end of a pair.
  */
+import { foldedName } from '../core/folded-name.ts'
 import type { FieldLines } from './field-lines.ts'
 import { FIELD } from './field-id.ts'
 
@@ -12,7 +13,7 @@ const EQUALS = 0x3d
 const PERCENT = 0x25
 const SMALL_W = 0x77
 const CASE_BIT = 0x20
-/** Longer names are others: every letter percent-encoded, with room around. */
+/** What is behind so many bytes of a name can't make it this one: every letter percent-encoded, with room around. */
 const MAX_NAME_BYTES = 64
 
 /** Is the cookie among those in `buf[start, end)`? Runs for every Cookie line; a name of another first letter costs one look. */
@@ -40,16 +41,18 @@ function endsPair (byte: number): boolean {
 function isVersionName (buf: Buffer, start: number, end: number): boolean {
   let stop = start
   while (stop < end && !endsPair(buf[stop] ?? 0) && buf[stop] !== EQUALS) stop++
-  return stop - start <= MAX_NAME_BYTES && folded(buf.toString('latin1', start, stop)) === NAME
+  const name = decoded(buf.toString('latin1', start, Math.min(stop, start + MAX_NAME_BYTES)))
+  // PHP takes what is in brackets for the index of an array of that name, and a bracket that nothing closes for a dash.
+  return trimmed(name) === NAME || trimmed(name.replace(/\[.*/s, '')) === NAME
+}
+
+function decoded (name: string): string {
+  return name.replaceAll(/%[0-9a-f]{2}/gi, code => String.fromCharCode(Number.parseInt(code.slice(1), 16)))
 }
 
 /** As the most careless of origins reads a name. */
-function folded (name: string): string {
-  return name
-    .replaceAll(/%[0-9a-f]{2}/gi, code => String.fromCharCode(Number.parseInt(code.slice(1), 16)))
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]/g, '-')
-    .replaceAll(/^-+|-+$/g, '')
+function trimmed (name: string): string {
+  return foldedName(name).replaceAll(/^-+|-+$/g, '')
 }
 
 /** Marks the lines of Cookie that hold it, so that they don't go on as they came; lines that are dropped anyway stay so. */

@@ -22,7 +22,8 @@ function forwarded (fields: string) {
 t.test('a cookie that says which version is wanted goes on in no spelling, and takes no other one with it', async t => {
   const names = [
     'weir-version', 'Weir-Version', 'WEIR_VERSION', 'weir_version', 'weir.version', 'weir version', 'weir%2Dversion', '%77eir-version',
-    'weir%5Fversion', '"weir-version"', ' weir-version ', '\tweir-version', '\xa0weir-version', '__weir-version', 'weir-version%20'
+    'weir%5Fversion', '"weir-version"', ' weir-version ', '\tweir-version', '\xa0weir-version', '__weir-version', 'weir-version%20',
+    'weir-version[0]', 'weir_version[]', 'weir-version%5Ba%5D', 'weir[version', `weir-version[${'x'.repeat(60)}]`, `weir-version${' '.repeat(60)}`
   ]
   for (const name of names) {
     for (const pair of [`${name}=canary`, `${name}="canary"`, name, `${name}=`]) {
@@ -46,7 +47,7 @@ t.test('a line of Cookie that Connection names stays away as a whole', async t =
 })
 
 t.test('other cookies go on as they came', async t => {
-  for (const value of ['a=1', 'weir=1; version=2', 'weir-versions=1', 'xweir-version=1', 'a=weir-version', 'a=b=weir-version=1', 'w=1; we=2', ';;; a=1;', '%', '%zz=1', '']) {
+  for (const value of ['a=1', 'weir=1; version=2', 'weir-versions=1', 'weir-versions[0]=1', 'weir=[weir-version]', `weir-version-${'x'.repeat(60)}=1`, 'xweir-version=1', 'a=weir-version', 'a=b=weir-version=1', 'w=1; we=2', ';;; a=1;', '%', '%zz=1', '']) {
     t.match(forwarded(`Cookie: ${value}\r\n`), { cookies: [value], visited: [value], claims: false }, value)
   }
 })
