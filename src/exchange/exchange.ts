@@ -234,7 +234,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     const edits = version === null || version.edits === null ? null : version.edits.response
     const fields = this.#context.responseFields.of(facts, edits)
     if (route !== null && route.clientCookies !== null && facts.owesCookie) {
-      fields.text += cookieLine(head, facts, this.#side.origin.isSecure)
+      fields.text += cookieLine(head, facts, { edits, secure: this.#side.origin.isSecure, wallMs: this.#context.clock.wallMs() })
     }
     this.#downstream.head(head, fields, this.#mayStay)
   }

@@ -105,6 +105,35 @@ proxyTest('an answer that a shared cache may keep, one that was placed, and thos
   t.same((await ask()).cookies, [])
 })
 
+proxyTest('whether a shared cache may keep an answer is what RFC 9111 says', async (t, bench) => {
+  let fields = ''
+  const { ask } = await versions(bench, { affinity, weights: { stable: 1 } }, version => ok(version, fields))
+  const kept = [
+    'Cache-Control: public', 'Cache-Control: s-maxage=60', 'Cache-Control: max-age=60', 'cache-control: must-revalidate\r\nCache-Control: Max-Age = "60"',
+    'Expires: Thu, 01 Dec 2050 16:00:00 GMT', 'Expires: Thu, 01 Dec 2050 16:00:00 GMT\r\nCache-Control: must-revalidate',
+    'Cache-Control: no-store\r\nCDN-Cache-Control: max-age=60', 'Cache-Control: max-age=0\r\nSurrogate-Control: max-age=60'
+  ]
+  const own = [
+    '', 'Cache-Control: private, max-age=60', 'Cache-Control: no-store, max-age=60', 'Cache-Control: max-age=0, must-revalidate', 'Cache-Control: no-cache',
+    'Cache-Control: max-age=00', 'Cache-Control: publicity', 'Expires: 0', 'Expires: -1', 'Expires: Thu, 19 Nov 1981 08:52:00 GMT', 'Expires: Thu, 01 Dec 2050 16:00:00 GMT\r\nCache-Control: max-age=0',
+    'Expires: Thu, 01 Dec 2050 16:00:00 GMT\r\nCache-Control: private', 'Cache-Control: private\r\nCache-Control: max-age=60', 'CDN-Cache-Control: no-store'
+  ]
+  for (const [given, lines] of [[0, kept], [1, own]] as const) {
+    for (const line of lines) {
+      fields = line === '' ? '' : `${line}\r\n`
+      t.equal((await ask()).cookies.length, given, line)
+    }
+  }
+})
+
+proxyTest('what a filter makes of an answer decides whether a shared cache may keep it', async (t, bench) => {
+  const caching = (value: string) => ({ responseHeaders: { set: [{ name: 'Cache-Control', value }], add: [], remove: [] } })
+  const open = await versions(bench, { affinity, weights: { stable: 1 }, filters: caching('public') })
+  t.same((await open.ask()).cookies, [])
+  const closed = await versions(bench, { affinity, weights: { stable: 1 }, filters: caching('private') }, version => ok(version, 'Cache-Control: public\r\n'))
+  t.equal((await closed.ask()).cookies.length, 1)
+})
+
 proxyTest('two first requests at a time both get an answer and a cookie', async (t, bench) => {
   const { ask } = await versions(bench, { affinity, weights: { stable: 50, canary: 50 } })
   const both = await Promise.all([ask(), ask()])
