@@ -47,7 +47,7 @@ export class Forwarding implements RequestOrigin {
     }
   }
 
-  get isSecure (): boolean { return this.#trusted ? /s$/.test(this.#toldScheme) : this.#client.secure }
+  get isSecure (): boolean { return this.#trusted ? isEncrypted(this.#toldScheme) : this.#client.secure }
 
   get #scheme (): 'http' | 'https' { return this.#client.secure ? 'https' : 'http' }
 
@@ -55,7 +55,7 @@ export class Forwarding implements RequestOrigin {
     const own: WayIn = { scheme: this.#scheme, port: this.#client.port }
     const claimed = this.#trusted ? request.header('x-forwarded-proto') : undefined
     if (claimed === undefined) return own
-    const scheme = /^(https|wss)$/.test(forwardedProto(claimed, own.scheme)) ? 'https' : 'http'
+    const scheme = isEncrypted(forwardedProto(claimed, own.scheme)) ? 'https' : 'http'
     return { scheme, port: scheme === 'https' ? 443 : 80 }
   }
 
@@ -128,6 +128,10 @@ const NO_BYTES = Buffer.alloc(0)
 
 /** What X-Forwarded-Proto may say. Some proxies write `ws` and `wss` for the handshake of a WebSocket. */
 const SCHEME = /^[ \t]*(https?|wss?)[ \t]*$/i
+
+function isEncrypted (scheme: string): boolean {
+  return scheme === 'https' || scheme === 'wss'
+}
 
 /**
  * The scheme that the client has used, as a trusted proxy tells it. Proxies in a row make a list, the client's side first: its first

@@ -134,6 +134,13 @@ proxyTest('what a filter makes of an answer decides whether a shared cache may k
   t.equal((await closed.ask()).cookies.length, 1)
 })
 
+proxyTest('Secure is for clients that have come by TLS, as the proxy before Weir tells it', async (t, bench) => {
+  const { ask } = await versions(bench, { affinity, weights: { stable: 1 } })
+  for (const [proto, secure] of [['https', true], ['wss', true], ['http', false], ['ws', false], ['WSS', true], ['ftps', false]] as const) {
+    t.equal((await ask(`X-Forwarded-Proto: ${proto}\r\n`)).cookies[0]?.includes('; Secure'), secure, proto)
+  }
+}, { trustedProxies: ['127.0.0.1'] })
+
 proxyTest('two first requests at a time both get an answer and a cookie', async (t, bench) => {
   const { ask } = await versions(bench, { affinity, weights: { stable: 50, canary: 50 } })
   const both = await Promise.all([ask(), ask()])
