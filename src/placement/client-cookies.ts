@@ -8,14 +8,16 @@ import type { RequestView } from '../http/http-request.ts'
 import type { Split } from '../routing/split.ts'
 import type { StickyKey, StickyKeyResolver } from '../routing/sticky-key.ts'
 import { TextRange } from '../routing/text-range.ts'
+import { ProvenTexts } from './proven-texts.ts'
 import { isSignature, signatureOf } from './signing-key.ts'
 
 /** Characters of base64url: 96 random bits. */
 const KEY_CHARACTERS = 16
+const VALUE_CHARACTERS = 69
 const VALUE = /^([A-Za-z0-9_-]{16})\.([0-9a-f]{8})\.([A-Za-z0-9_-]{43})$/
-/** Cookies that are known to be good: those of the clients that are asking now. 120 bytes each. */
-const MAX_KNOWN = 2_048
-/** So many keys are tried until one draws the version of the answer: enough for a share of 1 in 1,000, nearly always. */
+/** A version that fewer clients get has no cookie: a key that draws it would take half a millisecond to find, and more. */
+const LEAST_SHARE = 1 / 1_024
+/** So many keys are tried until one draws the version of the answer: enough for the least share in all but 1 of 3,000 answers. */
 const MAX_DRAWS = 8_192
 
 export class ClientCookies implements StickyKeyResolver {
@@ -25,9 +27,8 @@ export class ClientCookies implements StickyKeyResolver {
   readonly #before: StickyKeyResolver
   readonly #random: () => number
   readonly #range = new TextRange()
-  #known = new Set<string>()
-  /** Those before them, so that what is forgotten is what was not seen for long. */
-  #knownBefore = new Set<string>()
+  /** Cookies that are good: those of the clients that are asking now. */
+  readonly #proven: ProvenTexts
 
   /**
    * @param before how a client is recognised that has no cookie of Weir's
@@ -37,6 +38,7 @@ export class ClientCookies implements StickyKeyResolver {
     this.#spec = spec
     this.#before = before
     this.#random = random
+    this.#proven = new ProvenTexts(random)
   }
 
   resolve (view: RequestView, clientIp: string, key: StickyKey): void {
@@ -53,13 +55,10 @@ export class ClientCookies implements StickyKeyResolver {
   }
 
   #isOwn (value: string): boolean {
-    if (this.#known.has(value)) return true
-    if (!this.#knownBefore.has(value) && !this.#isSigned(value)) return false
-    if (this.#known.size >= MAX_KNOWN) {
-      this.#knownBefore = this.#known
-      this.#known = new Set()
-    }
-    this.#known.add(value)
+    if (value.length !== VALUE_CHARACTERS) return false
+    if (this.#proven.has(value)) return true
+    if (!this.#isSigned(value)) return false
+    this.#proven.add(value)
     return true
   }
 
@@ -71,12 +70,12 @@ export class ClientCookies implements StickyKeyResolver {
   }
 
   /**
-   * A value of Set-Cookie whose key draws the version that has answered. Null when that has no weight, or so little that no key was found.
+   * A value of Set-Cookie whose key draws the version that has answered. Null when that has no weight or next to none.
    * @param secure the client's connection is encrypted
    */
   issue (split: Split, version: number, secure: boolean): string | null {
     const [key] = this.#spec.keys
-    if (key === undefined || split.weightOf(version) === 0) return null
+    if (key === undefined || shareOf(split, version) < LEAST_SHARE) return null
     for (let draw = 0; draw < MAX_DRAWS; draw++) {
       const text = this.#randomKey()
       if (split.choose(hashString(text)) === version) return `${this.#spec.name}=${text}.${key.id}.${signatureOf(key, 'weir-client', text)}${this.#attributes(secure)}`
@@ -95,4 +94,10 @@ export class ClientCookies implements StickyKeyResolver {
     const encrypted = policy === 'always' || (policy === 'auto' && secure)
     return `; Path=${path}${maxAgeSeconds === 0 ? '' : `; Max-Age=${maxAgeSeconds}`}; SameSite=${sameSite}${encrypted ? '; Secure' : ''}${httpOnly ? '; HttpOnly' : ''}`
   }
+}
+
+/** The share of clients that a version gets. */
+function shareOf (split: Split, version: number): number {
+  const sum = split.versions.reduce((total, _, index) => total + split.weightOf(index), 0)
+  return sum === 0 ? 0 : split.weightOf(version) / sum
 }

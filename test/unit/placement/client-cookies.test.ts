@@ -42,6 +42,15 @@ t.test('the key of a cookie draws the version of the answer, for every version t
   t.equal(cookies.issue(new Split('hello', ['stable', 'canary'], [1_000_000, 0.000_001]), 1, false), null, 'nor one that next to nobody gets')
 })
 
+t.test('no key is looked for that would take long to find', async t => {
+  let asked = 0
+  const cookies = new ClientCookies(SPEC, compileStickyKey({ by: 'client-ip', level: 'version' }, () => 0), () => ++asked)
+  const before = asked
+  t.equal(cookies.issue(new Split('hello', ['stable', 'canary'], [1_500, 1]), 1, false), null)
+  t.equal(asked, before)
+  t.not(setUp().cookies.issue(new Split('hello', ['stable', 'canary'], [1_000, 1]), 1, false), null)
+})
+
 t.test('keys that are issued spread over other weights as all keys do', async t => {
   const { cookies, keyOf } = setUp()
   const halved = split.withWeights([50, 50, 0], '')
