@@ -66,16 +66,39 @@ export class RateLimiter {
     const now = Math.floor(wallMs * this.#ticksPerMs) | 0
     const nowS = Math.floor(wallMs / MS_PER_S) | 0
     const at = this.#placeOf(keyHash, now, nowS)
-    const mostAhead = this.#bucketTicks - this.#tokenTicks
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const fullAt = Atomics.load(cells, at + 1)
       const ahead = this.#aheadOf(at, fullAt, now, nowS)
-      if (ahead > mostAhead) return Math.max(1, (ahead - mostAhead) / this.#ticksPerMs)
+      const waitMs = this.#waitOf(ahead)
+      if (waitMs > 0) return waitMs
       if (Atomics.compareExchange(cells, at + 1, fullAt, (now + ahead + this.#tokenTicks) | 0) !== fullAt) continue
       Atomics.store(cells, at + 2, nowS)
       return 0
     }
     return 0
+  }
+
+  /** What `take` would return; nothing is taken. */
+  foretell (keyHash: number, wallMs: number): number {
+    const cells = this.#cells
+    const first = this.#setOf(keyHash)
+    for (let at = first; at < first + WAYS * WORDS; at += WORDS) {
+      if (Atomics.load(cells, at) !== tagOf(keyHash)) continue
+      const now = Math.floor(wallMs * this.#ticksPerMs) | 0
+      return this.#waitOf(this.#aheadOf(at, Atomics.load(cells, at + 1), now, Math.floor(wallMs / MS_PER_S) | 0))
+    }
+    return 0
+  }
+
+  /** The milliseconds to the next token of a bucket that is so far from being full; 0 when it has one. */
+  #waitOf (ahead: number): number {
+    const over = ahead - (this.#bucketTicks - this.#tokenTicks)
+    return over > 0 ? Math.max(1, over / this.#ticksPerMs) : 0
+  }
+
+  /** Where the places begin that a client may have. */
+  #setOf (keyHash: number): number {
+    return HEADER_WORDS + (mix32(keyHash) & this.#setMask) * WAYS * WORDS
   }
 
   /** How far the bucket at a place, which will be full at `fullAt`, is from that, in ticks. */
@@ -88,8 +111,8 @@ export class RateLimiter {
   /** The place of the client, which it gets now if it had none. */
   #placeOf (keyHash: number, now: number, nowS: number): number {
     const cells = this.#cells
-    const tag = keyHash === 0 ? 1 : keyHash
-    const first = HEADER_WORDS + (mix32(keyHash) & this.#setMask) * WAYS * WORDS
+    const tag = tagOf(keyHash)
+    const first = this.#setOf(keyHash)
     let best = first
     let bestAhead = Infinity
     for (let at = first; at < first + WAYS * WORDS; at += WORDS) {
@@ -106,4 +129,9 @@ export class RateLimiter {
     Atomics.store(cells, best, tag)
     return best
   }
+}
+
+/** 0 marks a place that nobody has. */
+function tagOf (keyHash: number): number {
+  return keyHash === 0 ? 1 : keyHash
 }

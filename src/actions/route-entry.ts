@@ -5,7 +5,8 @@
 import type { RateLimitSpec, RequestRedirect, RouteActions } from '../contract/route-actions.ts'
 import { CidrSet } from '../core/cidr-set.ts'
 import type { Clock } from '../core/clock.ts'
-import type { HttpRequest } from '../http/http-request.ts'
+import type { ActionTrace } from '../contract/questions.ts'
+import type { HttpRequest, RequestView } from '../http/http-request.ts'
 import { IpKey } from '../routing/ip-key.ts'
 import { TURNED_AWAY } from '../telemetry/counter-layout.ts'
 import { compileStickyKey, StickyKey, type StickyKeyResolver } from '../routing/sticky-key.ts'
@@ -38,6 +39,8 @@ export interface EntryMaterial {
 const DENIED: EntryRefusal = { kind: 'denied' }
 const HOMELESS: EntryRefusal = { kind: 'homeless' }
 const MS_PER_S = 1_000
+/** Nobody knows by which listener a request will come that somebody asks about. */
+const UNKNOWN_WAY: WayIn = { scheme: 'http', port: 80 }
 
 export class RouteEntry {
   readonly #denied: CidrSet
@@ -55,6 +58,50 @@ export class RouteEntry {
     this.#redirect = requestRedirect
     this.#defaultHost = defaultHost
     this.#counts = counts
+  }
+
+  /** What it would make of a request, up to what answers it. Changes nothing. Cold. */
+  foretell (asked: AskedRequest): readonly ActionTrace[] {
+    const traces = [this.#networkTrace(asked), this.#rateTrace(asked), this.#redirectTrace(asked)].filter(trace => trace !== null)
+    const last = traces.findIndex(({ outcome }) => outcome !== null)
+    return last < 0 ? traces : traces.slice(0, last + 1)
+  }
+
+  #networkTrace ({ clientIp }: AskedRequest): ActionTrace | null {
+    if (this.#allowed === null && this.#denied.isEmpty) return null
+    const [outcome, why] = this.#denied.has(clientIp)
+      ? ['denied', `\`deny\` has ${clientIp}`] as const
+      : this.#allowed?.has(clientIp) === false
+        ? ['denied', `\`allow\` does not have ${clientIp}`] as const
+        : [null, `${clientIp} may use the route`] as const
+    return { kind: 'clients', version: '', outcome, why }
+  }
+
+  #rateTrace (asked: AskedRequest): ActionTrace | null {
+    if (this.#rate === null) return null
+    const waitMs = this.#rate.foretell(asked)
+    const [outcome, why] = waitMs > 0
+      ? ['limited', `the client has used up its rate for ${Math.ceil(waitMs / MS_PER_S)} s more`] as const
+      : [null, 'the client has not used up its rate'] as const
+    return { kind: 'rateLimit', version: '', outcome, why }
+  }
+
+  #redirectTrace ({ view }: AskedRequest): ActionTrace | null {
+    const redirect = this.#redirect
+    if (redirect === null) return null
+    const query = view.query()
+    const request = {
+      host: () => view.host(),
+      path: () => view.path(),
+      resource: () => query === '' ? view.path() : `${view.path()}?${query}`,
+      methodIs: (method: string) => method === view.method()
+    }
+    const location = redirectTarget(redirect, request, UNKNOWN_WAY, this.#defaultHost)
+    const byListener = redirect.scheme === null ? `, with the scheme${redirect.port === null ? ' and port' : ''} by which it comes` : ''
+    const [outcome, why] = location === undefined
+      ? ['homeless', 'it names no host, so no Location can be made'] as const
+      : ['redirected', `it gets ${redirect.statusCode} with Location ${location}${byListener}`] as const
+    return { kind: 'requestRedirect', version: '', outcome, why }
   }
 
   /** @returns null when the route serves the request */
@@ -77,6 +124,13 @@ export class RouteEntry {
   }
 }
 
+/** What is known of a request that somebody asks about. */
+export interface AskedRequest {
+  readonly view: RequestView
+  readonly clientIp: string
+  readonly wallMs: number
+}
+
 /** A route's rate limit, by what its clients are told apart. */
 class ClientRate {
   readonly #limiter: RateLimiter
@@ -92,15 +146,23 @@ class ClientRate {
   }
 
   /** @returns 0, or the milliseconds to wait */
-  take (request: HttpRequest, clientIp: string, wallMs: number): number {
-    const limiter = this.#limiter
+  take (request: RequestView, clientIp: string, wallMs: number): number {
+    return this.#limiter.take(this.#keyHash(request, clientIp), wallMs)
+  }
+
+  /** The same, and nothing is taken. */
+  foretell ({ view, clientIp, wallMs }: AskedRequest): number {
+    return this.#limiter.foretell(this.#keyHash(view, clientIp), wallMs)
+  }
+
+  #keyHash (request: RequestView, clientIp: string): number {
     const key = this.#key
     if (this.#resolver !== null) {
       this.#resolver.resolve(request, clientIp, key)
-      if (key.kind !== 'client-ip') return limiter.take(key.hash, wallMs)
+      if (key.kind !== 'client-ip') return key.hash
     }
     // With the seed: what somebody sends in a field that he chooses is his own, an address is everybody's to compute with.
-    return limiter.take(this.#ipKey.hash(clientIp, limiter.seed), wallMs)
+    return this.#ipKey.hash(clientIp, this.#limiter.seed)
   }
 }
 

@@ -49,9 +49,9 @@ export interface VersionFacts extends VersionScore {
 
 /**
  * `attempt`: the request goes to an endpoint of the version. `waits`: it is held until there is one. `undecided`: it is drawn at random
- * between versions. `overloaded` and the others are the error that the client gets.
+ * between versions. `overloaded` and the others are what the client gets instead.
  */
-type ChoiceOutcome = 'attempt' | 'waits' | 'undecided' | 'overloaded' | 'no_endpoint' | 'circuit_open' | 'hold_full'
+type ChoiceOutcome = 'attempt' | 'waits' | 'undecided' | 'overloaded' | 'no_endpoint' | 'circuit_open' | 'hold_full' | TurnedAway
 
 /** What one rule of a route's placement made of a request. */
 export interface RuleTrace {
@@ -65,8 +65,24 @@ export interface RuleTrace {
   readonly why: string
 }
 
+/** What filters make of a request: those that may answer it before it has a version, or those of the version that it goes to. */
+export interface ActionTrace {
+  readonly kind: 'clients' | 'rateLimit' | 'requestRedirect' | 'urlRewrite' | 'requestHeaders' | 'responseHeaders' | 'maxBodyBytes'
+  /** The version; empty for what stands before all of them. */
+  readonly version: string
+  /** What becomes of the request by it; null when it goes on. */
+  readonly outcome: TurnedAway | null
+  /** What it does, or why it does nothing. */
+  readonly why: string
+}
+
+/** A worker's answer before it chooses a version: 403, 429, a redirect, or 400 where no Location can be made. */
+export type TurnedAway = 'denied' | 'limited' | 'redirected' | 'homeless'
+
 /** What a worker would do. */
 export interface Choice {
+  /** What filters would do, in their order. */
+  readonly actions: readonly ActionTrace[]
   /** What chose the version before the split; empty when that decides. */
   readonly placement: PlacementKind
   /** The rules that were asked, in this order: the last one chose, if any did. */

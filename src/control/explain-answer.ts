@@ -1,8 +1,11 @@
 import { type Static, Type } from '../core/json-schema.ts'
 
 const OutcomeSchema = Type.oneOf(
-  ['attempt', 'waits', 'undecided', 'overloaded', 'no_endpoint', 'circuit_open', 'hold_full', 'differs', 'unknown', 'past'],
-  { description: '`attempt`: the request goes to an endpoint of `version`. `waits`: it is held until there is one. `undecided`: it is drawn at random between versions. `differs`: the workers do not agree. `unknown`: no worker has the route yet. `past`: the request is over; `request` says what became of it. The others are the error that the client gets.' }
+  [
+    'attempt', 'waits', 'undecided', 'overloaded', 'no_endpoint', 'circuit_open', 'hold_full', 'denied', 'limited', 'redirected',
+    'homeless', 'differs', 'unknown', 'past'
+  ],
+  { description: '`attempt`: the request goes to an endpoint of `version`. `waits`: it is held until there is one. `undecided`: it is drawn at random between versions. `differs`: the workers do not agree. `unknown`: no worker has the route yet. `past`: the request is over; `request` says what became of it. `denied` (403), `limited` (429), `redirected` and `homeless` (400, no Location can be made): a filter of the route answers. The others are the error that the client gets.' }
 )
 
 export const ExplainAnswerSchema = Type.object({
@@ -25,6 +28,12 @@ export const ExplainAnswerSchema = Type.object({
     chosen: Type.boolean(),
     why: Type.string({ description: 'What it saw, or why it did not choose.' })
   }), { description: 'The rules that were asked before the split, in this order. Those behind the one that chose are not among them.' }),
+  actions: Type.list(Type.object({
+    kind: Type.oneOf(['clients', 'rateLimit', 'requestRedirect', 'urlRewrite', 'requestHeaders', 'responseHeaders', 'maxBodyBytes']),
+    version: Type.textOrNull('The version whose messages are changed, by what it and its route say; null for what the route asks before it chooses one.'),
+    outcome: Type.textOrNull('The outcome, when the filter answers the request; null when the request goes on.'),
+    why: Type.string({ description: 'What it does. Of fields the names alone: values may be secrets.' })
+  }), { description: 'What `filters` and `maxBodyBytes` do, in their order, up to what answers the request; by the worker that is named first.' }),
   chosen: Type.textOrNull('The version that this client belongs to; null when it is drawn at random.'),
   version: Type.textOrNull('The version that would serve now: not the chosen one if that has no endpoint. Null if nobody would, or the workers do not agree.'),
   endpoint: Type.textOrNull('The endpoint of the first attempt, where it is certain: with endpoint affinity, or when only one is used. Null otherwise, and when a worker would choose another one.'),

@@ -4,7 +4,7 @@
 import type { ExplainAnswer } from './explain-answer.ts'
 import type { RouteConfig } from '../config/schema.ts'
 import { assertNever } from '../core/assert-never.ts'
-import type { Choice, RecalledRequest, RuleTrace, VersionFacts } from '../contract/questions.ts'
+import type { ActionTrace, Choice, RecalledRequest, RuleTrace, TurnedAway, VersionFacts } from '../contract/questions.ts'
 import { keyHashText } from '../routing/sticky-key.ts'
 
 /** What the client is recognised by. */
@@ -20,16 +20,37 @@ export function keySentence ({ kind, name, value, missing }: ExplainAnswer['stic
 
 /** @param terminating versions without a ready endpoint, whose terminating ones are used as the last resort */
 export function choiceSentences (route: RouteConfig, choice: Choice, terminating: ReadonlySet<string>): readonly string[] {
+  const { outcome, actions } = choice
+  const before = actions.filter(({ version }) => version === '').map(entrySentence)
+  if (isTurnedAway(outcome)) return before
   const byName = new Map(choice.versions.map(facts => [facts.version, facts]))
   const concerned = [...new Set([choice.chosen, choice.version])].flatMap(name => byName.get(name ?? '') ?? [])
   return [
+    ...before,
     ...choice.rules.map(ruleSentence),
     ...(isPlaced(choice) ? [] : drawSentences(choice)),
     ...concerned.flatMap(facts => versionSentences(facts, terminating.has(facts.version))),
-    outcomeSentence(route, choice),
+    outcomeSentence(route, outcome, choice),
     ...endpointSentences(route, choice),
+    ...actions.filter(({ version }) => version !== '').map(({ kind, version, why }) => `${kind} for "${version}": ${why}`),
     ...failoverSentences(choice)
   ]
+}
+
+/** What a filter before the versions made of the request. */
+function entrySentence ({ kind, outcome, why }: ActionTrace): string {
+  switch (outcome) {
+    case null: return `filters.${kind} lets the request through: ${why}`
+    case 'denied': return `filters.${kind} denies the request, which gets 403: ${why}`
+    case 'limited': return `filters.${kind} refuses the request, which gets 429: ${why}`
+    case 'redirected': return `filters.${kind} sends the client elsewhere: ${why}`
+    case 'homeless': return `filters.${kind} can't send the client elsewhere, and the request gets 400: ${why}`
+    default: return assertNever(outcome)
+  }
+}
+
+function isTurnedAway (outcome: Choice['outcome']): outcome is TurnedAway {
+  return outcome === 'denied' || outcome === 'limited' || outcome === 'redirected' || outcome === 'homeless'
 }
 
 function isPlaced ({ placement }: Choice): boolean {
@@ -61,7 +82,9 @@ function versionSentences ({ version, used, members, panic, leftOut }: VersionFa
   ]
 }
 
-function outcomeSentence ({ whenEmpty }: RouteConfig, { outcome, chosen, version }: Choice): string {
+function outcomeSentence (
+  { whenEmpty }: RouteConfig, outcome: Exclude<Choice['outcome'], TurnedAway>, { chosen, version }: Choice
+): string {
   switch (outcome) {
     case 'attempt': return attemptSentence(chosen, version)
     case 'undecided': return 'the version is drawn anew for each request'

@@ -57,6 +57,7 @@ function answerOf (asked: string, found: Recollection, route: RouteConfig | unde
     stickyKey: stickyKey(request, route),
     placement: request.placement === '' ? 'split' : request.placement,
     rules: [],
+    actions: [],
     chosen: orNull(request.fallbackFrom) ?? orNull(request.failedOverFrom) ?? version,
     ...decision,
     versions: (request.now?.versions ?? []).map(({ version: name, weight, score, used, panic }) => ({

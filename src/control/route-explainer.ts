@@ -65,6 +65,7 @@ export class RouteExplainer {
       epoch: this.#sources.epoch(route.name),
       stickyKey: key,
       ...placementOf(choices[0]?.choice),
+      actions: actionsOf(choices[0]?.choice),
       ...agreed,
       endpoint: silent.length === 0 ? agreed.endpoint : null,
       versions: versionsOf(choices),
@@ -133,6 +134,10 @@ function placementOf (choice: Choice | undefined): Pick<ExplainAnswer, 'placemen
     rules: rules.flatMap(({ kind, name, version, chosen, why }) =>
       kind === '' ? [] : [{ kind, name: name === '' ? null : name, version: version === '' ? null : version, chosen, why }])
   }
+}
+
+function actionsOf (choice: Choice | undefined): ExplainAnswer['actions'] {
+  return (choice?.actions ?? []).map(({ version, ...action }) => ({ ...action, version: version === '' ? null : version }))
 }
 
 /** Is it by the cookie of Weir's own that the client was recognised? */

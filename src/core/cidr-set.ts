@@ -23,6 +23,8 @@ export class CidrSet {
     }
   }
 
+  get isEmpty (): boolean { return this.#list === null }
+
   /** Does the set hold the address? False for text that is not an IP address. */
   has (address: string): boolean {
     if (this.#list === null) return false

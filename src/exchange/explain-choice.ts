@@ -2,13 +2,16 @@
  * What would become of a request that comes now: a worker's own choice, made without the request. It asks the routes, splits, pools
  * and limits that requests ask, by the code that they run, and changes nothing. Cold.
  */
+import { editTraces } from '../actions/explain-edits.ts'
 import { PlainRequest } from '../routing/plain-request.ts'
 import { StickyKey } from '../routing/sticky-key.ts'
 import { ownVersion, standIn, withoutEndpoint } from './choose-version.ts'
 import type { ExchangeContext } from './exchange-context.ts'
 import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
 import type { PlacementKind } from '../contract/placement-spec.ts'
-import type { Choice, ChoiceAnswer, ChoiceQuestion, RuleTrace, VersionFacts, VersionScore, RecallAnswer } from '../contract/questions.ts'
+import type {
+  ActionTrace, Choice, ChoiceAnswer, ChoiceQuestion, RuleTrace, VersionFacts, VersionScore, RecallAnswer
+} from '../contract/questions.ts'
 import type { PlacedTerms } from '../placement/placement.ts'
 
 const MAX_LEFT_OUT = 5
@@ -24,7 +27,19 @@ export function explainChoice (context: ExchangeContext, { route: name, ip, requ
   const full = maxConcurrentRequests > 0 && context.inFlight >= maxConcurrentRequests
   const placing = placingOf(route, view, ip)
   const choice = key.kind === 'random' && placing.terms.placed === '' ? randomChoice(route, placing) : keyedChoice(route, key, placing)
-  return { matchedRoute, choice: full ? { ...choice, outcome: 'overloaded', version: null, endpoint: null } : choice }
+  if (full) return { matchedRoute, choice: { ...choice, outcome: 'overloaded', version: null, endpoint: null } }
+  const entry = route.entry?.foretell({ view, clientIp: ip, wallMs: context.clock.wallMs() }) ?? []
+  const outcome = entry.at(-1)?.outcome ?? null
+  if (outcome !== null) return { matchedRoute, choice: { ...choice, actions: entry, outcome, version: null, endpoint: null } }
+  return { matchedRoute, choice: { ...choice, actions: [...entry, ...editsOf(route, choice, view.path())] } }
+}
+
+/** What is changed by the version that serves, or that is waited for; by each that may be drawn. */
+function editsOf ({ versions, split, policy }: RouteRuntime, { version, chosen }: Choice, path: string): readonly ActionTrace[] {
+  const one = version ?? chosen
+  return versions
+    .filter(({ name }, index) => one === null ? split.weightOf(index) > 0 : name === one)
+    .flatMap(each => editTraces(each, path, policy.maxBodyBytes))
 }
 
 /** What would become of a request with this key, whatever else it says. Null when there is no such route. */
@@ -89,9 +104,10 @@ function randomChoice (route: RouteRuntime, { terms: { excluded }, placement, ru
   return { ...common, chosen, ...prospect, endpoint: single ? prospect.endpoint : null }
 }
 
-function commonFacts (route: RouteRuntime, keyHash: number): Pick<Choice, 'epoch' | 'versions' | 'failoverTo'> {
+function commonFacts (route: RouteRuntime, keyHash: number): Pick<Choice, 'actions' | 'epoch' | 'versions' | 'failoverTo'> {
   const scores = route.split.scores(keyHash)
   return {
+    actions: [],
     epoch: route.epoch,
     failoverTo: route.failover?.to.name ?? null,
     versions: route.versions.flatMap((version, index) => {

@@ -221,6 +221,7 @@ function explainHello ({ route, headers }: Pick<ExplainQuery, 'route' | 'headers
     stickyKey: { kind: 'header', name: 'x-user', value: headers.get('x-user') ?? null, hash: '0000002a', missing: null },
     placement: 'split',
     rules: [],
+    actions: [],
     chosen: 'canary',
     ...decision,
     versions: [{ name: 'stable', weight: 90, score: 0.5, usedEndpoints: 1, panic: 'none' }, { name: 'canary', weight: 0, score: null, usedEndpoints: 1, panic: 'some' }],

@@ -33,6 +33,7 @@ const EXAMPLE: ExplainAnswer = {
   stickyKey: { kind: 'client-ip', name: null, value: '127.0.0.9', hash: '1b4ba205', missing: null },
   placement: 'split',
   rules: [],
+  actions: [],
   chosen: 'canary',
   version: 'canary',
   endpoint: null,

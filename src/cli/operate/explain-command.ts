@@ -48,7 +48,9 @@ function checkShapes ({ header, cookie, list }: ExplainFlags): void {
 }
 
 function explainText (answer: AdminAnswer, palette: Palette): string {
-  const version = textAt(answer, 'version') ?? textAt(answer, 'chosen')
+  // What a filter answers goes to no version, whichever one the client belongs to.
+  const isTurnedAway = ['denied', 'limited', 'redirected', 'homeless'].includes(textAt(answer, 'outcome') ?? '')
+  const version = textAt(answer, 'version') ?? (isTurnedAway ? undefined : textAt(answer, 'chosen'))
   const endpoint = textAt(answer, 'endpoint')
   const head = version === undefined ? 'no version' : `${version}${endpoint === undefined ? '' : ` at ${endpoint}`}`
   return palette.paint('bold', cleanLine(head).trimEnd()) + '\n' + textsAt(answer, 'why').map(line => `  ${cleanLine(line)}`).join('')

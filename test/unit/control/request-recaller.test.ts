@@ -27,6 +27,7 @@ const REQUEST: RecalledRequest = {
 const NOW: NonNullable<RecalledRequest['now']> = {
   placement: '',
   rules: [],
+  actions: [],
   epoch: 3,
   keyKind: 'cookie',
   keyHash: -1,
