@@ -16,6 +16,11 @@ export function formatPath (path: ConfigPath): string {
   return text
 }
 
+/** `steps[2].setWeight` as a path. What is no plain word is the schema's to tell of. */
+export function readPath (text: string): ConfigPath {
+  return [...text.matchAll(/\[([0-9]+)\]|[^.[\]]+/g)].map(([step, index]) => index === undefined ? step : Number(index))
+}
+
 /** The value at a path; undefined where the path leads nowhere. */
 export function valueAt (root: unknown, path: ConfigPath): unknown {
   let value = root

@@ -1,4 +1,5 @@
 import { oneHostSpelling, parseHostPort } from '../core/socket-address.ts'
+import { standardMethod } from '../plans/read-match.ts'
 import { fault, findUnreadable, warning, type ConfigPath, type Finding } from './finding.ts'
 import type { MatchConfig, RouteConfig } from './schema.ts'
 
@@ -18,8 +19,6 @@ const UNSEEN_IN_PATH = /[^!-"$->@-~]/
 /** In a parameter the ampersand begins the next one; in its name the sign ends it. */
 const UNSEEN_IN_QUERY_NAME = /[^!-"$-%'-<>-~]/
 const UNSEEN_IN_QUERY_VALUE = /[^!-"$-%'-~]/
-/** RFC 9110 section 9.3 and RFC 5789: whoever writes them otherwise means these. */
-const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'TRACE', 'PATCH']
 /** What other programs take for a pattern. */
 const PATTERN_SEGMENT = /\*|(?:^|\/)(?::[A-Za-z_][^/]*|\{[^/]*\})(?=\/|$)/
 
@@ -40,8 +39,8 @@ export function checkMatch (match: MatchConfig, path: ConfigPath): readonly Find
 
 function checkMethod (method: string, path: ConfigPath): readonly Finding[] {
   if (method === 'CONNECT') return [fault(path, 'can never match: Weir is no forward proxy and answers CONNECT with 405')]
-  const meant = method.toUpperCase()
-  return method !== meant && METHODS.includes(meant) ? [warning(path, `is not ${meant}: methods are compared with their case, and clients send ${meant}`)] : []
+  const meant = standardMethod(method)
+  return meant !== undefined ? [warning(path, `is not ${meant}: methods are compared with their case, and clients send ${meant}`)] : []
 }
 
 function checkPath (text: string, key: 'path' | 'exact', path: ConfigPath): readonly Finding[] {

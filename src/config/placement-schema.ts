@@ -1,6 +1,7 @@
 /** The options of what chooses a version before the split does: matches of a version, overrides, the cookie that Weir issues. */
 import Type from 'typebox'
 import { DURATION_PATTERN } from '../core/duration.ts'
+import { MATCH_BOUNDS } from '../plans/read-match.ts'
 import { COOKIE_PATH_PATTERN, FIELD_NAME_PATTERN, METHOD_PATTERN } from './patterns.ts'
 
 const strict = { additionalProperties: false } as const
@@ -16,7 +17,7 @@ const whole = (what: string, description: string) =>
 
 const named = (what: string, name: ReturnType<typeof Type.String>, description: string) => Type.Optional(Type.Array(
   Type.Object({ name, ...text('value') }, { ...strict, maxProperties: 2 }),
-  { minItems: 1, maxItems: 16, description: `${description} With \`value\`, \`prefix\` or \`regex\`; with none of them, ${what} has to be there.` }
+  { minItems: 1, maxItems: MATCH_BOUNDS.tests, description: `${description} With \`value\`, \`prefix\` or \`regex\`; with none of them, ${what} has to be there.` }
 ))
 
 const fieldName = (description: string) => Type.String({ pattern: FIELD_NAME_PATTERN, description })
@@ -28,7 +29,7 @@ const MatchEntrySchema = Type.Object({
   path: whole('path', 'The path, without the query, as it is sent.'),
   host: whole('host', 'The host, in lower case, without port and without a dot at its end.'),
   methods: Type.Optional(Type.Array(Type.String({ pattern: METHOD_PATTERN }), {
-    minItems: 1, maxItems: 64, description: 'One of these methods, case-sensitive.'
+    minItems: 1, maxItems: MATCH_BOUNDS.methods, description: 'One of these methods, case-sensitive.'
   })),
   alwaysNever: Type.Optional(Type.Object({
     header: Type.Optional(fieldName('The name of the header field.')),
@@ -37,7 +38,7 @@ const MatchEntrySchema = Type.Object({
 }, { ...strict, minProperties: 1, description: 'Conditions that all have to hold.' })
 
 export const VersionMatchSchema = Type.Union([
-  Type.Array(MatchEntrySchema, { minItems: 1, maxItems: 32 }), MatchEntrySchema
+  Type.Array(MatchEntrySchema, { minItems: 1, maxItems: MATCH_BOUNDS.entries }), MatchEntrySchema
 ], { description: 'Requests that get this version whatever the weights say, so that it may have the weight 0: a list of entries, one of which has to hold, or one entry.' })
 
 const keyFiles = (description: string) => Type.Array(Type.String({ minLength: 1 }), { default: [], maxItems: 4, description })

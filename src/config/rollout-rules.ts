@@ -1,5 +1,5 @@
 import { checkPlan } from '../plans/read-plan.ts'
-import { fault, isMapping, type ConfigPath, type Finding } from './finding.ts'
+import { fault, isMapping, readPath, type ConfigPath, type Finding } from './finding.ts'
 import type { RouteConfig, VersionConfig } from './schema.ts'
 
 /**
@@ -11,11 +11,6 @@ export function checkRollout (
 ): readonly Finding[] {
   if (plan === undefined || !isMapping(plan)) return []
   return checkPlan(plan, versions.map(({ name }) => name))
-    .map(({ place, message }) => fault([...path, ...pathOf(place)], message))
+    .map(({ place, message }) => fault([...path, ...readPath(place)], message))
     .filter(finding => !isBroken(finding.path))
-}
-
-/** `steps[2].setWeight` as a path. What is no plain word is the schema's to tell of. */
-function pathOf (place: string): ConfigPath {
-  return [...place.matchAll(/\[([0-9]+)\]|[^.[\]]+/g)].map(([step, index]) => index === undefined ? step : Number(index))
 }

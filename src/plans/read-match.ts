@@ -1,4 +1,4 @@
-/** Reads which requests are to get the new version, as `routes[].versions[].match` of the configuration says it. */
+/** Reads which requests get a version whatever the weights say: in the configuration (`routes[].versions[].match`) and in a rollout. */
 import type { AlwaysNever, NamedTest, RequestTest, TextTest } from '../contract/placement-spec.ts'
 import { errorText } from '../core/error-text.ts'
 import { LinearPattern } from '../core/linear-pattern.ts'
@@ -8,6 +8,15 @@ import type { StepMatch } from './rollout-plan.ts'
 
 const ENTRY_KEYS = ['headers', 'cookies', 'query', 'path', 'host', 'methods', 'alwaysNever'] as const
 const TEXT_KEYS = ['value', 'prefix', 'regex'] as const
+
+/** RFC 9110 section 9.3 and RFC 5789: whoever writes them otherwise means these. */
+const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'TRACE', 'PATCH']
+
+/** The method that is meant by one in other letters; undefined when it is right, or none of the usual ones. */
+export function standardMethod (method: string): string | undefined {
+  const meant = method.toUpperCase()
+  return method !== meant && METHODS.includes(meant) ? meant : undefined
+}
 
 /** The bounds of a match. */
 export const MATCH_BOUNDS = { entries: 32, tests: 16, methods: 64, characters: 1_024 } as const
@@ -29,6 +38,15 @@ export function readMatch (plain: unknown, place: string, faults: PlanFaults): S
   if (!own.isEmpty) return undefined
   const known = read.filter(each => each !== undefined)
   return { match: known.flatMap(each => 'by' in each ? [] : [each]), alwaysNever: known.flatMap(each => 'by' in each ? [each] : []) }
+}
+
+/** One that was read before. @throws Error naming the first place that is wrong all the same */
+export function knownMatch (plain: unknown, place: string): StepMatch {
+  const faults = new PlanFaults()
+  const match = readMatch(plain, place, faults)
+  const [fault] = faults.list()
+  if (match === undefined) throw new Error(`${fault?.place ?? place} ${fault?.message ?? 'is no match'}`)
+  return match
 }
 
 function readEntry (plain: unknown, place: string, faults: PlanFaults): RequestTest | AlwaysNever | undefined {
@@ -77,6 +95,7 @@ function readNamed (
     if (test === undefined) return []
     const name = readName(ownValue(test, 'name'), inside(at, 'name'), key, faults)
     const text = readText(test, at, faults)
+    if (text !== undefined) checkReach(text, UNREACHED[key], at, faults)
     return name === undefined || text === undefined ? [] : [{ name, test: text }]
   })
 }
@@ -98,8 +117,27 @@ function readWhole (value: UntrustedObject, key: 'path' | 'host', within: string
   const text = mapping === undefined ? undefined : readText(mapping, place, faults)
   if (text === undefined) return undefined
   if (text.kind === 'present') return faults.add(place, 'must have `value`, `prefix` or `regex`: every request has one')
-  const isOther = key === 'host' && text.kind !== 'regex' && text.value !== text.value.toLowerCase()
-  return isOther ? faults.add(place, 'can never match: hosts are compared in lower case') : text
+  checkReach(text, UNREACHED[key], place, faults)
+  return text
+}
+
+/** Of a kind of text: what it never has, in words and as a pattern. */
+type Unreached = readonly [words: string, pattern: RegExp]
+
+/** What no request brings. A value, and the beginning of one, that has it is a mistake. */
+const UNREACHED = {
+  headers: ['the value of a field has no space around it', /^[ \t]|[ \t]$/],
+  cookies: ['the value of a cookie has no semicolon, and no space around it', /^[ \t]|[ \t]$|;/],
+  query: ['the value of a parameter has no `&`, `#` or space, and is compared as it is sent', /[&#\s]/],
+  path: ['a path has no `?`, `#` or space; conditions on the query go into `query`', /[?#\s]/],
+  host: ['hosts are compared in lower case, and without a port', /[A-Z/\s]|:[0-9]*$/]
+} as const satisfies Readonly<Record<string, Unreached>>
+
+function checkReach (test: TextTest, [words, pattern]: Unreached, place: string, faults: PlanFaults): void {
+  if (test.kind !== 'exact' && test.kind !== 'prefix') return
+  // What begins with this goes on, behind a space too.
+  const text = test.kind === 'prefix' ? `${test.value}x` : test.value
+  if (pattern.test(text)) faults.add(inside(place, test.kind === 'exact' ? 'value' : 'prefix'), `can never match: ${words}`)
 }
 
 function readText (value: UntrustedObject, place: string, faults: PlanFaults): TextTest | undefined {
@@ -132,7 +170,13 @@ function readMethods (value: UntrustedObject, within: string, faults: PlanFaults
   if (plain === undefined) return []
   const isGood = Array.isArray(plain) && plain.length > 0 && plain.length <= MATCH_BOUNDS.methods &&
     plain.every((each: unknown): each is string => typeof each === 'string' && TOKEN.test(each))
-  if (isGood) return plain as readonly string[]
+  if (isGood) {
+    plain.forEach((method, index) => {
+      const meant = standardMethod(method)
+      if (meant !== undefined) faults.add(`${inside(within, 'methods')}[${index}]`, `is not ${meant}: methods are compared with their case, and clients send ${meant}`)
+    })
+    return plain
+  }
   faults.add(inside(within, 'methods'), `must be a list of 1 to ${MATCH_BOUNDS.methods} methods, such as ["GET"]${given(plain)}`)
   return []
 }

@@ -1,8 +1,7 @@
 /** Reads the match and the mirror of a rollout as they are stored. */
 import type { RequestTest } from '../contract/placement-spec.ts'
 import { amountAt, listAt, recordAt } from '../core/values-at.ts'
-import { PlanFaults } from '../plans/plan-faults.ts'
-import { MATCH_BOUNDS, readMatch } from '../plans/read-match.ts'
+import { knownMatch, MATCH_BOUNDS } from '../plans/read-match.ts'
 import type { StepMatch, StepMirror } from '../plans/rollout-plan.ts'
 import { writeMatch } from '../plans/write-match.ts'
 
@@ -17,11 +16,7 @@ export function decodeMatch (plain: unknown, place: string): StepMatch {
     })
   }
   // What people could not have written is no match, however it is stored.
-  const faults = new PlanFaults()
-  const match = readMatch(writeMatch(stored as StepMatch), place, faults)
-  const [fault] = faults.list()
-  if (match === undefined) throw new Error(`${fault?.place ?? place} ${fault?.message ?? 'is no match'}`)
-  return match
+  return knownMatch(writeMatch(stored as StepMatch), place)
 }
 
 function entryAt (plain: unknown, place: string): RequestTest {

@@ -8,7 +8,7 @@ import type { MirrorSpec } from '../contract/mirror-spec.ts'
 import type { PlacementSpec, SigningKey } from '../contract/placement-spec.ts'
 import type { Affinity, Authorities, RouteSpec, UpstreamTls } from '../contract/route-spec.ts'
 import { listSpecs } from '../lists/list-specs.ts'
-import { matchSpecOf } from '../placement/match-spec.ts'
+import { knownMatch } from '../plans/read-match.ts'
 import type { DataPlaneOptions } from '../contract/data-plane-options.ts'
 import type { HealthPolicy, RoutePolicy, RouteTimeouts } from '../contract/route-policy.ts'
 import { ROUTE_ITSELF } from '../telemetry/counter-layout.ts'
@@ -134,7 +134,7 @@ function placementOf (
 ): PlacementSpec | null {
   const { keyFiles, trustedNetworks } = own ?? common
   const overrides = keyFiles.length + trustedNetworks.length === 0 ? null : { route: name, keys: keysOf(keyFiles), trustedNetworks }
-  const matches = versions.flatMap(({ name: version, match }) => match === undefined ? [] : [matchSpecOf(version, match)])
+  const matches = versions.flatMap(({ name: version, match }) => match === undefined ? [] : [{ version, ...knownMatch(match, 'match') }])
   return overrides === null && lists.length + matches.length === 0 ? null : { overrides, lists: listSpecs({ lists }), matches }
 }
 

@@ -234,7 +234,7 @@ t.test('every fault of a match is told, with its place', async t => {
     /^steps\[4\]\.setMatch\.cookies\[0\] has `value` and `prefix`; give one/,
     /^steps\[5\]\.setMatch\.query\[0\]\.name must be the name of a query parameter/,
     /^steps\[6\]\.setMatch\.path must have `value`, `prefix` or `regex`/,
-    /^steps\[7\]\.setMatch\.host can never match/,
+    /^steps\[7\]\.setMatch\.host\.value can never match: hosts are compared in lower case/,
     /^steps\[8\]\.setMatch\.methods must be a list/,
     /^steps\[9\]\.setMatch\.alwaysNever must name one/,
     /^steps\[10\]\.setMatch\.alwaysNever stands beside/,
@@ -247,6 +247,23 @@ t.test('every fault of a match is told, with its place', async t => {
     /^steps\[16\]\.mirror\.percent must be a number from 0 to 100, not 101/,
     /^steps\[17\]\.mirror must be a mapping with `percent`, not 10/
   ])
+})
+
+t.test('what no request brings is refused, and its beginning', async t => {
+  const bad = {
+    headers: [{ value: ' 1' }, { value: '1 ' }, { prefix: '\t1' }],
+    cookies: [{ value: 'a;b' }, { prefix: ' a' }],
+    query: [{ value: 'a&b' }, { value: 'a b' }, { prefix: '#' }],
+    path: [{ value: '/a?b' }, { prefix: '/a b' }],
+    host: [{ prefix: 'Beta' }, { value: 'beta.example:80' }]
+  }
+  const good = { headers: [{ value: 'a b' }, { prefix: 'a ' }, { value: '' }, { regex: ' a' }], query: [{ value: 'a+b' }], path: [{ prefix: '/a' }], host: [{ prefix: 'beta.' }, { regex: 'B' }] }
+  const stepsOf = (conditions: Readonly<Record<string, readonly object[]>>) => Object.entries(conditions).flatMap(([key, tests]) =>
+    tests.map(test => ({ setMatch: key === 'path' || key === 'host' ? { [key]: test } : { [key]: [{ name: 'x', ...test }] } })))
+  const steps = stepsOf(bad)
+  t.same(faultsOf({ steps: [...steps, { setWeight: 5 }] }).map(({ message }) => message.slice(0, 15)), steps.map(() => 'can never match'))
+  t.equal(planOf({ steps: [...stepsOf(good), { setWeight: 5 }] }).steps.length, stepsOf(good).length + 1)
+  t.match(faultsOf({ steps: [{ setMatch: { methods: ['GET', 'post'] } }, { setWeight: 5 }] }), [{ place: 'steps[0].setMatch.methods[1]', message: /is not POST/ }])
 })
 
 const ORDER: ReadonlyArray<readonly [string, unknown, string, RegExp]> = [
