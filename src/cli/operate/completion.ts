@@ -82,6 +82,10 @@ async function candidatesOf (command: Command, rest: readonly string[], sources:
       const [route = ''] = positionals(command, rest.slice(0, -2))
       return matching(await sources.versions(route), current)
     }
+    if (option.long === '--list') {
+      const [route = ''] = positionals(command, rest.slice(0, -2))
+      return matching((await sources.lists(route)).map(list => `${list}=`), current)
+    }
     return matching(option.argChoices ?? [], current)
   }
   if (current.startsWith('-')) return matching(command.options.map(({ long }) => long ?? ''), current)

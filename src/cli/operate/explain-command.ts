@@ -2,7 +2,7 @@
 import { textAt, textsAt, type AdminAnswer } from './admin-api.ts'
 import { CommandError, EXIT } from './command-error.ts'
 import { routePath, type CommandSession } from './command-session.ts'
-import { cleanLine, type Palette } from './terminal.ts'
+import { clean, cleanLine, type Palette } from './terminal.ts'
 
 /** The request in question: by its id, or by what it would be. */
 export interface ExplainFlags {
@@ -53,5 +53,5 @@ function explainText (answer: AdminAnswer, palette: Palette): string {
   const version = textAt(answer, 'version') ?? (isTurnedAway ? undefined : textAt(answer, 'chosen'))
   const endpoint = textAt(answer, 'endpoint')
   const head = version === undefined ? 'no version' : `${version}${endpoint === undefined ? '' : ` at ${endpoint}`}`
-  return palette.paint('bold', cleanLine(head).trimEnd()) + '\n' + textsAt(answer, 'why').map(line => `  ${cleanLine(line)}`).join('')
+  return palette.paint('bold', clean(head)) + '\n' + textsAt(answer, 'why').map(line => `  ${cleanLine(line)}`).join('')
 }

@@ -3,7 +3,7 @@ import { answerAt, answersAt, flagAt, numberAt, textAt, type AdminAnswer } from 
 import { CommandError, EXIT } from './command-error.ts'
 import { parseWeights } from './change-command.ts'
 import { routePath, type CommandSession } from './command-session.ts'
-import { cleanLine, percent, table, type Cell, type Palette } from './terminal.ts'
+import { clean, cleanLine, percent, table, type Cell, type Palette } from './terminal.ts'
 
 /** @param weights as for `weir weights`; empty with `to` */
 export async function plan (session: CommandSession, route: string, weights: readonly string[], to: string | undefined): Promise<void> {
@@ -31,7 +31,7 @@ function planText (answer: AdminAnswer, palette: Palette): string {
   })
   const heads = ['VERSION', 'WEIGHT', 'AFTER', 'REQ/S', 'AFTER', 'ENDPOINTS', 'EACH', 'AFTER']
   const warnings = answersAt(answer, 'warnings')
-    .map(warning => palette.paint('yellow', cleanLine(`! ${textAt(warning, 'detail') ?? ''}`).trimEnd()))
+    .map(warning => palette.paint('yellow', clean(`! ${textAt(warning, 'detail') ?? ''}`)))
   return `${movesText(answer)}${table(heads, rows, palette)}${warnings.length === 0 ? '' : `\n${warnings.join('\n')}\n`}`
 }
 

@@ -4,7 +4,7 @@ import { appliedText, changeExit, type ChangeFlags, changeQuery } from './change
 import { routePath, type CommandSession } from './command-session.ts'
 import type { ROLLOUT_ACTIONS } from './rollout-actions.ts'
 import { nextText, phaseText, weightsText } from './rollout-text.ts'
-import { cleanLine, type Palette } from './terminal.ts'
+import { clean, cleanLine, type Palette } from './terminal.ts'
 
 type RolloutVerb = 'start' | typeof ROLLOUT_ACTIONS[number]
 
@@ -32,15 +32,15 @@ export async function steerRollout (
 /** How it stands now, and what may come next. */
 function changedText (answer: AdminAnswer, palette: Palette): string {
   const rollout = answerAt(answer, 'rollout') ?? {}
-  const name = palette.paint('bold', cleanLine(textAt(answer, 'route') ?? '?').trimEnd())
+  const name = palette.paint('bold', clean(textAt(answer, 'route') ?? '?'))
   const was = flagAt(answer, 'changed') === false ? ', as it was already' : ''
-  const weights = cleanLine(`${weightsText(answer)} (epoch ${numberAt(answer, 'epoch') ?? '?'})`).trimEnd()
+  const weights = clean(`${weightsText(answer)} (epoch ${numberAt(answer, 'epoch') ?? '?'})`)
   const sentence = textAt(rollout, 'sentence')
   const pending = textAt(rollout, 'pending')
   return [
     `${name}: ${phaseText(rollout, palette)}${was}; ${weights}${appliedText(answerAt(answer, 'applied'))}\n`,
     sentence === undefined ? '' : cleanLine(sentence),
-    pending === undefined ? '' : palette.paint('yellow', cleanLine(pending).trimEnd()) + '\n',
+    pending === undefined ? '' : palette.paint('yellow', clean(pending)) + '\n',
     nextText(rollout)
   ].join('')
 }

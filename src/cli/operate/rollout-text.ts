@@ -1,6 +1,6 @@
 /** What is printed of a rollout: one line, all of it, and the verdict in numbers. */
 import { answerAt, answersAt, flagAt, numberAt, numbersAt, textAt, textsAt, type AdminAnswer } from './admin-api.ts'
-import { cleanLine, gauge, percent, table, type Cell, type Colour, type Palette } from './terminal.ts'
+import { clean, cleanLine, gauge, percent, table, type Cell, type Colour, type Palette } from './terminal.ts'
 
 const BAR_WIDTH = 10
 /** Of a long plan the steps around the present one are shown. */
@@ -20,12 +20,12 @@ export function endOf (rollout: AdminAnswer): 'good' | 'bad' | undefined {
 /** `Progressing, step 2 of 5: analyse 2m` */
 export function phaseText (rollout: AdminAnswer, palette: Palette): string {
   const painted = paintedPhase(rollout, palette)
-  return endOf(rollout) === undefined ? `${painted}, ${cleanLine(stepText(rollout)).trimEnd()}` : painted
+  return endOf(rollout) === undefined ? `${painted}, ${clean(stepText(rollout))}` : painted
 }
 
 function paintedPhase (rollout: AdminAnswer, palette: Palette): string {
   const phase = textAt(rollout, 'phase') ?? '?'
-  return palette.paint(COLOURS[phase] ?? 'bold', cleanLine(phase).trimEnd())
+  return palette.paint(COLOURS[phase] ?? 'bold', clean(phase))
 }
 
 function stepText (rollout: AdminAnswer): string {
@@ -44,12 +44,12 @@ export function rolloutLine (rollout: AdminAnswer, palette: Palette): string {
 }
 
 function name (rollout: AdminAnswer, palette: Palette): string {
-  return palette.paint('bold', cleanLine(textAt(rollout, 'route') ?? '?').trimEnd())
+  return palette.paint('bold', clean(textAt(rollout, 'route') ?? '?'))
 }
 
 /** What may come next, as it is typed. */
 export function nextText (rollout: AdminAnswer): string {
-  const route = cleanLine(textAt(rollout, 'route') ?? 'ROUTE').trimEnd()
+  const route = clean(textAt(rollout, 'route') ?? 'ROUTE')
   const possible = textsAt(rollout, 'possible')
   const anew = `next: weir rollout start ${route} begins another one\n`
   switch (textAt(rollout, 'phase')) {
@@ -83,9 +83,9 @@ function rolloutText (rollout: AdminAnswer, palette: Palette, wide: boolean): st
   ]
   const ways = `${textAt(rollout, 'from') ?? '?'} to ${textAt(rollout, 'to') ?? '?'}, since ${since}${who === '' ? '' : `, ${who}`}`
   return [
-    `${name(rollout, palette)}   ${phaseText(rollout, palette)}   ${palette.paint('dim', cleanLine(ways).trimEnd())}\n`,
+    `${name(rollout, palette)}   ${phaseText(rollout, palette)}   ${palette.paint('dim', clean(ways))}\n`,
     ...sentenceLines(rollout),
-    ...notes.map(note => palette.paint('yellow', cleanLine(note).trimEnd()) + '\n'),
+    ...notes.map(note => palette.paint('yellow', clean(note)) + '\n'),
     '\n',
     stepsText(rollout, palette),
     ...(verdict === undefined ? [] : ['\n', tell(verdict, palette, wide)])
@@ -136,7 +136,7 @@ function percentGauge (weight: number | undefined): string {
 /** The verdict, what was counted, and how far the tests are. */
 export function verdictText (verdict: AdminAnswer, palette: Palette, wide: boolean): string {
   const word = textAt(verdict, 'verdict') ?? '?'
-  const head = `${palette.paint(COLOURS[word] ?? 'bold', cleanLine(word).trimEnd())}: ${cleanLine(textAt(verdict, 'reason') ?? '')}`
+  const head = `${palette.paint(COLOURS[word] ?? 'bold', clean(word))}: ${cleanLine(textAt(verdict, 'reason') ?? '')}`
   return [head, numbersText(verdict, palette, wide)].filter(text => text !== '').join('\n')
 }
 

@@ -6,7 +6,7 @@ import type { Clock } from '../../core/clock.ts'
 import { endpointKey } from '../../core/endpoint.ts'
 import { answerAt, answersAt, numberAt, numbersAt, textAt, type AdminAnswer } from './admin-api.ts'
 import { routePath, type CommandSession } from './command-session.ts'
-import { bar, cleanLine, percent, table, type Cell, type Palette } from './terminal.ts'
+import { clean, bar, cleanLine, percent, table, type Cell, type Palette } from './terminal.ts'
 
 const BAR_WIDTH = 20
 
@@ -128,7 +128,7 @@ export function routeText (answer: AdminAnswer, palette: Palette, wide: boolean)
       { text: bar(share, BAR_WIDTH), colour: 'cyan' }
     ]
   })
-  const name = palette.paint('bold', cleanLine(textAt(answer, 'name') ?? '').trimEnd())
+  const name = palette.paint('bold', clean(textAt(answer, 'name') ?? ''))
   const counts = `epoch ${numberAt(answer, 'epoch') ?? '?'}, revision ${numberAt(answer, 'revision') ?? '?'}${clusterText(cluster, versions)}`
   const rollout = shortRollout(answerAt(answer, 'rollout'))
   const head = `${name}   ${counts}\n${rollout === '' ? '' : cleanLine(`rollout: ${rollout}`)}\n`
@@ -136,7 +136,7 @@ export function routeText (answer: AdminAnswer, palette: Palette, wide: boolean)
   const note = textAt(answerAt(answer, 'clients'), 'note')
   const problems = [...versions.flatMap(problemsOf), ...silenceOf(cluster), ...(note === undefined ? [] : [note])]
   const endpoints = wide ? `\n${endpointsText(versions, palette)}` : ''
-  return `${head}${main}${problems.length === 0 ? '' : `\n${problems.map(text => palette.paint('yellow', cleanLine(text).trimEnd())).join('\n')}\n`}${endpoints}`
+  return `${head}${main}${problems.length === 0 ? '' : `\n${problems.map(text => palette.paint('yellow', clean(text))).join('\n')}\n`}${endpoints}`
 }
 
 /** Whose part is missing in the sums. */

@@ -2,10 +2,8 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
-import { AdminClient } from '../../../src/cli/operate/admin-client.ts'
-import { operate } from '../../../src/cli/operate/operate.ts'
-import { foregroundClock } from '../../../src/core/clock.ts'
 import { startVersion } from '../../helpers/rollout-origins.ts'
+import { commandOf } from '../../helpers/weir-command.ts'
 import { startWeir } from '../../helpers/weir-process.ts'
 
 const CLIENTS = 40
@@ -28,19 +26,12 @@ t.test('a bad version is out before it has a user, a good one gets its users whe
       }]
     })
   })
+  const command = commandOf(weir)
   /** @param wanted the exit code: 0, or 4 for what has failed */
   const run = async (wanted: readonly number[], ...args: readonly string[]): Promise<string> => {
-    const printed = { out: '', errors: '' }
-    const code = await operate(args, {
-      env: { WEIR_SERVER: weir.url, HOME: weir.directory },
-      clock: foregroundClock,
-      signal: new AbortController().signal,
-      terminal: { out: text => { printed.out += text }, complain: text => { printed.errors += text }, isTerminal: false, colours: false },
-      connect: connection => new AdminClient(connection),
-      input: () => process.stdin
-    })
-    t.ok(wanted.includes(code), `weir ${args.join(' ')}: ${printed.out}${printed.errors}`)
-    return printed.out
+    const { code, stdout, stderr } = await command(...args)
+    t.ok(wanted.includes(code ?? -1), `weir ${args.join(' ')}: ${stdout}${stderr}`)
+    return stdout
   }
   /** A request of each client. @returns how many were answered by which version */
   const round = async (): Promise<Readonly<Record<string, number>>> => {

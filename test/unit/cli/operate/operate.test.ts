@@ -354,6 +354,9 @@ t.test('completion offers commands, flags, and the names that the server knows',
   t.equal(await complete(t, 'completion', 'f'), 'fish')
   t.equal(await complete(t, 'state', 'e'), 'export')
   t.equal(await complete(t, 'frobnicate', ''), '')
+  const lists = benchOf(({ path }) => path === '/v1/routes/hello/lists' ? { lists: [{ name: 'beta' }, { name: 'office' }] } : {})
+  await lists.run('complete', '--', 'explain', 'hello', '--ip', '::1', '--list', 'b')
+  t.equal(lists.out, 'beta=\n')
 })
 
 t.test('completion says nothing when the server can\'t be asked', async t => {
