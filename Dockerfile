@@ -31,7 +31,8 @@ RUN npm ci --ignore-scripts --omit=dev --no-audit --no-fund \
     && /node --version
 
 FROM ${NODE_IMAGE}
-ENV NODE_ENV=production
+# Node's threads would have an arena each of the allocator of C, and keep in them what only the start needed: 4 MiB.
+ENV NODE_ENV=production MALLOC_ARENA_MAX=2
 COPY --from=dependencies /node /usr/local/bin/node
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules

@@ -1,13 +1,14 @@
-import { fastify, type FastifyInstance } from 'fastify'
+import { fastify, type FastifyInstance, type RouteOptions } from 'fastify'
 import type { Clock } from '../core/clock.ts'
 import { type EventLog, printableJson } from '../core/logger.ts'
-import { guardFraming, guardMethods, refuseConnect } from './guard-requests.ts'
+import { guardFraming, refuseConnect } from './guard-framing.ts'
 import { paceConnections, READ_AHEAD_BYTES, type PaceLimits } from './pace-connections.ts'
 import { answerClientError, answerErrors, answerFrameworkError, sendProblem } from './send-problem.ts'
 import { createValidatorCompiler } from './validator-compiler.ts'
 import type { AdminDeps } from './admin-deps.ts'
 import { guardAccess } from './guard-access.ts'
 import { ProblemSchema } from './problem.ts'
+import { refuseOtherMethods, ResourceMethods } from './resource-methods.ts'
 import { aboutResources } from './resources/about.ts'
 import { explainResource } from './resources/explain.ts'
 import { listResources } from './resources/lists.ts'
@@ -85,6 +86,7 @@ export function createAdminServer (
   refuseConnect(app.server)
   app.setValidatorCompiler(createValidatorCompiler())
   app.setSerializerCompiler(() => printableJson)
+  app.setReplySerializer(printableJson)
   app.removeContentTypeParser('text/plain')
   answerErrors(app, log)
   guardFraming(app)
@@ -98,8 +100,9 @@ export function createAdminServer (
 /** Puts every resource of the API on a server, behind the checks of who may use it. */
 export function registerResources (app: FastifyInstance, deps: AdminDeps): void {
   app.addSchema(ProblemSchema)
-  guardAccess(app, deps.tokens, deps.replicas.others?.gate)
-  const refuseOtherMethods = guardMethods(app)
+  const methods = new ResourceMethods(app)
+  guardAccess(app, deps.tokens, { methods, gate: deps.replicas.others?.gate })
+  refuseOtherMethods(app, methods)
   aboutResources(app, deps)
   routeListResource(app, deps)
   routeResource(app, deps)
@@ -116,7 +119,6 @@ export function registerResources (app: FastifyInstance, deps: AdminDeps): void 
   eventResource(app, deps)
   replicaResources(app, deps)
   webhookListResource(app, deps)
-  refuseOtherMethods()
 }
 
 /**
@@ -125,6 +127,15 @@ export function registerResources (app: FastifyInstance, deps: AdminDeps): void 
  */
 export function createAdminApp (deps: AdminDeps, limits: AdminLimits = ADMIN_LIMITS): FastifyInstance {
   const app = createAdminServer(deps, limits)
+  app.addHook('onRoute', forgetDocumentation)
   registerResources(app, deps)
   return app
+}
+
+/** Keeps of an operation's description what requests are checked by: the OpenAPI document is generated, and served as it is. */
+function forgetDocumentation (route: RouteOptions): void {
+  if (route.schema === undefined) return
+  const { params, querystring, headers, body } = route.schema
+  const checked = { params, querystring, headers, body }
+  route.schema = Object.fromEntries(Object.entries(checked).filter(([, schema]) => schema !== undefined))
 }

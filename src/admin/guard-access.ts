@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { endpointKey } from '../core/endpoint.ts'
+import type { ResourceMethods } from './resource-methods.ts'
 import { tellProven } from './pace-connections.ts'
 import { ProblemError, type ProblemCode } from './problem.ts'
 import type { Role, TokenBook, TokenHolder } from './token-book.ts'
@@ -37,17 +38,20 @@ const LOCAL_ACTOR = 'local'
 /** Who the history would name, if replicas changed anything. */
 const REPLICA_ACTOR = 'replica'
 
-/**
- * Checks who asks, before a byte of a body is read.
- * @param gate whom other replicas have to convince; without it there are none, and their resource is for nobody
- */
-export function guardAccess (app: FastifyInstance, tokens: TokenBook, gate?: Pick<ProofGate, 'admit'>): void {
+interface GuardedResources {
+  readonly methods: ResourceMethods
+  /** Whom other replicas have to convince; undefined: there are none, and their resource is for nobody. */
+  readonly gate: Pick<ProofGate, 'admit'> | undefined
+}
+
+/** Checks who asks, before a byte of a body is read. */
+export function guardAccess (app: FastifyInstance, tokens: TokenBook, { methods, gate }: GuardedResources): void {
   app.decorateRequest('actor', '')
   app.decorateRequest('signAnswer', null)
   app.addHook('onRequest', async (request, reply) => {
     // What does not exist is for viewers, so that nobody else can find out what does.
     const access = request.routeOptions.config.access ?? (request.is404 ? 'viewer' : 'operator')
-    if (access === 'public') return
+    if (access === 'public' || methods.at(request)?.isPublic === true) return
     tellProven(request, false)
     if (access === 'replica' && gate !== undefined) {
       request.signAnswer = await provePeer(request, reply, gate)

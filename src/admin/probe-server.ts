@@ -8,7 +8,7 @@ import type { Readiness } from '../control/start-gate.ts'
 import type { Clock } from '../core/clock.ts'
 import { paceConnections, READ_AHEAD_BYTES } from './pace-connections.ts'
 import { PROBLEM_TYPE, problemBody, type ProblemCode } from './problem.ts'
-import { refuseConnect } from './guard-requests.ts'
+import { refuseConnect } from './guard-framing.ts'
 import { answerClientError } from './send-problem.ts'
 
 interface ReadinessAnswer {

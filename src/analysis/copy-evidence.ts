@@ -4,6 +4,7 @@
  */
 import { COPY_COUNTS, type CopyCounts } from '../contract/rollout-watch.ts'
 import type { AnalysisSettings } from './analysis-settings.ts'
+import { consistentCopies, copiesFrom, numbersOfCopies, sumCopyCounts } from './copy-counts.ts'
 import { evidenceText, shareText } from './evidence-text.ts'
 import { lnNoWorse, lnWorse, pairedDifference, type Pairs, pairsToPass } from './paired-test.ts'
 import { shareInterval } from './share-interval.ts'
@@ -16,9 +17,6 @@ interface CopyLevels {
   readonly different: number
 }
 
-/** Far more than a report can have. */
-const MAX_COUNT = 1e12
-
 export class CopyEvidence {
   readonly #settings: AnalysisSettings
   #counts: CopyCounts
@@ -28,7 +26,7 @@ export class CopyEvidence {
   /** @param stored what another one has left */
   constructor (settings: AnalysisSettings, stored: readonly number[] = []) {
     this.#settings = settings
-    this.#counts = consistent(copiesFrom(stored))
+    this.#counts = consistentCopies(copiesFrom(stored))
     this.#spanMs = Math.max(0, stored[COPY_COUNTS.length] ?? 0)
   }
 
@@ -38,7 +36,7 @@ export class CopyEvidence {
   }
 
   add (copies: CopyCounts): void {
-    this.#counts = sumOfCopies(this.#counts, consistent(copies))
+    this.#counts = sumCopyCounts(this.#counts, consistentCopies(copies))
   }
 
   /** Lets time pass. */
@@ -138,35 +136,4 @@ function faultOf (pairs: Pairs, allowed: number, alpha: number): string | undefi
   const needed = Math.log(1 / alpha)
   const evidence = lnWorse(pairs, allowed)
   return evidence >= needed && pairedDifference(pairs) >= allowed ? evidenceText(evidence, needed) : undefined
-}
-
-export function sumOfCopies (left: CopyCounts, right: CopyCounts): CopyCounts {
-  return copiesFrom(COPY_COUNTS.map(name => left[name] + right[name]))
-}
-
-export function numbersOfCopies (copies: CopyCounts): readonly number[] {
-  return COPY_COUNTS.map(name => copies[name])
-}
-
-/** @param numbers in the order of COPY_COUNTS; 0 for those that are missing */
-export function copiesFrom (numbers: readonly number[]): CopyCounts {
-  const [requests = 0, failed = 0, realFailed = 0, bothFailed = 0, slow = 0, realSlow = 0, different = 0] = numbers
-  return { requests, failed, realFailed, bothFailed, slow, realSlow, different }
-}
-
-/** What is told may be anything: no count is above what it is a part of. */
-function consistent (told: CopyCounts): CopyCounts {
-  let left = 0
-  const of = (count: number, most: number): number => {
-    const taken = count > 0 ? Math.min(Math.floor(count), most) : 0
-    left = most - taken
-    return taken
-  }
-  const requests = of(told.requests, MAX_COUNT)
-  const failed = of(told.failed, requests)
-  const realFailed = of(told.realFailed, left)
-  const bothFailed = of(told.bothFailed, left)
-  const slow = of(told.slow, left)
-  const realSlow = of(told.realSlow, left)
-  return { requests, failed, realFailed, bothFailed, slow, realSlow, different: of(told.different, requests) }
 }

@@ -79,15 +79,14 @@ export interface LoadedConfig {
  */
 type ConfigResolver = (input: ConfigInput) => Promise<LoadedConfig>
 
-/** Reads the schema once, for any number of loads. */
+/** Everything that a load needs is read for it, and is free when it has ended: an idle Weir would keep a megabyte of schema for nothing. */
 export function createConfigResolver (): ConfigResolver {
   const loadForNow = createLoadForNow()
-  const schema = readConfigSchema()
-  const options = listConfigOptions(schema)
-  const validate = createValidator(schema, loadForNow)
 
   return async input => {
-    const overrides = readOverrides(options, input.env, input.args)
+    const schema = readConfigSchema()
+    const validate = createValidator(schema, loadForNow)
+    const overrides = readOverrides(listConfigOptions(schema), input.env, input.args)
     const yaml = await readYaml(input.bytes, input.fileName, loadForNow)
     if ('faults' in yaml) throw new ConfigError([...yaml.faults, ...overrides.faults])
     const value = applyOverrides(yaml.source.value, overrides)

@@ -2,7 +2,7 @@
  * The evidence of a rollout as one replica sends it to another, and how that is read: a peer has proven that it knows the secret, not that
  * its numbers are any.
  */
-import { copiesFrom, numbersOfCopies } from '../analysis/copy-evidence.ts'
+import { copiesFrom, numbersOfCopies } from '../analysis/copy-counts.ts'
 import { countsFrom, emptyCounts, numbersFrom } from '../analysis/side-counts.ts'
 import { SEEN_BYTES, STORED_HEAVY } from '../analysis/stored-evidence.ts'
 import {

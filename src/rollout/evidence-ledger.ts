@@ -3,7 +3,7 @@
  * It is a book of numbered pages. Who asks names the last page that it has, so an answer that was lost is given again; a leader that comes
  * later goes on behind the pages that its predecessor has stored.
  */
-import { sumOfCopies } from '../analysis/copy-evidence.ts'
+import { sumCopyCounts } from '../analysis/copy-counts.ts'
 import { addCounts, type Counts, emptyCounts, sumOfCounts } from '../analysis/side-counts.ts'
 import type { CopyCounts, EvidenceReport, FirstSign, HeavyClient, SideCounts } from '../contract/rollout-watch.ts'
 
@@ -169,7 +169,7 @@ function joined (left: Page, right: Page): Page {
 }
 
 function addTo (page: Page, { cohorts, copies, matched, signs, dropped }: EvidenceReport): void {
-  if (copies !== undefined) page.copies = page.copies === undefined ? copies : sumOfCopies(page.copies, copies)
+  if (copies !== undefined) page.copies = page.copies === undefined ? copies : sumCopyCounts(page.copies, copies)
   if (matched !== undefined) page.matched = page.matched === undefined ? matched : sumOfCounts(page.matched, matched)
   for (const { epoch, from, to } of cohorts) {
     const sum = page.cohorts.get(epoch) ?? { from: emptyCounts(), to: emptyCounts() }

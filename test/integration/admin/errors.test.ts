@@ -32,6 +32,18 @@ t.test('methods that a resource does not have are refused with those it has', as
   t.notOk(Object.keys(options.headers).some(name => name.startsWith('access-control')), 'other web sites are not invited')
 })
 
+t.test('who may not know what there is may not learn it by a method', async t => {
+  const { app } = await adminFixture({ tokens: [{ name: 'ci', role: 'viewer', file: `${t.testdir({ look: 'v'.repeat(32) })}/look` }] })
+  const ask = async (method: 'POST' | 'OPTIONS' | 'PATCH', url: string, authorization?: string) => {
+    const answer = await app.inject({ method, url, headers: { ...host, ...(authorization === undefined ? {} : { authorization }) } })
+    return answer.statusCode
+  }
+  t.same([await ask('POST', '/healthz'), await ask('OPTIONS', '/healthz')], [405, 204])
+  t.same([await ask('PATCH', '/v1/routes'), await ask('OPTIONS', '/v1/routes'), await ask('PATCH', '/v1/nope')], [401, 401, 401])
+  const viewer = `Bearer ${'v'.repeat(32)}`
+  t.same([await ask('PATCH', '/v1/routes', viewer), await ask('PATCH', '/v1/routes?a=/b#c', viewer), await ask('PATCH', '/v1/routesx', viewer)], [405, 405, 404])
+})
+
 t.test('bodies that are not what they say are refused', async t => {
   const { app, traffic } = await adminFixture()
   const put = (payload: string, headers: Record<string, string> = json) => app.inject({ method: 'PUT', url: '/v1/routes/hello/weights', headers, payload })

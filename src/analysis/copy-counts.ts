@@ -1,0 +1,36 @@
+/** Counts of copies as they are added up, told and stored. */
+import { COPY_COUNTS, type CopyCounts } from '../contract/rollout-watch.ts'
+
+/** Far more than a report can have. */
+const MAX_COUNT = 1e12
+
+export function sumCopyCounts (left: CopyCounts, right: CopyCounts): CopyCounts {
+  return copiesFrom(COPY_COUNTS.map(name => left[name] + right[name]))
+}
+
+export function numbersOfCopies (copies: CopyCounts): readonly number[] {
+  return COPY_COUNTS.map(name => copies[name])
+}
+
+/** @param numbers in the order of COPY_COUNTS; 0 for those that are missing */
+export function copiesFrom (numbers: readonly number[]): CopyCounts {
+  const [requests = 0, failed = 0, realFailed = 0, bothFailed = 0, slow = 0, realSlow = 0, different = 0] = numbers
+  return { requests, failed, realFailed, bothFailed, slow, realSlow, different }
+}
+
+/** What is told may be anything: no count is above what it is a part of. */
+export function consistentCopies (told: CopyCounts): CopyCounts {
+  let left = 0
+  const of = (count: number, most: number): number => {
+    const taken = count > 0 ? Math.min(Math.floor(count), most) : 0
+    left = most - taken
+    return taken
+  }
+  const requests = of(told.requests, MAX_COUNT)
+  const failed = of(told.failed, requests)
+  const realFailed = of(told.realFailed, left)
+  const bothFailed = of(told.bothFailed, left)
+  const slow = of(told.slow, left)
+  const realSlow = of(told.realSlow, left)
+  return { requests, failed, realFailed, bothFailed, slow, realSlow, different: of(told.different, requests) }
+}
