@@ -76,7 +76,7 @@ function checkValue (name: string, value: string, path: ConfigPath): readonly Fi
     ![...value].some(character => (character < ' ' && character !== '\t') || character === '\u007f')
   if (!isText) return [fault(path, 'can\'t be sent: the value of a field has no space around it and no control characters, line ends among them')]
   if (Buffer.byteLength(value) > MAX_VALUE_BYTES) return [fault(path, `has ${Buffer.byteLength(value)} bytes; at most ${MAX_VALUE_BYTES} are sent`)]
-  if (!/^(?:proxy-)?authorization$/i.test(name) || !CONNECTION_LOGIN.test(value)) return []
+  if (name.toLowerCase() !== 'authorization' || !CONNECTION_LOGIN.test(value)) return []
   return [fault(path, 'would log in a connection that serves other requests too; use credentials that stand in each request, such as Bearer or Basic')]
 }
 
@@ -110,8 +110,22 @@ function checkRedirect (redirect: RouteFilters['requestRedirect'], route: RouteC
       ? [fault(path, 'changes nothing, so clients would go round for ever; give it a scheme, hostname, path or port')]
       : []),
     ...checkHostname(hostname, [...path, 'hostname']),
-    ...checkPathChange(redirect.path, route, [...path, 'path'])
+    ...checkPathChange(redirect.path, route, [...path, 'path']),
+    ...(scheme === undefined && hostname === undefined && port === undefined && keepsPath(redirect.path, route)
+      ? [fault([...path, 'path'], 'is the one that the route matches, so clients would go round for ever; lead to another one, or give a scheme, hostname or port')]
+      : [])
   ]
+}
+
+/** Does every path of the route stay as it is? */
+function keepsPath (change: PathConfig, { match }: RouteConfig): boolean {
+  if (change === undefined || match === undefined) return false
+  if ('replaceFullPath' in change) return change.replaceFullPath === match.exact
+  return match.path !== undefined && withoutLastSlash(change.replacePrefixMatch) === withoutLastSlash(match.path)
+}
+
+function withoutLastSlash (path: string): string {
+  return path.endsWith('/') ? path.slice(0, -1) : path
 }
 
 function checkRateLimit (limit: RouteFilters['rateLimit'], path: ConfigPath): readonly Finding[] {

@@ -1,11 +1,18 @@
 /**
  * The rules of a route's `mirror`.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { fault, findDuplicates, warning, type ConfigPath, type Finding } from './finding.ts'
-import type { RouteConfig } from './schema.ts'
+import type { RouteConfig, VersionConfig } from './schema.ts'
 
 /** What a copy is made with: its framing, and what tells endpoints whose copy it is. */
 const NEEDED: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'via', 'x-weir-shadow'])
+
+/** Are all endpoints of a version those of the other? As far as the configuration tells. */
+function leadsWhere ({ endpoints: own }: VersionConfig, { endpoints: others }: VersionConfig): boolean {
+  if (!('static' in own) || !('static' in others)) return isDeepStrictEqual(own, others)
+  return own.static.length > 0 && own.static.every(endpoint => others.static.includes(endpoint))
+}
 
 export function checkMirror ({ mirror, versions }: RouteConfig, path: ConfigPath): readonly Finding[] {
   if (mirror === undefined) return []
@@ -19,6 +26,8 @@ export function checkMirror ({ mirror, versions }: RouteConfig, path: ConfigPath
   if (version.weight > 0 && others.every(({ weight }) => weight === 0)) {
     findings.push(fault(at, 'serves all clients itself and would get copies of its own requests; give another version a weight'))
   }
+  const twin = others.find(other => leadsWhere(version, other))
+  if (twin !== undefined) findings.push(fault(at, `has no endpoint that "${twin.name}" does not have, so its requests would be copied to where they are served; give the version endpoints of its own`))
   for (const [index, name] of removeHeaders.entries()) {
     if (NEEDED.has(name.toLowerCase())) findings.push(fault([...path, 'removeHeaders', index], 'can\'t be removed: a copy without it is no request, or can go round unnoticed'))
   }

@@ -5,8 +5,9 @@
 import { foldedName } from './folded-name.ts'
 
 const NAMES: ReadonlySet<string> = new Set([
-  'host', 'content-length', 'transfer-encoding', 'trailer', 'te', 'connection', 'keep-alive', 'proxy-connection', 'upgrade',
-  'http2-settings', 'expect', 'max-forwards', 'via', 'date', 'forwarded', 'x-real-ip', 'x-request-id', 'client-cert', 'client-cert-chain'
+  'host', 'content-length', 'transfer-encoding', 'trailer', 'te', 'connection', 'keep-alive', 'proxy-authenticate',
+  'proxy-authentication-info', 'proxy-authorization', 'proxy-connection', 'upgrade', 'http2-settings', 'expect', 'max-forwards', 'via',
+  'date', 'forwarded', 'x-real-ip', 'x-request-id', 'client-cert', 'client-cert-chain'
 ])
 
 const FAMILIES: readonly string[] = ['x-forwarded-', 'x-weir-', 'x-client-cert-']
