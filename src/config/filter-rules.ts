@@ -2,9 +2,11 @@
  * The rules of filters: what can't be done to a message, and what does not go together.
  */
 import { isProtectedField } from '../core/protected-fields.ts'
+import { isFieldValue } from '../core/why-unsent.ts'
 import { checkCidrs } from './address-rules.ts'
 import { fault, findDuplicates, type ConfigPath, type Finding } from './finding.ts'
 import { checkHost } from './match-rules.ts'
+import { checkRecognition } from './recognition-rules.ts'
 import type { RouteConfig, VersionConfig } from './schema.ts'
 
 type RouteFilters = NonNullable<RouteConfig['filters']>
@@ -25,7 +27,7 @@ export function checkRouteFilters (route: RouteConfig, path: ConfigPath): readon
   return [
     ...checkCidrs(clients?.allow ?? [], [...path, 'clients', 'allow']),
     ...checkCidrs(clients?.deny ?? [], [...path, 'clients', 'deny']),
-    ...checkRateLimit(rateLimit, [...path, 'rateLimit']),
+    ...(rateLimit === undefined ? [] : checkRecognition(rateLimit, [...path, 'rateLimit'])),
     ...checkRedirect(requestRedirect, route, [...path, 'requestRedirect']),
     ...checkMessageFilters(filters, route, path)
   ]
@@ -70,11 +72,8 @@ function protectedText (name: string): string {
   return `can't be changed: \`${name}\` frames the message, speaks of one connection, or is written by Weir itself; choose another name`
 }
 
-/** RFC 9110 section 5.5. */
 function checkValue (name: string, value: string, path: ConfigPath): readonly Finding[] {
-  const isText = value.isWellFormed() && !/^[ \t]|[ \t]$/.test(value) &&
-    ![...value].some(character => (character < ' ' && character !== '\t') || character === '\u007f')
-  if (!isText) return [fault(path, 'can\'t be sent: the value of a field has no space around it and no control characters, line ends among them')]
+  if (!isFieldValue(value)) return [fault(path, 'can\'t be sent: the value of a field has no space around it and no control characters, line ends among them')]
   if (Buffer.byteLength(value) > MAX_VALUE_BYTES) return [fault(path, `has ${Buffer.byteLength(value)} bytes; at most ${MAX_VALUE_BYTES} are sent`)]
   if (name.toLowerCase() !== 'authorization' || !CONNECTION_LOGIN.test(value)) return []
   return [fault(path, 'would log in a connection that serves other requests too; use credentials that stand in each request, such as Bearer or Basic')]
@@ -126,13 +125,4 @@ function keepsPath (change: PathConfig, { match }: RouteConfig): boolean {
 
 function withoutLastSlash (path: string): string {
   return path.endsWith('/') ? path.slice(0, -1) : path
-}
-
-function checkRateLimit (limit: RouteFilters['rateLimit'], path: ConfigPath): readonly Finding[] {
-  if (limit === undefined) return []
-  return (['header', 'cookie'] as const).flatMap(key => {
-    const isGiven = limit[key] !== undefined
-    if (limit.by === key && !isGiven) return [fault([...path, key], `is missing: \`by: ${key}\` needs the name of the ${key}`)]
-    return limit.by !== key && isGiven ? [fault([...path, key], `is not used: with it, write \`by: ${key}\``)] : []
-  })
 }

@@ -1,6 +1,8 @@
+import { noFieldValue, noParameterName, noParameterValue, noPath } from '../core/why-unsent.ts'
 import { oneHostSpelling, parseHostPort } from '../core/socket-address.ts'
 import { standardMethod } from '../plans/read-match.ts'
 import { fault, findUnreadable, warning, type ConfigPath, type Finding } from './finding.ts'
+import { checkNoOverride } from './recognition-rules.ts'
 import type { MatchConfig, RouteConfig } from './schema.ts'
 
 /** RFC 1035 section 2.3.4: a label has 1 to 63 octets. */
@@ -14,11 +16,6 @@ export function checkHost (host: string, path: ConfigPath): readonly Finding[] {
   return isValid ? [] : [fault(path, 'is not a host name: between its dots are 1 to 63 characters')]
 }
 
-/** Targets are ASCII without space and `#` (docs/security.md); a path ends before the query. */
-const UNSEEN_IN_PATH = /[^!-"$->@-~]/
-/** In a parameter the ampersand begins the next one; in its name the sign ends it. */
-const UNSEEN_IN_QUERY_NAME = /[^!-"$-%'-<>-~]/
-const UNSEEN_IN_QUERY_VALUE = /[^!-"$-%'-~]/
 /** What other programs take for a pattern. */
 const PATTERN_SEGMENT = /\*|(?:^|\/)(?::[A-Za-z_][^/]*|\{[^/]*\})(?=\/|$)/
 
@@ -30,8 +27,14 @@ export function checkMatch (match: MatchConfig, path: ConfigPath): readonly Find
     ...(['path', 'exact'] as const).flatMap(key => checkPath(match[key] ?? '/', key, [...path, key])),
     ...hosts.flatMap((host, index) => checkHost(host, [...path, 'hosts', index])),
     ...methods.flatMap((method, index) => checkMethod(method, [...path, 'methods', index])),
-    ...headers.flatMap(({ value = '' }, index) => checkFieldValue(value, [...path, 'headers', index, 'value'])),
-    ...query.flatMap((parameter, index) => checkParameter(parameter, [...path, 'query', index])),
+    ...headers.flatMap(({ name, value = '' }, index) => [
+      ...checkNoOverride('header', name, [...path, 'headers', index, 'name']),
+      ...unmatchable(noFieldValue(value, true), [...path, 'headers', index, 'value'])
+    ]),
+    ...query.flatMap(({ name, value = '' }, index) => [
+      ...unmatchable(noParameterName(name), [...path, 'query', index, 'name']),
+      ...unmatchable(noParameterValue(value), [...path, 'query', index, 'value'])
+    ]),
     ...checkContradictions(headers.map(({ name, value }) => ({ name: name.toLowerCase(), value })), [...path, 'headers']),
     ...checkContradictions(query, [...path, 'query'])
   ]
@@ -44,33 +47,17 @@ function checkMethod (method: string, path: ConfigPath): readonly Finding[] {
 }
 
 function checkPath (text: string, key: 'path' | 'exact', path: ConfigPath): readonly Finding[] {
-  if (/[?#\s]/.test(text)) return [fault(path, 'can never match: a path has no `?`, `#` or space; conditions on the query go into `query`')]
-  if (UNSEEN_IN_PATH.test(text)) return [fault(path, `can never match: clients send such a path percent-encoded; write ${encodeURI(text.toWellFormed())}`)]
-  if (!PATTERN_SEGMENT.test(text)) return []
+  const unmatched = unmatchable(noPath(text), path)
+  if (unmatched.length > 0 || !PATTERN_SEGMENT.test(text)) return unmatched
   const remedy = key === 'path'
     ? '`path` is a prefix already and matches everything below it'
     : 'there are no patterns; `path` is a prefix that matches everything below it'
   return [warning(path, `is taken literally, \`*\`, \`:name\` and \`{name}\` too: ${remedy}`)]
 }
 
-/** RFC 9110 section 5.5. Only SP and HTAB are space; half a character (a lone surrogate) has no bytes. */
-function checkFieldValue (value: string, path: ConfigPath): readonly Finding[] {
-  const canArrive = !/^[ \t]|[ \t]$/.test(value) && value.isWellFormed() &&
-    ![...value].some(character => (character < ' ' && character !== '\t') || character === '\u007f')
-  return canArrive ? [] : [fault(path, 'can never match: the value of a field has no space around it and no control characters')]
-}
-
-function checkParameter ({ name, value }: { readonly name: string, readonly value?: string }, path: ConfigPath): readonly Finding[] {
-  const findings: Finding[] = []
-  if (UNSEEN_IN_QUERY_NAME.test(name)) findings.push(fault([...path, 'name'], unseen(name, 'the name of a parameter', '`&`, `=`, `#`')))
-  if (UNSEEN_IN_QUERY_VALUE.test(value ?? '')) {
-    findings.push(fault([...path, 'value'], unseen(value ?? '', 'the value of a parameter', '`&`, `#`')))
-  }
-  return findings
-}
-
-function unseen (text: string, what: string, signs: string): string {
-  return `can never match: ${what} has no ${signs}, space or character past ASCII, and is compared as it is sent; write ${encodeURIComponent(text.toWellFormed())}`
+/** @param why one of src/core/why-unsent.ts */
+function unmatchable (why: string, path: ConfigPath): readonly Finding[] {
+  return why === '' ? [] : [fault(path, `can never match: ${why}`)]
 }
 
 /** Two values for one name: nothing has both. */

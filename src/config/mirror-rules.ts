@@ -4,6 +4,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { fault, findDuplicates, warning, type ConfigPath, type Finding } from './finding.ts'
 import type { RouteConfig, VersionConfig } from './schema.ts'
+import { checkVersionName } from './version-names.ts'
 
 /** What a copy is made with: its framing, and what tells endpoints whose copy it is. */
 const NEEDED: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'via', 'x-weir-shadow'])
@@ -19,7 +20,7 @@ export function checkMirror ({ mirror, versions }: RouteConfig, path: ConfigPath
   const { to, removeHeaders, compare, methods } = mirror
   const at = [...path, 'to']
   const version = versions.find(({ name }) => name === to)
-  if (version === undefined) return [fault(at, `is no version of the route; it has ${versions.map(({ name }) => `"${name}"`).join(', ')}`)]
+  if (version === undefined) return checkVersionName(to, versions, at)
   const others = versions.filter(({ name }) => name !== to)
   if (others.length === 0) return [fault(at, 'is the only version of the route, which would get copies of its own requests; add the version whose requests are to be copied')]
   const findings: Finding[] = []

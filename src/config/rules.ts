@@ -12,7 +12,9 @@ import { checkLists } from './list-rules.ts'
 import { checkHost, checkMatch, findShadowedRoutes } from './match-rules.ts'
 import { checkMirror } from './mirror-rules.ts'
 import { checkIssuedCookie, checkOverrides, checkVersionMatch } from './placement-rules.ts'
+import { checkRecognition } from './recognition-rules.ts'
 import { checkReplicas } from './replica-rules.ts'
+import { checkVersionName } from './version-names.ts'
 import { checkWebhooks } from './webhook-rules.ts'
 import { checkAdmin, checkAdminApart, checkCidrs, checkListeners, checkSlicePort, findOwnEndpoints, ownPortsOf } from './address-rules.ts'
 
@@ -75,9 +77,8 @@ function checkActive (active: RouteConfig['health']['active'], path: ConfigPath)
 function checkFailover ({ failover, versions }: RouteConfig, path: ConfigPath): readonly Finding[] {
   if (failover === undefined) return []
   const to = [...path, 'to']
-  if (!versions.some(({ name }) => name === failover.to)) {
-    return [fault(to, `is no version of the route; it has ${versions.map(({ name }) => `"${name}"`).join(', ')}`)]
-  }
+  const unknown = checkVersionName(failover.to, versions, to)
+  if (unknown.length > 0) return unknown
   return versions.length > 1 ? [] : [warning(to, 'is the only version of the route: there is no other one that it could help')]
 }
 
@@ -128,16 +129,11 @@ function checkWeight (weight: number, path: ConfigPath): readonly Finding[] {
 }
 
 function checkAffinity (affinity: AffinityConfig, path: ConfigPath): readonly Finding[] {
-  const findings: Finding[] = []
-  for (const key of ['header', 'cookie'] as const) {
-    const isGiven = affinity[key] !== undefined
-    if (affinity.by === key && !isGiven) findings.push(fault([...path, key], `is missing: \`by: ${key}\` needs the name of the ${key}`))
-    if (affinity.by !== key && isGiven) findings.push(fault([...path, key], `is not used: with it, write \`by: ${key}\``))
-  }
-  if (affinity.by === 'none' && affinity.level === 'endpoint') {
-    findings.push(warning([...path, 'level'], 'has no effect with `by: none`: nothing recognises a client'))
-  }
-  return findings
+  const isIdle = affinity.by === 'none' && affinity.level === 'endpoint'
+  return [
+    ...checkRecognition(affinity, path),
+    ...(isIdle ? [warning([...path, 'level'], 'has no effect with `by: none`: nothing recognises a client')] : [])
+  ]
 }
 
 function checkEndpoints ({ endpoints, weight }: VersionConfig, path: ConfigPath): readonly Finding[] {

@@ -27,6 +27,7 @@ export class LinearPattern {
   /** @throws RangeError that says what is wrong with the pattern */
   constructor (text: string) {
     if (text.length > MAX_CHARACTERS) throw new RangeError(`is a regular expression of ${text.length} characters; ${MAX_CHARACTERS} are allowed`)
+    if (!text.isWellFormed()) throw new RangeError('has half of a character, a lone surrogate, which no text has')
     const { RE2JS, RE2Set } = createRequire(import.meta.url)('re2js') as typeof Re2Module
     const size = compile(RE2JS, text).programSize()
     if (size > MAX_INSTRUCTIONS) {

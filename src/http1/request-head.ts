@@ -7,6 +7,7 @@
  *
  * Hot: runs once for every request. One object is reused for many heads.
  */
+import { OVERRIDE_FIELD } from '../core/override-names.ts'
 import type { HttpRequest } from '../http/http-request.ts'
 import { TARGET_CHAR, TOKEN_CHAR } from './char-table.ts'
 import { CONNECTION, offeredUpgrade, usesLoginScheme } from './connection-options.ts'
@@ -25,7 +26,7 @@ const SLASH = 0x2f
 const QUESTION = 0x3f
 const MAX_METHOD_BYTES = 32
 const HEAD_METHOD = 'HEAD '
-const VERSION_FIELD = 'x-weir-version'
+const VERSION_FIELD = OVERRIDE_FIELD.toLowerCase()
 /** `100-continue` */
 const PLAIN_EXPECT_BYTES = 12
 /** `HTTP/1.1\r\n` */

@@ -3,10 +3,10 @@
  * origins fold names, decode them, and take a comma for the end of a pair.
  */
 import { foldedName } from '../core/folded-name.ts'
+import { OVERRIDE_COOKIE } from '../core/override-names.ts'
 import type { FieldLines } from './field-lines.ts'
 import { FIELD } from './field-id.ts'
 
-const NAME = 'weir-version'
 const COMMA = 0x2c
 const SEMICOLON = 0x3b
 const EQUALS = 0x3d
@@ -43,7 +43,7 @@ function isVersionName (buf: Buffer, start: number, end: number): boolean {
   while (stop < end && !endsPair(buf[stop] ?? 0) && buf[stop] !== EQUALS) stop++
   const name = decoded(buf.toString('latin1', start, Math.min(stop, start + MAX_NAME_BYTES)))
   // PHP takes what is in brackets for the index of an array of that name, and a bracket that nothing closes for a dash.
-  return trimmed(name) === NAME || trimmed(name.replace(/\[.*/s, '')) === NAME
+  return trimmed(name) === OVERRIDE_COOKIE || trimmed(name.replace(/\[.*/s, '')) === OVERRIDE_COOKIE
 }
 
 function decoded (name: string): string {

@@ -3,11 +3,12 @@
  */
 import type { OverrideSpec } from '../contract/placement-spec.ts'
 import { CidrSet } from '../core/cidr-set.ts'
+import { OVERRIDE_COOKIE, OVERRIDE_FIELD } from '../core/override-names.ts'
 import { OverrideTokens } from './override-token.ts'
 import { fieldSource, type RequestTexts, type TextSource, valueOf } from './request-texts.ts'
 
-const HEADER = fieldSource('header', 'X-Weir-Version')
-const COOKIE = fieldSource('cookie', 'weir-version')
+const HEADER = fieldSource('header', OVERRIDE_FIELD)
+const COOKIE = fieldSource('cookie', OVERRIDE_COOKIE)
 
 /** What an override comes to. */
 interface OverrideReading {

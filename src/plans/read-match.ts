@@ -2,6 +2,8 @@
 import type { AlwaysNever, NamedTest, RequestTest, TextTest } from '../contract/placement-spec.ts'
 import { errorText } from '../core/error-text.ts'
 import { LinearPattern } from '../core/linear-pattern.ts'
+import { isOverrideName, OVERRIDE_HINT } from '../core/override-names.ts'
+import { noCookieValue, noFieldValue, noHost, noParameterName, noParameterValue, noWholePath, type WhyUnsent } from '../core/why-unsent.ts'
 import type { UntrustedObject } from '../core/untrusted.ts'
 import { given, inside, ownValue, PlanFaults, readMapping } from './plan-faults.ts'
 import type { StepMatch } from './rollout-plan.ts'
@@ -23,8 +25,6 @@ export const MATCH_BOUNDS = { entries: 32, tests: 16, methods: 64, characters: 1
 
 /** RFC 9110 section 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/
-// eslint-disable-next-line no-control-regex
-const CONTROLS = /[\0-\x08\x0a-\x1f\x7f]/
 
 /** Reads a match: a list of entries, one of which has to hold, or one entry. @returns undefined when there is a fault in it */
 export function readMatch (plain: unknown, place: string, faults: PlanFaults): StepMatch | undefined {
@@ -94,19 +94,18 @@ function readNamed (
     const test = readMapping(entry, at, ['name', ...TEXT_KEYS], faults)
     if (test === undefined) return []
     const name = readName(ownValue(test, 'name'), inside(at, 'name'), key, faults)
-    const text = readText(test, at, faults)
-    if (text !== undefined) checkReach(text, UNREACHED[key], at, faults)
+    const text = readText(test, at, WHY_UNSENT[key], faults)
     return name === undefined || text === undefined ? [] : [{ name, test: text }]
   })
 }
 
 function readName (plain: unknown, place: string, kind: string, faults: PlanFaults): string | undefined {
   const isQuery = kind === 'query'
-  if (typeof plain !== 'string' || (isQuery ? plain === '' || plain.length > 256 || CONTROLS.test(plain) : !TOKEN.test(plain))) {
+  if (typeof plain !== 'string' || (isQuery ? plain === '' || plain.length > 256 : !TOKEN.test(plain))) {
     return faults.add(place, `must be the name of ${isQuery ? 'a query parameter' : 'a header field or cookie'}${given(plain)}`)
   }
-  const isOverride = kind.startsWith('cookie') ? plain === 'weir-version' : !isQuery && plain.toLowerCase() === 'x-weir-version'
-  return isOverride ? faults.add(place, 'is that of an override, which `overrides` is for') : plain
+  if (isQuery) return unlessUnmatchable(plain, noParameterName(plain), place, faults)
+  return isOverrideName(kind.startsWith('cookie') ? 'cookie' : 'header', plain) ? faults.add(place, OVERRIDE_HINT) : plain
 }
 
 function readWhole (value: UntrustedObject, key: 'path' | 'host', within: string, faults: PlanFaults): TextTest | undefined {
@@ -114,33 +113,19 @@ function readWhole (value: UntrustedObject, key: 'path' | 'host', within: string
   if (plain === undefined) return undefined
   const place = inside(within, key)
   const mapping = readMapping(plain, place, TEXT_KEYS, faults)
-  const text = mapping === undefined ? undefined : readText(mapping, place, faults)
-  if (text === undefined) return undefined
-  if (text.kind === 'present') return faults.add(place, 'must have `value`, `prefix` or `regex`: every request has one')
-  checkReach(text, UNREACHED[key], place, faults)
-  return text
+  const text = mapping === undefined ? undefined : readText(mapping, place, WHY_UNSENT[key], faults)
+  return text?.kind === 'present' ? faults.add(place, 'must have `value`, `prefix` or `regex`: every request has one') : text
 }
 
-/** Of a kind of text: what it never has, in words and as a pattern. */
-type Unreached = readonly [words: string, pattern: RegExp]
+const WHY_UNSENT = {
+  headers: noFieldValue, cookies: noCookieValue, query: noParameterValue, path: noWholePath, host: noHost
+} as const satisfies Readonly<Record<string, WhyUnsent>>
 
-/** What no request brings. A value, and the beginning of one, that has it is a mistake. */
-const UNREACHED = {
-  headers: ['the value of a field has no space around it', /^[ \t]|[ \t]$/],
-  cookies: ['the value of a cookie has no semicolon, and no space around it', /^[ \t]|[ \t]$|;/],
-  query: ['the value of a parameter has no `&`, `#` or space, and is compared as it is sent', /[&#\s]/],
-  path: ['a path has no `?`, `#` or space; conditions on the query go into `query`', /[?#\s]/],
-  host: ['hosts are compared in lower case, and without a port', /[A-Z/\s]|:[0-9]*$/]
-} as const satisfies Readonly<Record<string, Unreached>>
-
-function checkReach (test: TextTest, [words, pattern]: Unreached, place: string, faults: PlanFaults): void {
-  if (test.kind !== 'exact' && test.kind !== 'prefix') return
-  // What begins with this goes on, behind a space too.
-  const text = test.kind === 'prefix' ? `${test.value}x` : test.value
-  if (pattern.test(text)) faults.add(inside(place, test.kind === 'exact' ? 'value' : 'prefix'), `can never match: ${words}`)
+function unlessUnmatchable<T> (value: T, why: string, place: string, faults: PlanFaults): T | undefined {
+  return why === '' ? value : faults.add(place, `can never match: ${why}`)
 }
 
-function readText (value: UntrustedObject, place: string, faults: PlanFaults): TextTest | undefined {
+function readText (value: UntrustedObject, place: string, whyUnsent: WhyUnsent, faults: PlanFaults): TextTest | undefined {
   const keys = TEXT_KEYS.filter(key => ownValue(value, key) !== undefined)
   const [key] = keys
   if (key === undefined) return { kind: 'present' }
@@ -151,9 +136,9 @@ function readText (value: UntrustedObject, place: string, faults: PlanFaults): T
   if (typeof text !== 'string' || text.length > characters || (text === '' && key !== 'value')) {
     return faults.add(at, `must be a text of ${key === 'value' ? 'at most' : '1 to'} ${characters} characters${given(text)}`)
   }
-  if (!text.isWellFormed() || (key !== 'regex' && CONTROLS.test(text))) return faults.add(at, 'can never match: requests have no control characters')
   if (key === 'regex') return readPattern(text, at, faults)
-  return { kind: key === 'value' ? 'exact' : 'prefix', value: text }
+  const isWhole = key === 'value'
+  return unlessUnmatchable({ kind: isWhole ? 'exact' : 'prefix', value: text }, whyUnsent(text, isWhole), at, faults)
 }
 
 function readPattern (text: string, place: string, faults: PlanFaults): TextTest | undefined {

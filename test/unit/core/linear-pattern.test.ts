@@ -9,6 +9,7 @@ t.test('what is no regular expression of RE2, or takes too much, is refused with
     ['a{1001}', /invalid repeat count/],
     ['((a{100}){10}){2}', /invalid repeat count/],
     ['(a{1,300}){1,3}', /takes \d+ steps for each character; 500 are allowed/],
+    ['a\ud800', /half of a character/],
     ['x'.repeat(257), /257 characters; 256 are allowed/]
   ]
   for (const [pattern, reason] of refusals) t.throws(() => new LinearPattern(pattern), { name: 'RangeError', message: reason }, pattern)

@@ -223,7 +223,8 @@ t.test('every fault of a match is told, with its place', async t => {
       entry([]), entry([{}, 7]), entry({ headers: [] }), entry({ headers: [{ name: 'a b' }] }), entry({ cookies: [{ name: 'c', value: '1', prefix: '2' }] }),
       entry({ query: [{ name: '' }] }), entry({ path: {} }), entry({ host: { value: 'Beta.example' } }), entry({ methods: 'GET' }),
       entry({ alwaysNever: { header: 'x', cookie: 'y' } }), entry({ alwaysNever: { header: 'x' }, methods: ['GET'] }), entry({ headers: [{ name: 'X-Weir-Version' }] }),
-      entry({ path: { value: '/\n' } }), entry({ path: { prefix: 'x'.repeat(2_000) } }), entry({ header: [] }), { mirror: {} }, { mirror: { percent: 101 } }, { mirror: 10 }
+      entry({ path: { value: '/\n' } }), entry({ path: { prefix: 'x'.repeat(2_000) } }), entry({ header: [] }), { mirror: {} }, { mirror: { percent: 101 } }, { mirror: 10 },
+      entry({ path: { value: 'a' } }), entry({ query: [{ name: 'a&b' }] }), entry({ alwaysNever: { cookie: 'Weir_Version' } }), entry({ cookies: [{ name: 'a', prefix: '1;' }] })
     ]
   }).map(({ place, message }) => `${place} ${message}`), [
     /^steps\[0\]\.setMatch must have 1 to 32 entries, not 0/,
@@ -245,7 +246,11 @@ t.test('every fault of a match is told, with its place', async t => {
     /^steps\[14\]\.setMatch has no condition/,
     /^steps\[15\]\.mirror\.percent must be a number from 0 to 100/,
     /^steps\[16\]\.mirror\.percent must be a number from 0 to 100, not 101/,
-    /^steps\[17\]\.mirror must be a mapping with `percent`, not 10/
+    /^steps\[17\]\.mirror must be a mapping with `percent`, not 10/,
+    /^steps\[18\]\.setMatch\.path\.value can never match: a path begins with/,
+    /^steps\[19\]\.setMatch\.query\[0\]\.name can never match: the name of a parameter/,
+    /^steps\[20\]\.setMatch\.alwaysNever\.cookie is that of an override/,
+    /^steps\[21\]\.setMatch\.cookies\[0\]\.prefix can never match: the value of a cookie/
   ])
 })
 
