@@ -6,7 +6,7 @@ const GAP = '   '
 
 /** @param replicas of this Weir, one of which has counted */
 export function reportPage (report: RolloutReport, replicas = 1): string {
-  const { route, preset, phase, startedAt, since, match, shareTo, from, to, errorDifference, verdict } = report
+  const { route, preset, phase, startedAt, since, match, shareTo, from, to, errorDifference, verdict, isStored } = report
   const difference = errorDifference === null
     ? 'errors can\'t be compared before both versions have requests'
     : `errors of ${to.version} less those of ${from.version}: ${signed(errorDifference.estimate)}, between ${signed(errorDifference.interval[0])} and ${signed(errorDifference.interval[1])}`
@@ -19,7 +19,7 @@ export function reportPage (report: RolloutReport, replicas = 1): string {
     '',
     difference,
     ...(verdict === null ? [] : [`${verdict.verdict} (${verdict.code}): ${verdict.reason}`]),
-    ...(replicas > 1 ? [`Counted by one of ${replicas} replicas, the one that leads the rollout.`] : []),
+    ...(replicas > 1 ? [`Counted by one of ${replicas} replicas, the one that leads the rollout${isStored ? '; this is what it has stored last, up to 10 s ago' : ''}.`] : []),
     'Intervals are of 95 %. They take requests for independent of one another, and times are known by the bucket.',
     ''
   ].join('\n')

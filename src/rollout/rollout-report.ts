@@ -40,6 +40,8 @@ export interface RolloutReport {
   /** The share of errors of `to` less that of `from`. The interval is of both together. */
   readonly errorDifference: { readonly estimate: number, readonly interval: readonly [number, number] } | null
   readonly verdict: ReportedVerdict | null
+  /** It runs and is led elsewhere: the numbers are those that were stored last. */
+  readonly isStored: boolean
 }
 
 /** What a report is made of. */
@@ -49,9 +51,10 @@ export interface ReportParts {
   /** Null: nothing was counted yet. */
   readonly seen: SeenVersions | null
   readonly verdict: ReportedVerdict | undefined
+  readonly isStored: boolean
 }
 
-export function reportOf ({ route, state, seen, verdict }: ReportParts): RolloutReport {
+export function reportOf ({ route, state, seen, verdict, isStored }: ReportParts): RolloutReport {
   const { id, plan, phase, startedAt, since, shareTo } = state
   const from = versionOf(plan.from, seen?.from)
   const to = versionOf(plan.to, seen?.to)
@@ -70,7 +73,8 @@ export function reportOf ({ route, state, seen, verdict }: ReportParts): Rollout
     from,
     to,
     errorDifference: from.requests === 0 || to.requests === 0 ? null : differenceOf(from, to),
-    verdict: verdict === undefined ? null : { verdict: verdict.verdict, code: verdict.code, reason: verdict.reason }
+    verdict: verdict === undefined ? null : { verdict: verdict.verdict, code: verdict.code, reason: verdict.reason },
+    isStored
   }
 }
 

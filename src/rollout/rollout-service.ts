@@ -99,8 +99,8 @@ export class RolloutService implements RolloutControl {
   report (route: string): RolloutReport | undefined {
     const state = this.#deps.traffic.route(route)?.rollout
     if (state === undefined) return undefined
-    const { seen } = { ...state, ...this.#seen(route) }
-    return reportOf({ route, state, seen, verdict: this.verdict(route) })
+    const own = this.#seen(route).seen
+    return reportOf({ route, state, seen: own ?? state.seen, verdict: this.verdict(route), isStored: isLive(state) && own === undefined })
   }
 
   /** For /metrics; undefined for a route that never had one. */

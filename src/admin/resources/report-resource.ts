@@ -51,6 +51,7 @@ const ReportSchema = Type.object({
     ...Type.object({ verdict: Type.string(), code: Type.string(), reason: Type.string() }), ...NULLABLE, description: 'What the judge says; in an `a-b` it ends nothing but by a guard.'
   },
   replicas: Type.optional(Type.integer({ description: 'How many there are, one of which has counted this. Absent: it is the only one.' })),
+  isStored: Type.boolean({ description: 'Another replica leads the rollout: the numbers are those that it has stored last, up to 10 s ago.' }),
   text: Type.string({ description: 'The same as a page of text.' })
 })
 
@@ -80,7 +81,8 @@ const EXAMPLE: RolloutReport = {
     latencyMs: { p50: quantile(3, 2.5, 5), p90: quantile(8.1, 5, 10), p99: quantile(29, 10, 50) }
   },
   errorDifference: { estimate: 0.00128, interval: [-0.0033, 0.0227] },
-  verdict: { verdict: 'undecided', code: 'more_needed', reason: 'Nothing speaks against the new version; a pass needs about 1240 more requests of it.' }
+  verdict: { verdict: 'undecided', code: 'more_needed', reason: 'Nothing speaks against the new version; a pass needs about 1240 more requests of it.' },
+  isStored: false
 }
 
 /** GET /v1/routes/{route}/rollout/report */

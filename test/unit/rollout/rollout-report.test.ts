@@ -58,7 +58,7 @@ t.test('a rollout keeps it while it runs, and with its end', async t => {
 })
 
 t.test('the report puts both side by side', async t => {
-  const report = reportOf({ route: 'hello', state: rolloutOf(running), seen: SEEN, verdict: undefined })
+  const report = reportOf({ route: 'hello', state: rolloutOf(running), seen: SEEN, verdict: undefined, isStored: false })
   t.match(report, {
     match: 'header x-beta=1',
     from: { version: 'stable', requests: 1_000, errors: { count: 10, share: 0.01 }, latencyMs: { p50: { value: 2.5, interval: [1, 5] } } },
@@ -78,9 +78,9 @@ t.test('the report puts both side by side', async t => {
 t.test('a match is named that has brought requests, also when it has ended, and none that is still ahead', async t => {
   const steps = [setWeight(10), pauseFor(null), setMatch(headerMatch('x-beta', '1')), pauseFor(null), setMatch(null), pauseFor(null)]
   let route = after(routeOf({ stable: 100, canary: 0 }), start(planOf(steps)))
-  const matchOf = (): string | null => reportOf({ route: 'hello', state: rolloutOf(route), seen: null, verdict: undefined }).match
+  const matchOf = (): string | null => reportOf({ route: 'hello', state: rolloutOf(route), seen: null, verdict: undefined, isStored: false }).match
   t.equal(matchOf(), null)
-  t.equal(reportOf({ route: 'hello', state: rolloutOf(after(route, { type: 'abort' })), seen: null, verdict: undefined }).match, null)
+  t.equal(reportOf({ route: 'hello', state: rolloutOf(after(route, { type: 'abort' })), seen: null, verdict: undefined, isStored: false }).match, null)
   for (const what of ['in force', 'ended']) {
     route = after(route, { type: 'resume' })
     t.equal(matchOf(), 'header x-beta=1', what)
@@ -88,13 +88,14 @@ t.test('a match is named that has brought requests, also when it has ended, and 
 })
 
 t.test('a report of one of several replicas says so', async t => {
-  const report = reportOf({ route: 'hello', state: rolloutOf(running), seen: SEEN, verdict: undefined })
+  const report = reportOf({ route: 'hello', state: rolloutOf(running), seen: SEEN, verdict: undefined, isStored: false })
   t.match(reportPage(report, 3), /\nCounted by one of 3 replicas, the one that leads the rollout\.\n/)
+  t.match(reportPage({ ...report, isStored: true }, 3), /leads the rollout; this is what it has stored last, up to 10 s ago\./)
   t.notMatch(reportPage(report), /replicas/)
 })
 
 t.test('a report of nothing has no numbers that mean something', async t => {
-  const page = reportPage(reportOf({ route: 'hello', state: rolloutOf(running), seen: null, verdict: undefined }))
+  const page = reportPage(reportOf({ route: 'hello', state: rolloutOf(running), seen: null, verdict: undefined, isStored: false }))
   t.match(page, /errors can't be compared before both versions have requests/)
   t.match(page, /\nshare of errors +- +-\n/)
   t.notMatch(page, /NaN|undefined|null/)

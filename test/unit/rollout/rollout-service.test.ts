@@ -47,6 +47,20 @@ t.test('a plan in the body is carried out, and shown', async t => {
   await bench.close()
 })
 
+t.test('a report of a rollout that is led elsewhere says that it is what was stored', async t => {
+  const { bench, service, start, act } = await open()
+  t.equal(service.report('hello'), undefined)
+  await start(PLAN)
+  t.match(service.report('hello'), { phase: 'Paused', isStored: false })
+  bench.leadership.become('follower')
+  t.match(service.report('hello'), { phase: 'Paused', isStored: true })
+  bench.leadership.become('holder')
+  await act('abort')
+  bench.leadership.become('follower')
+  t.match(service.report('hello'), { phase: 'Aborted', isStored: false }, 'what is over was stored whole')
+  await bench.close()
+})
+
 t.test('the plan of the configuration is the default, and one that was edited since is shown as different', async t => {
   const { bench, service, start, configured } = await open(PLAN)
   t.match(await start(undefined), { ok: true, status: { defaultDiffers: false } })
