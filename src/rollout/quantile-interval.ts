@@ -1,4 +1,5 @@
 /** Quantiles of times that are known by the bucket, with intervals that hold whatever the distribution is: by order statistics. */
+import { quantileOfBuckets } from '../telemetry/latency-quantile.ts'
 
 export interface Quantile {
   /** Interpolated within its bucket; null: past the last bound. */
@@ -25,7 +26,7 @@ export function quantileOf (counts: readonly number[], bounds: readonly number[]
   const lowBucket = low === undefined ? undefined : bucketOf(counts, low)
   const highBucket = high === undefined ? undefined : bucketOf(counts, high)
   return {
-    value: interpolated(counts, bounds, total * share),
+    value: quantileOfBuckets(counts, bounds, share),
     interval: [
       lowBucket === undefined || lowBucket === 0 ? 0 : bounds[lowBucket - 1] ?? 0,
       highBucket === undefined ? null : bounds[highBucket] ?? null
@@ -71,19 +72,4 @@ function bucketOf (counts: readonly number[], rank: number): number {
     if (rank <= before) return index
   }
   return counts.length - 1
-}
-
-function interpolated (counts: readonly number[], bounds: readonly number[], rank: number): number | null {
-  let left = rank
-  for (const [index, count] of counts.entries()) {
-    if (left > count || count === 0) {
-      left -= count
-      continue
-    }
-    const upper = bounds[index]
-    if (upper === undefined) return null
-    const lower = bounds[index - 1] ?? 0
-    return lower + (upper - lower) * left / count
-  }
-  return null
 }

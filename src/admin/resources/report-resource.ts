@@ -1,6 +1,7 @@
 /** The report of a rollout: both versions side by side, as numbers and as a page of text. */
 import type { FastifyInstance } from 'fastify'
 import { Type } from '../../core/json-schema.ts'
+import { prefersText } from '../../http/own-answer.ts'
 import { ROLLOUT_PRESETS } from '../../plans/rollout-plan.ts'
 import { reportPage } from '../../rollout/report-page.ts'
 import type { RolloutReport } from '../../rollout/rollout-report.ts'
@@ -106,13 +107,8 @@ export function rolloutReportResource (app: FastifyInstance, { rollouts, traffic
     const { length } = replicas.list().replicas
     const text = reportPage(report, length)
     void reply.header('vary', 'accept')
-    if (!wantsText(request.headers.accept)) return { ...report, ...(length > 1 ? { replicas: length } : {}), text }
+    if (!prefersText(request.headers.accept)) return { ...report, ...(length > 1 ? { replicas: length } : {}), text }
     void reply.type('text/plain; charset=utf-8')
     return text
   })
-}
-
-/** Is text named, and JSON not? */
-function wantsText (accept = ''): boolean {
-  return /\btext\/(plain|\*)/.test(accept) && !/\bapplication\/(json|\*)/.test(accept)
 }
