@@ -244,13 +244,21 @@ interface AnalyseCheck {
 
 function checkAnalyse (place: string, step: AnalyseStep, facts: OrderFacts, { leastMs, isCopied, faults }: AnalyseCheck): void {
   const { share, warmupMs, preset } = facts
-  // Lists, overrides and matches may bring clients to a version without a weight.
-  if (share === 0 && preset !== 'a-b' && !isCopied) {
-    const remedy = 'put a `setWeight` before it, or a `mirror` that copies requests to it'
-    faults.add(place, `has nothing to compare: the new version has no clients yet; ${remedy}`)
-  }
+  if (share === 0 && !isCopied) checkUndrawn(place, step, preset, faults)
   if (step.onUndecided === 'fail' && step.requests === null && leastMs <= warmupMs) {
     faults.add(place, 'ends within `analysis.warmup`, before anything is judged, and can only fail: make it longer')
+  }
+}
+
+/** Lists, overrides and matches may bring clients to a version without a weight, but nobody draws them: no test has anything to go by. */
+function checkUndrawn (place: string, step: AnalyseStep, preset: RolloutPreset, faults: PlanFaults): void {
+  if (preset !== 'a-b') {
+    const remedy = 'put a `setWeight` before it, or a `mirror` that copies requests to it'
+    faults.add(place, `has nothing to compare: the new version has no clients yet; ${remedy}`)
+  } else if (step.requests !== null) {
+    faults.add(place, 'never ends: `requests` are those that are drawn by weight, and the new version has none; give `for` alone')
+  } else if (step.onUndecided !== 'pass') {
+    faults.add(place, 'can never pass: no request is drawn by weight for the new version; write `onUndecided: pass`, and `for` is how long it lasts')
   }
 }
 

@@ -280,6 +280,8 @@ const ORDER: ReadonlyArray<readonly [string, unknown, string, RegExp]> = [
   ['endpoints awaited behind 100 %', { steps: [{ setWeight: 100 }, { awaitEndpoints: {} }] }, 'steps[1].awaitEndpoints', /comes after/],
   ['an analysis of nobody', { steps: [{ analyse: { for: '1m' } }, { setWeight: 5 }] }, 'steps[0].analyse', /nothing to compare/],
   ['an analysis at 0 %', { steps: [{ setWeight: 0 }, { analyse: { for: '1m' } }, { setWeight: 5 }] }, 'steps[1].analyse', /nothing to compare/],
+  ['an a-b until there are requests of nobody', { preset: 'a-b', steps: [{ setMatch: { path: { value: '/' } } }, { analyse: { requests: 9, onUndecided: 'pass' } }] }, 'steps[1].analyse', /never ends.*give `for`/],
+  ['an a-b until there is a pass of nobody', { preset: 'a-b', steps: [{ setMatch: { path: { value: '/' } } }, { analyse: { for: '1h' } }] }, 'steps[1].analyse', /can never pass.*`onUndecided: pass`/],
   ['an analysis within the warm-up', { analysis: { warmup: '2m' }, steps: [{ setWeight: 5 }, { pause: { duration: '1m' } }, { analyse: { for: '1m', onUndecided: 'fail' } }] }, 'steps[2].analyse', /can only fail/],
   ['steps that move nothing', { onSuccess: 'keep', steps: [{ pause: {} }] }, 'steps', /move nothing/],
   ['a match taken away that nobody has set', { steps: [{ setMatch: null }, { setWeight: 5 }] }, 'steps[0].setMatch', /no step before it has set one/],
