@@ -10,6 +10,9 @@ export type ProxyResults = Results<ProxyRun>
 
 /** At most this share of nginx's CPU time. */
 const NGINX_LIMIT = 1.10
+/** The most that a list, a match and two edits may cost, and what a commit may cost that adds nothing to a plain route. */
+const PLACING_LIMIT = 1.05
+const BEFORE_LIMIT = 1.01
 /** At least so many times less CPU time than @fastify/http-proxy. */
 const FASTIFY_LIMIT = 3
 
@@ -72,8 +75,12 @@ export function proxyChecks (runs: readonly ProxyRun[]): readonly Check[] {
   const ratios = plainCases(runs).flatMap((name): readonly Check[] => {
     const nginx = cpuRatio(runs, name, ['weir', 'nginx'])
     const fastify = cpuRatio(runs, name, ['@fastify/http-proxy', 'weir'])
+    const placing = cpuRatio(runs, name, ['weir-placing', 'weir'])
+    const before = cpuRatio(runs, name, ['weir', 'weir-before'])
     return [
       ...nginx === undefined ? [] : [atMost(`CPU per request, Weir / nginx, ${name}`, nginx.ofMedians, NGINX_LIMIT, '×')],
+      ...placing === undefined ? [] : [atMost(`CPU per request, with a list, a match and two edits / without, ${name}`, placing.ofMedians, PLACING_LIMIT, '×')],
+      ...before === undefined ? [] : [atMost(`CPU per request, Weir / the build before, ${name}`, before.ofMedians, BEFORE_LIMIT, '×')],
       ...fastify === undefined ? [] : [atLeast(`CPU per request, @fastify/http-proxy / Weir, ${name}`, fastify.ofMedians, FASTIFY_LIMIT, '×')]
     ]
   })
@@ -101,7 +108,9 @@ function cpuRatio (runs: readonly ProxyRun[], name: string, [above, below]: read
 }
 
 function ratioTable (runs: readonly ProxyRun[]): string {
-  const pairs: readonly (readonly [string, string])[] = [['weir', 'nginx'], ['weir', 'haproxy'], ['@fastify/http-proxy', 'weir']]
+  const pairs: readonly (readonly [string, string])[] = [
+    ['weir', 'nginx'], ['weir', 'haproxy'], ['weir-placing', 'weir'], ['weir', 'weir-before'], ['@fastify/http-proxy', 'weir']
+  ]
   const cases = caseNames(runs)
   const rows = pairs.flatMap(pair => {
     const ratios = cases.map(name => cpuRatio(runs, name, pair))

@@ -7,10 +7,10 @@ import type { NamedPeer } from './proxy-run.ts'
 import type { PeerRecord } from './results-file.ts'
 import { newDirectory, type Session } from './session.ts'
 import { listSetting } from './settings.ts'
-import { weirBefore, weirOnEvents, weirPeer } from './weir-peer.ts'
+import { weirBefore, weirOnEvents, weirPeer, weirPlacing } from './weir-peer.ts'
 
 const STANDARD_PEERS: readonly Peer[] = [weirPeer, weirOnEvents, nginxPeer, haproxyPeer, ...nodePeers]
-const ALL_PEERS: readonly Peer[] = [...STANDARD_PEERS, weirBefore]
+const ALL_PEERS: readonly Peer[] = [...STANDARD_PEERS, weirPlacing, weirBefore]
 
 /**
  * The proxies named in BENCH_PEERS, or else those of `standard`.

@@ -74,6 +74,22 @@ export function benchRoute (originPorts: readonly [number, number], hosts?: read
   }
 }
 
+const BETA = { headers: [{ name: 'X-Beta', value: '1' }] }
+
+/** The same with one list, one match and an edited field on either way. */
+export function placingRoute (originPorts: readonly [number, number]): WrittenRoute {
+  const route = benchRoute(originPorts)
+  return {
+    ...route,
+    lists: [{ name: 'beta', version: 'canary', by: 'header', header: 'X-User' }],
+    filters: {
+      requestHeaders: { set: [{ name: 'X-Edge', value: 'weir' }], add: [], remove: [] },
+      responseHeaders: { set: [{ name: 'X-Frame-Options', value: 'DENY' }], add: [], remove: [] }
+    },
+    versions: route.versions.map(version => version.name === 'stable' ? version : { ...version, match: BETA })
+  }
+}
+
 /** Routes that get no request: two versions of five endpoints each, by host and path. */
 export function idleRoutes (count: number): readonly WrittenRoute[] {
   return Array.from({ length: count }, (_, index) => {

@@ -5,7 +5,7 @@ import { freePort } from './free-port.ts'
 import { describeBuild, PROJECT_ROOT } from './machine.ts'
 import { startProgram, type Peer, type PeerStart, type RunningPeer } from './peer.ts'
 import { stallWatchArguments } from './stalls.ts'
-import { benchRoute, weirConfig, type WrittenRoute } from './weir-config.ts'
+import { benchRoute, placingRoute, weirConfig, type WrittenRoute } from './weir-config.ts'
 import type { IoChoice } from '../../src/contract/data-plane-options.ts'
 
 export interface WeirVariant {
@@ -68,6 +68,18 @@ export const weirOnEvents: Peer = {
   ...weirPeer,
   name: 'weir-events',
   start: async options => await startWeir(options, { name: 'weir-events', workers: 1, io: 'events' })
+}
+
+/**
+ * A route that does more: a list of users and a match may choose the version, and a field is changed in each request and each answer. No
+ * request of the load is on the list or matches, as most are not.
+ */
+export const weirPlacing: Peer = {
+  ...weirPeer,
+  name: 'weir-placing',
+  start: async options => await startWeir(options, {
+    name: 'weir-placing', workers: 1, routes: originPorts => [placingRoute(originPorts)]
+  })
 }
 
 /** The build that BENCH_WEIR_BEFORE names: the commit before, in the same rounds as this one, which no two runs can compare as well. */
