@@ -64,6 +64,8 @@ export interface ListBookDeps {
   readonly key: TableKey
   /** Hears of each change that was made here. */
   readonly onChange: (change: ListChange) => void
+  /** Hears why a change was not stored: who has asked for it may not know paths. */
+  readonly onFailure: (ref: ListRef, error: StoreError) => void
 }
 
 interface BookedList {
@@ -264,7 +266,9 @@ export class ListBook {
     } catch (error) {
       if (error instanceof ImportError) return { ok: false, code: error.code, message: error.message }
       if (!(error instanceof StoreError)) throw error
-      return refusedByStore(error)
+      const refused = refusedByStore(error)
+      if (refused.code === 'store_failed') this.#deps.onFailure(ref, error)
+      return refused
     }
   }
 
@@ -275,7 +279,7 @@ export class ListBook {
   }
 }
 
-function refusedByStore (error: StoreError): ListResult {
+function refusedByStore (error: StoreError): Extract<ListResult, { readonly ok: false }> {
   if (error.code === 'too-large') return { ok: false, code: 'list_full', message: error.advice ?? error.message }
   if (error.advice !== undefined) return { ok: false, code: 'store_failed', message: error.advice }
   const after = error.code === 'unavailable' ? 'it may be made all the same: read the list again' : 'nothing was changed'

@@ -12,10 +12,14 @@ import type { StoreDeps } from './open-at-start.ts'
 
 /** Nothing is read yet: the first configuration with a list does that. */
 export async function openLists (config: Config, deps: StoreDeps & Pick<ListBookDeps, 'publish' | 'onChange'>): Promise<ListBook> {
-  const { publish, onChange } = deps
+  const { publish, onChange, log } = deps
   const random = randomBytes(8)
   return new ListBook({
-    store: await openListStore(config, deps), publish, onChange, key: { low: random.readInt32LE(0), high: random.readInt32LE(4) }
+    store: await openListStore(config, deps),
+    publish,
+    onChange,
+    onFailure: ({ route, list }, error) => { log.error('a change of a list could not be stored', { route, list, error: error.message }) },
+    key: { low: random.readInt32LE(0), high: random.readInt32LE(4) }
   })
 }
 

@@ -30,6 +30,7 @@ export async function listBench (deps: Partial<ListBookDeps> = {}, config: Param
   /** How often a table was told. */
   const told: string[] = []
   const changes: object[] = []
+  const failures: object[] = []
   const book = new ListBook({
     store: memoryLists(),
     publish: (route, list, table) => {
@@ -38,6 +39,7 @@ export async function listBench (deps: Partial<ListBookDeps> = {}, config: Param
     },
     key: { low: 7, high: 11 },
     onChange: change => { changes.push(change) },
+    onFailure: (ref, { message }) => { failures.push({ ...ref, message }) },
     ...deps
   })
   await takeOver(await book.prepare(config))
@@ -45,7 +47,7 @@ export async function listBench (deps: Partial<ListBookDeps> = {}, config: Param
     const memory = tables.get(`hello/${list}`)
     return memory !== undefined && new MemberTable(memory).has(wireText(id))
   }
-  return { book, tables, told, changes, has }
+  return { book, tables, told, changes, failures, has }
 }
 
 /** Pieces of a body. */

@@ -153,7 +153,7 @@ t.test('a reload that is given up changes nothing', async t => {
 
 t.test('what the store does not take is refused, and nothing has changed', async t => {
   let fault = new StoreError('io', 'x')
-  const { book, has } = await listBench({ store: Object.assign(memoryLists(), { change: async () => { throw fault } }) })
+  const { book, has, failures } = await listBench({ store: Object.assign(memoryLists(), { change: async () => { throw fault } }) })
   const refusalOf = async (error: StoreError) => {
     fault = error
     return await book.add(BETA, 'a', META)
@@ -161,5 +161,6 @@ t.test('what the store does not take is refused, and nothing has changed', async
   t.match(await refusalOf(new StoreError('no-space', '/secret/path failed')), { ok: false, code: 'store_failed', message: 'the list can\'t be stored: no space is left; nothing was changed' })
   t.match(await refusalOf(new StoreError('unavailable', 'the ConfigMap can\'t be written')), { code: 'store_failed', message: /it may be made all the same/ })
   t.match(await refusalOf(new StoreError('too-large', 'x', { advice: 'remove some' })), { code: 'list_full', message: 'remove some' })
+  t.same(failures, [{ ...BETA, message: '/secret/path failed' }, { ...BETA, message: 'the ConfigMap can\'t be written' }], 'for the log')
   t.notOk(has('beta', 'a'))
 })
