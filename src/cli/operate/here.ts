@@ -23,6 +23,10 @@ export async function operateHere (words: readonly string[]): Promise<number> {
     signal: interrupted.signal,
     connect: connection => new AdminClient(connection),
     // To look at it costs time, so it is looked at when it is read.
-    input: () => process.stdin
+    input: () => {
+      // Who is still to type something does not keep Ctrl-C waiting.
+      interrupted.signal.addEventListener('abort', () => { process.stdin.destroy() })
+      return process.stdin
+    }
   })
 }

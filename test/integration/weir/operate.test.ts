@@ -1,5 +1,6 @@
 /** `weir status` and its kind against a Weir that runs, with tokens, as an operator types them. */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -10,6 +11,7 @@ import { createProgram } from '../../../src/cli/operate/program.ts'
 import { NODE, NODE_FIRST } from '../../helpers/bare-node.ts'
 import { childEnvironment } from '../../helpers/child-environment.ts'
 import { closedPort } from '../../helpers/closed-port.ts'
+import { endWithParent } from '../../helpers/end-with-parent.ts'
 import { startOrigins } from '../../helpers/origins.ts'
 import { RawOrigin } from '../../helpers/raw-origin.ts'
 import { MAIN, runWeir, startWeir, temporaryDirectory } from '../../helpers/weir-process.ts'
@@ -84,6 +86,17 @@ t.test('whoever is not Weir, does not answer, or wants a token, is named with th
   t.match(await ask(weir.url, TOKENS.viewer), { routes: [{ name: 'hello' }] })
   t.match(await runWeir(['status'], { WEIR_SERVER: weir.url, HOME: directory }), { code: 1, stdout: '', stderr: /^weir status: .* wants a token/ })
   t.equal(await weir.stop(), 0)
+})
+
+t.test('Ctrl-C ends a command that still waits for standard input', async t => {
+  const silent = await RawOrigin.start(() => {})
+  t.teardown(async () => { await silent.close() })
+  const env = childEnvironment({ WEIR_SERVER: `http://127.0.0.1:${silent.port}`, HOME: '/nowhere' })
+  const child = spawn(NODE, [...NODE_FIRST, ...endWithParent(), MAIN, 'list', 'import', 'hello', 'beta', '-'], { env, stdio: ['pipe', 'ignore', 'pipe'] })
+  const ended = once(child, 'close')
+  // More than a pipe has room for: it reads when all of it is gone.
+  child.stdin.on('error', () => {}).write('x'.repeat(1_048_576), () => { child.kill('SIGINT') })
+  t.same(await ended, [130, null])
 })
 
 t.test('the commands that weir knows are those that the program has', async t => {
