@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from '../../core/json-schema.ts'
 import { weightOf } from '../../contract/weights.ts'
+import { matchText } from '../../plans/write-match.ts'
+import { splitOf } from '../../rollout/beside-weights.ts'
 import type { RouteTraffic } from '../../rollout/traffic-state.ts'
 import type { AdminDeps } from '../admin-deps.ts'
 import { describeOperation, epochTag, RouteParamsSchema, unknownRoute, WeightsSchema, type RouteParams } from '../operation.ts'
@@ -82,6 +84,10 @@ const AnswerSchema = Type.object({
   policies: Type.object({}, { additionalProperties: true, description: 'How requests and endpoints of the route are treated, as configured, defaults included: timeouts and maxBodyBytes of its own, retries, failover, hold, health, slowStart, circuitBreaker, upgrades.' }),
   match: Type.object({}, { additionalProperties: true, description: 'Which requests the route takes, as configured.' }),
   rollout: Type.optional(ShortRolloutSchema),
+  rolloutMatch: Type.optional(Type.object({
+    version: Type.string(),
+    match: Type.string({ description: 'In a few words: `header x-beta=1`.' })
+  }, { description: 'Requests that get a version because a rollout says so: one that runs, or an `a-b` that is over and has left its match.' })),
   clients: Type.optional(Type.object({
     seen: Type.integer({ description: 'How many; where there are more than a thousand, an estimate.' }),
     seconds: Type.number({ description: 'The time that was looked back.' }),
@@ -161,10 +167,12 @@ export function routeResource (app: FastifyInstance, deps: AdminDeps): void {
     void reply.header('etag', epochTag(traffic.epoch))
     const cluster = await deps.replicas.others?.route(route)
     const rollout = describeInShort(traffic.rollout)
+    const { match } = splitOf(route, traffic)
     const { census } = await deps.clients(route)
     return {
       ...describeRoute(route, traffic, details, observedClients(census)),
       ...(rollout === undefined ? {} : { rollout }),
+      ...(match === undefined ? {} : { rolloutMatch: { version: match.version, match: matchText(match) } }),
       ...(cluster === undefined ? {} : { cluster: describeCluster(cluster) })
     }
   })

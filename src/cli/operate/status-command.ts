@@ -131,12 +131,17 @@ export function routeText (answer: AdminAnswer, palette: Palette, wide: boolean)
   const name = palette.paint('bold', clean(textAt(answer, 'name') ?? ''))
   const counts = `epoch ${numberAt(answer, 'epoch') ?? '?'}, revision ${numberAt(answer, 'revision') ?? '?'}${clusterText(cluster, versions)}`
   const rollout = shortRollout(answerAt(answer, 'rollout'))
-  const head = `${name}   ${counts}\n${rollout === '' ? '' : cleanLine(`rollout: ${rollout}`)}\n`
+  const head = `${name}   ${counts}\n${rollout === '' ? '' : cleanLine(`rollout: ${rollout}`)}${matchLine(answerAt(answer, 'rolloutMatch'))}\n`
   const main = table(['VERSION', 'WEIGHT', 'SHARE', 'OBSERVED', 'CLIENTS', 'REQUESTS', 'ENDPOINTS', 'SPLIT'], rows, palette)
   const note = textAt(answerAt(answer, 'clients'), 'note')
   const problems = [...versions.flatMap(problemsOf), ...silenceOf(cluster), ...(note === undefined ? [] : [note])]
   const endpoints = wide ? `\n${endpointsText(versions, palette)}` : ''
   return `${head}${main}${problems.length === 0 ? '' : `\n${problems.map(text => palette.paint('yellow', clean(text))).join('\n')}\n`}${endpoints}`
+}
+
+/** A match that a rollout has in force, or has left; empty when there is none. */
+function matchLine (match: AdminAnswer | undefined): string {
+  return match === undefined ? '' : cleanLine(`match of a rollout: ${textAt(match, 'match') ?? '?'} gets ${textAt(match, 'version') ?? '?'}`)
 }
 
 /** Whose part is missing in the sums. */

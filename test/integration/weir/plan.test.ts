@@ -65,7 +65,10 @@ t.test('the clients that a change moves are exactly those that the plan has fore
   t.notMatch((await planned(weir, same)).warnings.map(({ code }) => code), ['ends_match'])
   await weir.api('POST', `${PATH}/rollout/promote`)
   const ending = await planned(weir, same)
+  t.match((await weir.api('GET', PATH)).body, { rolloutMatch: { version: 'canary', match: 'path^=/new' } }, 'it is seen as long as it is in force')
   t.match([ending.changed, ending.warnings.find(({ code }) => code === 'ends_match')?.detail], [true, /the match that the last rollout has left ends .*path\^=\/new/])
+  await weir.api('PUT', `${PATH}/weights`, same)
+  t.notOk(Object.hasOwn((await weir.api('GET', PATH)).body as object, 'rolloutMatch'))
 })
 
 t.test('what the change would refuse, the plan refuses', async t => {

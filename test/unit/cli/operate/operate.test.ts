@@ -81,6 +81,12 @@ t.test('status of a route shows target and observed shares, and what is wrong, p
   ].join('\n'))
 })
 
+t.test('status tells of a match that a rollout has left', async t => {
+  const bench = benchOf(() => ({ ...HELLO, rolloutMatch: { version: 'canary', match: 'header x-beta=1' } }))
+  t.equal(await bench.run('status', 'hello'), 0)
+  t.match(bench.out, /^hello {3}epoch 3, revision 3\nmatch of a rollout: header x-beta=1 gets canary\n\nVERSION/)
+})
+
 t.test('with several replicas, status shows what all have seen, and who did not answer', async t => {
   const missing = [{ name: 'weir-2', address: '10.0.0.2:9901', reason: 'it gave no answer within 300 ms' }]
   const sums = [{ name: 'stable', requests: 20, share: 0.8, inFlight: 1 }, { name: 'canary', requests: 5, share: 0.2, inFlight: 0 }]
