@@ -9,27 +9,28 @@ const MAPPED_PREFIX_BITS = 96
  * IPv4 address. Asking an empty set costs nothing.
  */
 export class CidrSet {
-  readonly #list: BlockList | null
+  /** By family: Node finds an IPv4 address in `::/0` too, as the IPv6 address that maps it. */
+  readonly #lists: Partial<Record<Cidr['family'], BlockList>> = {}
+  readonly isEmpty: boolean
 
   /**
    * @param entries addresses and CIDRs such as `10.0.0.0/8`, `192.0.2.7` or `fd00::/8`
    * @throws RangeError for an entry that is neither
    */
   constructor (entries: readonly string[]) {
-    this.#list = entries.length === 0 ? null : new BlockList()
     for (const entry of entries) {
       const { address, family, prefix } = parseCidr(entry)
-      this.#list?.addSubnet(address, prefix, family)
+      const list = this.#lists[family] ??= new BlockList()
+      list.addSubnet(address, prefix, family)
     }
+    this.isEmpty = entries.length === 0
   }
-
-  get isEmpty (): boolean { return this.#list === null }
 
   /** Does the set hold the address? False for text that is not an IP address. */
   has (address: string): boolean {
-    if (this.#list === null) return false
+    if (this.isEmpty) return false
     const ip = parseIp(address)
-    return ip !== undefined && this.#list.check(ip.address, ip.family)
+    return ip !== undefined && this.#lists[ip.family]?.check(ip.address, ip.family) === true
   }
 }
 

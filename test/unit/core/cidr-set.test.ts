@@ -34,6 +34,10 @@ t.test('a prefix of 0 is everything of one family', async t => {
   t.equal(new CidrSet(['0.0.0.0/0']).has('203.0.113.9'), true)
   t.equal(new CidrSet(['0.0.0.0/0']).has('2001:db8::1'), false)
   t.equal(new CidrSet(['::/0']).has('2001:db8::1'), true)
+  for (const network of ['::/0', '::/1', '::/80']) {
+    for (const address of ['203.0.113.9', '::ffff:203.0.113.9']) t.equal(new CidrSet([network]).has(address), false, `${network} ${address}`)
+  }
+  t.same(['203.0.113.9', '2001:db8::1'].map(address => new CidrSet(['0.0.0.0/0', '::/0']).has(address)), [true, true])
 })
 
 t.test('the zone of a peer is not looked at', async t => {
