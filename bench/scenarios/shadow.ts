@@ -6,13 +6,14 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pause } from '../harness/deadline.ts'
 import { freePort } from '../harness/free-port.ts'
+import { exchange } from '../harness/http-exchange.ts'
 import type { LoadReport } from '../harness/load.ts'
 import { loadGenerators, loadNote } from '../harness/load-generators.ts'
 import { markdownTable, shortNumber } from '../harness/markdown.ts'
 import { startOrigin } from '../harness/origin.ts'
 import { READY_PATH } from '../harness/peer.ts'
 import { publish } from '../harness/publish.ts'
-import { atMost, beginResults, type Check } from '../harness/results-file.ts'
+import { atLeast, atMost, beginResults, type Check } from '../harness/results-file.ts'
 import { newDirectory, withSession, type Session } from '../harness/session.ts'
 import { integerSetting } from '../harness/settings.ts'
 import { quantile } from '../harness/statistics.ts'
@@ -22,6 +23,8 @@ import { prepareWeir, startWeir, weirPeer, type RunningWeir } from '../harness/w
 const SLOW_MS = 500
 /** Beside the same load without a mirror. */
 const P99_LIMIT_MS = 10
+/** Of the requests, as far as the shadow keeps up: without copies nothing would have been measured. */
+const LEAST_COPIED = 0.9
 
 const seconds = integerSetting('BENCH_SECONDS', 4)
 const rounds = integerSetting('BENCH_ROUNDS', 3)
@@ -44,15 +47,21 @@ interface ShadowRun {
   readonly load: LoadReport
 }
 
+/** What the version of a mirror has got. */
+interface Copies {
+  readonly drawn: number
+  readonly sent: number
+}
+
 const [load] = loadGenerators()
 prepareWeir()
 
 await withSession(async session => {
   const head = beginResults('shadow')
   const origin = await startOrigin(session, [])
-  const [slow, hanging] = [await shadowServer(SLOW_MS), await shadowServer(undefined)]
+  const [good, slow, hanging] = [await shadowServer(0), await shadowServer(SLOW_MS), await shadowServer(undefined)]
   const shadows: Readonly<Record<Exclude<Kind, 'none'>, number>> = {
-    answers: origin.ports[0] ?? 0, dead: await freePort(), slow: portOf(slow), hangs: portOf(hanging)
+    answers: portOf(good), dead: await freePort(), slow: portOf(slow), hangs: portOf(hanging)
   }
   const weir = await startWeir(
     { session, originPorts: origin.ports, listenPort: await freePort(), clientConnections: 8, dir: newDirectory(session) },
@@ -62,8 +71,10 @@ await withSession(async session => {
   for (let round = 0; round < rounds; round++) {
     for (const kind of KINDS) runs.push(await phase(session, weir, kind, round))
   }
+  const copies = new Map<Kind, Copies>()
+  for (const kind of KINDS) if (kind !== 'none') copies.set(kind, await copiesOf(weir, kind))
   await weir.stop()
-  for (const server of [slow, hanging]) {
+  for (const server of [good, slow, hanging]) {
     server.closeAllConnections()
     server.close()
   }
@@ -72,19 +83,20 @@ await withSession(async session => {
     finishedAt: new Date().toISOString(),
     peers: [{ name: weirPeer.name, version: weirPeer.version() }],
     notes: [
-      `One worker, every request copied, but for the first line. ${loadNote([load])} Origin: ${origin.kind}. About ${rate.toLocaleString('en-GB')} requests/s on 8 kept-alive connections, ${seconds} s each, medians of ${rounds} rounds.`
+      `One worker; every request is drawn for a copy, but for the first line, and copied as far as shadow.maxRequests (64 at a time) lets it. ${loadNote([load])} Origin: ${origin.kind}. About ${rate.toLocaleString('en-GB')} requests/s on 8 kept-alive connections, ${seconds} s each, medians of ${rounds} rounds.`
     ],
     runs,
     figures: KINDS.map(kind => ({ name: `p99, ${TITLES[kind]}`, unit: 'ms', value: p99Of(runs, kind), better: 'lower' as const })),
-    checks: checks(runs)
-  }, table(runs))
+    checks: checks(runs, copies)
+  }, table(runs, copies))
 })
 
-/** @param delayMs undefined: it never answers */
+/** @param delayMs 0: it answers at once; undefined: never */
 async function shadowServer (delayMs: number | undefined): Promise<Server> {
   const server = createServer((request, response) => {
     request.resume()
-    if (delayMs !== undefined) setTimeout(() => { response.end('ok') }, delayMs)
+    if (delayMs === 0) response.end('ok')
+    else if (delayMs !== undefined) setTimeout(() => { response.end('ok') }, delayMs)
   })
   await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
   return server
@@ -112,6 +124,12 @@ async function phase (session: Session, weir: RunningWeir, kind: Kind, round: nu
   return { kind, round, load: result }
 }
 
+async function copiesOf ({ adminPort }: RunningWeir, kind: Kind): Promise<Copies> {
+  const { body } = await exchange({ port: adminPort, path: `/v1/routes/${kind}/shadow` })
+  const status = JSON.parse(body.toString()) as { readonly versions: readonly Copies[] } // as documented
+  return status.versions[0] ?? { drawn: 0, sent: 0 }
+}
+
 function of (runs: readonly ShadowRun[], kind: Kind): readonly LoadReport[] {
   return runs.filter(run => run.kind === kind).map(run => run.load)
 }
@@ -120,20 +138,23 @@ function p99Of (runs: readonly ShadowRun[], kind: Kind): number {
   return quantile(of(runs, kind).map(({ p99Ms }) => p99Ms), 0.5)
 }
 
-function checks (runs: readonly ShadowRun[]): readonly Check[] {
+function checks (runs: readonly ShadowRun[], copies: ReadonlyMap<Kind, Copies>): readonly Check[] {
+  const { drawn, sent } = copies.get('answers') ?? { drawn: 0, sent: 0 }
   return [
+    atLeast(`requests that were copied, of all, ${TITLES.answers}`, drawn === 0 ? 0 : sent / drawn, LEAST_COPIED, ''),
     ...KINDS.filter(kind => kind !== 'none').map(kind =>
       atMost(`p99 with a mirror more than without, ${TITLES[kind]}`, p99Of(runs, kind) - p99Of(runs, 'none'), P99_LIMIT_MS, 'ms')),
     atMost('requests that failed', runs.reduce((sum, run) => sum + run.load.errors, 0), 0, '')
   ]
 }
 
-function table (runs: readonly ShadowRun[]): string {
+function table (runs: readonly ShadowRun[], copies: ReadonlyMap<Kind, Copies>): string {
   const rows = KINDS.map(kind => [
     TITLES[kind],
     shortNumber(quantile(of(runs, kind).map(({ p50Ms }) => p50Ms), 0.5)),
     shortNumber(p99Of(runs, kind)),
-    shortNumber(quantile(of(runs, kind).map(({ requestsPerSecond }) => requestsPerSecond), 0.5))
+    shortNumber(quantile(of(runs, kind).map(({ requestsPerSecond }) => requestsPerSecond), 0.5)),
+    shortNumber(copies.get(kind)?.sent ?? 0)
   ])
-  return `**Latency of real requests beside their copies**\n\n${markdownTable(['mirror', 'p50 ms', 'p99 ms', 'requests/s'], rows)}`
+  return `**Latency of real requests beside their copies**\n\n${markdownTable(['mirror', 'p50 ms', 'p99 ms', 'requests/s', 'copies sent'], rows)}`
 }
