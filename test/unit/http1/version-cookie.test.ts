@@ -13,7 +13,7 @@ function forwarded (fields: string) {
   if (head.parse(bytes.length) !== 1) throw new Error(`not a head: ${fields}`)
   const visited: string[] = []
   head.eachField((name, value) => { if (name.toLowerCase() === 'cookie') visited.push(value) })
-  const out = Buffer.alloc(4_096)
+  const out = Buffer.alloc(34_000)
   const text = out.toString('latin1', 0, rewriteRequestHead(head, EDITS, out, 0))
   const written = [...text.matchAll(/^cookie:[ \t]*(.*?)[ \t]*\r$/gim)].map(found => found[1] ?? '')
   return { cookies: written, visited, text, claims: head.claimsVersion }
@@ -56,5 +56,21 @@ t.test('the header goes on in no spelling, and only its own name says something'
   for (const name of ['X-Weir-Version', 'x-weir-version', 'X-WEIR-VERSION']) t.match(forwarded(`${name}: canary\r\n`), { claims: true, text: /^(?![^]*canary)/ }, name)
   for (const name of ['x_weir_version', 'X-Weir.Version', 'X_Weir-Version', 'X|Weir|Version', "x'weir-version", 'X-Weir-Version-2']) {
     t.match(forwarded(`${name}: canary\r\n`), { claims: false, text: /^(?![^]*canary)/ }, name)
+  }
+})
+
+t.test('a line takes time in proportion to its length, whatever its names are', async t => {
+  const bestMs = (line: string): number => Math.min(...Array.from({ length: 20 }, () => {
+    const began = performance.now()
+    forwarded(line)
+    return performance.now() - began
+  }))
+  const plainMs = bestMs(`Cookie: ${'a;'.repeat(12_000)}\r\n`)
+  for (const piece of ['w;', '%;', 'w=1,', 'weir-versio;', 'weir-version;', '%77%65%69%72%2d%76%65%72%73%69%6f;']) {
+    const many = piece.repeat(Math.floor(24_000 / piece.length))
+    for (const line of [many, `${many}weir-version`]) {
+      const ms = bestMs(`Cookie: ${line}\r\n`)
+      t.ok(ms < 40 * plainMs, `${piece}: ${ms} ms, and ${plainMs} ms for other names`)
+    }
   }
 })
