@@ -126,7 +126,9 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     if (request.asksUpgrade) this.#terms.offered = request.offers(policy.upgrades)
     const refused = this.#dispatch.begin(route, request.length)
     if (refused !== null) return this.#fail(refused, '')
-    if (route.mirror !== null) this.#tap = route.mirror.tap(request, facts, piece)
+    const { call } = this.#lease
+    // Who is logged in on this connection is nobody on that of a copy.
+    if (route.mirror !== null && (call === null || call.login === LOGIN.none)) this.#tap = route.mirror.tap(request, facts, piece)
     this.#waitOn()
     this.#sendRequest(request, piece)
   }

@@ -2,6 +2,7 @@
 import { closedPort } from '../../helpers/closed-port.ts'
 import { proxyTest } from '../../helpers/data-plane.ts'
 import { answers, mirrored } from '../../helpers/mirrored.ts'
+import { logIn, ntlmOrigin, seen } from '../../helpers/ntlm-origin.ts'
 import { get } from '../../helpers/raw-client.ts'
 import { ok, type OriginConnection } from '../../helpers/raw-origin.ts'
 import { NO_EJECTION } from '../../helpers/two-endpoints.ts'
@@ -66,6 +67,16 @@ proxyTest('a copy that leaves when its mirror has gone leaves no connection behi
   t.equal(canary.requests[0]?.body.toString(), '12')
   await bench.until('its connection to end', () => bench.left()['upstreamOpen'] === 1)
   t.equal(bench.left()['upstreamIdle'], 1, 'that of the real request')
+})
+
+proxyTest('what a client asks where it has logged in on the connection is not copied', async (t, bench) => {
+  const { tally, canary, counted } = await mirrored(bench, { stable: ntlmOrigin(), canary: ntlmOrigin() })
+  const client = await bench.client()
+  t.equal(seen(await logIn(client, 'anna')), '200 origin:anna')
+  t.equal(seen(await client.ask(get())), '200 origin:anna', 'it is logged in')
+  await counted(1)
+  t.match(tally, { drawn: 1, same: 1 }, 'the request before')
+  t.equal(canary.requests.length, 1)
 })
 
 proxyTest('a thousand requests whose copies can go nowhere leave nothing behind', async (t, bench) => {
