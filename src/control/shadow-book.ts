@@ -2,6 +2,7 @@
  * What has come of the copies of each route, over all workers of this replica: sums since the version got its first copy, and the latest
  * examples. Beside it, what is said of mirrors at run time, for workers that are replaced.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { MirrorMessage, ShadowMessage } from '../contract/messages.ts'
 import { type MirrorOverride, mirrorOfStep, type MirrorSpec } from '../contract/mirror-spec.ts'
 import { addShadowCounts, emptyShadowTally, type ShadowCounts, type ShadowExample, type ShadowTally } from '../contract/shadow-report.ts'
@@ -50,7 +51,7 @@ export class ShadowBook {
     const before = this.#overrides.get(route)
     if (mirror === undefined) return this.#overrides.delete(route) ? { type: 'mirror', route, override: null } : undefined
     const copied = mirror.percent === 0 ? null : mirrorOfStep(mirror.to, mirror.percent, file)
-    if (before !== undefined && before.mirror?.to === copied?.to && before.mirror?.percent === copied?.percent) return undefined
+    if (before !== undefined && isDeepStrictEqual(before.mirror, copied)) return undefined
     const override = { mirror: copied }
     this.#overrides.set(route, override)
     return { type: 'mirror', route, override }

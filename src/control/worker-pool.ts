@@ -161,8 +161,7 @@ export class WorkerPool implements SplitPublisher {
   }
 
   publish (split: RouteSplit, timeoutMs: number): Promise<SplitReceipt> {
-    const mirror = this.shadow.step(split, this.#specs.find(({ name }) => name === split.route)?.mirror ?? null)
-    if (mirror !== undefined) this.#broadcast(mirror)
+    this.#tellMirror(split)
     this.#splits.set(split.route, split)
     this.#deps.log.debug('weights are sent to the workers', { route: split.route, epoch: split.epoch })
     this.#broadcast(splitMessage(split))
@@ -260,6 +259,13 @@ export class WorkerPool implements SplitPublisher {
     this.#specs = specs
     this.#forgetMissing()
     for (const thread of this.#threads.values()) this.#send(thread, this.#routesMessage(thread.id))
+    // How copies are made and compared is what the file says, also where a rollout says whose.
+    for (const split of this.#splits.values()) this.#tellMirror(split)
+  }
+
+  #tellMirror (split: RouteSplit): void {
+    const mirror = this.shadow.step(split, this.#specs.find(({ name }) => name === split.route)?.mirror ?? null)
+    if (mirror !== undefined) this.#broadcast(mirror)
   }
 
   #routesMessage (id: number): RoutesMessage {

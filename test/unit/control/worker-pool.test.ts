@@ -2,6 +2,7 @@
  * Workers that die: their peers go on, and a replacement knows everything before it listens.
  */
 import t from 'tap'
+import type { MirrorOverride } from '../../../src/contract/mirror-spec.ts'
 import type { Endpoint } from '../../../src/core/endpoint.ts'
 import { ConnectionLedger } from '../../../src/downstream/connection-ledger.ts'
 import { dataPlaneOptions } from '../../../src/routes/configured-options.ts'
@@ -441,4 +442,17 @@ t.test('the mirror of a rollout goes with its split, once, and the one of the fi
   void pool.publish({ ...split, epoch: 4, mirror: { to: 'v1', percent: 0 } }, 1_000)
   void pool.publish({ ...split, epoch: 5 }, 1_000)
   t.same(mirrors().slice(1), [{ type: 'mirror', route: 'hello', override: { mirror: null } }, { type: 'mirror', route: 'hello', override: null }])
+})
+
+t.test('how copies of a rollout are made is what the file says now', async t => {
+  const { pool, worker } = await createOpenPool()
+  const mirrors = () => worker(0).received.filter(({ type }) => type === 'mirror')
+  void pool.publish({ route: 'hello', epoch: 2, weights: { v1: 1 }, salt: '', mirror: { to: 'v1', percent: 10 } }, 1_000)
+  const [{ override = null } = {}] = mirrors() as ReadonlyArray<{ readonly override?: MirrorOverride | null }>
+  const own = override?.mirror ?? null
+  if (own === null) throw new Error('nothing was told')
+  pool.sendRoutes(OPTIONS, [ROUTE])
+  t.equal(mirrors().length, 1, 'nothing new')
+  pool.sendRoutes(OPTIONS, [{ ...ROUTE, mirror: { ...own, to: 'v2', percent: 50, maxBodyBytes: 7 } }])
+  t.match(mirrors().slice(1), [{ route: 'hello', override: { mirror: { to: 'v1', percent: 10, maxBodyBytes: 7 } } }])
 })
