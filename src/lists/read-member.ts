@@ -3,10 +3,9 @@
  */
 import type { ListSpec } from '../contract/placement-spec.ts'
 import { parseIp } from '../core/socket-address.ts'
+import { MAX_MEMBER_BYTES } from '../placement/membership.ts'
 
-/** Of UTF-8. */
-export const MAX_MEMBER_BYTES = 256
-/** RFC 9110 section 5.5; half a character (a lone surrogate) has no bytes. */
+/** Those that end a line somewhere, or move a terminal. Half a character (a lone surrogate) has no bytes. */
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u
 
 /** A member in its one spelling, or what is wrong with it, as a phrase that goes on from its name. */
@@ -16,9 +15,9 @@ export type ReadMember = { readonly id: string } | { readonly fault: string }
 export function readMember (text: string, by: ListSpec['by']): ReadMember {
   if (text === '') return { fault: 'is empty' }
   if (Buffer.byteLength(text) > MAX_MEMBER_BYTES) return { fault: `is longer than ${MAX_MEMBER_BYTES} bytes` }
-  if (!text.isWellFormed() || CONTROL.test(text)) return { fault: 'has characters that no request can bring, such as a line break' }
+  if (!text.isWellFormed() || CONTROL.test(text)) return { fault: 'has control characters, such as a line break, or half of a character' }
   if (by === 'client-ip') return readAddress(text)
-  if (text.trim() !== text) return { fault: 'has a space at its beginning or end, which the value of a field can\'t have' }
+  if (/^ | $/.test(text)) return { fault: 'has a space at its beginning or end, which the value of a field can\'t have' }
   // What is between the slashes of a path has to be able to name it, and every client of HTTP takes these two for something else.
   if (text === '.' || text === '..') return { fault: 'can\'t be named in a URL' }
   if (by === 'cookie' && (text.includes(';') || (text.startsWith('"') && text.endsWith('"')))) {

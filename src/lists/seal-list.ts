@@ -10,8 +10,8 @@
  */
 import { createHash } from 'node:crypto'
 import { asObject, parseJson } from '../core/untrusted.ts'
+import { MAX_MEMBER_BYTES } from '../placement/membership.ts'
 import { MAX_LIST_BYTES, MemberList, type ListRef } from './member-list.ts'
-import { MAX_MEMBER_BYTES } from './read-member.ts'
 
 const FORMAT = 'weir-list'
 const FORMAT_VERSION = 1

@@ -2,6 +2,9 @@
  * A list of clients as a request asks it.
  */
 
+/** Of UTF-8: no member is longer. */
+export const MAX_MEMBER_BYTES = 256
+
 /** Who is on a list. */
 export interface Membership {
   /**

@@ -5,7 +5,7 @@
 import type { ListSpec, PlacementKind, PlacementSpec, VersionMatchSpec } from '../contract/placement-spec.ts'
 import type { RuleTrace } from '../contract/questions.ts'
 import type { PlacementView } from '../http/http-request.ts'
-import type { Membership } from './membership.ts'
+import { MAX_MEMBER_BYTES, type Membership } from './membership.ts'
 import { OverrideReader } from './override-reader.ts'
 import { AlwaysNeverWords, RequestMatcher } from './request-matcher.ts'
 import { fieldSource, RequestTexts, type TextSource, valueOf, wholeSource } from './request-texts.ts'
@@ -136,14 +136,19 @@ class ListRule {
 
   holds (texts: RequestTexts): boolean {
     const text = valueOf(this.#source, texts)
-    return text !== undefined && text !== '' && this.#members.has(text)
+    return text !== undefined && this.#isMember(text)
+  }
+
+  /** A long text is not even hashed: a client could send one that each list of the route takes its time for. */
+  #isMember (text: string): boolean {
+    return text !== '' && text.length <= MAX_MEMBER_BYTES && this.#members.has(text)
   }
 
   explain (texts: RequestTexts): string {
     const { about } = this.#source
     const text = valueOf(this.#source, texts) ?? ''
     if (text === '') return `the request has no ${about.slice('the '.length)}`
-    return `${about}${this.#by === 'client-ip' ? ` ${text}` : ''} names ${this.#members.has(text) ? 'a' : 'no'} member`
+    return `${about}${this.#by === 'client-ip' ? ` ${text}` : ''} names ${this.#isMember(text) ? 'a' : 'no'} member`
   }
 }
 

@@ -35,7 +35,8 @@ t.test('what no request can bring is refused', async t => {
     const result = await book.add({ route: 'hello', list }, id, META)
     return result.ok ? '' : `${result.code}: ${result.message}`
   }
-  for (const id of ['', 'x'.repeat(257), 'a\nb', '\u0000', '\ud800', ' a', 'a ', '.', '..']) t.match(await faultOf('beta', id), /^invalid_member: the member /, JSON.stringify(id))
+  for (const id of ['', 'x'.repeat(257), 'a\nb', '\u0000', '\ud800', '\u0085', 'a\tb', '\u2028', ' a', 'a ', '.', '..']) t.match(await faultOf('beta', id), /^invalid_member: the member /, Buffer.from(id).toString('hex'))
+  t.equal(await faultOf('beta', '\u00a0a\ufeff'), '', 'what is white space elsewhere is none in HTTP')
   for (const id of ['a;b', '"a"']) t.match(await faultOf('team', id), 'a cookie', id)
   for (const id of ['10.0.0.0/8', 'fe80::1%eth0', 'example.com', '10.0.0.256']) t.match(await faultOf('office', id), /^invalid_member: the member is (a network|no IP address)/, id)
   t.equal(await faultOf('office', '2001:DB8:0::1'), '')

@@ -59,3 +59,18 @@ t.test('always chooses the version, never keeps the request from it, anything el
   t.match(placed(placement, { 'x-canary': 'Always' }), { version: '', excluded: [], kind: '' })
   t.match(placed(placement, { 'x-canary': 'perhaps', beta: '1' }), { version: 'canary', kind: 'match' })
 })
+
+t.test('a list is not asked for what is longer than any member', async t => {
+  const asked: string[] = []
+  const has = (text: string): boolean => {
+    asked.push(text)
+    return true
+  }
+  const lists = [{ name: 'beta', version: 'canary', by: 'header' as const, field: 'X-User' }]
+  const placement = new Placement(placementSpec({ lists }), placementMaterial({ listOf: () => ({ has }) }))
+  t.match(placed(placement, { 'x-user': 'x'.repeat(256) }), { version: 'canary', kind: 'list' })
+  asked.length = 0
+  t.match(placed(placement, { 'x-user': 'x'.repeat(257) }), { version: '', rules: [{ why: 'the header X-User names no member' }] })
+  t.match(placed(placement, { 'x-user': 'é'.repeat(129) }), { version: '' })
+  t.same(asked, [])
+})
