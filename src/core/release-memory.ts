@@ -2,7 +2,7 @@
  * Gives back to the system what a thread needed for its start and needs no more.
  *
  * One full garbage collection of this thread, after which empty pages are unmapped. The thread does nothing else
- * meanwhile: some 30 to 70 ms. V8 by itself collects when memory is asked for, so an idle thread would keep the garbage of its
+ * meanwhile: some 50 to 200 ms. V8 by itself collects when memory is asked for, so an idle thread would keep the garbage of its
  * start for good. Does nothing where V8 does not give its collector away.
  */
 export async function releaseMemory (): Promise<void> {

@@ -14,7 +14,7 @@ import { watchNpm } from './npm-watch.ts'
 import { releaseMemory } from '../core/release-memory.ts'
 
 /** When nothing of the start is going on any more, after it. */
-const SETTLED_MS = 1_000
+const SETTLED_MS = 3_000
 
 /**
  * Runs until a signal says stop.

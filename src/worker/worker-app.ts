@@ -36,7 +36,7 @@ const TICK_MS = 100
 /** Failures of a version that is judged are told after so long, together: they come in crowds, and each millisecond costs answers. */
 const SOON_MS = 10
 /** When a worker that nobody uses yet gives back what its start needed; each worker a little later than the one before. */
-const RELEASE_AFTER_TICKS = 15
+const RELEASE_AFTER_TICKS = 35
 /** What a worker has before its first message. */
 interface WorkerSurroundings {
   readonly port: MessagePort
