@@ -76,11 +76,16 @@ function isOperate (name: string): boolean {
 }
 
 function parseHelp ([topic, ...rest]: readonly string[]): Arguments {
+  // Of a command, or of one of its verbs.
+  if (isTopicOfOperate(topic) && rest.length <= 1) return { command: 'operate', words: [topic, ...rest, '--help'] }
   if (rest.length > 0) return wrong(`help takes one topic: ${[...TOPICS, ...OPERATE_COMMANDS].join(', ')}`)
   if (topic === undefined) return { command: 'help', topic: 'weir' }
-  if (OPERATE_COMMANDS.includes(topic)) return { command: 'operate', words: [topic, '--help'] }
   const known = TOPICS.find(name => name === topic)
   return known === undefined ? wrong(`there is no help for ${JSON.stringify(topic.slice(0, 80))}`) : { command: 'help', topic: known }
+}
+
+function isTopicOfOperate (topic: string | undefined): topic is string {
+  return topic !== undefined && OPERATE_COMMANDS.includes(topic)
 }
 
 function parseWaitCommand (args: readonly string[]): Arguments {

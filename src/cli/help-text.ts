@@ -15,7 +15,7 @@ Usage:
 
 Of a Weir that runs:
   weir status [ROUTE] [--watch]         routes with their weights, or one with its versions and endpoints
-  weir rollout start ROUTE [flags]      move traffic step by step; status, watch, pause, resume, promote, abort, retry
+  weir rollout start ROUTE [flags]      move traffic step by step; status, watch, report, pause, resume, promote, abort, retry
   weir verdict ROUTE                    is the new version good? In numbers
   weir weights ROUTE stable=75 canary=25
   weir switch ROUTE VERSION             all traffic to one version
@@ -32,7 +32,7 @@ Of a Weir that runs:
   weir contexts                         the servers of your own file
   weir completion bash|zsh|fish         completion for a shell
 
-  weir help run                         list the flags; weir help COMMAND for any other
+  weir help run                         list the flags; weir help COMMAND [VERB] for any other
   weir --help                           print this text
   weir --version                        print the version
 

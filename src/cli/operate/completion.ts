@@ -61,14 +61,19 @@ export async function candidates (words: readonly string[], sources: CompletionS
   const names = program.commands.map(command => command.name())
   const [name = '', ...rest] = words
   const current = rest.at(-1)
+  if (name === 'help' && rest.length > 1) return matching(verbsOf(program.commands.find(each => each.name() === rest[0])), rest[1] ?? '')
   if (current === undefined || name === 'help') return matching([...names, ...Object.keys(OTHERS)], current ?? name)
   const command = program.commands.find(each => each.name() === name)
   if (command === undefined) return matching(OTHERS[name] ?? [], current)
   if (command.commands.length === 0) return await candidatesOf(command, rest, sources)
   const [verb = '', ...further] = rest
-  if (further.length === 0) return matching(command.commands.map(each => each.name()), verb)
+  if (further.length === 0) return matching(verbsOf(command), verb)
   const below = command.commands.find(each => each.name() === verb)
   return below === undefined ? [] : await candidatesOf(below, further, sources)
+}
+
+function verbsOf (command: Command | undefined): readonly string[] {
+  return command?.commands.map(each => each.name()) ?? []
 }
 
 /** @param rest the words behind the command, at least one */

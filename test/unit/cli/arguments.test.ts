@@ -20,6 +20,7 @@ const UNDERSTOOD: readonly (readonly [string, Arguments])[] = [
   ['-h', { command: 'help', topic: 'weir' }],
   ['help', { command: 'help', topic: 'weir' }],
   ['help run', { command: 'help', topic: 'run' }],
+  ['help rollout report', { command: 'operate', words: ['rollout', 'report', '--help'] }],
   ['run --config x --help', { command: 'help', topic: 'run' }],
   ['validate -h', { command: 'help', topic: 'validate' }],
   ['--version', { command: 'version' }],

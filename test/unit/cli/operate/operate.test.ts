@@ -359,6 +359,8 @@ t.test('completion offers commands, flags, and the names that the server knows',
   t.equal(await complete(t, 'drain', '--wait'), '--wait --wait-timeout')
   t.equal(await complete(t, 'completion', 'f'), 'fish')
   t.equal(await complete(t, 'state', 'e'), 'export')
+  t.equal(await complete(t, 'help', 'rollout', 'st'), 'start status')
+  t.equal(await complete(t, 'help', 'run', ''), '')
   t.equal(await complete(t, 'frobnicate', ''), '')
   const lists = benchOf(({ path }) => path === '/v1/routes/hello/lists' ? { lists: [{ name: 'beta' }, { name: 'office' }] } : {})
   await lists.run('complete', '--', 'explain', 'hello', '--ip', '::1', '--list', 'b')
