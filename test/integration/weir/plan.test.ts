@@ -3,7 +3,7 @@ import t from 'tap'
 import type { ChangePreview } from '../../../src/control/change-preview.ts'
 import { startOrigins } from '../../helpers/origins.ts'
 import { BY_CLIENT, RolloutClients } from '../../helpers/rollout-clients.ts'
-import { eventually, startWeir, type WeirProcess } from '../../helpers/weir-process.ts'
+import { eventually, startWeir } from '../../helpers/weir-process.ts'
 
 const CLIENTS = 120
 const PATH = '/v1/routes/hello'
@@ -15,27 +15,25 @@ interface PlanAnswer {
   readonly warnings: ChangePreview['warnings']
 }
 
-async function planned (weir: WeirProcess, body: object): Promise<PlanAnswer> {
+const [stable, canary] = await startOrigins(t, ['stable', 'canary'])
+const version = (name: string, weight: number, { endpoint }: typeof stable) => ({ name, weight, endpoints: { static: [endpoint] } })
+const weir = await startWeir(t, {
+  config: () => ({
+    workers: 2,
+    routes: [
+      { name: 'alone', match: { path: '/alone' }, versions: [version('stable', 1, stable)] },
+      { name: 'hello', affinity: BY_CLIENT, versions: [version('stable', 75, stable), version('canary', 25, canary)] }
+    ]
+  })
+})
+
+async function planned (body: object): Promise<PlanAnswer> {
   const answer = await weir.api('POST', `${PATH}/plan`, body)
   return answer.body as unknown as PlanAnswer
 }
 
 t.test('the clients that a change moves are exactly those that the plan has foretold', async t => {
-  const [stable, canary] = await startOrigins(t, ['stable', 'canary'])
-  const weir = await startWeir(t, {
-    config: () => ({
-      workers: 2,
-      routes: [{
-        name: 'hello',
-        affinity: BY_CLIENT,
-        versions: [
-          { name: 'stable', weight: 75, endpoints: { static: [stable.endpoint] } },
-          { name: 'canary', weight: 25, endpoints: { static: [canary.endpoint] } }
-        ]
-      }]
-    })
-  })
-  const nobody = await planned(weir, { to: 'canary' })
+  const nobody = await planned({ to: 'canary' })
   t.equal(nobody.clients.moved, null)
   t.match(nobody.warnings, [{ code: 'no_requests' }])
 
@@ -43,7 +41,7 @@ t.test('the clients that a change moves are exactly those that the plan has fore
   await clients.round(CLIENTS * 2)
   // A request is counted a moment after its client has the answer.
   const plan = await eventually(async () => {
-    const now = await planned(weir, { weights: { stable: 50, canary: 50 } })
+    const now = await planned({ weights: { stable: 50, canary: 50 } })
     return now.clients.seen === CLIENTS ? now : undefined
   })
   t.equal(plan.clients.margin, 0)
@@ -57,14 +55,14 @@ t.test('the clients that a change moves are exactly those that the plan has fore
   const moved = [...before].filter(([client, version]) => clients.versionOf.get(client) !== version).length
   t.ok(moved > 0)
   t.equal(plan.clients.moved, Math.round(moved / CLIENTS * 1_000) / 1_000)
-  t.equal((await planned(weir, { to: 'canary' })).epoch, plan.epoch + 1, 'a plan changes nothing')
+  t.equal((await planned({ to: 'canary' })).epoch, plan.epoch + 1, 'a plan changes nothing')
 
   // What an a-b has left ends with any weights that are set, the same among them.
   await weir.api('POST', `${PATH}/rollout`, { to: 'canary', preset: 'a-b', match: { path: { prefix: '/new' } }, for: '1h' })
   const same = { weights: { stable: 50, canary: 50 } }
-  t.notMatch((await planned(weir, same)).warnings.map(({ code }) => code), ['ends_match'])
+  t.notMatch((await planned(same)).warnings.map(({ code }) => code), ['ends_match'])
   await weir.api('POST', `${PATH}/rollout/promote`)
-  const ending = await planned(weir, same)
+  const ending = await planned(same)
   t.match((await weir.api('GET', PATH)).body, { rolloutMatch: { version: 'canary', match: 'path^=/new' } }, 'it is seen as long as it is in force')
   t.match([ending.changed, ending.warnings.find(({ code }) => code === 'ends_match')?.detail], [true, /the match that the last rollout has left ends .*path\^=\/new/])
   await weir.api('PUT', `${PATH}/weights`, same)
@@ -72,15 +70,11 @@ t.test('the clients that a change moves are exactly those that the plan has fore
 })
 
 t.test('what the change would refuse, the plan refuses', async t => {
-  const [stable] = await startOrigins(t, ['stable'])
-  const weir = await startWeir(t, {
-    config: () => ({ workers: 1, routes: [{ name: 'hello', versions: [{ name: 'stable', weight: 1, endpoints: { static: [stable.endpoint] } }] }] })
-  })
   for (const [body, code] of [
     [{}, 'invalid_request'], [{ to: 'stable', weights: { stable: 1 } }, 'invalid_request'], [{ to: 'blue' }, 'unknown_version'],
     [{ weights: { stable: 0 } }, 'all_weights_zero'], [{ weights: { stable: 1, blue: 1 } }, 'unknown_version']
   ] as const) {
-    const answer = await weir.api('POST', `${PATH}/plan`, body)
+    const answer = await weir.api('POST', '/v1/routes/alone/plan', body)
     t.match(answer.body, { code }, JSON.stringify(body))
   }
   t.match((await weir.api('POST', '/v1/routes/none/plan', { to: 'stable' })).body, { code: 'unknown_route' })
