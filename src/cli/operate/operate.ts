@@ -36,7 +36,7 @@ const INTERRUPTED = 130
 export async function operate (args: readonly string[], deps: OperateDeps): Promise<number> {
   const { terminal } = deps
   if (args[0] === 'complete') return await complete(args.slice(args[1] === '--' ? 2 : 1), deps)
-  const order = readOrder(args, { out: text => { terminal.out(text) }, complain: text => { terminal.complain(text) } })
+  const order = readOrder(args, { out: text => { terminal.out(text) }, complain: text => { terminal.complain(printable(text)) } })
   if (typeof order === 'number') return order
   try {
     return await carryOut(order, deps)

@@ -292,6 +292,8 @@ t.test('what goes wrong is one line with the name of the command, and an exit co
     [['explain', 'hello', '--ip', '::1', '--cookie', 'a=1; b=2'], 2, /--cookie takes NAME=VALUE/],
     [['explain', 'hello', '--ip', '::1', '--list', 'beta='], 2, /--list takes LIST=MEMBER, such as beta=anna, not "beta="/],
     [['status', 'a', 'b'], 2, /too many arguments/],
+    [['status', '--\u001b[31mred'], 2, /^unknown option '--\\u001b\[31mred'\n/],
+    [['rollout', '\u001b[31mred'], 2, /^unknown command '\\u001b\[31mred'\n/],
     [['status', '--frobnicate'], 2, /unknown option '--frobnicate'/],
     [['status', '--waatch'], 2, /--watch/],
     [['status', '-o', 'xml'], 2, /table, wide, json, yaml/],
@@ -307,6 +309,7 @@ t.test('what goes wrong is one line with the name of the command, and an exit co
     t.equal(await bench.run(...args), code, args.join(' '))
     t.match(bench.errors, message)
     t.notMatch(bench.errors, /geheim nis/)
+    t.notOk(bench.errors.includes('\u001b'))
     t.equal(bench.out, '')
   }
 })
