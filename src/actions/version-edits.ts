@@ -3,7 +3,7 @@
  * each set of routes.
  */
 import type { FieldChanges, MessageChanges, PathChange } from '../contract/route-actions.ts'
-import { combineEdits, type FieldEdits, fieldEdits, type PathEdit } from '../http/field-edits.ts'
+import { combineEdits, type FieldEdits, fieldEdits, type PathEdit, withoutLastSlash } from '../http/field-edits.ts'
 import { wireText } from '../routing/plain-request.ts'
 
 /** Edits of one version. Versions that edit alike have the same objects. */
@@ -63,8 +63,4 @@ function lineParts (changes: FieldChanges | null) {
 export function pathEdit (change: PathChange): PathEdit {
   if (change.type === 'ReplaceFullPath') return { prefix: null, by: Buffer.from(change.path, 'latin1') }
   return { prefix: Buffer.from(withoutLastSlash(change.prefix), 'latin1'), by: Buffer.from(withoutLastSlash(change.path), 'latin1') }
-}
-
-function withoutLastSlash (path: string): string {
-  return path.endsWith('/') ? path.slice(0, -1) : path
 }

@@ -3,6 +3,7 @@
  */
 import { isProtectedField } from '../core/protected-fields.ts'
 import { isFieldValue } from '../core/why-unsent.ts'
+import { withoutLastSlash } from '../http/field-edits.ts'
 import { checkCidrs } from './address-rules.ts'
 import { fault, findDuplicates, type ConfigPath, type Finding } from './finding.ts'
 import { checkHost } from './match-rules.ts'
@@ -121,8 +122,4 @@ function keepsPath (change: PathConfig, { match }: RouteConfig): boolean {
   if (change === undefined || match === undefined) return false
   if ('replaceFullPath' in change) return change.replaceFullPath === match.exact
   return match.path !== undefined && withoutLastSlash(change.replacePrefixMatch) === withoutLastSlash(match.path)
-}
-
-function withoutLastSlash (path: string): string {
-  return path.endsWith('/') ? path.slice(0, -1) : path
 }

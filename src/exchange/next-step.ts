@@ -4,7 +4,6 @@
  */
 import type { RetryPolicy, RetryReason, WhenEmpty } from '../contract/route-policy.ts'
 import { type ProxyErrorCode, proxyErrorRow } from '../core/proxy-error.ts'
-import type { HttpRequest } from '../http/http-request.ts'
 
 /**
  * When a request may be sent again (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
@@ -59,12 +58,6 @@ export function retryReason (code: ProxyErrorCode | null, status: number): Retry
 
 function gatewayStatus (status: number): RetryReason | undefined {
   return status === 502 || status === 503 || status === 504 ? status : undefined
-}
-
-/** RFC 9110 section 9.2.2; methods that are not registered are not taken for idempotent. */
-export function isIdempotent (head: Pick<HttpRequest, 'methodIs'>): boolean {
-  return head.methodIs('GET') || head.methodIs('HEAD') || head.methodIs('PUT') || head.methodIs('DELETE') ||
-    head.methodIs('OPTIONS') || head.methodIs('TRACE')
 }
 
 /**

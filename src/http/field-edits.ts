@@ -75,6 +75,11 @@ export function combineEdits (first: FieldEdits | null, then: FieldEdits | null)
   })
 }
 
+/** A slash at the end of a prefix does not count. */
+export function withoutLastSlash (path: string): string {
+  return path.endsWith('/') ? path.slice(0, -1) : path
+}
+
 /** The path that an edit makes of another one, without its query. */
 export function editedPath ({ prefix, by }: PathEdit, path: string): string {
   if (path === '*') return path

@@ -9,6 +9,7 @@ import type { Balancer } from '../balancing/balancer.ts'
 import { hashString, mix32 } from '../core/hash.ts'
 import type { FieldEdits } from '../http/field-edits.ts'
 import type { BodyPiece, HttpRequest } from '../http/http-request.ts'
+import { isIdempotent, isSafe } from '../http/idempotent.ts'
 import { LATENCY_BOUNDS_S } from '../telemetry/counter-layout.ts'
 import type { EndpointPool } from '../upstream/endpoint-pools.ts'
 import type { EndpointCalls } from '../upstream/upstream-call.ts'
@@ -80,7 +81,7 @@ export class RouteMirror implements Mirror, TapOwner {
       return null
     }
     const { edits, fields } = terms
-    const how = { terms, edits, fields, spec, idempotent: isRepeatable(request), toHead: request.methodIs('HEAD') }
+    const how = { terms, edits, fields, spec, idempotent: isIdempotent(request), toHead: request.methodIs('HEAD') }
     return new RequestTap(this, how, facts, piece)
   }
 
@@ -146,14 +147,4 @@ function termsOf (parts: MirrorParts): MirrorTerms {
 function mayCopy (request: HttpRequest, { methods }: MirrorSpec): boolean {
   if (request.methodIs('TRACE') || request.methodIs('CONNECT')) return false
   return methods === 'all' || isSafe(request)
-}
-
-/** RFC 9110 section 9.2.1. */
-function isSafe (request: HttpRequest): boolean {
-  return request.methodIs('GET') || request.methodIs('HEAD') || request.methodIs('OPTIONS')
-}
-
-/** RFC 9110 section 9.2.2. */
-function isRepeatable (request: HttpRequest): boolean {
-  return isSafe(request) || request.methodIs('PUT') || request.methodIs('DELETE')
 }

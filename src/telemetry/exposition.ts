@@ -2,6 +2,7 @@
  * The text format of Prometheus, version 0.0.4:
  * https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
  */
+import { LATENCY_BOUNDS_S } from './counter-layout.ts'
 import { metricRow, type MetricName } from './metric-catalogue.ts'
 
 /** The media type of the format. */
@@ -21,6 +22,28 @@ export function labelText (labels: Readonly<Record<string, string | number>>): s
 /** One line. `labels` comes from labelText. */
 export function sampleLine (name: string, labels: string, value: number): string {
   return labels === '' ? `${name} ${valueText(value)}\n` : `${name}{${labels}} ${valueText(value)}\n`
+}
+
+const BOUND_LABELS: readonly string[] = [...LATENCY_BOUNDS_S, '+Inf'].map(le => labelText({ le }))
+
+/** Times as they are counted. */
+interface LatencyCounts {
+  /** By LATENCY_BOUNDS_S, not cumulative, from `start` on. */
+  readonly buckets: ArrayLike<number>
+  readonly start?: number
+  /** Of all of them, in seconds. */
+  readonly sumS: number
+}
+
+/** The lines of a histogram of times. The count is the sum of the buckets, so that it agrees with itself while a worker is counting. */
+export function latencyLines (name: MetricName, labels: string, { buckets, start = 0, sumS }: LatencyCounts): string {
+  let text = ''
+  let count = 0
+  for (let index = 0; index < BOUND_LABELS.length; index++) {
+    count += buckets[start + index] ?? 0
+    text += sampleLine(`${name}_bucket`, `${labels},${BOUND_LABELS[index] ?? ''}`, count)
+  }
+  return text + sampleLine(`${name}_sum`, labels, sumS) + sampleLine(`${name}_count`, labels, count)
 }
 
 function escapeLabelValue (value: string): string {

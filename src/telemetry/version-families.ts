@@ -1,6 +1,6 @@
 import { PROXY_ERROR_CODES, proxyErrorRow } from '../core/proxy-error.ts'
-import { LATENCY_BOUNDS_S, SLOT } from './counter-layout.ts'
-import { familyHead, labelText, sampleLine } from './exposition.ts'
+import { SLOT } from './counter-layout.ts'
+import { familyHead, labelText, latencyLines, sampleLine } from './exposition.ts'
 import type { MetricName } from './metric-catalogue.ts'
 import { CODE_CLASSES } from './version-counters.ts'
 import { RETRY_REASONS } from '../contract/route-policy.ts'
@@ -37,8 +37,6 @@ const CLASS_LABELS: readonly string[] = CODE_CLASSES.map(codeClass => labelText(
 
 const RETRY_LABELS: readonly string[] = RETRY_REASONS.map(reason => labelText({ reason: String(reason) }))
 
-const BOUND_LABELS: readonly string[] = [...LATENCY_BOUNDS_S, '+Inf'].map(le => labelText({ le }))
-
 /** The labels code and source, in the order of PROXY_ERROR_CODES. */
 const ERROR_LABELS: readonly string[] = PROXY_ERROR_CODES.map(code => labelText({ code, source: proxyErrorRow(code).source }))
 
@@ -47,7 +45,11 @@ export function * versionFamilies (rows: readonly VersionRow[]): Generator<strin
   yield familyHead('weir_requests_total')
   for (const row of rows) yield classLines('weir_requests_total', row.labels, row.sums, row.start + SLOT.requestsByClass)
   yield familyHead('weir_request_duration_seconds')
-  for (const row of rows) yield histogramLines(row)
+  for (const { labels, sums, start } of rows) {
+    yield latencyLines('weir_request_duration_seconds', labels, {
+      buckets: sums, start: start + SLOT.latencyBuckets, sumS: sums[start + SLOT.latencySumS] ?? 0
+    })
+  }
   yield familyHead('weir_request_errors_total')
   for (const row of rows) yield errorLines('weir_request_errors_total', row.labels, row.sums, row.start + SLOT.errors)
   yield familyHead('weir_upstream_retries_total')
@@ -85,18 +87,6 @@ function retryLines (row: VersionRow): string {
     )
   }
   return text
-}
-
-/** The count is the sum of the buckets, so that a histogram agrees with itself while a worker is counting. */
-function histogramLines ({ labels, sums, start }: VersionRow): string {
-  let text = ''
-  let count = 0
-  for (let index = 0; index < BOUND_LABELS.length; index++) {
-    count += sums[start + SLOT.latencyBuckets + index] ?? 0
-    text += sampleLine('weir_request_duration_seconds_bucket', joinLabels(labels, BOUND_LABELS[index] ?? ''), count)
-  }
-  return text + sampleLine('weir_request_duration_seconds_sum', labels, sums[start + SLOT.latencySumS] ?? 0) +
-    sampleLine('weir_request_duration_seconds_count', labels, count)
 }
 
 function joinLabels (left: string, right: string): string {

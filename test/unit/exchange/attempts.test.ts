@@ -1,6 +1,7 @@
 import t from 'tap'
 import { PROXY_ERROR_CODES, proxyErrorRow, type ProxyErrorCode } from '../../../src/core/proxy-error.ts'
-import { type FailedAttempt, isIdempotent, type RepeatRule, repeatRule, retryReason } from '../../../src/exchange/next-step.ts'
+import { isIdempotent } from '../../../src/http/idempotent.ts'
+import { type FailedAttempt, type RepeatRule, repeatRule, retryReason } from '../../../src/exchange/next-step.ts'
 import { RequestHead } from '../../../src/http1/request-head.ts'
 import { RETRY_REASONS, type RetryPolicy, type RetryReason } from '../../../src/contract/route-policy.ts'
 
