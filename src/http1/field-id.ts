@@ -36,7 +36,7 @@ export const FIELD = {
   /** Says who has passed the request on. */
   via: 23,
   cookie: 24,
-  /** A line of Cookie that says which version the client wants: it goes on without that, if anything is left. */
+  /** A line of Cookie of a request that says in one which version the client wants: it goes on without that, if anything is left. */
   versionCookie: 25
 } as const
 

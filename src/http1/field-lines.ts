@@ -193,6 +193,19 @@ export class FieldLines {
     this.#sortDropped()
   }
 
+  /** Marks all lines of a known field as not to be passed on, and gives those that were not marked yet another number. */
+  dropField (id: number, newId: number): void {
+    const marked = this.droppedCount
+    let at = 0
+    for (let line = 0; line < this.count; line++) {
+      while (at < marked && (this.dropped[at] ?? 0) < line) at++
+      if (this.ids[line] !== id || (at < marked && this.dropped[at] === line)) continue
+      this.drop(line)
+      this.ids[line] = newId
+    }
+    this.#sortDropped()
+  }
+
   /** The values of all lines with this name, joined as the field's own rule says; undefined when there is none. */
   joined (lowerName: string): string | undefined {
     let joined: string | undefined

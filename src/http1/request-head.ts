@@ -410,7 +410,7 @@ export class RequestHead implements HttpRequest {
     if (this.versionCookies) this.eachVersionCookie(cookies => { visit('Cookie', cookies) })
   }
 
-  /** What goes on of the lines of Cookie that say which version the client wants. */
+  /** What goes on of the lines of Cookie, one of which says which version the client wants. */
   eachVersionCookie (visit: (cookies: string) => void): void {
     const { fields } = this
     for (let line = 0; line < fields.count; line++) {

@@ -67,7 +67,9 @@ const SLACK_BYTES = 1_024
 /** An upper bound of what rewriteRequestHead writes. */
 export function rewrittenHeadBound (head: RequestHead, edits: RequestEdits): number {
   const hostLength = edits.forwardedHost === undefined ? 0 : edits.forwardedHost.length
-  const written = edits.prefix.length + edits.requestId.length + hostLength + head.upgrade.length
+  // Lines of Cookie that are written anew get a space that they may not have had.
+  const spaces = head.versionCookies ? head.fields.count : 0
+  const written = edits.prefix.length + edits.requestId.length + hostLength + head.upgrade.length + spaces
   return (head.end - head.start) + written + (edits.fields === null ? 0 : editedBytes(edits.fields)) + SLACK_BYTES
 }
 

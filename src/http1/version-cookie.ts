@@ -73,14 +73,12 @@ function foldedByte (byte: number): number {
   return (folded >= 0x61 && folded <= 0x7a) || (folded >= 0x30 && folded <= 0x39) ? folded : DASH
 }
 
-/** Marks the lines of Cookie that hold it, so that they don't go on as they came; lines that are dropped anyway stay so. */
+/**
+ * Marks the lines of Cookie, of which one holds it, so that they don't go on as they came: all of them, because their order says which of
+ * two cookies of one name counts. Lines that are dropped anyway stay so.
+ */
 export function markVersionCookies (fields: FieldLines): void {
-  for (let line = 0; line < fields.count; line++) {
-    if (fields.ids[line] !== FIELD.cookie || !claimsVersion(fields.buf, fields.valueStart(line), fields.valueEnd(line))) continue
-    if (fields.isDropped(line)) continue
-    fields.dropLate(line)
-    fields.ids[line] = FIELD.versionCookie
-  }
+  fields.dropField(FIELD.cookie, FIELD.versionCookie)
 }
 
 /** What goes on of a marked line: the other cookies, each but the first with what is between it and the one before. Empty without any. */

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { RequestHead } from '../../../src/http1/request-head.ts'
-import { rewriteRequestHead } from '../../../src/http1/rewrite-request-head.ts'
+import { rewriteRequestHead, rewrittenHeadBound } from '../../../src/http1/rewrite-request-head.ts'
 
 const LIMITS = { maxHeadBytes: 32_768, maxHeaderFields: 128, maxUriBytes: 16_384 }
 const EDITS = { prefix: Buffer.from('X-Request-Id: '), requestId: Buffer.from('1'), forwardedHost: undefined, defaultHost: '', dropClaims: false, fields: null }
@@ -37,9 +37,26 @@ t.test('a cookie that says which version is wanted goes on in no spelling, and t
 
 t.test('several lines and several cookies', async t => {
   const fields = 'Cookie: a=1; weir-version=x\r\nX-Other: 1\r\nCookie: b=2\r\nCOOKIE: weir_version=y;c=3; WEIR-VERSION=z\r\n'
-  t.match(forwarded(fields), { cookies: ['b=2', 'a=1', 'c=3'], claims: true, text: /X-Other: 1\r\n/ })
+  t.match(forwarded(fields), { cookies: ['a=1', 'b=2', 'c=3'], claims: true, text: /X-Other: 1\r\n/ })
   const many = Array.from({ length: 100 }, (_, index) => `Cookie:weir-version=${index};k${index}=v\r\n`).join('')
   t.equal(forwarded(many).cookies.length, 100)
+})
+
+t.test('cookies stay in their order, which says which of two of one name counts', async t => {
+  for (const cookies of ['Cookie: sid=1; weir-version=x\r\nCookie: sid=2\r\n', 'Cookie: sid=1\r\nCookie: weir-version=x; sid=2\r\n', 'Cookie: sid=1\r\nCookie: sid=2\r\nCookie: weir-version=x\r\n']) {
+    t.match(forwarded(cookies), { cookies: ['sid=1', 'sid=2'], visited: ['sid=1', 'sid=2'] }, cookies)
+  }
+})
+
+t.test('there is room for as many lines as there may be', async t => {
+  const head = new RequestHead({ ...LIMITS, maxHeaderFields: 3_000, maxHeadBytes: 65_536 })
+  const bytes = Buffer.from(`GET / HTTP/1.1\r\nHost: a\r\nCookie:weir-version=x\r\n${'Cookie:a\r\n'.repeat(2_500)}\r\n`, 'latin1')
+  head.reset(bytes, 0)
+  t.equal(head.parse(bytes.length), 1)
+  const out = Buffer.alloc(rewrittenHeadBound(head, EDITS))
+  const text = out.toString('latin1', 0, rewriteRequestHead(head, EDITS, out, 0))
+  t.equal(text.split('Cookie: a\r\n').length, 2_501)
+  t.ok(text.endsWith('\r\n\r\n'))
 })
 
 t.test('a line of Cookie that Connection names stays away as a whole', async t => {
