@@ -357,7 +357,7 @@ export const ConfigSchema = Type.Object({
     maxBytes: Type.Integer({ minimum: 65_536, maximum: 1_073_741_824, default: 8_388_608, description: 'Bytes of requests and answers that one worker keeps for copies.' }),
     maxLoopLag: duration('While the event loop of a worker is later than this, nothing is copied; 0s sets no limit.', '50ms'),
     maxLoopUtilization: Type.Number({ minimum: 0, maximum: 1, default: 0.85, description: 'While the event loop of a worker is busy for a larger part of the time, nothing is copied; 1 sets no limit.' })
-  }, { ...strict, default: {}, description: 'What the copies of all mirrors may take. Nothing is copied either while a worker has a quarter of `limits.maxBufferedBytes` or three quarters of `limits.maxConcurrentRequests` in use.' }),
+  }, { ...strict, default: {}, description: 'What the copies of all mirrors may take. Nothing is copied either while a worker has a quarter of `limits.maxBufferedBytes` or three quarters of `limits.maxConcurrentRequests` or of its descriptors in use.' }),
   accessLog: Type.Object({
     mode: Type.Union([Type.Literal('off'), Type.Literal('sampled'), Type.Literal('on')], { default: 'off', description: 'Which requests are logged. `sampled` logs `sampleRate` of them and every failure.' }),
     sampleRate: Type.Number({ minimum: 0, maximum: 1, default: 0.01, description: 'The share of the requests that `sampled` logs.' }),

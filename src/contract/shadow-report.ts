@@ -14,10 +14,11 @@ export type ShadowFailure = typeof SHADOW_FAILURES[number]
  * Why a request that was drawn is not copied. `method`: not a safe one; `body`: larger than `maxBodyBytes`; `incomplete`: it never came
  * whole; `no_answer`: no endpoint has answered the real one; `same_version`: the version of the mirror has answered it itself;
  * `no_endpoint`: that version has no ready one, or is at the limits of its circuit breaker; `requests` and `bytes`: there are as many
- * copies as there may be; `memory`, `in_flight`, `loop`: the worker has enough to do with real traffic.
+ * copies as there may be; `memory`, `in_flight`, `descriptors`, `loop`: the worker has enough to do with real traffic.
  */
 export const SHADOW_DROPS = [
-  'method', 'body', 'incomplete', 'no_answer', 'same_version', 'no_endpoint', 'requests', 'bytes', 'memory', 'in_flight', 'loop'
+  'method', 'body', 'incomplete', 'no_answer', 'same_version', 'no_endpoint', 'requests', 'bytes', 'memory', 'in_flight',
+  'descriptors', 'loop'
 ] as const
 
 export type ShadowDrop = typeof SHADOW_DROPS[number]
@@ -109,6 +110,7 @@ export function emptyShadowTally (buckets: number): ShadowTally {
       bytes: 0,
       memory: 0,
       in_flight: 0,
+      descriptors: 0,
       loop: 0
     },
     uncompared: 0,

@@ -12,6 +12,8 @@ import type { AfterReads } from '../upstream/upstream-context.ts'
 
 /** From this part of `limits.maxConcurrentRequests` on nothing is copied. */
 const IN_FLIGHT_SHARE = 0.75
+/** And of the descriptors: a connection of a copy leaves one less for a client. */
+const DESCRIPTOR_SHARE = 0.75
 
 /** What copies share with everything else in a worker. */
 export interface ShadowContext extends AfterReads {
@@ -22,6 +24,8 @@ export interface ShadowContext extends AfterReads {
   readonly page: Float64Array
   /** Real requests. */
   readonly inFlight: number
+  /** Descriptors that the connections of the worker may have. */
+  readonly maxDescriptors: number
   readonly requestIds: { text (requestNumber: number): string }
   readonly settings: {
     readonly limits: { readonly maxConcurrentRequests: number }
@@ -51,11 +55,13 @@ export class ShadowRoom {
 
   /** Why there can't be another copy now; null when there can. */
   refusal (): ShadowDrop | null {
-    const { budget, page, inFlight, settings: { limits: { maxConcurrentRequests }, shadow } } = this.context
+    const { budget, page, inFlight, maxDescriptors, settings: { limits: { maxConcurrentRequests }, shadow } } = this.context
     if (this.underWay.size >= shadow.maxRequests) return 'requests'
     if (this.bytes >= shadow.maxBytes) return 'bytes'
     if (budget.used >= budget.largeBelow) return 'memory'
     if (maxConcurrentRequests > 0 && inFlight > maxConcurrentRequests * IN_FLIGHT_SHARE) return 'in_flight'
+    const connections = (page[WORKER.connectionsOpen] ?? 0) + (page[WORKER.upstreamOpen] ?? 0)
+    if (connections > maxDescriptors * DESCRIPTOR_SHARE) return 'descriptors'
     const lagMs = (page[WORKER.loopLagS] ?? 0) * 1000
     const late = shadow.maxLoopLagMs > 0 && lagMs > shadow.maxLoopLagMs
     return late || (page[WORKER.loopUtilization] ?? 0) > shadow.maxLoopUtilization ? 'loop' : null

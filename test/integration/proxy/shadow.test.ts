@@ -114,7 +114,7 @@ timedProxyTest('when a worker has as many copies as it may, no more are made; an
   t.match(tally, { sent: 1, failed: { timeout: 1 }, dropped: { requests: 1 } })
 }, { shadow: { maxRequests: 1 } })
 
-proxyTest('copies wait for memory and a free event loop', async (t, bench) => {
+proxyTest('copies wait for memory, descriptors and a free event loop', async (t, bench) => {
   const { counted, tally } = await mirrored(bench)
   const client = await bench.client()
   bench.page[WORKER.loopLagS] = 0.2
@@ -123,9 +123,13 @@ proxyTest('copies wait for memory and a free event loop', async (t, bench) => {
   bench.plane.budget.largeBelow = 0
   await client.ask(get())
   bench.plane.budget.largeBelow = Infinity
+  // One connection of the client, one to the endpoint.
+  bench.plane.maxDescriptors = 2
   await client.ask(get())
-  await counted(3)
-  t.match(tally, { same: 1, dropped: { loop: 1, memory: 1 } })
+  bench.plane.maxDescriptors = 8
+  await client.ask(get())
+  await counted(4)
+  t.match(tally, { same: 1, dropped: { loop: 1, memory: 1, descriptors: 1 } })
 }, { shadow: { maxLoopLagMs: 50 } })
 
 proxyTest('a copy has the edits of the version that gets it, and not those of the one that answers', async (t, bench) => {
