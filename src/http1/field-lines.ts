@@ -193,8 +193,8 @@ export class FieldLines {
     this.#sortDropped()
   }
 
-  /** Marks all lines of a known field as not to be passed on, and gives those that were not marked yet another number. */
-  dropField (id: number, newId: number): void {
+  /** Marks all lines of a known field as not to be passed on. @param newId the number that those get which were not marked yet */
+  dropField (id: number, newId = id): void {
     const marked = this.droppedCount
     let at = 0
     for (let line = 0; line < this.count; line++) {
