@@ -101,8 +101,10 @@ export class Forwarding implements RequestOrigin {
     const forwardedFor = before === undefined || before === '' ? this.#client.address : `${before}, ${this.#client.address}`
     const host = request.header('x-forwarded-host')
     this.#toldScheme = forwardedProto(request.header('x-forwarded-proto'), this.#scheme)
+    const prefix = this.#prefix(request.protocol, forwardedFor, this.#toldScheme)
     return {
-      prefix: this.#prefix(request.protocol, forwardedFor, this.#toldScheme),
+      // A copy stays one behind the next Weir.
+      prefix: request.header('x-weir-shadow') === undefined ? prefix : Buffer.concat([SHADOW_LINE, prefix]),
       requestId: identity.requestId === '' ? requestId : Buffer.from(identity.requestId, 'latin1'),
       forwardedHost: host === undefined || host === '' ? undefined : Buffer.from(host, 'latin1'),
       defaultHost,
@@ -125,6 +127,7 @@ interface MutableEdits extends RequestEdits {
 }
 
 const NO_BYTES = Buffer.alloc(0)
+const SHADOW_LINE = Buffer.from('X-Weir-Shadow: 1\r\n', 'latin1')
 
 /** What X-Forwarded-Proto may say. Some proxies write `ws` and `wss` for the handshake of a WebSocket. */
 const SCHEME = /^[ \t]*(https?|wss?)[ \t]*$/i

@@ -21,6 +21,17 @@ proxyTest('a copy is the request, marked, without credentials, and its answer is
   t.same([real?.fields.some(([name]) => name === 'X-Weir-Shadow'), bench.version('canary').upstreamConnects], [false, 0], 'nothing is counted for the version')
 })
 
+proxyTest('a copy that comes from a trusted proxy stays marked, and is not copied', async (t, bench) => {
+  const { stable, tally, pull } = await mirrored(bench)
+  const client = await bench.client()
+  await client.ask(get('/', 'X-Weir-Shadow: 1\r\nX-Weir-Other: 1\r\n'))
+  await client.ask(get('/'))
+  t.same(stable.requests.map(({ fields }) => fields.filter(([name]) => /^x-weir/i.test(name))), [[['X-Weir-Shadow', '1']], []])
+  pull()
+  t.equal(tally.drawn, 1)
+  bench.routes.shadows.close()
+}, { trustedProxies: ['127.0.0.1'] })
+
 proxyTest('what is the same, and what differs first', async (t, bench) => {
   const bodies: Readonly<Record<string, readonly [string, string]>> = {
     '/same': [ok('{"a":1,"t":1}', 'Content-Type: application/json\r\n'), ok('{ "t": 2, "a": 1 }', 'Content-Type: application/json\r\n')],
