@@ -2,82 +2,26 @@
  * The rules of a verdict in their order: guards, tests, pass. The first that has something to say speaks.
  */
 import type { SideCounts } from '../contract/rollout-watch.ts'
-import type { AloneTest } from './alone-test.ts'
-import type { AnalysisSettings } from './analysis-settings.ts'
-import type { BlastGuard } from './blast-guard.ts'
 import type { Comparison } from './comparison.ts'
-import type { CopyEvidence } from './copy-evidence.ts'
+import { evidenceText, requestsText, shareText, signsText } from './evidence-text.ts'
+import { GUARD_RULES } from './guard-rules.ts'
+import {
+  ALPHA_SHARES, allowedOf, COPY_SHARES, differenceOf, FEW_CLIENTS, HEAVY_SHARE, heavyShare, isByCopies, isMatchAlone, isSilent, kindsOf,
+  lnPassOf, lnSentinel, lnThreshold, type Picture, shareOf, type SignKind, soleEndpoint, soleOf
+} from './picture.ts'
 import { requestsToPass } from './requests-to-pass.ts'
 import { shareInterval } from './share-interval.ts'
-import { evidenceText, shareText, requestsText, signsText } from './evidence-text.ts'
-import { type LabelTest, lnMean } from './label-test.ts'
-import type { RecentOutcomes } from './recent-window.ts'
-import type { SilenceGuard } from './silence-guard.ts'
-import { type RuleFinding, numberFrom, type TestNumbers, type Verdict, type VerdictNeeds, type VersionNumbers } from './verdict.ts'
+import { numberFrom, type RuleFinding, type TestNumbers, type Verdict, type VerdictNeeds, type VersionNumbers } from './verdict.ts'
 
-/** All that is known of one kind of sign: failures, or slow answers. */
-interface KindEvidence {
-  readonly label: LabelTest
-  readonly comparison: Comparison
-  readonly alone: AloneTest
-}
-
-/** All that the rules look at. */
-export interface Picture {
-  readonly settings: AnalysisSettings
-  readonly elapsedMs: number
-  readonly endpointsTo: number
-  /** Since the warm-up. */
-  readonly from: SideCounts
-  readonly to: SideCounts
-  /** Since the beginning. */
-  readonly guardFrom: SideCounts
-  readonly guardTo: SideCounts
-  /** What the match of the rollout has brought to the new version since the beginning. No test counts it. */
-  readonly matched: SideCounts
-  /** Of the new version, both together: what the guards count. */
-  readonly allTo: SideCounts
-  readonly errors: KindEvidence
-  readonly slow: KindEvidence
-  readonly pairs: Comparison
-  readonly copies: CopyEvidence
-  /** Of the old version, then of the new one. */
-  readonly halves: readonly [readonly [Comparison, Comparison], readonly [Comparison, Comparison]]
-  readonly blast: BlastGuard
-  readonly recent: RecentOutcomes
-  readonly silence: SilenceGuard
-  readonly clients: number | null
-  readonly heaviest: ReadonlyArray<readonly [key: string, failures: number]>
-  readonly blamed: string | null
-}
-
-type Kind = 'errors' | 'slow'
-
-/** How alpha is shared among the tests that can fail a version, so that all of them together keep to it. The sum of both is 1. */
-const ALPHA_SHARES = { errors: 0.4, slow: 0.4, requests: 0.1, slowRequests: 0.03, pairs: 0.03 } as const
-const COPY_SHARES = { errors: 0.02, slow: 0.01, different: 0.01 } as const
-
-/** With fewer clients the label test is slow: each speaks once. */
-const FEW_CLIENTS = 40
-/** Evidence that requests are no independent coins on this route. */
-const SENTINEL = 20
 /** Evidence that clients whose requests fail here would not have failed there as well. */
 const RETRY_EVIDENCE = 20
-/** A client with this share of the failures is named, and its failures condemn nobody. */
-const HEAVY_SHARE = 0.5
 /** The difference has to be there without so many of the heaviest clients. */
 const LEFT_OUT = 3
-/** With so many times the requests of the old version the new one is alone. */
-const ALONE_RATIO = 10
-const SOLE_SHARE = 0.9
-const SOLE_SIGNS = 4
 const MIN_FAILURES_TO_NAME = 5
 const DISPLAY_ALPHA = 0.05
-/** How likely a guard may take what few requests have shown for more than chance. */
-const GUARD_ALPHA = 0.001
 
 const RULES: ReadonlyArray<(picture: Picture) => RuleFinding | undefined> = [
-  bySilence, byBothFailing, byBlastCap, byErrorShare, byCopies, byTraffic, byWarmup, byFirstSigns, byPairs, byRequests, byPass, byOneClient
+  ...GUARD_RULES, byCopies, byTraffic, byWarmup, byFirstSigns, byPairs, byRequests, byPass, byOneClient
 ]
 
 export function judge (picture: Picture): Verdict {
@@ -108,101 +52,9 @@ export function judge (picture: Picture): Verdict {
   }
 }
 
-/** The endpoint of the new version, one of several, to which nearly all first failures belong that would condemn it. */
-export function soleEndpoint (picture: Picture): string | undefined {
-  return soleOf(picture, 'errors') ?? soleOf(picture, 'slow')
-}
-
-function soleOf ({ settings, endpointsTo, blamed, ...picture }: Picture, kind: Kind): string | undefined {
-  const { label } = picture[kind]
-  const worst = label.worstEndpoint
-  if (worst === undefined || worst.signs < SOLE_SIGNS || worst.signs < SOLE_SHARE * label.signsOnNew) return undefined
-  // Once it is ejected the version may have one endpoint left; the failures are not that one's.
-  if (endpointsTo < 2 && blamed !== worst.name) return undefined
-  return label.lnEvidence() >= lnThreshold(settings, kind) ? worst.name : undefined
-}
-
-function bySilence ({ silence, settings }: Picture): RuleFinding | undefined {
-  const silent = silence.silent(settings.silenceMs)
-  const seconds = (silence.silentMs / 1_000).toFixed(1)
-  if (silent === 'new') return { verdict: 'fail', code: 'silence', reason: `The new version has had requests for ${seconds} s and answered none.` }
-  if (silent === 'no') return undefined
-  return { verdict: 'undecided', code: 'both_fail', reason: `Neither version has answered a request for ${seconds} s.`, pause: true }
-}
-
-/** Both versions fail alike, now: that is not the new one's fault, and no time to go on. */
-function byBothFailing (picture: Picture): RuleFinding | undefined {
-  const { settings: { maxErrorShare, minRequests }, recent: { requestsFrom, failuresFrom, requestsTo, failuresTo } } = picture
-  if (maxErrorShare === null || requestsFrom < minRequests || requestsTo < minRequests) return undefined
-  const [old, now] = [failuresFrom / requestsFrom, failuresTo / requestsTo]
-  if (old <= maxErrorShare || now <= maxErrorShare || now > 2 * old) return undefined
-  return {
-    verdict: 'undecided', code: 'both_fail', reason: `Both versions fail: the old one ${shareText(old)}, the new one ${shareText(now)} lately.`, pause: true
-  }
-}
-
-function byBlastCap (picture: Picture): RuleFinding | undefined {
-  const { settings: { maxFailures }, blast, clients, allTo } = picture
-  const hasMany = clients === null || clients >= FEW_CLIENTS
-  // The lists have all failures of a client; those that the other version has made good are not charged.
-  const charged = allTo.failures === 0 ? 0 : (allTo.failures - allTo.rescued - allTo.bothFailed) / allTo.failures
-  const heavy = hasMany ? picture.heaviest.map(([, failures]) => Math.min(failures, allTo.failures) * charged) : []
-  const known = knownBefore(picture)
-  const most = known === undefined ? 0 : shareInterval(known.failures, known.requests, GUARD_ALPHA)[1]
-  const { label } = picture.errors
-  const beyond = blast.charged(heavy, maxFailures, most, picture.from.failures / Math.max(1, label.signs - label.signsOnNew))
-  if (beyond < maxFailures) return undefined
-  return {
-    verdict: 'fail',
-    code: 'max_failures',
-    reason: `${Math.floor(beyond)} requests of users have failed on the new version beyond what the old one explains; maxFailures is ${maxFailures}.`
-  }
-}
-
-/** Where nothing is beside the new version, its share of failures itself judges. */
-function byErrorShare (picture: Picture): RuleFinding | undefined {
-  const { settings: { maxErrorShare, maxErrorIncrease, minRequests }, recent, clients } = picture
-  if (maxErrorShare === null || recent.requestsTo < minRequests || !isAlone(picture)) return undefined
-  const isOneClient = (clients === null || clients >= FEW_CLIENTS) && heavyShare(picture) >= HEAVY_SHARE
-  const share = recent.failuresTo / recent.requestsTo * (isOneClient ? 1 - heavyShare(picture) : 1)
-  if (share <= maxErrorShare) return undefined
-  const known = knownBefore(picture)
-  const before = known === undefined ? 0 : known.failures / known.requests
-  if (before > maxErrorShare && share <= before + maxErrorIncrease) {
-    return {
-      verdict: 'undecided', code: 'both_fail', reason: `The new version fails ${shareText(share)}, but the old one failed ${shareText(before)} before.`, pause: true
-    }
-  }
-  // A few of twenty requests are above any limit by chance where the old version fails now and then too.
-  if (known !== undefined && shareInterval(share * recent.requestsTo, recent.requestsTo, GUARD_ALPHA)[0] <= before) return undefined
-  return {
-    verdict: 'fail',
-    code: 'error_share',
-    reason: `The new version fails ${shareText(share)} of ${isMatchAlone(picture) ? 'the requests that its match brings' : 'its requests'} lately; maxErrorShare is ${shareText(maxErrorShare)}.`
-  }
-}
-
-function isAlone (picture: Picture): boolean {
-  const { recent: { requestsFrom, requestsTo }, settings: { minRequests } } = picture
-  // The requests that are not those of the match are of others, and nothing to compare with.
-  if (isMatchAlone(picture)) return true
-  // In the first moments neither has many requests; that is no reason to judge one of them alone.
-  return requestsFrom < minRequests && requestsTo >= ALONE_RATIO * requestsFrom
-}
-
-/** Has the new version no other requests than those of its match? */
-function isMatchAlone ({ guardTo, matched }: Picture): boolean {
-  return guardTo.requests === 0 && matched.requests > 0
-}
-
 /** The old version has answered well what copies of it were for. */
 function byCopies ({ copies }: Picture): RuleFinding | undefined {
   return copies.fault(COPY_SHARES)
-}
-
-/** Without users of its own a version is judged by its copies alone. */
-function isByCopies ({ guardTo, copies }: Picture): boolean {
-  return guardTo.requests === 0 && copies.requests > 0
 }
 
 function byTraffic (picture: Picture): RuleFinding | undefined {
@@ -224,7 +76,7 @@ function byFirstSigns (picture: Picture): RuleFinding | undefined {
   return byFirst(picture, 'errors') ?? byFirst(picture, 'slow')
 }
 
-function byFirst (picture: Picture, kind: Kind): RuleFinding | undefined {
+function byFirst (picture: Picture, kind: SignKind): RuleFinding | undefined {
   const { label } = picture[kind]
   const needed = lnThreshold(picture.settings, kind)
   const difference = differenceOf(picture, kind)
@@ -271,7 +123,7 @@ function byRequests (picture: Picture): RuleFinding | undefined {
   return byRequestsOf(picture, 'errors') ?? byRequestsOf(picture, 'slow')
 }
 
-function byRequestsOf (picture: Picture, kind: Kind): RuleFinding | undefined {
+function byRequestsOf (picture: Picture, kind: SignKind): RuleFinding | undefined {
   const { settings, clients } = picture
   const { comparison, alone } = picture[kind]
   const isFew = clients !== null && clients < FEW_CLIENTS
@@ -322,11 +174,6 @@ function isContradicted (picture: Picture): boolean {
   return !isSilent(picture) && picture.errors.label.lnEvidence() >= Math.log(1 / picture.settings.passAlpha)
 }
 
-/** What a pass has to be shown of: of slow answers only when something is known of those of the old version. */
-function kindsOf ({ slow }: Picture): readonly Kind[] {
-  return slow.comparison.known.requests > 0 ? ['errors', 'slow'] : ['errors']
-}
-
 function byOneClient (picture: Picture): RuleFinding | undefined {
   const [heaviest] = picture.heaviest
   const { settings, guardTo } = picture
@@ -345,63 +192,6 @@ function moreNeeded (needs: VerdictNeeds): RuleFinding {
     ? 'Nothing is shown yet, neither that the new version is worse nor that it is not.'
     : `Nothing speaks against the new version; a pass needs about ${needs.requests} more requests of it${time}.`
   return { verdict: 'undecided', code: 'more_needed', reason }
-}
-
-function isSilent (picture: Picture): boolean {
-  return lnSentinel(picture) < Math.log(SENTINEL)
-}
-
-function lnSentinel ({ halves }: Picture): number {
-  return Math.max(...halves.map(lnHalves))
-}
-
-function lnHalves (pair: readonly [Comparison, Comparison]): number {
-  return lnMean(pair.map(half => half.lnEvidence))
-}
-
-function heavyShare ({ heaviest: [heaviest], allTo }: Picture): number {
-  return heaviest === undefined ? 0 : Math.min(1, heaviest[1] / Math.max(1, allTo.failures, heaviest[1]))
-}
-
-/** What the old version did, before and in this rollout; undefined when that is too little to go by. */
-function knownBefore ({ errors, settings }: Picture): { readonly requests: number, readonly failures: number } | undefined {
-  const { known } = errors.comparison
-  return known.requests >= settings.minRequests ? known : undefined
-}
-
-function lnThreshold ({ alpha }: AnalysisSettings, kind: Kind): number {
-  return Math.log(1 / (alpha * ALPHA_SHARES[kind]))
-}
-
-function allowedOf (settings: AnalysisSettings, kind: Kind): number {
-  return kind === 'errors' ? settings.maxErrorIncrease : settings.maxSlowIncrease
-}
-
-function shareOf ({ requests, failures, slow }: SideCounts, kind: Kind): number {
-  return requests === 0 ? 0 : (kind === 'errors' ? failures : slow) / requests
-}
-
-/** Beside the old version, or against what is known of it where it has no traffic. */
-function differenceOf (picture: Picture, kind: Kind): number {
-  const { comparison, alone } = picture[kind]
-  const beside = kind === 'errors' ? Math.max(comparison.difference, differenceFromBetterHalf(picture)) : comparison.difference
-  if (alone.requests < picture.settings.minRequests) return beside
-  return Math.max(beside, alone.failures / alone.requests - comparison.oldShare)
-}
-
-/**
- * A broken client with many requests on the old version would hide how much worse the new one is. Where the halves of the old version's
- * clients differ that much, the better half is what it is like. Nothing otherwise.
- */
-function differenceFromBetterHalf ({ halves: [old], from, to, settings: { minRequests } }: Picture): number {
-  const odd = { requests: from.halfRequests, failures: from.halfFailures }
-  const even = { requests: from.requests - odd.requests, failures: from.failures - odd.failures }
-  if (Math.min(odd.requests, even.requests, to.requests) < minRequests || lnHalves(old) < Math.log(SENTINEL)) return -1
-  return to.failures / to.requests - Math.min(odd.failures / odd.requests, even.failures / even.requests)
-}
-
-function lnPassOf (picture: Picture, kind: Kind): number {
-  return picture[kind].comparison.lnPass + picture[kind].alone.lnPass
 }
 
 function needsOf (picture: Picture): VerdictNeeds {
@@ -434,7 +224,7 @@ function versionNumbers (counts: SideCounts): VersionNumbers {
   }
 }
 
-function testNumbers (picture: Picture, kind: Kind): TestNumbers {
+function testNumbers (picture: Picture, kind: SignKind): TestNumbers {
   const { label } = picture[kind]
   return {
     evidence: numberFrom(label.lnEvidence()),
