@@ -6,8 +6,8 @@ import type { Comparison } from './comparison.ts'
 import { evidenceText, requestsText, shareText, signsText } from './evidence-text.ts'
 import { GUARD_RULES } from './guard-rules.ts'
 import {
-  ALPHA_SHARES, allowedOf, COPY_SHARES, differenceOf, FEW_CLIENTS, HEAVY_SHARE, heavyShare, isByCopies, isMatchAlone, isSilent, kindsOf,
-  lnPassOf, lnSentinel, lnThreshold, type Picture, shareOf, type SignKind, soleEndpoint, soleOf
+  ALPHA_SHARES, allowedOf, COPY_SHARES, signDifference, FEW_CLIENTS, HEAVY_SHARE, heavyShare, isByCopies, isMatchAlone, isSilent, kindsOf,
+  lnPassOf, lnSentinel, lnThreshold, type Picture, signShare, type SignKind, soleEndpoint, soleOf
 } from './picture.ts'
 import { requestsToPass } from './requests-to-pass.ts'
 import { shareInterval } from './share-interval.ts'
@@ -79,7 +79,7 @@ function byFirstSigns (picture: Picture): RuleFinding | undefined {
 function byFirst (picture: Picture, kind: SignKind): RuleFinding | undefined {
   const { label } = picture[kind]
   const needed = lnThreshold(picture.settings, kind)
-  const difference = differenceOf(picture, kind)
+  const difference = signDifference(picture, kind)
   if (label.lnEvidence() < needed || difference < allowedOf(picture.settings, kind)) return undefined
   const sole = soleOf(picture, kind)
   if (sole !== undefined && label.lnEvidence(sole) < needed) {
@@ -88,7 +88,7 @@ function byFirst (picture: Picture, kind: SignKind): RuleFinding | undefined {
       verdict: 'undecided', code: 'one_endpoint', ejectEndpoint: sole, reason: `The ${what} are those of one endpoint, ${sole}, and not of the new version.`
     }
   }
-  const numbers = requestsText(kind, shareOf(picture.to, kind), shareOf(picture.from, kind))
+  const numbers = requestsText(kind, signShare(picture.to, kind), signShare(picture.from, kind))
   return { verdict: 'fail', code: kind, reason: `${numbers} ${signsText(kind, label)} ${evidenceText(label.lnEvidence(), needed)}` }
 }
 
@@ -133,9 +133,10 @@ function byRequestsOf (picture: Picture, kind: SignKind): RuleFinding | undefine
   // With nothing beside it, a busy evening looks like a slow version, unless somebody has said what slow is.
   const isGuess = kind === 'slow' && (isFew || settings.slowerThanMs === null)
   const after = isGuess ? 0 : alone.lnEvidence
-  if (Math.max(beside, after) < needed || differenceOf(picture, kind) < allowedOf(settings, kind)) return undefined
+  if (Math.max(beside, after) < needed || signDifference(picture, kind) < allowedOf(settings, kind)) return undefined
   if (kind === 'errors' && (heavyShare(picture) >= HEAVY_SHARE || !isMoreThanFew(picture))) return undefined
-  const numbers = requestsText(kind, shareOf(picture.to, kind), beside >= needed ? shareOf(picture.from, kind) : knownShareOf(comparison))
+  const old = beside >= needed ? signShare(picture.from, kind) : knownShareOf(comparison)
+  const numbers = requestsText(kind, signShare(picture.to, kind), old)
   const why = beside >= needed ? `With ${clients} clients requests decide.` : 'The old version has no traffic, so what was known of it decides.'
   return { verdict: 'fail', code: 'requests', reason: `${numbers} ${why} ${evidenceText(Math.max(beside, after), needed)}` }
 }
@@ -165,7 +166,7 @@ function byPass (picture: Picture): RuleFinding | undefined {
   return {
     verdict: 'pass',
     code: 'passed',
-    reason: `${requestsText('errors', shareOf(picture.to, 'errors'), shareOf(picture.from, 'errors'))} More than ${shareText(settings.maxErrorIncrease)} in addition is ruled out${kinds.length > 1 ? `, and more than ${shareText(settings.maxSlowIncrease)} slow ones` : ''}.`
+    reason: `${requestsText('errors', signShare(picture.to, 'errors'), signShare(picture.from, 'errors'))} More than ${shareText(settings.maxErrorIncrease)} in addition is ruled out${kinds.length > 1 ? `, and more than ${shareText(settings.maxSlowIncrease)} slow ones` : ''}.`
   }
 }
 
@@ -179,7 +180,7 @@ function byOneClient (picture: Picture): RuleFinding | undefined {
   const { settings, guardTo } = picture
   const share = heavyShare(picture)
   if (heaviest === undefined || guardTo.failures < MIN_FAILURES_TO_NAME || share < HEAVY_SHARE) return undefined
-  if (differenceOf(picture, 'errors') < settings.maxErrorIncrease) return undefined
+  if (signDifference(picture, 'errors') < settings.maxErrorIncrease) return undefined
   return {
     verdict: 'undecided', code: 'one_client', reason: `One client, ${heaviest[0]}, has ${shareText(share)} of the new version's failures.`
   }
@@ -217,10 +218,10 @@ function versionNumbers (counts: SideCounts): VersionNumbers {
   return {
     requests,
     failures,
-    failureShare: shareOf(counts, 'errors'),
+    failureShare: signShare(counts, 'errors'),
     interval: shareInterval(failures, requests, DISPLAY_ALPHA),
     slow,
-    slowShare: shareOf(counts, 'slow')
+    slowShare: signShare(counts, 'slow')
   }
 }
 
@@ -231,7 +232,7 @@ function testNumbers (picture: Picture, kind: SignKind): TestNumbers {
     threshold: numberFrom(lnThreshold(picture.settings, kind)),
     clients: label.signs,
     clientsOnNew: label.signsOnNew,
-    difference: differenceOf(picture, kind),
+    difference: signDifference(picture, kind),
     allowed: allowedOf(picture.settings, kind),
     passEvidence: numberFrom(lnPassOf(picture, kind)),
     passThreshold: 1 / picture.settings.passAlpha

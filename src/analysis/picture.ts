@@ -122,12 +122,12 @@ export function allowedOf (settings: AnalysisSettings, kind: SignKind): number {
   return kind === 'errors' ? settings.maxErrorIncrease : settings.maxSlowIncrease
 }
 
-export function shareOf ({ requests, failures, slow }: SideCounts, kind: SignKind): number {
+export function signShare ({ requests, failures, slow }: SideCounts, kind: SignKind): number {
   return requests === 0 ? 0 : (kind === 'errors' ? failures : slow) / requests
 }
 
 /** Beside the old version, or against what is known of it where it has no traffic. */
-export function differenceOf (picture: Picture, kind: SignKind): number {
+export function signDifference (picture: Picture, kind: SignKind): number {
   const { comparison, alone } = picture[kind]
   const beside = kind === 'errors' ? Math.max(comparison.difference, differenceFromBetterHalf(picture)) : comparison.difference
   if (alone.requests < picture.settings.minRequests) return beside
