@@ -110,8 +110,8 @@ function routeOf (kind: Kind, ports: readonly number[], shadow: number | undefin
   const versions = [{ name: 'stable', weight: 1, endpoints: { static: ports.map(port => `127.0.0.1:${port}`) } }]
   if (shadow === undefined) return { name: kind, versions }
   const route = { name: kind, match: { hosts: [`${kind}.test`] }, versions }
-  // What is left out gets its default.
-  const mirror = { to: 'canary' } as NonNullable<WrittenRoute['mirror']>
+  // What is left out gets its default. Copies that are never answered are given up before the next copies are made: all share the same room.
+  const mirror = { to: 'canary', timeout: '2s' } as NonNullable<WrittenRoute['mirror']>
   return { ...route, mirror, versions: [...versions, { name: 'canary', weight: 0, endpoints: { static: [`127.0.0.1:${shadow}`] } }] }
 }
 
