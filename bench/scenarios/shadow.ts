@@ -110,7 +110,7 @@ function routeOf (kind: Kind, ports: readonly number[], shadow: number | undefin
   const versions = [{ name: 'stable', weight: 1, endpoints: { static: ports.map(port => `127.0.0.1:${port}`) } }]
   if (shadow === undefined) return { name: kind, versions }
   const route = { name: kind, match: { hosts: [`${kind}.test`] }, versions }
-  // What is left out gets its default. Copies that are never answered are given up before the next copies are made: all share the same room.
+  // What is left out gets its default. Copies that are never answered are given up before the next ones are made: all share a room.
   const mirror = { to: 'canary', timeout: '2s' } as NonNullable<WrittenRoute['mirror']>
   return { ...route, mirror, versions: [...versions, { name: 'canary', weight: 0, endpoints: { static: [`127.0.0.1:${shadow}`] } }] }
 }
