@@ -2,6 +2,7 @@
 import { Session } from 'node:inspector/promises'
 import t from 'tap'
 import { ProxyBench } from '../../helpers/data-plane.ts'
+import { exact, placementSpec, requestTest } from '../../helpers/placement-specs.ts'
 import { testWatch } from '../../helpers/evidence-sum.ts'
 import { ok } from '../../helpers/raw-origin.ts'
 
@@ -13,16 +14,41 @@ const REQUEST = 'GET /hello HTTP/1.1\r\nHost: example.com\r\nUser-Agent: test\r\
 
 /** What a request may cost more while a rollout of its route runs. */
 const WATCHED = 14
+/** What it may cost more where a list and a match look at it, and a field is edited on either way: mostly looking for names of fields. */
+const PLACED = 64
 
-for (const [what, budget, watch] of [
-  ['a warm GET', BUDGET, null], ['a warm GET of a route that is watched', BUDGET + WATCHED, testWatch({ to: 'v1', slowerThanMs: 60_000 })]
+/** No request of the test is on the list or matches. */
+async function place (bench: ProxyBench): Promise<void> {
+  await bench.routes.placements.load()
+  bench.route([{
+    weights: { v1: 1 },
+    placement: placementSpec({
+      lists: [{ name: 'beta', version: 'v1', by: 'header', field: 'X-User' }],
+      matches: [{ version: 'v1', alwaysNever: [], match: [requestTest({ headers: [exact('X-Beta', '1')] })] }]
+    }),
+    filters: {
+      requestHeaders: { set: [{ name: 'X-Edge', value: 'weir' }], add: [], remove: [] },
+      responseHeaders: { set: [{ name: 'X-Frame-Options', value: 'DENY' }], add: [], remove: [] }
+    }
+  }])
+}
+
+/** A rollout watches the route. */
+async function watch (bench: ProxyBench): Promise<void> {
+  bench.routes.applyWatch({ type: 'watch', route: 'test', watch: testWatch({ to: 'v1', slowerThanMs: 60_000 }) })
+}
+
+for (const [what, budget, prepare] of [
+  ['a warm GET', BUDGET, undefined],
+  ['a warm GET of a route that is watched', BUDGET + WATCHED, watch],
+  ['a warm GET of a route with a list, a match and two edits', BUDGET + PLACED, place]
 ] as const) {
   t.test(`${what} calls no more than ${budget} functions of src`, async t => {
     const bench = await ProxyBench.start()
     const session = new Session()
     try {
       await bench.origin((_, connection) => { connection.send(ok('hi')) })
-      if (watch !== null) bench.routes.applyWatch({ type: 'watch', route: 'test', watch })
+      await prepare?.(bench)
       const client = await bench.client()
       for (let count = 0; count < WARM_UP; count++) await client.ask(REQUEST)
       session.connect()
