@@ -1,8 +1,6 @@
 /** Counts of copies as they are added up, told and stored. */
 import { COPY_COUNTS, type CopyCounts } from '../contract/rollout-watch.ts'
-
-/** Far more than a report can have. */
-const MAX_COUNT = 1e12
+import { countWithin, MAX_REPORTED } from './side-counts.ts'
 
 export function sumCopyCounts (left: CopyCounts, right: CopyCounts): CopyCounts {
   return copiesFrom(COPY_COUNTS.map(name => left[name] + right[name]))
@@ -22,11 +20,11 @@ export function copiesFrom (numbers: readonly number[]): CopyCounts {
 export function consistentCopies (told: CopyCounts): CopyCounts {
   let left = 0
   const of = (count: number, most: number): number => {
-    const taken = count > 0 ? Math.min(Math.floor(count), most) : 0
+    const taken = countWithin(count, most)
     left = most - taken
     return taken
   }
-  const requests = of(told.requests, MAX_COUNT)
+  const requests = of(told.requests, MAX_REPORTED)
   const failed = of(told.failed, requests)
   const realFailed = of(told.realFailed, left)
   const bothFailed = of(told.bothFailed, left)

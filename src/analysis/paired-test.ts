@@ -5,9 +5,12 @@
  * same part of his money gets no richer on average while the mean is within bounds, however the two sides of a pair hang together and
  * whenever one looks. The evidence is the mean over several such gamblers.
  */
+import { lnMean } from './label-test.ts'
 
-/** Parts of the money that are staked. The first, which is best while nothing fails, is given half of the money. */
-const STAKES = [0.98, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01] as const
+/** The part of the money that is staked by whoever has half of it all: the best one while nothing fails. */
+const BEST_STAKE = 0.98
+/** Those of the others, who have as much each. */
+const STAKES = [0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01] as const
 
 /** Pairs, and those of them in which one side alone failed. */
 export interface Pairs {
@@ -35,13 +38,11 @@ export function lnNoWorse (pairs: Pairs, margin: number): number {
 /** @param gains what a stake gains by a pair: the new side alone has failed, the old one alone, neither alone */
 function lnMixture ({ pairs, newAlone, oldAlone }: Pairs, gains: (stake: number) => readonly number[]): number {
   const alike = pairs - newAlone - oldAlone
-  const logs = STAKES.map((stake, index) => {
+  const lnMoney = (stake: number): number => {
     const [byNew = 0, byOld = 0, byNone = 0] = gains(stake)
-    const part = index === 0 ? 1 / 2 : 1 / 2 / (STAKES.length - 1)
-    return Math.log(part) + newAlone * Math.log1p(byNew) + oldAlone * Math.log1p(byOld) + alike * Math.log1p(byNone)
-  })
-  const most = Math.max(...logs)
-  return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0))
+    return newAlone * Math.log1p(byNew) + oldAlone * Math.log1p(byOld) + alike * Math.log1p(byNone)
+  }
+  return lnMean([lnMoney(BEST_STAKE), lnMean(STAKES.map(lnMoney))])
 }
 
 /** How many more pairs until `lnNoWorse` is there, if it goes on like this; null: it does not get there. */

@@ -7,7 +7,7 @@ import type { SideCounts } from '../contract/rollout-watch.ts'
 export type Counts = { -readonly [Name in keyof SideCounts]: number }
 
 /** Far more than a report can have. */
-const MAX_COUNT = 1e12
+export const MAX_REPORTED = 1e12
 
 export function emptyCounts (): Counts {
   return { requests: 0, failures: 0, rescued: 0, bothFailed: 0, slow: 0, halfRequests: 0, halfFailures: 0 }
@@ -15,17 +15,17 @@ export function emptyCounts (): Counts {
 
 /** No count is above what it is a part of. */
 export function consistentCounts (told: SideCounts): Counts {
-  const requests = count(told.requests, MAX_COUNT)
-  const failures = count(told.failures, requests)
-  const rescued = count(told.rescued, failures)
-  const halfRequests = count(told.halfRequests, requests)
-  const halfFailures = Math.max(count(told.halfFailures, Math.min(failures, halfRequests)), failures - (requests - halfRequests))
+  const requests = countWithin(told.requests, MAX_REPORTED)
+  const failures = countWithin(told.failures, requests)
+  const rescued = countWithin(told.rescued, failures)
+  const halfRequests = countWithin(told.halfRequests, requests)
+  const halfFailures = Math.max(countWithin(told.halfFailures, Math.min(failures, halfRequests)), failures - (requests - halfRequests))
   return {
     requests,
     failures,
     rescued,
-    bothFailed: count(told.bothFailed, failures - rescued),
-    slow: count(told.slow, requests - failures),
+    bothFailed: countWithin(told.bothFailed, failures - rescued),
+    slow: countWithin(told.slow, requests - failures),
     halfRequests,
     halfFailures
   }
@@ -58,6 +58,7 @@ export function numbersFrom (counts: SideCounts): readonly number[] {
   return [requests, failures, rescued, bothFailed, slow, halfRequests, halfFailures]
 }
 
-function count (value: number, most: number): number {
+/** A count that was told, which may be anything: a whole number from 0 to `most`. */
+export function countWithin (value: number, most: number): number {
   return value > 0 ? Math.min(Math.floor(value), most) : 0
 }
