@@ -4,21 +4,18 @@
 import t from 'tap'
 import type { MirrorOverride } from '../../../src/contract/mirror-spec.ts'
 import type { Endpoint } from '../../../src/core/endpoint.ts'
-import { ConnectionLedger } from '../../../src/downstream/connection-ledger.ts'
 import { dataPlaneOptions } from '../../../src/routes/configured-options.ts'
 import { WorkerPool, type WorkerPoolDeps } from '../../../src/control/worker-pool.ts'
-import type { RunningWorker, WorkerThreadEvents } from '../../../src/control/worker-thread.ts'
-import type { ControlMessage, WorkerMessage } from '../../../src/contract/messages.ts'
 import { CounterBook } from '../../../src/telemetry/counter-book.ts'
 import { SLOT, slotView, WORKER } from '../../../src/telemetry/counter-layout.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { clientCount } from '../../helpers/client-count.ts'
 import { testWatch } from '../../helpers/evidence-sum.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
+import { FakeWorker } from '../../helpers/fake-worker.ts'
 import { RecordingLogger } from '../../helpers/recording-logger.ts'
 import { testPolicy } from '../../helpers/route-defaults.ts'
 import type { RouteSpec } from '../../../src/contract/route-spec.ts'
-import type { WorkerData } from '../../../src/contract/data-plane-options.ts'
 
 const { config } = await loadConfig({ file: 'test/fixtures/config/valid-minimal.yaml', env: {}, args: [] })
 const OPTIONS = dataPlaneOptions(config, 268_435_456)
@@ -33,47 +30,6 @@ const ROUTE: RouteSpec = {
   versions: [{ name: 'v1', slot: 0 }]
 }
 const ENDPOINT: Endpoint = { address: '192.0.2.1', port: 80, ready: true, serving: true, terminating: false }
-
-/** A thread that does nothing but remember what it was told. */
-class FakeWorker implements RunningWorker {
-  readonly id: number
-  readonly startedMs: number
-  readonly appliedEpochs = new Map<string, number>()
-  readonly page: Float64Array
-  readonly ledger: ConnectionLedger
-  readonly received: ControlMessage[] = []
-  readonly #events: WorkerThreadEvents
-  #ended = false
-
-  constructor (data: WorkerData, startedMs: number, events: WorkerThreadEvents) {
-    this.id = data.workerId
-    this.startedMs = startedMs
-    this.page = new Float64Array(data.page)
-    this.ledger = new ConnectionLedger(data.ledger, data.workerId)
-    this.#events = events
-  }
-
-  send (message: ControlMessage): void {
-    this.received.push(message)
-  }
-
-  say (message: WorkerMessage): void {
-    this.#events.onMessage(this, message)
-  }
-
-  /** Ends as an uncaught error would end it. */
-  die (reason = 'RangeError: for a test'): void {
-    if (this.#ended) return
-    this.#ended = true
-    this.#events.onExit(this, reason)
-  }
-
-  async terminate (): Promise<void> {
-    this.die('exit code 1')
-  }
-
-  get types (): readonly string[] { return this.received.map(({ type }) => type) }
-}
 
 function createPool (overrides: Partial<WorkerPoolDeps> = {}) {
   const clock = new FakeClock()
