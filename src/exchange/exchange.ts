@@ -125,9 +125,8 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     if (request.asksUpgrade) this.#terms.offered = request.offers(policy.upgrades)
     const refused = this.#dispatch.begin(route, request.length)
     if (refused !== null) return this.#fail(refused, '')
-    const { call } = this.#lease
     // Who is logged in on this connection is nobody on that of a copy.
-    if (route.mirror !== null && (call === null || call.login === LOGIN.none)) this.#tap = route.mirror.tap(request, facts, piece)
+    if (route.mirror !== null && (this.#lease.call?.login ?? LOGIN.none) === LOGIN.none) this.#tap = route.mirror.tap(request, facts, piece)
     this.#waitOn()
     this.#sendRequest(request, piece)
   }
