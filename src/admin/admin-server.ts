@@ -85,6 +85,7 @@ export function createAdminServer (
   paceConnections(app.server, limits, clock)
   refuseConnect(app.server)
   app.setValidatorCompiler(createValidatorCompiler())
+  // The first where answers are described, as for the document; the second where they are not.
   app.setSerializerCompiler(() => printableJson)
   app.setReplySerializer(printableJson)
   app.removeContentTypeParser('text/plain')
