@@ -3,7 +3,7 @@
  */
 import type { EventLog } from '../core/logger.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
-import { type StateStore, StoreError, type StoreStatus, Watchers } from '../store/state-store.ts'
+import { attemptsAt, type StateStore, StoreError, type StoreStatus, Watchers } from '../store/state-store.ts'
 import { listKey, type ListListener, type ListStore, refOfKey } from './list-store.ts'
 import { MemberList, type ListRef } from './member-list.ts'
 
@@ -19,8 +19,6 @@ interface LazyStateStore extends StateStore<StoredLists> {
   /** Undefined where nothing has to be begun. */
   readonly start?: () => void
 }
-
-const MAX_ATTEMPTS = 10
 
 export class StateListStore implements ListStore {
   readonly known: Promise<void>
@@ -63,7 +61,7 @@ export class StateListStore implements ListStore {
   async #swap (ref: ListRef, edit: (before: MemberList) => MemberList): Promise<MemberList> {
     let current = await this.#store.read()
     const key = listKey(ref)
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 1; attempt <= attemptsAt(this.#store); attempt++) {
       const before = current.value.get(key) ?? MemberList.EMPTY
       const after = edit(before)
       if (after === before) return after

@@ -4,7 +4,7 @@ import { HolderDuty } from '../core/holder-duty.ts'
 import type { Leadership } from '../core/leadership.ts'
 import { type EventLog, nameSome } from '../core/logger.ts'
 import type { SerialQueue } from '../core/serial-queue.ts'
-import type { StateStore, StoreStatus, Versioned } from '../store/state-store.ts'
+import { attemptsAt, type StateStore, type StoreStatus, type Versioned } from '../store/state-store.ts'
 import { sameWeights } from '../contract/weights.ts'
 import { foreignTo, supersededIn } from './shared-config.ts'
 import { type ConfiguredRoute, type TrafficState } from './traffic-state.ts'
@@ -30,10 +30,6 @@ interface TrafficWrite {
   readonly routes?: readonly ConfiguredRoute[]
   readonly timeoutMs?: number
 }
-
-const MAX_ATTEMPTS = 10
-/** With a store that others write to, each attempt may lose against one of them. */
-const MAX_SHARED_ATTEMPTS = 100
 
 /**
  * What is stored, as far as this process knows: written by compare-and-swap, taken over from others, with edits by hand made changes. What
@@ -68,7 +64,7 @@ export class StoredTraffic {
   get current (): Versioned<TrafficState> | undefined { return this.#current }
 
   /** How often a change is tried that others are faster than. */
-  get maxAttempts (): number { return this.#deps.store.shared ? MAX_SHARED_ATTEMPTS : MAX_ATTEMPTS }
+  get maxAttempts (): number { return attemptsAt(this.#deps.store) }
 
   /** How the store is doing. */
   status (): StoreStatus {

@@ -15,13 +15,12 @@ import { createTrafficCodec } from '../rollout/traffic-codec.ts'
 import type { TrafficState } from '../rollout/traffic-state.ts'
 import { withImported } from '../rollout/transition.ts'
 import { openStateEnvelope, sealStateEnvelope } from '../store/file-store.ts'
-import type { StateStore, Versioned } from '../store/state-store.ts'
+import { attemptsAt, type StateStore, type Versioned } from '../store/state-store.ts'
 import { openStore } from './open-at-start.ts'
 
 const MAX_BYTES = 64 * 1_048_576
 /** How long the Kubernetes API may take to give out what is stored. */
 const READ_MS = 10_000
-const MAX_ATTEMPTS = 10
 
 export interface StateStreams {
   readonly input: AsyncIterable<unknown>
@@ -64,7 +63,7 @@ async function imported (config: Config, text: string): Promise<string> {
   const { value } = openStateEnvelope(createTrafficCodec(), text)
   return await withStore(config, async store => {
     let current = await readSynced(store)
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 1; attempt <= attemptsAt(store); attempt++) {
       const swapped = await store.compareAndSwap(current.version, withImported(current.value, value))
       if (swapped.ok) return `${value.routes.size} ${value.routes.size === 1 ? 'route has' : 'routes have'} been imported.\n`
       current = swapped.current

@@ -34,6 +34,15 @@ export interface StoreStatus {
 /** Of a store that nothing stands between. */
 export const ALL_IS_WELL: StoreStatus = { state: 'synced', detail: '' }
 
+const MAX_ATTEMPTS = 10
+/** With a store that others write to, each attempt may lose against one of them. */
+const MAX_SHARED_ATTEMPTS = 100
+
+/** How often a change is tried that others are faster than. */
+export function attemptsAt ({ shared }: { readonly shared: boolean }): number {
+  return shared ? MAX_SHARED_ATTEMPTS : MAX_ATTEMPTS
+}
+
 export interface StateStore<T> {
   /** Others may write to it too: what they know and this process does not has to stay. */
   readonly shared: boolean

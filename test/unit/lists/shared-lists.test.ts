@@ -51,6 +51,25 @@ t.test('of two changes at once none is lost', async t => {
   await book.close()
 })
 
+t.test('a change that loses against many others in a row is made all the same', async t => {
+  const api = new MemoryConfigMapApi()
+  const { book } = await replica(api)
+  await book.add(BETA, 'user-1', META)
+  const replace = api.replace.bind(api)
+  let lost = 0
+  api.replace = async (name, body) => {
+    // Each time somebody else was faster.
+    if (lost < 50) {
+      lost++
+      api.stored = { ...api.put({}), binaryData: createListConfigMapCodec().encode(new Map([['hello.LIST.beta', MemberList.of(['user-1', `other-${lost}`])]])) }
+    }
+    return await replace(name, body)
+  }
+  t.match(await book.add(BETA, 'user-2', META), { ok: true, members: 3 })
+  t.equal(lost, 50)
+  await book.close()
+})
+
 t.test('of many changes at once through one replica none is refused', async t => {
   const api = new MemoryConfigMapApi()
   const { book } = await replica(api, { ...LIST_CONFIG, limits: { maxListMembers: 30 } })
