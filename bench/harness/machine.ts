@@ -3,6 +3,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { cpus, loadavg, release, totalmem } from 'node:os'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { programPath } from './program-path.ts'
 
@@ -40,9 +41,14 @@ export function describeMachine (): Machine {
 export function describeBuild (): Build {
   return {
     node: process.version,
-    weirCommit: firstLine('git', ['-C', PROJECT_ROOT, 'rev-parse', '--short=12', 'HEAD']),
+    weirCommit: commitOf(join(PROJECT_ROOT, 'package.json')),
     uncommitted: firstLine('git', ['-C', PROJECT_ROOT, 'status', '--porcelain', '--', 'src', 'package-lock.json']) !== undefined
   }
+}
+
+/** The commit of the checkout that a file is in; undefined outside of any. */
+export function commitOf (file: string): string | undefined {
+  return firstLine('git', ['-C', dirname(file), 'rev-parse', '--short=12', 'HEAD'])
 }
 
 /** The first line that a program prints, on either stream; undefined when it is missing, fails or prints nothing. */

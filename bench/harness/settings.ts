@@ -48,11 +48,15 @@ export function cpuPlan (): CpuPlan {
   return { proxy: integerSetting('BENCH_PROXY_CPU', 0, 0), load: integerSetting('BENCH_LOAD_CPU', 1, 0) }
 }
 
-/** Every BENCH_ variable that is set, for the record in a results file. */
+const PATHS: ReadonlySet<string> = new Set(['BENCH_RESULTS', 'BENCH_WEIR_BEFORE', 'BENCH_WEIR_ENTRY'])
+
+/**
+ * Every BENCH_ variable that is set, for the record in a results file. Of a path it says only that there was one: it is this machine's.
+ */
 export function settingsInForce (): Readonly<Record<string, string>> {
   const settings: Record<string, string> = {}
   for (const [name, value] of Object.entries(process.env)) {
-    if (name.startsWith('BENCH_') && value !== undefined) settings[name] = value
+    if (name.startsWith('BENCH_') && value !== undefined) settings[name] = PATHS.has(name) ? '(a path)' : value
   }
   return settings
 }

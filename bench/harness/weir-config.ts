@@ -12,8 +12,8 @@ export interface WeirConfigOptions {
   readonly listenPort: number
   readonly adminPort: number
   readonly workers: number
-  /** `auto` by default. */
-  readonly io?: IoChoice
+  /** Not in the file by default, which a build from before this option would refuse. */
+  readonly io?: IoChoice | undefined
   readonly routes: readonly WrittenRoute[]
   /** The listener speaks TLS 1.3 with it. */
   readonly certificate?: Pick<Certificate, 'cert' | 'key'> | undefined
@@ -33,7 +33,7 @@ export interface WeirConfigOptions {
 
 /** The text of a configuration: sticky by client IP, no access log, X-Forwarded-* and counters as always. */
 export function weirConfig ({
-  listenPort, adminPort, workers, io = 'auto', routes, certificate, timeouts, limits, kubeconfig, probesPort, redirectPort, sections = {}
+  listenPort, adminPort, workers, io, routes, certificate, timeouts, limits, kubeconfig, probesPort, redirectPort, sections = {}
 }: WeirConfigOptions): string {
   const tls = certificate === undefined
     ? {}
@@ -49,7 +49,7 @@ export function weirConfig ({
       ...(probesPort === undefined ? {} : { probes: { address: '127.0.0.1', port: probesPort } })
     },
     workers,
-    io,
+    ...(io === undefined ? {} : { io }),
     state: { store: 'memory' },
     timeouts: { keepAliveIdle: '600s', ...timeouts },
     ...(limits === undefined ? {} : { limits }),

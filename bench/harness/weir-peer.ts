@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { spawnSync } from 'node:child_process'
 import { freePort } from './free-port.ts'
-import { describeBuild, PROJECT_ROOT } from './machine.ts'
+import { commitOf, describeBuild, PROJECT_ROOT } from './machine.ts'
 import { startProgram, type Peer, type PeerStart, type RunningPeer } from './peer.ts'
 import { stallWatchArguments } from './stalls.ts'
 import { benchRoute, placingRoute, weirConfig, type WrittenRoute } from './weir-config.ts'
@@ -86,7 +86,10 @@ export const weirPlacing: Peer = {
 export const weirBefore: Peer = {
   name: 'weir-before',
   remedy: 'build another checkout and name its dist/main.js with BENCH_WEIR_BEFORE',
-  version: () => entryBefore() === undefined ? undefined : 'BENCH_WEIR_BEFORE',
+  version: () => {
+    const entry = entryBefore()
+    return entry === undefined ? undefined : commitOf(entry) ?? 'no commit'
+  },
   start: async options => await startWeir(options, { name: 'weir-before', workers: 1, entry: entryBefore() })
 }
 
@@ -112,7 +115,7 @@ export async function weirCommand (options: PeerStart, variant: WeirVariant): Pr
   const file = join(options.dir, `${variant.name}.yaml`)
   const routes = variant.routes?.(options.originPorts) ?? [benchRoute(options.originPorts)]
   const { listenPort, certificate } = options
-  const { workers, io = 'auto', timeouts = {}, limits = {}, kubeconfig, probesPort, redirectPort, sections, stallsDirectory } = variant
+  const { workers, io, timeouts = {}, limits = {}, kubeconfig, probesPort, redirectPort, sections, stallsDirectory } = variant
   const ports = { listenPort, adminPort, probesPort, redirectPort }
   writeFileSync(file, weirConfig({ ...ports, workers, io, routes, certificate, timeouts, limits, kubeconfig, sections }))
   const watch = stallsDirectory === undefined ? [] : stallWatchArguments(stallsDirectory)
