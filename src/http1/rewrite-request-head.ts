@@ -13,7 +13,7 @@ import type { RequestHead } from './request-head.ts'
  */
 
 /** Up to so many bytes a loop is cheaper than the call into the runtime. */
-const LOOP_BYTES = 48
+export const LOOP_BYTES = 48
 
 export class ByteWriter {
   readonly out: Buffer

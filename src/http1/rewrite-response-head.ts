@@ -5,6 +5,7 @@
  * The buffer has headroom before the head: what is added may take more room than what is dropped.
  */
 import type { ResponseHead } from './response-head.ts'
+import { LOOP_BYTES } from './rewrite-request-head.ts'
 import { REQUEST_ID_NAME, VERSION_NAME } from '../http/http-response.ts'
 import { CHUNK_HEADROOM } from './chunk-framing.ts'
 
@@ -58,20 +59,30 @@ export function rewriteResponseHead (head: ResponseHead, text: string, line: Uin
   let rangeEnd = head.end
   for (let index = fields.droppedCount - 1; index >= 0; index--) {
     const dropped = fields.dropped[index] ?? 0
-    to = moveRight(buf, fields.lineEnd(dropped), rangeEnd, to)
+    const keptFrom = fields.lineEnd(dropped)
+    to = to === rangeEnd ? keptFrom : moveRight(buf, keptFrom, rangeEnd, to)
     rangeEnd = fields.nameStart(dropped)
   }
-  to = moveRight(buf, lineEnd, rangeEnd, to)
+  to = to === rangeEnd ? lineEnd : moveRight(buf, lineEnd, rangeEnd, to)
   const statusLength = lineEnd - head.start
   // RFC 9112 section 4: the space behind the status is there even without a reason; some servers leave it out.
   const missingSpace = head.reasonStart === head.reasonEnd ? 1 : 0
   const start = to - added - statusLength - missingSpace
-  if (start !== head.start) buf.copyWithin(start, head.start, lineEnd)
+  moveStatusLine(buf, head.start, lineEnd, start)
   buf[start + 7] = CHAR_1
   if (missingSpace === 1) buf.write(' \r\n', start + statusLength - 2, 'latin1')
-  if (line.length > 0) buf.set(line, to - added)
+  const lineAt = to - added
+  for (let index = 0; index < line.length; index++) buf[lineAt + index] = line[index] ?? 0
   if (text.length > 0) buf.write(text, to - text.length, 'latin1')
   return tail.length === 0 ? start : insertTail(buf, start, head.end, tail)
+}
+
+/** Moves `buf[from, end)` to `to`, on either side of where it is. */
+function moveStatusLine (buf: Buffer, from: number, end: number, to: number): void {
+  const length = end - from
+  if (length > LOOP_BYTES) buf.copyWithin(to, from, end)
+  else if (to < from) for (let index = 0; index < length; index++) buf[to + index] = buf[from + index] ?? 0
+  else if (to > from) for (let index = length - 1; index >= 0; index--) buf[to + index] = buf[from + index] ?? 0
 }
 
 /** Moves the head `buf[start, end)` to make room before the empty line that ends it. @returns where it starts then */
@@ -82,8 +93,8 @@ function insertTail (buf: Buffer, start: number, end: number, tail: string): num
   return start - tail.length
 }
 
-/** Moves `buf[from, end)` so that it ends at `to`; returns where it starts now. */
+/** Moves `buf[from, end)` so that it ends at `to`, behind where it does; returns where it starts now. */
 function moveRight (buf: Buffer, from: number, end: number, to: number): number {
-  if (end !== to) buf.copyWithin(to - (end - from), from, end)
+  buf.copyWithin(to - (end - from), from, end)
   return to - (end - from)
 }
