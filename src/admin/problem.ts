@@ -53,7 +53,7 @@ export const PROBLEMS = {
   too_many_imports: { status: 503, title: 'Another import is running' },
   too_many_waiting: { status: 503, title: 'Too many requests wait for a drain already' },
   too_many_streams: { status: 503, title: 'Too many follow the events already' },
-  store_failed: { status: 503, title: 'The change could not be stored and was not made' }
+  store_failed: { status: 503, title: 'The change could not be stored' }
 } as const satisfies Record<string, ProblemRow>
 
 export type ProblemCode = keyof typeof PROBLEMS

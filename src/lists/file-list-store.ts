@@ -10,9 +10,10 @@ import type { EventLog } from '../core/logger.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
 import { makeDirectory, moveAside, replaceFile, temporaryPath, type StoreFiles } from '../store/durable-file.ts'
 import { FileLock } from '../store/file-lock.ts'
+import type { ChangeDeadline } from '../store/change-deadline.ts'
 import { ALL_IS_WELL, fileError, StoreError, type StoreStatus, Watchers } from '../store/state-store.ts'
 import { MAX_STORED_BYTES, NewerList, openList, sealList } from './seal-list.ts'
-import { listKey, type ListListener, type ListStore } from './list-store.ts'
+import { assertInTime, listKey, type ListListener, type ListStore } from './list-store.ts'
 import { MemberList, type ListRef } from './member-list.ts'
 
 interface FileListStoreOptions {
@@ -55,8 +56,9 @@ export class FileListStore implements ListStore {
     return this.#lists.get(listKey(ref)) ?? MemberList.EMPTY
   }
 
-  async change (ref: ListRef, edit: (before: MemberList) => MemberList): Promise<MemberList> {
+  async change (ref: ListRef, edit: (before: MemberList) => MemberList, deadline: ChangeDeadline): Promise<MemberList> {
     return await this.#queue.run(async () => {
+      assertInTime(deadline)
       const before = this.current(ref)
       const after = edit(before)
       if (after === before) return after

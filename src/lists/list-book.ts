@@ -10,6 +10,7 @@ import type { PreparedChange } from '../core/prepared-change.ts'
 import { MemberTableWriter, type TableKey } from '../placement/member-table.ts'
 import { wireText } from '../routing/plain-request.ts'
 import { storeFault } from '../rollout/change-result.ts'
+import { ChangeDeadline } from '../store/change-deadline.ts'
 import { StoreError, type StoreStatus } from '../store/state-store.ts'
 import { ImportError, readMembers } from './member-import.ts'
 import { listSpecs } from './list-specs.ts'
@@ -19,6 +20,7 @@ import { readMember } from './read-member.ts'
 
 /** Members that are put into a table one by one; for more, a table is made anew. */
 const FEW = 1_000
+const MAYBE_MADE = 'it may be made all the same: read the list again'
 
 /** Who changes a list, and why. */
 export interface ListChangeMeta {
@@ -36,6 +38,9 @@ export interface ListChange extends ListRef, ListChangeMeta {
   /** After it. */
   readonly members: number
 }
+
+/** What somebody has asked for. */
+type Asked = Pick<ListChange, 'action' | 'member' | 'actor' | 'reason'>
 
 /** A list as it is now. */
 export interface ListState {
@@ -57,6 +62,7 @@ interface ListConfig {
 }
 
 export interface ListBookDeps {
+  readonly clock: Clock
   readonly store: ListStore
   /** Tells the workers of a table. */
   readonly publish: (route: string, list: string, table: SharedArrayBuffer) => void
@@ -244,8 +250,15 @@ export class ListBook {
     return { ok: false, code: 'unknown_list', message: noSuchList(list, [...lists.keys()]) }
   }
 
-  async #change (
-    ref: ListRef, edit: (before: MemberList) => MemberList, what: Pick<ListChange, 'action' | 'member' | 'actor' | 'reason'>
+  async #change (ref: ListRef, edit: (before: MemberList) => MemberList, what: Asked): Promise<ListResult> {
+    const deadline = new ChangeDeadline(this.#deps.clock)
+    const made = await deadline.answer(this.#stored(ref, edit, what, deadline))
+    if (made !== 'late') return made
+    return { ok: false, code: 'store_failed', message: `the store of the lists has not answered; ${MAYBE_MADE}` }
+  }
+
+  async #stored (
+    ref: ListRef, edit: (before: MemberList) => MemberList, what: Asked, deadline: ChangeDeadline
   ): Promise<ListResult> {
     let difference = { added: 0, removed: 0 }
     let isGone = false
@@ -258,7 +271,7 @@ export class ListBook {
         difference = countsOf(before, after)
         if (after.size > before.size) this.#checkRoom(after)
         return after
-      })
+      }, deadline)
       if (isGone) return this.#unknown(ref)
       const result = { ...difference, members }
       if (difference.added + difference.removed > 0) this.#deps.onChange({ ...ref, ...what, ...result })
@@ -282,7 +295,7 @@ export class ListBook {
 function refusedByStore (error: StoreError): Extract<ListResult, { readonly ok: false }> {
   if (error.code === 'too-large') return { ok: false, code: 'list_full', message: error.advice ?? error.message }
   if (error.advice !== undefined) return { ok: false, code: 'store_failed', message: error.advice }
-  const after = error.code === 'unavailable' ? 'it may be made all the same: read the list again' : 'nothing was changed'
+  const after = error.code === 'unavailable' ? MAYBE_MADE : 'nothing was changed'
   return { ok: false, code: 'store_failed', message: `${storeFault(error).replace('the state', 'the list')}; ${after}` }
 }
 

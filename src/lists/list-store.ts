@@ -1,7 +1,8 @@
 /**
  * Where the members of lists are kept, apart from the weights: a change of weights need not write 100,000 members, nor the other way round.
  */
-import type { StoreStatus } from '../store/state-store.ts'
+import type { ChangeDeadline } from '../store/change-deadline.ts'
+import { StoreError, type StoreStatus } from '../store/state-store.ts'
 import type { ListRef, MemberList } from './member-list.ts'
 
 /** Hears of every change that was stored, whoever has made it, in the order of the changes. */
@@ -23,13 +24,19 @@ export interface ListStore {
    * Once this resolves, the change survives a crash of the process, and the listeners have heard of it.
    * @throws StoreError when nothing was stored; the list is what it was, but for `unavailable`, of which that can't be known
    */
-  change (ref: ListRef, edit: (before: MemberList) => MemberList): Promise<MemberList>
+  change (ref: ListRef, edit: (before: MemberList) => MemberList, deadline: ChangeDeadline): Promise<MemberList>
   /** @returns a function that ends it */
   watch (listener: ListListener): () => void
   /** Need not be ready for other lists than these any more. What is stored of those stays, where anything survives the process. */
   retain (refs: readonly ListRef[]): void
   /** Waits for writes under way. */
   close (): Promise<void>
+}
+
+/** @throws StoreError when the turn of a change comes too late for it */
+export function assertInTime ({ isOver }: ChangeDeadline): void {
+  const advice = 'the store of the lists takes too long; nothing was changed'
+  if (isOver) throw new StoreError('unavailable', advice, { advice })
 }
 
 /** One text for each list: names have no capital letters. */

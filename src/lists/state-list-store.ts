@@ -3,8 +3,9 @@
  */
 import type { EventLog } from '../core/logger.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
+import type { ChangeDeadline } from '../store/change-deadline.ts'
 import { attemptsAt, type StateStore, StoreError, type StoreStatus, Watchers } from '../store/state-store.ts'
-import { listKey, type ListListener, type ListStore, refOfKey } from './list-store.ts'
+import { assertInTime, listKey, type ListListener, type ListStore, refOfKey } from './list-store.ts'
 import { MemberList, type ListRef } from './member-list.ts'
 
 /** By the key of the list. */
@@ -52,23 +53,24 @@ export class StateListStore implements ListStore {
   }
 
   /** One at a time: those of this replica need not compete with each other. */
-  async change (ref: ListRef, edit: (before: MemberList) => MemberList): Promise<MemberList> {
+  async change (ref: ListRef, edit: (before: MemberList) => MemberList, deadline: ChangeDeadline): Promise<MemberList> {
     // Before anything is known, a change is refused at once.
     await this.#store.read()
-    return await this.#queue.run(async () => await this.#swap(ref, edit))
+    return await this.#queue.run(async () => await this.#swap(ref, edit, deadline))
   }
 
-  async #swap (ref: ListRef, edit: (before: MemberList) => MemberList): Promise<MemberList> {
+  async #swap (ref: ListRef, edit: (before: MemberList) => MemberList, deadline: ChangeDeadline): Promise<MemberList> {
     let current = await this.#store.read()
     const key = listKey(ref)
     for (let attempt = 1; attempt <= attemptsAt(this.#store); attempt++) {
+      assertInTime(deadline)
       const before = current.value.get(key) ?? MemberList.EMPTY
       const after = edit(before)
       if (after === before) return after
       const value = new Map(current.value)
       // An empty one too: that something is there shows that a write has arrived.
       value.set(key, after)
-      const swapped = await this.#store.compareAndSwap(current.version, value)
+      const swapped = await this.#store.compareAndSwap(current.version, value, deadline.leftMs)
       if (swapped.ok) return after
       current = swapped.current
     }

@@ -1,6 +1,7 @@
 import type { Clock, TimerHandle } from '../core/clock.ts'
 import type { EventLog } from '../core/logger.ts'
 import type { SerialQueue } from '../core/serial-queue.ts'
+import { ChangeDeadline } from '../store/change-deadline.ts'
 import { StoreError } from '../store/state-store.ts'
 import { refusedByStore, type RefusedChange, storeFault } from './change-result.ts'
 import type { ChangeMeta, RouteTraffic, TrafficCommand } from './traffic-state.ts'
@@ -49,8 +50,6 @@ const FIRST_RETRY_MS = 250
 const MAX_RETRY_MS = 2_000
 /** A store that has not answered by then is said to be slow. */
 const SLOW_MS = 1_000
-/** How long one try may take. */
-const WRITE_MS = 4_000
 /** How often in a row others may be faster. */
 const MAX_CONFLICTS = 20
 
@@ -116,7 +115,7 @@ export class PendingCuts {
    * Stores the cut of a route, if it has one. To be called in the turn of the queue.
    * @returns why it can't be; undefined when there is none any more
    */
-  async store (route: string, timeoutMs: number): Promise<RefusedChange | undefined> {
+  async store (route: string, deadline: ChangeDeadline): Promise<RefusedChange | undefined> {
     for (let attempt = 1; this.#pending.has(route); attempt++) {
       const before = this.#deps.stored(route)
       const after = before === undefined ? undefined : this.#apply(route, before)
@@ -124,10 +123,10 @@ export class PendingCuts {
       else if (after === undefined) this.#void(route, before)
       if (before === undefined || after === undefined) return undefined
       try {
-        if (await this.#deps.write(route, after, timeoutMs)) {
+        if (await this.#deps.write(route, after, deadline.leftMs)) {
           this.#over(route)
           this.#deps.onStored(route, before, after)
-        } else if (attempt === MAX_CONFLICTS) {
+        } else if (attempt === MAX_CONFLICTS || deadline.isOver) {
           throw new StoreError('unavailable', 'the state is changed by others again and again')
         }
       } catch (error) {
@@ -139,7 +138,7 @@ export class PendingCuts {
   }
 
   #storeInTurn (route: string): void {
-    void this.#deps.queue.run(async () => { await this.store(route, WRITE_MS) })
+    void this.#deps.queue.run(async () => { await this.store(route, new ChangeDeadline(this.#deps.clock)) })
   }
 
   /** What the cut of a route makes of it; undefined when it has nothing to end there. */

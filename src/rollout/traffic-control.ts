@@ -4,6 +4,7 @@ import { type Leadership, SOLE_REPLICA } from '../core/leadership.ts'
 import type { EventLog } from '../core/logger.ts'
 import type { PreparedChange } from '../core/prepared-change.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
+import { ChangeDeadline } from '../store/change-deadline.ts'
 import type { StateStore, StoreStatus, Versioned } from '../store/state-store.ts'
 import {
   type ChangeOptions, type ChangeResult, type CutResult, refusedByStore, refusedChange, refusedEpoch, refusedTransition
@@ -41,8 +42,8 @@ interface StoredRoutes {
   readonly overwritten: TrafficState | undefined
 }
 
-/** A change is made or refused within so long, whatever the store does. */
-const CHANGE_MS = 4_000
+const TOO_LATE = 'the state store takes too long; nothing was changed'
+const UNANSWERED = 'the state store has not answered; the change may be made all the same: read the route again'
 /** Of what is kept and no worker has to know of. */
 const NOT_SENT: Promise<SplitReceipt> = Promise.resolve({ workers: 0, applied: 0, tookMs: 0 })
 
@@ -170,18 +171,21 @@ export class TrafficControl {
   }
 
   /** Changes the weights of a route, stores them, then publishes them. Never rejects. */
-  change (route: string, command: TrafficCommand, meta: Omit<ChangeMeta, 'at'>, options: ChangeOptions = {}): Promise<ChangeResult> {
-    const { clock } = this.#deps
-    const deadlineMs = clock.nowMs() + CHANGE_MS
-    return this.#queue.run(async () => {
+  async change (
+    route: string, command: TrafficCommand, meta: Omit<ChangeMeta, 'at'>, options: ChangeOptions = {}
+  ): Promise<ChangeResult> {
+    const deadline = new ChangeDeadline(this.#deps.clock)
+    let hasBegun = false
+    const made = await deadline.answer(this.#queue.run(async () => {
       for (let attempt = 1; attempt <= this.#stored.maxAttempts; attempt++) {
-        const leftMs = deadlineMs - clock.nowMs()
-        if (leftMs <= 0) return refusedChange('store_failed', 'the state store takes too long; nothing was changed')
-        const result = await this.#attempt(route, command, meta, { ...options, leftMs })
+        if (deadline.isOver) return refusedChange('store_failed', TOO_LATE)
+        hasBegun = true
+        const result = await this.#attempt(route, command, meta, { ...options, deadline })
         if (result !== 'conflict') return result
       }
       return refusedChange('store_conflict', `the state was changed by others ${this.#stored.maxAttempts} times in a row; try again`)
-    })
+    }))
+    return made === 'late' ? refusedChange('store_failed', hasBegun ? UNANSWERED : TOO_LATE) : made
   }
 
   /**
@@ -269,10 +273,10 @@ export class TrafficControl {
   }
 
   async #attempt (
-    name: string, command: TrafficCommand, meta: Omit<ChangeMeta, 'at'>, options: ChangeOptions & { readonly leftMs: number }
+    name: string, command: TrafficCommand, meta: Omit<ChangeMeta, 'at'>, options: ChangeOptions & { readonly deadline: ChangeDeadline }
   ): Promise<ChangeResult | 'conflict'> {
     // Whoever changes it next finds it as it is served.
-    const unstored = await this.#cuts.store(name, options.leftMs)
+    const unstored = await this.#cuts.store(name, options.deadline)
     if (unstored !== undefined) return unstored
     const current = this.#state.routes.get(name)
     if (current === undefined) return refusedChange('unknown_route', `there is no route "${name}"`)
@@ -286,7 +290,7 @@ export class TrafficControl {
       // That nothing changes is as much as this replica knows: what is written is what all have.
       if (transition.changed || this.#deps.store.shared) {
         const next = transition.changed ? withRoute(this.#baseOf(stored), name, transition.route) : this.#baseOf(stored)
-        if (!await this.#write(next, options.leftMs)) return 'conflict'
+        if (!await this.#write(next, options.deadline.leftMs)) return 'conflict'
       }
     } catch (error) {
       if (options.quiet !== true) this.#deps.log.error('a change of weights could not be stored and was not made', { error: errorText(error) })

@@ -12,10 +12,11 @@ import type { StoreDeps } from './open-at-start.ts'
 
 /** Nothing is read yet: the first configuration with a list does that. */
 export async function openLists (config: Config, deps: StoreDeps & Pick<ListBookDeps, 'publish' | 'onChange'>): Promise<ListBook> {
-  const { publish, onChange, log } = deps
+  const { clock, publish, onChange, log } = deps
   const random = randomBytes(8)
   return new ListBook({
     store: await openListStore(config, deps),
+    clock,
     publish,
     onChange,
     onFailure: ({ route, list }, error) => { log.error('a change of a list could not be stored', { route, list, error: error.message }) },

@@ -181,11 +181,12 @@ export class ConfigMapStore<T> implements StateStore<T> {
 
   compareAndSwap (expectedVersion: string, value: T, timeoutMs = DEFAULT_TIMEOUT_MS): Promise<SwapResult<T>> {
     const { clock, codec, random } = this.#options
+    const deadlineMs = clock.nowMs() + timeoutMs
     return this.#queue.run(async () => {
       await this.read()
+      if (clock.nowMs() >= deadlineMs) throw this.#tooLate()
       if (this.#refusal?.state === 'read-only') throw new StoreError('read-only', `${this.#name} ${this.#refusal.detail}`)
       if (expectedVersion !== this.#current.version) return this.#conflict()
-      const deadlineMs = clock.nowMs() + timeoutMs
       const data = codec.encode(value)
       for (let attempt = 1; ; attempt++) {
         const result = await this.#attempt({ data, value, over: this.#seen, deadlineMs })
@@ -222,6 +223,11 @@ export class ConfigMapStore<T> implements StateStore<T> {
 
   /** Somebody has deleted it. */
   get #isMissing (): boolean { return this.#known && this.#seen === undefined }
+
+  #tooLate (): StoreError {
+    const advice = `${this.#name} can't be written: the requests before it take too long; nothing was changed`
+    return new StoreError('unavailable', advice, { advice })
+  }
 
   #conflict (): SwapResult<T> {
     return { ok: false, reason: 'conflict', current: this.#current }

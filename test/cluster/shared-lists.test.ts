@@ -146,6 +146,19 @@ t.test('with the API server away traffic goes on, and a change is refused with t
   await untilSize(one, 5)
 })
 
+t.test('a change has one deadline, however slow the API server is and however often others are faster', async t => {
+  const { objects } = server.configMaps
+  const before = server.requests.length
+  let edits = 0
+  server.slow = { ms: 700, meanwhile: () => { objects.editBinary('default', OBJECT, data => ({ ...data, note: Buffer.from(`edit ${++edits}`).toString('base64') })) } }
+  const answer = await one.api('PUT', `${BETA}/members/never`)
+  server.slow = undefined
+  t.match(answer, { status: 503, body: { code: 'store_failed' } })
+  // Of 700 ms each, with a look at the object behind it: more do not go into four seconds, and 100 tries would not be over in two minutes.
+  t.ok(server.requests.slice(before).filter(({ verb, path }) => verb === 'update' && path.endsWith(OBJECT)).length <= 4)
+  await eventually(async () => (await one.api('PUT', `${BETA}/members/after-all`)).status === 200 ? true : undefined)
+})
+
 t.test('a replica that starts knows the members before it takes clients', async t => {
   const third = await start()
   t.equal(await bodyFor(third, 'by-hand'), 'canary')

@@ -73,6 +73,8 @@ export class KubeApiServer {
   #port = 0
   #hung = false
   #hungSince = 0
+  /** What requests about named objects take, and what happens meanwhile; watches take none. */
+  slow: { readonly ms: number, readonly meanwhile: () => void } | undefined
   /** Requests about named objects that wait for etcd. */
   readonly #hanging = new Set<() => void>()
 
@@ -294,7 +296,16 @@ export class KubeApiServer {
       return
     }
     const collection = about.plural === 'leases' ? this.leases : this.configMaps
-    collection.serve(about, request, response, lost).catch(() => { request.socket.destroy() })
+    const serve = (): void => { collection.serve(about, request, response, lost).catch(() => { request.socket.destroy() }) }
+    const { slow } = this
+    if (slow === undefined || about.verb === 'watch' || about.plural === 'leases') {
+      serve()
+      return
+    }
+    setTimeout(() => {
+      slow.meanwhile()
+      serve()
+    }, slow.ms).unref()
   }
 
   #serve (url: URL, verb: 'list' | 'watch', response: ServerResponse): void {

@@ -4,6 +4,7 @@ import { noLists, StateListStore } from '../../src/lists/state-list-store.ts'
 import { MemberTable } from '../../src/placement/member-table.ts'
 import { wireText } from '../../src/routing/plain-request.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
+import { FakeClock } from './fake-clock.ts'
 import { takeOver } from './take-over.ts'
 import { ListLog } from './list-log.ts'
 
@@ -32,6 +33,7 @@ export async function listBench (deps: Partial<ListBookDeps> = {}, config: Param
   const changes: object[] = []
   const failures: object[] = []
   const book = new ListBook({
+    clock: new FakeClock(),
     store: memoryLists(),
     publish: (route, list, table) => {
       tables.set(`${route}/${list}`, table)

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { FileListStore } from '../../../src/lists/file-list-store.ts'
 import { sealList } from '../../../src/lists/seal-list.ts'
 import { MemberList } from '../../../src/lists/member-list.ts'
+import { ChangeDeadline } from '../../../src/store/change-deadline.ts'
 import type { StoreFiles } from '../../../src/store/durable-file.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { ListLog } from '../../helpers/list-log.ts'
@@ -28,9 +29,9 @@ t.test('members outlive the process, each list in a file of its own, and a list 
   await store.load([BETA])
   const heard: object[] = []
   store.watch((ref, { ids }) => { heard.push({ ...ref, ids }) })
-  await store.change(BETA, adding('b'))
-  await store.change(BETA, adding('a'))
-  await store.change({ route: 'hello', list: 'team' }, adding('c'))
+  await store.change(BETA, adding('b'), new ChangeDeadline(new FakeClock()))
+  await store.change(BETA, adding('a'), new ChangeDeadline(new FakeClock()))
+  await store.change({ route: 'hello', list: 'team' }, adding('c'), new ChangeDeadline(new FakeClock()))
   t.same(heard, [{ ...BETA, ids: ['b'] }, { ...BETA, ids: ['a', 'b'] }, { route: 'hello', list: 'team', ids: ['c'] }])
   store.retain([])
   t.same(store.current(BETA).ids, [])
@@ -90,12 +91,12 @@ t.test('on a full disk a change is refused, and what was there is there', async 
   }
   const { store, path } = storeIn(t, directory, port)
   await store.load([BETA])
-  await store.change(BETA, adding('a'))
+  await store.change(BETA, adding('a'), new ChangeDeadline(new FakeClock()))
   full = true
-  await t.rejects(store.change(BETA, adding('b')), { code: 'no-space', message: /writing the list .*no space left/ })
+  await t.rejects(store.change(BETA, adding('b'), new ChangeDeadline(new FakeClock())), { code: 'no-space', message: /writing the list .*no space left/ })
   t.same(store.current(BETA).ids, ['a'])
   t.match(await files.readFile(path, 'utf8'), /\na\n$/)
   full = false
-  await store.change(BETA, adding('b'))
+  await store.change(BETA, adding('b'), new ChangeDeadline(new FakeClock()))
   t.same(store.current(BETA).ids, ['a', 'b'])
 })

@@ -1,10 +1,13 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { FileListStore } from '../../../src/lists/file-list-store.ts'
+import { noLists, StateListStore } from '../../../src/lists/state-list-store.ts'
+import { MemoryStore } from '../../../src/store/memory-store.ts'
 import { StoreError } from '../../../src/store/state-store.ts'
 import { LIST_CONFIG, listBench, memoryLists, pieces } from '../../helpers/list-bench.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { ListLog } from '../../helpers/list-log.ts'
+import { settled } from '../../helpers/memory-config-map.ts'
 import { takeOver } from '../../helpers/take-over.ts'
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts'
 
@@ -164,4 +167,28 @@ t.test('what the store does not take is refused, and nothing has changed', async
   t.match(await refusalOf(new StoreError('too-large', 'x', { advice: 'remove some' })), { code: 'list_full', message: 'remove some' })
   t.same(failures, [{ ...BETA, message: '/secret/path failed' }, { ...BETA, message: 'the ConfigMap can\'t be written' }], 'for the log')
   t.notOk(has('beta', 'a'))
+})
+
+t.test('a store that does not answer keeps nobody waiting for more than five seconds; what waits behind it is not made later', async t => {
+  const clock = new FakeClock()
+  const store = new MemoryStore(noLists(), error => { throw error })
+  const hanging = Promise.withResolvers<undefined>()
+  const swap = store.compareAndSwap.bind(store)
+  store.compareAndSwap = async (version, value) => {
+    await hanging.promise
+    return await swap(version, value)
+  }
+  const { book, changes } = await listBench({ store: new StateListStore(store, new ListLog()), clock })
+  const answers = ['first', 'second'].map(async user => await book.add(BETA, user, META))
+  await settled()
+  clock.advance(5_000)
+  t.match(await Promise.all(answers), [
+    { ok: false, code: 'store_failed', message: /^the store of the lists has not answered; it may be made all the same: read the list again$/ },
+    { ok: false, code: 'store_failed' }
+  ])
+  hanging.resolve(undefined)
+  await settled()
+  t.same(book.list(BETA)?.members.ids, ['first'])
+  t.match(changes, [{ action: 'add', member: 'first' }], 'what is made late is told')
+  await book.close()
 })

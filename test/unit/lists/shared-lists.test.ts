@@ -12,12 +12,12 @@ const META = { actor: 'ops', reason: '' }
 const BETA = { route: 'hello', list: 'beta' }
 
 /** A replica whose lists are in the ConfigMap. */
-async function replica (api: MemoryConfigMapApi, config = LIST_CONFIG) {
+async function replica (api: MemoryConfigMapApi, config = LIST_CONFIG, clock = new FakeClock()) {
   const log = new ListLog()
   const store = new StateListStore(new ConfigMapStore({
-    api, name: 'weir-state-lists', namespace: 'weir', codec: createListConfigMapCodec(), clock: new FakeClock(), random: () => 0, log, onRefused: () => {}
+    api, name: 'weir-state-lists', namespace: 'weir', codec: createListConfigMapCodec(), clock, random: () => 0, log, onRefused: () => {}
   }), log)
-  const bench = await listBench({ store }, config)
+  const bench = await listBench({ store, clock }, config)
   await settled()
   return { ...bench, log, store }
 }
@@ -67,6 +67,27 @@ t.test('a change that loses against many others in a row is made all the same', 
   }
   t.match(await book.add(BETA, 'user-2', META), { ok: true, members: 3 })
   t.equal(lost, 50)
+  await book.close()
+})
+
+t.test('a change that loses against others has four seconds for all of its tries', async t => {
+  const api = new MemoryConfigMapApi()
+  const clock = new FakeClock()
+  const { book, has } = await replica(api, LIST_CONFIG, clock)
+  await book.add(BETA, 'user-1', META)
+  const replace = api.replace.bind(api)
+  let lost = 0
+  api.replace = async (name, body) => {
+    // Each time somebody else was faster, and the answer took a while.
+    lost++
+    api.stored = { ...api.put({}), binaryData: createListConfigMapCodec().encode(new Map([['hello.LIST.beta', MemberList.of([`other-${lost}`])]])) }
+    clock.advance(850)
+    return await replace(name, body)
+  }
+  t.match(await book.add(BETA, 'user-2', META), { ok: false, code: 'store_failed', message: 'the store of the lists takes too long; nothing was changed' })
+  t.equal(lost, 5)
+  t.notOk(has('beta', 'user-2'))
+  t.equal(clock.nowMs(), 4_250)
   await book.close()
 })
 

@@ -65,7 +65,7 @@ t.test('a store that hangs delays nothing, and what it did before does not bring
   t.equal(log.at('error').length, 1, 'it is said once')
   store.release()
   await turns(FEW)
-  t.match(await step, { ok: true, traffic: { epoch: 2 } }, 'the step that was under way was stored')
+  t.match(await step, { ok: false, error: { code: 'store_failed', message: /may be made all the same/ } }, 'the step that was under way was, and who asked for it was answered before')
   t.match(control.route('hello'), { epoch: 3, weights: { canary: 0 }, history: [{}, { after: { canary: 50 } }, { before: { canary: 50 }, after: { canary: 0 } }] })
   t.notOk(served()?.weights['canary'])
   t.match(log.at('info').at(-1)?.message, /stored now/)

@@ -7,7 +7,9 @@ import { MemoryStore } from '../../../src/store/memory-store.ts'
 import { type StateStore, StoreError, type SwapResult } from '../../../src/store/state-store.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { FakePublisher } from '../../helpers/fake-publisher.ts'
+import { FragileStore } from '../../helpers/fragile-store.ts'
 import { ListLog } from '../../helpers/list-log.ts'
+import { settled } from '../../helpers/memory-config-map.ts'
 import { takeOver } from '../../helpers/take-over.ts'
 
 const META = { actor: 'ops', reason: 'because', source: 'api' } as const
@@ -16,10 +18,10 @@ const HELLO = { name: 'hello', weights: { stable: 90, canary: 10 } }
 const memory = () => new MemoryStore(EMPTY_TRAFFIC, error => { throw error })
 const weights = (stable: number, canary: number) => ({ type: 'weights', weights: { stable, canary } }) as const
 
-async function open (store: StateStore<TrafficState> = memory()) {
+async function open (store: StateStore<TrafficState> = memory(), clock = new FakeClock()) {
   const publisher = new FakePublisher()
   const log = new ListLog()
-  const control = await TrafficControl.open({ store, publisher, clock: new FakeClock(), log })
+  const control = await TrafficControl.open({ store, publisher, clock, log })
   return { control, publisher, log, store }
 }
 
@@ -279,5 +281,50 @@ t.test('a change of weights while a configuration is prepared stays, and one whi
   taken.settle()
   t.match(await late, { ok: true, traffic: { epoch: 2, weights: { a: 2 } } }, 'it finds the new route')
   t.match(control.route('hello'), { epoch: 2, weights: { stable: 75, canary: 25 } })
+  await control.close()
+})
+
+t.test('a store that does not answer keeps nobody waiting for more than five seconds; what waits behind it is not made later', async t => {
+  const clock = new FakeClock()
+  const store = new FragileStore()
+  const { control } = await open(store, clock)
+  await takeOver(control.prepare([HELLO]))
+  store.hang()
+  const answers = [weights(75, 25), weights(50, 50)].map(async command => await control.change('hello', command, META))
+  await settled()
+  clock.advance(5_000)
+  t.match(await Promise.all(answers), [
+    { ok: false, error: { code: 'store_failed', message: 'the state store has not answered; the change may be made all the same: read the route again' } },
+    { ok: false, error: { code: 'store_failed', message: 'the state store takes too long; nothing was changed' } }
+  ])
+  store.release()
+  await settled()
+  t.match(control.route('hello'), { epoch: 2, weights: { stable: 75, canary: 25 } })
+  await control.close()
+})
+
+t.test('a cut that is stored first, and the change behind it, have the time of one change together', async t => {
+  const clock = new FakeClock()
+  const inner = new FragileStore(true)
+  const given: Array<number | undefined> = []
+  let takesMs = 0
+  const store: StateStore<TrafficState> = {
+    ...inner.as('one'),
+    compareAndSwap: async (version, value, timeoutMs) => {
+      given.push(timeoutMs)
+      clock.advance(takesMs)
+      return await inner.compareAndSwap(version, value)
+    }
+  }
+  const { control } = await open(store, clock)
+  await takeOver(control.prepare([HELLO]))
+  inner.fault = new StoreError('unavailable', 'it is away')
+  const cut = control.cutOff('hello', weights(100, 0), META)
+  if (cut.ok) await cut.settled
+  inner.fault = undefined
+  given.length = 0
+  takesMs = 1_500
+  t.match(await control.change('hello', weights(75, 25), META), { ok: true })
+  t.same(given, [4_000, 2_500])
   await control.close()
 })

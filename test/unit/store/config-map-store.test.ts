@@ -145,3 +145,24 @@ t.test('an etcd that was restored from a backup is believed when something is wr
   t.match(api.stored, { data: { value: 'two' } })
   await store.close()
 })
+
+t.test('a write that waits for other requests has no more time than one that does not', async t => {
+  const { api, store, clock } = await openStore()
+  const first = await store.compareAndSwap('', 'one')
+  if (!first.ok) throw new Error('refused')
+  const answered = Promise.withResolvers<undefined>()
+  const replace = api.replace.bind(api)
+  api.replace = async (name, body) => {
+    await answered.promise
+    return await replace(name, body)
+  }
+  const before = store.compareAndSwap(first.version, 'two', 60_000)
+  const behind = store.compareAndSwap(first.version, 'three')
+  await settled()
+  clock.advance(4_000)
+  answered.resolve(undefined)
+  t.match(await before, { ok: true })
+  await t.rejects(behind, { code: 'unavailable', advice: /the requests before it take too long; nothing was changed$/ })
+  t.match(await store.read(), { value: 'two' })
+  await store.close()
+})
