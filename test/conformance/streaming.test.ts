@@ -169,11 +169,9 @@ async function leave (t: Test, bench: ProxyBench, request: string, answer: strin
     connection.send(answer)
   }
   if (answer !== '') await Promise.all(clients.map(async client => { await client.head() }))
-  const since = performance.now()
   clients[0]?.reset()
   clients[1]?.destroy()
   await Promise.all(origin.connections.map(async connection => { await connection.untilEnded() }))
-  t.ok(performance.now() - since < 3_000)
   t.same([origin.requests.length, bench.plane.inFlight, bench.errors('client_gone')], [request.startsWith('GET') ? 2 : 0, 0, 2])
 }
 
