@@ -19,7 +19,7 @@ import type { Downstream } from './downstream.ts'
 import type { ExchangeContext } from './exchange-context.ts'
 import { ExchangeWaits, RequestPace, WAIT } from './exchange-waits.ts'
 import { finish, type HeadSource, refuseRequest } from './finish.ts'
-import { HeadEdits } from './head-edits.ts'
+import { HeadEdits, withTrailers } from './head-edits.ts'
 import { RequestFacts, type RequestOrigin } from './request-facts.ts'
 import { cookieLine } from './cookie-line.ts'
 import { Tunnel } from './tunnel.ts'
@@ -128,7 +128,7 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     // Who is logged in on this connection is nobody on that of a copy.
     if (route.mirror !== null && (this.#lease.call?.login ?? LOGIN.none) === LOGIN.none) this.#tap = route.mirror.tap(request, facts, piece)
     this.#waitOn()
-    this.#sendRequest(request, piece)
+    this.#sendRequest(request, piece.trailers === undefined ? piece : withTrailers(piece, piece.trailers, route))
   }
 
   /** Sends the request, or lets it wait until there is an endpoint. */
@@ -189,7 +189,8 @@ export class Exchange implements DispatchEvents, HeadSource, Deadlined {
     if (facts.isTooLarge(0)) return this.giveUp('body_too_large', '')
     this.#pace.piece(bytes, piece.last)
     this.#tap?.requestBody(piece)
-    const taken = call.body(piece, this.#dispatch.replayBytes)
+    const sent = piece.trailers === undefined ? piece : withTrailers(piece, piece.trailers, facts.route)
+    const taken = call.body(sent, this.#dispatch.replayBytes)
     // It may lie in other memory now.
     this.#noteSent(call.kept)
     this.#waitOn()

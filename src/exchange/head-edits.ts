@@ -2,10 +2,11 @@
  * What a version changes of a request's head, and the head without that: for the version that gets the request next, for a copy, and for
  * the log. Versions that change nothing, or all the same, keep no second head.
  */
+import { foldedName } from '../core/folded-name.ts'
 import type { FieldEdits } from '../http/field-edits.ts'
-import type { BodyPiece, HttpRequest, KeptRequest, RequestEdits } from '../http/http-request.ts'
+import type { BodyPiece, FieldBlock, HttpRequest, KeptRequest, RequestEdits } from '../http/http-request.ts'
 import type { ExchangeContext } from './exchange-context.ts'
-import type { VersionRuntime } from './route-runtime.ts'
+import type { RouteRuntime, VersionRuntime } from './route-runtime.ts'
 
 export class HeadEdits {
   /** Those that the kept request has. */
@@ -40,4 +41,21 @@ export class HeadEdits {
     const plain = this.plainHead ?? (this.made === null && edits !== null ? kept.out.subarray(0, kept.headLength) : null)
     return plain === null ? kept : this.#context.edited(kept, plain, edits)
   }
+}
+
+/**
+ * The last piece of a body with the trailers that go on, whichever version of the route gets them: an origin that takes trailers for
+ * fields would have them beside what was set, or again what was taken out.
+ */
+export function withTrailers (piece: BodyPiece, trailers: FieldBlock, route: RouteRuntime | null): BodyPiece {
+  if (route === null || route.editedFields.size === 0) return piece
+  return { ...piece, trailers: withoutFields(trailers, route.editedFields) }
+}
+
+/** The lines without those of the fields. @param names as origins fold them @returns undefined when nothing is left */
+function withoutFields (block: FieldBlock, names: ReadonlySet<string>): FieldBlock | undefined {
+  const lines = block.toString('latin1').split(/(?<=\r\n)/)
+  const kept = lines.filter(line => !names.has(foldedName(line.slice(0, line.indexOf(':')))))
+  if (kept.length === lines.length) return block
+  return kept.length === 0 ? undefined : Buffer.from(kept.join(''), 'latin1')
 }

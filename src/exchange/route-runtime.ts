@@ -3,6 +3,7 @@
  * reference each, which a request reads once.
  */
 import type { RouteEntry } from '../actions/route-entry.ts'
+import { foldedName } from '../core/folded-name.ts'
 import type { VersionEdits } from '../actions/version-edits.ts'
 import type { ClientCookies } from '../placement/client-cookies.ts'
 import type { Placement } from '../placement/placement.ts'
@@ -72,6 +73,8 @@ export class RouteRuntime {
   readonly versions: readonly VersionRuntime[]
   split: Split
   epoch: number
+  /** What one of its versions sets in requests or takes out of them: names as origins fold them. */
+  readonly editedFields: ReadonlySet<string>
   /** What is told of its requests while a rollout runs; null without one. */
   watch: OutcomeWatch | null
   /** The clients of the last minutes. */
@@ -99,6 +102,7 @@ export class RouteRuntime {
     this.watch = state.watch
     this.clients = state.clients
     this.versions = routed.versions
+    this.editedFields = new Set(routed.versions.flatMap(({ edits }) => edits?.request?.removed ?? []).map(foldedName))
     this.split = routed.split
     this.epoch = routed.epoch
     this.#readyVersions = new Uint8Array(routed.versions.length)

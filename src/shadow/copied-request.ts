@@ -2,6 +2,7 @@
  * The copy of a request as it is sent: made from the bytes that the real one was sent with.
  */
 import type { MirrorSpec } from '../contract/mirror-spec.ts'
+import { foldedName } from '../core/folded-name.ts'
 
 /** By it an endpoint knows that nobody waits for its answer. Weir alone writes it. */
 const SHADOW_FIELD = 'X-Weir-Shadow'
@@ -19,9 +20,10 @@ export interface RequestLine {
   readonly path: string
 }
 
-/** Names in lower case that a copy does not have. */
+/** What a copy does not have: names as origins fold them. */
 export function fieldsLeftOut ({ cookies, authorization, removeHeaders }: MirrorSpec): ReadonlySet<string> {
-  return new Set([...OWN_FIELDS, ...removeHeaders, ...(cookies ? [] : ['cookie']), ...(authorization ? [] : ['authorization'])])
+  const credentials = [...(cookies ? [] : ['cookie']), ...(authorization ? [] : ['authorization'])]
+  return new Set([...OWN_FIELDS, ...removeHeaders.map(foldedName), ...credentials])
 }
 
 export interface CopiedRequest {
@@ -38,7 +40,7 @@ export function copiedRequest (head: Buffer, body: readonly Buffer[], leftOut: R
   const lines = head.toString('latin1').split('\r\n').filter(line => line !== '')
   const bodyBytes = body.reduce((sum, piece) => sum + piece.length, 0)
   const isFramed = bodyBytes > 0 || lines.some(line => /^(content-length|transfer-encoding):/i.test(line))
-  const kept = lines.filter((line, index) => index === 0 || !leftOut.has(line.slice(0, line.indexOf(':')).toLowerCase()))
+  const kept = lines.filter((line, index) => index === 0 || !leftOut.has(foldedName(line.slice(0, line.indexOf(':')))))
   const text = [...kept, `${SHADOW_FIELD}: 1`, ...(isFramed ? [`Content-Length: ${bodyBytes}`] : [])].join('\r\n')
   const headBytes = Buffer.from(`${text}\r\n\r\n`, 'latin1')
   return { bytes: Buffer.concat([headBytes, ...body]), headLength: headBytes.length }

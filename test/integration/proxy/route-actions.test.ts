@@ -87,6 +87,23 @@ proxyTest('a request that fails over gets the edits of the version that answers,
   }
 })
 
+proxyTest('what a route sets or removes does not come in trailers either, in any spelling, whichever version gets them', async (t, bench) => {
+  const stable = await afterFailure(bench, { canary: { requestHeaders: headers({ remove: ['X-Debug'] }) } }, { requestHeaders: set('X-User', 'nobody') })
+  bench.endpoints('canary', [await closedPort()])
+  const client = await bench.client()
+  const start = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n'
+  const end = (trailers: string): string => `0\r\n${trailers}\r\n`
+  const forged = 'X-User: root\r\nx_user: root\r\nX.Debug: 1\r\n'
+  await client.ask(start + end(`${forged}X-Sum: 1\r\n`))
+  await client.ask(start + end(forged))
+  const answered = client.ask(start)
+  await bench.until('the first piece', () => stable.connections.reduce((heads, { reader }) => heads + reader.heads, 0) === 3)
+  client.send(end(`X-Sum: 2\r\n${forged}`))
+  await answered
+  t.same(stable.requests.map(({ trailers, body }) => [trailers, body.toString()]), [['X-Sum: 1\r\n', 'abc'], ['', 'abc'], ['X-Sum: 2\r\n', 'abc']])
+  t.same(stable.requests.map(request => valuesOf(request, 'x-user')), [['nobody'], ['nobody'], ['nobody']])
+})
+
 proxyTest('a version without edits gets the request as it came', async (t, bench) => {
   const stable = await afterFailure(bench, { canary: { requestHeaders: set('X-V', 'canary'), urlRewrite: { hostname: 'c' } } })
   const canary = await bench.extraOrigin(says('HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n'))

@@ -21,6 +21,13 @@ proxyTest('a copy is the request, marked, without credentials, and its answer is
   t.same([real?.fields.some(([name]) => name === 'X-Weir-Shadow'), bench.version('canary').upstreamConnects], [false, 0], 'nothing is counted for the version')
 })
 
+proxyTest('what is removed from copies is gone in every spelling that an origin takes for it', async (t, bench) => {
+  const { canary, counted } = await mirrored(bench, { mirror: { removeHeaders: ['X-Api-Key'] } })
+  await (await bench.client()).ask(get('/', 'X-Api-Key: k\r\nX_Api_Key: k\r\nx.api-key: k\r\nX-Own: 1\r\n'))
+  await counted(1)
+  t.same(canary.requests[0]?.fields.filter(([name, value]) => value === 'k' || name === 'X-Own'), [['X-Own', '1']])
+})
+
 proxyTest('a copy that comes from a trusted proxy stays marked, and is not copied', async (t, bench) => {
   const { stable, tally, pull } = await mirrored(bench)
   const client = await bench.client()
