@@ -13,6 +13,8 @@ interface KnownResource {
 export class ResourceMethods {
   readonly #methods = new Map<string, Set<string>>()
   readonly #public = new Set<string>()
+  /** Two hooks ask for it. */
+  readonly #found = new WeakMap<FastifyRequest, { readonly resource: KnownResource | undefined }>()
   #patterns: ReadonlyArray<readonly [pattern: RegExp, resource: KnownResource]> | undefined
 
   /** Call it before the resources are registered. */
@@ -26,8 +28,14 @@ export class ResourceMethods {
   }
 
   /** The resource to which a request goes whose method nobody has; undefined when there is none at its path. */
-  at ({ is404, url }: FastifyRequest): KnownResource | undefined {
-    if (!is404) return undefined
+  at (request: FastifyRequest): KnownResource | undefined {
+    if (!request.is404) return undefined
+    const found = this.#found.get(request) ?? { resource: this.#lookFor(request.url) }
+    this.#found.set(request, found)
+    return found.resource
+  }
+
+  #lookFor (url: string): KnownResource | undefined {
     const path = url.replace(/[?#].*$/s, '')
     this.#patterns ??= [...this.#methods].map(([known, methods]) => [
       patternOf(known), { allow: [...methods, 'OPTIONS'].join(', '), isPublic: this.#public.has(known) }

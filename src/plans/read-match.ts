@@ -8,11 +8,35 @@ import type { UntrustedObject } from '../core/untrusted.ts'
 import { given, inside, ownValue, PlanFaults, readMapping } from './plan-faults.ts'
 import type { StepMatch } from './rollout-plan.ts'
 
-const ENTRY_KEYS = ['headers', 'cookies', 'query', 'path', 'host', 'methods', 'alwaysNever'] as const
+const NAMED_KEYS = ['headers', 'cookies', 'query'] as const
+const WHOLE_KEYS = ['path', 'host'] as const
+const ENTRY_KEYS = [...NAMED_KEYS, ...WHOLE_KEYS, 'methods', 'alwaysNever'] as const
+type NameKind = (typeof NAMED_KEYS)[number] | AlwaysNever['by']
+const NO_CONDITION = 'has no condition, so every request would match'
 const TEXT_KEYS = ['value', 'prefix', 'regex'] as const
 
 /** RFC 9110 section 9.3 and RFC 5789: whoever writes them otherwise means these. */
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'TRACE', 'PATCH']
+
+/** What is wrong with a part of a match. */
+export interface MatchFault {
+  readonly message: string
+  /** No Weir reads it; otherwise it can never hold, or may not, and an older Weir has read it. */
+  readonly isMalformed: boolean
+}
+
+function malformed (message: string): MatchFault {
+  return { message, isMalformed: true }
+}
+
+function useless (message: string): MatchFault {
+  return { message, isMalformed: false }
+}
+
+function methodFault (method: string): MatchFault | undefined {
+  const meant = standardMethod(method)
+  return meant === undefined ? undefined : useless(`is not ${meant}: methods are compared with their case, and clients send ${meant}`)
+}
 
 /** The method that is meant by one in other letters; undefined when it is right, or none of the usual ones. */
 export function standardMethod (method: string): string | undefined {
@@ -49,6 +73,31 @@ export function knownMatch (plain: unknown, place: string): StepMatch {
   return match
 }
 
+/** Why a test that is stored would be refused where somebody writes it; undefined when it would not. */
+export function requestTestFault (test: RequestTest): MatchFault | undefined {
+  const { tests, methods: mostMethods } = MATCH_BOUNDS
+  const named = NAMED_KEYS.map(key => ({ key, list: test[key] }))
+  const whole = WHOLE_KEYS.flatMap(key => test[key] === undefined ? [] : [{ key, text: test[key] }])
+  const counts = [...named.map(({ list }) => list.length), test.methods.length, whole.length]
+  if (counts.every(count => count === 0)) return malformed(NO_CONDITION)
+  if (named.some(({ list }) => list.length > tests) || test.methods.length > mostMethods) return malformed('has more conditions than a match may have')
+  const faults = [
+    ...named.flatMap(({ key, list }) => list.flatMap(each => [nameFault(each.name, key), testFault(each.test, key)])),
+    ...whole.map(({ key, text }) => text.kind === 'present' ? malformed(ALWAYS_THERE) : testFault(text, key)),
+    ...test.methods.map(method => TOKEN.test(method) ? methodFault(method) : malformed(`names a method that is none${given(method)}`))
+  ]
+  return faults.find(fault => fault?.isMalformed) ?? faults.find(fault => fault !== undefined)
+}
+
+/** The same for an entry of `alwaysNever`. */
+export function alwaysNeverFault ({ by, name }: AlwaysNever): MatchFault | undefined {
+  return nameFault(name, by)
+}
+
+function testFault (test: TextTest, of: keyof typeof WHY_UNSENT): MatchFault | undefined {
+  return test.kind === 'present' ? undefined : textFault(test.kind, test.value, of)
+}
+
 function readEntry (plain: unknown, place: string, faults: PlanFaults): RequestTest | AlwaysNever | undefined {
   const value = readMapping(plain, place, ENTRY_KEYS, faults)
   if (value === undefined) return undefined
@@ -57,8 +106,8 @@ function readEntry (plain: unknown, place: string, faults: PlanFaults): RequestT
     if (Object.keys(value).length > 1) return faults.add(inside(place, 'alwaysNever'), 'stands beside other conditions; give it an entry of its own')
     return readAlwaysNever(alwaysNever, inside(place, 'alwaysNever'), faults)
   }
-  if (ENTRY_KEYS.every(key => ownValue(value, key) === undefined)) return faults.add(place, 'has no condition, so every request would match')
-  const [path, host] = (['path', 'host'] as const).map(key => readWhole(value, key, place, faults))
+  if (ENTRY_KEYS.every(key => ownValue(value, key) === undefined)) return faults.add(place, NO_CONDITION)
+  const [path, host] = WHOLE_KEYS.map(key => readWhole(value, key, place, faults))
   return {
     headers: readNamed(value, 'headers', place, faults),
     cookies: readNamed(value, 'cookies', place, faults),
@@ -80,7 +129,7 @@ function readAlwaysNever (plain: unknown, place: string, faults: PlanFaults): Al
 }
 
 function readNamed (
-  value: UntrustedObject, key: 'headers' | 'cookies' | 'query', within: string, faults: PlanFaults
+  value: UntrustedObject, key: (typeof NAMED_KEYS)[number], within: string, faults: PlanFaults
 ): readonly NamedTest[] {
   const plain = ownValue(value, key)
   const place = inside(within, key)
@@ -94,59 +143,71 @@ function readNamed (
     const test = readMapping(entry, at, ['name', ...TEXT_KEYS], faults)
     if (test === undefined) return []
     const name = readName(ownValue(test, 'name'), inside(at, 'name'), key, faults)
-    const text = readText(test, at, WHY_UNSENT[key], faults)
+    const text = readText(test, at, key, faults)
     return name === undefined || text === undefined ? [] : [{ name, test: text }]
   })
 }
 
-function readName (plain: unknown, place: string, kind: string, faults: PlanFaults): string | undefined {
-  const isQuery = kind === 'query'
-  if (typeof plain !== 'string' || (isQuery ? plain === '' || plain.length > 256 : !TOKEN.test(plain))) {
-    return faults.add(place, `must be the name of ${isQuery ? 'a query parameter' : 'a header field or cookie'}${given(plain)}`)
-  }
-  if (isQuery) return unlessUnmatchable(plain, noParameterName(plain), place, faults)
-  return isOverrideName(kind.startsWith('cookie') ? 'cookie' : 'header', plain) ? faults.add(place, OVERRIDE_HINT) : plain
+function readName (plain: unknown, place: string, kind: NameKind, faults: PlanFaults): string | undefined {
+  const fault = nameFault(plain, kind)
+  return fault === undefined ? String(plain) : faults.add(place, fault.message)
 }
 
-function readWhole (value: UntrustedObject, key: 'path' | 'host', within: string, faults: PlanFaults): TextTest | undefined {
+function nameFault (plain: unknown, kind: NameKind): MatchFault | undefined {
+  const isQuery = kind === 'query'
+  if (typeof plain !== 'string' || (isQuery ? plain === '' || plain.length > 256 : !TOKEN.test(plain))) {
+    return malformed(`must be the name of ${isQuery ? 'a query parameter' : 'a header field or cookie'}${given(plain)}`)
+  }
+  if (isQuery) return neverMatches(noParameterName(plain))
+  return isOverrideName(kind === 'cookie' || kind === 'cookies' ? 'cookie' : 'header', plain) ? useless(OVERRIDE_HINT) : undefined
+}
+
+function readWhole (value: UntrustedObject, key: (typeof WHOLE_KEYS)[number], within: string, faults: PlanFaults): TextTest | undefined {
   const plain = ownValue(value, key)
   if (plain === undefined) return undefined
   const place = inside(within, key)
   const mapping = readMapping(plain, place, TEXT_KEYS, faults)
-  const text = mapping === undefined ? undefined : readText(mapping, place, WHY_UNSENT[key], faults)
-  return text?.kind === 'present' ? faults.add(place, 'must have `value`, `prefix` or `regex`: every request has one') : text
+  const text = mapping === undefined ? undefined : readText(mapping, place, key, faults)
+  return text?.kind === 'present' ? faults.add(place, ALWAYS_THERE) : text
 }
+
+const ALWAYS_THERE = 'must have `value`, `prefix` or `regex`: every request has one'
 
 const WHY_UNSENT = {
   headers: noFieldValue, cookies: noCookieValue, query: noParameterValue, path: noWholePath, host: noHost
 } as const satisfies Readonly<Record<string, WhyUnsent>>
 
-function unlessUnmatchable<T> (value: T, why: string, place: string, faults: PlanFaults): T | undefined {
-  return why === '' ? value : faults.add(place, `can never match: ${why}`)
+function neverMatches (why: string): MatchFault | undefined {
+  return why === '' ? undefined : useless(`can never match: ${why}`)
 }
 
-function readText (value: UntrustedObject, place: string, whyUnsent: WhyUnsent, faults: PlanFaults): TextTest | undefined {
+function readText (value: UntrustedObject, place: string, of: keyof typeof WHY_UNSENT, faults: PlanFaults): TextTest | undefined {
   const keys = TEXT_KEYS.filter(key => ownValue(value, key) !== undefined)
   const [key] = keys
   if (key === undefined) return { kind: 'present' }
   const at = inside(place, key)
   if (keys.length > 1) return faults.add(place, `has ${keys.map(each => `\`${each}\``).join(' and ')}; give one of them`)
   const text = ownValue(value, key)
-  const { characters } = MATCH_BOUNDS
-  if (typeof text !== 'string' || text.length > characters || (text === '' && key !== 'value')) {
-    return faults.add(at, `must be a text of ${key === 'value' ? 'at most' : '1 to'} ${characters} characters${given(text)}`)
-  }
-  if (key === 'regex') return readPattern(text, at, faults)
-  const isWhole = key === 'value'
-  return unlessUnmatchable({ kind: isWhole ? 'exact' : 'prefix', value: text }, whyUnsent(text, isWhole), at, faults)
+  const kind = key === 'value' ? 'exact' : key
+  const fault = textFault(kind, text, of)
+  return fault === undefined ? { kind, value: String(text) } : faults.add(at, fault.message)
 }
 
-function readPattern (text: string, place: string, faults: PlanFaults): TextTest | undefined {
+function textFault (kind: Exclude<TextTest['kind'], 'present'>, text: unknown, of: keyof typeof WHY_UNSENT): MatchFault | undefined {
+  const { characters } = MATCH_BOUNDS
+  const isWhole = kind === 'exact'
+  if (typeof text !== 'string' || text.length > characters || (text === '' && !isWhole)) {
+    return malformed(`must be a text of ${isWhole ? 'at most' : '1 to'} ${characters} characters${given(text)}`)
+  }
+  return kind === 'regex' ? patternFault(text) : neverMatches(WHY_UNSENT[of](text, isWhole))
+}
+
+function patternFault (text: string): MatchFault | undefined {
   try {
     void new LinearPattern(text)
-    return { kind: 'regex', value: text }
+    return undefined
   } catch (error) {
-    return faults.add(place, errorText(error))
+    return malformed(errorText(error))
   }
 }
 
@@ -157,8 +218,8 @@ function readMethods (value: UntrustedObject, within: string, faults: PlanFaults
     plain.every((each: unknown): each is string => typeof each === 'string' && TOKEN.test(each))
   if (isGood) {
     plain.forEach((method, index) => {
-      const meant = standardMethod(method)
-      if (meant !== undefined) faults.add(`${inside(within, 'methods')}[${index}]`, `is not ${meant}: methods are compared with their case, and clients send ${meant}`)
+      const fault = methodFault(method)
+      if (fault !== undefined) faults.add(`${inside(within, 'methods')}[${index}]`, fault.message)
     })
     return plain
   }

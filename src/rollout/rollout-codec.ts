@@ -10,7 +10,7 @@ import { MAX_STEPS } from '../plans/read-steps.ts'
 import {
   ON_SUCCESS, ON_UNDECIDED, type PlanStep, ROLLOUT_PRESETS, type RolloutPlan, shareAfter, STEP_KINDS
 } from '../plans/rollout-plan.ts'
-import { decodeMatch, decodeMirror } from './match-codec.ts'
+import { decodeMatch, decodeMirror, type DroppedListener } from './match-codec.ts'
 import {
   isLive, MAX_SHARES, PAUSE_CAUSES, ROLLOUT_PHASES, type EpochShare, type RolloutState, type VerdictRecord
 } from './rollout-state.ts'
@@ -19,10 +19,10 @@ import { decodeSeenVersions } from './seen-versions.ts'
 const MAX_NUMBER = Number.MAX_SAFE_INTEGER
 
 /** @throws Error naming the first place that is wrong */
-export function decodeRollout (plain: unknown, place: string, weights: Weights): RolloutState {
+export function decodeRollout (plain: unknown, place: string, weights: Weights, dropped: DroppedListener): RolloutState {
   const value = recordAt(plain, place)
   const at = (name: string): string => `${place}.${name}`
-  const plan = decodePlan(value['plan'], at('plan'))
+  const plan = decodePlan(value['plan'], at('plan'), dropped)
   // Weights and steps are not to be lost with it. The requests were counted with it, so an analyse step counts from where it is read.
   const isWithout = isOfOtherFormat(value['evidence'])
   const state: RolloutState = {
@@ -35,7 +35,7 @@ export function decodeRollout (plain: unknown, place: string, weights: Weights):
     rampFrom: orNull(value['rampFrom'], each => amountAt(each, 100, at('rampFrom'))),
     rampRevision: orNull(value['rampRevision'], each => countAt(each, at('rampRevision'))),
     shareTo: amountAt(value['shareTo'], 100, at('shareTo')),
-    match: orNull(value['match'] ?? null, each => decodeMatch(each, at('match'))),
+    match: orNull(value['match'] ?? null, each => decodeMatch(each, at('match'), dropped)),
     mirror: orNull(value['mirror'] ?? null, each => decodeMirror(each, at('mirror'))),
     sum: sumAt(value['sum'], at('sum')),
     before: weightsAt(value['before'], at('before')),
@@ -116,7 +116,7 @@ function decodeNumbers (plain: unknown, place: string): VerdictRecord['from'] {
   }
 }
 
-function decodePlan (plain: unknown, place: string): RolloutPlan {
+function decodePlan (plain: unknown, place: string, dropped: DroppedListener): RolloutPlan {
   const value = recordAt(plain, place)
   const steps = listAt(value['steps'], `${place}.steps`)
   if (steps.length === 0 || steps.length > MAX_STEPS) throw new Error(`${place}.steps are not 1 to ${MAX_STEPS}`)
@@ -126,7 +126,7 @@ function decodePlan (plain: unknown, place: string): RolloutPlan {
     preset: oneOfAt(ROLLOUT_PRESETS, value['preset'], `${place}.preset`),
     from,
     to,
-    steps: decodeSteps(steps, `${place}.steps`),
+    steps: decodeSteps(steps, `${place}.steps`, dropped),
     onSuccess: oneOfAt(ON_SUCCESS, value['onSuccess'], `${place}.onSuccess`),
     watchMs: countAt(value['watchMs'], `${place}.watchMs`),
     analysis: decodeSettings(value['analysis'], `${place}.analysis`)
@@ -134,10 +134,10 @@ function decodePlan (plain: unknown, place: string): RolloutPlan {
 }
 
 /** Their weights only go up. */
-function decodeSteps (plain: readonly unknown[], place: string): readonly PlanStep[] {
+function decodeSteps (plain: readonly unknown[], place: string, dropped: DroppedListener): readonly PlanStep[] {
   let share = 0
   return plain.map((each, index) => {
-    const step = decodeStep(each, `${place}[${index}]`)
+    const step = decodeStep(each, `${place}[${index}]`, dropped)
     const next = shareAfter(step) ?? share
     if (next < share) throw new Error(`${place}[${index}] goes down from ${share} % to ${next} %`)
     share = next
@@ -145,7 +145,7 @@ function decodeSteps (plain: readonly unknown[], place: string): readonly PlanSt
   })
 }
 
-function decodeStep (plain: unknown, place: string): PlanStep {
+function decodeStep (plain: unknown, place: string, dropped: DroppedListener): PlanStep {
   const value = recordAt(plain, place)
   const kind = oneOfAt(STEP_KINDS, value['kind'], `${place}.kind`)
   switch (kind) {
@@ -153,7 +153,7 @@ function decodeStep (plain: unknown, place: string): PlanStep {
     case 'set-weight': return { kind, weight: amountAt(value['weight'], 100, `${place}.weight`) }
     case 'ramp': return { kind, to: amountAt(value['to'], 100, `${place}.to`), overMs: timeAt(value['overMs'], `${place}.overMs`) }
     case 'pause': return { kind, durationMs: orNull(value['durationMs'], each => timeAt(each, `${place}.durationMs`)) }
-    case 'set-match': return { kind, match: orNull(value['match'], each => decodeMatch(each, `${place}.match`)) }
+    case 'set-match': return { kind, match: orNull(value['match'], each => decodeMatch(each, `${place}.match`, dropped)) }
     case 'mirror': return { kind, mirror: orNull(value['mirror'], each => decodeMirror(each, `${place}.mirror`)) }
     default: return {
       kind,

@@ -3,6 +3,7 @@ import { sameVersions, type Weights } from '../contract/weights.ts'
 import { countAt, listAt, oneOfAt, recordAt, wordsAt } from '../core/values-at.ts'
 import type { ChangeAction, ChangeSource, Revision, RouteTraffic, TrafficState } from './traffic-state.ts'
 import { EMPTY_TRAFFIC, MAX_HISTORY, MAX_SUPERSEDED } from './traffic-state.ts'
+import type { DroppedListener } from './match-codec.ts'
 import { decodeRollout, weightsAt } from './rollout-codec.ts'
 import type { RolloutState } from './rollout-state.ts'
 
@@ -30,8 +31,9 @@ export const NEWEST_FORMAT = 3
 /**
  * The traffic state as JSON. A commit changes one route of perhaps thousands, so the text of each route is remembered as
  * long as the route's object lives.
+ * @param dropped hears what of a state that is read is left out
  */
-export function createTrafficCodec (): StateCodec<TrafficState> {
+export function createTrafficCodec (dropped: DroppedListener = () => {}): StateCodec<TrafficState> {
   const texts = new WeakMap<RouteTraffic, string>()
   return {
     initial: EMPTY_TRAFFIC,
@@ -46,22 +48,22 @@ export function createTrafficCodec (): StateCodec<TrafficState> {
       }
       return `{"epochFloor":${state.epochFloor},"routes":{${routes.join(',')}}}`
     },
-    decode: decodeTraffic
+    decode: plain => decodeTraffic(plain, dropped)
   }
 }
 
 /** @throws Error naming the first place that is wrong */
-function decodeTraffic (plain: unknown): TrafficState {
+function decodeTraffic (plain: unknown, dropped: DroppedListener): TrafficState {
   const value = recordAt(plain, 'value')
   const routes = new Map<string, RouteTraffic>()
   for (const [name, route] of Object.entries(recordAt(value['routes'], 'value.routes'))) {
-    routes.set(name, decodeRoute(route, `value.routes.${name}`))
+    routes.set(name, decodeRoute(route, `value.routes.${name}`, dropped))
   }
   return { routes, epochFloor: countAt(value['epochFloor'], 'value.epochFloor') }
 }
 
 /** @throws Error naming the first place that is wrong */
-export function decodeRoute (plain: unknown, place: string): RouteTraffic {
+export function decodeRoute (plain: unknown, place: string, dropped: DroppedListener): RouteTraffic {
   const value = recordAt(plain, place)
   const history = listAt(value['history'], `${place}.history`)
   const { supersededFileWeights: former, salt, rollout } = value
@@ -74,7 +76,7 @@ export function decodeRoute (plain: unknown, place: string): RouteTraffic {
     ...(former === undefined ? {} : { supersededFileWeights: supersededList(former, `${place}.supersededFileWeights`) }),
     history: history.slice(-MAX_HISTORY).map((entry, index) => decodeRevision(entry, `${place}.history[${index}]`)),
     ...(salt === undefined ? {} : { salt: saltAt(salt, `${place}.salt`) }),
-    ...(rollout === undefined ? {} : { rollout: decodeRollout(rollout, `${place}.rollout`, weights) })
+    ...(rollout === undefined ? {} : { rollout: decodeRollout(rollout, `${place}.rollout`, weights, dropped) })
   }
   if (!sameVersions(route.fileWeights, route.weights)) {
     throw new Error(`${place}.weights and fileWeights name different versions`)

@@ -14,6 +14,7 @@ import type { UntrustedObject } from '../core/untrusted.ts'
 import { NewerFormat, type ConfigMapCodec } from '../store/config-map-store.ts'
 import { StoreError } from '../store/state-store.ts'
 import { isAllZero, sameWeights, type Weights } from '../contract/weights.ts'
+import type { DroppedListener } from './match-codec.ts'
 import { decodeRoute, formatOf, NEWEST_FORMAT } from './traffic-codec.ts'
 import { MAX_WEIGHT } from '../contract/route-spec.ts'
 import { repeatedKey } from './repeated-key.ts'
@@ -34,15 +35,20 @@ const SMALLER: ReadonlyArray<{ readonly length: number, readonly withEvidence: b
   { length: 100, withEvidence: true }, ...[100, 70, 50, 35, 25, 15, 10, 5, 2, 1].map(length => ({ length, withEvidence: false }))
 ]
 
-/** @param maxBytes of all keys and texts; histories are cut to their newest entries to stay below */
-export function createTrafficConfigMapCodec (maxBytes = MAX_CONFIG_MAP_BYTES): ConfigMapCodec<TrafficState> {
+/**
+ * @param dropped hears what of a route that is read is left out
+ * @param maxBytes of all keys and texts; histories are cut to their newest entries to stay below
+ */
+export function createTrafficConfigMapCodec (
+  dropped: DroppedListener = () => {}, maxBytes = MAX_CONFIG_MAP_BYTES
+): ConfigMapCodec<TrafficState> {
   const texts = new WeakMap<RouteTraffic, string>()
   const textOf = (route: RouteTraffic): string => {
     const known = texts.get(route) ?? routeText(route)
     texts.set(route, known)
     return known
   }
-  const routeOf = readRoutesOnce()
+  const routeOf = readRoutesOnce(dropped)
   return {
     initial: EMPTY_TRAFFIC,
     owns: key => key === FORMAT_KEY || key === FLOOR_KEY || key.startsWith(ROUTE_PREFIX),
@@ -119,7 +125,7 @@ function decodeData (data: UntrustedObject, routeOf: (keys: readonly string[]) =
 }
 
 /** A change is one route of perhaps thousands: a text that was read before is not read again. */
-function readRoutesOnce (): (keys: readonly string[]) => RouteReader {
+function readRoutesOnce (dropped: DroppedListener): (keys: readonly string[]) => RouteReader {
   let before = new Map<string, { readonly text: unknown, readonly route: RouteTraffic }>()
   return keys => {
     before = new Map(keys.flatMap(key => {
@@ -129,7 +135,7 @@ function readRoutesOnce (): (keys: readonly string[]) => RouteReader {
     return (key, text) => {
       const known = before.get(key)
       if (known !== undefined && known.text === text) return known.route
-      const route = readRoute(key, text)
+      const route = readRoute(key, text, dropped)
       before.set(key, { text, route })
       return route
     }
@@ -144,7 +150,7 @@ function checkFormat (format: unknown): void {
   }
 }
 
-function readRoute (key: string, text: unknown): RouteTraffic {
+function readRoute (key: string, text: unknown, dropped: DroppedListener): RouteTraffic {
   let plain: unknown
   try {
     plain = JSON.parse(String(text))
@@ -153,7 +159,7 @@ function readRoute (key: string, text: unknown): RouteTraffic {
   }
   const repeated = repeatedKey(String(text))
   if (repeated !== undefined) throw new Error(`${key} has ${JSON.stringify(repeated)} twice in one object: which of them counts?`)
-  const route = decodeRoute(plain, key)
+  const route = decodeRoute(plain, key, dropped)
   if (route.history.length === 0) throw new Error(`${key}.history is empty`)
   const fault = countFault(key, route)
   if (fault !== undefined) throw new Error(`${fault}, and leaves no room to count`)

@@ -6,6 +6,7 @@ import { assertNever } from '../core/assert-never.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Leadership } from '../core/leadership.ts'
 import { Random } from '../core/random.ts'
+import type { DroppedListener } from '../rollout/match-codec.ts'
 import { createTrafficCodec } from '../rollout/traffic-codec.ts'
 import { EMPTY_TRAFFIC, type TrafficState } from '../rollout/traffic-state.ts'
 import type { EventLog } from '../core/logger.ts'
@@ -35,11 +36,12 @@ export async function openStore (
   config: Pick<Config, 'state' | 'kubernetes'>, { clock, log, metrics, leadership }: StoreDeps
 ): Promise<StateStore<TrafficState>> {
   const { state } = config
+  const dropped = tellDroppedOnce(log)
   switch (state.store) {
     case 'memory': return new MemoryStore<TrafficState>(
       EMPTY_TRAFFIC, error => { log.error('a watcher of the state store failed', { error: String(error) }) }
     )
-    case 'file': return await FileStore.open({ path: state.path, codec: createTrafficCodec(), clock, log })
+    case 'file': return await FileStore.open({ path: state.path, codec: createTrafficCodec(dropped), clock, log })
     case 'kubernetes': {
       const [{ ConfigMapStore }, { createTrafficConfigMapCodec }] = await Promise.all([
         import('../store/config-map-store.ts'), import('../rollout/traffic-config-map.ts')
@@ -49,7 +51,7 @@ export async function openStore (
         api: createKubeClient(config, clock),
         name: state.name,
         namespace: config.kubernetes.namespace,
-        codec: createTrafficConfigMapCodec(),
+        codec: createTrafficConfigMapCodec(dropped),
         clock,
         random: () => random.nextFraction(),
         log,
@@ -60,6 +62,20 @@ export async function openStore (
       return store
     }
     default: return assertNever(state.store)
+  }
+}
+
+/** More is not told. */
+const MAX_DROPPED = 100
+
+/** Where replicas share the state it is read again and again. */
+function tellDroppedOnce (log: EventLog): DroppedListener {
+  const told = new Set<string>()
+  return (place, fault) => {
+    const what = `${place} ${fault}`
+    if (told.has(what) || told.size === MAX_DROPPED) return
+    told.add(what)
+    log.warn('a condition of a stored rollout is left out: this Weir would refuse it, and no request is matched by it any more; all else is kept', { place, fault })
   }
 }
 

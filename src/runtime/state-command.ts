@@ -15,7 +15,7 @@ import { createTrafficCodec } from '../rollout/traffic-codec.ts'
 import type { TrafficState } from '../rollout/traffic-state.ts'
 import { withImported } from '../rollout/transition.ts'
 import { openStateEnvelope, sealStateEnvelope } from '../store/file-store.ts'
-import { attemptsAt, type StateStore, type Versioned } from '../store/state-store.ts'
+import { attemptsAt, type StateCodec, type StateStore, type Versioned } from '../store/state-store.ts'
 import { openStore } from './open-at-start.ts'
 
 const MAX_BYTES = 64 * 1_048_576
@@ -39,7 +39,10 @@ export async function stateCommand (action: 'export' | 'import', sources: Config
   try {
     const { config } = await loadConfig(sources)
     if (config.state.store === 'memory') throw new Error('state.store is memory, which nothing outlives: name a configuration with another store')
-    streams.out(action === 'export' ? await exported(config) : await imported(config, await readText(streams.input)))
+    const codec = createTrafficCodec((place, fault) => {
+      streams.complain(`${printable(`weir state ${action}: ${place} is left out, for no request is matched by it: ${fault}`)}\n`)
+    })
+    streams.out(action === 'export' ? await exported(config, codec) : await imported(config, codec, await readText(streams.input)))
     return 0
   } catch (error) {
     streams.complain(`${printable(error instanceof ConfigError ? error.message : `weir state ${action}: ${errorText(error)}`)}\n`)
@@ -47,8 +50,7 @@ export async function stateCommand (action: 'export' | 'import', sources: Config
   }
 }
 
-async function exported (config: Config): Promise<string> {
-  const codec = createTrafficCodec()
+async function exported (config: Config, codec: StateCodec<TrafficState>): Promise<string> {
   // A file is read as it is, since a running Weir owns it; each change replaces it as a whole.
   if (config.state.store === 'file') {
     const { path } = config.state
@@ -59,8 +61,8 @@ async function exported (config: Config): Promise<string> {
   return await withStore(config, async store => sealStateEnvelope(codec, { value: (await readSynced(store)).value, version: '1' }))
 }
 
-async function imported (config: Config, text: string): Promise<string> {
-  const { value } = openStateEnvelope(createTrafficCodec(), text)
+async function imported (config: Config, codec: StateCodec<TrafficState>, text: string): Promise<string> {
+  const { value } = openStateEnvelope(codec, text)
   return await withStore(config, async store => {
     let current = await readSynced(store)
     for (let attempt = 1; attempt <= attemptsAt(store); attempt++) {

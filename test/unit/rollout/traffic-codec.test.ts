@@ -60,9 +60,27 @@ t.test('steps that came later are marked for Weirs that do not know them, and a 
   t.equal(codec.formatOf?.(placed), 3)
   t.equal(codec.formatOf?.({ routes: new Map([['hello', after(routeOf({ a: 1, stable: 1, canary: 1 }), start(planOf([analyse(1_000)], { preset: 'a-b' })))]]), epochFloor: 0 }), 3)
   const damaged = (from: string, to: string): unknown => JSON.parse(codec.encode(placed).replaceAll(from, to))
-  t.throws(() => codec.decode(damaged('"x-beta"', '"x beta"')), { message: /rollout\.(plan\.steps\[0\]\.)?match.*name must be the name of a header field/ })
-  t.throws(() => codec.decode(damaged('"exact"', '"regexp"')), { message: /regexp/ })
+  t.throws(() => codec.decode(damaged('"x-beta"', '"x beta"')), { message: /rollout\.(plan\.steps\[0\]\.)?match\.match\[0\] must be the name of a header field/ })
+  t.throws(() => codec.decode(damaged('"exact"', '"regexp"')), { message: /test\.kind is not one of present, exact/ })
   t.throws(() => codec.decode(damaged('"percent":5', '"percent":500')), { message: /mirror\.percent/ })
+})
+
+t.test('conditions that an older Weir took and this one refuses are left out and told, and all else is kept', async t => {
+  const always = { match: [], alwaysNever: [{ by: 'header', name: 'X-Beta' }] } as const
+  const plan = planOf([setMatch({ ...headerMatch('x-beta', '1'), alwaysNever: [{ by: 'cookie', name: 'beta' }] }), pauseFor(null), setMatch(always)])
+  const placed = { routes: new Map([['hello', after(routeOf({ stable: 100, canary: 0 }), start(plan))]]), epochFloor: 0 }
+  const told: string[] = []
+  const old = createTrafficCodec((place, why) => { told.push(`${place} ${why}`) })
+  const read = (from: string, to: string): RouteTraffic | undefined => old.decode(JSON.parse(codec.encode(placed).replaceAll(from, to))).routes.get('hello')
+  t.match(read('"value":"1"', '"value":" 1"'), {
+    epoch: placed.routes.get('hello')?.epoch,
+    rollout: { phase: 'Paused', match: { match: [], alwaysNever: [{ name: 'beta' }] }, plan: { steps: [{ kind: 'set-match', match: { match: [] } }, {}, { match: always }] } }
+  })
+  t.match(told.splice(0), [/hello\.rollout\.plan\.steps\[0\]\.match\.match\[0\] can never match: /, /hello\.rollout\.match\.match\[0\] can never match: /])
+  t.match(read('"X-Beta"', '"X-Weir-Version"'), { rollout: { plan: { steps: [{}, {}, { kind: 'set-match', match: null }] } } }, 'nothing is left of it')
+  t.equal(told.splice(0).length, 1)
+  t.same(read('"beta"', '"beta"'), placed.routes.get('hello'))
+  t.same(told, [])
 })
 
 /** Every place in a value. */
