@@ -353,8 +353,8 @@ export const ConfigSchema = Type.Object({
     maxPasses: Type.Integer({ minimum: 0, maximum: 100, default: 1, description: 'How often one request may come through this Weir, as its Via fields tell; once more is a loop and answered with 508. More than 1 lets applications call others through Weir with the Via that they were called with. 0 sets no limit.' })
   }, { ...strict, default: {}, description: 'What a client may ask for.' }),
   shadow: Type.Object({
-    maxRequests: Type.Integer({ minimum: 1, maximum: 10_000, default: 64, description: 'Copies that one worker has under way.' }),
-    maxBytes: Type.Integer({ minimum: 65_536, maximum: 1_073_741_824, default: 8_388_608, description: 'Bytes of requests and answers that one worker keeps for copies.' }),
+    maxRequests: Type.Integer({ minimum: 1, maximum: 10_000, default: 64, description: 'Copies that one worker has under way; each route with a mirror has an equal part.' }),
+    maxBytes: Type.Integer({ minimum: 65_536, maximum: 1_073_741_824, default: 8_388_608, description: 'Bytes of requests and answers that one worker keeps for copies; each route with a mirror has an equal part.' }),
     maxLoopLag: duration('While the event loop of a worker is later than this, nothing is copied; 0s sets no limit.', '50ms'),
     maxLoopUtilization: Type.Number({ minimum: 0, maximum: 1, default: 0.85, description: 'While the event loop of a worker is busy for a larger part of the time, nothing is copied; 1 sets no limit.' })
   }, { ...strict, default: {}, description: 'What the copies of all mirrors may take. Nothing is copied either while a worker has a quarter of `limits.maxBufferedBytes` or three quarters of `limits.maxConcurrentRequests` or of its descriptors in use.' }),

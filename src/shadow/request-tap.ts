@@ -13,7 +13,7 @@ import { copiedRequest, requestLine } from './copied-request.ts'
 import { compareAnswers, type CompareTerms, SeenAnswer } from './seen-answer.ts'
 import { ShadowCopy } from './shadow-copy.ts'
 import type { CopyWatch, MirroredRequest, ShadowTap } from './shadow-port.ts'
-import { type SentCopy, ShadowBytes, type ShadowRoom } from './shadow-room.ts'
+import { type RouteShare, type SentCopy, ShadowBytes, type ShadowRoom } from './shadow-room.ts'
 
 const NO_FIELDS: readonly string[] = []
 
@@ -32,6 +32,7 @@ export interface TapTerms {
 /** The mirror of the route. */
 export interface TapOwner {
   readonly room: ShadowRoom
+  readonly share: RouteShare
   /** What is counted. */
   readonly tally: ShadowTally
   /** Copied requests that are not over. */
@@ -79,7 +80,7 @@ export class RequestTap implements ShadowTap, SentCopy, Deadlined {
     const { requestIds } = mirror.room.context
     this.#requestId = facts.requestId === '' ? requestIds.text(facts.requestNumber) : facts.requestId
     this.#wholeMs = facts.startMs
-    this.#bytes = new ShadowBytes(mirror.room)
+    this.#bytes = new ShadowBytes(mirror.room, mirror.share)
     mirror.taps++
     this.#keep(piece)
     this.#whole = piece.last
@@ -155,12 +156,12 @@ export class RequestTap implements ShadowTap, SentCopy, Deadlined {
     const { room } = this.#mirror
     const head = this.#head
     if (this.#closed || head === null || this.#copy !== null) return
-    const refusal = room.refusal()
+    const refusal = room.refusal(this.#mirror.share)
     if (refusal !== null) return this.#drop(refusal)
     const picked = this.#mirror.pick(this.#keyHash)
     if (picked === null) return this.#drop('no_endpoint')
     const { terms, fields, spec, idempotent, toHead } = this.#how
-    room.underWay.add(this)
+    room.begin(this, this.#mirror.share)
     this.#mirror.tally.sent++
     this.#endpoint = picked.endpoint.key
     const { bytes, headLength } = copiedRequest(head, this.#body, fields)
@@ -276,7 +277,7 @@ export class RequestTap implements ShadowTap, SentCopy, Deadlined {
     this.deadlineMs = 0
     if (this.#copy !== null) {
       this.#mirror.room.context.deadlines.remove(this)
-      this.#mirror.room.underWay.delete(this)
+      this.#mirror.room.end(this, this.#mirror.share)
     }
     this.#copy = null
     this.#head = null

@@ -20,7 +20,7 @@ import { type CompareTerms, compareTerms, type SeenAnswer } from './seen-answer.
 import { ShadowEndpoints } from './shadow-endpoints.ts'
 import type { Mirror, MirroredRequest, ShadowTap } from './shadow-port.ts'
 import { RequestTap, type TapOwner } from './request-tap.ts'
-import type { ShadowRoom } from './shadow-room.ts'
+import { RouteShare, type ShadowRoom } from './shadow-room.ts'
 
 /** Keeps who is copied apart from who gets which version. */
 const SALT_SEED = 0x5eed_5ad0 | 0
@@ -47,6 +47,7 @@ interface MirrorTerms extends MirrorParts, CompareTerms {
 
 export class RouteMirror implements Mirror, TapOwner {
   readonly room: ShadowRoom
+  readonly share = new RouteShare()
   #terms: MirrorTerms
   readonly #salt: number
   readonly #endpoints = new ShadowEndpoints()
@@ -75,7 +76,7 @@ export class RouteMirror implements Mirror, TapOwner {
     // A copy is not copied again, whoever has made it. A login and a protocol of its own belong to one connection.
     if (request.asksUpgrade || request.logsIn || request.header('x-weir-shadow') !== undefined) return null
     this.tally.drawn++
-    const refusal = mayCopy(request, spec) ? request.length > spec.maxBodyBytes ? 'body' : this.room.refusal() : 'method'
+    const refusal = mayCopy(request, spec) ? request.length > spec.maxBodyBytes ? 'body' : this.room.refusal(this.share) : 'method'
     if (refusal !== null) {
       this.drop(refusal)
       return null

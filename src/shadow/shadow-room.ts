@@ -39,7 +39,17 @@ export interface SentCopy {
   giveUp (): void
 }
 
+/** What the copies of one route take of the room. */
+export class RouteShare {
+  /** Copies that are on their way or not compared yet. */
+  underWay = 0
+  /** Bytes that are kept for them. */
+  bytes = 0
+}
+
 export class ShadowRoom {
+  /** How many routes have a mirror: each may take an equal part, so a shadow that hangs is in the way of no other. */
+  routes = 1
   /** Copies that are on their way or not compared yet. */
   readonly underWay = new Set<SentCopy>()
   readonly context: ShadowContext
@@ -53,11 +63,11 @@ export class ShadowRoom {
   /** Bytes that are kept for copies: bodies of requests, JSON that is to be compared. */
   get bytes (): number { return this.#account.bytes }
 
-  /** Why there can't be another copy now; null when there can. */
-  refusal (): ShadowDrop | null {
+  /** Why there can't be another copy of a route now; null when there can. */
+  refusal (route: RouteShare): ShadowDrop | null {
     const { budget, page, inFlight, maxDescriptors, settings: { limits: { maxConcurrentRequests }, shadow } } = this.context
-    if (this.underWay.size >= shadow.maxRequests) return 'requests'
-    if (this.bytes >= shadow.maxBytes) return 'bytes'
+    const full = this.#isFull(route, shadow)
+    if (full !== null) return full
     if (budget.used >= budget.largeBelow) return 'memory'
     if (maxConcurrentRequests > 0 && inFlight > maxConcurrentRequests * IN_FLIGHT_SHARE) return 'in_flight'
     const connections = (page[WORKER.connectionsOpen] ?? 0) + (page[WORKER.upstreamOpen] ?? 0)
@@ -67,42 +77,65 @@ export class ShadowRoom {
     return late || (page[WORKER.loopUtilization] ?? 0) > shadow.maxLoopUtilization ? 'loop' : null
   }
 
+  #isFull (route: RouteShare, { maxRequests, maxBytes }: ShadowLimits): 'requests' | 'bytes' | null {
+    if (this.underWay.size >= maxRequests || route.underWay >= this.#partOf(maxRequests)) return 'requests'
+    return this.bytes >= maxBytes || route.bytes >= this.#partOf(maxBytes) ? 'bytes' : null
+  }
+
   /** Ends all copies. */
   close (): void {
     for (const copy of this.underWay) copy.giveUp()
   }
 
-  /** @returns false when there are not so many bytes left */
-  take (bytes: number): boolean {
-    if (this.bytes + bytes > this.context.settings.shadow.maxBytes) return false
+  begin (copy: SentCopy, route: RouteShare): void {
+    this.underWay.add(copy)
+    route.underWay++
+  }
+
+  end (copy: SentCopy, route: RouteShare): void {
+    if (this.underWay.delete(copy)) route.underWay--
+  }
+
+  /** @returns false when there are not so many bytes left for the route: it may go past its part with its only copy */
+  take (bytes: number, route: RouteShare, isOnly: boolean): boolean {
+    const { maxBytes } = this.context.settings.shadow
+    if (this.bytes + bytes > maxBytes || (!isOnly && route.bytes + bytes > this.#partOf(maxBytes))) return false
     this.#account.set(this.bytes + bytes)
+    route.bytes += bytes
     return true
   }
 
-  give (bytes: number): void {
+  give (bytes: number, route: RouteShare): void {
     this.#account.set(this.bytes - bytes)
+    route.bytes -= bytes
+  }
+
+  #partOf (most: number): number {
+    return Math.max(1, Math.floor(most / Math.max(1, this.routes)))
   }
 }
 
 /** The bytes of one copy, given back all at once. */
 export class ShadowBytes {
   readonly #room: ShadowRoom
+  readonly #route: RouteShare
   #bytes = 0
 
-  constructor (room: ShadowRoom) {
+  constructor (room: ShadowRoom, route: RouteShare) {
     this.#room = room
+    this.#route = route
   }
 
   get bytes (): number { return this.#bytes }
 
   take (bytes: number): boolean {
-    if (!this.#room.take(bytes)) return false
+    if (!this.#room.take(bytes, this.#route, this.#route.bytes === this.#bytes)) return false
     this.#bytes += bytes
     return true
   }
 
   close (): void {
-    this.#room.give(this.#bytes)
+    this.#room.give(this.#bytes, this.#route)
     this.#bytes = 0
   }
 }

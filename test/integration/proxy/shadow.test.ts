@@ -1,4 +1,5 @@
 /** Copies of requests over real sockets: what the version of the mirror gets, what is counted, and that nothing real changes by it. */
+import type { ShadowCounts } from '../../../src/contract/shadow-report.ts'
 import { WORKER } from '../../../src/telemetry/counter-layout.ts'
 import { closedPort } from '../../helpers/closed-port.ts'
 import { proxyTest, type TestRoute, timedProxyTest } from '../../helpers/data-plane.ts'
@@ -6,6 +7,7 @@ import { testWatch } from '../../helpers/evidence-sum.ts'
 import { answers, COMPARE, MIRROR, mirrored } from '../../helpers/mirrored.ts'
 import { get, post } from '../../helpers/raw-client.ts'
 import { ok, type OriginHandler, type RawOrigin } from '../../helpers/raw-origin.ts'
+import { NO_EJECTION } from '../../helpers/two-endpoints.ts'
 
 proxyTest('a copy is the request, marked, without credentials, and its answer is nobody\'s', async (t, bench) => {
   const { stable, canary, tally, counted } = await mirrored(bench, { canary: answers(ok('other')) })
@@ -131,6 +133,34 @@ timedProxyTest('when a worker has as many copies as it may, no more are made; an
   await counted(2)
   t.match(tally, { sent: 1, failed: { timeout: 1 }, dropped: { requests: 1 } })
 }, { shadow: { maxRequests: 1 } })
+
+timedProxyTest('a shadow that hangs has the part of its own route, and copies of other routes are made', async (t, bench, advance) => {
+  const [stable, hanging, canary] = [await bench.extraOrigin(answers(ok())), await bench.extraOrigin(() => {}), await bench.extraOrigin(answers(ok()))]
+  const routes = ['hangs', 'works', 'small'].map(name => ({ name, match: { path: `/${name}` }, weights: { stable: 1, canary: 0 }, policy: NO_EJECTION, mirror: MIRROR }))
+  await bench.routes.shadows.load()
+  bench.route(routes)
+  for (const { name } of routes) {
+    bench.endpoints('stable', [stable.port], name)
+    bench.endpoints('canary', [(name === 'hangs' ? hanging : canary).port], name)
+  }
+  const client = await bench.client()
+  for (let asked = 0; asked < 5; asked++) await client.ask(get('/hangs'))
+  for (let asked = 0; asked < 5; asked++) {
+    await client.ask(get('/works'))
+    await bench.until('the copy', () => canary.requests.length === asked + 1)
+    await bench.settle()
+  }
+  const told = (): ReadonlyMap<string, ShadowCounts> => new Map(bench.routes.shadows.take().map(({ route, report }) => [route, report.counts]))
+  const counts = told()
+  t.match(counts.get('hangs'), { drawn: 5, sent: 2, dropped: { requests: 3 } }, 'a third of six')
+  t.match(counts.get('works'), { drawn: 5, sent: 5, dropped: { requests: 0 } })
+  bench.route(routes.slice(0, 2))
+  await client.ask(get('/hangs'))
+  await client.ask(get('/hangs'))
+  t.match(told().get('hangs'), { drawn: 2, sent: 1, dropped: { requests: 1 } }, 'half of six, when there are two')
+  await advance(MIRROR.timeoutMs)
+  bench.routes.shadows.close()
+}, { shadow: { maxRequests: 6 } })
 
 proxyTest('copies wait for memory, descriptors and a free event loop', async (t, bench) => {
   const { counted, tally } = await mirrored(bench)
