@@ -1,8 +1,8 @@
 import { noFieldValue, noParameterName, noParameterValue, noPath } from '../core/why-unsent.ts'
 import { oneHostSpelling, parseHostPort } from '../core/socket-address.ts'
-import { standardMethod } from '../plans/read-match.ts'
+import { NO_CONNECT, standardMethod } from '../plans/read-match.ts'
 import { fault, findUnreadable, warning, type ConfigPath, type Finding } from './finding.ts'
-import { checkNoOverride } from './recognition-rules.ts'
+import { checkRecognisable } from './recognition-rules.ts'
 import type { MatchConfig, RouteConfig } from './schema.ts'
 
 /** RFC 1035 section 2.3.4: a label has 1 to 63 octets. */
@@ -16,8 +16,8 @@ export function checkHost (host: string, path: ConfigPath): readonly Finding[] {
   return isValid ? [] : [fault(path, 'is not a host name: between its dots are 1 to 63 characters')]
 }
 
-/** What other programs take for a pattern. */
-const PATTERN_SEGMENT = /\*|(?:^|\/)(?::[A-Za-z_][^/]*|\{[^/]*\})(?=\/|$)/
+/** In a path, what other programs take for a pattern. */
+export const PATTERN_SEGMENT = /\*|(?:^|\/)(?::[A-Za-z_][^/]*|\{[^/]*\})(?=\/|$)/
 
 /** The rules of what a route takes: what no request can meet is refused, because it is always a mistake. */
 export function checkMatch (match: MatchConfig, path: ConfigPath): readonly Finding[] {
@@ -28,7 +28,7 @@ export function checkMatch (match: MatchConfig, path: ConfigPath): readonly Find
     ...hosts.flatMap((host, index) => checkHost(host, [...path, 'hosts', index])),
     ...methods.flatMap((method, index) => checkMethod(method, [...path, 'methods', index])),
     ...headers.flatMap(({ name, value = '' }, index) => [
-      ...checkNoOverride('header', name, [...path, 'headers', index, 'name']),
+      ...checkRecognisable('header', name, [...path, 'headers', index, 'name']),
       ...unmatchable(noFieldValue(value, true), [...path, 'headers', index, 'value'])
     ]),
     ...query.flatMap(({ name, value = '' }, index) => [
@@ -41,7 +41,7 @@ export function checkMatch (match: MatchConfig, path: ConfigPath): readonly Find
 }
 
 function checkMethod (method: string, path: ConfigPath): readonly Finding[] {
-  if (method === 'CONNECT') return [fault(path, 'can never match: Weir is no forward proxy and answers CONNECT with 405')]
+  if (method === 'CONNECT') return [fault(path, NO_CONNECT)]
   const meant = standardMethod(method)
   return meant !== undefined ? [warning(path, `is not ${meant}: methods are compared with their case, and clients send ${meant}`)] : []
 }

@@ -6,7 +6,7 @@ import { PlanFaults } from '../plans/plan-faults.ts'
 import { readMatch } from '../plans/read-match.ts'
 import { checkCidrs } from './address-rules.ts'
 import { fault, findDuplicates, readPath, warning, type ConfigPath, type Finding } from './finding.ts'
-import { checkNoOverride } from './recognition-rules.ts'
+import { checkRecognisable } from './recognition-rules.ts'
 import type { AffinityConfig, OverridesConfig, VersionConfig } from './schema.ts'
 
 type VersionMatchConfig = NonNullable<VersionConfig['match']>
@@ -38,7 +38,7 @@ export function checkIssuedCookie ({ by, cookie, level, issue }: AffinityConfig,
   if (by !== 'cookie') return [fault(path, 'is not used: with it, write `by: cookie`')]
   return [
     ...(name === cookie ? [fault([...path, 'name'], 'is the cookie of the application, `affinity.cookie`; give the one of Weir another name')] : []),
-    ...checkNoOverride('cookie', name, [...path, 'name']),
+    ...checkRecognisable('cookie', name, [...path, 'name']),
     ...(sameSite === 'None' && secure === 'never' ? [fault([...path, 'sameSite'], 'is `None`, and browsers take such a cookie with Secure alone; `secure` is `never`')] : []),
     ...(/^__(Host|Secure)-/i.test(name) && secure !== 'always' ? [fault([...path, 'name'], 'has a prefix with which browsers take it with Secure alone; write `secure: always`')] : []),
     ...(/^__Host-/i.test(name) && cookiePath !== '/' ? [fault([...path, 'path'], 'must be `/` for a cookie whose name begins with `__Host-`')] : []),

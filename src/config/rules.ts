@@ -12,7 +12,8 @@ import { checkLists } from './list-rules.ts'
 import { checkHost, checkMatch, findShadowedRoutes } from './match-rules.ts'
 import { checkMirror } from './mirror-rules.ts'
 import { checkIssuedCookie, checkOverrides, checkVersionMatch } from './placement-rules.ts'
-import { checkRecognition } from './recognition-rules.ts'
+import { checkReach } from './reach-rules.ts'
+import { checkRecognition, findClaims } from './recognition-rules.ts'
 import { checkReplicas } from './replica-rules.ts'
 import { checkVersionName } from './version-names.ts'
 import { checkWebhooks } from './webhook-rules.ts'
@@ -103,6 +104,7 @@ function checkRoute (route: RouteConfig, path: ConfigPath, isBroken: (path: Conf
     ...versions.flatMap((version, index) => when(['versions', index, 'weight'], at => checkWeight(version.weight, at))),
     ...versions.flatMap((version, index) => when(['versions', index, 'endpoints'], at => checkEndpoints(version, at))),
     ...versions.flatMap((version, index) => when(['versions', index, 'match'], at => checkVersionMatch(version.match, at))),
+    ...when(['match'], () => isBroken([...path, 'versions']) ? [] : checkReach(route, path, isBroken)),
     ...versions.flatMap((version, index) => when(['versions', index, 'tls'], at => checkTls(version.tls, at))),
     ...versions.flatMap((version, index) => when(['versions', index, 'filters'], at =>
       isBroken([...path, 'match']) || isBroken([...path, 'filters']) ? [] : checkMessageFilters(version.filters, route, at)))
@@ -205,6 +207,9 @@ export function checkRules (config: Config, isBroken: (path: ConfigPath) => bool
     const placed = config.routes.map((route, index) => ({ route, path: ['routes', index] }))
     findings.push(...placed.filter(({ route }) => isMapping(route)).flatMap(({ route, path }) => checkRoute(route, path, isBroken)))
     findings.push(...findShadowedRoutes(placed.filter(({ path }) => !isBroken(path))))
+    if (!isBroken(['clientIp']) && config.clientIp.trustedProxies.length === 0) {
+      findings.push(...placed.filter(({ path }) => !isBroken(path)).flatMap(({ route, path }) => findClaims(route, path)))
+    }
     when([['admin'], ['listeners']], () => findOwnEndpoints(config.routes, ownPortsOf(config), isBroken))
     const names = config.routes.map((route, index) => isBroken(['routes', index]) ? undefined : route.name)
     findings.push(...findDuplicates(names, index => ['routes', index, 'name'], first => `is the same as ${first}; names must differ`))

@@ -3,6 +3,7 @@ import type { AlwaysNever, NamedTest, RequestTest, TextTest } from '../contract/
 import { errorText } from '../core/error-text.ts'
 import { LinearPattern } from '../core/linear-pattern.ts'
 import { isOverrideName, OVERRIDE_HINT } from '../core/override-names.ts'
+import { isReservedField, RESERVED_HINT } from '../core/protected-fields.ts'
 import { noCookieValue, noFieldValue, noHost, noParameterName, noParameterValue, noWholePath, type WhyUnsent } from '../core/why-unsent.ts'
 import type { UntrustedObject } from '../core/untrusted.ts'
 import { given, inside, ownValue, PlanFaults, readMapping } from './plan-faults.ts'
@@ -33,7 +34,11 @@ function useless (message: string): MatchFault {
   return { message, isMalformed: false }
 }
 
+/** What is wrong with matching the one method that no route gets. */
+export const NO_CONNECT = 'can never match: Weir is no forward proxy and answers CONNECT with 405'
+
 function methodFault (method: string): MatchFault | undefined {
+  if (method === 'CONNECT') return useless(NO_CONNECT)
   const meant = standardMethod(method)
   return meant === undefined ? undefined : useless(`is not ${meant}: methods are compared with their case, and clients send ${meant}`)
 }
@@ -159,7 +164,9 @@ function nameFault (plain: unknown, kind: NameKind): MatchFault | undefined {
     return malformed(`must be the name of ${isQuery ? 'a query parameter' : 'a header field or cookie'}${given(plain)}`)
   }
   if (isQuery) return neverMatches(noParameterName(plain))
-  return isOverrideName(kind === 'cookie' || kind === 'cookies' ? 'cookie' : 'header', plain) ? useless(OVERRIDE_HINT) : undefined
+  const by = kind === 'cookie' || kind === 'cookies' ? 'cookie' : 'header'
+  if (isOverrideName(by, plain)) return useless(OVERRIDE_HINT)
+  return by === 'header' && isReservedField(plain) ? useless(RESERVED_HINT) : undefined
 }
 
 function readWhole (value: UntrustedObject, key: (typeof WHOLE_KEYS)[number], within: string, faults: PlanFaults): TextTest | undefined {

@@ -6,6 +6,7 @@ import { contentLength, isCanonicalLength } from '../../../src/http1/message-len
 import { FIELD, fieldId } from '../../../src/http1/field-id.ts'
 import { hostFault } from '../../../src/http1/request-head-fields.ts'
 import { FAULT, faultCode, faultName, faultText } from '../../../src/http1/parse-fault.ts'
+import { isOriginClaim, isReservedField } from '../../../src/core/protected-fields.ts'
 import { PROXY_ERROR_CODES } from '../../../src/core/proxy-error.ts'
 import { latin1 } from '../../helpers/http1-message.ts'
 
@@ -128,6 +129,17 @@ t.test('fields of a family are recognised by the beginning of their names, in an
     [FIELD.other, ['X-Forwarded', 'X-Forward-For', 'X-Weir', 'X-Weird', 'X-Client-Cert', 'X-Client-Certs', 'Client-Certs', 'Client-Cert-', 'xx.forwarded.port', 'XX-Weir-Version', 'x', '\x18-weir-version']]
   ] as const) {
     for (const name of names) t.equal(id(name), expected, name)
+  }
+})
+
+t.test('the configuration knows the same fields by name as the codec does', async t => {
+  const names = ['Client-Cert', 'client-cert-chain', 'X-Client-Cert-Subject', 'X-Weir-Shadow', 'X-Forwarded-Client-Cert', 'Forwarded', 'X-Real-IP', 'X-Forwarded-Port', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Proto', 'X-Client-Cert', 'X-User', 'Authorization', 'X-Weir']
+  const claims: readonly number[] = [FIELD.originClaim, FIELD.xForwardedFor, FIELD.xForwardedHost, FIELD.xForwardedProto]
+  for (const name of names) {
+    const known = within(name, fieldId)
+    t.equal(isReservedField(name), known === FIELD.reserved, name)
+    t.equal(!isReservedField(name) && isOriginClaim(name), claims.includes(known), name)
+    t.equal(isReservedField(name.replaceAll('-', '_')), known === FIELD.reserved, `${name} as origins fold it`)
   }
 })
 
