@@ -18,7 +18,7 @@ const deps: AdminDeps = {
   traffic: { route: undemanded, routes: undemanded, change: undemanded },
   rollouts: { start: undemanded, act: undemanded, status: undemanded, verdict: undemanded, report: undemanded },
   events: new EventBook('openapi', systemClock),
-  lists: { lists: undemanded, list: undemanded, add: undemanded, remove: undemanded, import: undemanded },
+  lists: { lists: undemanded, list: undemanded, kept: undemanded, add: undemanded, remove: undemanded, import: undemanded },
   webhooks: undemanded,
   stopping: new AbortController().signal,
   details: undemanded,

@@ -51,7 +51,7 @@ export interface AdminDeps {
   readonly traffic: Pick<TrafficControl, 'route' | 'routes' | 'change'>
   readonly rollouts: RolloutControl
   readonly events: EventBook
-  readonly lists: Pick<ListBook, 'lists' | 'list' | 'add' | 'remove' | 'import'>
+  readonly lists: Pick<ListBook, 'lists' | 'list' | 'kept' | 'add' | 'remove' | 'import'>
   /** In the order of the configuration. */
   webhooks (): readonly WebhookStatus[]
   /** Aborted when this replica stops, and who waits for a change is to have an answer. */

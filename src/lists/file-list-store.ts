@@ -2,7 +2,7 @@
  * Keeps each list in a file of its own, in a directory beside the state file. A change replaces the file as a whole.
  */
 import { constants } from 'node:fs'
-import { open, unlink } from 'node:fs/promises'
+import { open, readdir, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { errorCode, errorText } from '../core/error-text.ts'
@@ -13,8 +13,11 @@ import { FileLock } from '../store/file-lock.ts'
 import type { ChangeDeadline } from '../store/change-deadline.ts'
 import { ALL_IS_WELL, fileError, StoreError, type StoreStatus, Watchers } from '../store/state-store.ts'
 import { MAX_STORED_BYTES, NewerList, openList, sealList } from './seal-list.ts'
-import { assertInTime, listKey, type ListListener, type ListStore } from './list-store.ts'
+import { assertInTime, listKey, type ListListener, type ListStore, refOfKey } from './list-store.ts'
 import { MemberList, type ListRef } from './member-list.ts'
+
+/** What lies beside the files of lists: a write under way, what was moved aside. */
+const BESIDE = /\.tmp$|\.corrupt-\d+$/
 
 interface FileListStoreOptions {
   /** The state file: the directory is named for it. */
@@ -50,6 +53,12 @@ export class FileListStore implements ListStore {
         this.#lists.set(listKey(ref), await this.#read(ref))
       }
     })
+  }
+
+  async storedOf (route: string): Promise<readonly string[]> {
+    // Who has no list has no directory; what can't be read is said where it is needed.
+    const names = await readdir(this.#directory).catch(() => [])
+    return names.filter(name => !BESIDE.test(name)).map(refOfKey).flatMap(ref => ref?.route === route ? [ref.list] : [])
   }
 
   current (ref: ListRef): MemberList {

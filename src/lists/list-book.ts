@@ -20,6 +20,8 @@ import { readMember } from './read-member.ts'
 
 /** Members that are put into a table one by one; for more, a table is made anew. */
 const FEW = 1_000
+/** Of a route; more are not told. */
+const MAX_KEPT = 100
 const MAYBE_MADE = 'it may be made all the same: read the list again'
 
 /** Who changes a list, and why. */
@@ -183,6 +185,13 @@ export class ListBook {
   lists (route: string): readonly ListState[] | undefined {
     const lists = this.#page.get(route)
     return lists === undefined ? undefined : [...lists.values()].map(booked => this.#stateOf(booked))
+  }
+
+  /** Lists of a route whose members are stored, and which the configuration does not name: they come back when it does. */
+  async kept (route: string): Promise<readonly string[]> {
+    const lists = this.#page.get(route)
+    const stored = await this.#deps.store.storedOf(route)
+    return stored.filter(name => lists?.has(name) !== true).toSorted().slice(0, MAX_KEPT)
   }
 
   /** Undefined when the route has no such list. */

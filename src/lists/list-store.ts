@@ -17,6 +17,8 @@ export interface ListStore {
    * @throws StoreError when one can't be read
    */
   load (refs: readonly ListRef[]): Promise<void>
+  /** The names of the lists of a route of which something is stored, whether or not they were loaded. */
+  storedOf (route: string): Promise<readonly string[]>
   /** The members of a list that was loaded; nobody when nothing is stored of it. */
   current (ref: ListRef): MemberList
   /**

@@ -48,6 +48,10 @@ export class StateListStore implements ListStore {
     this.#store.start?.()
   }
 
+  async storedOf (route: string): Promise<readonly string[]> {
+    return [...this.#lists.keys()].map(refOfKey).flatMap(ref => ref?.route === route ? [ref.list] : [])
+  }
+
   current (ref: ListRef): MemberList {
     return this.#lists.get(listKey(ref)) ?? MemberList.EMPTY
   }

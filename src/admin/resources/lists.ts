@@ -93,8 +93,12 @@ function readLists (app: FastifyInstance, deps: AdminDeps): void {
       answers: {
         200: {
           description: 'All lists of the route.',
-          schema: Type.object({ route: Type.string(), lists: Type.list(ListSchema) }),
-          example: { route: 'hello', lists: [LIST_EXAMPLE] }
+          schema: Type.object({
+            route: Type.string(),
+            lists: Type.list(ListSchema),
+            kept: Type.list(Type.string(), { description: 'Lists whose members are stored, and which the configuration does not name any more: they come back with it.' })
+          }),
+          example: { route: 'hello', lists: [LIST_EXAMPLE], kept: ['alpha'] }
         }
       },
       problems: ['unknown_route']
@@ -102,7 +106,7 @@ function readLists (app: FastifyInstance, deps: AdminDeps): void {
   }, async ({ params: { route } }) => {
     const lists = deps.lists.lists(route)
     if (lists === undefined) throw unknownRoute()
-    return { route, lists: lists.map(describeList) }
+    return { route, lists: lists.map(describeList), kept: [...await deps.lists.kept(route)] }
   })
   app.get<{ Params: ListParams }>('/v1/routes/:route/lists/:list', {
     config: { access: 'viewer' },

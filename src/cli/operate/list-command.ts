@@ -31,8 +31,10 @@ async function showLists (session: CommandSession, route: string): Promise<void>
       textAt(each, 'name') ?? '?', textAt(each, 'version') ?? '?', recognisedBy(each), String(numberAt(each, 'members') ?? '?'),
       String(numberAt(each, 'maxMembers') ?? '?')
     ])
-    if (rows.length === 0) return cleanLine(`${route} has no list; its configuration would name them`)
-    return table(['LIST', 'VERSION', 'BY', 'MEMBERS', 'MAX'], rows, session.palette)
+    const kept = textsAt(answer, 'kept')
+    const also = kept.length === 0 ? '' : cleanLine(`kept in the store, and named by no configuration: ${kept.join(', ')}`)
+    if (rows.length === 0) return `${cleanLine(`${route} has no list; its configuration would name them`)}${also}`
+    return `${table(['LIST', 'VERSION', 'BY', 'MEMBERS', 'MAX'], rows, session.palette)}${also}`
   })
 }
 

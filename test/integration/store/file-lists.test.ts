@@ -25,6 +25,7 @@ t.test('members outlive the process, each list in a file of its own, and a list 
   const directory = await temporaryDirectory(t)
   const { store, path } = storeIn(t, directory)
   await store.load([])
+  t.same(await store.storedOf('hello'), [])
   await t.rejects(files.stat(join(directory, 'state.json.lists')), 'who has no list has no directory')
   await store.load([BETA])
   const heard: object[] = []
@@ -38,6 +39,9 @@ t.test('members outlive the process, each list in a file of its own, and a list 
   await store.close()
   t.match(await files.readFile(path, 'utf8'), /^\{"format":"weir-list".*\}\na\nb\n$/)
   const { store: next } = storeIn(t, directory)
+  await files.writeFile(`${path}.corrupt-1`, 'x')
+  t.same((await next.storedOf('hello')).toSorted(), ['beta', 'team'], 'also before they are loaded')
+  t.same(await next.storedOf('other'), [])
   await next.load([BETA])
   t.same(next.current(BETA).ids, ['a', 'b'])
 })

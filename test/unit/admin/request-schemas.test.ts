@@ -20,7 +20,7 @@ t.test('the schema of every part of every request compiles, though only the firs
     rollouts: { start: unused, act: unused, status: unused, verdict: unused, report: unused },
     webhooks: () => [],
     events: new EventBook('test', clock),
-    lists: { lists: unused, list: unused, add: unused, remove: unused, import: unused },
+    lists: { lists: unused, list: unused, kept: unused, add: unused, remove: unused, import: unused },
     stopping: new AbortController().signal,
     details: unused,
     usedEndpoints: unused,

@@ -7,6 +7,7 @@ import { FakeClock } from '../../helpers/fake-clock.ts'
 import { LIST_CONFIG, listBench } from '../../helpers/list-bench.ts'
 import { ListLog } from '../../helpers/list-log.ts'
 import { MemoryConfigMapApi, settled } from '../../helpers/memory-config-map.ts'
+import { takeOver } from '../../helpers/take-over.ts'
 
 const META = { actor: 'ops', reason: '' }
 const BETA = { route: 'hello', list: 'beta' }
@@ -123,5 +124,19 @@ t.test('who has no list does not ask for the ConfigMap, and what can\'t be read 
   await settled()
   t.equal(book.status().state, 'refused')
   t.ok(has('beta', 'user-1'), 'the last good members')
+  await book.close()
+})
+
+t.test('what is stored of lists that are not configured any more is named, and comes back with them', async t => {
+  const { book } = await replica(new MemoryConfigMapApi())
+  await book.add(BETA, 'user-1', META)
+  await book.add({ route: 'hello', list: 'team' }, 'user-2', META)
+  t.same(await book.kept('hello'), [])
+  await takeOver(await book.prepare({ ...LIST_CONFIG, routes: [{ name: 'hello', lists: LIST_CONFIG.routes[0]?.lists.slice(1) ?? [] }] }))
+  t.same(await book.kept('hello'), ['beta'])
+  t.match(await book.add(BETA, 'user-3', META), { ok: false, code: 'unknown_list' })
+  await takeOver(await book.prepare(LIST_CONFIG))
+  t.same(await book.kept('hello'), [])
+  t.same(book.list(BETA)?.members.ids, ['user-1'])
   await book.close()
 })

@@ -15,7 +15,7 @@ const BETA = { name: 'beta', version: 'canary', by: 'header', header: 'X-User', 
 /** A list of three members, in pages of two at most. */
 function answerOf ({ path }: Ask): AdminAnswer {
   const url = new URL(path, 'http://weir')
-  if (url.pathname.endsWith('/lists')) return { route: 'hello', lists: [BETA, { ...BETA, name: 'office', by: 'client-ip', header: undefined, members: 0 }] }
+  if (url.pathname.endsWith('/lists')) return { route: 'hello', lists: [BETA, { ...BETA, name: 'office', by: 'client-ip', header: undefined, members: 0 }], kept: ['alpha', 'old'] }
   if (url.pathname.endsWith('/members')) {
     const rest = ['user-1', 'user-2', 'user-3'].filter(id => id > (url.searchParams.get('after') ?? ''))
     const page = rest.slice(0, Math.min(2, Number(url.searchParams.get('limit'))))
@@ -52,7 +52,7 @@ t.test('the member that is refused is named', async t => {
 t.test('lists and members are shown, all of them on demand', async t => {
   const bench = benchOf(answerOf)
   t.equal(await bench.run('list', 'show', 'hello'), 0)
-  t.equal(bench.out, 'LIST     VERSION   BY              MEMBERS      MAX\nbeta     canary    header X-User         3   200000\noffice   canary    client-ip             0   200000\n')
+  t.equal(bench.out, 'LIST     VERSION   BY              MEMBERS      MAX\nbeta     canary    header X-User         3   200000\noffice   canary    client-ip             0   200000\nkept in the store, and named by no configuration: alpha, old\n')
   bench.out = ''
   t.equal(await bench.run('list', 'show', 'hello', 'beta', '--limit', '2'), 0)
   t.equal(bench.out, 'beta of hello: 3 members (at most 200000), by header X-User, get canary\n  user-1\n  user-2\nand more: --after user-2, or --all\n')
