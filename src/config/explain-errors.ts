@@ -141,8 +141,8 @@ function explainError (error: ErrorObject, validated: Validated): SchemaFault {
     }
     case 'minItems': return { path, message: `must have at least ${countEntries(schema.minItems)}`, aboutKey: false }
     case 'maxItems': return { path, message: `must have at most ${countEntries(schema.maxItems)}`, aboutKey: false }
-    case 'minProperties': return { path, message: `must have at least ${countEntries(schema.minProperties)}`, aboutKey: false }
-    case 'maxProperties': return { path, message: `must have at most ${countEntries(schema.maxProperties)}`, aboutKey: false }
+    case 'minProperties': return { path, message: explainTooFew(schema), aboutKey: false }
+    case 'maxProperties': return { path, message: explainTooMany(schema, valueAt(validated.value, path)), aboutKey: false }
     default: return { path, message: `must be ${describeAllowed(schema)}${hint(valueAt(validated.value, path), schema)}`, aboutKey: false }
   }
 }
@@ -171,17 +171,43 @@ function hasMergeKey (value: unknown): boolean {
 function suggestKey (key: string, known: readonly string[]): string {
   const nearest = nearestName(key, known)
   if (nearest !== undefined) return `Did you mean \`${nearest}\`?`
-  return `Known here: ${known.map(name => `\`${name}\``).join(', ')}`
+  return `Known here: ${quoted(known)}`
+}
+
+function explainTooFew ({ minProperties, maxProperties, properties = {} }: SchemaNode): string {
+  const names = Object.keys(properties)
+  if (minProperties !== 1 || names.length === 0) return `must have at least ${countEntries(minProperties)}`
+  return `says nothing; it needs ${maxProperties === 1 ? '' : 'at least '}one of ${quoted(names)}`
+}
+
+/** Options that exclude each other are those of which one is allowed besides what is required. */
+function explainTooMany ({ maxProperties = 0, properties = {}, required = [] }: SchemaNode, value: unknown): string {
+  const rivals = Object.keys(isMapping(value) ? value : {}).filter(key => Object.hasOwn(properties, key) && !required.includes(key))
+  if (maxProperties - required.length !== 1 || rivals.length < 2) return `must have at most ${countEntries(maxProperties)}`
+  return `has ${rivals.map(key => `\`${key}\``).join(' and ')}; use one of them`
+}
+
+function quoted (names: readonly string[]): string {
+  return names.map(name => `\`${name}\``).join(', ')
 }
 
 function countEntries (count = 0): string {
   return count === 1 ? '1 entry' : `${count} entries`
 }
 
+/** What is written where a plain value stands in place of a mapping or a list. */
+function shapeHint (value: unknown, { type, properties, items }: SchemaNode): string {
+  const kind: string = typeof value
+  if (type === 'object' && properties !== undefined) return ` (known here: ${quoted(Object.keys(properties))})`
+  return type === 'array' && items?.type === kind ? ` (a list of one is written [${JSON.stringify(value)}])` : ''
+}
+
 /** What probably happened, where a value of the wrong kind shows it. */
 function hint (value: unknown, schema: SchemaNode): string {
   if (value === null) return ' (nothing follows the colon: write a value, or remove the line)'
   const choices = schema.anyOf ?? [schema]
+  const shape = typeof value === 'object' ? '' : shapeHint(value, schema)
+  if (shape !== '') return shape
   const takesNumber = choices.some(({ type }) => type === 'integer' || type === 'number')
   if (typeof value === 'string') {
     const isNumber = /^-?[0-9]+(\.[0-9]+)?$/.test(value)
