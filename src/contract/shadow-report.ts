@@ -13,12 +13,13 @@ export type ShadowFailure = typeof SHADOW_FAILURES[number]
 /**
  * Why a request that was drawn is not copied. `method`: not a safe one; `body`: larger than `maxBodyBytes`; `incomplete`: it never came
  * whole; `no_answer`: no endpoint has answered the real one; `same_version`: the version of the mirror has answered it itself;
- * `no_endpoint`: that version has no ready one, or is at the limits of its circuit breaker; `requests` and `bytes`: there are as many
- * copies as there may be; `memory`, `in_flight`, `descriptors`, `loop`: the worker has enough to do with real traffic.
+ * `no_endpoint`: that version has no ready one, or is at the limits of its circuit breaker; `unreachable`: a moment ago no connection to
+ * the endpoint could be opened; `requests` and `bytes`: there are as many copies as there may be; `memory`, `in_flight`, `descriptors`,
+ * `loop`: the worker has enough to do with real traffic.
  */
 export const SHADOW_DROPS = [
-  'method', 'body', 'incomplete', 'no_answer', 'same_version', 'no_endpoint', 'requests', 'bytes', 'memory', 'in_flight',
-  'descriptors', 'loop'
+  'method', 'body', 'incomplete', 'no_answer', 'same_version', 'no_endpoint', 'unreachable', 'requests', 'bytes', 'memory',
+  'in_flight', 'descriptors', 'loop'
 ] as const
 
 export type ShadowDrop = typeof SHADOW_DROPS[number]
@@ -106,6 +107,7 @@ export function emptyShadowTally (buckets: number): ShadowTally {
       no_answer: 0,
       same_version: 0,
       no_endpoint: 0,
+      unreachable: 0,
       requests: 0,
       bytes: 0,
       memory: 0,

@@ -8,11 +8,11 @@ import type { FieldEdits } from '../http/field-edits.ts'
 import type { BodyPiece, KeptRequest } from '../http/http-request.ts'
 import type { HttpResponse } from '../http/http-response.ts'
 import type { Deadlined, Sheddable } from '../net/deadlines.ts'
-import type { EndpointCalls } from '../upstream/upstream-call.ts'
 import { copiedRequest, requestLine } from './copied-request.ts'
 import { compareAnswers, type CompareTerms, SeenAnswer } from './seen-answer.ts'
 import { ShadowCopy } from './shadow-copy.ts'
 import type { CopyWatch, MirroredRequest, ShadowTap } from './shadow-port.ts'
+import type { ShadowEndpoint } from './shadow-endpoints.ts'
 import { type RouteShare, type SentCopy, ShadowBytes, type ShadowRoom } from './shadow-room.ts'
 
 const NO_FIELDS: readonly string[] = []
@@ -40,8 +40,8 @@ export interface TapOwner {
   drop (reason: ShadowDrop): void
   noteLatency (side: 'real' | 'shadow', answer: SeenAnswer): void
   noteExample (example: () => ShadowExample): void
-  /** An endpoint for a copy; null when there is none. */
-  pick (keyHash: number): { readonly endpoint: { readonly key: string }, readonly calls: EndpointCalls } | null
+  /** An endpoint for a copy, or why there is none. */
+  pick (keyHash: number): ShadowEndpoint | 'no_endpoint' | 'unreachable'
 }
 
 export class RequestTap implements ShadowTap, SentCopy, Deadlined {
@@ -66,7 +66,7 @@ export class RequestTap implements ShadowTap, SentCopy, Deadlined {
   /** Nothing more of the real answer will come. */
   #realOver = false
   #copy: ShadowCopy | null = null
-  #endpoint = ''
+  #endpoint: ShadowEndpoint | null = null
   #copyEnded = false
   /** Dropped, or counted to the end. */
   #closed = false
@@ -158,18 +158,18 @@ export class RequestTap implements ShadowTap, SentCopy, Deadlined {
     if (this.#closed || head === null || this.#copy !== null) return
     const refusal = room.refusal(this.#mirror.share)
     if (refusal !== null) return this.#drop(refusal)
-    const picked = this.#mirror.pick(this.#keyHash)
-    if (picked === null) return this.#drop('no_endpoint')
+    const endpoint = this.#mirror.pick(this.#keyHash)
+    if (typeof endpoint === 'string') return this.#drop(endpoint)
     const { terms, fields, spec, idempotent, toHead } = this.#how
     room.begin(this, this.#mirror.share)
     this.#mirror.tally.sent++
-    this.#endpoint = picked.endpoint.key
+    this.#endpoint = endpoint
     const { bytes, headLength } = copiedRequest(head, this.#body, fields)
     this.#body = []
     room.context.deadlines.add(this)
     this.deadlineMs = room.context.clock.nowMs() + spec.timeoutMs
     this.#copy = new ShadowCopy(room.context, {
-      bytes, headLength, idempotent, toHead, calls: picked.calls, terms, room: this.#bytes
+      bytes, headLength, idempotent, toHead, calls: endpoint.calls, terms, room: this.#bytes
     }, failure => { this.#onCopyEnd(failure) })
     this.#copy.start()
   }
@@ -177,6 +177,7 @@ export class RequestTap implements ShadowTap, SentCopy, Deadlined {
   #onCopyEnd (failure: ShadowFailure | null): void {
     if (this.#closed) return
     this.#copyEnded = true
+    this.#endpoint?.note(failure !== 'connect', this.#mirror.room.context.clock.nowMs())
     if (failure !== null) this.#fail(failure)
     else this.#settle()
   }
@@ -258,7 +259,7 @@ export class RequestTap implements ShadowTap, SentCopy, Deadlined {
       kind,
       requestId: this.#requestId,
       ...requestLine(head),
-      endpoint: this.#endpoint,
+      endpoint: this.#endpoint?.key ?? '',
       headers,
       real: real.describe(),
       shadow: this.#copy?.answer?.describe() ?? null

@@ -11,13 +11,11 @@ import type { FieldEdits } from '../http/field-edits.ts'
 import type { BodyPiece, HttpRequest } from '../http/http-request.ts'
 import { isIdempotent, isSafe } from '../http/idempotent.ts'
 import { LATENCY_BOUNDS_S } from '../telemetry/counter-layout.ts'
-import type { EndpointPool } from '../upstream/endpoint-pools.ts'
-import type { EndpointCalls } from '../upstream/upstream-call.ts'
 import type { VersionPool } from '../upstream/version-pool.ts'
 import { parseJsonPath } from './canonical-json.ts'
 import { fieldsLeftOut } from './copied-request.ts'
 import { type CompareTerms, compareTerms, type SeenAnswer } from './seen-answer.ts'
-import { ShadowEndpoints } from './shadow-endpoints.ts'
+import { type ShadowEndpoint, ShadowEndpoints } from './shadow-endpoints.ts'
 import type { Mirror, MirroredRequest, ShadowTap } from './shadow-port.ts'
 import { RequestTap, type TapOwner } from './request-tap.ts'
 import { RouteShare, type ShadowRoom } from './shadow-room.ts'
@@ -107,11 +105,13 @@ export class RouteMirror implements Mirror, TapOwner {
     if (this.#examples.length < MAX_EXAMPLES) this.#examples.push(example())
   }
 
-  /** An endpoint for a copy; null when there is none. */
-  pick (keyHash: number): { readonly endpoint: EndpointPool, readonly calls: EndpointCalls } | null {
+  /** An endpoint for a copy, or why there is none. */
+  pick (keyHash: number): ShadowEndpoint | 'no_endpoint' | 'unreachable' {
     const { pool, balancer } = this.#terms
-    const endpoint = pool.pickBy(balancer, keyHash)
-    return endpoint === undefined ? null : { endpoint, calls: this.#endpoints.callsTo(endpoint) }
+    const picked = pool.pickBy(balancer, keyHash)
+    if (picked === undefined) return 'no_endpoint'
+    const endpoint = this.#endpoints.of(picked)
+    return endpoint.rests(this.room.context.clock.nowMs()) ? 'unreachable' : endpoint
   }
 
   /** What has come since the last call; null when nothing has. */

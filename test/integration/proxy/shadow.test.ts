@@ -65,6 +65,32 @@ proxyTest('what is the same, and what differs first', async (t, bench) => {
   t.match(headers, { headers: ['x-a'], method: 'GET', real: { status: 200, bytes: 1, body: 'x' }, shadow: { status: 200, body: 'y' } })
 })
 
+timedProxyTest('a shadow that nobody reaches is tried fifty times a second, whatever the traffic', async (t, bench, advance) => {
+  const { tally, pull, canary } = await mirrored(bench, { stable: answers(ok('real')) })
+  const client = await bench.client()
+  const reached = async (): Promise<readonly number[]> => {
+    const { sent } = tally
+    for (let count = 0; count < 5; count++) await client.ask(get('/'))
+    await bench.until('the copies', () => {
+      pull()
+      return tally.sent - tally.failed.connect === tally.different.body + tally.same && tally.sent + tally.dropped.unreachable === tally.drawn
+    })
+    return [tally.sent - sent, tally.failed.connect]
+  }
+  const living = await reached()
+  t.same(living, [5, 0], 'what answers is not left alone')
+  bench.endpoints('canary', [await closedPort()])
+  t.same(await reached(), [1, 1])
+  await advance(19)
+  t.same(await reached(), [0, 1])
+  await advance(1)
+  t.same(await reached(), [1, 2])
+  t.equal(tally.dropped.unreachable, 13)
+  bench.endpoints('canary', [canary.port])
+  t.same(await reached(), [5, 2], 'another endpoint is another matter')
+  bench.routes.shadows.close()
+})
+
 timedProxyTest('a shadow that is dead, resets, hangs, talks nonsense or sends without end is counted, and nothing else', async (t, bench, advance) => {
   const { counted, tally, canary } = await mirrored(bench, {
     stable: answers(ok('real')),
