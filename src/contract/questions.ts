@@ -24,8 +24,8 @@ export interface VersionScore {
   readonly score: number | undefined
 }
 
-/** What the client of a request was recognised by; `random` when it was not. */
-export type StickyKeyKind = 'client-ip' | 'header' | 'cookie' | 'random'
+/** What the client of a request was recognised by; `random` when it was not, `none` when nobody has asked: no version was to be chosen. */
+export type StickyKeyKind = 'client-ip' | 'header' | 'cookie' | 'random' | 'none'
 
 /** A request that somebody asks about. */
 export interface ChoiceQuestion {

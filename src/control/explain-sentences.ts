@@ -134,9 +134,18 @@ export function recallSentences ({ id, worker, request }: Recollection): readonl
   return [
     came,
     `the route "${route}" took it`,
-    ...keySentences(request),
+    ...(request.keyKind === 'none' ? [turnedAwaySentence(request)] : keySentences(request)),
     ...(version === '' ? ['no version was asked'] : recalledVersionSentences(request))
   ]
+}
+
+/** The filters that answer come before the version is chosen. */
+function turnedAwaySentence ({ error }: Recollection['request']): string {
+  switch (error) {
+    case 'client_denied': return 'filters.clients denied the client before a version was chosen'
+    case 'rate_limited': return 'filters.rateLimit: the client had used up its rate before a version was chosen'
+    default: return 'filters.requestRedirect answered it before a version was chosen'
+  }
 }
 
 function keySentences ({ keyKind, keyHash, epoch, now, placement, placedBy }: Recollection['request']): readonly string[] {

@@ -85,7 +85,7 @@ function answerOf (asked: string, found: Recollection, route: RouteConfig | unde
 
 /** What the client was recognised by is not remembered, only the hash of it. */
 function stickyKey ({ keyKind, keyHash }: RecalledRequest, route: RouteConfig | undefined): ExplainAnswer['stickyKey'] {
-  if (keyKind === 'random') return { kind: 'none', name: null, value: null, hash: null, missing: null }
+  if (keyKind === 'random' || keyKind === 'none') return { kind: 'none', name: null, value: null, hash: null, missing: null }
   const { by, header, cookie } = route?.affinity ?? {}
   const wanted = by === 'header' ? header : by === 'cookie' ? cookie : undefined
   const hash = keyHashText(keyHash)

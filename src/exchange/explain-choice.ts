@@ -151,10 +151,7 @@ export function recallRequest (context: ExchangeContext, id: string): RecallAnsw
   const facts = { remembered: recent.size, oldestWallMs: recent.size === 0 ? null : toWall(recent.oldestMs) }
   if (found === undefined) return { ...facts, request: null }
   const { startMs, ...request } = found
-  return {
-    ...facts,
-    request: {
-      ...request, wallMs: toWall(startMs), now: explainKey(context, found.route, { kind: found.keyKind, hash: found.keyHash })
-    }
-  }
+  const { keyKind: kind, keyHash: hash } = found
+  const now = kind === 'none' ? null : explainKey(context, found.route, { kind, hash })
+  return { ...facts, request: { ...request, wallMs: toWall(startMs), now } }
 }

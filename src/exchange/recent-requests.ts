@@ -19,8 +19,8 @@ const NAMES = 3
 /** A block of names has 2^9 places: 12 KiB. */
 const BLOCK_BITS = 9
 const BLOCK_MASK = (1 << BLOCK_BITS) - 1
-const KINDS: readonly StickyKeyKind[] = ['random', 'client-ip', 'header', 'cookie']
-const KIND_NUMBER: Readonly<Record<StickyKeyKind, number>> = { random: 0, 'client-ip': 1, header: 2, cookie: 3 }
+const KINDS: readonly StickyKeyKind[] = ['none', 'random', 'client-ip', 'header', 'cookie']
+const KIND_NUMBER: Readonly<Record<StickyKeyKind, number>> = { none: 0, random: 1, 'client-ip': 2, header: 3, cookie: 4 }
 /** 2^20: two hashes make a number of 52 bits, which a double holds. */
 const HASH_STEP = 0x10_0000
 
@@ -115,7 +115,7 @@ export class RecentRequests {
       route: names[name] ?? '',
       version: names[name + 1] ?? '',
       endpoint: names[name + 2] ?? '',
-      keyKind: KINDS[number(PLACE.kind)] ?? 'random',
+      keyKind: KINDS[number(PLACE.kind)] ?? 'none',
       ...this.#incidents.get(place) ?? PLAIN
     }
   }

@@ -52,7 +52,7 @@ export class RequestFacts implements RequestIdentity, JudgedRequest, PlacedFacts
   protocol = 'HTTP/1.1'
   route: RouteRuntime | null = null
   version: VersionRuntime | null = null
-  stickyKind: StickyKeyKind = 'random'
+  stickyKind: StickyKeyKind = 'none'
   keyHash = 0
   /** The epoch of the split that the version was drawn by; -1 without a route. */
   epoch = -1
@@ -107,7 +107,7 @@ export class RequestFacts implements RequestIdentity, JudgedRequest, PlacedFacts
     this.protocol = protocol
     this.route = null
     this.version = null
-    this.stickyKind = 'random'
+    this.stickyKind = 'none'
     this.epoch = -1
     this.endpoint = ''
     this.status = 0

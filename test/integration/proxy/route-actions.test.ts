@@ -1,5 +1,6 @@
 /** What routes and versions do to messages, with raw bytes on both sides. */
 import type { RouteConfig, VersionConfig } from '../../../src/config/schema.ts'
+import { recallRequest } from '../../../src/exchange/explain-choice.ts'
 import { closedPort } from '../../helpers/closed-port.ts'
 import { proxyTest, timedProxyTest, type ProxyBench } from '../../helpers/data-plane.ts'
 import { acceptUpgrade, switching, WEBSOCKET } from '../../helpers/open-tunnel.ts'
@@ -168,6 +169,25 @@ proxyTest('clients of denied networks get 403, and the connection stays', async 
   t.equal(origin.requests.length, 3)
   t.match((await client.ask(get('/', 'X-Forwarded-For: 192.0.2.7\r\n'))).body.toString(), /"code":"client_denied"/)
 }, { trustedProxies: ['127.0.0.1'] })
+
+proxyTest('of what filters answer the log says no key, and an explanation by id no version and no draw', async (t, bench) => {
+  const client = await bench.client()
+  const answered: Filters[] = [{ clients: { allow: [], deny: ['127.0.0.1'] } }, rate(1), { requestRedirect: { scheme: 'https', statusCode: 301 } }]
+  for (const filters of answered) {
+    await single(bench, filters)
+    if (filters.rateLimit !== undefined) await client.ask(get('/'))
+    const [id = ''] = valuesOf(await client.ask(get('/')), 'x-request-id')
+    await bench.until('the request is over', () => bench.plane.recent.find(id) !== undefined)
+    t.match(recallRequest(bench.plane, id).request, { keyKind: 'none', version: '', now: null })
+  }
+  await bench.until('the log', () => bench.logLines.length === 4)
+  t.match(accessLines(bench).map(({ status, stickyKey, keyHash }) => ({ status, stickyKey, keyHash })), [
+    { status: 403, stickyKey: null, keyHash: null },
+    { status: 200, stickyKey: 'random', keyHash: null },
+    { status: 429, stickyKey: null, keyHash: null },
+    { status: 301, stickyKey: null, keyHash: null }
+  ])
+}, { accessLog: { mode: 'on', sampleRate: 1 }, responseFields: { requestId: true, version: false } })
 
 timedProxyTest('a client that sends more than it may gets 429 with the time to wait; others are served', async (t, bench, advance) => {
   const origin = await single(bench, rate(2, { per: '10s' }))

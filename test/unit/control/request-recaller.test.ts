@@ -77,6 +77,17 @@ t.test('tells who answered, by which key, and that the weights are still the sam
   ])
 })
 
+t.test('tells which filter has answered, and of no draw', async t => {
+  const told = async (error: string) => {
+    const answer = await setUp({ ...REQUEST, keyKind: 'none', version: '', endpoint: '', error, attempts: 0 })()
+    t.match(answer, { chosen: null, version: null, stickyKey: { kind: 'none', hash: null } })
+    return answer?.why.slice(2)
+  }
+  t.same(await told('client_denied'), ['filters.clients denied the client before a version was chosen', 'no version was asked'])
+  t.same(await told('rate_limited'), ['filters.rateLimit: the client had used up its rate before a version was chosen', 'no version was asked'])
+  t.same(await told(''), ['filters.requestRedirect answered it before a version was chosen', 'no version was asked'])
+})
+
 t.test('tells a fallback, a failover, what failed before, and weights that have changed', async t => {
   const fallback = await setUp({
     ...REQUEST,
