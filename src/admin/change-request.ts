@@ -92,7 +92,12 @@ export async function describeApplied (
     return { applied: { workers, applied, complete, tookMs, ...(stopping ? { notes: [STOPPING_NOTE] } : {}) } }
   }
   const converged = await others.converge({
-    route, epoch, timeoutMs: options.publishTimeoutMs, published: receipt, stopping: deps.stopping
+    route,
+    versions: Object.entries(deps.traffic.route(route)?.weights ?? {}).flatMap(([name, weight]) => weight > 0 ? [name] : []),
+    epoch,
+    timeoutMs: options.publishTimeoutMs,
+    published: receipt,
+    stopping: deps.stopping
   })
   return { applied: describeConvergence(converged) }
 }

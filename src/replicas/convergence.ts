@@ -10,7 +10,7 @@ import { type Endpoint, endpointKey } from '../core/endpoint.ts'
 import type { SplitReceipt } from '../rollout/traffic-state.ts'
 import type { PeerClient } from './peer-client.ts'
 import type { ReplicaBook } from './replica-book.ts'
-import { replicaLabel } from './replica-facts.ts'
+import { type ReplicaAnswer, replicaLabel } from './replica-facts.ts'
 import type { ReplicaMembers } from './replica-members.ts'
 
 /** A replica that does not apply it, or of which it is not known. */
@@ -47,6 +47,8 @@ interface ConvergenceDeps {
 
 export interface AwaitedChange {
   readonly route: string
+  /** The versions to which it gives a weight: who has not all of them can't apply it as it is meant. */
+  readonly versions: readonly string[]
   readonly epoch: number
   readonly timeoutMs: number
   /** What becomes of it in this replica; resolves at once when `stopping` is aborted. */
@@ -211,8 +213,9 @@ class ChangeWait {
     outcome.name = answer.name
     outcome.id = answer.id
     outcome.workers = answer.workers
+    const lacks = this.#lackedBy(answer)
+    outcome.note = lacks === undefined ? undefined : `${replicaLabel({ name: answer.name, address })} has no ${lacks}: its configuration is another one`
     if (answer.route === undefined) {
-      outcome.note = `${replicaLabel({ name: answer.name, address })} has no route "${route}": its configuration is another one`
       outcome.applied = answer.workers
     } else {
       outcome.applied = Math.min(answer.route.workers, answer.workers)
@@ -221,6 +224,15 @@ class ChangeWait {
         : `${answer.route.workers} of its ${answer.workers} workers apply it`
     }
     outcome.done = outcome.self || outcome.applied >= answer.workers
+  }
+
+  /** What of the change its configuration does not have; undefined when nothing is missing, or it does not say. */
+  #lackedBy ({ route: answered }: ReplicaAnswer): string | undefined {
+    const { route, versions } = this.#change
+    if (answered === undefined) return `route "${route}"`
+    const { names } = answered
+    const missing = names === undefined ? [] : versions.filter(name => !names.includes(name))
+    return missing.length === 0 ? undefined : `version ${missing.map(name => `"${name}"`).join(' and ')} of the route "${route}"`
   }
 
   /** Is it over? */

@@ -86,7 +86,11 @@ export class OwnFacts {
     return {
       ...this.facts(),
       routes: new Map(),
-      route: state === undefined ? undefined : { ...this.#progress(route, epoch), epoch: state.epoch, versions: new Map() }
+      route: state === undefined
+        ? undefined
+        : {
+            ...this.#progress(route, epoch), epoch: state.epoch, versions: new Map(), names: Object.keys(state.weights)
+          }
     }
   }
 

@@ -53,6 +53,8 @@ export interface VersionTally {
 export interface RouteFacts extends RouteProgress {
   /** By name. Empty in the answer to who waits for an epoch. */
   readonly versions: ReadonlyMap<string, VersionTally>
+  /** Their names, in the answer to who waits for an epoch. An older Weir does not tell them. */
+  readonly names?: readonly string[]
 }
 
 /** An answer of GET /v1/replica. */
@@ -120,7 +122,9 @@ function readRoute (value: unknown): RouteFacts | undefined {
   const route = asObject(value)
   const progress = readProgress([route?.['epoch'], route?.['workers'], route?.['all']])
   const versions = mapOf(route?.['versions'], readVersion)
-  return progress === undefined || versions === undefined ? undefined : { ...progress, versions }
+  if (progress === undefined || versions === undefined) return undefined
+  const names = asList(route?.['names']).flatMap(name => boundedText(name) ?? [])
+  return { ...progress, versions, ...(names.length === 0 ? {} : { names }) }
 }
 
 /** A number that is missing is none: it would pass for nothing in flight. */

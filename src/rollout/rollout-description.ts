@@ -79,8 +79,8 @@ function left (ofMs: number, spentMs: number): string {
 
 function sentenceOf (route: RolloutRoute, waitsFor: string | null): string {
   const state = route.rollout
-  const { phase, plan: { from, to, steps }, step, shareTo, reason, verdict } = state
-  const share = `${to} has ${Number(shareTo.toFixed(2))} % of what it shares with ${from}${besideText(state)}`
+  const { phase, plan: { to, steps }, step, reason, verdict } = state
+  const share = `${to} has ${shareText(route)}${besideText(state)}`
   const place = step < steps.length ? `step ${step + 1} of ${steps.length}` : 'behind the last step'
   switch (phase) {
     case 'Progressing': return `${share}, ${place}: waits for ${waitsFor ?? ''}`
@@ -90,6 +90,20 @@ function sentenceOf (route: RolloutRoute, waitsFor: string | null): string {
     case 'Aborted': return `it was aborted${backText(route)}${reason === '' ? '' : `: ${reason}`}`
     default: return assertNever(phase)
   }
+}
+
+/** Weights that others have set are not those of the plan. */
+function shareText (route: RolloutRoute): string {
+  const { weights, rollout: { plan, shareTo } } = route
+  const now = hasVersions(weights, plan) && !hasItsShare(route) ? shareOfNew(weights, plan) : undefined
+  const byPlan = percentText(shareTo)
+  return now === undefined
+    ? `${byPlan} of what it shares with ${plan.from}`
+    : `${percentText(100 * now)} of what it shares with ${plan.from} (${byPlan} by the plan)`
+}
+
+function percentText (percent: number): string {
+  return `${Number(percent.toFixed(2))} %`
 }
 
 /** What it has beside its share. */

@@ -100,7 +100,7 @@ t.test('wait=all says how far a change has come in all replicas', async t => {
     unknown: 'the API server said 403',
     summary: '2/3 replicas, 4/6 workers, 5000 ms; not weir-2 (10.0.0.2:9901): it gave no answer within 300 ms; others are not known: the API server said 403'
   })
-  t.match(others.changes, [{ route: 'hello', epoch: 2, timeoutMs: 3_000 }])
+  t.match(others.changes, [{ route: 'hello', versions: ['stable', 'canary'], epoch: 2, timeoutMs: 3_000 }])
   others.receipt = { ...RECEIPT, stopping: true, notes: [] }
   const stopped = await app.inject({ method: 'PUT', url: '/v1/routes/hello/weights?wait=all', payload: { weights: { stable: 3, canary: 1 } } })
   t.match(stopped.json(), { applied: { notes: [/this replica stops/], summary: /; this replica stops$/ } })

@@ -96,7 +96,7 @@ class Bench {
   /** Begins to wait. */
   until (published: Promise<SplitReceipt> = Promise.resolve({ workers: 2, applied: 2, tookMs: 1 })): { readonly receipt: () => ConvergenceReceipt | undefined } {
     let receipt: ConvergenceReceipt | undefined
-    void this.convergence.until({ route: 'hello', epoch: 5, timeoutMs: 5_000, published, stopping: this.stop.signal }).then(value => { receipt = value })
+    void this.convergence.until({ route: 'hello', versions: ['v1', 'v2'], epoch: 5, timeoutMs: 5_000, published, stopping: this.stop.signal }).then(value => { receipt = value })
     return { receipt: () => receipt }
   }
 }
@@ -174,6 +174,22 @@ t.test('one that goes or is not ready any more stops counting; one that comes ha
   t.equal(wait.receipt(), undefined)
   await bench.reply(at(3), answerOf('three', 2))
   t.match(wait.receipt(), { complete: true, replicas: { applied: 2, of: 2 }, workers: { applied: 4, of: 4 }, missing: [] })
+})
+
+t.test('a replica that lacks a version of the change counts as having it, with a note; one that does not say what it has gets none', async t => {
+  const bench = new Bench()
+  bench.set(at(1), at(2), at(3))
+  const wait = bench.until()
+  const withNames = (id: string, names: readonly string[]): Reply => {
+    const reply = answerOf(id, 2)
+    if (!reply.ok || reply.answer.route === undefined) throw new Error('it is an answer about a route')
+    return { ok: true, answer: { ...reply.answer, route: { ...reply.answer.route, names } } }
+  }
+  await bench.reply(at(1), withNames('one', ['v1', 'v3']))
+  await bench.reply(at(2), withNames('two', ['v1', 'v2', 'v3']))
+  await bench.reply(at(3), answerOf('three', 2))
+  t.match(wait.receipt(), { complete: true, replicas: { applied: 4, of: 4 } })
+  t.same(wait.receipt()?.notes, ['weir-one (10.0.0.1:9901) has no version "v2" of the route "hello": its configuration is another one'])
 })
 
 t.test('a replica without the route counts as having it, with a note; one with two addresses counts once', async t => {

@@ -77,7 +77,7 @@ t.test('who asks for an epoch is answered when it is applied; a bounded number w
   const answer = facts.answer({ route: 'hello', epoch: 5, timeoutMs: 1_000 })
   t.equal(waits.length, 1)
   waits[0]?.()
-  t.match((await answer).route, { epoch: 5, workers: 1 })
+  t.match((await answer).route, { epoch: 5, workers: 1, names: ['v1'] })
   t.match((await facts.answer({ route: 'hello', epoch: 4, timeoutMs: 0 })).route, { epoch: 5, workers: 2 }, 'an older epoch is applied by both')
   t.equal((await facts.answer({ route: 'unknown', epoch: 1, timeoutMs: 1_000 })).route, undefined)
   t.equal(waits.length, 1, 'what is known at once is not waited for')

@@ -47,6 +47,15 @@ t.test('a plan in the body is carried out, and shown', async t => {
   await bench.close()
 })
 
+t.test('while others have set the weights, the sentence says what the new version has, and what it would have by the plan', async t => {
+  const { bench, service, start } = await open()
+  await start(PLAN)
+  t.match(service.status('hello')?.sentence, /^canary has 5 % of what it shares with stable, step 2 of 4/)
+  await bench.traffic.change('hello', { type: 'weights', weights: { stable: 20, canary: 80 } }, { ...META, source: 'kubernetes' })
+  t.match(service.status('hello')?.sentence, /^canary has 80 % of what it shares with stable \(5 % by the plan\), step 2 of 4, paused because ops has set other weights/)
+  await bench.close()
+})
+
 t.test('a report of a rollout that is led elsewhere says that it is what was stored', async t => {
   const { bench, service, start, act } = await open()
   t.equal(service.report('hello'), undefined)
