@@ -69,6 +69,19 @@ function describeText ({ pattern, minLength, maxLength }: SchemaNode): string {
   return minLength === undefined ? 'text' : 'text that is not empty'
 }
 
+/** Where the schema has an option of this name, as in `routes[].timeouts`; each place once, in the order of the schema. */
+export function placesOfOption (name: string, schema: SchemaNode, path = ''): readonly string[] {
+  const { properties = {}, items, anyOf = [], additionalProperties } = schema
+  const within = (key: string): string => path === '' ? key : `${path}.${key}`
+  const found = new Set(Object.hasOwn(properties, name) ? [within(name)] : [])
+  const below: Array<readonly [SchemaNode, string]> = Object.entries(properties).map(([key, child]) => [child, within(key)])
+  if (items !== undefined) below.push([items, `${path}[]`])
+  if (typeof additionalProperties === 'object') below.push([additionalProperties, `${path}.*`])
+  for (const choice of anyOf) below.push([choice, path])
+  for (const [child, at] of below) for (const place of placesOfOption(name, child, at)) found.add(place)
+  return [...found]
+}
+
 /** An option that can also be given by an environment variable and a flag. */
 export interface ConfigOption {
   readonly path: readonly string[]

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { listConfigOptions, readOptionText, withOption } from '../../../src/config/options.ts'
+import { listConfigOptions, placesOfOption, readConfigSchema, readOptionText, withOption } from '../../../src/config/options.ts'
 import { isServiceVariable } from '../../../src/config/overrides.ts'
 
 const options = listConfigOptions()
@@ -24,6 +24,14 @@ t.test('names differ from each other, and every option has a description', async
     t.match(option.flag, /^--[a-z]+(-[a-z0-9]+)*$/)
     t.not(option.description, '', option.name)
   }
+})
+
+t.test('an option is found wherever the schema has it', async t => {
+  const schema = readConfigSchema()
+  t.same(placesOfOption('trustedProxies', schema), ['clientIp.trustedProxies'])
+  t.same(placesOfOption('podLabels', schema), ['routes[].versions[].endpoints.podLabels'], 'in a choice too')
+  t.same(placesOfOption('cert', schema), ['listeners[].tls.certificates[].cert'])
+  for (const name of ['__proto__', 'constructor', 'no-such-option']) t.same(placesOfOption(name, schema), [], name)
 })
 
 t.test('no option has a name that Kubernetes gives to a Service', async t => {
