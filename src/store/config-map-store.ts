@@ -12,7 +12,7 @@ import { type Leadership, SOLE_REPLICA } from '../core/leadership.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
 import type { UntrustedObject } from '../core/untrusted.ts'
 import { KubeError, type KubeApi, type KubeObjectApi, type KubeObjectName } from '../kube/kube-api.ts'
-import { ListWatch, type ListWatchTuning } from '../kube/list-watch.ts'
+import { ListWatch, type ListWatchTuning, type WatchRecovery } from '../kube/list-watch.ts'
 import { isOlder } from '../kube/stored-object.ts'
 import {
   CONFLICT, configMapObject, type ConfigMapSection, failedWrite, isOutOfSpace, isSameConfigMap, isSameVersion, NOT_FOUND, readConfigMap,
@@ -118,6 +118,8 @@ export class ConfigMapStore<T> implements StateStore<T> {
   #synced = false
   #refusal: { readonly state: 'refused' | 'read-only', readonly detail: string } | undefined
   #failure = ''
+  /** The failure that is in the log and not over; empty when none is. */
+  #told = ''
   #closed = false
 
   /** Reads nothing yet: `start`. */
@@ -150,9 +152,10 @@ export class ConfigMapStore<T> implements StateStore<T> {
         },
         changed: (_key, before, after) => { this.#heard(before, after) },
         failed: error => {
-          this.#failure = error.message
+          this.#tellUnread(error.message)
           options.onFailure?.(error)
-        }
+        },
+        recovered: recovery => { this.#tellRead(recovery) }
       }
     })
   }
@@ -210,6 +213,23 @@ export class ConfigMapStore<T> implements StateStore<T> {
     this.#lookTimer?.cancel()
     this.#watchers.clear()
     await this.#listWatch.stop()
+  }
+
+  /** Each reason once: the same one comes again with every try. */
+  #tellUnread (failure: string): void {
+    this.#failure = failure
+    if (this.#told === failure) return
+    this.#told = failure
+    const meanwhile = this.#synced ? 'what was read last is used' : 'nothing has been read yet'
+    this.#options.log.warn(`${this.#subject} in Kubernetes can't be read; ${meanwhile}`, { configMap: this.#object.name, error: failure })
+  }
+
+  #tellRead ({ failures, afterMs }: WatchRecovery): void {
+    if (this.#told === '') return
+    this.#told = ''
+    this.#options.log.info(`${this.#subject} in Kubernetes can be read again`, {
+      configMap: this.#object.name, failures, afterMs: Math.round(afterMs)
+    })
   }
 
   get #subject (): string { return this.#options.subject ?? TRAFFIC }

@@ -21,6 +21,29 @@ t.test('before the first list nothing can be read or written, and after it both'
   await t.rejects(opened.read(), { code: 'closed' })
 })
 
+t.test('the log tells why it cannot be read, each reason once, and when it can be again', async t => {
+  const api = new MemoryConfigMapApi()
+  const refusal = (message: string) => async (): Promise<void> => { throw new KubeError('status', message, { status: 403 }) }
+  api.beforeListed = refusal('forbidden')
+  const { store, log, clock } = await openStore(api)
+  const triesAgain = async (): Promise<void> => {
+    clock.advance(60_000)
+    await settled()
+  }
+  await triesAgain()
+  t.match(log.events, [{ level: 'warn', message: /can't be read; nothing has been read yet/, fields: { configMap: 'state', error: /forbidden/ } }])
+  t.equal(log.events.length, 1)
+  api.beforeListed = undefined
+  await triesAgain()
+  t.match(log.events.slice(1), [{ level: 'info', message: /can be read again/, fields: { configMap: 'state', failures: 2 } }])
+  api.beforeListed = refusal('revoked')
+  api.breakWatch()
+  await settled()
+  await triesAgain()
+  t.match(log.events.at(-1), { level: 'warn', message: /what was read last is used/, fields: { error: /revoked/ } })
+  await store.close()
+})
+
 t.test('what others write behind a write is not lost when the watch is faster than the answer', async t => {
   const { api, store, told } = await openStore()
   const first = await store.compareAndSwap('', 'ours')
