@@ -11,7 +11,7 @@ import { ConfigError } from '../../../src/config/config-error.ts'
 import { formatPath } from '../../../src/config/finding.ts'
 import { listConfigOptions, readConfigSchema, type SchemaNode } from '../../../src/config/options.ts'
 import { PATTERN_TEXTS } from '../../../src/config/patterns.ts'
-import { createConfigResolver } from '../../../src/config/resolve.ts'
+import { createConfigResolver, createLoadForNow } from '../../../src/config/resolve.ts'
 import { RESTART_ONLY } from '../../../src/control/config-reloads.ts'
 
 const ROOT = new URL('../../../', import.meta.url)
@@ -21,6 +21,32 @@ for (const generator of [configSchema, configCheck, configurationDoc, errorsDoc]
     t.ok(await generator.content() === await readFile(new URL(generator.path, ROOT), 'utf8'), 'is fresh')
   })
 }
+
+t.test('the generated check says of a configuration what ajv says of the whole schema', async t => {
+  const ajv = new Ajv({ allErrors: true, strict: true, useDefaults: true, messages: false }).compile(readConfigSchema())
+  // The generator writes nothing else.
+  const { checkConfig } = createLoadForNow()('./config-check.cts') as { readonly checkConfig: typeof ajv }
+  const filters = { requestHeaders: { set: [] } }
+  const version = { name: 'v', weight: 1, endpoints: { service: 5, port: '' }, match: [{ headers: 1 }], filters }
+  const more = { rollout: { steps: [{ analyse: { for: 1 } }, 'on'] }, retries: [], health: { passive: 0 } }
+  const faulty = {
+    listeners: [{ name: 'A', port: 0, tls: { certificates: [{ cert: '' }], minVersion: '1' } }],
+    admin: { tokens: 'none', bogus: 1 },
+    routes: [{ name: 'r', match: { hosts: [] }, versions: [version, null], ...more }, 7]
+  }
+  for (const value of [faulty, {}, [], null, { listeners: [], routes: {} }]) {
+    const [given, expected] = [structuredClone(value), structuredClone(value)]
+    t.equal(checkConfig(given), ajv(expected))
+    t.same(checkConfig.errors, ajv.errors)
+    t.same(given, expected, 'the same defaults')
+  }
+})
+
+t.test('the generated check has a function for each section, and a start compiles those that its configuration needs', async t => {
+  const sizes = String(await configCheck.content()).split(/(?=function validate\d+\()/).slice(1).map(({ length }) => length)
+  t.ok(sizes.length > 50, `${sizes.length} functions`)
+  t.ok(Math.max(...sizes) < 25_000, `the longest has ${Math.max(...sizes)} characters`)
+})
 
 t.test('the schema is valid, and strict about what it says', async t => {
   t.doesNotThrow(() => new Ajv({ strict: true, validateSchema: true }).compile(readConfigSchema()))
