@@ -101,7 +101,7 @@ export class RequestTap implements ShadowTap, SentCopy, Deadlined {
     if (start === end || this.#closed) return
     this.#bodyBytes += end - start
     if (this.#bodyBytes > this.#how.spec.maxBodyBytes) return this.#drop('body')
-    if (!this.#bytes.take(end - start)) return this.#drop('bytes')
+    if (!this.#bytes.takePiece(end - start)) return this.#drop('bytes')
     this.#body.push(Buffer.from(buf.subarray(start, end)))
   }
 

@@ -52,7 +52,7 @@ export class SeenBody {
   }
 
   #keep (pieces: Buffer[], piece: Buffer): void {
-    if (this.#room.take(piece.length)) pieces.push(Buffer.from(piece))
+    if (this.#room.takePiece(piece.length)) pieces.push(Buffer.from(piece))
     else this.lost = true
   }
 

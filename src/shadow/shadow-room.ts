@@ -15,6 +15,9 @@ const IN_FLIGHT_SHARE = 0.75
 /** And of the descriptors: a connection of a copy leaves one less for a client. */
 const DESCRIPTOR_SHARE = 0.75
 
+/** What a buffer of its own takes besides its bytes, its place in a list included. */
+const PIECE_BYTES = 128
+
 /** What copies share with everything else in a worker. */
 export interface ShadowContext extends AfterReads {
   readonly clock: Clock
@@ -132,6 +135,11 @@ export class ShadowBytes {
     if (!this.#room.take(bytes, this.#route, this.#route.bytes === this.#bytes)) return false
     this.#bytes += bytes
     return true
+  }
+
+  /** Takes a piece that is kept by itself: who sends single bytes makes more of the memory around them. */
+  takePiece (bytes: number): boolean {
+    return this.take(bytes + PIECE_BYTES)
   }
 
   close (): void {

@@ -188,6 +188,20 @@ timedProxyTest('a shadow that hangs has the part of its own route, and copies of
   bench.routes.shadows.close()
 }, { shadow: { maxRequests: 6 } })
 
+proxyTest('a body that comes byte by byte takes more room than its bytes, as each of them is kept by itself', async (t, bench) => {
+  const { stable, tally, counted } = await mirrored(bench, { mirror: { methods: 'all' } })
+  const client = await bench.client()
+  const answered = client.ask('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n', 'POST')
+  await bench.until('the head', () => stable.connections[0]?.reader.heads === 1)
+  for (let sent = 1; sent <= 20; sent++) {
+    client.send('x')
+    if (sent < 20) await bench.until('the byte', () => stable.connections[0]?.reader.partialBodyBytes === sent)
+  }
+  t.equal((await answered).body.toString(), 'ok')
+  await counted(1)
+  t.match(tally, { sent: 0, dropped: { bytes: 1 } })
+}, { shadow: { maxBytes: 2_000 } })
+
 proxyTest('copies wait for memory, descriptors and a free event loop', async (t, bench) => {
   const { counted, tally } = await mirrored(bench)
   const client = await bench.client()
