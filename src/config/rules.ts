@@ -8,7 +8,7 @@ import { parseTarget, type Target } from '../core/socket-address.ts'
 import { MAX_WEIGHT, MIN_WEIGHT } from '../contract/route-spec.ts'
 import { checkMessageFilters, checkRouteFilters } from './filter-rules.ts'
 import { checkPodLabels, findSamePods } from './label-rules.ts'
-import { checkLists } from './list-rules.ts'
+import { checkLists, checkListStore } from './list-rules.ts'
 import { checkHost, checkMatch, findShadowedRoutes } from './match-rules.ts'
 import { checkMirror } from './mirror-rules.ts'
 import { checkIssuedCookie, checkOverrides, checkVersionMatch } from './placement-rules.ts'
@@ -197,6 +197,7 @@ export function checkRules (config: Config, isBroken: (path: ConfigPath) => bool
   when([['overrides']], () => checkOverrides(config.overrides, ['overrides']))
   when([['kubernetes']], () => checkCidrs(config.kubernetes.allowAddresses, ['kubernetes', 'allowAddresses']))
   when([['replicas'], ['state', 'store'], ['admin', 'address'], ['kubernetes', 'allowAddresses']], () => checkReplicas(config))
+  when([['state', 'store'], ['state', 'name'], ['routes']], () => checkListStore(config))
   if (Array.isArray(config.webhooks)) findings.push(...checkWebhooks(config.webhooks, isBroken))
   for (const group of ['timeouts', 'drain'] as const) {
     when([[group]], () => Object.entries(config[group])

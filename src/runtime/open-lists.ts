@@ -1,5 +1,6 @@
 /** The lists that the configuration asks for, kept where the weights are kept. */
 import { randomBytes } from 'node:crypto'
+import { LISTS_SUFFIX } from '../config/list-rules.ts'
 import type { Config } from '../config/schema.ts'
 import { assertNever } from '../core/assert-never.ts'
 import { Random } from '../core/random.ts'
@@ -41,7 +42,7 @@ async function openListStore (config: Config, { clock, log, metrics, leadership 
       const random = new Random()
       return new StateListStore(new ConfigMapStore({
         api: createKubeClient(config, clock),
-        name: `${state.name}-lists`,
+        name: state.name + LISTS_SUFFIX,
         namespace: config.kubernetes.namespace,
         codec: createListConfigMapCodec(),
         subject: 'what is known of the lists',

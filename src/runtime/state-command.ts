@@ -8,7 +8,7 @@ import type { Config } from '../config/schema.ts'
 import { pause } from '../core/abortable.ts'
 import { foregroundClock } from '../core/clock.ts'
 import { errorText } from '../core/error-text.ts'
-import { printable, type EventLog } from '../core/logger.ts'
+import { nameSome, printable, type EventLog } from '../core/logger.ts'
 import { readBounded } from '../core/read-bounded.ts'
 import { readWholeFile } from '../core/read-whole-file.ts'
 import { createTrafficCodec } from '../rollout/traffic-codec.ts'
@@ -43,6 +43,10 @@ export async function stateCommand (action: 'export' | 'import', sources: Config
       streams.complain(`${printable(`weir state ${action}: ${place} is left out, for no request is matched by it: ${fault}`)}\n`)
     })
     streams.out(action === 'export' ? await exported(config, codec) : await imported(config, codec, await readText(streams.input)))
+    const lists = config.routes.flatMap(route => route.lists.map(({ name }) => `${route.name} ${name}`))
+    if (action === 'export' && lists.length > 0) {
+      streams.complain(`weir state export: the members of lists are not in it (${nameSome(lists)}): weir list show ROUTE LIST --all -o json has them\n`)
+    }
     return 0
   } catch (error) {
     streams.complain(`${printable(error instanceof ConfigError ? error.message : `weir state ${action}: ${errorText(error)}`)}\n`)

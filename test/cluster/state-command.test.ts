@@ -40,6 +40,17 @@ t.test('weights and history move from a file to Kubernetes and back', async t =>
   t.match(await run('import', weir.configFile, back.stdout), { code: 0 }, 'into the file that nobody uses')
 })
 
+t.test('an export says on standard error which lists have members that are not in it', async t => {
+  const directory = await temporaryDirectory(t)
+  const lists = [{ name: 'beta', version: 'v2', by: 'header', header: 'x-user' }]
+  const weir = await startWeir(t, { directory, config: () => ({ workers: 1, state: { store: 'file', path: path.join(directory, 'state.json') }, routes: [{ ...routes[0], lists }] }) })
+  const { code, stdout, stderr } = await runWeir(['state', 'export', '--config', weir.configFile])
+  t.equal(code, 0)
+  t.match(JSON.parse(stdout), { format: 'weir-state' })
+  t.equal(stderr, 'weir state export: the members of lists are not in it (hello beta): weir list show ROUTE LIST --all -o json has them\n')
+  t.equal(await weir.stop(), 0)
+})
+
 t.test('what can\'t be exported or imported is refused with the reason', async t => {
   const directory = await temporaryDirectory(t)
   const write = async (name: string, state: unknown): Promise<string> => {
