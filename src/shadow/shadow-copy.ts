@@ -113,8 +113,9 @@ export class ShadowCopy implements CallEvents {
 function failureOf (code: ProxyErrorCode): ShadowFailure {
   switch (code) {
     case 'upstream_connect_failed':
-    case 'upstream_connect_timeout':
-    case 'connections_exhausted': return 'connect'
+    case 'upstream_connect_timeout': return 'connect'
+    // Weir's own want, which says nothing of the version.
+    case 'connections_exhausted': return 'shed'
     case 'upstream_timeout': return 'timeout'
     case 'upstream_malformed': return 'malformed'
     default: return 'reset'

@@ -2,6 +2,7 @@
 import { REFUSED, WORKER } from '../../../src/telemetry/counter-layout.ts'
 import { proxyTest } from '../../helpers/data-plane.ts'
 import { TakenDescriptors, withFewDescriptors } from '../../helpers/few-descriptors.ts'
+import { answers, mirrored } from '../../helpers/mirrored.ts'
 import { get } from '../../helpers/raw-client.ts'
 import { statusOf } from '../../helpers/raw-http.ts'
 import { ok } from '../../helpers/raw-origin.ts'
@@ -23,6 +24,21 @@ withFewDescriptors(import.meta.filename, FEW, () => {
       [1, 0, 0]
     )
     t.equal(statusOf(await client.ask(get('/'))), 200, 'the endpoint is still used, and so is the connection')
+  })
+
+  proxyTest('a copy that no connection can be opened for is shed, and its version is not blamed for it', async (t, bench) => {
+    const { canary, tally, pull, counted } = await mirrored(bench, { canary: answers('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok') })
+    const client = await bench.client()
+    t.equal(statusOf(await client.ask(get('/'))), 200)
+    await bench.until('the first copy and its connection to be over', () => {
+      pull()
+      return tally.same === 1 && bench.page[WORKER.upstreamOpen] === 1 && canary.connections[0]?.closed === true
+    })
+    const taken = new TakenDescriptors()
+    t.equal(statusOf(await client.ask(get('/'))), 200)
+    taken.free()
+    await counted(2)
+    t.match(tally, { sent: 2, same: 1, failed: { shed: 1, connect: 0 } })
   })
 
   proxyTest('a connection that can not be accepted harms nobody else, and the listener goes on', async (t, bench) => {
