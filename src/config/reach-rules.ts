@@ -24,6 +24,19 @@ export function checkReach (route: RouteConfig, path: ConfigPath, isBroken: (pat
     .flatMap(([entry, at]) => testsIn(entry).flatMap(test => checkTest(test, route.match ?? {}, at)))
 }
 
+/** RFC 6265 section 5.1.4: to which paths a client sends a cookie. @param path of the route */
+export function checkCookieReach ({ affinity, match = {} }: RouteConfig, path: ConfigPath): readonly Finding[] {
+  const taken = match.exact ?? match.path ?? '/'
+  const [below, cookie] = [taken, affinity.issue?.path ?? '/'].map(withoutLastSlash)
+  if (below === undefined || cookie === undefined || isBelow(below, cookie)) return []
+  if (match.exact === undefined && isBelow(cookie, below)) return []
+  return [warning([...path, 'affinity', 'issue', 'path'], `is never sent back to the route, which takes ${match.exact === undefined ? 'paths below' : 'the path'} ${taken} alone`)]
+}
+
+function isBelow (path: string, prefix: string): boolean {
+  return path === prefix || path.startsWith(`${prefix}/`)
+}
+
 function matchesOf ({ versions, rollout }: RouteConfig, path: ConfigPath): readonly PlacedMatch[] {
   const plan = [...path, 'rollout']
   const steps = isMapping(rollout) && Array.isArray(rollout.steps) ? rollout.steps.filter(isMapping) : []

@@ -12,7 +12,7 @@ import { checkLists, checkListStore } from './list-rules.ts'
 import { checkHost, checkMatch, findShadowedRoutes } from './match-rules.ts'
 import { checkMirror } from './mirror-rules.ts'
 import { checkIssuedCookie, checkOverrides, checkVersionMatch } from './placement-rules.ts'
-import { checkReach } from './reach-rules.ts'
+import { checkCookieReach, checkReach } from './reach-rules.ts'
 import { checkRecognition, findClaims } from './recognition-rules.ts'
 import { checkReplicas } from './replica-rules.ts'
 import { checkVersionName } from './version-names.ts'
@@ -94,6 +94,7 @@ function checkRoute (route: RouteConfig, path: ConfigPath, isBroken: (path: Conf
   return [
     ...when(['match'], at => checkMatch(route.match ?? {}, at)),
     ...when(['affinity'], at => [...checkAffinity(route.affinity, at), ...checkIssuedCookie(route.affinity, [...at, 'issue'])]),
+    ...when(['affinity'], () => isBroken([...path, 'match']) ? [] : checkCookieReach(route, path)),
     ...when(['overrides'], at => route.overrides === undefined ? [] : checkOverrides(route.overrides, at)),
     ...when(['filters'], at => isBroken([...path, 'match']) ? [] : checkRouteFilters(route, at)),
     ...when(['filters'], at => checkRatePeriod(route.filters?.rateLimit?.per ?? '1s', [...at, 'rateLimit', 'per'])),
