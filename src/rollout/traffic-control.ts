@@ -293,7 +293,7 @@ export class TrafficControl {
         if (!await this.#write(next, options.deadline.leftMs)) return 'conflict'
       }
     } catch (error) {
-      if (options.quiet !== true) this.#deps.log.error('a change of weights could not be stored and was not made', { error: errorText(error) })
+      if (options.quiet !== true) this.#deps.log.error('a change of weights could not be stored', { error: errorText(error) })
       return refusedByStore(error)
     }
     const published = this.#brought(name, current, transition.route, options)

@@ -64,6 +64,9 @@ export interface ControlPlaneDeps {
   readonly participants?: (own: ReadonlyArray<Participant<Config>>) => ReadonlyArray<Participant<Config>>
 }
 
+/** A store that is well is read before that. */
+const SAY_WAITING_MS = 2_000
+
 /** What takes part in reloads and is opened by the start. */
 interface ReloadedParts {
   readonly traffic: TrafficControl
@@ -238,8 +241,12 @@ export class ControlPlane {
     const { clock, log } = this.#deps
     const { state, kubernetes } = this.#config
     if (state.onUnavailable === 'config' || (traffic.isKnown && lists.isKnown)) return undefined
-    if (!traffic.isKnown) log.warn('weir waits for the stored weights before it takes clients; state.onUnavailable: config would not', { reason: traffic.storeStatus().detail })
+    const saying = clock.after(SAY_WAITING_MS, () => {
+      if (this.#stopping || traffic.isKnown) return
+      log.warn('weir waits for the stored weights before it takes clients; state.onUnavailable: config would not', { reason: traffic.storeStatus().detail })
+    })
     return traffic.known.then(async () => {
+      saying.cancel()
       if (await lists.knownWithin(clock, parseDurationMs(kubernetes.startTimeout))) return
       log.warn('weir takes clients without the members of its lists, which are not known yet; may it read the ConfigMap?', { reason: lists.status().detail })
     })

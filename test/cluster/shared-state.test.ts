@@ -275,6 +275,7 @@ t.test('a start without the API server waits for the stored weights, unless thos
     start({ until: 'weir waits for the stored weights before it takes clients; state.onUnavailable: config would not' }),
     start({ state: { onUnavailable: 'config' } })
   ])
+  t.match(waiting.log.find(({ message }) => message.startsWith('weir waits for the stored'))?.['reason'], /ECONNREFUSED/, 'a start that reads them at once does not say it')
   t.match(await waiting.api('GET', '/readyz'), { status: 503, body: { reasons: ['the stored weights have not been read yet: /v1/state says why', 'the listeners are not open'] } })
   t.equal((await waiting.api('GET', '/healthz')).status, 200)
   await t.rejects(getOnce({ port: waiting.ports.web }))
