@@ -50,11 +50,10 @@ export const configCheck: Generator = {
       .replace(/^"use strict";/, '')
       .replace(/module\.exports = (\w+);module\.exports\.default = \w+;/, 'module.exports = { checkConfig: $1 };')
       .replaceAll(LENGTH, 'lengthOf')
-      .replaceAll(/if\(vErrors === null\)\{vErrors = \[(\w+)\];\}else \{vErrors\.push\(\1\);\}/g, '(vErrors ??= []).push($1);')
     if (!code.includes('module.exports = { checkConfig: ') || /\brequire\(|\bimport\b/.test(code)) {
       throw new Error('what ajv compiles is no longer as config-check.cts knows it: it has other exports or needs other modules')
     }
-    return `${HEAD}${withNamesOnly(withWholePaths(code, placeOf))}\n`
+    return `${HEAD}${withNamesOnly(withShortFaults(withWholePaths(code, placeOf)))}\n`
   }
 }
 
@@ -92,7 +91,9 @@ function withWholePaths (code: string, placeOf: ReadonlyMap<string, string>): st
     if (index === 0) return part
     const place = placeOf.get(/^function (\w+)/.exec(part)?.[1] ?? '')
     if (place === undefined) throw new Error('what ajv compiles has a function whose part of the schema is not known')
-    return part.replaceAll('schemaPath:"#/', `schemaPath:"${place}/`)
+    const header = /^function \w+\(data, \{[^}]*\}=\{\}\)\{/
+    if (!header.test(part)) throw new Error('what ajv compiles no longer begins as it did')
+    return part.replace(header, start => `${start}const at = "${place}";`).replaceAll('schemaPath:"#/', 'schemaPath:at+"/')
   }).join('')
 }
 
@@ -106,4 +107,11 @@ function withNamesOnly (code: string): string {
     if (properties === undefined || !isKnown) throw new Error(`what ajv compiles uses ${name} in a new way`)
     return `const ${name} = {properties: ${JSON.stringify(Object.fromEntries(Object.keys(properties).map(key => [key, 1])))}};`
   })
+}
+
+/** Each of more than a thousand faults is added to the list in fewer words. */
+function withShortFaults (code: string): string {
+  return code
+    .replaceAll(/if\(vErrors === null\)\{vErrors = \[(\w+)\];\}else \{vErrors\.push\(\1\);\}/g, '(vErrors ??= []).push($1);')
+    .replaceAll(/const (err\d+) = (\{[^;]*\});\(vErrors \?\?= \[\]\)\.push\(\1\);/g, '(vErrors ??= []).push($2);')
 }

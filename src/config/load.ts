@@ -34,7 +34,7 @@ export interface ConfigSources extends Pick<ConfigInput, 'env' | 'args'> {
 export function configFileOf ({ file, text, env, args }: ConfigSources): string {
   const path = text?.name ?? file ?? env['WEIR_CONFIG'] ?? ''
   if (path !== '') return path
-  const { faults } = readOverrides(listConfigOptions(), env, args)
+  const { faults } = readOverrides(listConfigOptions, env, args)
   throw new ConfigError([...faults, { path: '', value: null, message: 'no configuration: name a file with --config FILE or WEIR_CONFIG', source: COMMAND_LINE }])
 }
 

@@ -39,15 +39,20 @@ export function isServiceVariable (name: string, value: string): boolean {
 
 /**
  * Finds the options that the environment and the command line give; flags win.
+ * @param listOptions gives all there are; called when something is given
  * @param env the environment; only names that start with WEIR_ matter
  * @param args the arguments that are not the command's own: `--flag value` or `--flag=value`
  */
 export function readOverrides (
-  options: readonly ConfigOption[], env: Readonly<Record<string, string | undefined>>, args: readonly string[]
+  listOptions: () => readonly ConfigOption[], env: Readonly<Record<string, string | undefined>>, args: readonly string[]
 ): Overrides {
   const byName = new Map<string, Override>()
   const faults: ConfigFault[] = []
-  readEnvironment(options, env, { byName, faults })
+  const variables = Object.entries(env)
+    .flatMap(([name, text]) => text !== undefined && maySayAnOption(name, text) ? [[name, text] as const] : [])
+  if (variables.length === 0 && args.length === 0) return { byName, faults }
+  const options = listOptions()
+  readEnvironment(options, variables, { byName, faults })
   readFlags(options, args, { byName, faults })
   return { byName, faults }
 }
@@ -57,12 +62,15 @@ interface Sink {
   readonly faults: ConfigFault[]
 }
 
+function maySayAnOption (name: string, text: string): boolean {
+  return name.startsWith('WEIR_') && !OTHER_VARIABLES.includes(name) && !isServiceVariable(name, text)
+}
+
 function readEnvironment (
-  options: readonly ConfigOption[], env: Readonly<Record<string, string | undefined>>, { byName, faults }: Sink
+  options: readonly ConfigOption[], variables: ReadonlyArray<readonly [string, string]>, { byName, faults }: Sink
 ): void {
   const known = new Map(options.map(option => [option.env, option]))
-  for (const [name, text] of Object.entries(env)) {
-    if (text === undefined || !name.startsWith('WEIR_') || OTHER_VARIABLES.includes(name) || isServiceVariable(name, text)) continue
+  for (const [name, text] of variables) {
     const source = `env ${name}`
     const option = known.get(name)
     if (option !== undefined) {

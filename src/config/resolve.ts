@@ -46,11 +46,11 @@ interface ConfigCheck {
   }
 }
 
-/** A validator with the code that ajv compiled the schema to. @param schema that same schema, to explain faults with */
-function createValidator (schema: SchemaNode, loadForNow: LoadForNow): Validator {
+/** A validator with the code that ajv compiled the schema to. @param schemaOf gives that same schema, to explain faults with */
+function createValidator (schemaOf: () => SchemaNode, loadForNow: LoadForNow): Validator {
   return value => {
     const { checkConfig } = loadForNow(CHECK) as ConfigCheck // the generator writes nothing else
-    return checkConfig(value) ? [] : explainErrors(checkConfig.errors ?? [], { schema, value })
+    return checkConfig(value) ? [] : explainErrors(checkConfig.errors ?? [], { schema: schemaOf(), value })
   }
 }
 
@@ -79,14 +79,21 @@ export interface LoadedConfig {
  */
 type ConfigResolver = (input: ConfigInput) => Promise<LoadedConfig>
 
-/** Everything that a load needs is read for it, and is free when it has ended: an idle Weir would keep a megabyte of schema for nothing. */
-export function createConfigResolver (): ConfigResolver {
+/**
+ * Everything that a load needs is read for it, and is free when it has ended: an idle Weir would keep a megabyte of schema for nothing. A
+ * configuration without faults, of which nothing comes from the environment or a flag, does not need the schema.
+ */
+export function createConfigResolver (readSchema = readConfigSchema): ConfigResolver {
   const loadForNow = createLoadForNow()
 
   return async input => {
-    const schema = readConfigSchema()
-    const validate = createValidator(schema, loadForNow)
-    const overrides = readOverrides(listConfigOptions(schema), input.env, input.args)
+    let schema: SchemaNode | undefined
+    const schemaOf = (): SchemaNode => {
+      schema ??= readSchema()
+      return schema
+    }
+    const validate = createValidator(schemaOf, loadForNow)
+    const overrides = readOverrides(() => listConfigOptions(schemaOf()), input.env, input.args)
     const yaml = await readYaml(input.bytes, input.fileName, loadForNow)
     if ('faults' in yaml) throw new ConfigError([...yaml.faults, ...overrides.faults])
     const value = applyOverrides(yaml.source.value, overrides)

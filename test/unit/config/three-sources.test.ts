@@ -1,5 +1,6 @@
 import t from 'tap'
 import { ConfigError, formatFault } from '../../../src/config/config-error.ts'
+import { readConfigSchema } from '../../../src/config/options.ts'
 import { createConfigResolver } from '../../../src/config/resolve.ts'
 
 const resolve = createConfigResolver()
@@ -88,4 +89,24 @@ t.test('the variables of Kubernetes Services are not options', async t => {
   }, [])
   t.equal(config.admin.port, 9000, 'WEIR_ADMIN_PORT of a Service named weir-admin is not the option')
   t.equal((await faultsOf({ WEIR_PORT: '8080' }, [])).length, 1, 'but WEIR_PORT that nobody else set is a mistake')
+})
+
+t.test('the schema is read when something comes from the environment or a flag, or is wrong, and not otherwise', async t => {
+  let reads = 0
+  const counting = createConfigResolver(() => {
+    reads++
+    return readConfigSchema()
+  })
+  const readsOf = async (text: string, env: Readonly<Record<string, string>>, args: readonly string[]): Promise<number> => {
+    reads = 0
+    await counting({ bytes: Buffer.from(text), fileName: 'f.yaml', env, args }).catch((error: unknown) => {
+      if (!(error instanceof ConfigError)) throw error
+    })
+    return reads
+  }
+  const good = 'listeners: [{ name: web, port: 1 }]\nroutes: []\n'
+  t.equal(await readsOf(good, { HOME: '/', WEIR_CONFIG: 'f', WEIR_PORT: 'tcp://10.0.0.1:80' }, []), 0)
+  t.equal(await readsOf(good, { WEIR_WORKERS: '1' }, []), 1)
+  t.equal(await readsOf(good, {}, ['--workers', '1']), 1)
+  t.equal(await readsOf('routes: []\n', {}, []), 1, 'a fault is explained by it')
 })
