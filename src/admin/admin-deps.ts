@@ -72,7 +72,7 @@ export interface AdminDeps {
   readonly replicas: AdminReplicas
   readiness (): Readiness
   /** How the store of the weights is doing, and who does what is done once for all that share it. */
-  state (): StoreStatus & { readonly store: string, readonly lease?: LeaseStatus }
+  state (): StoreStatus & { readonly store: string, readonly lists?: StoreStatus, readonly lease?: LeaseStatus }
   /** A text, or its pieces as they are made. */
   metrics (): Promise<{ readonly contentType: string, readonly body: string | AsyncIterable<Buffer> }>
   /**

@@ -102,9 +102,12 @@ export class ListBook {
   /** How the store of the members is doing. */
   status (): StoreStatus { return this.#deps.store.status() }
 
+  /** Does the configuration name a list? */
+  get isUsed (): boolean { return [...this.#page.values()].some(lists => lists.size > 0) }
+
   /** Are the members known, as far as there is a list? */
   get isKnown (): boolean {
-    return this.status().state !== 'starting' || [...this.#page.values()].every(lists => lists.size === 0)
+    return this.status().state !== 'starting' || !this.isUsed
   }
 
   /** Resolves when the members are known, or the time is over. @returns whether they are */

@@ -129,7 +129,13 @@ export async function composeAdmin (parts: AdminParts): Promise<{ readonly deps:
       replicas: replicas.forAdmin,
       state: () => {
         const status = lease?.status()
-        return { store: config.state.store, ...traffic.storeStatus(), ...(status === undefined ? {} : { lease: status }) }
+        return {
+          store: config.state.store,
+          ...traffic.storeStatus(),
+          // Elsewhere what can't be read refuses the configuration, and what can't be written the change.
+          ...(config.state.store === 'kubernetes' && parts.lists.isUsed ? { lists: parts.lists.status() } : {}),
+          ...(status === undefined ? {} : { lease: status })
+        }
       },
       metrics: metricsOf(parts, describer, replicas),
       explain: async query => await explainer.explain(query),
@@ -152,7 +158,8 @@ function metricsOf (parts: AdminParts, describer: RouteDescriber, replicas: Runn
   })
   const scrape = new SharedScrape(() => collector.chunks())
   return async () => {
-    metrics.stateStore(config.state.store, traffic.storeStatus().state === 'synced')
+    const isWell = [traffic.storeStatus(), ...(parts.lists.isUsed ? [parts.lists.status()] : [])].every(({ state }) => state === 'synced')
+    metrics.stateStore(config.state.store, isWell)
     if (lease !== undefined) metrics.leaseHeld(lease.isHolder)
     metrics.webhooks(parts.webhooks.list())
     if (replicas.forAdmin.others !== undefined) metrics.replicas(replicaGauges(replicas.forAdmin.list().replicas))

@@ -82,6 +82,13 @@ const LeaseSchema = Type.object({
   detail: Type.string({ description: 'Why it can\'t be read or written; empty when all is well.' })
 }, { description: 'With `state.store: kubernetes`: which replica does what is done once for all of them.' })
 
+const STORE_STATES = ['starting', 'synced', 'stale', 'refused', 'read-only'] as const
+
+const ListStoreSchema = Type.object({
+  state: Type.oneOf(STORE_STATES, { description: 'As that of the weights.' }),
+  detail: Type.string({ description: 'What is wrong; empty when all is well.' })
+}, { description: 'With `state.store: kubernetes` and a list: how the ConfigMap with the members of the lists is doing.' })
+
 /** GET /v1/state */
 function stateResource (app: FastifyInstance, deps: AdminDeps): void {
   app.get('/v1/state', {
@@ -96,14 +103,16 @@ function stateResource (app: FastifyInstance, deps: AdminDeps): void {
           description: 'The state of the store.',
           schema: Type.object({
             store: Type.oneOf(['memory', 'file', 'kubernetes']),
-            state: Type.oneOf(['starting', 'synced', 'stale', 'refused', 'read-only'], { description: '`starting`: not read yet; `stale`: it can\'t be reached, or the last write has failed and no later one went through; the last known weights are used; `refused`: it holds something that can\'t be used, the last good weights are, and the next change writes over it; `read-only`: it belongs to a newer Weir or to another one.' }),
+            state: Type.oneOf(STORE_STATES, { description: '`starting`: not read yet; `stale`: it can\'t be reached, or the last write has failed and no later one went through; the last known weights are used; `refused`: it holds something that can\'t be used, the last good weights are, and the next change writes over it; `read-only`: it belongs to a newer Weir or to another one.' }),
             detail: Type.string({ description: 'What is wrong; empty when all is well.' }),
+            lists: Type.optional(ListStoreSchema),
             lease: Type.optional(LeaseSchema)
           }),
           example: {
             store: 'kubernetes',
             state: 'stale',
             detail: 'connect ECONNREFUSED 10.96.0.1:443',
+            lists: { state: 'synced', detail: '' },
             lease: {
               name: 'weir-state', holder: 'weir-6d5f_1k2x9', isHolder: false, since: '2026-11-29T14:12:09.301Z', transitions: 4, detail: ''
             }
@@ -113,10 +122,11 @@ function stateResource (app: FastifyInstance, deps: AdminDeps): void {
       problems: []
     })
   }, async () => {
-    const { lease, ...state } = deps.state()
+    const { lists, lease, ...state } = deps.state()
     return {
       ...state,
       detail: withoutPaths(state.detail),
+      ...(lists === undefined ? {} : { lists: { ...lists, detail: withoutPaths(lists.detail) } }),
       ...(lease === undefined ? {} : { lease: { ...lease, detail: withoutPaths(lease.detail) } })
     }
   })
