@@ -68,20 +68,19 @@ export function decodeRoute (plain: unknown, place: string, dropped: DroppedList
   const history = listAt(value['history'], `${place}.history`)
   const { supersededFileWeights: former, salt, rollout } = value
   const weights = weightsAt(value['weights'], `${place}.weights`)
-  const route = {
+  const fileWeights = weightsAt(value['fileWeights'], `${place}.fileWeights`)
+  // Before the rollout, which has something to say of other versions too.
+  if (!sameVersions(fileWeights, weights)) throw new Error(`${place}.weights and fileWeights name different versions`)
+  return {
     epoch: countAt(value['epoch'], `${place}.epoch`),
     revision: countAt(value['revision'], `${place}.revision`),
     weights,
-    fileWeights: weightsAt(value['fileWeights'], `${place}.fileWeights`),
+    fileWeights,
     ...(former === undefined ? {} : { supersededFileWeights: supersededList(former, `${place}.supersededFileWeights`) }),
     history: history.slice(-MAX_HISTORY).map((entry, index) => decodeRevision(entry, `${place}.history[${index}]`)),
     ...(salt === undefined ? {} : { salt: saltAt(salt, `${place}.salt`) }),
     ...(rollout === undefined ? {} : { rollout: decodeRollout(rollout, `${place}.rollout`, weights, dropped) })
   }
-  if (!sameVersions(route.fileWeights, route.weights)) {
-    throw new Error(`${place}.weights and fileWeights name different versions`)
-  }
-  return route
 }
 
 function saltAt (plain: unknown, place: string): string {

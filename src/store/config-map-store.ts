@@ -174,7 +174,10 @@ export class ConfigMapStore<T> implements StateStore<T> {
 
   async read (): Promise<Versioned<T>> {
     this.#assertOpen()
-    if (!this.#synced) throw new StoreError('unavailable', `${this.#name} can't be read: ${this.status().detail}`)
+    if (!this.#synced) {
+      const unread = `${this.#name} can't be read: ${this.status().detail}`
+      throw new StoreError('unavailable', unread, { advice: `${unread}; nothing was changed` })
+    }
     return this.#current
   }
 

@@ -4,6 +4,7 @@
 import { Readable } from 'node:stream'
 import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify'
 import { Type, type Static } from '../../core/json-schema.ts'
+import { withoutPaths } from '../../core/without-paths.ts'
 import { noSuchList, type ListResult, type ListState } from '../../lists/list-book.ts'
 import { MAX_IMPORT_BYTES } from '../../lists/member-import.ts'
 import type { ListRef } from '../../lists/member-list.ts'
@@ -276,7 +277,10 @@ function findList (deps: AdminDeps, { route, list }: ListRef): ListState {
 }
 
 function changed ({ route, list }: ListRef, result: ListResult): Changed {
-  if (!result.ok) throw new ProblemError(result.code, { detail: result.message })
+  if (!result.ok) {
+    const { code, message } = result
+    throw new ProblemError(code, { detail: code === 'store_failed' ? withoutPaths(message) : message })
+  }
   const { added, removed, members } = result
   return { route, list, changed: added + removed > 0, added, removed, members }
 }

@@ -67,6 +67,14 @@ t.test('an import is whole, or nothing', async t => {
   t.match((await app.inject({ url: '/v1/routes/hello/lists', headers: host })).json(), { lists: [{ name: 'beta', members: 1 }, { name: 'team', cookie: 'sid' }, { name: 'office', by: 'client-ip' }] })
 })
 
+t.test('what keeps a change from being stored is told without the paths of files', async t => {
+  const { app, deps } = await adminFixture()
+  deps.lists.add = async () => ({ ok: false, code: 'store_failed', message: 'the ConfigMap weir-state-lists can\'t be read: can\'t read /etc/weir/kubeconfig: it does not exist; nothing was changed' })
+  t.match((await app.inject({ method: 'PUT', url: `${LIST}/members/a`, headers: host })).json(), {
+    code: 'store_failed', detail: 'the ConfigMap weir-state-lists can\'t be read: can\'t read (a path): it does not exist; nothing was changed'
+  })
+})
+
 t.test('a viewer reads lists, and does not change them', async t => {
   const directory = t.testdir({ look: 'viewer-token-0123456789==' })
   const { app } = await adminFixture({ tokens: [{ name: 'look', role: 'viewer', file: join(directory, 'look') }] })

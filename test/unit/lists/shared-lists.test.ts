@@ -115,7 +115,7 @@ t.test('who has no list does not ask for the ConfigMap, and what can\'t be read 
   change.commit()
   change.settle()
   t.notOk(book.isKnown)
-  t.match(await book.add(BETA, 'user-1', META), { ok: false, code: 'store_failed' }, 'before it was read')
+  t.match(await book.add(BETA, 'user-1', META), { ok: false, code: 'store_failed', message: 'the ConfigMap weir-state-lists can\'t be read: it has not been read yet; nothing was changed' }, 'before it was read')
   await settled()
   t.ok(book.isKnown)
   await book.add(BETA, 'user-1', META)

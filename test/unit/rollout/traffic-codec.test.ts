@@ -62,6 +62,7 @@ t.test('steps that came later are marked for Weirs that do not know them, and a 
   const damaged = (from: string, to: string): unknown => JSON.parse(codec.encode(placed).replaceAll(from, to))
   t.throws(() => codec.decode(damaged('"x-beta"', '"x beta"')), { message: /rollout\.(plan\.steps\[0\]\.)?match\.match\[0\] must be the name of a header field/ })
   t.throws(() => codec.decode(damaged('"exact"', '"regexp"')), { message: /test\.kind is not one of present, exact/ })
+  t.throws(() => codec.decode(damaged('"weights":{', '"weights":{"v3":5,')), { message: /hello\.weights and fileWeights name different versions/ }, 'what was edited is named')
   t.throws(() => codec.decode(damaged('"percent":5', '"percent":500')), { message: /mirror\.percent/ })
 })
 
