@@ -60,7 +60,8 @@ const MAX_CONFLICTS = 20
 export class PendingCuts {
   readonly #deps: PendingCutsDeps
   readonly #pending = new Map<string, Pending>()
-  #stopped = false
+  /** Of all that are left, at the end. */
+  #last: ChangeDeadline | undefined
 
   constructor (deps: PendingCutsDeps) {
     this.#deps = deps
@@ -123,10 +124,11 @@ export class PendingCuts {
       else if (after === undefined) this.#void(route, before)
       if (before === undefined || after === undefined) return undefined
       try {
+        if (deadline.isOver) throw new StoreError('unavailable', 'the state store takes too long')
         if (await this.#deps.write(route, after, deadline.leftMs)) {
           this.#over(route)
           this.#deps.onStored(route, before, after)
-        } else if (attempt === MAX_CONFLICTS || deadline.isOver) {
+        } else if (attempt === MAX_CONFLICTS) {
           throw new StoreError('unavailable', 'the state is changed by others again and again')
         }
       } catch (error) {
@@ -138,7 +140,7 @@ export class PendingCuts {
   }
 
   #storeInTurn (route: string): void {
-    void this.#deps.queue.run(async () => { await this.store(route, new ChangeDeadline(this.#deps.clock)) })
+    void this.#deps.queue.run(async () => { await this.store(route, this.#last ?? new ChangeDeadline(this.#deps.clock)) })
   }
 
   /** What the cut of a route makes of it; undefined when it has nothing to end there. */
@@ -165,16 +167,16 @@ export class PendingCuts {
   /** The cut of a route could not be stored: it is tried again. */
   #failed (route: string, fault: string): void {
     const pending = this.#pending.get(route)
-    if (pending === undefined || this.#stopped) return
+    if (pending === undefined || this.#last !== undefined) return
     pending.timer?.cancel()
     this.#say(route, pending, fault)
     const waitMs = Math.min(FIRST_RETRY_MS * 2 ** pending.tries++, MAX_RETRY_MS)
     pending.timer = this.#deps.clock.after(waitMs, () => { this.#storeInTurn(route) })
   }
 
-  /** Tries once more. What can't be stored then is lost with this process. */
+  /** Tries once more, all of them in the time of one. What can't be stored then is lost with this process. */
   async close (): Promise<void> {
-    this.#stopped = true
+    this.#last = new ChangeDeadline(this.#deps.clock)
     for (const route of this.#pending.keys()) this.#storeInTurn(route)
     await this.#deps.queue.idle()
     for (const { timer, settled } of this.#pending.values()) {

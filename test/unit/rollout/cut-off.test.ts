@@ -1,8 +1,10 @@
 /** A change that takes traffic away from a bad version is in force before it is stored, and stays so until it is. */
 import t from 'tap'
+import { pause } from '../../../src/core/abortable.ts'
 import { SOLE_REPLICA } from '../../../src/core/leadership.ts'
 import { TrafficControl } from '../../../src/rollout/traffic-control.ts'
-import { StoreError } from '../../../src/store/state-store.ts'
+import type { TrafficState } from '../../../src/rollout/traffic-state.ts'
+import { type StateStore, StoreError } from '../../../src/store/state-store.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { FakePublisher } from '../../helpers/fake-publisher.ts'
 import { FragileStore } from '../../helpers/fragile-store.ts'
@@ -200,4 +202,30 @@ t.test('a process that ends in peace tries once more', async t => {
   await control.close()
   t.match((await store.read()).value.routes.get('hello'), { epoch: 2, weights: { canary: 0 } })
   t.equal(clock.pending, 0)
+})
+
+t.test('an end does not wait for a store that hangs once for each route', async t => {
+  const names = Array.from({ length: 20 }, (_, index) => `route-${index}`)
+  const inner = new FragileStore(true)
+  const clock = new FakeClock()
+  let hangs = false
+  const store: StateStore<TrafficState> = {
+    ...inner.as('one'),
+    compareAndSwap: async (version, value, timeoutMs = 4_000) => {
+      if (!hangs) return await inner.compareAndSwap(version, value)
+      await pause(clock, timeoutMs)
+      throw new StoreError('unavailable', 'no answer')
+    }
+  }
+  const control = await TrafficControl.open({ store, publisher: new FakePublisher(), clock, log: new ListLog(), leadership: SOLE_REPLICA })
+  await takeOver(control.prepare(names.map(name => ({ ...HELLO, name }))))
+  hangs = true
+  for (const name of names) control.cutOff(name, BACK, META)
+  await turns(FEW)
+  const closing = control.close()
+  for (let passedMs = 0; passedMs < 10_000; passedMs += 500) {
+    clock.advance(500)
+    await turns(100)
+  }
+  t.equal(await Promise.race([closing.then(() => 'closed'), turns(100).then(() => 'it waits')]), 'closed')
 })
