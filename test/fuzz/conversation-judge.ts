@@ -111,11 +111,12 @@ function assignAttempts (attempts: readonly AttemptRecord[], questions: Readonly
     if (attempt.lost && asked.some(question => mayHaveLost(question, attempt))) continue
     const before = latest.get(owner) ?? -1
     const repeated = asked[before]
-    if (repeated !== undefined && corresponds(attempt, repeated.request) && mayBeRepeated(repeated)) {
+    const index = asked.findIndex(({ request }, index) => index > before && corresponds(attempt, request))
+    const isNext = index >= 0 && repeated !== undefined && wasMalformed(repeated)
+    if (repeated !== undefined && !isNext && corresponds(attempt, repeated.request) && mayBeRepeated(repeated)) {
       repeated.attempts.push(attempt)
       continue
     }
-    const index = asked.findIndex(({ request }, index) => index > before && corresponds(attempt, request))
     const question = asked[index] ?? asked.find((question, index) => index < before && wasGivenUp(question, attempt))
     if (question === undefined) {
       return violated(`the origin got a request that ${owner} did not send then`, { request: attempt.received.toString('latin1'), sent: asked.map(({ request }) => brief(request)) })
@@ -139,6 +140,11 @@ function mayBeRepeated ({ request, attempts, answer }: Question): boolean {
   const method = request.message?.method ?? ''
   return IDEMPOTENT.has(method) && attempts.every(({ sent, ended }) =>
     sent.length === 0 || (ended === 'reset' && !isAnswerOf(answer, finalResponse(sent, method, false).final)))
+}
+
+/** Is its answer that the origin talked nonsense, which it has? Then what looks like another attempt is the same request, asked again. */
+function wasMalformed ({ attempts, answer }: Question): boolean {
+  return attempts.some(({ sent }) => sent.length > 0) && answer?.message?.body.includes('"code":"upstream_malformed"') === true
 }
 
 /**
