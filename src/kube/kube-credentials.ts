@@ -1,9 +1,10 @@
 /**
- * Who Weir is to the Kubernetes API. The only file of the tree that imports @kubernetes/client-node, and it does so when
- * the first request is made: the library costs half a second and tens of mebibytes, which a static configuration must not pay.
+ * Who Weir is to the Kubernetes API. The library that reads credentials is loaded when the first request is made: it costs tens of
+ * mebibytes, which a static configuration must not pay.
  */
 import { errorText } from '../core/error-text.ts'
 import type { KubeConfig } from '@kubernetes/client-node'
+import { loadKubeConfig } from './load-kube-config.ts'
 import { existsSync } from 'node:fs'
 import type { RequestOptions } from 'node:https'
 import { delimiter, dirname, join } from 'node:path'
@@ -89,8 +90,8 @@ export interface KubeCredentials {
  * @throws KubeError `credentials` when there are none, or they can't be read
  */
 export async function loadKubeCredentials (options: KubeCredentialsOptions): Promise<KubeCredentials> {
-  const library = await import('@kubernetes/client-node')
-  const config = new library.KubeConfig()
+  const Reader = await loadKubeConfig()
+  const config = new Reader()
   try {
     await load(config, options)
   } catch (cause) {

@@ -44,6 +44,12 @@ t.test('a worker loads no package at all, and no http of Node', async t => {
   t.same(among(loaded, /^NativeModule (http|https|http2|tls)$/), [])
 })
 
+t.test('of the Kubernetes library what knows credentials is loaded, and none of its clients', async t => {
+  const loaded = await loadedBy(['kube/load-kube-config.ts'], 'new (await exported.loadKubeConfig())()')
+  t.ok(among(loaded, /client-node\/dist\/config\.js$/).length > 0, 'modules of the library are seen')
+  t.same(among(loaded, /client-node\/dist\/gen\/(?!rxjsStub)/), [], 'there are 837, with 17 MB of text')
+})
+
 t.test('a generator of random numbers is seeded without Web Crypto', async t => {
   const loaded = await loadedBy(['core/random.ts'], 'new exported.Random()')
   t.ok(among(loaded, /src\/core\/random\.ts$/).length > 0, 'modules of Weir are seen')
