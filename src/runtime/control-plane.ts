@@ -188,9 +188,11 @@ export class ControlPlane {
 
   /**
    * Starts everything.
+   * @param asked resolves when Weir is to stop. What is being opened is opened before, but for the listeners: workers that die again and
+   *   again never open them.
    * @throws Error when a listener, the admin API or the store can't be opened
    */
-  async start (): Promise<void> {
+  async start (asked: Promise<void>): Promise<void> {
     const { clock, log, sources } = this.#deps
     const config = this.#config
     // The workers load while this thread goes on. They listen last.
@@ -230,7 +232,7 @@ export class ControlPlane {
     this.#metrics.configLoaded()
     for (const source of this.#routeSources) source.start(() => { reloads.ask() })
     const known = this.#untilKnown(this.#traffic, lists)
-    if (known === undefined) return await this.#listen()
+    if (known === undefined) return await Promise.race([this.#listen(), asked])
     void known.then(async () => { await this.#listen() }).catch((error: unknown) => {
       log.error('the listeners could not be opened', { error: errorText(error) })
     })
@@ -261,6 +263,7 @@ export class ControlPlane {
     if (this.#stopping) return
     const config = this.#config
     await this.#pool.listen()
+    if (this.#stopping) return
     this.#deps.log.info('weir is running', {
       version: packageVersion(),
       workers: this.#pool.workerCount,

@@ -46,13 +46,13 @@ export async function run (sources: ConfigSources, signals: StopSignals, logSign
     }
   })
   try {
-    await plane.start()
+    await plane.start(signals.asked)
   } catch (error) {
     log.error('weir could not start', { error: errorText(error) })
     await plane.abandon()
     return 1
   }
-  if (sources.text?.introduce !== undefined) process.stdout.write(sources.text.introduce(loaded.config))
+  if (sources.text?.introduce !== undefined && !signals.wasAsked) process.stdout.write(sources.text.introduce(loaded.config))
   systemClock.after(SETTLED_MS, () => { void releaseMemory() })
   // Timers are not meant to keep the process alive, so this does.
   const alive = new MessageChannel().port1

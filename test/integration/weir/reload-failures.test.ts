@@ -123,7 +123,7 @@ t.test('whatever fails in a reload, everything is as it was; then it succeeds', 
     clearInterval(alive)
     await plane.stop({ delay: async () => {}, insisted: Promise.resolve() })
   })
-  await plane.start()
+  await plane.start(new Promise(() => {}))
   const ask = async (resource: string, token: string): Promise<Response> =>
     await fetch(`http://127.0.0.1:${admin}${resource}`, { headers: { authorization: `Bearer ${token}` } })
   const bodyAt = async (where: string): Promise<string> => (await getOnce({ port: web }, where)).body

@@ -117,6 +117,18 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
   })
 }
 
+t.test('SIGTERM while workers die before they listen, again and again: Weir ends', async t => {
+  const directory = await temporaryDirectory(t)
+  const preload = path.join(directory, 'die.cjs')
+  await writeFile(preload, "if (!require('node:worker_threads').isMainThread) process.exit(3)")
+  const config = { workers: 1, drain: { delay: '0s' }, routes }
+  const weir = await startWeir(t, { directory, config: () => config, nodeArgs: ['--require', preload], until: 'a worker died and is replaced' })
+  await eventually(async () => await getOnce({ port: weir.ports.admin }, '/healthz').then(() => true, () => undefined))
+  weir.kill('SIGTERM')
+  t.equal(await weir.end(), 0)
+  t.equal(weir.logged('weir is running').length, 0)
+})
+
 t.test('an API server that never answers: Weir runs, is not ready, says why, and ends at once', async t => {
   const silent = net.createServer().listen(0, '127.0.0.1')
   const sockets = new Set<net.Socket>()
