@@ -349,7 +349,8 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
       this.#tunnel?.onTunnelEnd()
       return
     }
-    if (this.#phase === PHASE.body && this.#body.framing === BODY.untilClose && this.#sink !== null) {
+    // Behind a write that was refused the end may be a reset, which the write has used up: the answer could be cut.
+    if (this.#phase === PHASE.body && this.#body.framing === BODY.untilClose && this.#sink !== null && !this.#stream.writeRefused) {
       const { memory, offset } = this.#buffers.current
       this.keep = false
       this.#complete(memory, offset, offset)

@@ -37,12 +37,17 @@ function ending (writeRefused: boolean) {
       onSwitch: () => null,
       onHead () {},
       onBody () {},
-      onEnd () {},
+      onEnd () { failures.push('complete') },
       onCallDrain () {},
       onFailed: (code, fault) => { failures.push(`${code}: ${fault}`) }
     }, { idempotent: false, toHead: false, offered: '', logsIn: false })
   })
-  return { connection, failures, ready, close: () => { handler?.onClose('EPIPE') } }
+  const answers = (text: string): void => {
+    const bytes = Buffer.from(text)
+    handler?.onBytes(bytes, 0, bytes.length)
+  }
+  const refuse = (): void => { if (stream !== undefined) stream.writeRefused = true }
+  return { connection, failures, ready, answers, refuse, end: () => { handler?.onEnd() }, close: () => { handler?.onClose('EPIPE') } }
 }
 
 for (const refused of [true, false]) {
@@ -56,5 +61,20 @@ for (const refused of [true, false]) {
     close()
     t.same(failures, ['upstream_reset: EPIPE'])
     t.equal(connection.sent, !refused)
+  })
+}
+
+for (const refused of [true, false]) {
+  t.test(`an answer that ends with its connection ${refused ? 'is cut when a write was refused before: that end may be a reset' : 'is whole when that ends'}`, async t => {
+    const { connection, failures, ready, answers, refuse, end } = ending(false)
+    await ready
+    connection.reserveOut(10)
+    connection.outLength = 10
+    connection.send()
+    answers('HTTP/1.1 200 OK\r\n\r\nabc')
+    if (refused) refuse()
+    end()
+    t.match(failures, refused ? [/^upstream_truncated/] : ['complete'])
+    t.equal(failures.length, 1)
   })
 }
