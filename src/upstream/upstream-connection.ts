@@ -345,11 +345,11 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
   onEnd (): void {
     this.ended = true
     this.#onCarriedAlone()
-    if (this.#phase === PHASE.tunnel) {
+    // Behind a write that was refused the end may be a reset, which the write has used up: what seems whole could be cut.
+    if (this.#phase === PHASE.tunnel && !this.#stream.writeRefused) {
       this.#tunnel?.onTunnelEnd()
       return
     }
-    // Behind a write that was refused the end may be a reset, which the write has used up: the answer could be cut.
     if (this.#phase === PHASE.body && this.#body.framing === BODY.untilClose && this.#sink !== null && !this.#stream.writeRefused) {
       const { memory, offset } = this.#buffers.current
       this.keep = false

@@ -6,7 +6,7 @@ import { ProxyBench } from '../../helpers/data-plane.ts'
 import { StalledStream } from '../../helpers/stalled-stream.ts'
 
 /** Its kernel refuses what is written, or takes it, and the connection ends. */
-function ending (writeRefused: boolean) {
+function ending (writeRefused: boolean, offered = '') {
   let stream: StalledStream | undefined
   let handler: ByteStreamHandler | undefined
   const failures: string[] = []
@@ -34,13 +34,19 @@ function ending (writeRefused: boolean) {
     connection.assign({
       onCallReady: resolve,
       onInterim () {},
-      onSwitch: () => null,
+      onSwitch: () => ({
+        onTunnelBytes () {},
+        onTunnelEnd () { failures.push('complete') },
+        onCallDrain () {},
+        abort () {},
+        onFailed: (code, fault) => { failures.push(`${code}: ${fault}`) }
+      }),
       onHead () {},
       onBody () {},
       onEnd () { failures.push('complete') },
       onCallDrain () {},
       onFailed: (code, fault) => { failures.push(`${code}: ${fault}`) }
-    }, { idempotent: false, toHead: false, offered: '', logsIn: false })
+    }, { idempotent: false, toHead: false, offered, logsIn: false })
   })
   const answers = (text: string): void => {
     const bytes = Buffer.from(text)
@@ -64,17 +70,22 @@ for (const refused of [true, false]) {
   })
 }
 
-for (const refused of [true, false]) {
-  t.test(`an answer that ends with its connection ${refused ? 'is cut when a write was refused before: that end may be a reset' : 'is whole when that ends'}`, async t => {
-    const { connection, failures, ready, answers, refuse, end } = ending(false)
-    await ready
-    connection.reserveOut(10)
-    connection.outLength = 10
-    connection.send()
-    answers('HTTP/1.1 200 OK\r\n\r\nabc')
-    if (refused) refuse()
-    end()
-    t.match(failures, refused ? [/^upstream_truncated/] : ['complete'])
-    t.equal(failures.length, 1)
-  })
+for (const [what, offered, text] of [
+  ['an answer that ends with its connection', '', 'HTTP/1.1 200 OK\r\n\r\nabc'],
+  ['a tunnel', 'websocket', 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nabc']
+] as const) {
+  for (const refused of [true, false]) {
+    t.test(`${what} ${refused ? 'is cut when a write was refused before: its end may be a reset' : 'is whole when that ends'}`, async t => {
+      const { connection, failures, ready, answers, refuse, end } = ending(false, offered)
+      await ready
+      connection.reserveOut(10)
+      connection.outLength = 10
+      connection.send()
+      answers(text)
+      if (refused) refuse()
+      end()
+      t.match(failures, refused ? [/^upstream_truncated/] : ['complete'])
+      t.equal(failures.length, 1)
+    })
+  }
 }
