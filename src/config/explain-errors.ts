@@ -3,7 +3,7 @@
  */
 import type { ErrorObject } from 'ajv'
 import { formatPath, isMapping, valueAt, type ConfigPath } from './finding.ts'
-import { describeAllowed, placesOfOption, type SchemaNode } from './options.ts'
+import { describeAllowed, type OptionPlaces, type SchemaNode } from './options.ts'
 import { nearestName } from '../core/nearest-name.ts'
 
 /** What to tell a person who wrote a key that is no option; undefined for an ordinary one, which is a mistyped name. */
@@ -51,6 +51,8 @@ interface UnionGroup {
 /** What was validated, and with what. */
 interface Validated {
   readonly schema: SchemaNode
+  /** Of that schema. */
+  readonly places: OptionPlaces
   readonly value: unknown
 }
 
@@ -112,7 +114,7 @@ function explainUnion ({ union, members }: UnionGroup, validated: Validated): re
     return Object.keys(value).some(key => known.includes(key) || nearestName(key, known) !== undefined)
   })
   const odd = chosen === -1 ? Object.keys(value).filter(key => explainOddKey(key) !== undefined) : []
-  if (odd.length > 0) return odd.map(key => unknownKey(path, key, {}, validated.schema))
+  if (odd.length > 0) return odd.map(key => unknownKey(path, key, {}, validated.places))
   if (chosen === -1) return [{ path, message: `must be ${describeAllowed(schema)}`, aboutKey: false }]
   return explainErrors(members.filter(inBranch(union, chosen)), validated)
 }
@@ -131,7 +133,7 @@ function explainError (error: ErrorObject, validated: Validated): SchemaFault {
   const path = toPath(error.instancePath, validated.value)
   switch (error.keyword) {
     case 'additionalProperties': {
-      return unknownKey(path, String(error.params['additionalProperty']), schema, validated.schema)
+      return unknownKey(path, String(error.params['additionalProperty']), schema, validated.places)
     }
     case 'required': {
       const key = String(error.params['missingProperty'])
@@ -158,9 +160,9 @@ function schemaOf (error: ErrorObject, root: SchemaNode): SchemaNode {
   return (isMapping(node) ? node : {}) as SchemaNode
 }
 
-function unknownKey (path: ConfigPath, key: string, schema: SchemaNode, root: SchemaNode): SchemaFault {
+function unknownKey (path: ConfigPath, key: string, schema: SchemaNode, places: OptionPlaces): SchemaFault {
   const at = [...path, key]
-  const message = explainOddKey(key) ?? `is not a known option${suggestKey(at, Object.keys(schema.properties ?? {}), root)}`
+  const message = explainOddKey(key) ?? `is not a known option${suggestKey(at, Object.keys(schema.properties ?? {}), places)}`
   return { path: at, message, aboutKey: true }
 }
 
@@ -172,13 +174,13 @@ function hasMergeKey (value: unknown): boolean {
 /** An option that has more places than these is known by its neighbours better than by its name. */
 const MAX_PLACES = 2
 
-function suggestKey (at: ConfigPath, known: readonly string[], root: SchemaNode): string {
+function suggestKey (at: ConfigPath, known: readonly string[], options: OptionPlaces): string {
   const key = String(at.at(-1))
   const nearest = nearestName(key, known)
   if (nearest !== undefined) return `. Did you mean \`${nearest}\`?`
   // Where it stands it may be allowed with other options than those that are there.
   const here = formatPath(at).replaceAll(/\[\d+\]/g, '[]')
-  const places = placesOfOption(key, root).filter(place => place !== here)
+  const places = options.of(key).filter(place => place !== here)
   const isTold = places.length > 0 && places.length <= MAX_PLACES
   const elsewhere = isTold ? ` here; there is ${places.map(place => `\`${place}\``).join(' and ')}` : ''
   return `${elsewhere}. Known here: ${quoted(known)}`

@@ -69,17 +69,39 @@ function describeText ({ pattern, minLength, maxLength }: SchemaNode): string {
   return minLength === undefined ? 'text' : 'text that is not empty'
 }
 
-/** Where the schema has an option of this name, as in `routes[].timeouts`; each place once, in the order of the schema. */
-export function placesOfOption (name: string, schema: SchemaNode, path = ''): readonly string[] {
+/**
+ * Where the schema has options, by their names. It is looked through once, when the first is asked for: a file may have thousands in wrong
+ * places.
+ */
+export class OptionPlaces {
+  readonly #schema: SchemaNode
+  #byName: Map<string, Set<string>> | undefined
+
+  constructor (schema: SchemaNode) {
+    this.#schema = schema
+  }
+
+  /** Places as in `routes[].timeouts`; each once, in the order of the schema. */
+  of (name: string): readonly string[] {
+    if (this.#byName === undefined) {
+      this.#byName = new Map()
+      addPlaces(this.#byName, this.#schema, '')
+    }
+    return [...this.#byName.get(name) ?? []]
+  }
+}
+
+function addPlaces (byName: Map<string, Set<string>>, schema: SchemaNode, path: string): void {
   const { properties = {}, items, anyOf = [], additionalProperties } = schema
   const within = (key: string): string => path === '' ? key : `${path}.${key}`
-  const found = new Set(Object.hasOwn(properties, name) ? [within(name)] : [])
-  const below: Array<readonly [SchemaNode, string]> = Object.entries(properties).map(([key, child]) => [child, within(key)])
-  if (items !== undefined) below.push([items, `${path}[]`])
-  if (typeof additionalProperties === 'object') below.push([additionalProperties, `${path}.*`])
-  for (const choice of anyOf) below.push([choice, path])
-  for (const [child, at] of below) for (const place of placesOfOption(name, child, at)) found.add(place)
-  return [...found]
+  for (const key of Object.keys(properties)) {
+    const places = byName.get(key) ?? new Set<string>()
+    byName.set(key, places.add(within(key)))
+  }
+  for (const [key, child] of Object.entries(properties)) addPlaces(byName, child, within(key))
+  if (items !== undefined) addPlaces(byName, items, `${path}[]`)
+  if (typeof additionalProperties === 'object') addPlaces(byName, additionalProperties, `${path}.*`)
+  for (const choice of anyOf) addPlaces(byName, choice, path)
 }
 
 /** An option that can also be given by an environment variable and a flag. */

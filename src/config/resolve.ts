@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
 import type { ErrorObject } from 'ajv'
 import { explainErrors, holdsVariable, variableHint, type SchemaFault } from './explain-errors.ts'
-import { listConfigOptions, readConfigSchema, readOptionText, withOption, type SchemaNode } from './options.ts'
+import { listConfigOptions, OptionPlaces, readConfigSchema, readOptionText, withOption, type SchemaNode } from './options.ts'
 import { ConfigError, MAX_FAULTS, showValue, type ConfigFault } from './config-error.ts'
 import { formatPath, isMapping, valueAt, warning, type ConfigPath, type Finding } from './finding.ts'
 import { readOverrides, type Overrides } from './overrides.ts'
@@ -50,7 +50,9 @@ interface ConfigCheck {
 function createValidator (schemaOf: () => SchemaNode, loadForNow: LoadForNow): Validator {
   return value => {
     const { checkConfig } = loadForNow(CHECK) as ConfigCheck // the generator writes nothing else
-    return checkConfig(value) ? [] : explainErrors(checkConfig.errors ?? [], { schema: schemaOf(), value })
+    if (checkConfig(value)) return []
+    const schema = schemaOf()
+    return explainErrors(checkConfig.errors ?? [], { schema, places: new OptionPlaces(schema), value })
   }
 }
 

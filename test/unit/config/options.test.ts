@@ -1,5 +1,5 @@
 import t from 'tap'
-import { listConfigOptions, placesOfOption, readConfigSchema, readOptionText, withOption } from '../../../src/config/options.ts'
+import { listConfigOptions, OptionPlaces, readConfigSchema, readOptionText, withOption } from '../../../src/config/options.ts'
 import { isServiceVariable } from '../../../src/config/overrides.ts'
 
 const options = listConfigOptions()
@@ -27,11 +27,23 @@ t.test('names differ from each other, and every option has a description', async
 })
 
 t.test('an option is found wherever the schema has it', async t => {
-  const schema = readConfigSchema()
-  t.same(placesOfOption('trustedProxies', schema), ['clientIp.trustedProxies'])
-  t.same(placesOfOption('podLabels', schema), ['routes[].versions[].endpoints.podLabels'], 'in a choice too')
-  t.same(placesOfOption('cert', schema), ['listeners[].tls.certificates[].cert'])
-  for (const name of ['__proto__', 'constructor', 'no-such-option']) t.same(placesOfOption(name, schema), [], name)
+  const places = new OptionPlaces(readConfigSchema())
+  t.same(places.of('trustedProxies'), ['clientIp.trustedProxies'])
+  t.same(places.of('podLabels'), ['routes[].versions[].endpoints.podLabels'], 'in a choice too')
+  t.same(places.of('cert'), ['listeners[].tls.certificates[].cert'])
+  for (const name of ['__proto__', 'constructor', 'no-such-option']) t.same(places.of(name), [], name)
+})
+
+t.test('the schema is looked through once for all options that are looked for', async t => {
+  let looks = 0
+  const places = new OptionPlaces({
+    get properties () {
+      looks++
+      return { a: {} }
+    }
+  })
+  t.same(['a', 'b', 'a'].map(name => places.of(name)), [['a'], [], ['a']])
+  t.equal(looks, 1)
 })
 
 t.test('no option has a name that Kubernetes gives to a Service', async t => {
