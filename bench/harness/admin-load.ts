@@ -63,7 +63,13 @@ export async function measureAdminLoad (
   const probesPort = await freePort()
   const stallsDirectory = newDirectory(session)
   const weir = await startWeir(
-    { session, originPorts: origin.ports, listenPort: await freePort(), clientConnections: plan.connections, dir: newDirectory(session) },
+    {
+      session,
+      originPorts: origin.ports,
+      listenPort: await freePort([probesPort]),
+      clientConnections: plan.connections,
+      dir: newDirectory(session)
+    },
     {
       name: 'admin-load',
       workers: 1,

@@ -17,9 +17,12 @@ export async function freePorts (count: number): Promise<readonly number[]> {
   return ports
 }
 
-/** One free port. */
-export async function freePort (): Promise<number> {
-  const [port] = await freePorts(1)
-  if (port === undefined) throw new TypeError('freePorts(1) gives one port')
+/**
+ * One free port.
+ * @param promised ports that were chosen before and that nobody listens on yet: the system may offer one of them again
+ */
+export async function freePort (promised: readonly number[] = []): Promise<number> {
+  const port = (await freePorts(promised.length + 1)).find(candidate => !promised.includes(candidate))
+  if (port === undefined) throw new TypeError('of that many ports one at least was not promised')
   return port
 }

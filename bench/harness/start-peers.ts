@@ -11,6 +11,8 @@ import { weirBefore, weirOnEvents, weirPeer, weirPlacing } from './weir-peer.ts'
 
 const STANDARD_PEERS: readonly Peer[] = [weirPeer, weirOnEvents, nginxPeer, haproxyPeer, ...nodePeers]
 const ALL_PEERS: readonly Peer[] = [...STANDARD_PEERS, weirPlacing, weirBefore]
+/** Without them there is nothing to compare. */
+const OWN_PEERS: readonly Peer[] = [weirPeer, weirOnEvents, weirPlacing, weirBefore]
 
 /**
  * The proxies named in BENCH_PEERS, or else those of `standard`.
@@ -35,7 +37,10 @@ export interface StartedPeers {
 /** What every proxy is started with. */
 export type PeersStart = Pick<PeerStart, 'originPorts' | 'clientConnections' | 'certificate'>
 
-/** Starts every proxy that is there; the others are skipped and say why. */
+/**
+ * Starts every proxy that is there; the others are skipped and say why.
+ * @throws Error when a Weir is there and does not start: what is not measured would break no promise
+ */
 export async function startPeers (session: Session, peers: readonly Peer[], start: PeersStart): Promise<StartedPeers> {
   const running: NamedPeer[] = []
   const records: PeerRecord[] = []
@@ -52,6 +57,7 @@ export async function startPeers (session: Session, peers: readonly Peer[], star
       })
       records.push({ name: peer.name, version })
     } catch (error) {
+      if (OWN_PEERS.includes(peer)) throw error
       process.stderr.write(`${String(error)}\n`)
       records.push({ name: peer.name, version, skipped: 'did not start' })
     }

@@ -111,11 +111,11 @@ export interface WeirCommand {
 export async function weirCommand (options: PeerStart, variant: WeirVariant): Promise<WeirCommand> {
   const entry = variant.entry ?? weirEntry()
   if (entry === undefined) throw new Error('there is no Weir to run: run `npm run build`')
-  const adminPort = await freePort()
   const file = join(options.dir, `${variant.name}.yaml`)
   const routes = variant.routes?.(options.originPorts) ?? [benchRoute(options.originPorts)]
   const { listenPort, certificate } = options
   const { workers, io, timeouts = {}, limits = {}, kubeconfig, probesPort, redirectPort, sections, stallsDirectory } = variant
+  const adminPort = await freePort([listenPort, probesPort, redirectPort].filter(port => port !== undefined))
   const ports = { listenPort, adminPort, probesPort, redirectPort }
   writeFileSync(file, weirConfig({ ...ports, workers, io, routes, certificate, timeouts, limits, kubeconfig, sections }))
   const watch = stallsDirectory === undefined ? [] : stallWatchArguments(stallsDirectory)

@@ -55,9 +55,16 @@ await withSession(async session => {
   const head = beginResults('fair')
   const origin = await startOrigin(session, [])
   const stallsDirectory = newDirectory(session)
-  const [chunkPort, redirectPort] = [await freePort(), await freePort()]
+  const chunkPort = await freePort()
+  const redirectPort = await freePort([chunkPort])
   const weir = await startWeir(
-    { session, originPorts: origin.ports, listenPort: await freePort(), clientConnections: connections, dir: newDirectory(session) },
+    {
+      session,
+      originPorts: origin.ports,
+      listenPort: await freePort([chunkPort, redirectPort]),
+      clientConnections: connections,
+      dir: newDirectory(session)
+    },
     {
       name: 'weir',
       workers: 1,

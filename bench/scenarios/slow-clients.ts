@@ -15,6 +15,7 @@ import { atMost, beginResults, type Check } from '../harness/results-file.ts'
 import { newDirectory, withSession, type Session } from '../harness/session.ts'
 import { integerSetting } from '../harness/settings.ts'
 import { quantile, spreadOf, type Spread } from '../harness/statistics.ts'
+import { openFilesLimit } from '../../src/net/open-files.ts'
 import { prepareWeir, startWeir, weirPeer, type RunningWeir } from '../harness/weir-peer.ts'
 
 const CONNECTION_LIMIT_KIB = 10
@@ -25,7 +26,8 @@ const WARMUP = { path: READY_PATH, connections: 64, seconds: 3 }
 /** By default Weir ends such clients after 10 s. They are let go on here, or there would be nothing to measure. */
 const TIMEOUTS = { requestHead: '600s' }
 
-const slowConnections = integerSetting('BENCH_SLOW_CLIENTS', 10_000)
+/** Weir takes half as many clients as it may open files, so that each can have a connection to an endpoint; the others need places too. */
+const slowConnections = integerSetting('BENCH_SLOW_CLIENTS', Math.min(10_000, Math.floor((openFilesLimit() - 256) / 2) - 600))
 const intervalSeconds = integerSetting('BENCH_SLOW_INTERVAL', 5)
 const rounds = integerSetting('BENCH_RUNS', 5)
 const seconds = integerSetting('BENCH_SECONDS', 4)
