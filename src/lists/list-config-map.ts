@@ -6,7 +6,7 @@
  */
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { errorText } from '../core/error-text.ts'
-import { NewerFormat, type ConfigMapCodec } from '../store/config-map-store.ts'
+import { NewerFormat, type ConfigMapCodec } from '../store/config-map-codec.ts'
 import { StoreError } from '../store/state-store.ts'
 import { MAX_STORED_BYTES, NewerList, openList, sealList } from './seal-list.ts'
 import { refOfKey } from './list-store.ts'

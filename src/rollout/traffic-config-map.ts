@@ -11,7 +11,7 @@
  *       {…}]}
  */
 import type { UntrustedObject } from '../core/untrusted.ts'
-import { NewerFormat, type ConfigMapCodec } from '../store/config-map-store.ts'
+import { NewerFormat, type ConfigMapCodec } from '../store/config-map-codec.ts'
 import { StoreError } from '../store/state-store.ts'
 import { isAllZero, sameWeights, type Weights } from '../contract/weights.ts'
 import type { DroppedListener } from './match-codec.ts'

@@ -12,36 +12,16 @@ import { type Leadership, SOLE_REPLICA } from '../core/leadership.ts'
 import { SerialQueue } from '../core/serial-queue.ts'
 import type { UntrustedObject } from '../core/untrusted.ts'
 import { KubeError, type KubeApi, type KubeObjectApi, type KubeObjectName } from '../kube/kube-api.ts'
-import { ListWatch, type ListWatchTuning, type WatchRecovery } from '../kube/list-watch.ts'
+import { ListWatch, type ListWatchTuning } from '../kube/list-watch.ts'
 import { isOlder } from '../kube/stored-object.ts'
+import { type ConfigMapCodec, NewerFormat } from './config-map-codec.ts'
 import {
-  CONFLICT, configMapObject, type ConfigMapSection, failedWrite, isOutOfSpace, isSameConfigMap, isSameVersion, NOT_FOUND, readConfigMap,
+  CONFLICT, configMapObject, failedWrite, isOutOfSpace, isSameConfigMap, isSameVersion, NOT_FOUND, readConfigMap,
   refusalOf, type StoredConfigMap, TOO_MANY_REQUESTS, unknownWrite, unmade
 } from './config-map-object.ts'
+import { ReadHealth } from './read-health.ts'
 import { type StateStore, StoreError, type StoreStatus, type SwapResult, type Versioned, Watchers } from './state-store.ts'
 import { WriteHealth } from './write-health.ts'
-
-/** How a value is turned into the texts of a ConfigMap and back. */
-export interface ConfigMapCodec<T> {
-  /** Where in the object the texts are: those of `binaryData` are Base64. `data` without it. */
-  readonly section?: ConfigMapSection
-  /** What the store holds before the first write. */
-  readonly initial: T
-  /** @throws StoreError `too-large` */
-  encode (value: T): Readonly<Record<string, string>>
-  /**
-   * Reads what anybody may have written.
-   * @throws Error with a message for people; a NewerFormat when it may not be written over
-   */
-  decode (data: UntrustedObject): T
-  /** Is this a key of its own, which a write replaces? */
-  owns (key: string): boolean
-}
-
-/** What is stored was written by a newer Weir. */
-export class NewerFormat extends Error {
-  override readonly name = 'NewerFormat'
-}
 
 export interface ConfigMapStoreOptions<T> {
   readonly api: KubeApi & KubeObjectApi
@@ -111,15 +91,13 @@ export class ConfigMapStore<T> implements StateStore<T> {
   #doubt = ''
   #lookTimer: TimerHandle | undefined
   readonly #health: WriteHealth
+  readonly #reading: ReadHealth
   /** How often the server went back to an older version. */
   #resets = 0
   /** Something has been stored, so the object has to be there. */
   #known = false
   #synced = false
   #refusal: { readonly state: 'refused' | 'read-only', readonly detail: string } | undefined
-  #failure = ''
-  /** The failure that is in the log and not over; empty when none is. */
-  #told = ''
   #closed = false
 
   /** Reads nothing yet: `start`. */
@@ -137,6 +115,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
     })
     const trial = async (): Promise<void> => { await this.#queue.run(async () => { await this.#tryToWrite() }) }
     this.#health = new WriteHealth({ clock, random, trial })
+    this.#reading = new ReadHealth(log, { subject: this.#subject, configMap: name })
     this.#listWatch = new ListWatch({
       api,
       collection: { groupVersion: 'v1', plural: 'configmaps', namespace, labelSelector: '', objectName: name },
@@ -147,15 +126,15 @@ export class ConfigMapStore<T> implements StateStore<T> {
       listener: {
         listing: () => { this.#atListing = this.#seen },
         replaced: objects => {
-          this.#failure = ''
+          this.#reading.succeeded()
           this.#listed([...objects.values()][0])
         },
         changed: (_key, before, after) => { this.#heard(before, after) },
         failed: error => {
-          this.#tellUnread(error.message)
+          this.#reading.failed(error.message, this.#synced)
           options.onFailure?.(error)
         },
-        recovered: recovery => { this.#tellRead(recovery) }
+        recovered: recovery => { this.#reading.recovered(recovery) }
       }
     })
   }
@@ -166,9 +145,10 @@ export class ConfigMapStore<T> implements StateStore<T> {
   }
 
   status (): StoreStatus {
-    if (!this.#synced) return { state: 'starting', detail: this.#failure === '' ? 'it has not been read yet' : this.#failure }
+    const { failure } = this.#reading
+    if (!this.#synced) return { state: 'starting', detail: failure === '' ? 'it has not been read yet' : failure }
     if (this.#refusal !== undefined) return this.#refusal
-    const detail = [this.#failure, this.#doubt, this.#health.detail].find(text => text !== '') ?? (this.#isMissing ? MISSING : '')
+    const detail = [failure, this.#doubt, this.#health.detail].find(text => text !== '') ?? (this.#isMissing ? MISSING : '')
     return { state: detail === '' ? 'synced' : 'stale', detail }
   }
 
@@ -216,23 +196,6 @@ export class ConfigMapStore<T> implements StateStore<T> {
     this.#lookTimer?.cancel()
     this.#watchers.clear()
     await this.#listWatch.stop()
-  }
-
-  /** Each reason once: the same one comes again with every try. */
-  #tellUnread (failure: string): void {
-    this.#failure = failure
-    if (this.#told === failure) return
-    this.#told = failure
-    const meanwhile = this.#synced ? 'what was read last is used' : 'nothing has been read yet'
-    this.#options.log.warn(`${this.#subject} in Kubernetes can't be read; ${meanwhile}`, { configMap: this.#object.name, error: failure })
-  }
-
-  #tellRead ({ failures, afterMs }: WatchRecovery): void {
-    if (this.#told === '') return
-    this.#told = ''
-    this.#options.log.info(`${this.#subject} in Kubernetes can be read again`, {
-      configMap: this.#object.name, failures, afterMs: Math.round(afterMs)
-    })
   }
 
   get #subject (): string { return this.#options.subject ?? TRAFFIC }

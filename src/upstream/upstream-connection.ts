@@ -346,15 +346,12 @@ export class UpstreamConnection extends ConnectionFacts implements UpstreamCall,
     this.ended = true
     this.#onCarriedAlone()
     // Behind a write that was refused the end may be a reset, which the write has used up: what seems whole could be cut.
-    if (this.#phase === PHASE.tunnel && !this.#stream.writeRefused) {
-      this.#tunnel?.onTunnelEnd()
-      return
-    }
-    if (this.#phase === PHASE.body && this.#body.framing === BODY.untilClose && this.#sink !== null && !this.#stream.writeRefused) {
+    if (this.#stream.writeRefused && this.#phase !== PHASE.head) return this.#lost()
+    if (this.#phase === PHASE.tunnel) return this.#tunnel?.onTunnelEnd()
+    if (this.#phase === PHASE.body && this.#body.framing === BODY.untilClose && this.#sink !== null) {
       const { memory, offset } = this.#buffers.current
       this.keep = false
-      this.#complete(memory, offset, offset)
-      return
+      return this.#complete(memory, offset, offset)
     }
     if (this.#phase === PHASE.head && this.#mayBeTooLate) this.#awaitReset()
     else this.#lost()

@@ -3,7 +3,8 @@
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import { KubeError, type KubeApi, type KubeListPage, type KubeObjectApi, type KubeWatchEvent } from '../../src/kube/kube-api.ts'
-import { ConfigMapStore, type ConfigMapCodec } from '../../src/store/config-map-store.ts'
+import type { ConfigMapCodec } from '../../src/store/config-map-codec.ts'
+import { ConfigMapStore } from '../../src/store/config-map-store.ts'
 import { FakeClock } from './fake-clock.ts'
 import { FakeLeadership } from './fake-leadership.ts'
 import { ListLog } from './list-log.ts'

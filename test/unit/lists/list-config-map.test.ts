@@ -3,7 +3,7 @@ import t from 'tap'
 import { createListConfigMapCodec } from '../../../src/lists/list-config-map.ts'
 import { openList, sealList } from '../../../src/lists/seal-list.ts'
 import { MemberList } from '../../../src/lists/member-list.ts'
-import { NewerFormat } from '../../../src/store/config-map-store.ts'
+import { NewerFormat } from '../../../src/store/config-map-codec.ts'
 import type { StoreError } from '../../../src/store/state-store.ts'
 
 const REF = { route: 'hello', list: 'beta' }

@@ -6,7 +6,7 @@ import { createTrafficConfigMapCodec } from '../../../src/rollout/traffic-config
 import { sameWeights } from '../../../src/contract/weights.ts'
 import { EMPTY_TRAFFIC, MAX_COUNT, MAX_HISTORY, type RouteTraffic, type TrafficState } from '../../../src/rollout/traffic-state.ts'
 import { applyConfig, changeRoute, recordEdits, withRoute } from '../../../src/rollout/transition.ts'
-import { NewerFormat } from '../../../src/store/config-map-store.ts'
+import { NewerFormat } from '../../../src/store/config-map-codec.ts'
 import { StoreError } from '../../../src/store/state-store.ts'
 
 const AT = '2026-01-01T00:00:00.000Z'
