@@ -106,8 +106,7 @@ function explainUnion ({ union, members }: UnionGroup, validated: Validated): re
   }
   const meant = branches.map((_, index) => index).filter(index => Object.hasOwn(value, leadingKey(branches[index])))
   if (meant.length > 1) {
-    const keys = meant.map(index => `\`${leadingKey(branches[index])}\``)
-    return [{ path, message: `has ${keys.join(' and ')}; use one of them`, aboutKey: false }]
+    return [{ path, message: `has ${quoted(meant.map(index => leadingKey(branches[index])), ' and ')}; use one of them`, aboutKey: false }]
   }
   const chosen = meant[0] ?? branches.findIndex(branch => {
     const known = Object.keys(branch.properties ?? {})
@@ -182,7 +181,7 @@ function suggestKey (at: ConfigPath, known: readonly string[], options: OptionPl
   const here = formatPath(at).replaceAll(/\[\d+\]/g, '[]')
   const places = options.of(key).filter(place => place !== here)
   const isTold = places.length > 0 && places.length <= MAX_PLACES
-  const elsewhere = isTold ? ` here; there is ${places.map(place => `\`${place}\``).join(' and ')}` : ''
+  const elsewhere = isTold ? ` here; there is ${quoted(places, ' and ')}` : ''
   return `${elsewhere}. Known here: ${quoted(known)}`
 }
 
@@ -196,11 +195,11 @@ function explainTooFew ({ minProperties, maxProperties, properties = {} }: Schem
 function explainTooMany ({ maxProperties = 0, properties = {}, required = [] }: SchemaNode, value: unknown): string {
   const rivals = Object.keys(isMapping(value) ? value : {}).filter(key => Object.hasOwn(properties, key) && !required.includes(key))
   if (maxProperties - required.length !== 1 || rivals.length < 2) return `must have at most ${countEntries(maxProperties)}`
-  return `has ${rivals.map(key => `\`${key}\``).join(' and ')}; use one of them`
+  return `has ${quoted(rivals, ' and ')}; use one of them`
 }
 
-function quoted (names: readonly string[]): string {
-  return names.map(name => `\`${name}\``).join(', ')
+function quoted (names: readonly string[], between = ', '): string {
+  return names.map(name => `\`${name}\``).join(between)
 }
 
 function countEntries (count = 0): string {

@@ -1,6 +1,7 @@
 /**
  * The header fields that a proxy has to look at, recognised from their bytes without making a string.
  */
+import { ORIGIN_CLAIMS, RESERVED_FIELDS } from '../core/protected-fields.ts'
 import { FOLDED, LOWER } from './char-table.ts'
 
 /** Numbers of the known fields; 0 is any other field. */
@@ -48,8 +49,8 @@ const NAMES: ReadonlyArray<readonly [string, number]> = [
   ['te', FIELD.te], ['upgrade', FIELD.upgrade], ['expect', FIELD.expect], ['x-forwarded-for', FIELD.xForwardedFor],
   ['x-forwarded-proto', FIELD.xForwardedProto], ['x-forwarded-host', FIELD.xForwardedHost], ['x-request-id', FIELD.xRequestId],
   ['date', FIELD.date], ['max-forwards', FIELD.maxForwards], ['trailer', FIELD.trailer], ['http2-settings', FIELD.http2Settings],
-  ['forwarded', FIELD.originClaim], ['x-real-ip', FIELD.originClaim],
-  ['client-cert', FIELD.reserved], ['client-cert-chain', FIELD.reserved],
+  ...ORIGIN_CLAIMS.names.map(name => [name, FIELD.originClaim] as const),
+  ...RESERVED_FIELDS.names.map(name => [name, FIELD.reserved] as const),
   ['authorization', FIELD.credentials], ['proxy-authorization', FIELD.credentials],
   ['www-authenticate', FIELD.challenge], ['proxy-authenticate', FIELD.challenge], ['via', FIELD.via], ['cookie', FIELD.cookie]
 ]
@@ -57,10 +58,8 @@ const NAMES: ReadonlyArray<readonly [string, number]> = [
 /** Whole families by the beginning of their names; all start with this letter and are looked at only if no known field matched. */
 const FAMILY_LETTER = 0x78
 const FAMILIES: ReadonlyArray<readonly [Uint8Array, number]> = [
-  [Buffer.from('x-forwarded-client-cert', 'latin1'), FIELD.reserved],
-  [Buffer.from('x-forwarded-', 'latin1'), FIELD.originClaim],
-  [Buffer.from('x-client-cert-', 'latin1'), FIELD.reserved],
-  [Buffer.from('x-weir-', 'latin1'), FIELD.reserved]
+  ...RESERVED_FIELDS.families.map(beginning => [Buffer.from(beginning, 'latin1'), FIELD.reserved] as const),
+  ...ORIGIN_CLAIMS.families.map(beginning => [Buffer.from(beginning, 'latin1'), FIELD.originClaim] as const)
 ]
 
 const LONGEST = Math.max(...NAMES.map(([name]) => name.length))

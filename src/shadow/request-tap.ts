@@ -177,7 +177,7 @@ export class RequestTap implements ShadowTap, SentCopy, Deadlined {
   #onCopyEnd (failure: ShadowFailure | null): void {
     if (this.#closed) return
     this.#copyEnded = true
-    if (failure !== 'shed') this.#endpoint?.note(failure !== 'connect', this.#mirror.room.context.clock.nowMs())
+    if (failure !== 'shed') this.#endpoint?.note(failure !== 'connect', this.#mirror.room.context.clock)
     if (failure !== null) this.#fail(failure)
     else this.#settle()
   }

@@ -111,7 +111,7 @@ export class RouteMirror implements Mirror, TapOwner {
     const picked = pool.pickBy(balancer, keyHash)
     if (picked === undefined) return 'no_endpoint'
     const endpoint = this.#endpoints.of(picked)
-    return endpoint.rests(this.room.context.clock.nowMs()) ? 'unreachable' : endpoint
+    return endpoint.rests(this.room.context.clock) ? 'unreachable' : endpoint
   }
 
   /** What has come since the last call; null when nothing has. */

@@ -2,6 +2,7 @@
  * The endpoints of a version as copies reach them: with connections of their own, so that no real request finds one taken or a limit
  * reached, and counts of their own, so that no balancer or circuit breaker sees them.
  */
+import type { Clock } from '../core/clock.ts'
 import type { EndpointPool } from '../upstream/endpoint-pools.ts'
 import type { CalledEndpoint } from '../upstream/transport.ts'
 import type { EndpointCalls } from '../upstream/upstream-call.ts'
@@ -32,12 +33,12 @@ export class ShadowEndpoint implements CalledEndpoint {
   }
 
   /** Not now: no connection to it could be opened a moment ago, and none is left; or another copy is just trying again. */
-  rests (nowMs: number): boolean {
-    return this.#restsUntilMs >= 0 && !this.calls.hasIdle && (nowMs < this.#restsUntilMs || this.connecting > 0)
+  rests (clock: Pick<Clock, 'nowMs'>): boolean {
+    return this.#restsUntilMs >= 0 && !this.calls.hasIdle && (this.connecting > 0 || clock.nowMs() < this.#restsUntilMs)
   }
 
   /** What a copy has found. */
-  note (reached: boolean, nowMs: number): void { this.#restsUntilMs = reached ? -Infinity : nowMs + REST_MS }
+  note (reached: boolean, clock: Pick<Clock, 'nowMs'>): void { this.#restsUntilMs = reached ? -Infinity : clock.nowMs() + REST_MS }
 }
 
 export class ShadowEndpoints {
