@@ -83,15 +83,10 @@ export class OwnFacts {
     if (epoch === undefined) return { ...this.facts(), routes: new Map(), route: this.route(route) }
     await this.#wait(route, epoch, timeoutMs)
     const state = this.#deps.traffic.route(route)
-    return {
-      ...this.facts(),
-      routes: new Map(),
-      route: state === undefined
-        ? undefined
-        : {
-            ...this.#progress(route, epoch), epoch: state.epoch, versions: new Map(), names: Object.keys(state.weights)
-          }
-    }
+    const answer = { ...this.facts(), routes: new Map() }
+    if (state === undefined) return { ...answer, route: undefined }
+    const names = Object.keys(state.weights)
+    return { ...answer, route: { ...this.#progress(route, epoch), epoch: state.epoch, versions: new Map(), names } }
   }
 
   async #wait (route: string, epoch: number, timeoutMs: number): Promise<void> {

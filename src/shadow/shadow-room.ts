@@ -51,15 +51,16 @@ export class RouteShare {
 }
 
 export class ShadowRoom {
-  /** How many routes have a mirror: each may take an equal part, so a shadow that hangs is in the way of no other. */
-  routes = 1
   /** Copies that are on their way or not compared yet. */
   readonly underWay = new Set<SentCopy>()
   readonly context: ShadowContext
+  readonly #mirrored: { readonly size: number }
   readonly #account: ByteAccount
 
-  constructor (context: ShadowContext) {
+  /** @param mirrored the routes that have a mirror: each may take an equal part, so a shadow that hangs is in the way of no other */
+  constructor (context: ShadowContext, mirrored: { readonly size: number }) {
     this.context = context
+    this.#mirrored = mirrored
     this.#account = new ByteAccount(context.budget)
   }
 
@@ -114,7 +115,7 @@ export class ShadowRoom {
   }
 
   #partOf (most: number): number {
-    return Math.max(1, Math.floor(most / Math.max(1, this.routes)))
+    return Math.max(1, Math.floor(most / Math.max(1, this.#mirrored.size)))
   }
 }
 

@@ -48,7 +48,7 @@ export class WorkerMirrors {
 
   /** @param random 32 random bits */
   constructor (context: ShadowContext, random: () => number) {
-    this.#room = new ShadowRoom(context)
+    this.#room = new ShadowRoom(context, this.#entries)
     this.#random = random
   }
 
@@ -64,7 +64,6 @@ export class WorkerMirrors {
     entry?.mirror.configure(parts)
     const mirror = entry?.mirror ?? new RouteMirror(route.name, this.#room, parts)
     this.#entries.set(route.name, { to: version.name, mirror })
-    this.#room.routes = this.#entries.size
     return mirror
   }
 
@@ -74,7 +73,6 @@ export class WorkerMirrors {
   forget (route: string): void {
     const entry = this.#entries.get(route)
     this.#entries.delete(route)
-    this.#room.routes = this.#entries.size
     if (entry === undefined) return
     entry.mirror.close()
     this.#former.add({ route, ...entry })

@@ -15,7 +15,7 @@ async function onIdle (idempotent: boolean): Promise<{ readonly idle: MemoryCall
   idle.reused = true
   const opened: MemoryCall[] = []
   const ended: Array<ShadowFailure | null> = []
-  const room = new ShadowRoom(bench.plane)
+  const room = new ShadowRoom(bench.plane, { size: 1 })
   new ShadowCopy(bench.plane, {
     bytes: Buffer.from('x'),
     headLength: 1,
@@ -49,8 +49,7 @@ t.test('a copy that meets a connection in its closing goes again where that can\
 
 t.test('the bytes of the copies are divided among the routes, and one copy has as many as it needs while it is alone', async t => {
   const bench = await ProxyBench.start({ shadow: { maxBytes: 1_000 } })
-  const room = new ShadowRoom(bench.plane)
-  room.routes = 4
+  const room = new ShadowRoom(bench.plane, { size: 4 })
   const share = new RouteShare()
   const [first, second, other] = [new ShadowBytes(room, share), new ShadowBytes(room, share), new ShadowBytes(room, new RouteShare())]
   t.ok(first.take(200))
