@@ -67,6 +67,7 @@ export class StateListStore implements ListStore {
     let current = await this.#store.read()
     const key = listKey(ref)
     for (let attempt = 1; attempt <= attemptsAt(this.#store); attempt++) {
+      if (attempt > 1 && deadline.isOver) break
       assertInTime(deadline)
       const before = current.value.get(key) ?? MemberList.EMPTY
       const after = edit(before)
@@ -78,7 +79,8 @@ export class StateListStore implements ListStore {
       if (swapped.ok) return after
       current = swapped.current
     }
-    throw new StoreError('unavailable', 'others change the lists all the time; nothing was changed, try again')
+    const advice = 'others change the lists all the time; nothing was changed, try again'
+    throw new StoreError('unavailable', advice, { advice })
   }
 
   watch (listener: ListListener): () => void {

@@ -43,6 +43,7 @@ interface StoredRoutes {
 }
 
 const TOO_LATE = 'the state store takes too long; nothing was changed'
+const outrun = (times: number): string => `others were faster to change the state ${times} times in a row; nothing was changed, try again`
 const UNANSWERED = 'the state store has not answered; the change may be made all the same: read the route again'
 /** Of what is kept and no worker has to know of. */
 const NOT_SENT: Promise<SplitReceipt> = Promise.resolve({ workers: 0, applied: 0, tookMs: 0 })
@@ -178,12 +179,12 @@ export class TrafficControl {
     let hasBegun = false
     const made = await deadline.answer(this.#queue.run(async () => {
       for (let attempt = 1; attempt <= this.#stored.maxAttempts; attempt++) {
-        if (deadline.isOver) return refusedChange('store_failed', TOO_LATE)
+        if (deadline.isOver) return refusedChange('store_failed', attempt === 1 ? TOO_LATE : outrun(attempt - 1))
         hasBegun = true
         const result = await this.#attempt(route, command, meta, { ...options, deadline })
         if (result !== 'conflict') return result
       }
-      return refusedChange('store_conflict', `the state was changed by others ${this.#stored.maxAttempts} times in a row; try again`)
+      return refusedChange('store_conflict', outrun(this.#stored.maxAttempts))
     }))
     return made === 'late' ? refusedChange('store_failed', hasBegun ? UNANSWERED : TOO_LATE) : made
   }

@@ -22,6 +22,7 @@ import {
 import { ReadHealth } from './read-health.ts'
 import { type StateStore, StoreError, type StoreStatus, type SwapResult, type Versioned, Watchers } from './state-store.ts'
 import { WriteHealth } from './write-health.ts'
+import { WriteTurns } from './write-turns.ts'
 
 export interface ConfigMapStoreOptions<T> {
   readonly api: KubeApi & KubeObjectApi
@@ -92,6 +93,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
   #lookTimer: TimerHandle | undefined
   readonly #health: WriteHealth
   readonly #reading: ReadHealth
+  readonly #turns: WriteTurns
   /** How often the server went back to an older version. */
   #resets = 0
   /** Something has been stored, so the object has to be there. */
@@ -116,6 +118,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
     const trial = async (): Promise<void> => { await this.#queue.run(async () => { await this.#tryToWrite() }) }
     this.#health = new WriteHealth({ clock, random, trial })
     this.#reading = new ReadHealth(log, { subject: this.#subject, configMap: name })
+    this.#turns = new WriteTurns(clock)
     this.#listWatch = new ListWatch({
       api,
       collection: { groupVersion: 'v1', plural: 'configmaps', namespace, labelSelector: '', objectName: name },
@@ -169,6 +172,8 @@ export class ConfigMapStore<T> implements StateStore<T> {
     const { clock, codec, random } = this.#options
     const deadlineMs = clock.nowMs() + timeoutMs
     return this.#queue.run(async () => {
+      const { waitMs } = this.#turns
+      if (waitMs > 0) await pause(clock, waitMs)
       await this.read()
       if (clock.nowMs() >= deadlineMs) throw this.#tooLate()
       if (this.#refusal?.state === 'read-only') throw new StoreError('read-only', `${this.#name} ${this.#refusal.detail}`)
@@ -231,15 +236,20 @@ export class ConfigMapStore<T> implements StateStore<T> {
   async #attempt (write: PlannedWrite<T>): Promise<SwapResult<T> | NotNow> {
     const { value, over, data, deadlineMs } = write
     const resets = this.#resets
+    const beganMs = this.#options.clock.nowMs()
     try {
       // Half of the time, so that some is left to find out what became of a write without an answer.
-      const written = await this.#write(over, data, Math.max(1, (deadlineMs - this.#options.clock.nowMs()) / 2))
+      const written = await this.#write(over, data, Math.max(1, (deadlineMs - beganMs) / 2))
       if (resets !== this.#resets) throw new KubeError('malformed', 'the Kubernetes API went back to an older version meanwhile')
       this.#wrote()
+      this.#turns.wrote(written.resourceVersion, beganMs)
       this.#accept(written, value)
       return { ok: true, version: written.resourceVersion }
     } catch (thrown) {
-      return await this.#afterFailedWrite(KubeError.from(thrown), write)
+      const error = KubeError.from(thrown)
+      // The watch has told who was faster: to read it again would give others the time for another write.
+      if (error.status === CONFLICT && this.#seen !== undefined && !isSameVersion(this.#seen, over)) return this.#conflict()
+      return await this.#afterFailedWrite(error, write)
     }
   }
 
@@ -379,6 +389,7 @@ export class ConfigMapStore<T> implements StateStore<T> {
     }
     this.#known = true
     this.#health.othersWrote()
+    if (!first) this.#turns.heard(seen.resourceVersion)
     this.#take(seen)
   }
 

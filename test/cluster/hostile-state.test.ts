@@ -42,10 +42,15 @@ async function storeOn (t: Test, api: KubeClient, name = 'weir-state'): Promise<
   return store
 }
 
-/** Stores it, whatever was written before by those whom its watch has not told of yet. */
+/** Stores it, whatever is written meanwhile by those whom its watch has not told of yet, or to see whether writes go through again. */
 async function write (store: ConfigMapStore<TrafficState>, state: TrafficState): Promise<void> {
-  const swapped = await store.compareAndSwap((await store.read()).version, state)
-  if (!swapped.ok) t.match(await store.compareAndSwap(swapped.current.version, state), { ok: true })
+  let { version } = await store.read()
+  for (let attempt = 1; attempt <= 20; attempt++) {
+    const swapped = await store.compareAndSwap(version, state)
+    if (swapped.ok) return
+    version = swapped.current.version
+  }
+  throw new Error('others were faster 20 times')
 }
 
 function leaseOn (t: Test, api: KubeClient, name = 'weir-state'): LeaseHolder {

@@ -41,7 +41,7 @@ t.test('where the others can\'t be found, nobody vouches for them', async t => {
   t.match(await changeAll(hidden), { complete: false, replicas: { applied: 1, of: 1 }, unknown: /403|forbidden/i, summary: /^1\/1 replicas.*others are not known/ })
   t.match(await changeAll(nameless), { complete: false, replicas: { applied: 1, of: 1 }, unknown: /no EndpointSlice .* names Service "mistyped"/ })
   t.match((await nameless.api('GET', '/v1/replicas')).body, { unknown: /mistyped/ })
-  t.match(await settledDrainOf(hidden, 'v2'), { safe: false, why: [/.*/, /the other replicas are not all known/] })
+  t.match(await settledDrainOf(hidden, 'v2', 1), { safe: false, why: [/.*/, /the other replicas are not all known/] })
 })
 
 t.test('while the slices can\'t be read any more there may be others, and it says so until they are read again', async t => {
@@ -52,7 +52,7 @@ t.test('while the slices can\'t be read any more there may be others, and it say
   t.match(await changeAll(a, '30s'), { complete: false, replicas: { applied: 2, of: 2 }, unknown, summary: unknown })
   t.ok(performance.now() - sinceMs < 30_000, 'it does not wait for what nobody can say')
   t.match((await a.api('GET', '/v1/replicas')).body, { unknown })
-  t.match(await settledDrainOf(a, 'v2'), { safe: false, why: [/weight 1/, /weight 1/, unknown] })
+  t.match(await settledDrainOf(a, 'v2', 2), { safe: false, why: [/weight 1/, /weight 1/, unknown] })
   t.ok(performance.now() - sinceMs >= UNWATCHED_MS, 'a change waits for a watch that may be open again in a moment')
   set.server.forbiddenResources.delete('endpointslices')
   await eventually(async () => (await changeAll(a)).complete || undefined)

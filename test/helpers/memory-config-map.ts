@@ -115,9 +115,9 @@ export async function settled (): Promise<void> {
   for (let turns = 0; turns < 20; turns++) await turn()
 }
 
-export async function openStore (api = new MemoryConfigMapApi(), leadership = new FakeLeadership('holder')) {
+/** A store on any API server. */
+export async function openStoreOn (api: KubeApi & KubeObjectApi, clock = new FakeClock(), leadership = new FakeLeadership('holder')) {
   const log = new ListLog()
-  const clock = new FakeClock()
   const refused: string[] = []
   const store = new ConfigMapStore<string>({
     api, name: 'state', namespace: 'weir', codec: TEXT_CODEC, clock, random: () => 0, log, leadership, onRefused: reason => { refused.push(reason) }
@@ -126,5 +126,9 @@ export async function openStore (api = new MemoryConfigMapApi(), leadership = ne
   store.watch(({ value }) => { told.push(value) })
   store.start()
   await settled()
-  return { api, store, log, refused, told, clock }
+  return { store, log, refused, told, clock }
+}
+
+export async function openStore (api = new MemoryConfigMapApi(), leadership?: FakeLeadership) {
+  return { api, ...await openStoreOn(api, undefined, leadership) }
 }

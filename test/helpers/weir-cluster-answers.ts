@@ -39,18 +39,29 @@ export async function changeAll (weir: WeirProcess, timeout = '5s'): Promise<App
   return (body as { readonly applied: Applied }).applied // as its schema has it
 }
 
-export async function clusterAnswer (weir: WeirProcess): Promise<Cluster> {
-  return ((await weir.api('GET', '/v1/routes/hello')).body as { readonly cluster: Cluster }).cluster // as its schema has it
+/**
+ * What this replica says of the route in all, once so many have answered it within the 300 ms that they have: on a busy machine a replica
+ * that is well is at times too late.
+ */
+export async function clusterAnswer (weir: WeirProcess, answered: number): Promise<Cluster> {
+  return await eventually(async () => {
+    const { cluster } = (await weir.api('GET', '/v1/routes/hello')).body as { readonly cluster: Cluster } // as its schema has it
+    return cluster.replicas.answered === answered ? cluster : undefined
+  })
 }
 
 export async function drainOf (weir: WeirProcess, version: string, query = ''): Promise<DrainBody> {
   return (await weir.api('GET', `/v1/routes/hello/versions/${version}/drain${query}`)).body as DrainBody // as its schema has it
 }
 
-/** The same, when no worker is behind the latest weights any more: a change through another replica comes a moment later. */
-export async function settledDrainOf (weir: WeirProcess, version: string): Promise<DrainBody> {
+/**
+ * The same, once so many replicas have answered and no worker is behind the latest weights any more: a change through another replica comes
+ * a moment later.
+ */
+export async function settledDrainOf (weir: WeirProcess, version: string, answered: number): Promise<DrainBody> {
   return await eventually(async () => {
     const drain = await drainOf(weir, version)
-    return drain.why.some(reason => reason.includes('workers apply the weights')) ? undefined : drain
+    const isSettled = drain.cluster.replicas.answered === answered && !drain.why.some(reason => reason.includes('workers apply the weights'))
+    return isSettled ? drain : undefined
   })
 }

@@ -85,7 +85,7 @@ t.test('a change that loses against others has four seconds for all of its tries
     clock.advance(850)
     return await replace(name, body)
   }
-  t.match(await book.add(BETA, 'user-2', META), { ok: false, code: 'store_failed', message: 'the store of the lists takes too long; nothing was changed' })
+  t.match(await book.add(BETA, 'user-2', META), { ok: false, code: 'store_failed', message: 'others change the lists all the time; nothing was changed, try again' })
   t.equal(lost, 5)
   t.notOk(has('beta', 'user-2'))
   t.equal(clock.nowMs(), 4_250)

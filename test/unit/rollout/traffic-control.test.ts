@@ -183,6 +183,25 @@ t.test('a race that is lost again and again is given up', async t => {
   await control.close()
 })
 
+t.test('a race that is lost for four seconds is given up with nothing changed, before a try whose answer could not be waited for', async t => {
+  const clock = new FakeClock()
+  const inner = memory()
+  let tries = 0
+  const store = storeWith(inner, async (version, value) => {
+    if (version === '0') return await inner.compareAndSwap(version, value)
+    tries++
+    clock.advance(1_310)
+    return { ok: false, reason: 'conflict', current: await inner.read() }
+  })
+  const { control } = await open(store, clock)
+  await takeOver(control.prepare([HELLO]))
+  const message = 'others were faster to change the state 3 times in a row; nothing was changed, try again'
+  t.match(await control.change('hello', weights(75, 25), META), { ok: false, error: { code: 'store_failed', message } })
+  t.equal(tries, 3)
+  t.equal(control.route('hello')?.epoch, 1)
+  await control.close()
+})
+
 t.test('a thousand changes at once are made one after another', async t => {
   const { control, publisher } = await open()
   await takeOver(control.prepare([HELLO]))
