@@ -1,9 +1,9 @@
 /**
- * Starts the built Weir as a user would, through bin/weir.cjs, and sees that it proxies, reports and stops. Needs
- * `npm run build` first. Ends with 1 when anything is not as it should be.
+ * Starts the built Weir as a user would, through bin/weir.cjs, and sees that it proxies, reports and stops, and that what it loads only
+ * when it is needed is found. Needs `npm run build` first. Ends with 1 when anything is not as it should be.
  */
 import assert from 'node:assert/strict'
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
@@ -37,8 +37,14 @@ async function waitUntilReady (weir: ChildProcess, admin: string): Promise<void>
   assert.fail(`weir was not ready after ${READY_LIMIT_MS} ms`)
 }
 
+interface Places {
+  readonly file: string
+  readonly web: string
+  readonly admin: string
+}
+
 /** Writes a configuration on free ports; returns where things are. */
-async function writeConfig (folder: string, originPort: number) {
+async function writeConfig (folder: string, originPort: number): Promise<Places> {
   const [web, admin] = [await findFreePort(), await findFreePort()]
   const file = path.join(folder, 'weir.yaml')
   writeFileSync(file, `
@@ -48,9 +54,45 @@ workers: 1
 drain: { delay: 0s }
 routes:
   - name: hello
-    versions: [{ name: stable, weight: 1, endpoints: { static: ["127.0.0.1:${originPort}"] } }]
+    health: { active: { path: /, interval: 1s } }
+    versions:
+      - { name: stable, weight: 1, endpoints: { static: ["127.0.0.1:${originPort}"] } }
+      - name: canary
+        weight: 0
+        match: [{ headers: [{ name: User-Agent, regex: 'Smoke/1[0-9]' }] }]
+        endpoints: { static: ["127.0.0.1:${originPort}"] }
 `)
   return { file, web: `http://127.0.0.1:${web}`, admin: `http://127.0.0.1:${admin}` }
+}
+
+/** Regular expressions, validation, the OpenAPI document, the HTTP client of checks, the commands, messages on a wrong configuration. */
+async function lookAtWhatComesLater ({ file, web, admin }: Places): Promise<void> {
+  const matched = await fetch(web, { headers: { 'user-agent': 'Smoke/17' } })
+  assert.equal(matched.status, 200)
+  await matched.text()
+  const change = async (body: object): Promise<number> => {
+    const answer = await fetch(`${admin}/v1/routes/hello/weights`, {
+      method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body)
+    })
+    await answer.text()
+    return answer.status
+  }
+  assert.equal(await change({ weights: { stable: 'many' } }), 400)
+  assert.equal(await change({ weights: { stable: 9, canary: 1 } }), 200)
+  assert.match(await (await fetch(`${admin}/openapi.json`)).text(), /"openapi"/)
+  const status = execFileSync(process.execPath, [LAUNCHER, 'status', '--server', admin], { encoding: 'utf8' })
+  assert.match(status, /hello[^]*canary/)
+  const checks = 'weir_health_checks_total'
+  const deadlineMs = performance.now() + READY_LIMIT_MS
+  for (let seen = ''; !new RegExp(`^${checks}\\{.*result="pass".*\\} [1-9]`, 'm').test(seen); seen = await (await fetch(`${admin}/metrics`)).text()) {
+    assert.ok(performance.now() < deadlineMs, 'no health check has passed')
+    await wait(100)
+  }
+  const wrong = spawnSync(process.execPath, [LAUNCHER, 'validate', '--config', file, '--offline'], {
+    encoding: 'utf8', env: { ...process.env, WEIR_WORKERS: 'many' }
+  })
+  assert.equal(wrong.status, 1)
+  assert.match(wrong.stderr, /WEIR_WORKERS.*whole number/)
 }
 
 async function stop (weir: ChildProcess): Promise<void> {
@@ -82,13 +124,14 @@ async function main (): Promise<void> {
     assert.equal(await answer.text(), `hello 1.0.0 from 127.0.0.1:${origin.port}\n`)
     const metrics = await fetch(`${admin}/metrics`)
     assert.match(await metrics.text(), /^weir_/m)
+    await lookAtWhatComesLater({ file, web, admin })
     await stop(weir)
   } finally {
     weir?.kill('SIGKILL')
     await origin.close()
     rmSync(folder, { recursive: true, force: true })
   }
-  console.log('smoke: the built weir validates, proxies, reports and stops')
+  console.log('smoke: the built weir validates, proxies, loads what is needed, reports and stops')
 }
 
 main().catch((error: unknown) => {

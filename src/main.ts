@@ -7,6 +7,7 @@ import { parseArguments } from './cli/arguments.ts'
 import { assertNever } from './core/assert-never.ts'
 import { foregroundClock, systemClock } from './core/clock.ts'
 import { LogSignals, StopSignals } from './runtime/signals.ts'
+import { startUnoptimized } from './runtime/unoptimized-start.ts'
 
 /** @returns the exit code: 0 all is well, 1 failure, 2 wrong arguments */
 async function main (args: readonly string[]): Promise<number> {
@@ -16,8 +17,10 @@ async function main (args: readonly string[]): Promise<number> {
       // Loading and reading take a while, in which PID 1 would not hear a signal, and any other process would die of it.
       const signals = new StopSignals(process, systemClock)
       const logSignals = new LogSignals(process)
+      const optimize = await startUnoptimized(process)
       const { run } = await import('./runtime/run.ts')
-      return await run({ file: parsed.configFile, text: parsed.text, env: process.env, args: parsed.flags }, signals, logSignals)
+      const sources = { file: parsed.configFile, text: parsed.text, env: process.env, args: parsed.flags }
+      return await run(sources, { signals, logSignals, onStarted: optimize })
     }
     case 'validate': {
       const { validate } = await import('./runtime/validate.ts')

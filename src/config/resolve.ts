@@ -34,8 +34,8 @@ export function createLoadForNow (): LoadForNow {
 /** Checks a value against the schema and gives all faults; without any, the value is a configuration. Fills in defaults in place. */
 type Validator = (value: unknown) => readonly SchemaFault[]
 
-/** What `npm run generate` makes of the schema: half a megabyte of code, which is needed at the start and at each reload only. */
-const CHECK = import.meta.url.endsWith('.ts') ? './config-check.cts' : './config-check.cjs'
+/** What `npm run generate` makes of the schema: half a megabyte of code, needed at the start and at each reload only. It is not bundled. */
+const CHECK = import.meta.url.endsWith('.ts') ? './config-check.cts' : '../config/config-check.cjs'
 
 interface ConfigCheck {
   /** Is it a configuration? Fills in defaults in place. */

@@ -15,13 +15,23 @@ import { releaseMemory } from '../core/release-memory.ts'
 
 /** When nothing of the start is going on any more, after it. */
 const SETTLED_MS = 3_000
+/** A start that takes longer than this has more to do than to load its modules. */
+const SLOW_START_MS = 2_000
+
+/** What is there before this module is loaded. */
+interface RunningProcess {
+  /** Heard from the beginning, so that none is lost. */
+  readonly signals: StopSignals
+  readonly logSignals: LogSignals
+  /** Told when the start is over, well or not, or takes long. */
+  readonly onStarted: () => void
+}
 
 /**
  * Runs until a signal says stop.
- * @param signals are heard from before this module is loaded, so that none is lost; as are those of logs
  * @returns the exit code
  */
-export async function run (sources: ConfigSources, signals: StopSignals, logSignals: LogSignals): Promise<number> {
+export async function run (sources: ConfigSources, { signals, logSignals, onStarted }: RunningProcess): Promise<number> {
   let loaded
   try {
     loaded = await loadConfig(sources)
@@ -45,8 +55,11 @@ export async function run (sources: ConfigSources, signals: StopSignals, logSign
       signals.abandoned()
     }
   })
+  const slow = systemClock.after(SLOW_START_MS, onStarted)
   try {
     await plane.start(signals.asked)
+    slow.cancel()
+    onStarted()
   } catch (error) {
     log.error('weir could not start', { error: errorText(error) })
     await plane.abandon()

@@ -18,7 +18,7 @@ import { temporaryDirectory } from './temporary-directory.ts'
 
 export { temporaryDirectory }
 
-export const MAIN = path.resolve(import.meta.dirname, '../../src/main.ts')
+export const MAIN = path.resolve(import.meta.dirname, '../..', process.env['WEIR_MAIN'] ?? 'src/main.ts')
 const START_TRIES = 5
 
 /** A configuration as plain data; JSON is YAML. */

@@ -106,7 +106,7 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
     const preload = `
       import { registerHooks } from 'node:module'
       registerHooks({ load (url, context, next) {
-        if (url.endsWith('/runtime/run.ts')) process.kill(process.pid, '${signal}')
+        if (/\\/(?:runtime\\/run\\.ts|parts\\/run-\\w+\\.js)$/.test(url)) process.kill(process.pid, '${signal}')
         return next(url, context)
       } })`
     const { code, stderr, stdout } = await runWeir(['run', '--config', file], { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(preload)}` })
