@@ -93,7 +93,8 @@ export const weirBefore: Peer = {
   start: async options => await startWeir(options, { name: 'weir-before', workers: 1, entry: entryBefore() })
 }
 
-function entryBefore (): string | undefined {
+/** The `dist/main.js` of another checkout; undefined when none is named. */
+export function entryBefore (): string | undefined {
   const named = process.env['BENCH_WEIR_BEFORE']
   return named !== undefined && existsSync(named) ? resolve(named) : undefined
 }

@@ -19,11 +19,13 @@ import { newDirectory, withSession, type Session } from '../harness/session.ts'
 import { integerSetting, type CpuPlan } from '../harness/settings.ts'
 import { chosenPeers } from '../harness/start-peers.ts'
 import { quantile, spreadOf } from '../harness/statistics.ts'
-import { prepareWeir, weirCommand, weirPeer } from '../harness/weir-peer.ts'
+import { entryBefore, prepareWeir, weirBefore, weirCommand, weirPeer } from '../harness/weir-peer.ts'
 
 const READY_LIMIT_MS = 500
-const IDLE_LIMIT_MIB = 90
+const IDLE_LIMIT_MIB = 88
 const CONNECTION_LIMIT_KIB = 10
+/** Of the build that BENCH_WEIR_BEFORE names, in starts that take turns. */
+const START_RATIO_LIMIT = 1.02
 const WARMUP = { path: READY_PATH, connections: 64, seconds: 2 }
 
 const starts = integerSetting('BENCH_STARTS', 10)
@@ -36,6 +38,7 @@ const CLIENTS = clientConnections.toLocaleString('en-GB')
 
 interface StartRun {
   readonly kind: 'start'
+  readonly peer: string
   readonly pinned: boolean
   readonly readyMs: number
 }
@@ -63,7 +66,11 @@ await withSession(async session => {
   const startRuns: StartRun[] = []
   if (peers.includes(weirPeer)) {
     for (let index = 0; index < starts; index++) {
-      for (const pinned of [false, true]) startRuns.push(await timedStart(session, origin, pinned))
+      for (const pinned of [false, true]) {
+        for (const peer of [weirPeer, weirBefore]) {
+          if (peers.includes(peer)) startRuns.push(await timedStart(session, origin, { peer, pinned }))
+        }
+      }
     }
   }
   const memoryRuns: MemoryRun[] = []
@@ -83,7 +90,7 @@ await withSession(async session => {
     ],
     runs: [...startRuns, ...memoryRuns],
     figures: [
-      ...startRuns.length === 0 ? [] : [{ name: 'ready', unit: 'ms', value: readyMedian(startRuns, false), better: 'lower' as const }],
+      ...startRuns.length === 0 ? [] : [{ name: 'ready', unit: 'ms', value: readyMedian(startRuns), better: 'lower' as const }],
       ...memoryRuns.flatMap(run => [
         { name: `${run.peer}, idle`, unit: 'MiB', value: run.idleMib, better: 'lower' as const },
         { name: `${run.peer}, idle connection`, unit: 'KiB', value: run.kibPerConnection, better: 'lower' as const }
@@ -93,16 +100,20 @@ await withSession(async session => {
   }, [startTable(startRuns), memoryTable(memoryRuns)].filter(part => part !== '').join('\n\n'))
 })
 
-async function timedStart (session: Session, origin: Origin, pinned: boolean): Promise<StartRun> {
+async function timedStart (
+  session: Session, origin: Origin, { peer, pinned }: { readonly peer: Peer, readonly pinned: boolean }
+): Promise<StartRun> {
   const cpus: CpuPlan = pinned ? session.cpus : { proxy: undefined, load: undefined }
   const options = await startOptions({ ...session, cpus }, origin)
-  const { command: [program, ...args], adminPort } = await weirCommand(options, { name: 'weir', workers: 1 })
+  const { command: [program, ...args], adminPort } = await weirCommand(options, {
+    name: peer.name, workers: 1, entry: peer === weirBefore ? entryBefore() : undefined
+  })
   const begin = performance.now()
   const child = session.children.start({ command: program, args, cpu: cpus.proxy, logFile: join(options.dir, 'weir.log') })
   try {
     const isReady = async (): Promise<true | undefined> => await statusOf(adminPort, '/readyz') === 200 ? true : undefined
     await until('Weir /readyz', { timeoutMs: 10_000, everyMs: 2 }, isReady)
-    return { kind: 'start', pinned, readyMs: performance.now() - begin }
+    return { kind: 'start', peer: peer.name, pinned, readyMs: performance.now() - begin }
   } finally {
     await session.children.stop(child)
   }
@@ -137,14 +148,30 @@ async function startOptions (session: Session, origin: Origin): Promise<PeerStar
   return { session, originPorts: origin.ports, listenPort: await freePort(), clientConnections, dir: newDirectory(session) }
 }
 
-function readyMedian (runs: readonly StartRun[], pinned: boolean): number {
-  return quantile(runs.filter(run => run.pinned === pinned).map(run => run.readyMs), 0.5)
+/** In the order of the starts. */
+function readyOf (runs: readonly StartRun[], peer: Peer, pinned: boolean): readonly number[] {
+  return runs.filter(run => run.peer === peer.name && run.pinned === pinned).map(run => run.readyMs)
+}
+
+function readyMedian (runs: readonly StartRun[]): number {
+  return quantile(readyOf(runs, weirPeer, false), 0.5)
+}
+
+/** The median of the ratios of starts that followed each other; undefined without a build before. */
+function readyRatio (runs: readonly StartRun[]): number | undefined {
+  const ratios = [false, true].flatMap(pinned => {
+    const before = readyOf(runs, weirBefore, pinned)
+    return readyOf(runs, weirPeer, pinned).flatMap((ms, index) => before[index] === undefined ? [] : [ms / before[index]])
+  })
+  return ratios.length === 0 ? undefined : quantile(ratios, 0.5)
 }
 
 function checks (startRuns: readonly StartRun[], memoryRuns: readonly MemoryRun[]): readonly Check[] {
   const weir = memoryRuns.find(run => run.peer === weirPeer.name)
+  const ratio = readyRatio(startRuns)
   return [
-    ...startRuns.length === 0 ? [] : [atMost('ready after its start, median', readyMedian(startRuns, false), READY_LIMIT_MS, 'ms')],
+    ...startRuns.length === 0 ? [] : [atMost('ready after its start, median', readyMedian(startRuns), READY_LIMIT_MS, 'ms')],
+    ...ratio === undefined ? [] : [atMost('ready, Weir / the build before, median of the pairs', ratio, START_RATIO_LIMIT, '×')],
     ...weir === undefined
       ? []
       : [
@@ -157,11 +184,14 @@ function checks (startRuns: readonly StartRun[], memoryRuns: readonly MemoryRun[
 
 function startTable (runs: readonly StartRun[]): string {
   if (runs.length === 0) return ''
-  return `**Ready after its start, ms**\n\n${markdownTable(['', 'median', 'fastest', 'slowest', 'starts'], [false, true].map(pinned => {
-    const spread = spreadOf(runs.filter(run => run.pinned === pinned).map(run => run.readyMs))
+  const rows = [weirPeer, weirBefore].flatMap(peer => [false, true].flatMap(pinned => {
+    const ready = readyOf(runs, peer, pinned)
+    if (ready.length === 0) return []
+    const spread = spreadOf(ready)
     const figures = [spread.median, spread.min, spread.max, spread.runs]
-    return [pinned ? 'pinned to one core' : 'on all cores', ...figures.map(value => value.toFixed(0))]
-  }))}`
+    return [[`${peer.name} ${pinned ? 'pinned to one core' : 'on all cores'}`, ...figures.map(value => value.toFixed(0))]]
+  }))
+  return `**Ready after its start, ms**\n\n${markdownTable(['', 'median', 'fastest', 'slowest', 'starts'], rows)}`
 }
 
 function memoryTable (runs: readonly MemoryRun[]): string {
