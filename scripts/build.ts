@@ -2,7 +2,7 @@
  * Builds dist/ from src/: checks the types, then bundles the modules, with the packages that every start needs, into few files. Ends with
  * 1, and leaves no dist/ behind, when there is a type error.
  *
- * Modules are most of a start: to find, read and link some 400 of them takes Node longer than to run them (docs/adr/0004-light-at-rest.md).
+ * Modules are most of a start: to find, read and link some 600 of them was most of it (docs/adr/0004-light-at-rest.md).
  */
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'

@@ -23,7 +23,7 @@ interface RunningProcess {
   /** Heard from the beginning, so that none is lost. */
   readonly signals: StopSignals
   readonly logSignals: LogSignals
-  /** Told when the start is over, well or not, or takes long. */
+  /** Told when the workers have started or could not; before that when it takes long, so it may be told twice. */
   readonly onStarted: () => void
 }
 
@@ -58,12 +58,13 @@ export async function run (sources: ConfigSources, { signals, logSignals, onStar
   const slow = systemClock.after(SLOW_START_MS, onStarted)
   try {
     await plane.start(signals.asked)
-    slow.cancel()
-    onStarted()
   } catch (error) {
     log.error('weir could not start', { error: errorText(error) })
     await plane.abandon()
     return 1
+  } finally {
+    slow.cancel()
+    onStarted()
   }
   if (sources.text?.introduce !== undefined && !signals.wasAsked) process.stdout.write(sources.text.introduce(loaded.config))
   systemClock.after(SETTLED_MS, () => { void releaseMemory() })

@@ -1,5 +1,5 @@
-/** V8 options by which somebody has said what is optimized. */
-const OPTIMIZER_OPTION = /--(?:no-?)?(?:opt\b|turbofan|always-turbofan|jitless|lite-mode|max-optimized)/
+/** V8 options by which somebody has said what is optimized; V8 takes `_` for `-`. */
+const OPTIMIZER_OPTION = /--(?:no[-_]?)?(?:opt\b|turbofan|always[-_]turbofan|jitless|lite[-_]mode|max[-_]optimized)/
 
 /**
  * Keeps V8's optimizing compiler off until the function that it returns is called. What gets hot in a start is Node's own handling of paths

@@ -172,7 +172,8 @@ export class ConfigMapStore<T> implements StateStore<T> {
     const { clock, codec, random } = this.#options
     const deadlineMs = clock.nowMs() + timeoutMs
     return this.#queue.run(async () => {
-      const { waitMs } = this.#turns
+      // Half of the time at most, so that the write can be answered.
+      const waitMs = Math.min(this.#turns.waitMs, timeoutMs / 2)
       if (waitMs > 0) await pause(clock, waitMs)
       await this.read()
       if (clock.nowMs() >= deadlineMs) throw this.#tooLate()

@@ -39,6 +39,8 @@ t.test('nothing is optimized until the start is over, and then it is', async t =
 t.test('who has said what V8 optimizes is not overruled', async t => {
   const [, never] = await optimizedBy(['--no-opt'])
   t.notMatch(never, OPTIMIZED)
+  const [, underlined] = await optimizedBy(['--no_opt'])
+  t.notMatch(underlined, OPTIMIZED)
   const [bounded] = await optimizedBy(['--max-optimized-bytecode-size=60000'])
   t.match(bounded, OPTIMIZED)
   const [asItWas] = await optimizedBy([], { NODE_OPTIONS: '--max-http-header-size=9000 --jitless' })
