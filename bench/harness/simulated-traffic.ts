@@ -7,6 +7,8 @@ import type { EvidenceReport, FirstSign, HeavyClient, SideCounts } from '../../s
 import type { Random } from '../../src/core/random.ts'
 
 export const TICK_MS = 100
+/** Of the new version. */
+export const SIMULATED_ENDPOINTS: readonly string[] = [0, 1, 2, 3].map(index => `10.0.0.${index}:80`)
 const HEAVY_CLIENTS = 16
 
 /** How clients and versions are. Shares are 0..1. */
@@ -135,7 +137,8 @@ export class SimulatedTraffic {
     if (this.#spoken[kind][client] === 1) return
     this.#spoken[kind][client] = 1
     const side = this.#isNew[client] === 1 ? 'to' : 'from'
-    signs.push({ kind, bucket: this.#bucket[client] ?? 0, side, epoch: 1, endpoint: `10.0.0.${this.#random.nextUint32() % 4}:80` })
+    const endpoint = SIMULATED_ENDPOINTS[this.#random.nextUint32() % SIMULATED_ENDPOINTS.length] ?? ''
+    signs.push({ kind, bucket: this.#bucket[client] ?? 0, side, epoch: 1, endpoint })
   }
 
   #see (client: number): void {

@@ -8,7 +8,7 @@ import { LabelTest } from '../../src/analysis/label-test.ts'
 import { FAILURE_BYTES } from '../../src/analysis/stored-evidence.ts'
 import type { Random } from '../../src/core/random.ts'
 import { type PollingPlan, PollingRule } from './polling-rule.ts'
-import { SimulatedTraffic, TICK_MS, type TickOutcome, type World } from './simulated-traffic.ts'
+import { SIMULATED_ENDPOINTS, SimulatedTraffic, TICK_MS, type TickOutcome, type World } from './simulated-traffic.ts'
 
 const NO_GUARDS: AnalysisSettings = { ...DEFAULT_ANALYSIS, maxFailures: 1e15, maxErrorShare: null, silenceMs: 1e15 }
 
@@ -78,7 +78,7 @@ class WeirJudge implements Judge {
   }
 
   look ({ report, to }: TickOutcome, nowMs: number): Readonly<Record<string, string>> {
-    const facts = { nowMs, endpointsTo: 4, inFlightTo: 0, shareTo: this.#share, slowestFromMs: 0, isPrompt: true }
+    const facts = { nowMs, usedTo: SIMULATED_ENDPOINTS, inFlightTo: 0, shareTo: this.#share, slowestFromMs: 0, isPrompt: true }
     this.#analysis.add(report, () => this.#share, nowMs)
     this.#analysis.tick(facts)
     // Nothing speaks against a version in a tick in which nothing of it has failed or been slow.

@@ -50,7 +50,7 @@ const VERDICT_FIELDS = {
   code: Type.string({ description: 'The rule that speaks: `errors`, `slow`, `pairs`, `copies`, `max_failures`, `more_needed` and so on.' }),
   reason: Type.string({ description: 'One sentence with the numbers.' }),
   pause: Type.optional(Type.boolean({ description: 'Both versions fail alike: the rollout pauses.' })),
-  ejectEndpoint: Type.optional(Type.textOrNull('The endpoint to which alone the failures belong.')),
+  ejectEndpoint: Type.optional(Type.textOrNull('An endpoint of the new version that is kept out: what goes wrong there is not charged to the version.')),
   from: Type.optional(VersionNumbersSchema),
   to: Type.optional(VersionNumbersSchema),
   errors: Type.optional(TestNumbersSchema),

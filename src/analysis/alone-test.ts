@@ -48,6 +48,12 @@ export class AloneTest {
     if (share < least && least < 1) this.#passLog += lnOf(share, least)
   }
 
+  /** Leaves out what was seen so far. */
+  forgive (): void {
+    this.#logs.fill(0)
+    this.#passLog = this.#requests = this.#failures = 0
+  }
+
   get requests (): number {
     return this.#requests
   }

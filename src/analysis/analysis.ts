@@ -1,18 +1,19 @@
 /**
  * The evidence of one rollout: takes what workers and replicas report, and says what it amounts to. Pure: no clock, no sockets.
  */
-import type { CohortCounts, EvidenceReport, SideCounts } from '../contract/rollout-watch.ts'
+import type { ByEndpoint, CohortCounts, EvidenceReport, SideCounts } from '../contract/rollout-watch.ts'
 import { AloneTest, type KnownShare } from './alone-test.ts'
 import type { AnalysisSettings } from './analysis-settings.ts'
 import { BlastGuard } from './blast-guard.ts'
 import { ClientBook } from './client-book.ts'
 import { type Block, Comparison } from './comparison.ts'
 import { CopyEvidence } from './copy-evidence.ts'
+import { EndpointBlame } from './endpoint-blame.ts'
 import { judge } from './judge.ts'
 import { LabelTest } from './label-test.ts'
-import { type Picture, soleEndpoint } from './picture.ts'
+import type { Picture } from './picture.ts'
 import { RecentWindow } from './recent-window.ts'
-import { addCounts, consistentCounts, type Counts, countsFrom, numbersFrom, sumOfCounts } from './side-counts.ts'
+import { addCounts, consistentCounts, type Counts, countsFrom, lessCounts, numbersFrom, sumOfCounts, userFailures } from './side-counts.ts'
 import { shareInterval } from './share-interval.ts'
 import { SilenceGuard } from './silence-guard.ts'
 import { FAILURE_BYTES, partsOf, SLOW_BYTES, type StoredEvidence, type StoredPart } from './stored-evidence.ts'
@@ -22,8 +23,8 @@ import type { Verdict } from './verdict.ts'
 export interface AnalysisFacts {
   /** Monotonic. */
   readonly nowMs: number
-  /** The endpoints of the new version that are used. */
-  readonly endpointsTo: number
+  /** The endpoints of the new version that are used, by name. */
+  readonly usedTo: readonly string[]
   readonly inFlightTo: number
   /** The new version's share of both that is in force now, 0..1. */
   readonly shareTo: number
@@ -58,14 +59,18 @@ export class Analysis {
   /** Since the warm-up. */
   readonly #from: Counts
   readonly #to: Counts
+  /** The same without what a blamed endpoint has done. */
+  #chargedTo: Counts
   /** Since the beginning: what the guards look at. */
   readonly #guardFrom: Counts
   readonly #guardTo: Counts
   /** What the match of the rollout has brought to the new version, since the beginning: the guards look at it too. */
   readonly #matched: Counts
+  /** Of the new version since the beginning, with its match and without what a blamed endpoint has done. */
+  #chargedFailures: number
   /** Requests and failures of the old and the new version, of those totals, at the last tick. */
   #look: readonly number[]
-  #blamed: string | null
+  readonly #blame: EndpointBlame
 
   /** @param stored what another analysis of this rollout has left: this one goes on where that one was */
   constructor (settings: AnalysisSettings, nowMs: number, stored?: StoredEvidence) {
@@ -97,7 +102,10 @@ export class Analysis {
     this.#guardTo = countsFrom(part('guardTo'))
     this.#matched = countsFrom(stored?.matched)
     this.#look = part('look') ?? [0, 0, 0, 0]
-    this.#blamed = stored?.blamed ?? null
+    this.#blame = new EndpointBlame(stored?.blamed, stored?.endpoints)
+    const charged = stored?.endpoints ?? { to: numbersFrom(this.#to), failures: this.#guardTo.failures + this.#matched.failures }
+    this.#chargedTo = countsFrom(charged.to)
+    this.#chargedFailures = charged.failures
   }
 
   /** What the old version did before the rollout. */
@@ -112,12 +120,12 @@ export class Analysis {
    */
   add (report: EvidenceReport, shareOf: (epoch: number) => number | undefined, nowMs: number, source = ''): void {
     const isWarm = nowMs - this.#startMs >= this.#settings.warmupMs
-    if (report.matched !== undefined) this.#addMatched(consistentCounts(report.matched))
+    if (report.matched !== undefined) this.#addMatched(report.matched, report.matchedByEndpoint)
     for (const cohort of report.cohorts) {
       const share = shareOf(cohort.epoch)
       if (share !== undefined && share >= 0 && share <= 1) this.#addCohort(cohort, share, isWarm)
     }
-    if (report.copies !== undefined && isWarm) this.#copies.add(report.copies)
+    if (report.copies !== undefined && isWarm) this.#copies.add(this.#blame.chargeCopies(report.copies, report.copiesByEndpoint))
     for (const sign of report.signs) {
       const share = shareOf(sign.epoch)
       if (share === undefined) continue
@@ -128,23 +136,28 @@ export class Analysis {
     this.#clients.add(source, report.heavy, report.seen)
   }
 
-  #addMatched (to: Counts): void {
-    addCounts(this.#matched, to)
-    this.#blast.add(blockOf(to.requests, userFailures(to), 0, 0))
+  #addMatched (told: SideCounts, byEndpoint?: ByEndpoint<SideCounts>): void {
+    const charged = this.#blame.charge(told, byEndpoint)
+    addCounts(this.#matched, consistentCounts(told))
+    this.#chargedFailures += charged.failures
+    this.#blast.add(blockOf(charged.requests, userFailures(charged), 0, 0))
   }
 
   #addCohort (cohort: CohortCounts, share: number, isWarm: boolean): void {
     const from = consistentCounts(cohort.from)
-    const to = consistentCounts(cohort.to)
+    const all = consistentCounts(cohort.to)
+    const to = this.#blame.charge(cohort.to, cohort.toByEndpoint)
     addCounts(this.#guardFrom, from)
-    addCounts(this.#guardTo, to)
+    addCounts(this.#guardTo, all)
+    this.#chargedFailures += to.failures
     // Nothing is to be compared with what the old version does before the new one has traffic: it says what the old one is like.
     const beside = share > 0 || this.#matched.requests > 0 ? from : emptyOf(from)
     this.#blast.add(blockOf(to.requests, userFailures(to), beside.requests, userFailures(beside)))
     if (share === 0) this.#learn(from)
     if (!isWarm) return
     addCounts(this.#from, from)
-    addCounts(this.#to, to)
+    addCounts(this.#to, all)
+    addCounts(this.#chargedTo, to)
     if (share >= 1) {
       this.#addAlone(to)
     } else if (share > 0) {
@@ -179,9 +192,10 @@ export class Analysis {
     for (const comparison of comparisons) comparison.tick(elapsedMs)
     this.#copies.tick(elapsedMs)
     this.#blast.tick()
+    this.#blame.tick(elapsedMs, facts.usedTo)
     const before = this.#recent.outcomes
     const all = sumOfCounts(this.#guardTo, this.#matched)
-    const totals = [this.#guardFrom.requests, this.#guardFrom.failures, all.requests, all.failures]
+    const totals = [this.#guardFrom.requests, this.#guardFrom.failures, all.requests, this.#chargedFailures]
     const since = totals.map((total, index) => total - (this.#look[index] ?? 0))
     const [requestsFrom = 0, failuresFrom = 0, requestsTo = 0, failuresTo = 0] = since
     this.#look = totals
@@ -192,7 +206,7 @@ export class Analysis {
       inFlightTo: facts.inFlightTo,
       shareTo: facts.shareTo,
       slowestMs: facts.slowestFromMs,
-      endpointsTo: facts.isPrompt ? facts.endpointsTo : 0,
+      endpointsTo: facts.isPrompt ? facts.usedTo.length : 0,
       pace: before.ms >= this.#settings.silenceMs && before.requestsFrom + before.requestsTo > 0
         ? (before.requestsFrom + before.requestsTo) / before.ms
         : undefined
@@ -202,18 +216,35 @@ export class Analysis {
 
   /** What all that was added says. It may be asked within a block too, when there is news that should not wait for its end. */
   verdict (facts: AnalysisFacts): Verdict {
-    const picture = this.#picture(facts)
-    this.#blamed = soleEndpoint(picture) ?? this.#blamed
-    return judge({ ...picture, blamed: this.#blamed })
+    const verdict = judge(this.#picture(facts))
+    const { ejectEndpoint } = verdict
+    if (ejectEndpoint !== null && ejectEndpoint !== this.#blame.blamed) this.#excuse(ejectEndpoint)
+    return verdict
+  }
+
+  /** The tests begin anew, without what has gone wrong at this endpoint; first signs are told apart by endpoint already. */
+  #excuse (endpoint: string): void {
+    this.#blame.blame(endpoint)
+    const { excused, excusedCopies } = this.#blame
+    for (const comparison of [this.#errors, this.#slow, this.#pairs, ...this.#halves.to]) comparison.forgive()
+    this.#errorsAlone.forgive()
+    this.#slowAlone.forgive()
+    this.#recent.forgive()
+    this.#blast.excuse(userFailures(excused))
+    if (excusedCopies !== undefined) this.#copies.excuse(excusedCopies)
+    this.#chargedTo = consistentCounts(lessCounts(this.#to, excused))
+    this.#chargedFailures = Math.max(0, this.#guardTo.failures + this.#matched.failures - excused.failures)
+    this.#look = [...this.#look.slice(0, 3), this.#chargedFailures]
   }
 
   #picture (facts: AnalysisFacts): Picture {
     return {
       settings: this.#settings,
       elapsedMs: facts.nowMs - this.#startMs,
-      endpointsTo: facts.endpointsTo,
+      usedTo: facts.usedTo,
       from: this.#from,
-      to: this.#to,
+      to: this.#chargedTo,
+      shownTo: this.#to,
       guardFrom: this.#guardFrom,
       guardTo: this.#guardTo,
       matched: this.#matched,
@@ -228,11 +259,11 @@ export class Analysis {
       silence: this.#silence,
       clients: this.#clients.estimate,
       heaviest: this.#clients.heaviest(),
-      blamed: this.#blamed
+      blame: this.#blame
     }
   }
 
-  /** Plain JSON, at most 24 KiB, with which another analysis goes on where this one is at the end of its block. */
+  /** Plain JSON, at most 26 KiB, with which another analysis goes on where this one is at the end of its block. */
   stored (): StoredEvidence {
     const parts: Readonly<Record<StoredPart, readonly number[]>> = {
       from: numbersFrom(this.#from),
@@ -254,6 +285,7 @@ export class Analysis {
       look: this.#look
     }
     const copies = this.#copies.stored()
+    const endpoints = this.#blame.stored()
     return {
       format: 2,
       elapsedMs: Math.max(0, this.#tickMs - this.#startMs),
@@ -262,7 +294,12 @@ export class Analysis {
       parts: partsOf(name => parts[name]),
       seen: this.#clients.storedSeen,
       heavy: this.#clients.heaviest(),
-      blamed: this.#blamed,
+      blamed: this.#blame.blamed,
+      ...(endpoints === undefined
+        ? {}
+        : {
+            endpoints: { ...endpoints, to: numbersFrom(this.#chargedTo), failures: this.#chargedFailures }
+          }),
       ...(copies === undefined ? {} : { copies }),
       ...(this.#matched.requests === 0 ? {} : { matched: numbersFrom(this.#matched) })
     }
@@ -276,11 +313,6 @@ function knownShare ({ oldShare, known: { requests, failures } }: Comparison): K
 
 function blockOf (newRequests: number, newFailures: number, oldRequests: number, oldFailures: number): Block {
   return { newRequests, newFailures, oldRequests, oldFailures }
-}
-
-/** What users have seen of the failures, and was this version's: not what another version has answered well, nor what both failed. */
-function userFailures ({ failures, rescued, bothFailed }: SideCounts): number {
-  return failures - rescued - bothFailed
 }
 
 function addHalves (halves: readonly [Comparison, Comparison], counts: SideCounts): void {

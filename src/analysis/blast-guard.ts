@@ -39,6 +39,11 @@ export class BlastGuard {
     this.#block[3] += block.oldFailures
   }
 
+  /** Leaves out so many failures that were added. */
+  excuse (failures: number): void {
+    this.#counted = Math.max(-this.#block[1], this.#counted - failures)
+  }
+
   tick (): void {
     const [newRequests, newFailures, oldRequests, oldFailures] = this.#block
     if (newRequests === 0 || oldRequests === 0) return

@@ -27,6 +27,11 @@ const PRIOR_REQUESTS = 50.5
 const MAX_SEED = 10_000
 const RECENT_HALF_LIFE_MS = 30_000
 
+/** The share of failures to be expected where so many of so many requests have failed. */
+export function expectedShare (failures: number, requests: number): number {
+  return (failures + PRIOR_FAILURES) / (requests + PRIOR_REQUESTS)
+}
+
 /** The points of the mixture. */
 export const COMPARISON_ALTERNATIVES = BEYOND.length
 
@@ -150,6 +155,14 @@ export class Comparison {
     if (margin > 0 && b + margin < 1) this.#passLog += lnRatio(block, { a: b, b, margin })
   }
 
+  /** Leaves out what was seen of the new side so far, and keeps what is known of the old one. */
+  forgive (): void {
+    this.#logs.fill(0)
+    this.#passLog = 0
+    this.#block[0] = this.#block[1] = 0
+    this.#difference = [0, 0, 0, 0]
+  }
+
   /** ln of the evidence that the new side fails more than is allowed. */
   get lnEvidence (): number {
     return lnMean(this.#logs)
@@ -162,7 +175,7 @@ export class Comparison {
 
   /** The old side's share of failures, as far as it is known: of all earlier blocks. */
   get oldShare (): number {
-    return (this.#oldFailures + PRIOR_FAILURES) / (this.#oldRequests + PRIOR_REQUESTS)
+    return expectedShare(this.#oldFailures, this.#oldRequests)
   }
 
   /** The requests that the old side's share rests on, and those of them that failed: of many, fewer of the same share. */

@@ -6,6 +6,11 @@ export function sumCopyCounts (left: CopyCounts, right: CopyCounts): CopyCounts 
   return copiesFrom(COPY_COUNTS.map(name => left[name] + right[name]))
 }
 
+/** Whether what is left is consistent, the caller sees to. */
+export function lessCopies (all: CopyCounts, part: CopyCounts): CopyCounts {
+  return copiesFrom(COPY_COUNTS.map(name => Math.max(0, all[name] - part[name])))
+}
+
 export function numbersOfCopies (copies: CopyCounts): readonly number[] {
   return COPY_COUNTS.map(name => copies[name])
 }

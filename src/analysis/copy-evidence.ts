@@ -4,7 +4,7 @@
  */
 import { COPY_COUNTS, type CopyCounts } from '../contract/rollout-watch.ts'
 import type { AnalysisSettings } from './analysis-settings.ts'
-import { consistentCopies, copiesFrom, numbersOfCopies, sumCopyCounts } from './copy-counts.ts'
+import { consistentCopies, copiesFrom, lessCopies, numbersOfCopies, sumCopyCounts } from './copy-counts.ts'
 import { evidenceText, shareText } from './evidence-text.ts'
 import { lnNoWorse, lnWorse, pairedDifference, type Pairs, pairsToPass } from './paired-test.ts'
 import { shareInterval } from './share-interval.ts'
@@ -39,6 +39,11 @@ export class CopyEvidence {
     this.#counts = sumCopyCounts(this.#counts, consistentCopies(copies))
   }
 
+  /** Leaves out copies that were added. */
+  excuse (copies: CopyCounts): void {
+    this.#counts = consistentCopies(lessCopies(this.#counts, copies))
+  }
+
   /** Lets time pass. */
   tick (elapsedMs: number): void {
     if (this.requests > 0) this.#spanMs += elapsedMs
@@ -47,12 +52,12 @@ export class CopyEvidence {
   /** The copies that were compared. */
   get requests (): number { return this.#counts.requests }
 
-  get #errors (): Pairs {
+  get errors (): Pairs {
     const { requests, failed, realFailed } = this.#counts
     return { pairs: requests, newAlone: failed, oldAlone: realFailed }
   }
 
-  get #slow (): Pairs {
+  get slow (): Pairs {
     const { requests, slow, realSlow } = this.#counts
     return { pairs: requests, newAlone: slow, oldAlone: realSlow }
   }
@@ -60,9 +65,9 @@ export class CopyEvidence {
   /** Why the version is out, by its copies alone; undefined when it is not. */
   fault ({ errors, slow, different }: CopyLevels): RuleFinding | undefined {
     const { alpha, maxErrorIncrease, maxSlowIncrease, maxDifferent } = this.#settings
-    const byErrors = faultOf(this.#errors, maxErrorIncrease, alpha * errors)
+    const byErrors = faultOf(this.errors, maxErrorIncrease, alpha * errors)
     if (byErrors !== undefined) return { verdict: 'fail', code: 'copies', reason: `${this.#errorsText()} ${byErrors}` }
-    const bySlow = faultOf(this.#slow, maxSlowIncrease, alpha * slow)
+    const bySlow = faultOf(this.slow, maxSlowIncrease, alpha * slow)
     if (bySlow !== undefined) return { verdict: 'fail', code: 'copies', reason: `${this.#slowText()} ${bySlow}` }
     if (maxDifferent === null) return undefined
     if (shareInterval(this.#counts.different, this.requests, alpha * different)[0] <= maxDifferent) return undefined
@@ -73,7 +78,7 @@ export class CopyEvidence {
   course (): RuleFinding {
     const { passAlpha, maxErrorIncrease, maxSlowIncrease } = this.#settings
     const needed = Math.log(1 / passAlpha)
-    const isNoWorse = lnNoWorse(this.#errors, maxErrorIncrease) >= needed && lnNoWorse(this.#slow, maxSlowIncrease) >= needed
+    const isNoWorse = lnNoWorse(this.errors, maxErrorIncrease) >= needed && lnNoWorse(this.slow, maxSlowIncrease) >= needed
     if (isNoWorse && this.#isAlike) {
       return {
         verdict: 'pass',
@@ -96,8 +101,8 @@ export class CopyEvidence {
   needs (): VerdictNeeds {
     const { passAlpha, maxErrorIncrease, maxSlowIncrease } = this.#settings
     const needed = Math.log(1 / passAlpha)
-    const errors = pairsToPass(this.#errors, maxErrorIncrease, needed)
-    const slow = pairsToPass(this.#slow, maxSlowIncrease, needed)
+    const errors = pairsToPass(this.errors, maxErrorIncrease, needed)
+    const slow = pairsToPass(this.slow, maxSlowIncrease, needed)
     const requests = errors === null || slow === null ? 0 : Math.max(errors, slow)
     if (requests === 0) return null
     return { requests, minutes: this.#spanMs === 0 ? null : requests * this.#spanMs / this.requests / 60_000 }
@@ -109,9 +114,9 @@ export class CopyEvidence {
     const { alpha, passAlpha, maxErrorIncrease } = this.#settings
     return {
       ...this.#counts,
-      evidence: numberFrom(lnWorse(this.#errors, maxErrorIncrease)),
+      evidence: numberFrom(lnWorse(this.errors, maxErrorIncrease)),
       threshold: 1 / (alpha * errors),
-      passEvidence: numberFrom(lnNoWorse(this.#errors, maxErrorIncrease)),
+      passEvidence: numberFrom(lnNoWorse(this.errors, maxErrorIncrease)),
       passThreshold: 1 / passAlpha
     }
   }

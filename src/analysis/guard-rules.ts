@@ -2,6 +2,7 @@
 import { shareText } from './evidence-text.ts'
 import { FEW_CLIENTS, HEAVY_SHARE, heavyShare, isMatchAlone, knownBefore, type Picture } from './picture.ts'
 import { shareInterval } from './share-interval.ts'
+import { userFailures } from './side-counts.ts'
 import type { RuleFinding } from './verdict.ts'
 
 /** With so many times the requests of the old version the new one is alone. */
@@ -34,10 +35,10 @@ function byBothFailing (picture: Picture): RuleFinding | undefined {
 }
 
 function byBlastCap (picture: Picture): RuleFinding | undefined {
-  const { settings: { maxFailures }, blast, clients, allTo } = picture
+  const { settings: { maxFailures }, blast, clients, allTo, blame: { excused } } = picture
   const hasMany = clients === null || clients >= FEW_CLIENTS
-  // The lists have all failures of a client; those that the other version has made good are not charged.
-  const charged = allTo.failures === 0 ? 0 : (allTo.failures - allTo.rescued - allTo.bothFailed) / allTo.failures
+  // The lists have all failures of a client; those that the other version has made good are not charged, nor those of a blamed endpoint.
+  const charged = allTo.failures === 0 ? 0 : Math.max(0, (userFailures(allTo) - userFailures(excused)) / allTo.failures)
   const heavy = hasMany ? picture.heaviest.map(([, failures]) => Math.min(failures, allTo.failures) * charged) : []
   const known = knownBefore(picture)
   const most = known === undefined ? 0 : shareInterval(known.failures, known.requests, GUARD_ALPHA)[1]

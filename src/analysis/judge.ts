@@ -5,9 +5,10 @@ import type { SideCounts } from '../contract/rollout-watch.ts'
 import type { Comparison } from './comparison.ts'
 import { evidenceText, requestsText, shareText, signsText } from './evidence-text.ts'
 import { GUARD_RULES } from './guard-rules.ts'
+import { byBlame, byOneEndpoint, keptOut } from './one-endpoint.ts'
 import {
   ALPHA_SHARES, allowedOf, COPY_SHARES, signDifference, FEW_CLIENTS, HEAVY_SHARE, heavyShare, isByCopies, isMatchAlone, isSilent, kindsOf,
-  lnPassOf, lnSentinel, lnThreshold, type Picture, signShare, type SignKind, soleEndpoint, soleOf
+  lnPassOf, lnSentinel, lnSigns, lnThreshold, type Picture, signShare, type SignKind
 } from './picture.ts'
 import { requestsToPass } from './requests-to-pass.ts'
 import { shareInterval } from './share-interval.ts'
@@ -21,26 +22,27 @@ const MIN_FAILURES_TO_NAME = 5
 const DISPLAY_ALPHA = 0.05
 
 const RULES: ReadonlyArray<(picture: Picture) => RuleFinding | undefined> = [
-  ...GUARD_RULES, byCopies, byTraffic, byWarmup, byFirstSigns, byPairs, byRequests, byPass, byOneClient
+  ...GUARD_RULES, byCopies, byTraffic, byWarmup, byFirstSigns, byPairs, byRequests, byBlame, byPass, byOneClient
 ]
 
 export function judge (picture: Picture): Verdict {
   let finding: RuleFinding | undefined
   for (const rule of RULES) {
     finding = rule(picture)
+    if (finding?.verdict === 'fail') finding = byOneEndpoint(picture, finding.code) ?? finding
     if (finding !== undefined) break
   }
   const needs = isByCopies(picture) ? picture.copies.needs() : needsOf(picture)
-  const { verdict, code, reason, pause = false, ejectEndpoint = null } = finding ?? moreNeeded(needs)
+  const { verdict, code, reason, pause = false, ejectEndpoint = keptOut(picture) } = finding ?? moreNeeded(needs)
   const [heaviest] = picture.heaviest
   return {
     verdict,
     code,
     reason,
     pause,
-    ejectEndpoint,
+    ejectEndpoint: verdict === 'fail' ? null : ejectEndpoint,
     from: versionNumbers(picture.from),
-    to: versionNumbers(picture.to),
+    to: versionNumbers(picture.shownTo),
     errors: testNumbers(picture, 'errors'),
     slow: testNumbers(picture, 'slow'),
     pairs: picture.to.rescued + picture.to.bothFailed > 0 ? { evidence: numberFrom(picture.pairs.lnEvidence) } : null,
@@ -80,23 +82,17 @@ function byFirst (picture: Picture, kind: SignKind): RuleFinding | undefined {
   const { label } = picture[kind]
   const needed = lnThreshold(picture.settings, kind)
   const difference = signDifference(picture, kind)
-  if (label.lnEvidence() < needed || difference < allowedOf(picture.settings, kind)) return undefined
-  const sole = soleOf(picture, kind)
-  if (sole !== undefined && label.lnEvidence(sole) < needed) {
-    const what = kind === 'errors' ? 'failures' : 'slow answers'
-    return {
-      verdict: 'undecided', code: 'one_endpoint', ejectEndpoint: sole, reason: `The ${what} are those of one endpoint, ${sole}, and not of the new version.`
-    }
-  }
+  const lnEvidence = lnSigns(picture, kind)
+  if (lnEvidence < needed || difference < allowedOf(picture.settings, kind)) return undefined
   const numbers = requestsText(kind, signShare(picture.to, kind), signShare(picture.from, kind))
-  return { verdict: 'fail', code: kind, reason: `${numbers} ${signsText(kind, label)} ${evidenceText(label.lnEvidence(), needed)}` }
+  return { verdict: 'fail', code: kind, reason: `${numbers} ${signsText(kind, label)} ${evidenceText(lnEvidence, needed)}` }
 }
 
 /** The other version has answered well what failed here. */
 function byPairs (picture: Picture): RuleFinding | undefined {
   const { pairs, settings, to, from } = picture
   const needed = Math.log(1 / (settings.alpha * ALPHA_SHARES.pairs))
-  if (soleEndpoint(picture) !== undefined || pairs.lnEvidence < needed || pairs.difference < settings.maxErrorIncrease) return undefined
+  if (pairs.lnEvidence < needed || pairs.difference < settings.maxErrorIncrease) return undefined
   if (lnRetries(to, from) < Math.log(RETRY_EVIDENCE)) return undefined
   return {
     verdict: 'fail',
@@ -119,7 +115,7 @@ function lnRetries (to: SideCounts, from: SideCounts): number {
 
 /** Requests decide where clients can't: there are few of them, or the old version has no traffic any more. */
 function byRequests (picture: Picture): RuleFinding | undefined {
-  if (!isSilent(picture) || soleEndpoint(picture) !== undefined) return undefined
+  if (!isSilent(picture)) return undefined
   return byRequestsOf(picture, 'errors') ?? byRequestsOf(picture, 'slow')
 }
 
@@ -172,7 +168,7 @@ function byPass (picture: Picture): RuleFinding | undefined {
 
 /** Where requests are no coins, failures of a few clients of the old version may hide that more clients fail on the new one. */
 function isContradicted (picture: Picture): boolean {
-  return !isSilent(picture) && picture.errors.label.lnEvidence() >= Math.log(1 / picture.settings.passAlpha)
+  return !isSilent(picture) && lnSigns(picture, 'errors') >= Math.log(1 / picture.settings.passAlpha)
 }
 
 function byOneClient (picture: Picture): RuleFinding | undefined {
@@ -228,7 +224,7 @@ function versionNumbers (counts: SideCounts): VersionNumbers {
 function testNumbers (picture: Picture, kind: SignKind): TestNumbers {
   const { label } = picture[kind]
   return {
-    evidence: numberFrom(label.lnEvidence()),
+    evidence: numberFrom(lnSigns(picture, kind)),
     threshold: numberFrom(lnThreshold(picture.settings, kind)),
     clients: label.signs,
     clientsOnNew: label.signsOnNew,

@@ -5,6 +5,7 @@ import type { AnalysisSettings } from './analysis-settings.ts'
 import type { BlastGuard } from './blast-guard.ts'
 import type { Comparison } from './comparison.ts'
 import type { CopyEvidence } from './copy-evidence.ts'
+import type { EndpointBlame } from './endpoint-blame.ts'
 import { type LabelTest, lnMean } from './label-test.ts'
 import type { RecentOutcomes } from './recent-window.ts'
 import type { SilenceGuard } from './silence-guard.ts'
@@ -20,10 +21,14 @@ interface SignEvidence {
 export interface Picture {
   readonly settings: AnalysisSettings
   readonly elapsedMs: number
-  readonly endpointsTo: number
+  /** The endpoints of the new version that are used. */
+  readonly usedTo: readonly string[]
   /** Since the warm-up. */
   readonly from: SideCounts
+  /** The same, without what a blamed endpoint has done. */
   readonly to: SideCounts
+  /** All of it. */
+  readonly shownTo: SideCounts
   /** Since the beginning. */
   readonly guardFrom: SideCounts
   readonly guardTo: SideCounts
@@ -42,7 +47,7 @@ export interface Picture {
   readonly silence: SilenceGuard
   readonly clients: number | null
   readonly heaviest: ReadonlyArray<readonly [key: string, failures: number]>
-  readonly blamed: string | null
+  readonly blame: EndpointBlame
 }
 
 export type SignKind = 'errors' | 'slow'
@@ -57,21 +62,10 @@ export const FEW_CLIENTS = 40
 export const HEAVY_SHARE = 0.5
 /** Evidence that requests are no independent coins on this route. */
 const SENTINEL = 20
-const SOLE_SHARE = 0.9
-const SOLE_SIGNS = 4
 
-/** The endpoint of the new version, one of several, to which nearly all first failures belong that would condemn it. */
-export function soleEndpoint (picture: Picture): string | undefined {
-  return soleOf(picture, 'errors') ?? soleOf(picture, 'slow')
-}
-
-export function soleOf ({ settings, endpointsTo, blamed, ...picture }: Picture, kind: SignKind): string | undefined {
-  const { label } = picture[kind]
-  const worst = label.worstEndpoint
-  if (worst === undefined || worst.signs < SOLE_SIGNS || worst.signs < SOLE_SHARE * label.signsOnNew) return undefined
-  // Once it is ejected the version may have one endpoint left; the failures are not that one's.
-  if (endpointsTo < 2 && blamed !== worst.name) return undefined
-  return label.lnEvidence() >= lnThreshold(settings, kind) ? worst.name : undefined
+/** ln of the evidence of first signs, without those of the blamed endpoint. */
+export function lnSigns (picture: Picture, kind: SignKind): number {
+  return picture[kind].label.lnEvidence(picture.blame.blamed ?? undefined)
 }
 
 /** Has the new version no other requests than those of its match? */

@@ -44,6 +44,11 @@ export class RecentWindow {
     this.#now = [0, 0, 0, 0, 0]
   }
 
+  /** Leaves out what has failed of the new version. */
+  forgive (): void {
+    this.#before[4] = this.#now[4] = 0
+  }
+
   get outcomes (): RecentOutcomes {
     const [a, b] = [this.#before, this.#now]
     return { ms: a[0] + b[0], requestsFrom: a[1] + b[1], failuresFrom: a[2] + b[2], requestsTo: a[3] + b[3], failuresTo: a[4] + b[4] }

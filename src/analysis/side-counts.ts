@@ -47,6 +47,17 @@ export function sumOfCounts (left: SideCounts, right: SideCounts): Counts {
   return sum
 }
 
+/** What users have seen of the failures, and was this version's: not what another version has answered well, nor what both failed. */
+export function userFailures ({ failures, rescued, bothFailed }: SideCounts): number {
+  return failures - rescued - bothFailed
+}
+
+/** Whether what is left is consistent, the caller sees to. */
+export function lessCounts (all: SideCounts, part: SideCounts): Counts {
+  const [numbers, less] = [numbersFrom(all), numbersFrom(part)]
+  return countsFrom(numbers.map((number, index) => number - (less[index] ?? 0)))
+}
+
 export function countsFrom (numbers: readonly number[] = []): Counts {
   const counts = numbers.map(item => Math.max(0, item))
   const [requests = 0, failures = 0, rescued = 0, bothFailed = 0, slow = 0, halfRequests = 0, halfFailures = 0] = counts

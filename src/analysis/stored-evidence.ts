@@ -1,8 +1,9 @@
 /**
- * The evidence of a rollout as plain JSON, at most 24 KiB, with which another process goes on exactly. What is read back may be anything:
+ * The evidence of a rollout as plain JSON, at most 26 KiB, with which another process goes on exactly. What is read back may be anything:
  * somebody can have edited it.
  */
 import { asObject } from '../core/untrusted.ts'
+import { MAX_ENDPOINTS } from './endpoint-counts.ts'
 import { amountAt, listAt, orNull, recordAt, wordsAt } from '../core/values-at.ts'
 
 /** The first signs of one kind: the products of their likelihood ratios, apart for a few endpoints. */
@@ -25,6 +26,19 @@ interface StoredEndpointRow extends StoredRow {
   readonly name: string
 }
 
+/** What went wrong on an endpoint of the new version: counts. */
+type StoredEndpoint = readonly [endpoint: string, numbers: readonly number[]]
+
+export interface StoredEndpoints {
+  readonly traffic: readonly StoredEndpoint[]
+  readonly copies: readonly StoredEndpoint[]
+  /** Since something went wrong on the blamed one. */
+  readonly sinceMs: number
+  /** What is charged to the new version, without what the blamed one has done: counts since the warm-up, failures since the beginning. */
+  readonly to: readonly number[]
+  readonly failures: number
+}
+
 export interface StoredEvidence {
   readonly format: 2
   /** How long the rollout had lasted. */
@@ -39,6 +53,8 @@ export interface StoredEvidence {
   readonly heavy: ReadonlyArray<readonly [key: string, failures: number]>
   /** The endpoint that the failures were found to belong to. */
   readonly blamed: string | null
+  /** Absent while nothing went wrong on any endpoint, and apart so that an older Weir passes over it. */
+  readonly endpoints?: StoredEndpoints
   /** Absent while nothing was copied; apart from the parts, so that an older Weir passes over it. */
   readonly copies?: readonly number[]
   /** What a match has brought; absent while that is nothing, and apart for the same reason. */
@@ -117,6 +133,7 @@ export function readStoredEvidence (plain: unknown, place = 'evidence'): StoredE
     seen: bitsAt(evidence['seen'], SEEN_BYTES, at('seen')),
     heavy: pairsAt(evidence['heavy'], STORED_HEAVY, at('heavy')),
     blamed: orNull(evidence['blamed'], blamed => wordsAt(blamed, at('blamed'), STORED_NAME_LENGTH)),
+    ...(evidence['endpoints'] === undefined ? {} : { endpoints: endpointsAt(evidence['endpoints'], at('endpoints')) }),
     ...(evidence['copies'] === undefined ? {} : { copies: numbersAt(evidence['copies'], STORED_COPIES, at('copies')) }),
     ...(evidence['matched'] === undefined ? {} : { matched: numbersAt(evidence['matched'], STORED_PARTS.to, at('matched')) }),
     ...(evidence['books'] === undefined ? {} : { books: pairsAt(evidence['books'], MAX_STORED_BOOKS, at('books')) })
@@ -151,6 +168,26 @@ function signsAt (plain: unknown, bytes: number, place: string): StoredSigns {
       return { name: wordsAt(recordAt(item, at)['name'], `${at}.name`, STORED_NAME_LENGTH), ...rowAt(item, at) }
     })
   }
+}
+
+function endpointsAt (plain: unknown, place: string): StoredEndpoints {
+  const endpoints = recordAt(plain, place)
+  return {
+    traffic: placesAt(endpoints['traffic'], STORED_PARTS.to, `${place}.traffic`),
+    copies: placesAt(endpoints['copies'], STORED_COPIES - 1, `${place}.copies`),
+    sinceMs: amountAt(endpoints['sinceMs'], MAX_COUNT_STORED, `${place}.sinceMs`),
+    to: numbersAt(endpoints['to'], STORED_PARTS.to, `${place}.to`),
+    failures: amountAt(endpoints['failures'], MAX_COUNT_STORED, `${place}.failures`)
+  }
+}
+
+/** Names with so many numbers each. */
+function placesAt (plain: unknown, length: number, place: string): readonly StoredEndpoint[] {
+  return listAt(plain, place, MAX_ENDPOINTS).map((item, index) => {
+    const at = `${place}[${index}]`
+    const [name, numbers] = listAt(item, at, 2)
+    return [wordsAt(name, `${at}[0]`, STORED_NAME_LENGTH), numbersAt(numbers, length, `${at}[1]`)]
+  })
 }
 
 /** Names with counts. */

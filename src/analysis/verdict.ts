@@ -71,7 +71,7 @@ export interface Verdict {
   readonly reason: string
   /** Both versions fail alike: the rollout is to pause. */
   readonly pause: boolean
-  /** An endpoint of the new version to which alone the failures belong: it is to be ejected. */
+  /** An endpoint of the new version that is to be ejected: what goes wrong there is its own fault. */
   readonly ejectEndpoint: string | null
   readonly from: VersionNumbers
   readonly to: VersionNumbers

@@ -38,11 +38,19 @@ export interface SideCounts {
   readonly halfFailures: number
 }
 
+/**
+ * What went wrong on single endpoints of the new version, by `address:port`. A part of the counts beside it: its `requests` are those that
+ * failed or were slow. Of a few endpoints only: who looks for one bad endpoint finds it among them.
+ */
+export type ByEndpoint<Counted> = ReadonlyMap<string, Counted>
+
 /** Outcomes of the requests that began under one epoch of the split. */
 export interface CohortCounts {
   readonly epoch: number
   readonly from: SideCounts
   readonly to: SideCounts
+  /** Of `to`; absent when nothing went wrong, or from an older Weir. */
+  readonly toByEndpoint?: ByEndpoint<SideCounts>
 }
 
 /** What is counted of copies: requests that the old version has answered, and the new one has got as well. */
@@ -79,8 +87,11 @@ export interface EvidenceReport {
   readonly cohorts: readonly CohortCounts[]
   /** Absent when there are no new ones. */
   readonly copies?: CopyCounts
+  /** Copies that alone failed or were slow. */
+  readonly copiesByEndpoint?: ByEndpoint<CopyCounts>
   /** Requests that the match of the rollout has brought to the new version; absent when there are no new ones. */
   readonly matched?: SideCounts
+  readonly matchedByEndpoint?: ByEndpoint<SideCounts>
   readonly signs: readonly FirstSign[]
   /** Of the new version; only when something of it has changed. */
   readonly heavy: readonly HeavyClient[]

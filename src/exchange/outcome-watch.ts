@@ -12,7 +12,9 @@ import type { ProxyErrorCode } from '../core/proxy-error.ts'
 import { outcomeOf } from '../health/endpoint-health.ts'
 import { keyHashText } from '../routing/sticky-key.ts'
 import type { CopyOutcome, CopyWatch } from '../shadow/shadow-port.ts'
-import type { CohortCounts, CopyCounts, EvidenceReport, FirstSign, RouteWatch, Side, SideCounts } from '../contract/rollout-watch.ts'
+import type {
+  ByEndpoint, CohortCounts, CopyCounts, EvidenceReport, FirstSign, RouteWatch, Side, SideCounts
+} from '../contract/rollout-watch.ts'
 import type { PlacementKind } from '../contract/placement-spec.ts'
 import type { StickyKeyKind } from '../contract/questions.ts'
 import { HeavyClients } from './heavy-clients.ts'
@@ -49,12 +51,15 @@ export interface JudgedRequest {
 const MAX_SIGNS_OF_A_KIND = 512
 /** Epochs that one report tells apart. A ramp makes one a second, and a report is a tenth of that: more are of requests that last long. */
 const MAX_EPOCHS = 32
+/** Endpoints whose failures one report tells apart, of each epoch. */
+const MAX_ENDPOINTS = 8
 const BUCKET_BITS = 16
 const SEEN_BUCKETS = 1_024
 /** With so many of the buckets set there are many clients: the bitmap is told for the last time. */
 const MANY_SEEN = 256
 
 type Tally = { -readonly [Count in keyof SideCounts]: SideCounts[Count] }
+type CopyTally = { -readonly [Count in keyof CopyCounts]: number }
 type Answered = Pick<JudgedRequest, 'error' | 'status' | 'firstByteMs'>
 type Outcome = 'good' | 'slow' | 'failure' | 'nothing'
 
@@ -63,6 +68,7 @@ class Cohort implements CohortCounts {
   readonly epoch: number
   readonly from = emptyTally()
   readonly to = emptyTally()
+  readonly toByEndpoint = new Map<string, Tally>()
 
   constructor (epoch: number) {
     this.epoch = epoch
@@ -73,13 +79,19 @@ function emptyTally (): Tally {
   return { requests: 0, failures: 0, rescued: 0, bothFailed: 0, slow: 0, halfRequests: 0, halfFailures: 0 }
 }
 
+function emptyCopyTally (): CopyTally {
+  return { requests: 0, failed: 0, realFailed: 0, bothFailed: 0, slow: 0, realSlow: 0, different: 0 }
+}
+
 export class OutcomeWatch implements CopyWatch {
   readonly #salts: readonly [number, number]
   readonly #lastBefore: number
   #watch: RouteWatch
   #cohorts: Cohort[] = []
   #matched: Tally | null = null
-  #copies: { -readonly [Count in keyof CopyCounts]: number } | null = null
+  #matchedByEndpoint = new Map<string, Tally>()
+  #copies: CopyTally | null = null
+  #copiesByEndpoint = new Map<string, CopyTally>()
   #signs: FirstSign[] = []
   readonly #signsOf: Record<FirstSign['kind'], number> = { failure: 0, slow: 0 }
   #dropped = 0
@@ -136,19 +148,18 @@ export class OutcomeWatch implements CopyWatch {
       return
     }
     const bits = this.#bitsOf(facts.keyHash)
-    const tally = cohort[side]
     const half = bits & 1
-    tally.requests++
-    tally.halfRequests += half
+    countOutcome(cohort[side], outcome, half)
+    if (failure !== null) this.#countRescue(cohort[side], facts, side)
     this.#see((bits >>> 1) % SEEN_BUCKETS)
     if (outcome === 'good') return
-    if (outcome === 'failure') {
-      tally.failures++
-      tally.halfFailures += half
-      if (failure !== null) this.#countRescue(tally, facts, side)
-      if (side === 'to') this.#blame(facts)
-    } else {
-      tally.slow++
+    if (side === 'to') {
+      const place = placeOf(cohort.toByEndpoint, endpoint, emptyTally)
+      if (place !== undefined) {
+        countOutcome(place, outcome, half)
+        if (failure !== null) this.#countRescue(place, facts, side)
+      }
+      if (outcome === 'failure') this.#blame(facts)
     }
     this.#sign({ kind: outcome, bucket: bits >>> (32 - BUCKET_BITS), side, epoch, endpoint })
     if (outcome === 'failure' && side === 'to') this.#onFailure()
@@ -160,10 +171,13 @@ export class OutcomeWatch implements CopyWatch {
     const outcome = failure === null ? this.#outcomeOf(facts) : 'failure'
     if (outcome === 'nothing' || this.#sideOf(failure === null ? drawnVersion(facts) : failure.version) !== 'to') return
     const tally = this.#matched ??= emptyTally()
-    tally.requests++
+    const place = outcome === 'failure' ? placeOf(this.#matchedByEndpoint, failure?.endpoint ?? facts.endpoint, emptyTally) : undefined
+    for (const counted of place === undefined ? [tally] : [tally, place]) {
+      // Nothing is compared with these, so nothing is slow beside it, and no halves are told.
+      countOutcome(counted, outcome === 'failure' ? outcome : 'good', 0)
+      if (failure !== null) this.#countRescue(counted, facts, 'to')
+    }
     if (outcome !== 'failure') return
-    tally.failures++
-    if (failure !== null) this.#countRescue(tally, facts, 'to')
     this.#blame(facts)
     this.#onFailure()
   }
@@ -172,22 +186,16 @@ export class OutcomeWatch implements CopyWatch {
    * A copy of a request has come to something. The new version gets it whatever its weight is, so it says nothing of who is on which
    * version: it is compared with the answer to the same request, by which neither clients nor moments differ.
    */
-  addCopy ({ requestNumber, realVersion, copyVersion, real, copy, different }: CopyOutcome): void {
+  addCopy ({ requestNumber, realVersion, copyVersion, endpoint, real, copy, different }: CopyOutcome): void {
     if (requestNumber <= this.#lastBefore || this.#sideOf(realVersion) !== 'from' || this.#sideOf(copyVersion) !== 'to') return
-    const copies = this.#copies ??= { requests: 0, failed: 0, realFailed: 0, bothFailed: 0, slow: 0, realSlow: 0, different: 0 }
+    const copies = this.#copies ??= emptyCopyTally()
     const old = this.#outcomeOf({ error: null, status: real.status, firstByteMs: real.firstByteMs })
     const now = copy === null ? 'failure' : this.#outcomeOf({ error: null, status: copy.status, firstByteMs: copy.firstByteMs })
-    copies.requests++
-    if (different) copies.different++
-    if (old === now) {
-      if (now === 'failure') copies.bothFailed++
-    } else if (now === 'failure') {
-      copies.failed++
-    } else if (old === 'failure') {
-      copies.realFailed++
-    } else {
-      copies[now === 'slow' ? 'slow' : 'realSlow']++
-    }
+    const alone = copyCountOf(old, now)
+    countCopy(copies, alone, different)
+    if (alone !== 'failed' && alone !== 'slow') return
+    const place = placeOf(this.#copiesByEndpoint, endpoint, emptyCopyTally)
+    if (place !== undefined) countCopy(place, alone, different)
   }
 
   #countClient ({ version, keyHash, stickyKind }: JudgedRequest): void {
@@ -278,9 +286,11 @@ export class OutcomeWatch implements CopyWatch {
     const { from, to } = this.#clientsChanged
     if (this.#cohorts.length === 0 && this.#copies === null && this.#matched === null && this.#dropped === 0 && !from && !to) return null
     const report: EvidenceReport = {
-      cohorts: this.#cohorts.map(({ epoch, from, to }) => ({ epoch, from, to })),
+      cohorts: this.#cohorts.map(({ epoch, from, to, toByEndpoint }) => ({ epoch, from, to, ...someOf('toByEndpoint', toByEndpoint) })),
       ...(this.#copies === null ? {} : { copies: this.#copies }),
+      ...someOf('copiesByEndpoint', this.#copiesByEndpoint),
       ...(this.#matched === null ? {} : { matched: this.#matched }),
+      ...someOf('matchedByEndpoint', this.#matchedByEndpoint),
       signs: this.#signs,
       heavy: this.#heavyChanged ? this.#heavy.list() : [],
       dropped: this.#dropped,
@@ -289,6 +299,8 @@ export class OutcomeWatch implements CopyWatch {
     }
     this.#cohorts = []
     this.#copies = this.#matched = null
+    this.#copiesByEndpoint = new Map()
+    this.#matchedByEndpoint = new Map()
     this.#signs = []
     this.#signsOf.failure = this.#signsOf.slow = this.#dropped = 0
     this.#heavyChanged = this.#seenChanged = this.#clientsChanged.from = this.#clientsChanged.to = false
@@ -299,6 +311,43 @@ export class OutcomeWatch implements CopyWatch {
 /** The version that the request's key was drawn for, if that is where it went; empty otherwise. */
 function drawnVersion ({ version, fallbackFrom, failedOverFrom }: JudgedRequest): string {
   return version === null || fallbackFrom !== '' || failedOverFrom !== '' ? '' : version.name
+}
+
+/** @param half 1 for a client in the odd half */
+function countOutcome (tally: Tally, outcome: Exclude<Outcome, 'nothing'>, half: number): void {
+  tally.requests++
+  tally.halfRequests += half
+  if (outcome === 'slow') tally.slow++
+  if (outcome !== 'failure') return
+  tally.failures++
+  tally.halfFailures += half
+}
+
+/** The counts of an endpoint; undefined when others have all places. */
+function placeOf<Counts> (places: Map<string, Counts>, endpoint: string, empty: () => Counts): Counts | undefined {
+  const known = places.get(endpoint)
+  if (known !== undefined || places.size >= MAX_ENDPOINTS) return known
+  const place = empty()
+  places.set(endpoint, place)
+  return place
+}
+
+function someOf<Name extends string, Counted> (name: Name, places: ByEndpoint<Counted>): { readonly [Key in Name]?: ByEndpoint<Counted> } {
+  return places.size === 0 ? {} : { [name]: places } as { readonly [Key in Name]?: ByEndpoint<Counted> } // its only key
+}
+
+/** What a pair of outcomes counts as; null: both were alike, and good or slow. */
+function copyCountOf (old: Outcome, now: Outcome): 'failed' | 'realFailed' | 'bothFailed' | 'slow' | 'realSlow' | null {
+  if (old === now) return now === 'failure' ? 'bothFailed' : null
+  if (now === 'failure') return 'failed'
+  if (old === 'failure') return 'realFailed'
+  return now === 'slow' ? 'slow' : 'realSlow'
+}
+
+function countCopy (tally: CopyTally, alone: ReturnType<typeof copyCountOf>, different: boolean): void {
+  tally.requests++
+  if (alone !== null) tally[alone]++
+  if (different) tally.different++
 }
 
 function hasBit (bitmap: Uint8Array, bit: number): boolean {

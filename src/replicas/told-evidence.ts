@@ -3,10 +3,11 @@
  * its numbers are any.
  */
 import { copiesFrom, numbersOfCopies } from '../analysis/copy-counts.ts'
+import { MAX_ENDPOINTS } from '../analysis/endpoint-counts.ts'
 import { countsFrom, emptyCounts, numbersFrom } from '../analysis/side-counts.ts'
 import { SEEN_BYTES, STORED_HEAVY } from '../analysis/stored-evidence.ts'
 import {
-  type CohortCounts, COPY_COUNTS, type CopyCounts, type EvidenceReport, type FirstSign, type HeavyClient, type SideCounts
+  type ByEndpoint, type CohortCounts, COPY_COUNTS, type CopyCounts, type EvidenceReport, type FirstSign, type HeavyClient, type SideCounts
 } from '../contract/rollout-watch.ts'
 import { asList, asObject, asText } from '../core/untrusted.ts'
 import { MAX_LEDGER_SIGNS, MAX_TOLD_EPOCHS, MAX_TOLD_WORKERS, type ToldEvidence } from '../rollout/evidence-ledger.ts'
@@ -27,9 +28,13 @@ export function writeToldEvidence ({ source, upTo, hasMore, report, heavy, inFli
     source,
     upTo,
     hasMore,
-    cohorts: report.cohorts.map(({ epoch, from, to }) => [epoch, numbersFrom(from), numbersFrom(to)]),
+    cohorts: report.cohorts.map(({ epoch, from, to, toByEndpoint }) => [
+      epoch, numbersFrom(from), numbersFrom(to), ...(toByEndpoint === undefined ? [] : [pairsOf(toByEndpoint, numbersFrom)])
+    ]),
     ...(report.copies === undefined ? {} : { copies: numbersOfCopies(report.copies) }),
+    ...(report.copiesByEndpoint === undefined ? {} : { copiesByEndpoint: pairsOf(report.copiesByEndpoint, numbersOfCopies) }),
     ...(report.matched === undefined ? {} : { matched: numbersFrom(report.matched) }),
+    ...(report.matchedByEndpoint === undefined ? {} : { matchedByEndpoint: pairsOf(report.matchedByEndpoint, numbersFrom) }),
     endpoints: endpoints.map(endpoint => endpoint.slice(0, MAX_TEXT)),
     signs: report.signs.map(({ kind, bucket, side, epoch, endpoint }) => [
       kind === 'failure' ? 1 : 0, bucket, side === 'to' ? 1 : 0, epoch, places.get(endpoint)
@@ -41,6 +46,12 @@ export function writeToldEvidence ({ source, upTo, hasMore, report, heavy, inFli
     ]),
     inFlightTo
   }
+}
+
+function pairsOf<Counted> (
+  places: ByEndpoint<Counted>, numbers: (counts: Counted) => readonly number[]
+): ReadonlyArray<readonly [string, readonly number[]]> {
+  return [...places].map(([endpoint, counts]) => [endpoint.slice(0, MAX_TEXT), numbers(counts)])
 }
 
 /** Undefined for what no replica would say: nothing of it is taken then. */
@@ -58,23 +69,49 @@ export function readToldEvidence (value: unknown): ToldEvidence | undefined {
 function readReport (told: Readonly<Record<string, unknown>>): EvidenceReport | undefined {
   const { dropped } = told
   const cohorts = listOf(told['cohorts'], MAX_TOLD_EPOCHS, readCohort)
-  const copies = told['copies'] === undefined ? null : readCopies(told['copies'])
-  const matched = told['matched'] === undefined ? null : readCounts(told['matched'])
+  const beside = readBesideSplit(told)
   const endpoints = listOf(told['endpoints'], MAX_SIGNS, shortText)
   const signs = listOf(told['signs'], MAX_SIGNS, sign => readSign(sign, endpoints ?? []))
   const seen = Buffer.from(shortText(told['seen'], 4 * SEEN_BYTES) ?? '', 'base64')
   const isSeen = told['seen'] === '' || seen.length === SEEN_BYTES
-  if (cohorts === undefined || copies === undefined || matched === undefined) return undefined
-  if (endpoints === undefined || signs === undefined || !isCount(dropped) || !isSeen) return undefined
-  const some = { ...(copies === null ? {} : { copies }), ...(matched === null ? {} : { matched }) }
-  const report = { cohorts, ...some, signs, heavy: [], dropped }
+  if (cohorts === undefined || beside === undefined || endpoints === undefined || signs === undefined) return undefined
+  if (!isCount(dropped) || !isSeen) return undefined
+  const report = { cohorts, ...beside, signs, heavy: [], dropped }
   return seen.length === 0 ? report : { ...report, seen: new Uint8Array(seen) }
 }
 
+/** What the new version got besides its share of the split. */
+function readBesideSplit (told: Readonly<Record<string, unknown>>):
+  Pick<EvidenceReport, 'copies' | 'copiesByEndpoint' | 'matched' | 'matchedByEndpoint'> | undefined {
+  const copies = told['copies'] === undefined ? null : readCopies(told['copies'])
+  const copiesByEndpoint = readByEndpoint(told['copiesByEndpoint'], readCopies)
+  const matched = told['matched'] === undefined ? null : readCounts(told['matched'])
+  const matchedByEndpoint = readByEndpoint(told['matchedByEndpoint'], readCounts)
+  if (copies === undefined || copiesByEndpoint === undefined || matched === undefined || matchedByEndpoint === undefined) return undefined
+  return {
+    ...(copies === null ? {} : { copies }),
+    ...(copiesByEndpoint.size === 0 ? {} : { copiesByEndpoint }),
+    ...(matched === null ? {} : { matched }),
+    ...(matchedByEndpoint.size === 0 ? {} : { matchedByEndpoint })
+  }
+}
+
 function readCohort (value: unknown): CohortCounts | undefined {
-  const [epoch, from, to] = asList(value)
-  const [old, next] = [readCounts(from), readCounts(to)]
-  return isCount(epoch) && old !== undefined && next !== undefined ? { epoch, from: old, to: next } : undefined
+  const [epoch, from, to, places] = asList(value)
+  const [old, next, toByEndpoint] = [readCounts(from), readCounts(to), readByEndpoint(places, readCounts)]
+  if (!isCount(epoch) || old === undefined || next === undefined || toByEndpoint === undefined) return undefined
+  return { epoch, from: old, to: next, ...(toByEndpoint.size === 0 ? {} : { toByEndpoint }) }
+}
+
+/** Empty for what is not told. */
+function readByEndpoint<Counted> (value: unknown, read: (counts: unknown) => Counted | undefined): ByEndpoint<Counted> | undefined {
+  if (value === undefined) return new Map()
+  const places = listOf(value, MAX_ENDPOINTS, place => {
+    const [name, numbers] = asList(place)
+    const [endpoint, counts] = [shortText(name), read(numbers)]
+    return endpoint === undefined || counts === undefined ? undefined : [endpoint, counts] as const
+  })
+  return places === undefined ? undefined : new Map(places)
 }
 
 function readCopies (value: unknown): CopyCounts | undefined {

@@ -4,6 +4,7 @@
  * later goes on behind the pages that its predecessor has stored.
  */
 import { sumCopyCounts } from '../analysis/copy-counts.ts'
+import { addByEndpoint } from '../analysis/endpoint-counts.ts'
 import { addCounts, type Counts, emptyCounts, sumOfCounts } from '../analysis/side-counts.ts'
 import type { CopyCounts, EvidenceReport, FirstSign, HeavyClient, SideCounts } from '../contract/rollout-watch.ts'
 
@@ -37,9 +38,11 @@ interface Page {
   readonly first: number
   readonly last: number
   /** By epoch. */
-  readonly cohorts: Map<number, { readonly from: Counts, readonly to: Counts }>
+  readonly cohorts: Map<number, { readonly from: Counts, readonly to: Counts, readonly toByEndpoint: Map<string, SideCounts> }>
   copies: CopyCounts | undefined
+  readonly copiesByEndpoint: Map<string, CopyCounts>
   matched: SideCounts | undefined
+  readonly matchedByEndpoint: Map<string, SideCounts>
   signs: FirstSign[]
   dropped: number
 }
@@ -147,14 +150,28 @@ export class EvidenceLedger {
 }
 
 function pageFrom (first: number, last: number): Page {
-  return { first, last, cohorts: new Map(), copies: undefined, matched: undefined, signs: [], dropped: 0 }
+  return {
+    first,
+    last,
+    cohorts: new Map(),
+    copies: undefined,
+    copiesByEndpoint: new Map(),
+    matched: undefined,
+    matchedByEndpoint: new Map(),
+    signs: [],
+    dropped: 0
+  }
 }
 
-function reportOf ({ cohorts, copies, matched, signs, dropped }: Page): EvidenceReport {
+function reportOf ({ cohorts, copies, copiesByEndpoint, matched, matchedByEndpoint, signs, dropped }: Page): EvidenceReport {
   return {
-    cohorts: [...cohorts].map(([epoch, { from, to }]) => ({ epoch, from, to })),
+    cohorts: [...cohorts].map(([epoch, { from, to, toByEndpoint }]) => (
+      { epoch, from, to, ...(toByEndpoint.size === 0 ? {} : { toByEndpoint }) }
+    )),
     ...(copies === undefined ? {} : { copies }),
+    ...(copiesByEndpoint.size === 0 ? {} : { copiesByEndpoint }),
     ...(matched === undefined ? {} : { matched }),
+    ...(matchedByEndpoint.size === 0 ? {} : { matchedByEndpoint }),
     signs,
     heavy: [],
     dropped
@@ -168,14 +185,18 @@ function joined (left: Page, right: Page): Page {
   return page
 }
 
-function addTo (page: Page, { cohorts, copies, matched, signs, dropped }: EvidenceReport): void {
+function addTo (page: Page, report: EvidenceReport): void {
+  const { cohorts, copies, copiesByEndpoint, matched, matchedByEndpoint, signs, dropped } = report
   if (copies !== undefined) page.copies = page.copies === undefined ? copies : sumCopyCounts(page.copies, copies)
   if (matched !== undefined) page.matched = page.matched === undefined ? matched : sumOfCounts(page.matched, matched)
-  for (const { epoch, from, to } of cohorts) {
-    const sum = page.cohorts.get(epoch) ?? { from: emptyCounts(), to: emptyCounts() }
+  if (copiesByEndpoint !== undefined) addByEndpoint(page.copiesByEndpoint, copiesByEndpoint, sumCopyCounts)
+  if (matchedByEndpoint !== undefined) addByEndpoint(page.matchedByEndpoint, matchedByEndpoint, sumOfCounts)
+  for (const { epoch, from, to, toByEndpoint } of cohorts) {
+    const sum = page.cohorts.get(epoch) ?? { from: emptyCounts(), to: emptyCounts(), toByEndpoint: new Map() }
     page.cohorts.set(epoch, sum)
     addCounts(sum.from, from)
     addCounts(sum.to, to)
+    if (toByEndpoint !== undefined) addByEndpoint(sum.toByEndpoint, toByEndpoint, sumOfCounts)
   }
   // The oldest ones of a long ramp are not known to anybody any more.
   while (page.cohorts.size > MAX_TOLD_EPOCHS) page.cohorts.delete(Math.min(...page.cohorts.keys()))

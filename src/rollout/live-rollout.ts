@@ -50,7 +50,7 @@ export class LiveRollout {
   #keptMs: number
   #isHolder: boolean
   #hasNews = false
-  #endpointsTo = 0
+  #usedTo: readonly string[] = []
   #verdict: Verdict | undefined
   #book: SeenVersionsBook
   /** Whose evidence it has, as was found when the others were asked last. */
@@ -163,7 +163,7 @@ export class LiveRollout {
   #factsOf ({ plan, shares }: RolloutState): AnalysisFacts {
     return {
       nowMs: this.#deps.clock.nowMs(),
-      endpointsTo: this.#endpointsTo,
+      usedTo: this.#usedTo,
       inFlightTo: this.#deps.facts.inFlight(this.route, plan.to),
       shareTo: shares.at(-1)?.share ?? 0,
       slowestFromMs: this.#latency.slowestMs,
@@ -215,7 +215,7 @@ export class LiveRollout {
     const { facts, watcher } = this.#deps
     const { from, to, analysis } = state.plan
     this.#lookedMs = nowMs
-    this.#endpointsTo = facts.usedEndpoints(this.route, to)
+    this.#usedTo = facts.usedEndpoints(this.route, to)
     const tally = facts.tally(this.route, from)
     this.#countServed()
     const buckets = tally?.latencyBuckets

@@ -29,8 +29,8 @@ export interface CountedVersion {
 export interface RolloutFacts {
   /** All endpoints that a version is known to have are ready, and it has one at least. */
   isReady (route: string, version: string): boolean
-  /** The endpoints of a version that requests go to. */
-  usedEndpoints (route: string, version: string): number
+  /** The endpoints of a version that requests go to, in one worker at least, as `address:port`. */
+  usedEndpoints (route: string, version: string): readonly string[]
   /** Requests that endpoints of a version have not answered to the end. */
   inFlight (route: string, version: string): number
   /** Undefined for a version that is not counted. */

@@ -98,8 +98,9 @@ function factsOf ({ routes, discovery, pool, book, health }: FactParts): Rollout
       const endpoints = discovery.endpointsOf(route, version).filter(({ terminating }) => !terminating)
       return endpoints.length > 0 && endpoints.every(({ ready }) => ready)
     },
-    usedEndpoints: (route, version) => health.summary(route, version, pool.workers().length)
-      .used(usableEndpoints(discovery.endpointsOf(route, version))),
+    usedEndpoints: (route, version) => [
+      ...health.summary(route, version, pool.workers().length).usedBy(usableEndpoints(discovery.endpointsOf(route, version))).keys()
+    ],
     inFlight (route, version) {
       // All zero for a version that is not counted.
       book.readInto(route, version, slot)

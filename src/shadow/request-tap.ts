@@ -241,7 +241,13 @@ export class RequestTap implements ShadowTap, SentCopy, Deadlined {
     const real = this.#real
     if (this.#watch === undefined || real === null) return
     this.#watch.addCopy({
-      requestNumber: this.#requestNumber, realVersion: this.#realVersion, copyVersion: this.#how.spec.to, real, copy, different
+      requestNumber: this.#requestNumber,
+      realVersion: this.#realVersion,
+      copyVersion: this.#how.spec.to,
+      endpoint: this.#endpoint?.key ?? '',
+      real,
+      copy,
+      different
     })
   }
 

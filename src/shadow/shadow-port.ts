@@ -18,6 +18,8 @@ export interface CopyOutcome {
   /** The version that has answered the real request. */
   readonly realVersion: string
   readonly copyVersion: string
+  /** `address:port` that has got the copy. */
+  readonly endpoint: string
   readonly real: CopiedAnswer
   /** Null when it was not answered. */
   readonly copy: CopiedAnswer | null

@@ -17,6 +17,10 @@ export interface Happened {
   readonly to?: Partial<SideCounts>
   readonly copies?: Partial<CopyCounts>
   readonly matched?: Partial<SideCounts>
+  /** Of `to`, what went wrong. */
+  readonly toByEndpoint?: Readonly<Record<string, Partial<SideCounts>>>
+  /** Copies that failed. */
+  readonly copiesByEndpoint?: Readonly<Record<string, number>>
   readonly signs?: ReadonlyArray<Partial<FirstSign>>
   readonly heavy?: Readonly<Record<string, number>>
   /** So many clients have been seen in all. */
@@ -29,7 +33,7 @@ export class EvidenceBench {
   analysis: Analysis
   nowMs = 1_000
   share: number
-  endpointsTo = 2
+  usedTo: readonly string[] = ['10.0.0.1:80', '10.0.0.2:80']
   inFlightTo = 0
   slowestFromMs = 0
 
@@ -63,14 +67,22 @@ export class EvidenceBench {
   }
 
   #facts () {
-    return { nowMs: this.nowMs, endpointsTo: this.endpointsTo, inFlightTo: this.inFlightTo, shareTo: this.share, slowestFromMs: this.slowestFromMs, isPrompt: true }
+    return { nowMs: this.nowMs, usedTo: this.usedTo, inFlightTo: this.inFlightTo, shareTo: this.share, slowestFromMs: this.slowestFromMs, isPrompt: true }
   }
 }
 
-function reportOf ({ from, to, copies, matched, signs = [], heavy = {}, clients }: Happened): EvidenceReport {
+/** Failures by endpoint. */
+export function byEndpointOf (failures: Readonly<Record<string, number>>): NonNullable<Happened['toByEndpoint']> {
+  return Object.fromEntries(Object.entries(failures).map(([endpoint, count]) => [endpoint, { requests: count, failures: count }]))
+}
+
+function reportOf ({ from, to, toByEndpoint = {}, copies, copiesByEndpoint = {}, matched, signs = [], heavy = {}, clients }: Happened): EvidenceReport {
+  const places = Object.entries(toByEndpoint).map(([endpoint, counts]) => [endpoint, countsOf(counts)] as const)
+  const copyPlaces = Object.entries(copiesByEndpoint).map(([endpoint, count]) => [endpoint, { ...NO_COPIES, requests: count, failed: count }] as const)
   const report: EvidenceReport = {
-    cohorts: [{ epoch: 1, from: countsOf(from), to: countsOf(to) }],
+    cohorts: [{ epoch: 1, from: countsOf(from), to: countsOf(to), ...(places.length === 0 ? {} : { toByEndpoint: new Map(places) }) }],
     ...(copies === undefined ? {} : { copies: { ...NO_COPIES, ...copies } }),
+    ...(copyPlaces.length === 0 ? {} : { copiesByEndpoint: new Map(copyPlaces) }),
     ...(matched === undefined ? {} : { matched: countsOf(matched) }),
     signs: signs.map(sign => ({ kind: 'failure', bucket: 0, side: 'to', epoch: 1, endpoint: '10.0.0.1:80', ...sign })),
     heavy: Object.entries(heavy).map(([key, failures]) => ({ key, failures })),

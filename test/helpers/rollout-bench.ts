@@ -133,7 +133,7 @@ export class RolloutBench {
       },
       facts: {
         isReady: () => this.isReady,
-        usedEndpoints: () => 2,
+        usedEndpoints: () => ['10.0.0.7:80', '10.0.0.8:80'],
         inFlight: () => 0,
         tally: () => this.tally,
         isSticky: () => this.isSticky

@@ -7,7 +7,7 @@ import { Analysis } from '../../src/analysis/analysis.ts'
 import { DEFAULT_ANALYSIS } from '../../src/analysis/analysis-settings.ts'
 import { readStoredEvidence } from '../../src/analysis/stored-evidence.ts'
 import { VERDICT_CODES, type Verdict } from '../../src/analysis/verdict.ts'
-import type { EvidenceReport, SideCounts } from '../../src/contract/rollout-watch.ts'
+import type { ByEndpoint, EvidenceReport, SideCounts } from '../../src/contract/rollout-watch.ts'
 import { propertyRuns } from '../helpers/property-runs.ts'
 
 const wild = fc.oneof({ weight: 8, arbitrary: fc.nat(60) }, { weight: 1, arbitrary: fc.double() })
@@ -15,8 +15,10 @@ const plain = fc.nat(60)
 const sideOf = (count: fc.Arbitrary<number>): fc.Arbitrary<SideCounts> => fc.record({
   requests: count, failures: count, rescued: count, bothFailed: count, slow: count, halfRequests: count, halfFailures: count
 })
+const placesOf = (count: fc.Arbitrary<number>): fc.Arbitrary<ByEndpoint<SideCounts>> =>
+  fc.array(fc.tuple(fc.oneof(fc.constantFrom('a:1', 'b:1', 'c:1'), fc.string({ maxLength: 100 })), sideOf(count)), { maxLength: 9 }).map(places => new Map(places))
 const reportOf = (count: fc.Arbitrary<number>): fc.Arbitrary<EvidenceReport> => fc.record({
-  cohorts: fc.array(fc.record({ epoch: fc.nat(5), from: sideOf(count), to: sideOf(count) }), { maxLength: 3 }),
+  cohorts: fc.array(fc.record({ epoch: fc.nat(5), from: sideOf(count), to: sideOf(count), toByEndpoint: placesOf(count) }), { maxLength: 3 }),
   signs: fc.array(fc.record({
     kind: fc.constantFrom('failure', 'slow'),
     bucket: fc.oneof(fc.nat(65_535), count),
@@ -25,10 +27,12 @@ const reportOf = (count: fc.Arbitrary<number>): fc.Arbitrary<EvidenceReport> => 
     endpoint: fc.oneof(fc.constantFrom('a:1', 'b:1', 'c:1', 'd:1', 'e:1', 'f:1', 'g:1', 'h:1'), fc.string({ maxLength: 100 }))
   }), { maxLength: 12 }),
   heavy: fc.array(fc.record({ key: fc.string({ maxLength: 90 }), failures: count }), { maxLength: 4 }),
-  dropped: fc.nat(3)
+  dropped: fc.nat(3),
+  matched: sideOf(count),
+  matchedByEndpoint: placesOf(count)
 }).chain(report => fc.option(fc.uint8Array({ minLength: 128, maxLength: 128 }), { nil: undefined }).map(seen => seen === undefined ? report : { ...report, seen }))
 
-const facts = fc.record({ elapsedMs: fc.nat(4_000), endpointsTo: fc.nat(3), inFlightTo: fc.nat(40), shareTo: fc.constantFrom(0, 0.05, 0.5, 1), slowestFromMs: fc.constantFrom(0, 30, 1e12), isPrompt: fc.boolean() })
+const facts = fc.record({ elapsedMs: fc.nat(4_000), usedTo: fc.subarray(['a:1', 'b:1', 'c:1']), inFlightTo: fc.nat(40), shareTo: fc.constantFrom(0, 0.05, 0.5, 1), slowestFromMs: fc.constantFrom(0, 30, 1e12), isPrompt: fc.boolean() })
 const stepsOf = (count: fc.Arbitrary<number>) => fc.array(fc.record({ report: reportOf(count), facts }), { minLength: 1, maxLength: 25 })
 /** By epoch; the last is not known. */
 const SHARES = [0, 0.05, 0.25, 0.9, 1] as const

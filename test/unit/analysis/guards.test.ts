@@ -147,7 +147,7 @@ t.test('silence: a third of the time is enough where all of several endpoints st
   }
   t.equal(silentAfter(6, () => {}), false, 'not in 0.6 s')
   t.equal(silentAfter(7, () => {}), true)
-  t.equal(silentAfter(19, bench => { bench.endpointsTo = 1 }), false, 'one process may pause')
+  t.equal(silentAfter(19, bench => { bench.usedTo = ['10.0.0.1:80'] }), false, 'one process may pause')
   t.equal(silentAfter(19, () => {}, 0), false, 'a version that has not answered yet may be cold')
   t.equal(silentAfter(11, bench => { bench.slowestFromMs = 600 }), false, 'the old one has such pauses too')
   t.equal(silentAfter(12, bench => { bench.slowestFromMs = 600 }), true)
@@ -155,7 +155,7 @@ t.test('silence: a third of the time is enough where all of several endpoints st
 
 t.test('silence: not without requests, and over with an answer', async t => {
   const bench = new EvidenceBench().happen(GOOD, 30).happen({ from: { requests: 75 } }, 50)
-  bench.endpointsTo = 1
+  bench.usedTo = ['10.0.0.1:80']
   t.not(bench.verdict().code, 'silence', 'nothing is in flight')
   bench.inFlightTo = 9
   bench.happen({ from: { requests: 75 } }, 19)

@@ -11,6 +11,8 @@ const good = {
   format: 2, elapsedMs: 12.5, failures: signs, slow: signs, parts, seen: '', heavy: [['10.1.2.3', 4]], blamed: null
 }
 
+const seven = [9, 1, 0, 0, 0, 4, 1]
+const endpoints = { traffic: [['10.0.0.1:80', seven]], copies: [['10.0.0.1:80', seven]], sinceMs: 300, to: seven, failures: 4 }
 const copies = [9, 1, 2, 3, 1, 1, 4, 5_000]
 
 function faultOf (plain: unknown): string {
@@ -31,6 +33,7 @@ t.test('what is well formed is read as it is', async t => {
   const matched = [9, 1, 0, 0, 0, 0, 0]
   t.same(readStoredEvidence({ ...good, matched }), { ...good, matched })
   t.match(faultOf({ ...good, matched: [9] }), /^evidence\.matched is shorter/)
+  t.same(readStoredEvidence({ ...good, endpoints }), { ...good, endpoints })
 })
 
 t.test('what is not is refused by the name of the field', async t => {
@@ -53,6 +56,14 @@ t.test('what is not is refused by the name of the field', async t => {
     [{ ...good, heavy: [['a', -1]] }, 'evidence.heavy[0][1]'],
     [{ ...good, heavy: [['a', 1, 2]] }, 'evidence.heavy[0]'],
     [{ ...good, blamed: 4 }, 'evidence.blamed'],
+    [{ ...good, endpoints: 4 }, 'evidence.endpoints'],
+    [{ ...good, endpoints: { ...endpoints, traffic: [['a', seven, 1]] } }, 'evidence.endpoints.traffic[0]'],
+    [{ ...good, endpoints: { ...endpoints, traffic: [['a', [1]]] } }, 'evidence.endpoints.traffic[0][1]'],
+    [{ ...good, endpoints: { ...endpoints, copies: new Array(9).fill(['a', seven]) } }, 'evidence.endpoints.copies'],
+    [{ ...good, endpoints: { ...endpoints, copies: [['x'.repeat(65), seven]] } }, 'evidence.endpoints.copies[0][0]'],
+    [{ ...good, endpoints: { ...endpoints, sinceMs: -1 } }, 'evidence.endpoints.sinceMs'],
+    [{ ...good, endpoints: { ...endpoints, to: [] } }, 'evidence.endpoints.to'],
+    [{ ...good, endpoints: { ...endpoints, failures: '4' } }, 'evidence.endpoints.failures'],
     [{ ...good, copies: 4 }, 'evidence.copies'],
     [{ ...good, copies: [1] }, 'evidence.copies'],
     [{ ...good, copies: [...copies.slice(1), null] }, 'evidence.copies[7]']

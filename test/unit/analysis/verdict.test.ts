@@ -142,13 +142,13 @@ t.test('one_endpoint: failures of one pod of several eject it and are not charge
   const bench = new EvidenceBench().happen(GOOD, 20)
   bench.happen({ ...GOOD, to: { requests: 25, failures: 9 }, signs: signs(9, 0, ['10.0.0.1:80']) })
   t.match(judged(bench), { verdict: 'undecided', code: 'one_endpoint', ejectEndpoint: '10.0.0.1:80', pause: false })
-  bench.endpointsTo = 1
+  bench.usedTo = ['10.0.0.2:80']
   bench.happen(GOOD)
   t.match(judged(bench), { code: 'one_endpoint', ejectEndpoint: '10.0.0.1:80' })
   bench.happen({ ...GOOD, to: { requests: 25, failures: 9 }, signs: signs(9, 100, ['10.0.0.2:80']) })
   t.match(judged(bench), { verdict: 'fail', code: 'errors' }, 'the other one is no better')
   const single = new EvidenceBench()
-  single.endpointsTo = 1
+  single.usedTo = ['10.0.0.1:80']
   single.happen(GOOD, 20).happen({ ...GOOD, to: { requests: 25, failures: 9 }, signs: signs(9, 0, ['10.0.0.1:80']) })
   t.match(judged(single), { verdict: 'fail', code: 'errors' }, 'the only endpoint is the version')
 })

@@ -18,6 +18,7 @@ const VERSIONS: ReadonlyMap<string, VersionRuntime> = new Map(
 )
 
 interface Asked {
+  readonly endpoint?: string
   readonly version?: string
   readonly client?: string
   readonly status?: number
@@ -42,11 +43,11 @@ class Watched {
   }
 
   /** A request that is over. */
-  add ({ version = 'canary', client = 'one', status = 200, error, epoch = 1, firstByteMs = 1, kind = 'header', placement = '' }: Asked = {}): void {
+  add ({ version = 'canary', endpoint = `${version}:80`, client = 'one', status = 200, error, epoch = 1, firstByteMs = 1, kind = 'header', placement = '' }: Asked = {}): void {
     const facts = this.#facts
     facts.begin(++this.#number, 'HTTP/1.1', 0, 0)
     facts.version = VERSIONS.get(version) ?? null
-    facts.endpoint = `${version}:80`
+    facts.endpoint = endpoint
     facts.keyHash = hashString(client)
     facts.clientIp = '192.0.2.7'
     facts.stickyKind = kind
@@ -132,17 +133,42 @@ t.test('what the match of the rollout brings is told apart, and nothing else tha
   t.equal(watched.take(), null)
 })
 
+t.test('what goes wrong on the new version is told by endpoint, of a few endpoints, and only what has come since', async t => {
+  const watched = new Watched({ slowerThanMs: 100, hasMatch: true })
+  watched.add({ endpoint: 'a:80' })
+  watched.add({ endpoint: 'a:80', status: 500 })
+  watched.add({ endpoint: 'a:80', status: 500, client: 'two' })
+  watched.add({ endpoint: 'a:80', firstByteMs: 101 })
+  watched.add({ endpoint: 'b:80', error: 'upstream_reset' })
+  watched.add({ version: 'stable', status: 500 })
+  watched.add({ endpoint: 'c:80', status: 500, placement: 'match' })
+  watched.add({ endpoint: 'c:80', placement: 'match' })
+  const report = watched.take()
+  const [cohort] = report?.cohorts ?? []
+  t.match(cohort, { from: { requests: 1, failures: 1 }, to: { requests: 5, failures: 3, slow: 1 } })
+  t.same([...cohort?.toByEndpoint ?? []].map(([name, { requests, failures, slow }]) => [name, requests, failures, slow]), [['a:80', 3, 2, 1], ['b:80', 1, 1, 0]])
+  t.match([...report?.matchedByEndpoint ?? []], [['c:80', { requests: 1, failures: 1 }]])
+  watched.add({})
+  t.same(watched.take()?.cohorts[0]?.toByEndpoint, undefined)
+  for (let endpoint = 0; endpoint < 100; endpoint++) watched.add({ endpoint: `${endpoint}:80`, status: 500 })
+  watched.add({ endpoint: '3:80', status: 500 })
+  const many = watched.take()?.cohorts[0]
+  t.match(many, { to: { failures: 101 } })
+  t.equal(many?.toByEndpoint?.size, 8)
+  t.equal(many?.toByEndpoint?.get('3:80')?.failures, 2)
+})
+
 t.test('copies are counted beside the answers to the same requests, for neither version\'s users', async t => {
   const watched = new Watched({ failureStatuses: [[429, 429]], slowerThanMs: 100 })
   const answer = (status: number, firstByteMs = 1) => ({ status, firstByteMs })
   const copy = (real: ReturnType<typeof answer>, copied: ReturnType<typeof answer> | null, changes: Partial<CopyOutcome> = {}): void => {
-    watched.watch.addCopy({ requestNumber: 11, realVersion: 'stable', copyVersion: 'canary', real, copy: copied, different: false, ...changes })
+    watched.watch.addCopy({ requestNumber: 11, realVersion: 'stable', copyVersion: 'canary', endpoint: 'canary:80', real, copy: copied, different: false, ...changes })
   }
   t.equal(watched.take(), null)
   copy(answer(200), answer(200))
   copy(answer(200), answer(500), { different: true })
   copy(answer(200), answer(429), { different: true })
-  copy(answer(200), answer(503), { different: true })
+  copy(answer(200), answer(503), { different: true, endpoint: 'other:80' })
   copy(answer(429), null, { different: true })
   copy(answer(200, 300), answer(200))
   copy(answer(200), answer(404, 101))
@@ -152,6 +178,9 @@ t.test('copies are counted beside the answers to the same requests, for neither 
   copy(answer(200), answer(429), { requestNumber: 10 })
   const report = watched.take()
   t.same(report?.cohorts, [])
+  t.same([...report?.copiesByEndpoint ?? []].map(([name, { requests, failed, slow, different }]) => [name, requests, failed, slow, different]), [
+    ['canary:80', 2, 1, 1, 1], ['other:80', 1, 1, 0, 1]
+  ], 'what went wrong with copies alone')
   t.same(report?.copies, { requests: 7, failed: 2, realFailed: 0, bothFailed: 1, slow: 1, realSlow: 1, different: 4 }, 'a status is a failure when the plan lists it, 503 and no answer always')
   t.equal(watched.take(), null)
   t.equal(watched.failuresTold, 0)

@@ -118,7 +118,7 @@ class Bench {
   }
 
   get requests (): number {
-    const facts = { nowMs: this.clock.nowMs(), endpointsTo: 1, inFlightTo: 0, shareTo: 0.25, slowestFromMs: 0, isPrompt: true }
+    const facts = { nowMs: this.clock.nowMs(), usedTo: ['10.0.0.1:80'], inFlightTo: 0, shareTo: 0.25, slowestFromMs: 0, isPrompt: true }
     return this.led[0]?.evidence.judge(facts).to.requests ?? Number.NaN
   }
 

@@ -80,6 +80,43 @@ t.test('what a match has brought is told once, also alone', t => {
   t.end()
 })
 
+t.test('what went wrong is told by endpoint, each count once, of those with the most', t => {
+  const ledger = new EvidenceLedger('one.1')
+  const failed = (failures: number): SideCounts => ({ ...NONE, requests: failures, failures })
+  const copies = (count: number) => ({ ...NO_COPIES, requests: count, failed: count })
+  const told = (name: string, count: number): EvidenceReport => ({
+    cohorts: [{ epoch: 2, from: NONE, to: failed(count), toByEndpoint: new Map([[name, failed(count)]]) }],
+    copies: copies(count),
+    copiesByEndpoint: new Map([[name, copies(count)]]),
+    matched: failed(count),
+    matchedByEndpoint: new Map([[name, failed(count)]]),
+    signs: [],
+    heavy: [],
+    dropped: 0
+  })
+  const one = told('a:80', 3)
+  ledger.add(one, 'worker 0')
+  ledger.close()
+  ledger.add(told('a:80', 4), 'worker 1')
+  ledger.add(told('b:80', 2), 'worker 1')
+  const first = ledger.since(0, 0)
+  const { cohorts: [cohort], copiesByEndpoint, matchedByEndpoint } = first.report
+  for (const places of [cohort?.toByEndpoint, matchedByEndpoint]) t.match([...places ?? []], [['a:80', { failures: 7 }], ['b:80', { failures: 2 }]])
+  t.match([...copiesByEndpoint ?? []], [['a:80', { failed: 7 }], ['b:80', { failed: 2 }]])
+  t.equal(one.cohorts[0]?.toByEndpoint?.get('a:80')?.failures, 3, 'nobody else\'s counts are changed')
+  for (let name = 0; name < 40; name++) ledger.add(told(`${name}:80`, name === 7 ? 9 : 1), 'worker 0')
+  for (let page = 0; page < 100; page++) {
+    ledger.add(told(`${page}:81`, 1), 'worker 0')
+    ledger.close()
+  }
+  const rest = ledger.since(first.upTo, 0).report
+  for (const places of [rest.cohorts[0]?.toByEndpoint, rest.copiesByEndpoint, rest.matchedByEndpoint]) {
+    t.equal(places?.size, 8)
+    t.equal(places?.get('7:80')?.requests, 9)
+  }
+  t.end()
+})
+
 t.test('another one that comes later goes on behind the page that is known', t => {
   const ledger = new EvidenceLedger('one.1')
   const first = new Reader(ledger)

@@ -10,7 +10,7 @@ import { type EvidenceReading, RolloutEvidence } from '../../../src/rollout/roll
 
 const READING: EvidenceReading = { shareOf: epoch => epoch === 2 ? 0.25 : undefined, nowMs: 0 }
 const NONE: SideCounts = emptyCounts()
-const facts = (nowMs: number, inFlightTo = 0): AnalysisFacts => ({ nowMs, endpointsTo: 2, inFlightTo, shareTo: 0.25, slowestFromMs: 0, isPrompt: true })
+const facts = (nowMs: number, inFlightTo = 0): AnalysisFacts => ({ nowMs, usedTo: ['10.0.0.0:80', '10.0.0.1:80'], inFlightTo, shareTo: 0.25, slowestFromMs: 0, isPrompt: true })
 
 let clients = 0
 /** Good requests of the old version, and of the new one some that fail, each of a client of its own. */
