@@ -149,11 +149,11 @@ export function runCounts (plan: CountsPlan, random: Random): CountsOutcome {
     const now = Math.floor(at / requestsPerTick)
     if (now > tick) {
       blast.add({ ...perTick, newFailures, oldFailures })
-      blast.tick()
+      blast.tick(share)
       const good = now - tick - 1
       const { newRequests, oldRequests } = perTick
       if (good > 0) blast.add({ newRequests: newRequests * good, newFailures: 0, oldRequests: oldRequests * good, oldFailures: 0 })
-      blast.tick()
+      blast.tick(share)
       cap ||= blast.charged([], DEFAULT_ANALYSIS.maxFailures, 0, 1) >= DEFAULT_ANALYSIS.maxFailures
       tick = now
       newFailures = 0

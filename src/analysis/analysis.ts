@@ -191,7 +191,8 @@ export class Analysis {
     const comparisons = [this.#errors, this.#slow, this.#pairs, ...this.#halves.from, ...this.#halves.to]
     for (const comparison of comparisons) comparison.tick(elapsedMs)
     this.#copies.tick(elapsedMs)
-    this.#blast.tick()
+    const { requests: known, failures: knownFailures } = this.#errors.known
+    this.#blast.tick(known >= this.#settings.minRequests ? knownFailures / known : 0)
     this.#blame.tick(elapsedMs, facts.usedTo)
     const before = this.#recent.outcomes
     const all = sumOfCounts(this.#guardTo, this.#matched)

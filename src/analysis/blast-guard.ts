@@ -44,13 +44,18 @@ export class BlastGuard {
     this.#counted = Math.max(-this.#block[1], this.#counted - failures)
   }
 
-  tick (): void {
+  /**
+   * Ends the block if both versions have requests in it.
+   * @param known the share of failures that is known of the old version, 0..1: at a large weight its few requests may have none by chance,
+   * and predict as little as those that never fail
+   */
+  tick (known: number): void {
     const [newRequests, newFailures, oldRequests, oldFailures] = this.#block
     if (newRequests === 0 || oldRequests === 0) return
     const ratio = newRequests / oldRequests
     this.#counted += newFailures
     this.#predicted += ratio * oldFailures
-    this.#variance += ratio * oldFailures + ratio * ratio * oldFailures
+    this.#variance += ratio * (1 + ratio) * Math.max(oldFailures, known * oldRequests)
     this.#block = [0, 0, 0, 0]
   }
 

@@ -2,6 +2,7 @@
  * What stops a version without any statistics, and what must not.
  */
 import t from 'tap'
+import { courseOf, type EndpointWorld } from '../../helpers/endpoint-world.ts'
 import { EvidenceBench, type Happened } from '../../helpers/evidence.ts'
 
 const GOOD: Happened = { from: { requests: 75 }, to: { requests: 25 }, clients: 200 }
@@ -42,6 +43,18 @@ t.test('maxFailures: after 100 % what is known of the old version predicts', asy
   t.not(known.verdict().verdict, 'fail', '800 failures, as the old version had')
   const unknown = new EvidenceBench({ maxErrorIncrease: 0.02 }, 1).happen({ to: { requests: 100, failures: 2 }, clients: 200 }, 26)
   t.equal(unknown.verdict().code, 'max_failures', 'raw where nothing is known')
+})
+
+t.test('maxFailures: where the old version has few requests left they predict little, and that is no fault of the new one', async t => {
+  const world: EndpointWorld = {
+    endpoints: 3, bad: 0, badShare: 0, errors: 0.01, how: 'fails', share: 0.97, clients: 2_000, requestsPerTick: 40, known: 5_000
+  }
+  for (let seed = 1; seed <= 8; seed++) t.equal(courseOf(world, 400, seed).failed?.reason, undefined, `identical versions, seed ${seed}`)
+  for (let seed = 1; seed <= 3; seed++) {
+    const { failed, harmed } = courseOf({ ...world, bad: 3, badShare: 0.1 }, 400, seed)
+    t.ok(failed, `ten times as many failures, seed ${seed}`)
+    t.ok(harmed < 250, `${harmed} failures more until then`)
+  }
 })
 
 t.test('after 100 % what few requests have shown of the old version condemns nobody', async t => {
