@@ -8,7 +8,7 @@ import { BlastGuard } from './blast-guard.ts'
 import { ClientBook } from './client-book.ts'
 import { type Block, Comparison } from './comparison.ts'
 import { CopyEvidence } from './copy-evidence.ts'
-import { EndpointBlame } from './endpoint-blame.ts'
+import { type BlameKind, EndpointBlame } from './endpoint-blame.ts'
 import { judge } from './judge.ts'
 import { LabelTest } from './label-test.ts'
 import type { Picture } from './picture.ts'
@@ -193,13 +193,14 @@ export class Analysis {
     this.#copies.tick(elapsedMs)
     const { requests: known, failures: knownFailures } = this.#errors.known
     this.#blast.tick(known >= this.#settings.minRequests ? knownFailures / known : 0)
-    this.#blame.tick(elapsedMs, facts.usedTo)
     const before = this.#recent.outcomes
     const all = sumOfCounts(this.#guardTo, this.#matched)
     const totals = [this.#guardFrom.requests, this.#guardFrom.failures, all.requests, this.#chargedFailures]
     const since = totals.map((total, index) => total - (this.#look[index] ?? 0))
     const [requestsFrom = 0, failuresFrom = 0, requestsTo = 0, failuresTo = 0] = since
     this.#look = totals
+    const each = requestsTo / Math.max(1, facts.usedTo.length)
+    this.#blame.tick({ elapsedMs, used: facts.usedTo, usual: { failures: this.#errors.oldShare * each, slow: this.#slow.oldShare * each } })
     this.#silence.look({
       elapsedMs,
       answersTo: requestsTo,
@@ -217,15 +218,17 @@ export class Analysis {
 
   /** What all that was added says. It may be asked within a block too, when there is news that should not wait for its end. */
   verdict (facts: AnalysisFacts): Verdict {
-    const verdict = judge(this.#picture(facts))
+    const { verdict, about } = judge(this.#picture(facts))
     const { ejectEndpoint } = verdict
-    if (ejectEndpoint !== null && ejectEndpoint !== this.#blame.blamed) this.#excuse(ejectEndpoint)
+    if (ejectEndpoint !== null && ejectEndpoint !== this.#blame.blamed) this.#excuse(ejectEndpoint, about === 'slow' ? 'slow' : 'failures')
     return verdict
   }
 
-  /** The tests begin anew, without what has gone wrong at this endpoint; first signs are told apart by endpoint already. */
-  #excuse (endpoint: string): void {
-    this.#blame.blame(endpoint)
+  /** The tests begin anew, without what has gone wrong at this endpoint: clients that have met that may speak once more. */
+  #excuse (endpoint: string, kind: BlameKind): void {
+    this.#blame.blame(endpoint, kind)
+    this.#failures.forgive()
+    this.#slowSigns.forgive()
     const { excused, excusedCopies } = this.#blame
     for (const comparison of [this.#errors, this.#slow, this.#pairs, ...this.#halves.to]) comparison.forgive()
     this.#errorsAlone.forgive()

@@ -39,6 +39,9 @@ export class BlastGuard {
     this.#block[3] += block.oldFailures
   }
 
+  /** The failures that the new version would have had, by the old one's over the same time. */
+  get predicted (): number { return this.#predicted }
+
   /** Leaves out so many failures that were added. */
   excuse (failures: number): void {
     this.#counted = Math.max(-this.#block[1], this.#counted - failures)

@@ -68,10 +68,10 @@ export class CopyEvidence {
     const byErrors = faultOf(this.errors, maxErrorIncrease, alpha * errors)
     if (byErrors !== undefined) return { verdict: 'fail', code: 'copies', reason: `${this.#errorsText()} ${byErrors}` }
     const bySlow = faultOf(this.slow, maxSlowIncrease, alpha * slow)
-    if (bySlow !== undefined) return { verdict: 'fail', code: 'copies', reason: `${this.#slowText()} ${bySlow}` }
+    if (bySlow !== undefined) return { verdict: 'fail', code: 'copies', about: 'slow', reason: `${this.#slowText()} ${bySlow}` }
     if (maxDifferent === null) return undefined
     if (shareInterval(this.#counts.different, this.requests, alpha * different)[0] <= maxDifferent) return undefined
-    return { verdict: 'fail', code: 'copies', reason: `${this.#differentText()} maxDifferent is ${shareText(maxDifferent)}.` }
+    return { verdict: 'fail', code: 'copies', about: 'different', reason: `${this.#differentText()} maxDifferent is ${shareText(maxDifferent)}.` }
   }
 
   /** What a version without users comes to by its copies, when they are no fault of it. */

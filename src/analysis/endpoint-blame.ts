@@ -1,17 +1,23 @@
 /**
  * What goes wrong with the new version, by endpoint, and which endpoint is blamed for it: what has gone wrong there, before and afterwards,
- * is not charged to the version.
+ * is not charged to the version. Not for long, though, where the endpoint can't be kept out: it may be the last one that is available.
  */
 import { type ByEndpoint, COPY_COUNTS, type CopyCounts, type SideCounts } from '../contract/rollout-watch.ts'
 import { consistentCopies, copiesFrom, lessCopies, numbersOfCopies, sumCopyCounts } from './copy-counts.ts'
-import { addByEndpoint } from './endpoint-counts.ts'
+import { EndpointCounts } from './endpoint-counts.ts'
 import {
   consistentCounts, type Counts, countsFrom, countWithin, emptyCounts, lessCounts, numbersFrom, sumOfCounts
 } from './side-counts.ts'
-import { STORED_NAME_LENGTH, type StoredEndpoints } from './stored-evidence.ts'
+import { type BlameCounts, STORED_NAME_LENGTH, type StoredEndpoints } from './stored-evidence.ts'
 
-/** A blamed endpoint is kept out until nothing has gone wrong there for so long; it is tried again when its ejection ends. */
+/** For so long a blamed endpoint is kept out after it has been found bad, however often that is. */
 const FRESH_MS = 5_000
+/** An ejection takes a moment, and so does the look that finds it. Whatever still goes wrong there after that is charged. */
+const GRACE_MS = 3_000
+/** Back in use, it is bad again with so many failures, and by so many, and deviations, more than if it were like the old version. */
+const BAD_COUNT = 2
+const BAD_BEYOND = 1
+const BAD_DEVIATIONS = 4
 
 /** The endpoint with the most of something. */
 export interface WorstEndpoint {
@@ -19,42 +25,64 @@ export interface WorstEndpoint {
   readonly count: number
 }
 
+/** What an endpoint is blamed for. */
+export type BlameKind = 'failures' | 'slow'
+
+/** What has happened since the last tick. */
+interface BlameLook {
+  readonly elapsedMs: number
+  /** The endpoints that are used now. */
+  readonly used: readonly string[]
+  /** What each of them would have had in that time if the new version were like the old one. */
+  readonly usual: Readonly<Record<BlameKind, number>>
+}
+
 export class EndpointBlame {
-  readonly #traffic: Map<string, SideCounts>
-  readonly #copies: Map<string, CopyCounts>
+  readonly #traffic: EndpointCounts<SideCounts>
+  readonly #copies: EndpointCounts<CopyCounts>
   #blamed: string | null
-  /** Since something went wrong there last, up to FRESH_MS. */
-  #sinceMs: number
-  /** The endpoints that were used when somebody looked last. */
+  readonly #counts: BlameCounts
   #used: readonly string[] = []
 
   /** @param stored what another one has left */
-  constructor (blamed: string | null = null, stored?: Omit<StoredEndpoints, 'to' | 'failures'>) {
-    this.#traffic = new Map(stored?.traffic.map(([name, numbers]) => [name, consistentCounts(countsFrom(numbers))]))
-    this.#copies = new Map(stored?.copies.map(([name, numbers]) => [name, consistentCopies(copiesFrom(numbers))]))
+  constructor (blamed: string | null = null, stored?: StoredEndpoints) {
+    this.#traffic = new EndpointCounts(sumOfCounts, stored?.traffic.map(([name, numbers, inherited]) => [
+      name, consistentCounts(countsFrom(numbers)), inherited
+    ]))
+    this.#copies = new EndpointCounts(sumCopyCounts, stored?.copies.map(([name, numbers, inherited]) => [
+      name, consistentCopies(copiesFrom(numbers)), inherited
+    ]))
     this.#blamed = blamed
-    this.#sinceMs = stored?.sinceMs ?? FRESH_MS
+    this.#counts = { kind: 'failures', sinceMs: FRESH_MS, inUseMs: 0, bad: 0, usual: 0, ...stored?.blame }
   }
 
   /** Undefined while nothing has gone wrong. */
-  stored (): Omit<StoredEndpoints, 'to' | 'failures'> | undefined {
+  stored (): Pick<StoredEndpoints, 'traffic' | 'copies' | 'blame'> | undefined {
     if (this.#traffic.size + this.#copies.size === 0) return undefined
     return {
-      traffic: [...this.#traffic].map(([name, counts]) => [name, numbersFrom(counts)]),
-      copies: [...this.#copies].map(([name, counts]) => [name, numbersOfCopies(counts)]),
-      sinceMs: this.#sinceMs
+      traffic: this.#traffic.ranked.map(([name, counts, inherited]) => [name, numbersFrom(counts), inherited]),
+      copies: this.#copies.ranked.map(([name, counts, inherited]) => [name, numbersOfCopies(counts), inherited]),
+      blame: { ...this.#counts }
     }
   }
 
   get blamed (): string | null { return this.#blamed }
 
-  /** Does it still go wrong there? */
-  get isFresh (): boolean { return this.#blamed !== null && this.#sinceMs < FRESH_MS }
+  /** Is it to be kept out now? */
+  get isFresh (): boolean { return this.#blamed !== null && this.#counts.sinceMs < FRESH_MS }
+
+  /** It is bad, and it is used all the same: what it does is the version's. */
+  get isCharged (): boolean { return this.#counts.inUseMs > GRACE_MS }
 
   /** From now on what goes wrong there is not charged. */
-  blame (endpoint: string): void {
+  blame (endpoint: string, kind: BlameKind): void {
     this.#blamed = endpoint
-    this.#sinceMs = 0
+    Object.assign(this.#counts, { kind, inUseMs: 0 })
+    this.#find()
+  }
+
+  #find (): void {
+    Object.assign(this.#counts, { sinceMs: 0, bad: 0, usual: 0 })
   }
 
   /** All that went wrong on the blamed endpoint. */
@@ -66,20 +94,31 @@ export class EndpointBlame {
     return this.#copies.get(this.#blamed ?? '')
   }
 
-  /** @param used the endpoints that are used now */
-  tick (elapsedMs: number, used: readonly string[]): void {
-    this.#sinceMs = Math.min(FRESH_MS, this.#sinceMs + elapsedMs)
+  tick ({ elapsedMs, used, usual }: BlameLook): void {
+    const counts = this.#counts
     this.#used = used
+    counts.sinceMs = Math.min(FRESH_MS, counts.sinceMs + elapsedMs)
+    if (this.#blamed === null || !used.includes(this.#blamed)) {
+      counts.inUseMs = counts.bad = counts.usual = 0
+      return
+    }
+    counts.inUseMs = this.isFresh ? counts.inUseMs + elapsedMs : 0
+    counts.usual += usual[counts.kind]
   }
 
   /** The endpoint with the most of what went wrong. */
-  worst (count: 'failures' | 'slow'): WorstEndpoint {
-    return worstOf(this.#traffic, counts => counts[count])
+  worst (kind: BlameKind): WorstEndpoint {
+    return worstOf(this.#traffic.all, counts => counts[kind])
+  }
+
+  /** What is known by endpoint. */
+  told (kind: BlameKind): number {
+    return [...this.#traffic.all.values()].reduce((sum, counts) => sum + counts[kind], 0)
   }
 
   /** The same of copies. */
   worstByCopies (count: 'failed' | 'slow'): WorstEndpoint {
-    return worstOf(this.#copies, copies => copies[count])
+    return worstOf(this.#copies.all, copies => copies[count])
   }
 
   /** Counts what was told of the new version. @returns what is charged of it */
@@ -87,9 +126,11 @@ export class EndpointBlame {
     const counts = consistentCounts(told)
     if (byEndpoint === undefined) return counts
     const places = partsOf(byEndpoint, part => wrongPartOf(part, counts))
-    addByEndpoint(this.#traffic, places, sumOfCounts, this.#blamed)
-    const own = this.#ownOf(places)
-    return own === undefined ? counts : consistentCounts(lessCounts(counts, own))
+    this.#traffic.add(places, this.#blamed)
+    const own = places.get(this.#blamed ?? '')
+    if (own === undefined) return counts
+    this.#note(own[this.#counts.kind])
+    return this.#isExcused ? consistentCounts(lessCounts(counts, own)) : counts
   }
 
   /** The same for copies. */
@@ -97,17 +138,24 @@ export class EndpointBlame {
     const copies = consistentCopies(told)
     if (byEndpoint === undefined) return copies
     const places = partsOf(byEndpoint, part => wrongCopiesOf(part, copies))
-    addByEndpoint(this.#copies, places, sumCopyCounts, this.#blamed)
-    const own = this.#ownOf(places)
-    return own === undefined ? copies : consistentCopies(lessCopies(copies, own))
+    this.#copies.add(places, this.#blamed)
+    const own = places.get(this.#blamed ?? '')
+    if (own === undefined) return copies
+    this.#note(this.#counts.kind === 'failures' ? own.failed : own.slow)
+    return this.#isExcused ? consistentCopies(lessCopies(copies, own)) : copies
   }
 
-  /** What the blamed endpoint has of it; undefined when it has none, or when no other one is used: then it is the version. */
-  #ownOf<Counted> (byEndpoint: ByEndpoint<Counted>): Counted | undefined {
-    const own = this.#blamed === null ? undefined : byEndpoint.get(this.#blamed)
-    if (own === undefined) return undefined
-    this.#sinceMs = 0
-    return this.#used.length === 1 && this.#used[0] === this.#blamed ? undefined : own
+  /** It goes wrong there again: more than it would anywhere? */
+  #note (count: number): void {
+    const counts = this.#counts
+    counts.bad += count
+    const { bad, usual } = counts
+    if (bad >= BAD_COUNT && bad >= usual + BAD_BEYOND + BAD_DEVIATIONS * Math.sqrt(usual)) this.#find()
+  }
+
+  /** When no other endpoint is used, it is the version. */
+  get #isExcused (): boolean {
+    return !this.isCharged && !(this.#used.length === 1 && this.#used[0] === this.#blamed)
   }
 }
 

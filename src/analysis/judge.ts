@@ -25,17 +25,13 @@ const RULES: ReadonlyArray<(picture: Picture) => RuleFinding | undefined> = [
   ...GUARD_RULES, byCopies, byTraffic, byWarmup, byFirstSigns, byPairs, byRequests, byBlame, byPass, byOneClient
 ]
 
-export function judge (picture: Picture): Verdict {
-  let finding: RuleFinding | undefined
-  for (const rule of RULES) {
-    finding = rule(picture)
-    if (finding?.verdict === 'fail') finding = byOneEndpoint(picture, finding.code) ?? finding
-    if (finding !== undefined) break
-  }
+/** @returns the verdict, and what the endpoint has done that it ejects */
+export function judge (picture: Picture): { readonly verdict: Verdict, readonly about: SignKind } {
+  const finding = findingOf(picture)
   const needs = isByCopies(picture) ? picture.copies.needs() : needsOf(picture)
   const { verdict, code, reason, pause = false, ejectEndpoint = keptOut(picture) } = finding ?? moreNeeded(needs)
   const [heaviest] = picture.heaviest
-  return {
+  const said: Verdict = {
     verdict,
     code,
     reason,
@@ -52,6 +48,17 @@ export function judge (picture: Picture): Verdict {
     copies: picture.copies.numbers(COPY_SHARES),
     needs: verdict === 'undecided' ? needs : null
   }
+  return { verdict: said, about: finding?.about === 'slow' ? 'slow' : 'errors' }
+}
+
+/** What the first rule says that has something to say. */
+function findingOf (picture: Picture): RuleFinding | undefined {
+  for (const rule of RULES) {
+    const finding = rule(picture)
+    if (finding?.verdict === 'fail') return byOneEndpoint(picture, finding) ?? finding
+    if (finding !== undefined) return finding
+  }
+  return undefined
 }
 
 /** The old version has answered well what copies of it were for. */
@@ -85,7 +92,7 @@ function byFirst (picture: Picture, kind: SignKind): RuleFinding | undefined {
   const lnEvidence = lnSigns(picture, kind)
   if (lnEvidence < needed || difference < allowedOf(picture.settings, kind)) return undefined
   const numbers = requestsText(kind, signShare(picture.to, kind), signShare(picture.from, kind))
-  return { verdict: 'fail', code: kind, reason: `${numbers} ${signsText(kind, label)} ${evidenceText(lnEvidence, needed)}` }
+  return { verdict: 'fail', code: kind, about: kind, reason: `${numbers} ${signsText(kind, label)} ${evidenceText(lnEvidence, needed)}` }
 }
 
 /** The other version has answered well what failed here. */
@@ -134,7 +141,7 @@ function byRequestsOf (picture: Picture, kind: SignKind): RuleFinding | undefine
   const old = beside >= needed ? signShare(picture.from, kind) : knownShareOf(comparison)
   const numbers = requestsText(kind, signShare(picture.to, kind), old)
   const why = beside >= needed ? `With ${clients} clients requests decide.` : 'The old version has no traffic, so what was known of it decides.'
-  return { verdict: 'fail', code: 'requests', reason: `${numbers} ${why} ${evidenceText(Math.max(beside, after), needed)}` }
+  return { verdict: 'fail', code: 'requests', about: kind, reason: `${numbers} ${why} ${evidenceText(Math.max(beside, after), needed)}` }
 }
 
 function knownShareOf ({ known: { requests, failures } }: Comparison): number {

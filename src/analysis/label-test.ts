@@ -60,6 +60,16 @@ export class LabelTest {
     return true
   }
 
+  /** Begins anew: every client may speak once more. */
+  forgive (): void {
+    this.#spoken.fill(0)
+    this.#endpoints.clear()
+    for (const row of [this.#from, this.#others]) {
+      row.signs = 0
+      row.logs.fill(0)
+    }
+  }
+
   get signs (): number {
     return this.#from.signs + this.signsOnNew
   }

@@ -4,7 +4,7 @@
  */
 import type { WorstEndpoint } from './endpoint-blame.ts'
 import { expectedShare } from './comparison.ts'
-import { lnThreshold, type Picture, type SignKind } from './picture.ts'
+import { HEAVY_SHARE, heavyShare, lnThreshold, type Picture, type SignKind } from './picture.ts'
 import type { RuleFinding, VerdictCode } from './verdict.ts'
 
 /** All others together may have so much of what the worst endpoint has, beyond what is usual and so many standard deviations of that. */
@@ -13,8 +13,11 @@ const OTHERS_DEVIATIONS = 2
 /** So many the worst one has to have, and so many standard deviations more than if all endpoints were alike. */
 const SOLE_COUNT = 4
 const SOLE_DEVIATIONS = 2
-/** The guards need no statistics, so they do not wait for more either. */
-const GUARD_CODES: readonly VerdictCode[] = ['max_failures', 'error_share']
+/** So much has to be known by endpoint before it says that it is not one endpoint's. A replica of an older Weir tells nothing of it. */
+const TOLD_SHARE = 0.9
+/** A cap is a cap: it does not wait for more. */
+const CAP: VerdictCode = 'max_failures'
+const COUNT = { errors: 'failures', slow: 'slow' } as const satisfies Record<SignKind, string>
 const WHAT: Readonly<Record<SignKind, string>> = { errors: 'failures', slow: 'slow answers' }
 
 /** What went wrong, and how it is spread over the endpoints of the new version. */
@@ -29,26 +32,30 @@ interface Spread {
 }
 
 /**
- * What is said instead of a fail by a rule with this code; undefined when the version is to blame. A second bad endpoint is the version's
- * fault.
+ * What is said instead of a fail; undefined when the version is to blame. A second bad endpoint is the version's fault.
+ * @param fail what a rule has found
  */
-export function byOneEndpoint (picture: Picture, code: VerdictCode): RuleFinding | undefined {
+export function byOneEndpoint (picture: Picture, fail: RuleFinding): RuleFinding | undefined {
   if (picture.blame.blamed !== null) return undefined
-  const suspects = suspectsOf(picture, code)
-  const found = suspects.find(suspect => isOneEndpoints(suspect) === 'yes')
-  if (found !== undefined) {
-    const { worst: { name, count }, total, what } = found
+  const { about = 'errors', code } = fail
+  if (about === 'different' || code === 'silence') return undefined
+  const spreads = spreadsOf(picture, code, about)
+  const answers = spreads.map(isOneEndpoints)
+  const [worst] = spreads.filter((_, index) => answers[index] === 'yes')
+  if (worst !== undefined) {
+    const { worst: { name, count }, total, what } = worst
     const reason = `The ${what} are those of one endpoint, ${name}, and not of the new version: it has ${count} of ${total}.`
-    return { verdict: 'undecided', code: 'one_endpoint', ejectEndpoint: name, reason }
+    return { verdict: 'undecided', code: 'one_endpoint', ejectEndpoint: name, about, reason }
   }
-  const unclear = GUARD_CODES.includes(code) ? undefined : suspects.find(suspect => isOneEndpoints(suspect) === 'perhaps')
+  if (code === CAP || answers.includes('no')) return undefined
+  const unclear = spreads[answers.indexOf('perhaps')]
   if (unclear === undefined) return undefined
   const { worst: { name, count }, what } = unclear
   const reason = `All ${what} so far are those of one endpoint, ${name}, and ${count} are too few to tell whether that is chance.`
   return { verdict: 'undecided', code: 'one_endpoint', reason }
 }
 
-/** The blamed endpoint, while things go wrong there: it is to be kept out. */
+/** The blamed endpoint, while it is bad: it is to be kept out. */
 export function keptOut ({ blame }: Picture): string | null {
   return blame.isFresh ? blame.blamed : null
 }
@@ -57,43 +64,47 @@ export function keptOut ({ blame }: Picture): string | null {
 export function byBlame (picture: Picture): RuleFinding | undefined {
   const name = keptOut(picture)
   if (name === null) return undefined
-  const { failures, slow } = picture.blame.excused
-  const reason = `One endpoint, ${name}, has ${failures} failures and ${slow} slow answers and is ejected: they are not charged to the new version.`
+  const { blame } = picture
+  const has = `One endpoint, ${name}, has ${blame.excused.failures} failures and ${blame.excused.slow} slow answers`
+  const reason = blame.isCharged
+    ? `${has} and can't be kept out: what goes wrong there is charged to the new version from now on.`
+    : `${has} and is ejected: they are not charged to the new version.`
   return { verdict: 'undecided', code: 'one_endpoint', reason }
 }
 
 /** How what a rule counts is spread. */
-function suspectsOf (picture: Picture, code: VerdictCode): readonly Spread[] {
-  switch (code) {
-    case 'silence': return []
-    case 'copies': return [spreadOfCopies(picture, 'errors'), spreadOfCopies(picture, 'slow')]
-    case 'errors': return spreadsBySigns(picture, 'errors')
-    case 'slow': return spreadsBySigns(picture, 'slow')
-    case 'requests': return [spreadOf(picture, 'errors'), spreadOf(picture, 'slow')]
-    default: return [spreadOf(picture, 'errors')]
-  }
+function spreadsOf (picture: Picture, code: VerdictCode, kind: SignKind): readonly Spread[] {
+  if (code === 'copies') return [spreadOfCopies(picture, kind)]
+  return code === 'errors' || code === 'slow' ? spreadsBySigns(picture, kind) : [spreadOf(picture, kind)]
 }
 
 /** By requests. */
 function spreadOf ({ blame, allTo, usedTo, ...picture }: Picture, kind: SignKind): Spread {
-  const count = kind === 'errors' ? 'failures' : 'slow'
+  const count = COUNT[kind]
   const worst = blame.worst(count)
   return {
     what: WHAT[kind],
     worst,
     total: allTo[count],
-    usual: picture[kind].comparison.oldShare * allTo.requests,
+    // Of an outage the cap knows what the old version has had at the same time.
+    usual: Math.max(picture[kind].comparison.oldShare * allTo.requests, kind === 'errors' ? picture.blast.predicted : 0),
     endpoints: endpointsWith(usedTo, worst.name)
   }
 }
 
-/** By clients and by requests. The clients that are left without those of the worst endpoint must not be evidence enough. */
+/**
+ * By clients and by requests. The clients that are left without those of the worst endpoint must not be evidence enough, and where requests
+ * are spread evenly those few first failures have met one endpoint by chance, unless it is one client that has spread them.
+ */
 function spreadsBySigns (picture: Picture, kind: SignKind): readonly Spread[] {
-  const { from, shownTo, usedTo, settings } = picture
+  const { blame, from, shownTo, usedTo, settings } = picture
   const { label } = picture[kind]
   const { worstEndpoint: worst, signs, signsOnNew } = label
   if (worst === undefined || label.lnEvidence(worst.name) >= lnThreshold(settings, kind)) return []
   const byRequests = spreadOf(picture, kind)
+  const isOneClients = kind === 'errors' && heavyShare(picture) >= HEAVY_SHARE
+  const isTold = blame.told(COUNT[kind]) >= TOLD_SHARE * byRequests.total
+  if (isTold && byRequests.total >= SOLE_COUNT && isOneEndpoints(byRequests) === 'no' && !isOneClients) return [byRequests]
   return [{
     what: WHAT[kind],
     worst: { name: worst.name, count: worst.signs },

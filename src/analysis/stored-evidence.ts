@@ -4,7 +4,7 @@
  */
 import { asObject } from '../core/untrusted.ts'
 import { MAX_ENDPOINTS } from './endpoint-counts.ts'
-import { amountAt, listAt, orNull, recordAt, wordsAt } from '../core/values-at.ts'
+import { amountAt, listAt, oneOfAt, orNull, recordAt, wordsAt } from '../core/values-at.ts'
 
 /** The first signs of one kind: the products of their likelihood ratios, apart for a few endpoints. */
 export interface StoredSigns {
@@ -26,14 +26,25 @@ interface StoredEndpointRow extends StoredRow {
   readonly name: string
 }
 
-/** What went wrong on an endpoint of the new version: counts. */
-type StoredEndpoint = readonly [endpoint: string, numbers: readonly number[]]
+/** What went wrong on an endpoint of the new version: counts, and what those had that had its place before. */
+type StoredEndpoint = readonly [endpoint: string, numbers: readonly number[], inherited: number]
+
+/** How the blamed endpoint has done since it was found bad. */
+export interface BlameCounts {
+  /** What it was blamed for. */
+  kind: 'failures' | 'slow'
+  sinceMs: number
+  /** For how long it has been in use and bad. */
+  inUseMs: number
+  /** What has gone wrong there since it is used again, and what would have on any endpoint. */
+  bad: number
+  usual: number
+}
 
 export interface StoredEndpoints {
   readonly traffic: readonly StoredEndpoint[]
   readonly copies: readonly StoredEndpoint[]
-  /** Since something went wrong on the blamed one. */
-  readonly sinceMs: number
+  readonly blame: Readonly<BlameCounts>
   /** What is charged to the new version, without what the blamed one has done: counts since the warm-up, failures since the beginning. */
   readonly to: readonly number[]
   readonly failures: number
@@ -175,9 +186,21 @@ function endpointsAt (plain: unknown, place: string): StoredEndpoints {
   return {
     traffic: placesAt(endpoints['traffic'], STORED_PARTS.to, `${place}.traffic`),
     copies: placesAt(endpoints['copies'], STORED_COPIES - 1, `${place}.copies`),
-    sinceMs: amountAt(endpoints['sinceMs'], MAX_COUNT_STORED, `${place}.sinceMs`),
+    blame: blameAt(endpoints['blame'], `${place}.blame`),
     to: numbersAt(endpoints['to'], STORED_PARTS.to, `${place}.to`),
     failures: amountAt(endpoints['failures'], MAX_COUNT_STORED, `${place}.failures`)
+  }
+}
+
+function blameAt (plain: unknown, place: string): Readonly<BlameCounts> {
+  const blame = recordAt(plain, place)
+  const amount = (name: string): number => amountAt(blame[name], MAX_COUNT_STORED, `${place}.${name}`)
+  return {
+    kind: oneOfAt(['failures', 'slow'], blame['kind'], `${place}.kind`),
+    sinceMs: amount('sinceMs'),
+    inUseMs: amount('inUseMs'),
+    bad: amount('bad'),
+    usual: amount('usual')
   }
 }
 
@@ -185,8 +208,12 @@ function endpointsAt (plain: unknown, place: string): StoredEndpoints {
 function placesAt (plain: unknown, length: number, place: string): readonly StoredEndpoint[] {
   return listAt(plain, place, MAX_ENDPOINTS).map((item, index) => {
     const at = `${place}[${index}]`
-    const [name, numbers] = listAt(item, at, 2)
-    return [wordsAt(name, `${at}[0]`, STORED_NAME_LENGTH), numbersAt(numbers, length, `${at}[1]`)]
+    const [name, numbers, inherited] = listAt(item, at, 3)
+    return [
+      wordsAt(name, `${at}[0]`, STORED_NAME_LENGTH),
+      numbersAt(numbers, length, `${at}[1]`),
+      amountAt(inherited, MAX_COUNT_STORED, `${at}[2]`)
+    ]
   })
 }
 

@@ -91,7 +91,10 @@ export interface Verdict {
 }
 
 /** What a rule says. */
-export type RuleFinding = Pick<Verdict, 'verdict' | 'code' | 'reason'> & Partial<Pick<Verdict, 'pause' | 'ejectEndpoint'>>
+export type RuleFinding = Pick<Verdict, 'verdict' | 'code' | 'reason'> & Partial<Pick<Verdict, 'pause' | 'ejectEndpoint'>> & {
+  /** What a fail is about, or what the endpoint has done that is to be ejected; failures without it. */
+  readonly about?: 'errors' | 'slow' | 'different'
+}
 
 const MAX_LN = Math.log(1e300)
 

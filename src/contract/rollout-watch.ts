@@ -16,6 +16,8 @@ export interface RouteWatch {
   readonly unit: 'client' | 'request'
   /** The rollout has set a match: what that brings to the new version is told apart. May change while the watch lasts. */
   readonly hasMatch?: boolean
+  /** The endpoint that is blamed for what went wrong before. May change while the watch lasts: then each client speaks once more. */
+  readonly blamed?: string
 }
 
 /** A side of the comparison: the old version or the new one. */

@@ -126,6 +126,7 @@ export class OutcomeWatch implements CopyWatch {
 
   /** Takes over what may change while a rollout runs. @param watch of the same id */
   configure (watch: RouteWatch): void {
+    if (watch.blamed !== this.#watch.blamed) for (const told of Object.values(this.#told)) told.fill(0)
     this.#watch = watch
   }
 
@@ -171,13 +172,15 @@ export class OutcomeWatch implements CopyWatch {
     const outcome = failure === null ? this.#outcomeOf(facts) : 'failure'
     if (outcome === 'nothing' || this.#sideOf(failure === null ? drawnVersion(facts) : failure.version) !== 'to') return
     const tally = this.#matched ??= emptyTally()
-    const place = outcome === 'failure' ? placeOf(this.#matchedByEndpoint, failure?.endpoint ?? facts.endpoint, emptyTally) : undefined
-    for (const counted of place === undefined ? [tally] : [tally, place]) {
-      // Nothing is compared with these, so nothing is slow beside it, and no halves are told.
-      countOutcome(counted, outcome === 'failure' ? outcome : 'good', 0)
-      if (failure !== null) this.#countRescue(counted, facts, 'to')
-    }
+    // Nothing is compared with these, so nothing is slow beside it, and no halves are told.
+    countOutcome(tally, outcome === 'failure' ? outcome : 'good', 0)
     if (outcome !== 'failure') return
+    const place = placeOf(this.#matchedByEndpoint, failure?.endpoint ?? facts.endpoint, emptyTally)
+    if (place !== undefined) countOutcome(place, outcome, 0)
+    if (failure !== null) {
+      this.#countRescue(tally, facts, 'to')
+      if (place !== undefined) this.#countRescue(place, facts, 'to')
+    }
     this.#blame(facts)
     this.#onFailure()
   }

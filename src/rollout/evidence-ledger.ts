@@ -4,7 +4,7 @@
  * later goes on behind the pages that its predecessor has stored.
  */
 import { sumCopyCounts } from '../analysis/copy-counts.ts'
-import { addByEndpoint } from '../analysis/endpoint-counts.ts'
+import { EndpointCounts } from '../analysis/endpoint-counts.ts'
 import { addCounts, type Counts, emptyCounts, sumOfCounts } from '../analysis/side-counts.ts'
 import type { CopyCounts, EvidenceReport, FirstSign, HeavyClient, SideCounts } from '../contract/rollout-watch.ts'
 
@@ -38,11 +38,11 @@ interface Page {
   readonly first: number
   readonly last: number
   /** By epoch. */
-  readonly cohorts: Map<number, { readonly from: Counts, readonly to: Counts, readonly toByEndpoint: Map<string, SideCounts> }>
+  readonly cohorts: Map<number, ReturnType<typeof emptyCohort>>
   copies: CopyCounts | undefined
-  readonly copiesByEndpoint: Map<string, CopyCounts>
+  readonly copiesByEndpoint: EndpointCounts<CopyCounts>
   matched: SideCounts | undefined
-  readonly matchedByEndpoint: Map<string, SideCounts>
+  readonly matchedByEndpoint: EndpointCounts<SideCounts>
   signs: FirstSign[]
   dropped: number
 }
@@ -149,15 +149,19 @@ export class EvidenceLedger {
   }
 }
 
+function emptyCohort (): { readonly from: Counts, readonly to: Counts, readonly toByEndpoint: EndpointCounts<SideCounts> } {
+  return { from: emptyCounts(), to: emptyCounts(), toByEndpoint: new EndpointCounts(sumOfCounts) }
+}
+
 function pageFrom (first: number, last: number): Page {
   return {
     first,
     last,
     cohorts: new Map(),
     copies: undefined,
-    copiesByEndpoint: new Map(),
+    copiesByEndpoint: new EndpointCounts(sumCopyCounts),
     matched: undefined,
-    matchedByEndpoint: new Map(),
+    matchedByEndpoint: new EndpointCounts(sumOfCounts),
     signs: [],
     dropped: 0
   }
@@ -166,12 +170,12 @@ function pageFrom (first: number, last: number): Page {
 function reportOf ({ cohorts, copies, copiesByEndpoint, matched, matchedByEndpoint, signs, dropped }: Page): EvidenceReport {
   return {
     cohorts: [...cohorts].map(([epoch, { from, to, toByEndpoint }]) => (
-      { epoch, from, to, ...(toByEndpoint.size === 0 ? {} : { toByEndpoint }) }
+      { epoch, from, to, ...(toByEndpoint.size === 0 ? {} : { toByEndpoint: toByEndpoint.all }) }
     )),
     ...(copies === undefined ? {} : { copies }),
-    ...(copiesByEndpoint.size === 0 ? {} : { copiesByEndpoint }),
+    ...(copiesByEndpoint.size === 0 ? {} : { copiesByEndpoint: copiesByEndpoint.all }),
     ...(matched === undefined ? {} : { matched }),
-    ...(matchedByEndpoint.size === 0 ? {} : { matchedByEndpoint }),
+    ...(matchedByEndpoint.size === 0 ? {} : { matchedByEndpoint: matchedByEndpoint.all }),
     signs,
     heavy: [],
     dropped
@@ -189,14 +193,14 @@ function addTo (page: Page, report: EvidenceReport): void {
   const { cohorts, copies, copiesByEndpoint, matched, matchedByEndpoint, signs, dropped } = report
   if (copies !== undefined) page.copies = page.copies === undefined ? copies : sumCopyCounts(page.copies, copies)
   if (matched !== undefined) page.matched = page.matched === undefined ? matched : sumOfCounts(page.matched, matched)
-  if (copiesByEndpoint !== undefined) addByEndpoint(page.copiesByEndpoint, copiesByEndpoint, sumCopyCounts)
-  if (matchedByEndpoint !== undefined) addByEndpoint(page.matchedByEndpoint, matchedByEndpoint, sumOfCounts)
+  if (copiesByEndpoint !== undefined) page.copiesByEndpoint.add(copiesByEndpoint)
+  if (matchedByEndpoint !== undefined) page.matchedByEndpoint.add(matchedByEndpoint)
   for (const { epoch, from, to, toByEndpoint } of cohorts) {
-    const sum = page.cohorts.get(epoch) ?? { from: emptyCounts(), to: emptyCounts(), toByEndpoint: new Map() }
+    const sum = page.cohorts.get(epoch) ?? emptyCohort()
     page.cohorts.set(epoch, sum)
     addCounts(sum.from, from)
     addCounts(sum.to, to)
-    if (toByEndpoint !== undefined) addByEndpoint(sum.toByEndpoint, toByEndpoint, sumOfCounts)
+    if (toByEndpoint !== undefined) sum.toByEndpoint.add(toByEndpoint)
   }
   // The oldest ones of a long ramp are not known to anybody any more.
   while (page.cohorts.size > MAX_TOLD_EPOCHS) page.cohorts.delete(Math.min(...page.cohorts.keys()))

@@ -120,7 +120,7 @@ export class LiveRollout {
   }
 
   /** The endpoint that the evidence of all replicas blames now; undefined while it blames none. */
-  get blamed (): string | undefined { return this.leads ? this.#verdict?.ejectEndpoint ?? undefined : undefined }
+  get blamed (): string | undefined { return this.leads ? this.#evidence.blamedByAll ?? undefined : undefined }
 
   /** What this replica tells the one that leads, which may know what endpoint is to be ejected; undefined where there is no other. */
   tell (question: EvidenceQuestion): ToldEvidence | undefined {
@@ -227,7 +227,8 @@ export class LiveRollout {
       failureStatuses: analysis.failureStatuses,
       slowerThanMs: analysis.slowerThanMs ?? this.#latency.p99Ms,
       unit: facts.isSticky(this.route) ? 'client' : 'request',
-      hasMatch: state.match !== null
+      hasMatch: state.match !== null,
+      ...(this.#ejected === '' ? {} : { blamed: this.#ejected })
     }
     if (this.#watched !== undefined && isAlike(watch, this.#watched)) return
     this.#watched = watch
@@ -312,6 +313,7 @@ export class LiveRollout {
     }
     this.#ejected = endpoint
     this.#ejectedMs = nowMs
+    this.#look(state, nowMs)
     this.#deps.watcher.eject({ route: this.route, version: state.plan.to, endpoint, forMs: EJECT_MS })
   }
 
@@ -340,6 +342,6 @@ function countsServerErrors (statuses: ReadonlyArray<readonly [number, number]>)
 /** Would the workers see no difference that matters? */
 function isAlike (left: RouteWatch, right: RouteWatch): boolean {
   const { slowerThanMs } = right
-  return left.unit === right.unit && left.hasMatch === right.hasMatch &&
+  return left.unit === right.unit && left.hasMatch === right.hasMatch && left.blamed === right.blamed &&
     Math.abs(left.slowerThanMs - slowerThanMs) <= slowerThanMs * LIMIT_CHANGE
 }

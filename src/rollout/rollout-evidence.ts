@@ -41,6 +41,8 @@ export class RolloutEvidence {
   readonly #own: RolloutAnalysis | undefined
   /** Undefined while another replica leads, or none. */
   #all: RolloutAnalysis | undefined
+  /** The endpoint that the evidence of all replicas wants out, as of the last verdict; null: none, or another replica leads. */
+  blamedByAll: string | null = null
   /** By book, the last page of it that is in `#all`: those that spoke last come last. */
   readonly #pages = new Map<string, number>()
   /** By book, the requests in flight of the other replicas. */
@@ -114,10 +116,13 @@ export class RolloutEvidence {
 
   judge (facts: AnalysisFacts): Verdict {
     const own = this.#own?.verdict(facts)
+    this.blamedByAll = null
     if (own !== undefined && (this.#all === undefined || own.verdict === 'fail')) return own
     // One replica alone always leads.
     const all = this.#all ??= this.#begun(1, facts.nowMs)
-    return all.verdict(this.#wholeOf(facts))
+    const verdict = all.verdict(this.#wholeOf(facts))
+    this.blamedByAll = verdict.ejectEndpoint
+    return verdict.verdict === 'fail' ? verdict : { ...verdict, ejectEndpoint: verdict.ejectEndpoint ?? own?.ejectEndpoint ?? null }
   }
 
   #wholeOf (facts: AnalysisFacts): AnalysisFacts {

@@ -29,6 +29,12 @@ export interface EndpointWorld {
   /** Good requests of the old version before the rollout. */
   readonly known: number
   readonly settings?: Partial<AnalysisSettings>
+  /** An ejection is not carried out. */
+  readonly stays?: boolean
+  /** When the bad ones go bad. */
+  readonly badFromTick?: number
+  /** Requests to any version that fail for a while. */
+  readonly outage?: { readonly fromTick: number, readonly ticks: number, readonly share: number }
 }
 
 export interface EndpointCourse {
@@ -58,7 +64,7 @@ export function courseOf (world: EndpointWorld, ticks: number, seed: number): En
     const isIn = (endpoint: number): boolean => tick >= (returns.get(nameOfEndpoint(endpoint)) ?? 0)
     // A worker reports soon after a failure too, so a tick has several reports.
     for (let part = 0; part < 3; part++) {
-      analysis.add(traffic.next(isIn, part), () => world.share, tick * TICK_MS, 'w1')
+      analysis.add(traffic.next(isIn, tick, part), () => world.share, tick * TICK_MS, 'w1')
       const facts = {
         nowMs: (tick + (part === 2 ? 1 : 0)) * TICK_MS,
         usedTo: traffic.used(isIn).map(nameOfEndpoint),
@@ -70,8 +76,10 @@ export function courseOf (world: EndpointWorld, ticks: number, seed: number): En
       if (part === 2) analysis.tick(facts)
       last = analysis.verdict(facts)
       if (last.ejectEndpoint !== null) {
+        // The workers are told whom the verdict blames, and let each client speak once more.
+        if (!ejected.has(last.ejectEndpoint)) traffic.forget()
         ejected.add(last.ejectEndpoint)
-        returns.set(last.ejectEndpoint, tick + EJECTED_TICKS)
+        if (world.stays !== true) returns.set(last.ejectEndpoint, tick + EJECTED_TICKS)
       }
       if (last.verdict === 'fail') return { failed: last, last, ejected: [...ejected], harmed: traffic.harmed }
     }
@@ -93,6 +101,11 @@ class EndpointTraffic {
     this.#random = random
   }
 
+  /** Each client may speak anew. */
+  forget (): void {
+    this.#spoken.clear()
+  }
+
   /** The endpoints of the new version that are not ejected; all of them when that is none. */
   used (isIn: (endpoint: number) => boolean): readonly number[] {
     const all = Array.from({ length: this.#world.endpoints }, (_, index) => index)
@@ -100,7 +113,7 @@ class EndpointTraffic {
     return some.length === 0 ? all : some
   }
 
-  next (isIn: (endpoint: number) => boolean, part: number) {
+  next (isIn: (endpoint: number) => boolean, tick: number, part: number) {
     const { requestsPerTick, clients, share, matched = false } = this.#world
     const [from, to, byEndpoint] = [emptyCounts(), emptyCounts(), new Map<string, Counts>()]
     const signs: FirstSign[] = []
@@ -112,7 +125,7 @@ class EndpointTraffic {
       const endpoint = isNew ? used[this.#random.nextUint32() % used.length] ?? 0 : -1
       const counts = isNew ? to : from
       count(counts, client, 'good')
-      const outcome = this.#outcome(endpoint)
+      const outcome = this.#outcome(endpoint, tick)
       this.#seen[(client & 1_023) >>> 3] = (this.#seen[(client & 1_023) >>> 3] ?? 0) | 1 << (client & 7)
       if (outcome === 'good') continue
       counts.requests--
@@ -137,9 +150,11 @@ class EndpointTraffic {
       : { cohorts: [{ epoch: 1, from, to, toByEndpoint: byEndpoint }], ...common }
   }
 
-  #outcome (endpoint: number): 'good' | EndpointWorld['how'] {
-    const { bad, badShare, errors, how } = this.#world
-    if (endpoint >= 0 && endpoint < bad && this.#random.nextFraction() < badShare) {
+  #outcome (endpoint: number, tick: number): 'good' | EndpointWorld['how'] {
+    const { bad, badShare, badFromTick = 0, errors, how, outage } = this.#world
+    const isOutage = outage !== undefined && tick >= outage.fromTick && tick < outage.fromTick + outage.ticks
+    if (isOutage && this.#random.nextFraction() < outage.share) return 'fails'
+    if (endpoint >= 0 && endpoint < bad && tick >= badFromTick && this.#random.nextFraction() < badShare) {
       this.harmed++
       return how
     }

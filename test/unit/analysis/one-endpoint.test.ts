@@ -107,13 +107,115 @@ t.test('three failures are too few to tell whose they are: a test waits for a fo
 t.test('a blamed endpoint is kept out while it goes wrong there, tried again, and kept out again; the version passes meanwhile', t => {
   const bench = new EvidenceBench().happen(GOOD, 20).happen(failing({ [BAD]: 9 }))
   t.match(bench.verdict(), { code: 'one_endpoint', ejectEndpoint: BAD, reason: `The failures are those of one endpoint, ${BAD}, and not of the new version: it has 9 of 9.` })
+  bench.usedTo = [OTHER]
   bench.happen(GOOD, 40)
   t.match(bench.verdict(), { code: 'one_endpoint', ejectEndpoint: BAD, to: { failures: 9 } })
   t.equal(bench.verdict().reason, `One endpoint, ${BAD}, has 9 failures and 0 slow answers and is ejected: they are not charged to the new version.`)
   bench.happen(GOOD, 20)
   t.match(bench.verdict(), { verdict: 'pass', ejectEndpoint: null }, 'nothing has gone wrong there for 5 s')
-  bench.happen(failing({ [BAD]: 1 }, 200))
+  bench.usedTo = [BAD, OTHER]
+  bench.happen(GOOD, 10).happen(failing({ [BAD]: 2 }, 200))
   t.match(bench.verdict(), { verdict: 'undecided', code: 'one_endpoint', ejectEndpoint: BAD }, 'it is back, and no better')
+  t.end()
+})
+
+t.test('a blamed endpoint that is well again is used, though it fails as often as any, or answers slowly', t => {
+  for (const how of ['fails', 'slow'] as const) {
+    const bench = new EvidenceBench({ slowerThanMs: 100 })
+    const some = how === 'fails' ? { failures: 1 } : { slow: 1 }
+    const usual: Happened = { ...GOOD, from: { requests: 75, ...some }, to: { requests: 25, ...(how === 'fails' ? {} : { slow: 1 }) } }
+    bench.happen(usual, 100).happen(failing({ [BAD]: 40 }))
+    t.equal(bench.verdict().ejectEndpoint, BAD)
+    bench.usedTo = [OTHER]
+    bench.happen(usual, 60)
+    bench.usedTo = [BAD, OTHER]
+    let ejected = 0
+    for (let tick = 0; tick < 300; tick++) {
+      const its = tick % 6 === 0 ? { toByEndpoint: { [BAD]: { requests: 1, ...some } }, to: { requests: 25, ...some } } : {}
+      bench.happen({ ...usual, ...its })
+      if (bench.verdict().ejectEndpoint !== null) ejected++
+    }
+    t.equal(ejected, 0, how)
+  }
+  t.end()
+})
+
+t.test('a blamed endpoint that can\'t be kept out is charged after a moment, with what it does from then on', t => {
+  for (const changes of [{}, { share: 1 }, { matched: true, share: 0.2 }, { endpoints: 4, share: 0.5 }]) {
+    for (const seed of SEEDS) {
+      const { failed, ejected, harmed } = courseOf({ ...WORLD, ...changes, stays: true }, 300, seed)
+      t.same(ejected, [BAD])
+      t.ok(failed, `${JSON.stringify(changes)}, seed ${seed}`)
+      t.ok(harmed < 1_000, `${harmed} failures`)
+    }
+  }
+  const bench = new EvidenceBench().happen(GOOD, 20).happen(failing({ [BAD]: 9 }))
+  bench.verdict()
+  for (let tick = 0; tick < 33; tick++) bench.happen(failing({ [BAD]: 1 }, 100 + tick))
+  t.match(bench.verdict().reason, / can't be kept out: what goes wrong there is charged to the new version from now on\.$/)
+  t.end()
+})
+
+t.test('an answer of another kind does not keep a version from failing', t => {
+  const bad = (slow: Happened): EvidenceBench => {
+    const bench = new EvidenceBench({ maxFailures: 1e9, maxErrorShare: null, slowerThanMs: 100 }, 1)
+    bench.baseline({ requests: 5_000, failures: 0 })
+    bench.happen({ from: { requests: 200 }, clients: 200 }).happen({ to: { requests: 50 }, clients: 200, ...slow })
+    return bench.happen({ to: { requests: 50, failures: 30 }, toByEndpoint: byEndpointOf({ [BAD]: 15, [OTHER]: 15 }), clients: 200 }, 3)
+  }
+  const plain = bad({}).verdict()
+  t.match(plain, { verdict: 'fail', code: 'requests' })
+  t.match(bad({ to: { requests: 50, slow: 1 }, toByEndpoint: { [BAD]: { requests: 1, slow: 1 } } }).verdict(), { verdict: 'fail', code: 'requests' })
+  const copies = new EvidenceBench({}, 0).happen({ from: { requests: 30 }, copies: { requests: 30, slow: 1 }, copiesByEndpoint: { [BAD]: 1 }, clients: 200 })
+  copies.happen({ from: { requests: 30 }, copies: { requests: 30, failed: 30 }, copiesByEndpoint: { [BAD]: 15, [OTHER]: 15 }, clients: 200 }, 2)
+  t.match(copies.verdict(), { verdict: 'fail', code: 'copies' })
+  const different = new EvidenceBench({ maxDifferent: 0.01 }, 0)
+  different.happen({ from: { requests: 30 }, copies: { requests: 30, failed: 1, different: 30 }, copiesByEndpoint: { [BAD]: 1 }, clients: 200 }, 3)
+  t.match(different.verdict(), { verdict: 'fail', code: 'copies' })
+  t.end()
+})
+
+t.test('few clients on a small weight: whose failures they are is asked of requests too', t => {
+  for (const [share, clients] of [[0.01, 400], [0.015, 300], [0.005, 1_000]] as const) {
+    for (let seed = 1; seed <= 8; seed++) {
+      const { failed } = courseOf({ ...WORLD, bad: 2, badShare: 0.3, share, clients, known: 10_000 }, 1_500, seed)
+      t.ok(failed, `${clients} clients, seed ${seed}`)
+    }
+  }
+  t.end()
+})
+
+t.test('a low rate at all weight: the share of failures waits until it is known whose they are', t => {
+  for (const endpoints of [4, 6, 10]) {
+    for (let seed = 1; seed <= 8; seed++) {
+      const { failed } = courseOf({ ...WORLD, endpoints, share: 1, requestsPerTick: 3, known: 10_000 }, 300, seed)
+      t.equal(failed?.reason, undefined, `${endpoints} endpoints, seed ${seed}`)
+    }
+  }
+  t.end()
+})
+
+t.test('of many endpoints with a failure now and then, the one that goes bad late is found', t => {
+  let failed = 0
+  for (const share of [1, 0.5]) {
+    for (let seed = 1; seed <= 5; seed++) {
+      const { failed: fail, ejected } = courseOf({ ...WORLD, endpoints: 20, errors: 0.02, share, known: 10_000, badFromTick: 300 }, 700, seed)
+      if (fail !== undefined || !ejected.includes(BAD)) failed++
+    }
+  }
+  t.ok(failed <= 2, `${failed} of 10`)
+  t.end()
+})
+
+t.test('an outage of both versions does not hide whose later failures are', t => {
+  let failed = 0
+  for (const share of [0.25, 0.5, 0.9]) {
+    for (let seed = 1; seed <= 4; seed++) {
+      const world: EndpointWorld = { ...WORLD, endpoints: 3, share, known: 10_000, badFromTick: 300, outage: { fromTick: 100, ticks: 30, share: 0.6 } }
+      if (courseOf(world, 500, seed).failed !== undefined) failed++
+    }
+  }
+  t.ok(failed <= 2, `${failed} of 12`)
   t.end()
 })
 

@@ -12,7 +12,8 @@ const good = {
 }
 
 const seven = [9, 1, 0, 0, 0, 4, 1]
-const endpoints = { traffic: [['10.0.0.1:80', seven]], copies: [['10.0.0.1:80', seven]], sinceMs: 300, to: seven, failures: 4 }
+const blame = { kind: 'slow', sinceMs: 300, inUseMs: 100, bad: 3, usual: 0.5 }
+const endpoints = { traffic: [['10.0.0.1:80', seven, 2]], copies: [['10.0.0.1:80', seven, 0]], blame, to: seven, failures: 4 }
 const copies = [9, 1, 2, 3, 1, 1, 4, 5_000]
 
 function faultOf (plain: unknown): string {
@@ -57,11 +58,13 @@ t.test('what is not is refused by the name of the field', async t => {
     [{ ...good, heavy: [['a', 1, 2]] }, 'evidence.heavy[0]'],
     [{ ...good, blamed: 4 }, 'evidence.blamed'],
     [{ ...good, endpoints: 4 }, 'evidence.endpoints'],
-    [{ ...good, endpoints: { ...endpoints, traffic: [['a', seven, 1]] } }, 'evidence.endpoints.traffic[0]'],
-    [{ ...good, endpoints: { ...endpoints, traffic: [['a', [1]]] } }, 'evidence.endpoints.traffic[0][1]'],
-    [{ ...good, endpoints: { ...endpoints, copies: new Array(9).fill(['a', seven]) } }, 'evidence.endpoints.copies'],
-    [{ ...good, endpoints: { ...endpoints, copies: [['x'.repeat(65), seven]] } }, 'evidence.endpoints.copies[0][0]'],
-    [{ ...good, endpoints: { ...endpoints, sinceMs: -1 } }, 'evidence.endpoints.sinceMs'],
+    [{ ...good, endpoints: { ...endpoints, traffic: [['a', seven, 1, 1]] } }, 'evidence.endpoints.traffic[0]'],
+    [{ ...good, endpoints: { ...endpoints, traffic: [['a', [1], 0]] } }, 'evidence.endpoints.traffic[0][1]'],
+    [{ ...good, endpoints: { ...endpoints, traffic: [['a', seven]] } }, 'evidence.endpoints.traffic[0][2]'],
+    [{ ...good, endpoints: { ...endpoints, copies: new Array(9).fill(['a', seven, 0]) } }, 'evidence.endpoints.copies'],
+    [{ ...good, endpoints: { ...endpoints, copies: [['x'.repeat(65), seven, 0]] } }, 'evidence.endpoints.copies[0][0]'],
+    [{ ...good, endpoints: { ...endpoints, blame: { ...blame, sinceMs: -1 } } }, 'evidence.endpoints.blame.sinceMs'],
+    [{ ...good, endpoints: { ...endpoints, blame: { ...blame, kind: 'x' } } }, 'evidence.endpoints.blame.kind'],
     [{ ...good, endpoints: { ...endpoints, to: [] } }, 'evidence.endpoints.to'],
     [{ ...good, endpoints: { ...endpoints, failures: '4' } }, 'evidence.endpoints.failures'],
     [{ ...good, copies: 4 }, 'evidence.copies'],

@@ -158,6 +158,23 @@ t.test('what goes wrong on the new version is told by endpoint, of a few endpoin
   t.equal(many?.toByEndpoint?.get('3:80')?.failures, 2)
 })
 
+t.test('when an endpoint is blamed each client speaks once more', async t => {
+  const watched = new Watched({ slowerThanMs: 100 })
+  const fail = (): number => {
+    for (const client of ['one', 'two']) {
+      watched.add({ client, status: 500 })
+      watched.add({ client, firstByteMs: 101 })
+    }
+    return watched.take()?.signs.length ?? NaN
+  }
+  t.same([fail(), fail()], [4, 0])
+  const again = ['a:80', 'a:80', 'b:80'].map(blamed => {
+    watched.watch.configure(testWatch({ slowerThanMs: 100, blamed }))
+    return fail()
+  })
+  t.same(again, [4, 0, 4])
+})
+
 t.test('copies are counted beside the answers to the same requests, for neither version\'s users', async t => {
   const watched = new Watched({ failureStatuses: [[429, 429]], slowerThanMs: 100 })
   const answer = (status: number, firstByteMs = 1) => ({ status, firstByteMs })

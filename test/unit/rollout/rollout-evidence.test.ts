@@ -103,6 +103,23 @@ t.test('a leader whose own evidence says fail need not wait for the others; and 
   t.end()
 })
 
+t.test('a leader ejects what its own evidence blames, and does not ask the others to', t => {
+  const [one, two] = [evidence('one.1'), evidence('two.1')]
+  one.lead(null, READING)
+  for (const each of [one, two]) each.add(seen(100), 'worker 0', READING)
+  // Elsewhere the old version fails for as many clients, so all together show nothing.
+  const old = seen(100, 40)
+  two.add({ ...old, cohorts: [{ epoch: 2, from: { ...NONE, requests: 400, failures: 40 }, to: { ...NONE, requests: 100 } }], signs: old.signs.map(sign => ({ ...sign, side: 'from' as const })) }, 'worker 0', READING)
+  fetch(one, two, 'two.1')
+  look(one, facts(100))
+  const bad = seen(20, 14)
+  const toByEndpoint = new Map([['10.0.0.1:80', { ...NONE, requests: 14, failures: 14 }]])
+  one.add({ ...bad, cohorts: bad.cohorts.map(cohort => ({ ...cohort, toByEndpoint })), signs: bad.signs.map(sign => ({ ...sign, endpoint: '10.0.0.1:80' })) }, 'worker 0', READING)
+  t.match(look(one, facts(200)), { verdict: 'pass', ejectEndpoint: '10.0.0.1:80' })
+  t.equal(one.blamedByAll, null)
+  t.end()
+})
+
 t.test('another leader goes on from what is stored, and takes from each book what came after it', t => {
   const [one, two, three] = [evidence('one.1'), evidence('two.1'), evidence('three.1')]
   one.lead(null, READING)
