@@ -13,7 +13,7 @@ import { type BlameCounts, STORED_NAME_LENGTH, type StoredEndpoints } from './st
 /** For so long a blamed endpoint is kept out after it has been found bad, however often that is. */
 const FRESH_MS = 5_000
 /** An ejection takes a moment, and so does the look that finds it. Whatever still goes wrong there after that is charged. */
-const GRACE_MS = 3_000
+const GRACE_MS = 2_000
 /** Back in use, it is bad again with so many failures, and by so many, and deviations, more than if it were like the old version. */
 const BAD_COUNT = 2
 const BAD_BEYOND = 1

@@ -30,15 +30,18 @@ const stable = await startVersion(t, 'stable', 1)
 const canaries = new Map(await Promise.all(Object.keys(CASES).map(async host => (
   [host, await Promise.all([startVersion(t, 'canary', 1), startVersion(t, 'canary', 1)])] as const
 ))))
+/** Ejecting one of its two would leave too few, so all are used. */
+const PANIC = 'panic.test'
+const [panicBad, panicGood] = await Promise.all([startVersion(t, 'canary', 1), startVersion(t, 'canary', 1)])
 const weir = await startWeir(t, {
   config: () => ({
     workers: 2,
-    routes: [...canaries].map(([host, canary]) => ({
+    routes: [...canaries, [PANIC, [panicBad, panicGood]] as const].map(([host, canary]) => ({
       name: host.split('.')[0],
       match: { hosts: [host] },
       affinity: { by: 'header', header: 'x-client' },
       // What a verdict does, and nothing else.
-      health: { passive: { enabled: false } },
+      health: { passive: { enabled: false }, ...(host === PANIC ? { panicThreshold: 0.9 } : {}) },
       versions: [
         { name: 'stable', weight: 100, endpoints: { static: stable.endpoints } },
         { name: 'canary', weight: 0, endpoints: { static: canary.flatMap(({ endpoints }) => endpoints) } }
@@ -47,14 +50,10 @@ const weir = await startWeir(t, {
   })
 })
 
-for (const [host, { clients, plan }] of Object.entries(CASES)) {
-  const route = host.split('.')[0] ?? ''
-  const [bad, good] = canaries.get(host) ?? []
-  if (bad === undefined || good === undefined) throw new Error('each has two')
-  const rollout = async (): Promise<RolloutBody> => (await weir.api('GET', `/v1/routes/${route}/rollout`)).body as RolloutBody // as its schema has it
+/** Sends requests of so many clients to a route, one after the other. The function returns how many have failed. */
+function sender (host: string, clients: number): () => Promise<number> {
   let sent = 0
-  /** @returns the answers that failed */
-  const send = async (): Promise<number> => {
+  return async () => {
     const client = await connectClient({ port: weir.ports.web })
     let failed = 0
     for (let count = 0; count < BATCH; count++) {
@@ -64,6 +63,14 @@ for (const [host, { clients, plan }] of Object.entries(CASES)) {
     client.close()
     return failed
   }
+}
+
+for (const [host, { clients, plan }] of Object.entries(CASES)) {
+  const route = host.split('.')[0] ?? ''
+  const [bad, good] = canaries.get(host) ?? []
+  if (bad === undefined || good === undefined) throw new Error('each has two')
+  const rollout = async (): Promise<RolloutBody> => (await weir.api('GET', `/v1/routes/${route}/rollout`)).body as RolloutBody // as its schema has it
+  const send = sender(host, clients)
 
   t.test(`one bad endpoint of two is not the version, two are: ${route}`, async t => {
     await send()
@@ -93,3 +100,19 @@ for (const [host, { clients, plan }] of Object.entries(CASES)) {
     t.equal(await send(), 0)
   })
 }
+
+t.test('a bad endpoint that is used all the same, since too few would be left, is the version', async t => {
+  const send = sender(PANIC, CLIENTS)
+  await send()
+  panicBad.behave({ failsEvery: 1 })
+  const plan = { from: 'stable', to: 'canary', analysis: { slowerThan: '1m' }, steps: [{ setWeight: 50 }, { pause: {} }] }
+  t.equal((await weir.api('POST', '/v1/routes/panic/rollout', plan)).status, 200)
+  let failed = 0
+  await eventually(async () => {
+    failed += await send()
+    return ((await weir.api('GET', '/v1/routes/panic/rollout')).body as RolloutBody).phase === 'Degraded' ? true : undefined // as its schema has it
+  })
+  t.match(weir.logged(EJECTED).filter(line => line['route'] === 'panic'), [{ endpoint: panicBad.endpoints[0] }], 'it was tried')
+  t.comment(`${failed} failures until then`)
+  t.equal(await send(), 0)
+})
