@@ -41,6 +41,8 @@ export class Analysis {
   readonly #settings: AnalysisSettings
   readonly #startMs: number
   #tickMs: number
+  /** When something was added last. */
+  #isWarm: boolean
   readonly #failures: LabelTest
   readonly #slowSigns: LabelTest
   readonly #errors: Comparison
@@ -80,6 +82,7 @@ export class Analysis {
     this.#settings = { ...settings, minRequests: Math.max(1, settings.minRequests) }
     this.#startMs = nowMs - (stored?.elapsedMs ?? 0)
     this.#tickMs = nowMs
+    this.#isWarm = this.#isWarmAt(nowMs)
     this.#failures = new LabelTest(FAILURE_BYTES, stored?.failures)
     this.#slowSigns = new LabelTest(SLOW_BYTES, stored?.slow)
     this.#errors = compare('errors')
@@ -119,7 +122,9 @@ export class Analysis {
    * @param source which worker of which replica: its list of heavy clients takes the place of the one before
    */
   add (report: EvidenceReport, shareOf: (epoch: number) => number | undefined, nowMs: number, source = ''): void {
-    const isWarm = nowMs - this.#startMs >= this.#settings.warmupMs
+    const isWarm = this.#isWarmAt(nowMs)
+    if (isWarm && !this.#isWarm) this.#blame.endWarmup()
+    this.#isWarm = isWarm
     if (report.matched !== undefined) this.#addMatched(report.matched, report.matchedByEndpoint)
     for (const cohort of report.cohorts) {
       const share = shareOf(cohort.epoch)
@@ -134,6 +139,10 @@ export class Analysis {
       else test.spend(sign.bucket)
     }
     this.#clients.add(source, report.heavy, report.seen)
+  }
+
+  #isWarmAt (nowMs: number): boolean {
+    return nowMs - this.#startMs >= this.#settings.warmupMs
   }
 
   #addMatched (told: SideCounts, byEndpoint?: ByEndpoint<SideCounts>): void {

@@ -6,7 +6,7 @@ import { type ByEndpoint, COPY_COUNTS, type CopyCounts, type SideCounts } from '
 import { consistentCopies, copiesFrom, lessCopies, numbersOfCopies, sumCopyCounts } from './copy-counts.ts'
 import { EndpointCounts } from './endpoint-counts.ts'
 import {
-  consistentCounts, type Counts, countsFrom, countWithin, emptyCounts, lessCounts, numbersFrom, sumOfCounts
+  addCounts, consistentCounts, type Counts, countsFrom, countWithin, emptyCounts, lessCounts, numbersFrom, sumOfCounts
 } from './side-counts.ts'
 import { type BlameCounts, STORED_NAME_LENGTH, type StoredEndpoints } from './stored-evidence.ts'
 
@@ -40,6 +40,8 @@ interface BlameLook {
 export class EndpointBlame {
   readonly #traffic: EndpointCounts<SideCounts>
   readonly #copies: EndpointCounts<CopyCounts>
+  /** Of all endpoints, since the same time. */
+  #total: Counts
   #blamed: string | null
   readonly #counts: BlameCounts
   #used: readonly string[] = []
@@ -52,14 +54,16 @@ export class EndpointBlame {
     this.#copies = new EndpointCounts(sumCopyCounts, stored?.copies.map(([name, numbers, inherited]) => [
       name, consistentCopies(copiesFrom(numbers)), inherited
     ]))
+    this.#total = countsFrom(stored?.total)
     this.#blamed = blamed
     this.#counts = { kind: 'failures', sinceMs: FRESH_MS, inUseMs: 0, bad: 0, usual: 0, ...stored?.blame }
   }
 
   /** Undefined while nothing has gone wrong. */
-  stored (): Pick<StoredEndpoints, 'traffic' | 'copies' | 'blame'> | undefined {
+  stored (): Pick<StoredEndpoints, 'traffic' | 'copies' | 'total' | 'blame'> | undefined {
     if (this.#traffic.size + this.#copies.size === 0) return undefined
     return {
+      total: numbersFrom(this.#total),
       traffic: this.#traffic.ranked.map(([name, counts, inherited]) => [name, numbersFrom(counts), inherited]),
       copies: this.#copies.ranked.map(([name, counts, inherited]) => [name, numbersOfCopies(counts), inherited]),
       blame: { ...this.#counts }
@@ -67,6 +71,16 @@ export class EndpointBlame {
   }
 
   get blamed (): string | null { return this.#blamed }
+
+  /** Of all endpoints. */
+  get total (): SideCounts { return this.#total }
+
+  /** The warm-up is over: what went wrong in it says nothing, unless somebody is blamed for it. */
+  endWarmup (): void {
+    if (this.#blamed !== null) return
+    this.#traffic.clear()
+    this.#total = emptyCounts()
+  }
 
   /** Is it to be kept out now? */
   get isFresh (): boolean { return this.#blamed !== null && this.#counts.sinceMs < FRESH_MS }
@@ -124,6 +138,7 @@ export class EndpointBlame {
   /** Counts what was told of the new version. @returns what is charged of it */
   charge (told: SideCounts, byEndpoint?: ByEndpoint<SideCounts>): Counts {
     const counts = consistentCounts(told)
+    addCounts(this.#total, counts)
     if (byEndpoint === undefined) return counts
     const places = partsOf(byEndpoint, part => wrongPartOf(part, counts))
     this.#traffic.add(places, this.#blamed)

@@ -32,6 +32,10 @@ export class EndpointCounts<Counts extends { readonly requests: number }> {
     return this.#places.get(endpoint)?.counts
   }
 
+  clear (): void {
+    this.#places.clear()
+  }
+
   /** @param kept an endpoint that never makes room */
   add (more: ByEndpoint<Counts>, kept: string | null = null): void {
     for (const [endpoint, counts] of more) {

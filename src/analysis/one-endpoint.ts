@@ -79,15 +79,15 @@ function spreadsOf (picture: Picture, code: VerdictCode, kind: SignKind): readon
 }
 
 /** By requests. */
-function spreadOf ({ blame, allTo, usedTo, ...picture }: Picture, kind: SignKind): Spread {
+function spreadOf ({ blame, usedTo, ...picture }: Picture, kind: SignKind): Spread {
   const count = COUNT[kind]
   const worst = blame.worst(count)
   return {
     what: WHAT[kind],
     worst,
-    total: allTo[count],
+    total: blame.total[count],
     // Of an outage the cap knows what the old version has had at the same time.
-    usual: Math.max(picture[kind].comparison.oldShare * allTo.requests, kind === 'errors' ? picture.blast.predicted : 0),
+    usual: Math.max(picture[kind].comparison.oldShare * blame.total.requests, kind === 'errors' ? picture.blast.predicted : 0),
     endpoints: endpointsWith(usedTo, worst.name)
   }
 }

@@ -44,6 +44,8 @@ export interface BlameCounts {
 export interface StoredEndpoints {
   readonly traffic: readonly StoredEndpoint[]
   readonly copies: readonly StoredEndpoint[]
+  /** Of all endpoints, since the same time. */
+  readonly total: readonly number[]
   readonly blame: Readonly<BlameCounts>
   /** What is charged to the new version, without what the blamed one has done: counts since the warm-up, failures since the beginning. */
   readonly to: readonly number[]
@@ -186,6 +188,7 @@ function endpointsAt (plain: unknown, place: string): StoredEndpoints {
   return {
     traffic: placesAt(endpoints['traffic'], STORED_PARTS.to, `${place}.traffic`),
     copies: placesAt(endpoints['copies'], STORED_COPIES - 1, `${place}.copies`),
+    total: numbersAt(endpoints['total'], STORED_PARTS.to, `${place}.total`),
     blame: blameAt(endpoints['blame'], `${place}.blame`),
     to: numbersAt(endpoints['to'], STORED_PARTS.to, `${place}.to`),
     failures: amountAt(endpoints['failures'], MAX_COUNT_STORED, `${place}.failures`)

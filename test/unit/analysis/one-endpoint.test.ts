@@ -207,6 +207,16 @@ t.test('of many endpoints with a failure now and then, the one that goes bad lat
   t.end()
 })
 
+t.test('what goes wrong everywhere in the warm-up does not hide whose later failures are', t => {
+  for (const changes of [{}, { clients: 30, share: 0.5 }]) {
+    const bench = new EvidenceBench({ warmupMs: 2_000, maxFailures: 100 })
+    bench.happen({ ...GOOD, to: { requests: 25, failures: 2 }, toByEndpoint: byEndpointOf({ [BAD]: 1, [OTHER]: 1 }) }, 20)
+    bench.happen({ ...GOOD, ...changes }, 10).happen(failing({ [BAD]: 9 }))
+    t.match(bench.verdict(), { verdict: 'undecided', code: 'one_endpoint', ejectEndpoint: BAD })
+  }
+  t.end()
+})
+
 t.test('an outage of both versions does not hide whose later failures are', t => {
   let failed = 0
   for (const share of [0.25, 0.5, 0.9]) {

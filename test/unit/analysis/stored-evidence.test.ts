@@ -13,7 +13,7 @@ const good = {
 
 const seven = [9, 1, 0, 0, 0, 4, 1]
 const blame = { kind: 'slow', sinceMs: 300, inUseMs: 100, bad: 3, usual: 0.5 }
-const endpoints = { traffic: [['10.0.0.1:80', seven, 2]], copies: [['10.0.0.1:80', seven, 0]], blame, to: seven, failures: 4 }
+const endpoints = { traffic: [['10.0.0.1:80', seven, 2]], copies: [['10.0.0.1:80', seven, 0]], total: seven, blame, to: seven, failures: 4 }
 const copies = [9, 1, 2, 3, 1, 1, 4, 5_000]
 
 function faultOf (plain: unknown): string {
@@ -66,6 +66,7 @@ t.test('what is not is refused by the name of the field', async t => {
     [{ ...good, endpoints: { ...endpoints, blame: { ...blame, sinceMs: -1 } } }, 'evidence.endpoints.blame.sinceMs'],
     [{ ...good, endpoints: { ...endpoints, blame: { ...blame, kind: 'x' } } }, 'evidence.endpoints.blame.kind'],
     [{ ...good, endpoints: { ...endpoints, to: [] } }, 'evidence.endpoints.to'],
+    [{ ...good, endpoints: { ...endpoints, total: [1] } }, 'evidence.endpoints.total'],
     [{ ...good, endpoints: { ...endpoints, failures: '4' } }, 'evidence.endpoints.failures'],
     [{ ...good, copies: 4 }, 'evidence.copies'],
     [{ ...good, copies: [1] }, 'evidence.copies'],
