@@ -59,9 +59,9 @@ export class EndpointBlame {
     this.#counts = { kind: 'failures', sinceMs: FRESH_MS, inUseMs: 0, bad: 0, usual: 0, ...stored?.blame }
   }
 
-  /** Undefined while nothing has gone wrong. */
+  /** Undefined while nothing was told. */
   stored (): Pick<StoredEndpoints, 'traffic' | 'copies' | 'total' | 'blame'> | undefined {
-    if (this.#traffic.size + this.#copies.size === 0) return undefined
+    if (this.#traffic.size + this.#copies.size + this.#total.requests === 0) return undefined
     return {
       total: numbersFrom(this.#total),
       traffic: this.#traffic.ranked.map(([name, counts, inherited]) => [name, numbersFrom(counts), inherited]),

@@ -66,7 +66,7 @@ export interface StoredEvidence {
   readonly heavy: ReadonlyArray<readonly [key: string, failures: number]>
   /** The endpoint that the failures were found to belong to. */
   readonly blamed: string | null
-  /** Absent while nothing went wrong on any endpoint, and apart so that an older Weir passes over it. */
+  /** Absent while the new version had no requests, and apart so that an older Weir passes over it. */
   readonly endpoints?: StoredEndpoints
   /** Absent while nothing was copied; apart from the parts, so that an older Weir passes over it. */
   readonly copies?: readonly number[]

@@ -149,15 +149,20 @@ export class OutcomeWatch implements CopyWatch {
       return
     }
     const bits = this.#bitsOf(facts.keyHash)
+    const tally = cohort[side]
     const half = bits & 1
-    countOutcome(cohort[side], outcome, half)
-    if (failure !== null) this.#countRescue(cohort[side], facts, side)
+    tally.requests++
+    tally.halfRequests += half
     this.#see((bits >>> 1) % SEEN_BUCKETS)
     if (outcome === 'good') return
+    countBad(tally, outcome, half)
+    if (failure !== null) this.#countRescue(tally, facts, side)
     if (side === 'to') {
       const place = placeOf(cohort.toByEndpoint, endpoint, emptyTally)
       if (place !== undefined) {
-        countOutcome(place, outcome, half)
+        place.requests++
+        place.halfRequests += half
+        countBad(place, outcome, half)
         if (failure !== null) this.#countRescue(place, facts, side)
       }
       if (outcome === 'failure') this.#blame(facts)
@@ -173,13 +178,15 @@ export class OutcomeWatch implements CopyWatch {
     if (outcome === 'nothing' || this.#sideOf(failure === null ? drawnVersion(facts) : failure.version) !== 'to') return
     const tally = this.#matched ??= emptyTally()
     // Nothing is compared with these, so nothing is slow beside it, and no halves are told.
-    countOutcome(tally, outcome === 'failure' ? outcome : 'good', 0)
+    tally.requests++
     if (outcome !== 'failure') return
+    countBad(tally, outcome, 0)
+    if (failure !== null) this.#countRescue(tally, facts, 'to')
     const place = placeOf(this.#matchedByEndpoint, failure?.endpoint ?? facts.endpoint, emptyTally)
-    if (place !== undefined) countOutcome(place, outcome, 0)
-    if (failure !== null) {
-      this.#countRescue(tally, facts, 'to')
-      if (place !== undefined) this.#countRescue(place, facts, 'to')
+    if (place !== undefined) {
+      place.requests++
+      countBad(place, outcome, 0)
+      if (failure !== null) this.#countRescue(place, facts, 'to')
     }
     this.#blame(facts)
     this.#onFailure()
@@ -317,13 +324,13 @@ function drawnVersion ({ version, fallbackFrom, failedOverFrom }: JudgedRequest)
 }
 
 /** @param half 1 for a client in the odd half */
-function countOutcome (tally: Tally, outcome: Exclude<Outcome, 'nothing'>, half: number): void {
-  tally.requests++
-  tally.halfRequests += half
-  if (outcome === 'slow') tally.slow++
-  if (outcome !== 'failure') return
-  tally.failures++
-  tally.halfFailures += half
+function countBad (tally: Tally, outcome: 'slow' | 'failure', half: number): void {
+  if (outcome === 'slow') {
+    tally.slow++
+  } else {
+    tally.failures++
+    tally.halfFailures += half
+  }
 }
 
 /** The counts of an endpoint; undefined when others have all places. */
