@@ -198,12 +198,12 @@ t.test('a low rate at all weight: the share of failures waits until it is known 
 t.test('of many endpoints with a failure now and then, the one that goes bad late is found', t => {
   let failed = 0
   for (const share of [1, 0.5]) {
-    for (let seed = 1; seed <= 5; seed++) {
-      const { failed: fail, ejected } = courseOf({ ...WORLD, endpoints: 20, errors: 0.02, share, known: 10_000, badFromTick: 300 }, 700, seed)
+    for (let seed = 1; seed <= 3; seed++) {
+      const { failed: fail, ejected } = courseOf({ ...WORLD, endpoints: 20, errors: 0.02, share, known: 10_000, badFromTick: 200 }, 500, seed)
       if (fail !== undefined || !ejected.includes(BAD)) failed++
     }
   }
-  t.ok(failed <= 2, `${failed} of 10`)
+  t.ok(failed <= 1, `${failed} of 6`)
   t.end()
 })
 
@@ -220,12 +220,12 @@ t.test('what goes wrong everywhere in the warm-up does not hide whose later fail
 t.test('an outage of both versions does not hide whose later failures are', t => {
   let failed = 0
   for (const share of [0.25, 0.5, 0.9]) {
-    for (let seed = 1; seed <= 4; seed++) {
-      const world: EndpointWorld = { ...WORLD, endpoints: 3, share, known: 10_000, badFromTick: 300, outage: { fromTick: 100, ticks: 30, share: 0.6 } }
-      if (courseOf(world, 500, seed).failed !== undefined) failed++
+    for (let seed = 1; seed <= 3; seed++) {
+      const world: EndpointWorld = { ...WORLD, endpoints: 3, share, known: 10_000, badFromTick: 150, outage: { fromTick: 50, ticks: 30, share: 0.6 } }
+      if (courseOf(world, 300, seed).failed !== undefined) failed++
     }
   }
-  t.ok(failed <= 2, `${failed} of 12`)
+  t.ok(failed <= 1, `${failed} of 9`)
   t.end()
 })
 
