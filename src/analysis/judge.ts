@@ -5,7 +5,7 @@ import type { SideCounts } from '../contract/rollout-watch.ts'
 import type { Comparison } from './comparison.ts'
 import { evidenceText, requestsText, shareText, signsText } from './evidence-text.ts'
 import { GUARD_RULES } from './guard-rules.ts'
-import { byBlame, byOneEndpoint, keptOut } from './one-endpoint.ts'
+import { byBlame, byOneEndpoint, excusedText, keptOut } from './one-endpoint.ts'
 import {
   ALPHA_SHARES, allowedOf, COPY_SHARES, signDifference, FEW_CLIENTS, HEAVY_SHARE, heavyShare, isByCopies, isMatchAlone, isSilent, kindsOf,
   lnPassOf, lnSentinel, lnSigns, lnThreshold, type Picture, signShare, type SignKind
@@ -34,7 +34,7 @@ export function judge (picture: Picture): { readonly verdict: Verdict, readonly 
   const said: Verdict = {
     verdict,
     code,
-    reason,
+    reason: code === 'one_endpoint' ? reason : `${reason}${excusedText(picture)}`,
     pause,
     ejectEndpoint: verdict === 'fail' ? null : ejectEndpoint,
     from: versionNumbers(picture.from),

@@ -60,6 +60,12 @@ export function keptOut ({ blame }: Picture): string | null {
   return blame.isFresh ? blame.blamed : null
 }
 
+/** What a reader of the numbers has to know beside what a rule says; empty while nobody is blamed. */
+export function excusedText ({ blame }: Picture): string {
+  if (blame.blamed === null) return ''
+  return ` What one endpoint, ${blame.blamed}, has had (${blame.excused.failures} failures, ${blame.excused.slow} slow answers) is not charged.`
+}
+
 /** While the blamed endpoint is kept out the version does not pass either. */
 export function byBlame (picture: Picture): RuleFinding | undefined {
   const name = keptOut(picture)

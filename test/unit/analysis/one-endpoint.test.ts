@@ -113,6 +113,7 @@ t.test('a blamed endpoint is kept out while it goes wrong there, tried again, an
   t.equal(bench.verdict().reason, `One endpoint, ${BAD}, has 9 failures and 0 slow answers and is ejected: they are not charged to the new version.`)
   bench.happen(GOOD, 20)
   t.match(bench.verdict(), { verdict: 'pass', ejectEndpoint: null }, 'nothing has gone wrong there for 5 s')
+  t.match(bench.verdict().reason, / What one endpoint, 10\.0\.0\.1:80, has had \(9 failures, 0 slow answers\) is not charged\.$/)
   bench.usedTo = [BAD, OTHER]
   bench.happen(GOOD, 10).happen(failing({ [BAD]: 2 }, 200))
   t.match(bench.verdict(), { verdict: 'undecided', code: 'one_endpoint', ejectEndpoint: BAD }, 'it is back, and no better')
