@@ -41,7 +41,7 @@ export class Analysis {
   readonly #settings: AnalysisSettings
   readonly #startMs: number
   #tickMs: number
-  /** When something was added last. */
+  /** Was it when something was added last? */
   #isWarm: boolean
   readonly #failures: LabelTest
   readonly #slowSigns: LabelTest
@@ -146,8 +146,9 @@ export class Analysis {
   }
 
   #addMatched (told: SideCounts, byEndpoint?: ByEndpoint<SideCounts>): void {
-    const charged = this.#blame.charge(told, byEndpoint)
-    addCounts(this.#matched, consistentCounts(told))
+    const all = consistentCounts(told)
+    const charged = this.#blame.charge(all, byEndpoint)
+    addCounts(this.#matched, all)
     this.#chargedFailures += charged.failures
     this.#blast.add(blockOf(charged.requests, userFailures(charged), 0, 0))
   }
@@ -155,7 +156,7 @@ export class Analysis {
   #addCohort (cohort: CohortCounts, share: number, isWarm: boolean): void {
     const from = consistentCounts(cohort.from)
     const all = consistentCounts(cohort.to)
-    const to = this.#blame.charge(cohort.to, cohort.toByEndpoint)
+    const to = this.#blame.charge(all, cohort.toByEndpoint)
     addCounts(this.#guardFrom, from)
     addCounts(this.#guardTo, all)
     this.#chargedFailures += to.failures
@@ -227,9 +228,9 @@ export class Analysis {
 
   /** What all that was added says. It may be asked within a block too, when there is news that should not wait for its end. */
   verdict (facts: AnalysisFacts): Verdict {
-    const { verdict, about } = judge(this.#picture(facts))
+    const { verdict, blamedFor } = judge(this.#picture(facts))
     const { ejectEndpoint } = verdict
-    if (ejectEndpoint !== null && ejectEndpoint !== this.#blame.blamed) this.#excuse(ejectEndpoint, about === 'slow' ? 'slow' : 'failures')
+    if (ejectEndpoint !== null && ejectEndpoint !== this.#blame.blamed) this.#excuse(ejectEndpoint, blamedFor)
     return verdict
   }
 

@@ -135,9 +135,8 @@ export class EndpointBlame {
     return worstOf(this.#copies.all, copies => copies[count])
   }
 
-  /** Counts what was told of the new version. @returns what is charged of it */
-  charge (told: SideCounts, byEndpoint?: ByEndpoint<SideCounts>): Counts {
-    const counts = consistentCounts(told)
+  /** Counts what the new version did, made consistent already. @returns what is charged of it */
+  charge (counts: SideCounts, byEndpoint?: ByEndpoint<SideCounts>): SideCounts {
     addCounts(this.#total, counts)
     if (byEndpoint === undefined) return counts
     const places = partsOf(byEndpoint, part => wrongPartOf(part, counts))

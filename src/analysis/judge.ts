@@ -3,6 +3,7 @@
  */
 import type { SideCounts } from '../contract/rollout-watch.ts'
 import type { Comparison } from './comparison.ts'
+import type { BlameKind } from './endpoint-blame.ts'
 import { evidenceText, requestsText, shareText, signsText } from './evidence-text.ts'
 import { GUARD_RULES } from './guard-rules.ts'
 import { byBlame, byOneEndpoint, excusedText, keptOut } from './one-endpoint.ts'
@@ -25,8 +26,8 @@ const RULES: ReadonlyArray<(picture: Picture) => RuleFinding | undefined> = [
   ...GUARD_RULES, byCopies, byTraffic, byWarmup, byFirstSigns, byPairs, byRequests, byBlame, byPass, byOneClient
 ]
 
-/** @returns the verdict, and what the endpoint has done that it ejects */
-export function judge (picture: Picture): { readonly verdict: Verdict, readonly about: SignKind } {
+/** @returns the verdict, and for what it blames the endpoint that it ejects */
+export function judge (picture: Picture): { readonly verdict: Verdict, readonly blamedFor: BlameKind } {
   const finding = findingOf(picture)
   const needs = isByCopies(picture) ? picture.copies.needs() : needsOf(picture)
   const { verdict, code, reason, pause = false, ejectEndpoint = keptOut(picture) } = finding ?? moreNeeded(needs)
@@ -48,7 +49,7 @@ export function judge (picture: Picture): { readonly verdict: Verdict, readonly 
     copies: picture.copies.numbers(COPY_SHARES),
     needs: verdict === 'undecided' ? needs : null
   }
-  return { verdict: said, about: finding?.about === 'slow' ? 'slow' : 'errors' }
+  return { verdict: said, blamedFor: finding?.about === 'slow' ? 'slow' : 'failures' }
 }
 
 /** What the first rule says that has something to say. */

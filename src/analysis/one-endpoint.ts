@@ -2,8 +2,8 @@
  * One bad endpoint is not a bad version. Before a version fails it is asked whether nearly all that has gone wrong is the fault of one of
  * its endpoints. If so that one is ejected instead, and nothing of it is charged.
  */
-import type { WorstEndpoint } from './endpoint-blame.ts'
 import { expectedShare } from './comparison.ts'
+import type { BlameKind, WorstEndpoint } from './endpoint-blame.ts'
 import { HEAVY_SHARE, heavyShare, lnThreshold, type Picture, type SignKind } from './picture.ts'
 import type { RuleFinding, VerdictCode } from './verdict.ts'
 
@@ -17,7 +17,7 @@ const SOLE_DEVIATIONS = 2
 const TOLD_SHARE = 0.9
 /** A cap is a cap: it does not wait for more. */
 const CAP: VerdictCode = 'max_failures'
-const COUNT = { errors: 'failures', slow: 'slow' } as const satisfies Record<SignKind, string>
+const COUNT = { errors: 'failures', slow: 'slow' } as const satisfies Record<SignKind, BlameKind>
 const WHAT: Readonly<Record<SignKind, string>> = { errors: 'failures', slow: 'slow answers' }
 
 /** What went wrong, and how it is spread over the endpoints of the new version. */
